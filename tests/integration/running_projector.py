@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from kinolog_projector.projection.projector import Projector
@@ -40,9 +40,15 @@ class Feed:
 
 @asynccontextmanager
 async def projecting(
-    url: str, memory_jobs: MemoryJobs, feed: Feed | None = None, store: MemoryEventStore | None = None
+    url: str,
+    memory_jobs: MemoryJobs,
+    feed: Feed | None = None,
+    store: MemoryEventStore | None = None,
+    rebuild: Callable[[], Awaitable[str]] | None = None,
 ) -> AsyncIterator[Projector]:
     """Run a projector."""
-    projector = Projector(url, store or memory_jobs.store, memory_jobs.keys, feed or Feed(), batch_size=50)
+    projector = Projector(
+        url, store or memory_jobs.store, memory_jobs.keys, feed or Feed(), batch_size=50, rebuild=rebuild
+    )
     async with background_task(projector.run()):
         yield projector

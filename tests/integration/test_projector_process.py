@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import LiteralString
 
 import httpx
 import psycopg
@@ -30,7 +32,7 @@ from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.damage import flip_in_log, flip_in_table
 from tests.fixtures.log import connected, empty_streams, open_stores
 from tests.fixtures.master_key import MASTER_KEY_ENV
-from tests.fixtures.waits import until
+from tests.fixtures.waits import until, until_true
 
 Env = Mapping[str, str]
 
@@ -242,10 +244,9 @@ async def test_a_damaged_page_of_the_database_is_named(own_postgres_server: Post
     status, _, errors = await run("hash")
     assert (status, "the database cannot be read: invalid page" in errors) == (3, True), errors
     assert "kinolog restore" in errors
-    for verb in ("check", "run"):
-        status, _, errors = await run(verb)
-        assert (status, "the read models are damaged: invalid page" in errors) == (2, True), errors
-        assert "kinolog-projector rebuild" in errors
+    status, _, errors = await run("check")
+    assert (status, "the read models are damaged: invalid page" in errors) == (2, True), errors
+    assert "kinolog-projector rebuild" in errors
     status, output, errors = await run("update")
     assert (status, "the read models are damaged: invalid page" in output) == (0, True), errors
     assert "rebuilt the read models" in output
@@ -253,6 +254,46 @@ async def test_a_damaged_page_of_the_database_is_named(own_postgres_server: Post
     flip_in_table(own_postgres_server, own_postgres_server.url(), "kinolog.log_checkpoint")
     status, _, errors = await run("update")
     assert (status, "kinolog restore" in errors) == (3, True), errors
+
+
+async def test_a_restarted_projector_heals_its_read_models(
+    own_nats_server: NatsServer, own_postgres_server: PostgresServer, env: Env
+) -> None:
+    """A process that starts beside damaged or missing read models makes them again, and serves. The archive stays."""
+    url = own_postgres_server.url()
+    env = {**env, "KINOLOG_DATABASE_URL": url}
+    await command(env, "update")
+    last = await submit(own_nats_server, 6)
+    async with running(env):
+        model = await PostgresReadModel.connect(url, 2)
+        await model.wait_for(last, 30)
+        await model.close()
+    before = await command(env, "hash")
+    for damage in ("page", "schema", "table", "row", "column"):
+        if damage == "page":
+            flip_in_table(own_postgres_server, url, "projection.checkpoint")
+        else:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(DAMAGES[damage])
+        async with running(env) as projector:
+            await until_true(partial(_is_in, HEALED, projector.errors), f"{damage} is healed")
+        assert await command(env, "hash") == before, damage
+        with psycopg.connect(url) as connection:
+            archived = connection.execute("SELECT count(*) FROM kinolog.archive").fetchone()
+        assert archived == (last,)
+
+
+def _is_in(text: str, lines: list[str]) -> bool:
+    return any(text in line for line in lines)
+
+
+HEALED = "the read models were made again"
+DAMAGES: dict[str, LiteralString] = {
+    "schema": "DROP SCHEMA projection CASCADE",
+    "table": "DROP TABLE projection.counters",
+    "row": "DELETE FROM projection.checkpoint",
+    "column": "ALTER TABLE projection.checkpoint DROP COLUMN position",
+}
 
 
 async def test_a_damaged_log_of_servers_of_ones_own_is_restored(

@@ -74,6 +74,7 @@ from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.log_connection import log_connection
 from kinolog_projector.maintenance import COMMANDS, CommandOptions
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
+from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
@@ -118,6 +119,7 @@ async def run(settings: ProjectorSettings) -> None:
             progress,
             settings.projector_batch_size,
             check_archive=guard.check_start,
+            rebuild=ReadModelHealing(database_url, log.store, log.keys, settings.projector_batch_size).run,
             companions=(
                 key_audit.run,
                 Scrub(database_url, DatabaseDamageAlarm(alarms, "erased-texts", system_clock)).run,

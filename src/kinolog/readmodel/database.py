@@ -118,10 +118,13 @@ async def reader_connection(pool: AsyncConnectionPool[Connection]) -> AsyncItera
         raise ReadModelUnavailable("the read models cannot be reached; try again") from error
     except psycopg.errors.UndefinedTable as error:
         raise ReadModelUnavailable(
-            "the database has no read models yet; run: kinolog-projector migrate"
+            "the database has no read models; the projector makes them from the log, try again when it has"
         ) from error
     except psycopg.InternalError as error:  # a page or an index whose bytes cannot be right
-        raise ReadModelDamaged(f"the database is damaged. {RESTORE}") from error
+        raise ReadModelDamaged(
+            "the database is damaged. Make its lists again with: kinolog projections rebuild. If that does not help: "
+            f"{RESTORE}"
+        ) from error
 
 
 def first_line(error: Exception) -> str:

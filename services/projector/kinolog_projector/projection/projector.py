@@ -25,8 +25,9 @@ from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
 from kinolog_projector.projection.projection_tables import CheckpointConflict
 from kinolog_projector.projection.writer import BatchWriter
-from kinolog_projector.schema.database_damage import REBUILD, described_damage
-from kinolog_projector.schema.migrate import WrongSchema, check_schema
+from kinolog_projector.schema.database_damage import REBUILD, DatabaseDamage, found_damage
+from kinolog_projector.schema.migrate import WrongSchema, check_versions
+from kinolog_projector.schema.projection_schema import projection_problem
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ class StoodStill(Exception):
     """The projection was behind the log and did not move. The message says where."""
 
 
+class UnusableReadModels(Exception):
+    """The read models are missing, incomplete or damaged, or at another position than the archive."""
+
+
 class Projector:
     """Keeps the read models up to date. `run` ends only with an error that needs a person."""
 
@@ -64,11 +69,16 @@ class Projector:
         progress: ProgressFeed,
         batch_size: int = 5_000,
         check_archive: Callable[[], Awaitable[None]] | None = None,
+        rebuild: Callable[[], Awaitable[str]] | None = None,
         companions: Sequence[Companion] = (),
     ) -> None:
-        """Take the dependencies. `companions` run beside the writes while this process leads."""
+        """Take the dependencies. `companions` run beside the writes while this process leads.
+
+        `rebuild` makes read models again that cannot be used, and returns why not; empty if it did.
+        """
         self._database_url = database_url
         self._check_archive = check_archive
+        self._rebuild = rebuild
         self._store = store
         self._preparer = BatchPreparer(store, keys)
         self._live_progress = LiveProgressWriter(progress)
@@ -97,8 +107,8 @@ class Projector:
     async def run(self) -> None:
         """Update the read models until cancelled.
 
-        Raises `DamagedLog`, and before the first check has passed `WrongSchema`: both need a person. Later the
-        database may be mended while this process and its dispatch go on.
+        Raises `DamagedLog`, and before the first check has passed `WrongSchema`: both need a person. Read models that
+        cannot be used are made again; the dispatch in this process goes on.
         """
         pauses, limits = RETRY.pauses(), STANDSTILL.pauses()
         collecting = asyncio.create_task(self._live_progress.collect(), name="live progress")
@@ -111,19 +121,20 @@ class Projector:
                     self.problem = first_line(error)
                     logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except psycopg.InternalError as error:
-                    problem = await described_damage(self._database_url, error)
+                    await self._meet_damage(await found_damage(self._database_url, error))
+                except UnusableReadModels as error:
+                    await self._heal(str(error))
+                except WrongSchema as error:
                     if not self.checked.is_set():
-                        raise DamagedLog(problem) from error
-                    self._note_damage(problem)
-                except (WrongSchema, psycopg.ProgrammingError, psycopg.DataError) as error:
+                        raise
+                    self._note_damage(f"the read models cannot be written: {error}")
+                except (psycopg.ProgrammingError, psycopg.DataError) as error:
                     if not self.checked.is_set():
                         raise
                     # The error of a statement may quote a value.
-                    wrong = str(error) if isinstance(error, WrongSchema) else type(error).__name__
-                    self._note_damage(f"the read models cannot be written: {wrong}. {REBUILD}")
+                    await self._heal(f"the read models cannot be written: {type(error).__name__}")
                 except psycopg.IntegrityError as error:
-                    self.problem = f"the read models contradict the log: {first_line(error)}. {REBUILD}"
-                    logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
+                    await self._heal(f"the read models contradict the log: {first_line(error)}")
                 except StoodStill as still:
                     self.problem = self.standstill = str(still)
                     self.restarts += 1
@@ -141,6 +152,26 @@ class Projector:
     def missing(self) -> list[str]:
         """Return why this process is not ready; empty when it is."""
         return [problem for problem in (self.problem or self.damage, self._log_problem) if problem]
+
+    async def _meet_damage(self, damage: DatabaseDamage) -> None:
+        """Heal damage of the read models. Any other is told; at the start it raises `DamagedLog`."""
+        if damage.is_projected:
+            await self._heal(damage.what)
+        elif self.checked.is_set():
+            self._note_damage(damage.text)
+        else:
+            raise DamagedLog(damage.text)
+
+    async def _heal(self, problem: str) -> None:
+        """Make the read models again, or say which command does. Nothing is written to them meanwhile."""
+        self.leads = False
+        if self._rebuild is None:
+            self._note_damage(f"{problem}. {REBUILD}")
+            return
+        if not self.damage:
+            self._note_damage(f"{problem}. They are made again from the log")
+        if failure := await self._rebuild():
+            self._note_damage(f"{problem}. {failure}. {REBUILD}")
 
     def _note_damage(self, problem: str) -> None:
         self.problem = self.damage = problem
@@ -211,17 +242,19 @@ class Projector:
     async def _lead_or_stand_by(self) -> None:
         connection = self._connection = await writer_connection(self._database_url, "kinolog-projector")
         async with connection:
-            await check_schema(connection)
+            await check_versions(connection)
             self._steps += 1
             await self._wait_for_lead(connection)
-            await check_schema(connection)
+            await check_versions(connection)
             writer = BatchWriter(connection)
             position = await check_log(writer, self._store)
             if self._check_archive is not None:
                 await self._check_archive()
+            self.checked.set()
+            if problem := await projection_problem(connection):
+                raise UnusableReadModels(problem)
             self.leads, self.position, self.problem = True, position, ""
             self._steps += 1
-            self.checked.set()
             logger.info("updating the read models", extra=fields("lead", position=position))
             await self._lead(writer, position)
 

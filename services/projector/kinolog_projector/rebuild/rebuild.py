@@ -25,7 +25,7 @@ from kinolog_projector.projection.projection_tables import ProjectionTables
 from kinolog_projector.projection.writer import LOCK_LOG
 from kinolog_projector.rebuild.replay import LogReplay
 from kinolog_projector.schema.advisory_locks import REBUILD_LOCK
-from kinolog_projector.schema.migrate import check_permanent_schema
+from kinolog_projector.schema.migrate import check_permanent_schema, check_versions
 from kinolog_projector.schema.projection_schema import (
     analyze,
     create_indexes,
@@ -78,12 +78,17 @@ class Rebuild:
         self._keys = keys
         self._batch_size = batch_size
 
-    async def run(self) -> RebuildResult:
-        """Rebuild and swap. Raises `RebuildRunning`, `WrongSchema`, `DamagedLog`."""
+    async def run(self, *, replaces_other_version: bool = True) -> RebuildResult:
+        """Rebuild and swap. Raises `RebuildRunning`, `WrongSchema`, `DamagedLog`.
+
+        Only a person decides that read models of another version of the program are replaced.
+        """
         connection = await writer_connection(self._database_url, "kinolog-rebuild")
         async with connection:
             await check_permanent_schema(connection)
             await lock_rebuild(connection)
+            if not replaces_other_version:
+                await check_versions(connection)
             await connection.execute("SET maintenance_work_mem = '256MB'")
             await drop_projection(connection, RETIRED_SCHEMA)
             replay = LogReplay(connection, self._store, self._keys, FRESH_SCHEMA, self._batch_size)
@@ -107,14 +112,14 @@ class Rebuild:
             await swap_projection(connection, FRESH_SCHEMA, retired)
 
     async def _keep_live_columns(self, connection: Connection, fresh: ProjectionTables) -> None:
-        """Copy what workers have reported, unless the live tables are too old, incomplete or damaged."""
+        """Copy what workers have reported, unless the live tables are too old, incomplete, changed or damaged."""
         try:
             async with connection.transaction():
                 version = await projection_version(connection)
                 if version is None or version < LIVE_COLUMNS_SINCE or await missing_tables(connection):
                     return
                 await _copy_live_columns(connection, fresh)
-        except psycopg.InternalError as error:
+        except (psycopg.InternalError, psycopg.ProgrammingError) as error:
             logger.warning(
                 "percentages of running jobs are lost: %s", first_line(error), extra=fields("rebuild")
             )

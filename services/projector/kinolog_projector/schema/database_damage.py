@@ -7,6 +7,7 @@ damage of the archive and of all else kinolog is stopped and restored (decision 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import psycopg
 
@@ -30,8 +31,26 @@ OR (relation.relkind = 'i' AND relation.relname = %s) ORDER BY relation.relkind 
 """A table is named for its long values too, which Postgres stores in a file of their own."""
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseDamage:
+    """What is damaged, and whether a rebuild of the read models mends it."""
+
+    what: str
+    is_projected: bool
+
+    @property
+    def text(self) -> str:
+        """What is damaged, and the command that mends it."""
+        return f"{self.what}. {REBUILD if self.is_projected else RESTORE}"
+
+
 async def described_damage(database_url: str, error: psycopg.InternalError) -> str:
-    """Return in words what is damaged and which command mends it.
+    """Return in words what is damaged and which command mends it."""
+    return (await found_damage(database_url, error)).text
+
+
+async def found_damage(database_url: str, error: psycopg.InternalError) -> DatabaseDamage:
+    """Return what is damaged.
 
     Where Postgres cannot tell which table it is, the words are those of its error, and the command is a restore.
     """
@@ -46,12 +65,12 @@ async def described_damage(database_url: str, error: psycopg.InternalError) -> s
     except psycopg.Error:
         row = None
     if row is None:
-        return f"the database is damaged: {message}. {RESTORE}"
+        return DatabaseDamage(f"the database is damaged: {message}", is_projected=False)
     schema, name, is_index = row
+    is_projected = schema == PROJECTION_SCHEMA
+    part = "the read models are" if is_projected else "the database is"
     kind = "index" if is_index else "table"
-    if schema == PROJECTION_SCHEMA:
-        return f"the read models are damaged, {kind} {schema}.{name}: {message}. {REBUILD}"
-    return f"the database is damaged, {kind} {schema}.{name}: {message}. {RESTORE}"
+    return DatabaseDamage(f"{part} damaged, {kind} {schema}.{name}: {message}", is_projected)
 
 
 class DatabaseDamageAlarm(ProblemAlarm):

@@ -18,6 +18,7 @@ from kinolog_projector.schema.projection_schema import (
     create_projection,
     projection_exists,
     projection_problem,
+    version_problem,
 )
 
 LOCK = 0x6B696E6F
@@ -84,9 +85,19 @@ async def check_permanent_schema(connection: Connection) -> None:
         )
 
 
+async def check_versions(connection: Connection) -> None:
+    """Raise `WrongSchema` for a database that another version of the program needs.
+
+    Read models that are missing, incomplete or damaged pass: this version may make them again.
+    """
+    await check_permanent_schema(connection)
+    if problem := await version_problem(connection):
+        raise WrongSchema(f"{problem}; run: kinolog-projector rebuild")
+
+
 async def check_schema(connection: Connection) -> None:
     """Raise `WrongSchema` unless this version can write to the database."""
-    await check_permanent_schema(connection)
+    await check_versions(connection)
     if not await projection_exists(connection):
         raise WrongSchema("the database has no read models yet; run: kinolog-projector update")
     if problem := await projection_problem(connection):

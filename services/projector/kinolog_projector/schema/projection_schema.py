@@ -117,15 +117,28 @@ async def missing_tables(connection: Connection) -> list[str]:
     return [str(name) for (name,) in await cursor.fetchall()]
 
 
+async def version_problem(connection: Connection) -> str:
+    """Return that the live projection is of another version; empty if it is not, or if that cannot be read."""
+    try:
+        async with connection.transaction():
+            version = await projection_version(connection)
+    except (psycopg.InternalError, psycopg.ProgrammingError):  # damaged, or without the column
+        return ""
+    if version is None or version == PROJECTION_VERSION:
+        return ""
+    return f"the read models have version {version}, this program needs version {PROJECTION_VERSION}"
+
+
 async def projection_problem(connection: Connection) -> str:
     """Return why the live projection must be rebuilt; empty if it need not. The permanent schema must exist."""
     if not await projection_exists(connection):
         return "the database has no read models"
+    if problem := await version_problem(connection):
+        return problem
     if missing := await missing_tables(connection):
         return f"the read models lack {', '.join(missing)}"
     try:
         async with connection.transaction():
-            version = await projection_version(connection)
             cursor = await connection.execute(POSITIONS)
             projected, archived = await cursor.fetchone() or (0, 0)
     except psycopg.InternalError as error:
@@ -133,8 +146,10 @@ async def projection_problem(connection: Connection) -> str:
             "SELECT position FROM kinolog.log_checkpoint"
         )  # raises if the damage is there
         return f"the read models are damaged: {first_line(error)}"
-    if version != PROJECTION_VERSION:
-        return f"the read models have version {version}, this program needs version {PROJECTION_VERSION}"
+    except psycopg.ProgrammingError as error:
+        return f"the read models cannot be read: {type(error).__name__}"
+    if projected is None:
+        return "the read models have lost their position"
     if projected != archived:
         return f"the read models are at position {projected}, the archive at {archived}"
     return ""
