@@ -17,6 +17,7 @@ from textual.widget import AwaitMount
 
 from kinolog_client import JobInfo
 from kinolog_tui.command_palette import PaletteProvider
+from kinolog_tui.downloads import remove_dead_folders
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens import lazy_pages
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog
@@ -79,11 +80,15 @@ class KinologApp(SessionApp):
             super().delay_update(delay)
 
     def on_ready(self) -> None:
-        """Import the other pages after the first one is painted, so that no key has to wait for an import."""
+        """Import the other pages after the first one is painted, so that no key has to wait for an import.
+
+        The folders of dead dashboards are removed then too.
+        """
 
         async def load() -> None:
             for page in lazy_pages.ALL:
                 await asyncio.to_thread(page)
+            await asyncio.to_thread(remove_dead_folders, self.downloads.path.parent)
 
         start_work(self, load, "pages")
 

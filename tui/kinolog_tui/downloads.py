@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import gettempdir, mkdtemp
-from typing import IO, TYPE_CHECKING, Literal
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Literal
 from weakref import finalize
 
+from kinolog.process_folders import dead_folders, mark_in_use
 from kinolog_client import AsyncKinologClient, GatewayError, JobInfo
 from kinolog_client.http.partial_file import partial_file
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:  # numpy is imported later
     from kinolog_tui.graphics.clip_decoder import Picture
 
 PREFIX = "kinolog-tui-"
-LOCK = ".in-use"
-"""File in a dashboard's folder that its process locks for as long as it lives."""
 
 
 class JobErased(OSError):
@@ -35,7 +33,6 @@ class DownloadFolder:
     """
 
     def __init__(self) -> None:
-        remove_dead_folders(Path(gettempdir()))
         self._make()
         self._erased: set[str] = set()
         self.pictures: dict[str, Picture] = {}
@@ -43,8 +40,10 @@ class DownloadFolder:
 
     def _make(self) -> None:
         self.path = Path(mkdtemp(prefix=PREFIX))
-        self._cleanup = finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-        self._lock = _lock(self.path)
+        lock = None
+        with suppress(OSError):  # without locks on its file system, no other dashboard finds it
+            lock = mark_in_use(self.path)
+        self._cleanup = finalize(self, _remove, self.path, lock)
 
     def open(self) -> Path:
         """Return the folder. If it is gone, make another one, under a new name: anyone may have the old one by now.
@@ -106,8 +105,6 @@ class DownloadFolder:
 
     def close(self) -> None:
         """Delete the folder."""
-        if self._lock is not None:
-            self._lock.close()
         self._cleanup()
 
     def _delete(self, job_id: str) -> None:
@@ -115,6 +112,13 @@ class DownloadFolder:
             for file in self.path.iterdir():
                 if job_id in file.name:
                     file.unlink(missing_ok=True)
+
+
+def _remove(folder: Path, lock: int | None) -> None:
+    """Delete a folder and give its lock back."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def _is_own_folder(path: Path) -> bool:
@@ -126,27 +130,7 @@ def _is_own_folder(path: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
-def _lock(folder: Path) -> IO[str] | None:
-    """Lock a new folder for the life of this process. Without locks on its file system, no dashboard finds it."""
-    draft = folder / f"{LOCK}-draft"
-    lock = draft.open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # ENOLCK, EOPNOTSUPP or EINVAL, as the file system has it
-        lock.close()
-        draft.unlink()
-        return None
-    draft.rename(folder / LOCK)  # locked before another dashboard can find it
-    return lock
-
-
 def remove_dead_folders(root: Path) -> None:
     """Delete the folders of dashboards of this user that were killed."""
-    for lock_path in root.glob(f"{PREFIX}*/{LOCK}"):
-        folder = lock_path.parent
-        with suppress(OSError):  # its dashboard lives, or another one deletes it
-            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-                continue
-            with lock_path.open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+    for folder in dead_folders(filter(_is_own_folder, root.glob(f"{PREFIX}*"))):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 from kinolog_worker.attempt import scratch_room
-from kinolog_worker.attempt.scratch_folder import LOCK, remove_dead_folders, scratch_folder
+from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_folder
 from kinolog_worker.attempt.scratch_room import FIRST_BYTES, ScratchRoom
 from kinolog_worker.queue.ticket_handler import TicketHandler
 
 from kinolog.job.values import Status
 from kinolog.ports.alarms import Alarm
 from kinolog.ports.tickets import HeldTicket
+from kinolog.process_folders import LOCK
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import failing, rendering

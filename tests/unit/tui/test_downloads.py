@@ -6,12 +6,13 @@ import errno
 import fcntl
 import shutil
 import stat
+import tempfile
 from copy import deepcopy
 from pathlib import Path
 from threading import Event
 
 import pytest
-from kinolog_tui.downloads import LOCK, PREFIX, DownloadFolder, JobErased, remove_dead_folders
+from kinolog_tui.downloads import PREFIX, DownloadFolder, JobErased, remove_dead_folders
 from kinolog_tui.graphics.clip_decoder import DecodedClip, Picture, PixelBox, decode
 from kinolog_tui.screens.job.side_panel import JobSidePanel, JobThumbnail
 from kinolog_tui.screens.job.video_tab import DecodedPreview, DownloadedVideo, VideoTab
@@ -19,6 +20,7 @@ from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.player import Player
 from textual.pilot import Pilot
 
+from kinolog.process_folders import LOCK
 from kinolog_client import AsyncKinologClient, JobInfo
 from tests.fixtures.flushes import Flushes
 from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, text, until
@@ -132,6 +134,23 @@ def test_folders_of_dead_dashboards_are_deleted(tmp_path: Path) -> None:
     assert not dead.exists()
     assert (living / "picture").exists()
     assert (other / "picture").exists()
+
+
+@pytest.mark.slow
+async def test_the_first_page_waits_for_no_folder_of_a_dead_dashboard(
+    gateway: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders of killed dashboards may hold long videos: they are deleted when the first page is there."""
+    temporary = tmp_path / "temporary"
+    dead = temporary / f"{PREFIX}dead"
+    dead.mkdir(parents=True)
+    (dead / LOCK).touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    DownloadFolder().close()
+    assert dead.exists()
+    async with dashboard(gateway.url, tmp_path) as pilot:
+        await until(pilot, lambda: not dead.exists())
+        assert app_of(pilot).downloads.path.parent == temporary
 
 
 @pytest.mark.slow

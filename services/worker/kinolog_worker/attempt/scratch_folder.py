@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -11,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinolog.process_folders import dead_folders, mark_in_use
+
 logger = logging.getLogger(__name__)
 
-LOCK = ".in-use"
-"""File in a worker's folder that its process locks for as long as it lives."""
 NOTE = ".held-ticket"
 """File in a worker's folder about the ticket that it holds."""
 
@@ -33,7 +32,7 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True)
     folder = root / name
     folder.mkdir()
-    lock = locked_folder(folder)
+    lock = mark_in_use(folder)
     try:
         yield folder
     finally:
@@ -41,35 +40,13 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
         os.close(lock)
 
 
-def locked_folder(folder: Path) -> int:
-    """Make a worker's folder if it is missing, and return the descriptor that locks it for as long as it is open.
-
-    The folder above is not made: where it is missing, its disk may be away. Raises OSError.
-    """
-    folder.mkdir(exist_ok=True)
-    draft = folder / f"{LOCK}-draft"
-    lock = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        draft.rename(folder / LOCK)  # locked before another worker can find it
-    except OSError:
-        os.close(lock)
-        raise
-    return lock
-
-
 def remove_dead_folders(root: Path) -> list[DeadWorker]:
     """Remove folders whose workers no longer run, and return these workers."""
     dead = []
-    for lock_path in root.glob(f"*/{LOCK}"):
-        try:
-            with lock_path.open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                dead.append(DeadWorker(lock_path.parent.name, _text(lock_path.with_name(NOTE))))
-                shutil.rmtree(lock_path.parent, ignore_errors=True)
-        except OSError:
-            continue  # its worker lives, or another worker removes it
-        logger.info("removed the folder of the dead worker %s", lock_path.parent.name)
+    for folder in dead_folders(root.glob("*")):
+        dead.append(DeadWorker(folder.name, _text(folder / NOTE)))
+        shutil.rmtree(folder, ignore_errors=True)
+        logger.info("removed the folder of the dead worker %s", folder.name)
     return dead
 
 

@@ -18,7 +18,7 @@ from weakref import finalize
 from kinolog.mounted_folder import nearest_existing
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, Alarms, AlarmSeverity
 from kinolog.process.logs import fields
-from kinolog_worker.attempt.scratch_folder import LOCK, locked_folder
+from kinolog.process_folders import LOCK, mark_in_use
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,8 @@ class ScratchRoom:
         if not (self._folder / LOCK).exists():
             if self._root is not None:
                 self._root.restore()
-            finalize(self, os.close, locked_folder(self._folder))  # locked while the worker lives
+            self._folder.mkdir(exist_ok=True)  # none above it: where that is missing, its disk may be away
+            finalize(self, os.close, mark_in_use(self._folder))  # locked while the worker lives
             logger.warning("the folder of the temporary files was deleted and is made again")
 
     def _alarm(self, problem: str) -> Alarm:
