@@ -26,6 +26,7 @@ from kinolog.ports.progress import Progress
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import ME, MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference, endless, failing, rendering, unresponsive
+from tests.fixtures.waits import until_true
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ async def test_an_unresponsive_renderer_is_killed(memory_worker: MemoryWorker) -
     memory_worker.inference.script = unresponsive
     job_id = await memory_worker.submit()
     working = asyncio.create_task(memory_worker.work(job_id))
-    await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
+    await until_true(lambda: memory_worker.inference.jobs, "the renderer has the job")
     await memory_worker.send(job_id, Cancel(id=new_id(), actor="ann"))
     assert (await working).status is Status.CANCELLED
     assert memory_worker.inference.killed.is_set()
