@@ -6,6 +6,8 @@ import contextlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
 from kinolog.process.logs import TextLines
@@ -33,6 +35,21 @@ def rotate_when_large(log_path: Path, largest_bytes: int = LARGEST_BYTES, files:
             file.truncate(0)
 
 
+class NamedFileHandler(WatchedFileHandler):
+    """Writes to the file that has the name now: if it or its folder was deleted, it is made again."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line. A disk that takes none ends no thread that logs."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(mode=0o700, exist_ok=True)
+        return super()._open()
+
+
 class StackLog:
     """The log of the stack itself, in a file beside those of its processes."""
 
@@ -43,7 +60,7 @@ class StackLog:
     def open(self) -> None:
         """Rotate the file and log to it."""
         rotate_at_start(self._log_path)
-        self._handler = logging.FileHandler(self._log_path, encoding="utf-8")
+        self._handler = NamedFileHandler(self._log_path, encoding="utf-8")
         self._handler.setFormatter(TextLines("stack"))
         logger = logging.getLogger("kinolog_stack")
         logger.addHandler(self._handler)

@@ -224,7 +224,7 @@ async def test_an_archive_that_cannot_be_read_is_damage(
             await asyncio.to_thread(flip_in_table, own_postgres_server, url, "kinolog.log_checkpoint")
             await until_true(guard.damaged.is_set, "the damage is announced")
         (alarm,) = await alarms.current()
-        assert "the archive cannot be read: invalid page" in alarm.details
+        assert "the database is damaged, table kinolog.log_checkpoint: invalid page" in alarm.details
 
 
 @pytest.mark.parametrize("index", ["archive_of_job", "archive_pkey"])
@@ -239,4 +239,5 @@ async def test_a_damaged_index_is_found(
         with pytest.raises(psycopg.InternalError, match="invalid page"):
             await guard.check_start()
         await guard.run()
-        assert "the archive cannot be read: invalid page" in guard.damage
+        assert f"the database is damaged, index kinolog.{index}: invalid page" in guard.damage
+        assert "kinolog restore" in guard.damage

@@ -242,8 +242,11 @@ async def test_a_damaged_page_of_the_database_is_named(own_postgres_server: Post
     await run("update")
     flip_in_table(own_postgres_server, own_postgres_server.url(), "projection.checkpoint")
     status, _, errors = await run("hash")
-    assert (status, "the database cannot be read: invalid page" in errors) == (3, True), errors
-    assert "kinolog restore" in errors
+    assert (status, "the read models are damaged, table projection.checkpoint: invalid page" in errors) == (
+        3,
+        True,
+    ), errors
+    assert "kinolog projections rebuild" in errors
     status, _, errors = await run("check")
     assert (status, "the read models are damaged: invalid page" in errors) == (2, True), errors
     assert "kinolog-projector rebuild" in errors

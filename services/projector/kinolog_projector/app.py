@@ -21,6 +21,7 @@ load     fill an empty log, key store and database from the backup in --folder
 erased   name the jobs that are erased; needs the database alone
 erased-in-log  name the jobs that are erased by commits after the position --after; needs the log alone
 erase    erase the jobs that the file --folder names, in a log that was loaded
+mend     only make the indexes in --damaged-files again, and the tables of one row; needs the database alone
 salvage  only write the tables --tables again without their damaged pages
 settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
 """
@@ -61,6 +62,7 @@ from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import reader_pool
+from kinolog_projector.commands import CommandOptions
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
@@ -72,7 +74,7 @@ from kinolog_projector.erasure.scrub import Scrub
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.log_connection import log_connection
-from kinolog_projector.maintenance import COMMANDS, CommandOptions
+from kinolog_projector.maintenance import COMMANDS
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
 from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning

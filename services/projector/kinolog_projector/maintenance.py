@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import wraps
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import psycopg
-import sqlalchemy.exc
 
 from kinolog.adapters.jetstream.log.restore import restore as refill_log
 from kinolog.adapters.jetstream.provision import replace_stream
@@ -28,15 +22,17 @@ from kinolog.readmodel.database import writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog_projector.backup.backup import Backup
 from kinolog_projector.backup.backup_load import check_master_keys, load_tables, rows_of
+from kinolog_projector.commands import Command, CommandOptions, Report, naming_damage
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import archived_damages
-from kinolog_projector.guard.log_guard import described, unreadable
+from kinolog_projector.guard.log_guard import described
 from kinolog_projector.log_connection import log_connection, raw_log_connection
 from kinolog_projector.projection.archive_reader import read_archive
 from kinolog_projector.rebuild.rebuild import Rebuild
 from kinolog_projector.rebuild.replay_check import ReplayCheck
 from kinolog_projector.rebuild.table_hashes import table_hashes
-from kinolog_projector.restore.archive_repair import Trust, repair_archive
+from kinolog_projector.restore.archive_repair import repair_archive
+from kinolog_projector.restore.damaged_pages import mend as mend_relations
 from kinolog_projector.restore.damaged_pages import salvage as salvage_tables
 from kinolog_projector.restore.erasure_note import ErasureNote, archived_erasures, logged_erasures
 from kinolog_projector.restore.erasures import erase_again
@@ -50,50 +46,7 @@ STREAM_PAUSE_SECONDS = 0.5
 """An update waits half a minute for streams that are provisioned at the same time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandOptions:
-    """Options of a command."""
-
-    trust: Trust | None = None
-    folder: Path | None = None
-    verify: bool = False
-    damaged_files: Sequence[str] = ()
-    tables: Sequence[str] = ()
-    force_rebuild: bool = False
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a command has done: a text for people and facts for programs."""
-
-    text: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    failed: bool = False
-    """Whether something is wrong: the exit status is 1."""
-
-
-Command: TypeAlias = Callable[[ProjectorSettings, CommandOptions], Awaitable[Report]]
-
-
-def _naming_damage(run: Command) -> Command:
-    """Return a command that names a damaged page of Postgres as what it is, with what to do."""
-
-    @wraps(run)
-    async def named(settings: ProjectorSettings, options: CommandOptions) -> Report:
-        try:
-            return await run(settings, options)
-        except psycopg.InternalError as error:
-            raise DamagedLog(f"{unreadable(error)}. {RESTORE}") from error
-        except sqlalchemy.exc.DBAPIError as error:
-            if not isinstance(error.orig, psycopg.InternalError):
-                raise
-            raise DamagedLog(f"{unreadable(error.orig)}. {RESTORE}") from error
-
-    return named
-
-
-@_naming_damage
+@naming_damage
 async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Migrate the database to this version. Idempotent."""
     database_url = settings.database_url.get_secret_value()
@@ -106,7 +59,7 @@ async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Repor
     )
 
 
-@_naming_damage
+@naming_damage
 async def update(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Migrate, and rebuild read models that are of another version, incomplete or at another position."""
     migrated = await migrate(settings, options)
@@ -123,7 +76,7 @@ async def update(settings: ProjectorSettings, options: CommandOptions) -> Report
     return Report(f"{migrated.text}\n{rebuilt.text}", migrated.facts | rebuilt.facts)
 
 
-@_naming_damage
+@naming_damage
 async def rebuild(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Rebuild the read models."""
     async with log_connection(settings) as log:
@@ -135,7 +88,7 @@ async def rebuild(settings: ProjectorSettings, options: CommandOptions) -> Repor
         )
 
 
-@_naming_damage
+@naming_damage
 async def hash_tables(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Return one line per table: its name and the hash of its rows."""
     database_url = settings.database_url.get_secret_value()
@@ -144,7 +97,7 @@ async def hash_tables(settings: ProjectorSettings, options: CommandOptions) -> R
     return Report("\n".join(f"{table:<12} {hashed}" for table, hashed in hashes.items()), dict(hashes))
 
 
-@_naming_damage
+@naming_damage
 async def check(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Compare the archive with the log, and the read models with a replay of the log, while kinolog runs."""
     database_url = _url(settings)
@@ -235,6 +188,15 @@ async def erase(settings: ProjectorSettings, options: CommandOptions) -> Report:
     return Report(f"erased {len(jobs)} jobs again", {"jobs": jobs, "commits": commits})
 
 
+@naming_damage
+async def mend(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Make damaged indexes again, and what a migration reads. Needs the database alone."""
+    async with await writer_connection(_url(settings), "kinolog-mend") as connection:
+        mended = await mend_relations(connection, options.damaged_files)
+    return Report("\n".join(mended.done), asdict(mended))
+
+
+@naming_damage
 async def inspect(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Compare log, archive, keys and read models, and say what a restore would do."""
     async with (
@@ -327,6 +289,7 @@ COMMANDS: dict[str, Command] = {
     "erase": erase,
     "inspect": inspect,
     "restore": restore,
+    "mend": mend,
     "salvage": salvage,
     "repair": repair,
     "refill": refill,

@@ -102,6 +102,12 @@ class Restoration:
         unrecovered = self.stack.start_nats()
         for name in unrecovered:
             self.say(f"  nats-server cannot read the stream {name}: it was set aside")
+        if self._damaged_files:
+            mended = self.stack.projector("mend", "--damaged-files", *self._damaged_files)
+            for step in mended["done"]:
+                self.say(f"  done already, since nothing can be read without it: {step}")
+            self._steps += mended["done"]
+            self._damaged_files = mended["damaged_files"]
         self.stack.projector("migrate")
 
     def _start_database(self) -> None:

@@ -15,14 +15,14 @@ from psycopg import sql
 from kinolog.backup.folder import BackupFolder, record
 from kinolog.backup.manifest import ARTIFACTS, LOG, BackupFile, Manifest, Segment, UnusableBackup
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore, digest_in
-from kinolog.ports.event_store import RESTORE, DamagedLog
+from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawLog
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.backup.segment_comparison import NOTHING, SegmentComparison, check_damages
 from kinolog_projector.backup.table_copy import COPIES, TableCopier, TableCopy
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import LogComparison
-from kinolog_projector.guard.log_guard import unreadable
+from kinolog_projector.schema.database_damage import described_damage
 from kinolog_projector.schema.migrate import check_schema
 
 SEGMENT_COMMITS = 10_000
@@ -129,7 +129,8 @@ class Backup:
                     if not remaining:
                         raise
                 except psycopg.InternalError as error:  # a damaged page
-                    raise DamagedLog(f"{NOTHING}: {unreadable(error)}. {RESTORE}") from error
+                    damage = await described_damage(self._database_url, error)
+                    raise DamagedLog(f"{NOTHING}: {damage}") from error
         raise AssertionError("unreachable")
 
     async def _make(self) -> MadeBackup:

@@ -23,9 +23,10 @@ from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.tasks import end_tasks, errors_in
-from kinolog.readmodel.database import Connection, first_line, writer_connection
+from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import Damage, LogComparison
+from kinolog_projector.schema.database_damage import described_damage
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class LogGuard:
                 await self.report(damage)
                 return
             except psycopg.InternalError as error:
-                await self.report(DamagedLog(f"the archive cannot be read: {first_line(error)}"))
+                await self.report(DamagedLog(await described_damage(self._database_url, error)))
                 return
             except (LogUnavailable, psycopg.Error) as error:
                 logger.warning("the log is not compared with its archive now: %s", type(error).__name__)
@@ -199,8 +200,3 @@ def described(damages: list[Damage]) -> str:
     more = len(damages) - NAMED
     rest = f"; and {more} more beside them" if more > 0 else ""
     return "log and archive differ: " + "; ".join(map(str, damages[:NAMED])) + rest
-
-
-def unreadable(error: psycopg.InternalError) -> str:
-    """Return in words that Postgres cannot read a page."""
-    return f"the database cannot be read: {first_line(error)}"

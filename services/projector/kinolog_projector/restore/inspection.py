@@ -11,12 +11,17 @@ from kinolog.ports.raw_log import RawLog
 from kinolog.readmodel.database import Connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.whole_comparison import WholeComparison, compare_all
-from kinolog_projector.restore.damaged_pages import ARCHIVE, is_projected, is_salvageable, tables_of
+from kinolog_projector.restore.damaged_pages import (
+    ARCHIVE,
+    NEW_DATABASE,
+    is_projected,
+    is_salvageable,
+    tables_of,
+)
 from kinolog_projector.restore.key_restore import lost_keys
 from kinolog_projector.schema.projection_schema import projection_problem
 
 MAX_LINES = 8
-NEW_DATABASE = "kinolog restore --new-database builds it from the log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

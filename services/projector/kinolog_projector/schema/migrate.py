@@ -58,6 +58,11 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
+def is_revision(name: str) -> bool:
+    """Return whether a migration of this version of the program has this name."""
+    return any(script.revision == name for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 async def ensure_projection(connection: Connection) -> str:
     """Create the projection of an empty archive. Return why the projection must be rebuilt; empty if it need not."""
     async with connection.transaction():
