@@ -50,15 +50,11 @@ def naming_damage(run: Command) -> Command:
     async def named(settings: ProjectorSettings, options: CommandOptions) -> Report:
         try:
             return await run(settings, options)
-        except psycopg.InternalError as error:
-            raise DamagedLog(
-                await described_damage(settings.database_url.get_secret_value(), error)
-            ) from error
-        except sqlalchemy.exc.DBAPIError as error:
-            if not isinstance(error.orig, psycopg.InternalError):
+        except (psycopg.InternalError, sqlalchemy.exc.DBAPIError) as error:
+            cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+            if not isinstance(cause, psycopg.InternalError):
                 raise
-            raise DamagedLog(
-                await described_damage(settings.database_url.get_secret_value(), error.orig)
-            ) from error
+            database_url = settings.database_url.get_secret_value()
+            raise DamagedLog(await described_damage(database_url, cause)) from error
 
     return named

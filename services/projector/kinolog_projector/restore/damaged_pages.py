@@ -67,20 +67,16 @@ async def mend(connection: Connection, files: Sequence[str]) -> MendedRelations:
     if SCHEMA_VERSION in damaged:
         await _write_schema_version(connection)
         done.append(f"write {SCHEMA_VERSION} again")
+    left: list[str] = []
     for relation in relations:
         if relation.is_index and relation.is_permanent and relation.table not in damaged:
             await connection.execute(sql.SQL("REINDEX INDEX {}").format(_identifier(relation.name)))
             done.append(f"make the index {relation.name} again")
+        elif relation.table not in (SCHEMA_VERSION, LOG_CHECKPOINT):
+            left.append(relation.file)
     if LOG_CHECKPOINT in damaged:
         await salvage(connection, [LOG_CHECKPOINT])
         done.append(f"write {LOG_CHECKPOINT} again")
-    mended = {SCHEMA_VERSION, LOG_CHECKPOINT}
-    left = [
-        relation.file
-        for relation in relations
-        if not (relation.table in mended or (relation.is_index and relation.table not in damaged))
-        or not relation.is_permanent
-    ]
     return MendedRelations(done=done, damaged_files=left)
 
 
