@@ -156,13 +156,16 @@ class Replay:
         return self.answers.get(path, self.answers.get(key))
 
     def _jobs_matching(self, query: dict[str, str]) -> Json:
-        """Return the recorded list with only the jobs of these statuses and with this text."""
+        """Return the recorded list with only the jobs of these statuses and priorities, and with this text."""
         page: Json = self.answers["/mcp/jobs?limit=50"]
         statuses, text = query.get("status", "").split(","), query.get("text", "")
         jobs = [job for job in page["jobs"] if statuses == [""] or job["status"] in statuses]
+        jobs = [job for job in jobs if job["priority"] in query.get("priority", job["priority"]).split(",")]
         jobs = [job for job in jobs if text in f"{job['prompt']} {job['job_id']}".lower()]
         if not self.pages:
             return page | {"jobs": jobs}
+        if query.get("sort", "created_at") == "created_at":
+            jobs.sort(key=lambda job: str(job["created_at"]), reverse=query.get("order") != "asc")
         start, limit = int(query.get("cursor", "0")), int(query["limit"])
         after = start + limit if start + limit < len(jobs) else None
         return page | {"jobs": jobs[start : start + limit], "next_cursor": after and str(after)}

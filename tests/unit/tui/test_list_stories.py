@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.job.side_panel import JobSidePanel
-from kinolog_tui.session.status_order import ORDER, jobs_by_status
+from kinolog_tui.session.job_orders import STATUS_ORDER, jobs_by_status
 from kinolog_tui.widgets.jobs.job_table import JobTable
 from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
@@ -53,7 +53,7 @@ async def test_a_click_on_a_heading_sorts(gateway: Replay, pilot: Pilot[None]) -
     await pilot.click(JobTable, offset=(heading.index("status"), 0))
     await settled(pilot)
     statuses = [job.status for job in pilot.app.screen.query_one(JobTable).jobs]
-    assert statuses == sorted(statuses, key=ORDER.index)
+    assert statuses == sorted(statuses, key=STATUS_ORDER.index)
     assert "status↓" in text(pilot)
 
 
@@ -71,7 +71,9 @@ async def test_pages_by_status_have_every_job_once(
     gateway.answers["/mcp/jobs?limit=50"]["summary"] = summary | {"total": len(jobs)}
     gateway.pages = True
     selection = JobSelection(statuses=chosen)
-    expected = [status for status in ORDER if not chosen or status in chosen][:: 1 if descending else -1]
+    expected = [status for status in STATUS_ORDER if not chosen or status in chosen][
+        :: 1 if descending else -1
+    ]
     async with AsyncKinologClient(gateway.url) as client:
         for limit in (1, 2, 5, 50):
             seen: list[str] = []

@@ -10,10 +10,11 @@ from kinolog_tui.widgets.jobs.now_panel import NowPanel
 from textual.pilot import Pilot
 
 from tests.snapshot.dashboard_pilot import press, settled, text, until, until_text
-from tests.snapshot.replay import Replay, recorded
+from tests.snapshot.replay import Replay, recorded, requests_of
 from tests.unit.tui.test_job_stories import still
 
 RUNNING = recorded()["running"]
+LIST = "/mcp/jobs?limit=50"
 STEP: dict[str, Any] = {
     "status": "processing",
     "percent": 61.0,
@@ -42,7 +43,7 @@ async def test_running_jobs_move_and_waiting_ones_have_their_places(
     await gateway.send("job_status_update", 1, step, RUNNING)
     await until_text(pilot, "step 12 of 40")
     assert " 61%  about 1:05 left" in lines(pilot)[3]
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers[LIST]
     first, second = (dict(page["jobs"][0]) for _ in range(2))
     page["jobs"] = [first | {"queue_position": 1}, second | {"job_id": "a" * 26, "queue_position": 0}]
     await press(pilot, "ctrl+r")
@@ -51,6 +52,22 @@ async def test_running_jobs_move_and_waiting_ones_have_their_places(
     page["jobs"] = [first | {"queue_position": 0}, second | {"job_id": "a" * 26, "queue_position": 0}]
     await press(pilot, "ctrl+r")  # two models: each job is the next one of its own
     assert ["next " in line for line in lines(pilot)[1:4]] == [True, True, False]
+
+
+async def test_the_first_places_of_a_long_queue_are_shown(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Of more waiting jobs than are shown, those that start first are; a short queue takes one request."""
+    page = gateway.answers[LIST]
+    job = next(job for job in page["jobs"] if job["status"] == "queued")
+    assert not any("priority" in query for query in requests_of(gateway, "GET", "/mcp/jobs"))
+    page["jobs"] = [
+        job
+        | {"job_id": f"{place:026}", "queue_position": place, "created_at": f"2026-11-22T10:{place:02}:00Z"}
+        for place in reversed(range(50))
+    ]
+    gateway.pages = True
+    await press(pilot, "ctrl+r")
+    places = [line[4:8] for line in lines(pilot)[1:-1]]
+    assert places == ["next", *(f"#{place + 1:<3}" for place in range(1, len(places)))]
 
 
 async def test_a_picture_of_the_work_is_beside_its_job(gateway: Replay, pilot: Pilot[None]) -> None:
@@ -76,7 +93,7 @@ async def test_a_line_opens_its_job(pilot: Pilot[None]) -> None:
 
 async def test_nothing_runs(gateway: Replay, pilot: Pilot[None]) -> None:
     """Without running and waiting jobs the panel names the key that makes a video."""
-    gateway.answers["/mcp/jobs?limit=50"]["jobs"] = []
+    gateway.answers[LIST]["jobs"] = []
     await press(pilot, "ctrl+r")
     await settled(pilot)
     assert "nothing runs and nothing waits: 3 makes a video" in lines(pilot)[1]

@@ -11,10 +11,11 @@ import pytest
 from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.job.side_panel import JobSidePanel
-from kinolog_tui.session.preferences import PreferenceStore
+from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.text.control_characters import with_certain_widths
 from kinolog_tui.widgets.charts.columns import Columns, Series
 from rich.cells import cell_len
+from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import Input, TabbedContent
 
@@ -30,7 +31,7 @@ from tests.snapshot.dashboard_pilot import (
     until_text,
 )
 from tests.snapshot.environment import fixed_environment, settings_file
-from tests.snapshot.replay import Replay, recorded
+from tests.snapshot.replay import Replay, recorded, requests_of
 
 MADE = recorded()["made"]
 LIST = "/mcp/jobs?limit=50"
@@ -45,15 +46,20 @@ def bottom(pilot: Pilot[None]) -> str:
     return text(pilot).rstrip("\n").split("\n")[-1]
 
 
-def background(pilot: Pilot[None], words: str) -> str:
-    """Return the background of the first of these words on the screen."""
+def look(pilot: Pilot[None], words: str) -> Style:
+    """Return the style of the first of these words on the screen."""
     for strip in strips(pilot):
         if words in strip.text:
             start = cell_len(strip.text[: strip.text.index(words)])
             segment = next(iter(strip.crop(start, start + 1)))
             assert segment.style is not None
-            return str(segment.style.bgcolor)
+            return segment.style
     raise AssertionError(f"{words} is not on the screen:\n{text(pilot)}")
+
+
+def background(pilot: Pilot[None], words: str) -> str:
+    """Return the background of the first of these words on the screen."""
+    return str(look(pilot, words).bgcolor)
 
 
 @pytest.mark.parametrize("page", ["1", "2", "6"])
@@ -227,3 +233,34 @@ async def test_a_dashboard_that_only_looks_offers_no_submission(pilot: Pilot[Non
     await press(pilot, "escape", "2", "3")
     assert "Submit (ctrl+s)" in text(pilot)
     assert "Submit" in bottom(pilot)
+
+
+@pytest.mark.parametrize("page", ["1", "4"])
+async def test_another_refresh_interval_takes_effect_at_once(
+    gateway: Replay, tmp_path: Path, page: str
+) -> None:
+    """A page that was open before the interval was changed follows the new one when it is shown again."""
+    PreferenceStore(settings_file(tmp_path)).save(Preferences(refresh_seconds=86_400))
+    async with dashboard(gateway.url, tmp_path) as pilot:
+        app = app_of(pilot)
+        await press(pilot, page, "2")
+        app.preferences = replace(app.preferences, refresh_seconds=1)
+        await press(pilot, page)
+
+        def loads() -> int:
+            return len(requests_of(gateway, "GET", "/mcp/analytics/trends"))
+
+        before = loads()
+        await gateway.until(lambda: loads() >= before + 4)
+
+
+async def test_a_message_has_the_colour_of_another_theme_at_once(pilot: Pilot[None]) -> None:
+    """It is drawn again when the theme changes while it is shown."""
+    app_of(pilot).notify("cannot be missed", severity="warning")
+    dark = look(pilot, "cannot be missed").color
+    await press(pilot, "ctrl+t")
+    app_of(pilot).notify("another message", severity="warning")
+    light = look(pilot, "another message").color
+    assert light != dark
+    await press(pilot, "ctrl+t")
+    assert look(pilot, "another message").color == dark

@@ -51,6 +51,7 @@ class AnalyticsPage(Page):
     """Charts of a date range."""
 
     NUMBER = "4"
+    LOADS_PERIODICALLY = True
     ALLOW_IN_MAXIMIZED_VIEW = "TopBar, LinkBanner, AlarmBanner, StatusLine, KeyLine"
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("analytics.span", "span", "Span"),
@@ -86,11 +87,8 @@ class AnalyticsPage(Page):
             yield _focusable(Bars("completed by model", "models"))
             yield _focusable(Bars("completed by worker, since it started", "workers"))
 
-    def on_mount(self) -> None:
-        """Load again at the refresh interval of the preferences."""
-        self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload)
-
-    def _reload(self) -> None:
+    def load_periodically(self) -> None:
+        """Request all charts again."""
         if self.is_current and not self.requesting("overview", "trends", "depth"):
             self.load()
 

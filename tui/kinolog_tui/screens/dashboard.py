@@ -29,6 +29,7 @@ from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
+from kinolog_tui.session.job_orders import WaitingJobs, first_waiting_jobs
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import COLOURS
@@ -57,6 +58,7 @@ class DashboardPage(Page):
     """Counts, running and waiting jobs, charts, workers and the latest events."""
 
     NUMBER = "1"
+    LOADS_PERIODICALLY = True
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("everywhere.next", "app.focus_next", "Next part"),
         key_binding("everywhere.down", "move('cursor_down')", "Down", show=False),
@@ -78,18 +80,17 @@ class DashboardPage(Page):
         yield Horizontal(Vertical(WorkerList(), id="workers"), ActivityFeed(), id="feeds")
 
     def on_mount(self) -> None:
-        """Focus what runs now, and load periodically."""
+        """Focus what runs now."""
         self._stale = False
         self.query_one(NowPanel).focus()
         self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
-        self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload_charts)
 
     def load(self) -> None:
         """Request everything."""
         self.request("counts", self.kinolog.client.status_distribution)
         self._stale = True
         self._reload_if_stale()
-        self._reload_charts()
+        self.load_periodically()
 
     def _reload_if_stale(self) -> None:
         if (
@@ -100,13 +101,14 @@ class DashboardPage(Page):
             return
         self._stale = False
         client = self.kinolog.client
-        running, queued = JobSelection(statuses=("processing",)), JobSelection(statuses=("queued",))
+        running = JobSelection(statuses=("processing",))
         self.request("running", partial(client.jobs, running, order="asc", limit=MOST_RUNNING))
-        self.request("queue", partial(client.jobs, queued, sort="priority", limit=MOST_QUEUED))
+        self.request("queue", partial(first_waiting_jobs, client, MOST_QUEUED))
         self.request("activity", lambda: self.kinolog.client.activity(limit=ACTIVITY_ENTRIES))
         self.request("workers", self.kinolog.client.workers)
 
-    def _reload_charts(self) -> None:
+    def load_periodically(self) -> None:
+        """Request the charts and the workers."""
         if not self.is_current or self.requesting("recent", "throughput", "depth"):
             return
         client = self.kinolog.client
@@ -132,10 +134,10 @@ class DashboardPage(Page):
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
-            case JobPageInfo(jobs=jobs) if message.key == "running":
+            case JobPageInfo(jobs=jobs):
                 self.query_one(NowPanel).show_running(jobs)
                 self.kinolog.preview_jobs(frozenset(job.job_id for job in jobs))
-            case JobPageInfo(jobs=jobs):
+            case WaitingJobs(jobs=jobs):
                 self.query_one(NowPanel).show_queue(jobs)
             case JobPicture(job_id=job_id, picture=picture):
                 self.query_one(NowPanel).show_picture(job_id, picture)

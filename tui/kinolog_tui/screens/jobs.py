@@ -19,8 +19,8 @@ from kinolog_tui.screens.dialogs.filter import FilterDialog
 from kinolog_tui.screens.job.side_panel import JobSidePanel
 from kinolog_tui.screens.job_actions import ActionResult, JobActions, unusable_commands
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session import status_order
 from kinolog_tui.session.job_list_filter import PAGE_SIZES, JobListFilter
+from kinolog_tui.session.job_orders import STATUS_SORT, jobs_by_status
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.list_position import ListPosition
 from kinolog_tui.session.live_feed import LiveUpdates
@@ -110,8 +110,8 @@ class JobsPage(JobActions, Page):
         selection, order = position.job_filter.to_selection(), position.order
         limit, cursor = self.kinolog.preferences.page_size, position.cursor
         call: Callable[[], Awaitable[JobPageInfo]]
-        if order.sort == status_order.SORT:
-            by_status = partial(status_order.jobs_by_status, client, selection, descending=order.descending)
+        if order.sort == STATUS_SORT:
+            by_status = partial(jobs_by_status, client, selection, descending=order.descending)
             call = partial(by_status, limit=limit, cursor=cursor)
         else:
             in_order = partial(client.jobs, selection, sort=order.sort, order=order.direction)

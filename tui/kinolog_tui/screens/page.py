@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
+from textual.timer import Timer
 
 from kinolog_client import AlarmInfo, JobInfo, LinkState, PollDue
 from kinolog_tui.screens.request_owner import RequestOwner
@@ -33,11 +34,13 @@ class Page(RequestOwner, Screen[None]):
     NUMBER: ClassVar[str] = ""
     STACKED: ClassVar[bool] = False
     """Whether it is pushed onto the page that it was opened from."""
+    LOADS_PERIODICALLY: ClassVar[bool] = False
+    """Whether `load_periodically` runs at the refresh interval of the preferences."""
     AUTO_FOCUS = ""  # a focused field would take the number keys
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
     unusable_actions: frozenset[str] = frozenset()
-    """Names of actions that would do nothing now."""
+    """Actions that would do nothing now: by name, such as `turn`, or with their arguments, such as `turn(1)`."""
 
     @property
     def hidden_actions(self) -> frozenset[str]:
@@ -50,6 +53,8 @@ class Page(RequestOwner, Screen[None]):
             self.unusable_actions = unusable
             self.refresh_bindings()
 
+    _refresh_timer: Timer | None = None
+    _refresh_seconds = 0
     _drawn_theme = ""
     _drawn_keys: dict[str, str] | None = None
 
@@ -70,6 +75,19 @@ class Page(RequestOwner, Screen[None]):
     def load(self) -> None:
         """Request what the page shows."""
 
+    def load_periodically(self) -> None:
+        """Request what no live update brings."""
+
+    def _follow_refresh_interval(self) -> None:
+        """Have the timer of `load_periodically` run at the interval of the preferences, which can change."""
+        seconds = self.kinolog.preferences.refresh_seconds
+        if not self.LOADS_PERIODICALLY or seconds == self._refresh_seconds:
+            return
+        if self._refresh_timer is not None:
+            self._refresh_timer.stop()
+        self._refresh_seconds = seconds
+        self._refresh_timer = self.set_interval(seconds, self.load_periodically, name="refresh")
+
     def apply_updates(self, batch: LiveUpdates) -> None:
         """Apply live updates to what is shown."""
 
@@ -87,12 +105,14 @@ class Page(RequestOwner, Screen[None]):
         self.kinolog.show_message()
         self.refresh_theme()
         self.refresh_key_names()
+        self._follow_refresh_interval()
         self.call_after_refresh(self.load)
 
     def refresh_theme(self) -> None:
         """Draw again if the theme changed since the page was drawn."""
         before, self._drawn_theme = self._drawn_theme, self.app.theme
         if before not in ("", self._drawn_theme):
+            self.kinolog.show_message()
             self.redraw()
 
     def refresh_key_names(self) -> None:

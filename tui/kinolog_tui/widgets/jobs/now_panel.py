@@ -65,9 +65,7 @@ class NowPanel(OptionList):
     def show_queue(self, jobs: Sequence[JobInfo]) -> None:
         """Show these waiting jobs, the next one first."""
         self._answers.add("queue")
-        places = [job for job in jobs if job.queue_position is not None]
-        rest = [job for job in jobs if job.queue_position is None]
-        self._queue = (*sorted(places, key=lambda job: job.queue_position or 0), *rest)
+        self._queue = tuple(jobs)
         self._draw()
 
     def show_counts(self, running: int, queued: int) -> None:

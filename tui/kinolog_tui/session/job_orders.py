@@ -1,0 +1,100 @@
+"""Orders of jobs that the gateway does not have: by status, and by the place in the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kinolog_client import PRIORITIES, AsyncKinologClient, JobInfo, JobPageInfo, JobSelection
+
+STATUS_SORT = "status"
+"""The word of the order by status."""
+STATUS_ORDER = ("processing", "queued", "failed", "cancelled", "completed")
+"""What a person may have to do something about comes first."""
+SEPARATOR = "~"
+
+
+async def jobs_by_status(
+    client: AsyncKinologClient,
+    selection: JobSelection,
+    *,
+    descending: bool,
+    limit: int,
+    cursor: str | None,
+) -> JobPageInfo:
+    """Return a page of jobs, status after status, the newest of each first.
+
+    `cursor` is the `next_cursor` of the page before. A page is filled from the next status if one has too few jobs.
+    """
+    statuses = _ordered(selection.statuses, descending=descending)
+    place, _, inner = (cursor or f"0{SEPARATOR}").partition(SEPARATOR)
+    at = int(place)
+    jobs: list[JobInfo] = []
+    page: JobPageInfo | None = None
+    while at < len(statuses) and len(jobs) < limit:
+        if page is not None and not getattr(page.summary, statuses[at]):
+            at += 1
+            continue
+        only = replace(selection, statuses=(statuses[at],))
+        page = await client.jobs(only, limit=limit - len(jobs), cursor=inner or None)
+        jobs += page.jobs
+        inner = page.next_cursor or ""
+        at += not inner
+    if page is None:
+        page = await client.jobs(selection, limit=1)
+    while at < len(statuses) and not inner and not getattr(page.summary, statuses[at]):
+        at += 1
+    return page.model_copy(
+        update={
+            "jobs": tuple(jobs),
+            "limit": limit,
+            "total": sum(getattr(page.summary, status) for status in statuses),
+            "next_cursor": f"{at}{SEPARATOR}{inner}" if at < len(statuses) else None,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJobs:
+    """The first waiting jobs, the next one first."""
+
+    jobs: tuple[JobInfo, ...]
+
+
+async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJobs:
+    """Return the first `limit` waiting jobs in the order of their places in the queue.
+
+    One request has all of a short queue. In a longer one each model and each priority has a line of its own, and
+    workers take turns between the lines, so the first jobs of the queue are among the first of each line. These are the
+    oldest ones, unless jobs were retried: a retry puts an old job at the end of its line. If so, they are the ones that
+    changed least recently.
+    """
+    jobs: dict[str, JobInfo] = {}
+
+    async def goes_on(line: JobSelection, sort: str = "created_at") -> bool:
+        """Add the first jobs of a line. Return whether it has more."""
+        page = await client.jobs(line, sort=sort, order="asc", limit=limit)
+        jobs.update((job.job_id, job) for job in page.jobs)
+        return page.next_cursor is not None
+
+    queue = JobSelection(statuses=("queued",))
+    if await goes_on(queue):
+        lines = [replace(queue, priorities=(priority,)) for priority in PRIORITIES]
+        lines = [line for line in lines if await goes_on(line)]
+        models = (await client.models()).models if lines else ()
+        if len(models) > 1:
+            lines = [replace(line, models=(model.name,)) for line in lines for model in models]
+            lines = [line for line in lines if await goes_on(line)]
+        for line in lines:
+            await goes_on(line, "updated_at")
+    return WaitingJobs(tuple(sorted(jobs.values(), key=_place)[:limit]))
+
+
+def _place(job: JobInfo) -> tuple[bool, int]:
+    """Return a key that puts jobs without a known place last."""
+    return job.queue_position is None, job.queue_position or 0
+
+
+def _ordered(chosen: Sequence[str], *, descending: bool) -> list[str]:
+    statuses = [status for status in STATUS_ORDER if not chosen or status in chosen]
+    return statuses if descending else statuses[::-1]
