@@ -13,7 +13,8 @@ from time import perf_counter
 
 import psycopg
 import uvloop
-from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
+from kinolog_projector.schema.migrate import migrate_permanent_schema
+from kinolog_projector.schema.revision import ensure_projection
 from psycopg import sql
 
 from kinolog.readmodel.database import writer_connection

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.writer import BatchWriter
-from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
+from kinolog_projector.schema.migrate import migrate_permanent_schema
+from kinolog_projector.schema.revision import ensure_projection
 
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore

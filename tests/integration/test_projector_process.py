@@ -15,7 +15,7 @@ from typing import LiteralString
 import httpx
 import psycopg
 import pytest
-from kinolog_projector.schema.migrate import head
+from kinolog_projector.schema.revision import REVISION
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.subjects import EVENTS, Service
@@ -131,7 +131,7 @@ async def test_the_commands_of_the_process(own_nats_server: NatsServer, env: Env
         status, output, errors = await command(env, "migrate")
         assert (status, output) == (
             0,
-            f"the database is at revision {head()}, the read models are of version {PROJECTION_VERSION}\n",
+            f"the database is at revision {REVISION}, the read models are of version {PROJECTION_VERSION}\n",
         ), errors
     model = await PostgresReadModel.connect(database_url, 2)
     probe = free_port("127.0.0.1")

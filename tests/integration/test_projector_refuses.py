@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from kinolog_projector.projection.projector import Projector
-from kinolog_projector.schema.migrate import WrongSchema
+from kinolog_projector.schema.revision import WrongSchema
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog

@@ -80,7 +80,7 @@ from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
-from kinolog_projector.schema.migrate import WrongSchema
+from kinolog_projector.schema.revision import WrongSchema
 
 FAILED = 1
 """Exit status when a check found something wrong."""

@@ -39,7 +39,7 @@ from kinolog_projector.restore.erasures import erase_again
 from kinolog_projector.restore.inspection import inspect_all
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.restore.settlement import settle as settle_all
-from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
+from kinolog_projector.schema.revision import REVISION, ensure_permanent_schema, ensure_projection
 
 STREAM_TRIES = 60
 STREAM_PAUSE_SECONDS = 0.5
@@ -50,12 +50,12 @@ STREAM_PAUSE_SECONDS = 0.5
 async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Migrate the database to this version. Idempotent."""
     database_url = settings.database_url.get_secret_value()
-    revision = await asyncio.to_thread(migrate_permanent_schema, database_url)
     async with await writer_connection(database_url, "kinolog-migrate") as connection:
+        await ensure_permanent_schema(database_url, connection)
         problem = await ensure_projection(connection)
     state = problem or f"the read models are of version {PROJECTION_VERSION}"
     return Report(
-        f"the database is at revision {revision}, {state}", {"revision": revision, "rebuild": problem}
+        f"the database is at revision {REVISION}, {state}", {"revision": REVISION, "rebuild": problem}
     )
 
 

@@ -23,7 +23,7 @@ from kinolog_projector.backup.table_copy import COPIES, TableCopier, TableCopy
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import LogComparison
 from kinolog_projector.schema.database_damage import described_damage
-from kinolog_projector.schema.migrate import check_schema
+from kinolog_projector.schema.revision import check_schema
 
 SEGMENT_COMMITS = 10_000
 CHUNK_COMMITS = 1_000

@@ -26,8 +26,8 @@ from kinolog_projector.projection.live_progress import LiveProgressWriter
 from kinolog_projector.projection.projection_tables import CheckpointConflict
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.database_damage import REBUILD, DatabaseDamage, found_damage
-from kinolog_projector.schema.migrate import WrongSchema, check_versions
 from kinolog_projector.schema.projection_schema import projection_problem
+from kinolog_projector.schema.revision import WrongSchema, check_versions
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from kinolog.process.logs import fields
 from kinolog.readmodel.database import first_line
 from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
 from kinolog_projector.schema.database_damage import described_damage
-from kinolog_projector.schema.migrate import WrongSchema
+from kinolog_projector.schema.revision import WrongSchema
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,6 @@ from kinolog_projector.projection.projection_tables import ProjectionTables
 from kinolog_projector.projection.writer import LOCK_LOG
 from kinolog_projector.rebuild.replay import LogReplay
 from kinolog_projector.schema.advisory_locks import REBUILD_LOCK
-from kinolog_projector.schema.migrate import check_permanent_schema, check_versions
 from kinolog_projector.schema.projection_schema import (
     analyze,
     create_indexes,
@@ -35,6 +34,7 @@ from kinolog_projector.schema.projection_schema import (
     projection_version,
     swap_projection,
 )
+from kinolog_projector.schema.revision import check_permanent_schema, check_versions
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from kinolog_projector.projection.writer import LOCK_LOG
 from kinolog_projector.rebuild.rebuild import lock_rebuild
 from kinolog_projector.rebuild.replay import LogReplay
 from kinolog_projector.rebuild.table_hashes import compared_columns, compared_rows, hashes_of
-from kinolog_projector.schema.migrate import check_schema
 from kinolog_projector.schema.projection_schema import drop_projection
+from kinolog_projector.schema.revision import check_schema
 
 CHECK_SCHEMA = "projection_check"
 MAX_EXAMPLES = 5
