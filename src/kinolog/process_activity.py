@@ -12,6 +12,9 @@ from pathlib import Path
 HELD_STATES = ("R", "D")
 """States of a thread that runs or waits for a processor, and of one that waits for a disk."""
 
+STOPPED_STATES = ("T", "t")
+"""States of a thread that a signal stopped, and of one that a debugger stopped."""
+
 NANOSECONDS = 1e-9
 
 _MAJOR_FAULTS, _USER_TICKS, _SYSTEM_TICKS = 9, 11, 12

@@ -33,17 +33,26 @@ def freeze_seconds() -> float:
     return FREEZE_SECONDS
 
 
-@pytest.mark.parametrize("fault", ["stop", "hang"])
-async def test_a_frozen_process_is_ended_and_not_the_fault_of_the_job(
-    process: InferenceProcess, tmp_path: Path, fault: str
+@pytest.mark.parametrize(
+    ("fault", "code", "message"),
+    [
+        ("stop_at_step", "WORKER_FROZEN", "the inference process was stopped by a signal or a debugger"),
+        ("hang_at_load", "WORKER_FROZEN", "the inference process was frozen as it loaded the model"),
+        ("hang_at_step", "RENDERER_FROZEN", "the inference process was frozen by the rendering of this job"),
+    ],
+)
+async def test_a_frozen_process_is_replaced_and_its_error_says_whose_fault_it_is(
+    process: InferenceProcess, tmp_path: Path, fault: str, code: str, message: str
 ) -> None:
-    """A process that a signal stopped, or whose native code holds the interpreter and does nothing, is replaced."""
-    options: dict[str, Any] = {f"{fault}_at_step": 2, "once_file": str(tmp_path / "once")}
+    """A signal stops it, or native code holds the interpreter and does nothing: as it loads a model, or as it renders.
+
+    Only the last one may be the fault of the job.
+    """
+    options: dict[str, Any] = {fault: 2, "once_file": str(tmp_path / "once")}
     async with asyncio.timeout(LIMIT_SECONDS):
         failed = [message async for message in process.run(card_job(tmp_path / "first", **options))][-1]
         assert isinstance(failed, FailedMessage)
-        assert (failed.code, failed.retryable) == ("WORKER_FROZEN", True)
-        assert failed.message == "the inference process was frozen"
+        assert (failed.code, failed.message, failed.retryable) == (code, message, True)
         ended = [message async for message in process.run(card_job(tmp_path / "second", **options))][-1]
     assert isinstance(ended, FinishedMessage)
 
@@ -67,7 +76,7 @@ async def test_a_process_that_is_frozen_as_it_starts_is_ended(process: Inference
     starting = asyncio.create_task(process.start())
     os.kill(await until(partial(_value, lambda: process.pid or 0), "the process"), signal.SIGSTOP)
     async with asyncio.timeout(LIMIT_SECONDS):
-        with pytest.raises(RuntimeError, match="the inference process was frozen before it was ready"):
+        with pytest.raises(RuntimeError, match="the inference process was stopped by a signal or a debugger before it was ready"):
             await starting
 
 

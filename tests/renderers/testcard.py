@@ -43,9 +43,9 @@ class TestcardRenderer:
     kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes
     the prompt), `quote_at_step` (prints, warnings and log records of a library that quote it, and no error),
     `stop_at_step` (a signal stops the process), `hang_at_step` (native code holds the interpreter lock and waits
-    without end), `compute_at_step` (it holds the lock and computes for some `compute_seconds`). Steps count from 1.
-    `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names a file that must
-    not exist yet.
+    without end; so does `hang_at_load`), `compute_at_step` (it holds the lock and computes for some
+    `compute_seconds`). Steps count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the
+    first time: it names a file that must not exist yet.
     """
 
     __test__ = False  # the name starts like a test class
@@ -60,6 +60,8 @@ class TestcardRenderer:
             raise RenderFailed("MODEL_NOT_FOUND", "the test card is missing", retryable=False)
         self._options = dict(model.options)
         time.sleep(self._number("load_seconds"))
+        if self._number("hang_at_load") and self._first_time():
+            ctypes.PyDLL(None).pause()
         return LoadedFacts(
             revision="testcard-1",
             libraries={"numpy": np.__version__},

@@ -144,7 +144,11 @@ WORKER_NOT_READY = "WORKER_NOT_READY"
 """Error code of an attempt that ended because its worker's inference process was gone before it began the job."""
 
 WORKER_FROZEN = "WORKER_FROZEN"
-"""Error code of an attempt that ended because its worker's inference process neither answered nor did anything."""
+"""Error code of an attempt that ended because its worker's inference process neither answered nor did anything, and
+not by its rendering: a signal or a debugger stopped the process, or it froze as it loaded the model."""
+
+RENDERER_FROZEN = "RENDERER_FROZEN"
+"""Error code of an attempt whose rendering froze the inference process. It counts, as a crash does."""
 
 NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN})
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""

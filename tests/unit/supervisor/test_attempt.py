@@ -240,7 +240,13 @@ async def test_a_failed_attempt_says_how_far_it_was(memory_worker: MemoryWorker)
 
 @pytest.mark.parametrize(
     ("code", "failed"),
-    [("RENDERER_FAILED", 1), ("SCRATCH_FULL", 0), ("WORKER_NOT_READY", 0), ("WORKER_FROZEN", 0)],
+    [
+        ("RENDERER_FAILED", 1),
+        ("RENDERER_FROZEN", 1),
+        ("SCRATCH_FULL", 0),
+        ("WORKER_NOT_READY", 0),
+        ("WORKER_FROZEN", 0),
+    ],
 )
 async def test_trouble_of_the_service_is_no_failed_attempt(
     memory_worker: MemoryWorker, code: str, failed: int

@@ -52,6 +52,15 @@ def test_a_process_that_neither_answers_nor_does_anything_is_frozen(kernel: Kern
     assert frozen_after(kernel) == LIMIT
 
 
+@pytest.mark.parametrize(("state", "stopped"), [("S", False), ("T", True), ("t", True)])
+def test_a_process_that_something_else_stopped_is_told_from_one_that_froze(
+    kernel: Kernel, state: str, stopped: bool
+) -> None:
+    """A signal or a debugger stops it from outside; one that waits did it by itself."""
+    kernel.states = ["S", state]
+    assert Freeze(1, LIMIT).is_stopped() is stopped
+
+
 @pytest.mark.parametrize("state", ["R", "D"])
 def test_a_thread_that_runs_or_waits_for_a_disk_is_a_sign_of_life(kernel: Kernel, state: str) -> None:
     """An hour of computing with the interpreter lock held, or of waiting for a slow disk, ends nothing."""

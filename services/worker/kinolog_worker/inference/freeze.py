@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from kinolog.process_activity import HELD_STATES, disk_faults, thread_states, used_seconds
+from kinolog.process_activity import HELD_STATES, STOPPED_STATES, disk_faults, thread_states, used_seconds
 
 FREEZE_SECONDS = 60.0
 """How long the inference process may be frozen before it is killed."""
@@ -56,6 +56,10 @@ class Freeze:
         elif self.is_asked:
             self.seconds += elapsed
         return self.seconds >= self._limit_seconds
+
+    def is_stopped(self) -> bool:
+        """Look whether a signal or a debugger holds the process. Then its work did not freeze it."""
+        return any(state in STOPPED_STATES for state in thread_states(self._pid))
 
     def _begin(self) -> None:
         self.seconds = self._worked_seconds = 0.0

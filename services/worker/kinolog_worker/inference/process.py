@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from kinolog.job.values import WORKER_FROZEN, WORKER_NOT_READY
+from kinolog.job.values import RENDERER_FROZEN, WORKER_FROZEN, WORKER_NOT_READY
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
@@ -27,6 +27,7 @@ from kinolog_worker.inference.messages import (
     Command,
     FailedMessage,
     FinishedMessage,
+    LoadedMessage,
     Message,
     PingCommand,
     PongMessage,
@@ -72,6 +73,8 @@ class _Exchange:
     answers: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first answer: from then on the exit of the process may be the fault of the job."""
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the model is there: from then on a freeze of the process may be the fault of the job."""
 
 
 class InferenceProcess:
@@ -79,7 +82,8 @@ class InferenceProcess:
 
     The process runs one command after the other. When it exits, all unfinished jobs end with a `FailedMessage`
     (`WORKER_CRASHED` or `OUT_OF_MEMORY`; `WORKER_NOT_READY` for a run that had not begun), and the next call starts a
-    new process. A process that is frozen is killed (`WORKER_FROZEN`, see `Freeze`).
+    new process. A process that is frozen is killed (see `Freeze`): its rendering did it (`RENDERER_FROZEN`), unless
+    something else stopped it or the model was still being loaded (`WORKER_FROZEN`).
     """
 
     def __init__(
@@ -265,8 +269,11 @@ class InferenceProcess:
                 self._send(PingCommand())
             await asyncio.sleep(pause)
             if freeze.is_over_limit():
-                logger.error("the inference process is frozen and is ended", extra=fields("frozen"))
-                await self._kill(WORKER_FROZEN, "the inference process was frozen")
+                stopped = freeze.is_stopped()
+                how = "stopped by a signal or a debugger" if stopped else "frozen"
+                logger.error("the inference process is %s and is ended", how, extra=fields("frozen"))
+                code = WORKER_FROZEN if stopped else RENDERER_FROZEN
+                await self._kill(code, f"the inference process was {how}")
 
     def _end_exchanges(self, code: str, message: str) -> None:
         """End every unfinished job, and the wait for the start, with the cause of the exit."""
@@ -274,6 +281,10 @@ class InferenceProcess:
             failed = FailedMessage(job_id=exchange.job_id, code=code, message=message, retryable=True)
             if code != KILLED and not exchange.begun.is_set():
                 failed = replace(failed, code=WORKER_NOT_READY, message=f"{message} before it began the job")
+            elif code == RENDERER_FROZEN and exchange.loaded.is_set():
+                failed = replace(failed, message=f"{message} by the rendering of this job")
+            elif code == RENDERER_FROZEN:
+                failed = replace(failed, code=WORKER_FROZEN, message=f"{message} as it loaded the model")
             exchange.answers.put_nowait(failed)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(RuntimeError(f"{message} before it was ready"))
@@ -287,6 +298,8 @@ class InferenceProcess:
                 self._freeze.answered()
         elif (exchange := self._runs.get(answer.run_id)) is not None:
             exchange.begun.set()
+            if isinstance(answer.message, LoadedMessage):
+                exchange.loaded.set()
             exchange.answers.put_nowait(answer.message)
 
 
