@@ -76,7 +76,10 @@ async def test_a_process_that_is_frozen_as_it_starts_is_ended(process: Inference
     starting = asyncio.create_task(process.start())
     os.kill(await until(partial(_value, lambda: process.pid or 0), "the process"), signal.SIGSTOP)
     async with asyncio.timeout(LIMIT_SECONDS):
-        with pytest.raises(RuntimeError, match="the inference process was stopped by a signal or a debugger before it was ready"):
+        with pytest.raises(
+            RuntimeError,
+            match="the inference process was stopped by a signal or a debugger before it was ready",
+        ):
             await starting
 
 

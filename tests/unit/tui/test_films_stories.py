@@ -71,7 +71,8 @@ async def test_pages_of_films(gateway: Replay, tmp_path: Path) -> None:
     async with dashboard(gateway.url, tmp_path, (80, 24)) as pilot:
         await press(pilot, "6", "n")
         assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "older"
-        assert "61–" in text(pilot)
+        first = len(COMPLETED) + 1
+        assert f" {first}–{first + len(COMPLETED) - 1} of " in text(pilot)
         await press(pilot, "p", "p")
         assert "cursor" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
         wall = pilot.app.screen.query_one(FilmWall)
@@ -80,3 +81,24 @@ async def test_pages_of_films(gateway: Replay, tmp_path: Path) -> None:
         await settled(pilot)
         await press(pilot, "G")
         assert wall.cursor == len(COMPLETED) - 1
+
+
+async def test_erased_jobs_are_no_films(gateway: Replay, pilot: Pilot[None]) -> None:
+    """They are neither on the wall nor in its number. While there are older pages, the number is a limit."""
+    page = gateway.answers["/mcp/jobs?limit=50"]
+    completed = [job for job in page["jobs"] if job["status"] == "completed"]
+    for job in completed[:2]:
+        job |= {"erased": True, "prompt": None}
+    films, total = len(completed) - 2, page["summary"]["completed"] - 2
+    await press(pilot, "6")
+    assert f" 1–{films} of {films} films" in text(pilot)
+    page["next_cursor"] = "older"
+    await press(pilot, "ctrl+r")
+    assert f" 1–{films} of at most {total} films" in text(pilot)
+    page["next_cursor"] = None
+    await press(pilot, "n")
+    assert f" {films + 1}–{2 * films} of {2 * films} films" in text(pilot)
+    for job in completed:
+        job |= {"erased": True, "prompt": None}
+    await press(pilot, "ctrl+r")
+    assert "every job of this page is erased" in text(pilot)

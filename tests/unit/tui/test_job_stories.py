@@ -7,11 +7,13 @@ from fractions import Fraction
 
 import av
 import pytest
+from kinolog_tui.screens.job.job_page import TABS
 from kinolog_tui.screens.job.scenes_tab import ScenesTab, SceneThumbnail
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.player import Player
 from kinolog_tui.widgets.job.scenes import SceneList
+from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
@@ -19,6 +21,11 @@ from tests.snapshot.dashboard_pilot import app_of, press, settled, text, until, 
 from tests.snapshot.replay import Json, Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
+(CANCELLED,) = [
+    job["job_id"]
+    for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]
+    if job["status"] == "cancelled"
+]
 
 pytestmark = pytest.mark.slow
 
@@ -140,3 +147,38 @@ async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(
     await gateway.send("job_completed", 9, ended, RUNNING)
     await until(pilot, lambda: player.clip and len(player.clip.pictures) == 16)
     assert "the work so far" not in text(pilot)
+
+
+async def test_the_reason_of_a_cancel_is_among_the_facts(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The progress of a cancelled job says who cancelled it and why; a retried one is not cancelled any more."""
+    app_of(pilot).open_job(CANCELLED)
+    await settled(pilot)
+    assert "by anonymous: not wanted" in text(pilot)
+    job = gateway.answers[f"/mcp/status/{CANCELLED}"]
+    again = job | {"status": "queued", "cancel_requested": False, "version": job["version"] + 1}
+    await _commit(gateway, again, "retried")
+    await until(pilot, lambda: "not wanted" not in text(pilot))
+
+
+async def test_a_cancel_without_a_history_has_no_reason(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The facts are there if the history cannot be read."""
+    problem = {"status": 500, "title": "Internal Server Error", "detail": "broken"}
+    gateway.problems[f"/mcp/events/{CANCELLED}"] = problem
+    app_of(pilot).open_job(CANCELLED)
+    await settled(pilot)
+    assert "submitted" in text(pilot)
+    assert "not wanted" not in text(pilot)
+    del gateway.problems[f"/mcp/events/{CANCELLED}"]
+    await press(pilot, "ctrl+r")
+    assert "by anonymous: not wanted" in text(pilot)
+
+
+async def test_the_video_tab_offers_to_make_it_again(pilot: Pilot[None]) -> None:
+    """The bottom line has the key on every tab."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    for tab in TABS:
+        pilot.app.screen.query_one(TabbedContent).active = tab
+        await settled(pilot)
+        keys = text(pilot).split("\n")[pilot.app.screen.query_one(KeyLine).region.y]
+        assert "e Again" in keys

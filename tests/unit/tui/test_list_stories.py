@@ -145,3 +145,10 @@ async def test_the_bottom_line_has_the_commands_of_the_selected_job(pilot: Pilot
     await until(pilot, lambda: offered() == {"Cancel", "Priority", "Again"})
     await press(pilot, "space")
     await until(pilot, lambda: offered() == {"Cancel", "Retry", "Priority", "Again"})
+
+
+async def test_a_mark_stands_apart_from_its_priority(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The widest mark too."""
+    gateway.answers["/mcp/jobs?limit=50"]["jobs"][0]["priority"] = "critical"
+    await press(pilot, "2")
+    assert "▲▲ critical  " in text(pilot)

@@ -264,3 +264,15 @@ async def test_a_message_has_the_colour_of_another_theme_at_once(pilot: Pilot[No
     assert light != dark
     await press(pilot, "ctrl+t")
     assert look(pilot, "another message").color == dark
+
+
+async def test_the_bar_of_a_model_is_its_share_of_completed_jobs(gateway: Replay, pilot: Pilot[None]) -> None:
+    """All of few jobs fill the bar as all of many do."""
+    models = gateway.answers["/mcp/models"]["models"]
+    models.append(models[0] | {"name": "other"})
+    counts = {"total": 1, "completed": 1, "queued": 0, "processing": 0, "failed": 0, "cancelled": 0}
+    query = "date_range=last_7_days&model=other"
+    gateway.answers[f"/mcp/analytics/status-distribution?{query}"] = counts
+    await press(pilot, "4")
+    row = next(line for line in text(pilot).split("\n") if "1 of 1" in line)
+    assert "░" not in row[: row.index("1 of 1")]

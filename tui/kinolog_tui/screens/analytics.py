@@ -214,13 +214,12 @@ class AnalyticsPage(Page):
 
     def _show_model(self, name: str, counts: DistributionInfo) -> None:
         self._models[name] = counts
-        most = max(one.total for one in self._models.values())
         self.query_one("#models", Bars).show(
             [
                 Bar(
                     label=model,
                     value=one.completed,
-                    maximum=most,
+                    maximum=one.total,
                     text=f"{one.completed} of {one.total}",
                     colour=COLOURS["completed"],
                 )

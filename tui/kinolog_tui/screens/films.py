@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -34,6 +34,13 @@ class FilmThumbnail:
     picture: Picture
 
 
+class PageCounts(NamedTuple):
+    """Jobs of a page of completed jobs. An erased one has no film."""
+
+    films: int
+    erased: int
+
+
 class FilmsPage(Page):
     """Pages of completed jobs, the newest first. Thumbnails are fetched for the films in view."""
 
@@ -49,6 +56,9 @@ class FilmsPage(Page):
         super().__init__()
         self._cursors: list[str | None] = [None]
         """The cursor of each page up to this one."""
+        self._newer: list[PageCounts] = []
+        """The counts of each page before this one."""
+        self._here = PageCounts(0, 0)
         self._next: str | None = None
         self._stale = False
 
@@ -94,10 +104,20 @@ class FilmsPage(Page):
         for job in page.jobs:
             self.kinolog.downloads.forget(job)
         films = [job for job in page.jobs if not job.erased]
+        self._here = PageCounts(len(films), len(page.jobs) - len(films))
         self.query_one(FilmWall).show(films)
-        first = (len(self._cursors) - 1) * FILMS
-        words = f" {first + 1}–{first + len(page.jobs)} of {count(page.summary.completed)} films"
-        self.query_one("#shown", Static).update(words if films else " no film yet")
+        self.query_one("#shown", Static).update(f" {self._position(page.summary.completed)}")
+
+    def _position(self, completed: int) -> str:
+        """Return which films the wall shows, of how many. Nobody counts the erased jobs of older pages."""
+        has_other_pages = self._next is not None or bool(self._newer)
+        if not self._here.films:
+            return "every job of this page is erased" if has_other_pages else "no film yet"
+        first = sum(page.films for page in self._newer)
+        erased = self._here.erased + sum(page.erased for page in self._newer)
+        total = first + self._here.films if self._next is None else completed - erased
+        most = "" if self._next is None else "at most "
+        return f"{first + 1}–{first + self._here.films} of {most}{count(total)} {'film' if total == 1 else 'films'}"
 
     def _choose_keys(self) -> None:
         """Show the keys of other pages only if there are any."""
@@ -130,8 +150,10 @@ class FilmsPage(Page):
         """Request an older or a newer page."""
         if step > 0 and self._next is not None:
             self._cursors.append(self._next)
+            self._newer.append(self._here)
         elif step < 0 and len(self._cursors) > 1:
             self._cursors.pop()
+            self._newer.pop()
         else:
             return
         self._next = None

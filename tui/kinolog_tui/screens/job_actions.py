@@ -8,16 +8,20 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
+from kinolog.counts import counted
 from kinolog_client import JobInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog, PriorityDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered
+from kinolog_tui.text.display_text import short_id, shortened
 
 COMMANDS = frozenset({"cancel_jobs", "retry_jobs", "reprioritize", "erase_jobs", "make_again"})
 """Names of the actions that change jobs or make new ones."""
 RETRIED = ("failed", "cancelled")
+PROMPT_CELLS = 46
+"""Cells of a prompt in a dialog: it has one line there, with the id."""
 DONE = {
     "cancel": "cancelling",
     "retry": "queued again",
@@ -67,6 +71,14 @@ class JobActions(Page):
         """Return the one job that the person looks at."""
         raise NotImplementedError
 
+    def known_job(self, job_id: str) -> JobInfo | None:
+        """Return a job that is on the screen; None for another one."""
+        raise NotImplementedError
+
+    def list_words(self) -> str:
+        """Return a sentence about the list that several jobs were marked in."""
+        return ""
+
     def unseen_count(self, ids: Sequence[str]) -> int:
         """Return how many of these jobs are not on the screen."""
         return 0
@@ -100,7 +112,8 @@ class JobActions(Page):
                 self._send("reprioritize", ids, priority)
 
         if ids and self.kinolog.may_write():
-            self.app.push_screen(PriorityDialog(len(ids), before or "medium"), chosen)
+            title = "Priority" if len(ids) == 1 else f"Priority of {len(ids)} jobs"
+            self.app.push_screen(PriorityDialog(title, self._subject(ids), before or "medium"), chosen)
 
     @property
     def hidden_actions(self) -> frozenset[str]:
@@ -133,9 +146,20 @@ class JobActions(Page):
 
         if ids and self.kinolog.may_write():
             jobs = "this job" if len(ids) == 1 else f"these {len(ids)} jobs"
-            unseen = self.unseen_count(ids)
-            words = f"{consequence} {unseen} of them are not on this page." if unseen else consequence
+            words = "\n".join((self._subject(ids), consequence))
             self.app.push_screen(ConfirmDialog(f"{verb} {jobs}?", words, verb), answered)
+
+    def _subject(self, ids: Sequence[str]) -> str:
+        """Return which jobs these are: the id and the prompt of one, of several what the person sees of them."""
+        if len(ids) == 1:
+            job = self.known_job(ids[0])
+            prompt = "not on this page" if job is None else job.prompt or "(erased)"
+            return f"{short_id(ids[0])}  {shortened(prompt, PROMPT_CELLS)}"
+        unseen = self.unseen_count(ids)
+        verb = "is" if unseen == 1 else "are"
+        return " ".join(
+            filter(None, (self.list_words(), f"{unseen} of them {verb} not on this page." if unseen else ""))
+        )
 
     def _send(self, action: str, ids: list[str], priority: str | None = None) -> None:
         if not ids or not self.kinolog.may_write():
@@ -159,8 +183,7 @@ class JobActions(Page):
         refused = len(result.refusals)
         done = result.jobs - refused
         if done:
-            jobs = "1 job" if done == 1 else f"{done} jobs"
-            self.notify(f"{jobs} {DONE[result.action]}")
+            self.notify(f"{counted(done, 'job')} {DONE[result.action]}")
         if refused:
             key = key_label(self.app, "everywhere.renew")
             text = f"{refused} refused: {result.refusals[0]}\n{key} shows how things stand now."

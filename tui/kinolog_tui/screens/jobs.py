@@ -207,6 +207,15 @@ class JobsPage(JobActions, Page):
         """Return the job under the cursor."""
         return self.query_one(JobTable).current
 
+    def known_job(self, job_id: str) -> JobInfo | None:
+        """Return a job of the page that is shown."""
+        return next((job for job in self.query_one(JobTable).jobs if job.job_id == job_id), None)
+
+    def list_words(self) -> str:
+        """Return what the list is filtered by."""
+        words = self._position.job_filter.words
+        return f"The list is filtered by {', '.join(words)}." if words else "The list is not filtered."
+
     def unseen_count(self, ids: Sequence[str]) -> int:
         """Return how many of the marked jobs are on other pages, or no longer match the filter."""
         shown = {job.job_id for job in self.query_one(JobTable).jobs}

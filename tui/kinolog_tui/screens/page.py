@@ -43,6 +43,11 @@ class Page(RequestOwner, Screen[None]):
     """Actions that would do nothing now: by name, such as `turn`, or with their arguments, such as `turn(1)`."""
 
     @property
+    def late_actions(self) -> frozenset[str]:
+        """Names of actions that the bottom line leaves out first if it has no room for all."""
+        return frozenset()
+
+    @property
     def hidden_actions(self) -> frozenset[str]:
         """Names of actions that the bottom line leaves out."""
         return self.unusable_actions
@@ -106,7 +111,12 @@ class Page(RequestOwner, Screen[None]):
         self.refresh_theme()
         self.refresh_key_names()
         self._follow_refresh_interval()
+        self.query_one(KeyLine).refresh()
         self.call_after_refresh(self.load)
+
+    def on_screen_suspend(self) -> None:
+        """Another screen covers the page: its keys do nothing."""
+        self.query_one(KeyLine).refresh()
 
     def refresh_theme(self) -> None:
         """Draw again if the theme changed since the page was drawn."""

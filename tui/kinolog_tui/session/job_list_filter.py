@@ -54,6 +54,13 @@ class JobListFilter:
             )
         return SPAN_WORDS[self.date_range]
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it narrows the list to, in words; empty if it leaves nothing out."""
+        days = self.span if self.since or self.until or self.date_range != "all_time" else ""
+        text = f"“{self.text}”" if self.text else ""
+        return tuple(filter(None, (*self.statuses, *self.priorities, days, self.model, text)))
+
     def toggled(self, status: str) -> JobListFilter:
         """Return the filter with this status alone, or with all of them if it was alone already."""
         return replace(self, statuses=() if self.statuses == (status,) else (status,))

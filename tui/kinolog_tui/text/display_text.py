@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
+
 from kinolog.durations import age_text, length_text
 
 SYMBOLS = {"queued": "○", "processing": "◐", "completed": "●", "failed": "✖", "cancelled": "⊘"}
@@ -87,6 +89,12 @@ def bar(percent: float, width: int) -> str:
     eighths = round(max(0.0, min(100.0, percent)) / 100 * width * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(width, "░")[:width]
+
+
+def shortened(words: str, cells: int) -> str:
+    """Return a text on one line of at most `cells` cells, with an ellipsis if some of it is left out."""
+    line = " ".join(words.split())
+    return line if cell_len(line) <= cells else set_cell_size(line, cells - 1).rstrip() + "…"
 
 
 def short_path(path: Path) -> str:

@@ -33,7 +33,8 @@ class ShownKey(NamedTuple):
 class KeyLine(Static):
     """Key and description of each visible binding: first those of the focused widget, last those of the application.
 
-    What would do nothing now is left out. If they do not fit, the last ones before the application's are left out.
+    What would do nothing now is left out: while a dialog is open, every key of the page below. If they do not fit, the
+    last ones before the application's are left out.
     A click runs the binding.
     """
 
@@ -64,7 +65,9 @@ class KeyLine(Static):
                 ):
                     continue  # it is typed; Textual does not know the characters of all keys
                 found[binding.action] = ShownKey(key, binding.description, binding.key, node is self.app)
-        return tuple(sorted(found.values(), key=lambda one: one.is_global))
+        late: frozenset[str] = getattr(self.screen, "late_actions", frozenset())
+        late_ones = {one for action, one in found.items() if action.partition("(")[0] in late}
+        return tuple(sorted(found.values(), key=lambda one: (one.is_global, one in late_ones)))
 
     def _bindings_in_order(self) -> list[tuple[DOMNode, Binding, bool]]:
         """Return the active bindings in their order of definition. Textual puts a binding with a changed key last."""
@@ -87,7 +90,8 @@ class KeyLine(Static):
 
     def render(self) -> RenderResult:
         """Render one line."""
-        self._shown, self._ends = self._keys(), []
+        covered = self.app.screen is not self.screen
+        self._shown, self._ends = () if covered else self._keys(), []
         text = Text(no_wrap=True, overflow="ellipsis", end="")
         for key, words, pressed, _ in self._fitting(self.size.width):
             text.append(f" {key} ", style=style(self.app, "accent", bold=True))

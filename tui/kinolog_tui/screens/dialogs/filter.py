@@ -8,11 +8,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from kinolog_client import PRIORITIES, STATUSES
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.screens.dialogs.dialog import Dialog
 from kinolog_tui.session.job_list_filter import RANGES, JobListFilter
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
@@ -20,19 +20,19 @@ from kinolog_tui.text.local_days import EXAMPLE, date_errors
 from kinolog_tui.widgets.check_list import CheckList
 
 
-class FilterDialog(ModalScreen[JobListFilter | None]):
+class FilterDialog(Dialog[JobListFilter | None]):
     """Edits a filter of the job list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.back", "dismiss(None)", "Close", show=False),
-        key_binding("dialogs.apply", "apply", "Apply", show=False, priority=True),
+        key_binding("everywhere.back", "dismiss(None)", "Close"),
+        key_binding("dialogs.apply", "apply", "Apply", priority=True),
     ]
 
     def __init__(self, job_filter: JobListFilter) -> None:
         super().__init__()
         self._job_filter = job_filter
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """Statuses and priorities beside each other, then span, days, model and text."""
         job_filter = self._job_filter
         with Vertical(classes="dialog") as dialog:

@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key as KeyPress
-from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_tui.keys.bindings import KEY_GROUPS, KEYS, Key, key_binding
 from kinolog_tui.keys.keymap import display_key, key_conflict, keys_for
+from kinolog_tui.screens.dialogs.dialog import Dialog
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
@@ -25,16 +25,16 @@ KEY_CELLS = 12
 HINT = "enter changes a key, backspace gives back the one it came with; Save in Settings keeps them."
 
 
-class KeysDialog(ModalScreen[None]):
+class KeysDialog(Dialog[None]):
     """Lists every configurable key. A change takes effect at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.back", "dismiss", "Close", show=False),
-        key_binding("everywhere.down", "step('cursor_down')", "Down", show=False),
-        key_binding("everywhere.up", "step('cursor_up')", "Up", show=False),
+        key_binding("everywhere.back", "dismiss", "Close"),
+        key_binding("everywhere.down", "step('cursor_down')", "Down"),
+        key_binding("everywhere.up", "step('cursor_up')", "Up"),
         key_binding("everywhere.first", "step('first')", "First", show=False),
         key_binding("everywhere.last", "step('last')", "Last", show=False),
-        key_binding("keys.came_with", "give_back", "Give back", show=False),
+        key_binding("keys.came_with", "give_back", "Give back"),
     ]
     _captured: Key | None = None
     """The binding whose new key is being captured."""
@@ -44,7 +44,12 @@ class KeysDialog(ModalScreen[None]):
         """The application."""
         return cast("KinologApp", self.app)
 
-    def compose(self) -> ComposeResult:
+    @property
+    def hidden_actions(self) -> frozenset[str]:
+        """Every key is a new one while one is captured."""
+        return frozenset({"dismiss", "step", "give_back"}) if self._captured is not None else frozenset()
+
+    def body(self) -> ComposeResult:
         """The list, a hint, and buttons."""
         with Vertical(classes="dialog keys") as dialog:
             dialog.border_title = "Keys"
@@ -104,6 +109,7 @@ class KeysDialog(ModalScreen[None]):
 
     def _capture(self, key: Key | None) -> None:
         self._captured, self.kinolog.capturing_key = key, key is not None
+        self.refresh_bindings()
         self._show_message(
             f"Press the new key for “{key.description}”; esc leaves it." if key is not None else HINT
         )

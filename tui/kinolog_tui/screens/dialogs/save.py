@@ -9,24 +9,22 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.screens.dialogs.dialog import Dialog
 
 
-class SaveDialog(ModalScreen[str | None]):
+class SaveDialog(Dialog[str | None]):
     """Asks for a path. Enter saves, escape cancels."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.back", "dismiss(None)", "Close", show=False)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("everywhere.back", "dismiss(None)", "Close")]
 
     def __init__(self, title: str, name: str) -> None:
         super().__init__()
         self._dialog_title, self._file_name = title, name
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """One field."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._dialog_title

@@ -161,6 +161,12 @@ class JobPage(JobActions, Page):
         """Show the keys that do something for this job in this tab."""
         self.leave_out(_unusable_actions(self.job, self.query_one(TabbedContent).active))
 
+    @property
+    def late_actions(self) -> frozenset[str]:
+        """The keys of the video are more than a narrow screen has room for."""
+        video = self.query_one(TabbedContent).active == "video"
+        return frozenset({"make_again"}) if video else frozenset()
+
     def selected_job_ids(self) -> list[str]:
         """Return this job's id."""
         return [self.job_id]
@@ -168,6 +174,10 @@ class JobPage(JobActions, Page):
     def selected_job(self) -> JobInfo | None:
         """Return this job; None until it is known."""
         return self.job
+
+    def known_job(self, job_id: str) -> JobInfo | None:
+        """Return this job; None until it is known."""
+        return self.job if job_id == self.job_id else None
 
     def on_tabbed_content_tab_activated(self, message: TabbedContent.TabActivated) -> None:
         """Let the tab take the focus and fetch what it shows only while it is open."""
@@ -216,8 +226,8 @@ class JobPage(JobActions, Page):
 
 
 def _unusable_actions(job: JobInfo | None, tab: str) -> frozenset[str]:
-    """Return the actions that would do nothing for a job, and those that the tab of the video has no room for."""
-    unusable = {"watch_video", "make_again"} if tab == "video" else set()
+    """Return the actions that would do nothing for a job in this tab."""
+    unusable = {"watch_video"} if tab == "video" else set()
     if tab == "history":
         unusable.add("verify")  # its panel has a key of its own
     if job is None or job.links.video is None:

@@ -104,17 +104,17 @@ class JobFacts(Static):
         """Set the title."""
         self.border_title = "facts"
 
-    def show(self, job: JobInfo) -> None:
-        """Show the facts of the job."""
+    def show(self, job: JobInfo, cancelled: str = "") -> None:
+        """Show the facts of the job; `cancelled` says who cancelled it, and why."""
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(style=style(self.app, "text-muted"), no_wrap=True)
         table.add_column(overflow="fold")
-        for name, value in self._facts(job):
+        for name, value in self._facts(job, cancelled):
             if value:
                 table.add_row(name, Text(value))
         self.update(table)
 
-    def _facts(self, job: JobInfo) -> list[tuple[str, str]]:
+    def _facts(self, job: JobInfo, cancelled: str) -> list[tuple[str, str]]:
         times, media = job.timings, job.media
         facts = [
             ("video", f"{job.size}, {job.duration:g} s, {job.frames} frames at {job.fps}/s"),
@@ -125,6 +125,7 @@ class JobFacts(Static):
             ("submitted", f"{moment(job.created_at)} by {job.actor}"),
             ("started", moment(job.started_at) if job.started_at else ""),
             ("finished", moment(job.finished_at) if job.finished_at else ""),
+            ("cancelled", cancelled),
             ("waited", span(times.wait_seconds) if times.wait_seconds is not None else ""),
             ("ran", span(times.run_seconds) if times.run_seconds is not None else ""),
             ("device time", span(job.gpu_seconds) if job.gpu_seconds else ""),

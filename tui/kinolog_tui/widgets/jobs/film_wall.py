@@ -20,6 +20,7 @@ from kinolog_client import JobInfo
 from kinolog_tui.graphics.clip_decoder import Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import picture_strips
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.text.display_text import shortened
 from kinolog_tui.widgets.theme_styles import style
 
 PICTURE = PixelBox(24, 7)
@@ -160,7 +161,7 @@ class FilmWall(ScrollView, can_focus=True):
             return [Segment(" " * CELL_COLUMNS, Style.null())]
         left = Segment("▌" if lit else " ", edge)
         if row == PICTURE.rows:
-            words = _shortened(" ".join((film.prompt or "(erased)").split()))
+            words = set_cell_size(shortened(film.prompt or "(erased)", PICTURE.columns), PICTURE.columns)
             return [left, Segment(words, edge if lit else style(self.app, "text-muted")), _SPACE]
         lines = self._strips.get(film.job_id)
         if lines is None:
@@ -174,13 +175,6 @@ class FilmWall(ScrollView, can_focus=True):
         rest = PICTURE.columns - pad - strip.cell_length
         parts = [left, Segment(" " * pad, Style.null()), *strip, Segment(" " * rest, Style.null()), _SPACE]
         return [part for part in parts if cell_len(part.text)]
-
-
-def _shortened(words: str) -> str:
-    """Return a text of the width of a thumbnail, with an ellipsis if some of it is left out."""
-    if cell_len(words) <= PICTURE.columns:
-        return set_cell_size(words, PICTURE.columns)
-    return set_cell_size(set_cell_size(words, PICTURE.columns - 1).rstrip() + "…", PICTURE.columns)
 
 
 _SPACE = Segment(" ", Style.null())
