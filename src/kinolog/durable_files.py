@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 """Error numbers of file systems that flush no folders, such as some network shares."""
 _CANNOT_LOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
@@ -40,12 +41,12 @@ def flush_folder(path: Path) -> None:
             raise
 
 
-def make_folder(path: Path, *, mode: int = 0o777) -> None:
-    """Make a folder and those above it, if they are missing. The last one has this mode, less the umask."""
+def make_folder(path: Path, *, mode: int = 0o777, above: int = 0o777) -> None:
+    """Make a folder and those above it, if they are missing, with these modes, less the umask."""
     if path.is_dir():
         return
     if not path.parent.is_dir():
-        make_folder(path.parent)
+        make_folder(path.parent, mode=above, above=above)
     path.mkdir(mode=mode, exist_ok=True)
     flush_folder(path.parent)
 

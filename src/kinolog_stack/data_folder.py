@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from kinolog.durable_files import flush_folder, make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder, write_durably
 from kinolog.process.full_disk import is_full
 from kinolog_stack.errors import StartError
 
@@ -70,7 +70,7 @@ class DataFolder:
         A folder in which the restore of a backup did not end opens for another one only (`restores_backup`).
         """
         try:
-            make_folder(self.path, mode=0o700)
+            make_folder(self.path, mode=PRIVATE_FOLDER)
             self._take_lock()
             self.check_layout()
             if not restores_backup:
@@ -93,7 +93,7 @@ class DataFolder:
     def make_folders(self) -> None:
         """Create missing folders. Videos and the log are private to their owner."""
         for folder in (self.artifacts, self.scratch, self.logs, self.nats):
-            make_folder(folder, mode=0o700)
+            make_folder(folder, mode=PRIVATE_FOLDER)
 
     def close(self) -> None:
         """Release the lock."""

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.process.logs import TextLines
 
 ROTATED_FILES = 5
@@ -46,7 +47,7 @@ class NamedFileHandler(WatchedFileHandler):
             self.handleError(record)
 
     def _open(self) -> TextIOWrapper:
-        Path(self.baseFilename).parent.mkdir(mode=0o700, exist_ok=True)
+        Path(self.baseFilename).parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         return super()._open()
 
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from kinolog.durable_files import locked_folder, make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, locked_folder, make_folder, write_durably
 from kinolog_stack.errors import StartError
 from kinolog_stack.settings import StackSettings
 
@@ -58,7 +58,7 @@ class SigningChain:
         A root is made once. Its key is never replaced, since with another one nobody would know the signer of later
         videos. Raises `OSError`, `ValueError`.
         """
-        make_folder(self.folder, mode=0o700)
+        make_folder(self.folder, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
         with locked_folder(self.folder):
             if not os.path.lexists(self.root):  # a link to a missing disk is there
                 self._make_root()

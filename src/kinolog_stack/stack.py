@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from kinolog.mounted_folder import MountedFolder
+from kinolog.mounted_folder import Mount, MountedFolder
 from kinolog.process.logs import fields
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.disks.disk_space import Disk, StoredPart, check_room, disks_of, stored_parts
@@ -214,10 +214,10 @@ class Stack:
             return disks_of(stored_parts(self.folder))
 
         videos = [part for part in stored_parts(self.folder) if part.slug == "artifacts"]
-        mounted = [(part, MountedFolder(part.folder)) for part in videos]
+        mounted = {part: MountedFolder(part.folder) for part in videos}
 
-        def away() -> list[StoredPart]:
-            return [part for part, folder in mounted if folder.is_away()]
+        def mounts() -> dict[StoredPart, Mount]:
+            return {part: folder.state() for part, folder in mounted.items()}
 
         def restart_log() -> None:
             child = nats.child
@@ -225,7 +225,7 @@ class Stack:
                 child.stop()  # its supervisor starts it again
 
         reserve = self.settings.disk_reserve_bytes
-        watch = DiskWatch(disks, nats.write_error, restart_log, alarms, reserve, away=away)
+        watch = DiskWatch(disks, nats.write_error, restart_log, alarms, reserve, mounts=mounts)
         threading.Thread(target=watch.run, args=(self._stopping,), name="watch-disks", daemon=True).start()
 
     def _start_wave(self, programs: Mapping[str, Supervisable]) -> None:

@@ -34,7 +34,7 @@ class AlarmNames:
     def __init__(self) -> None:
         self.standing: set[str] = set()
 
-    def raise_alarm(self, name: str, severity: object, text: str) -> None:
+    def raise_alarm(self, name: str, severity: object, text: str, details: str = "") -> None:
         """Note an alarm."""
         self.standing.add(name)
 

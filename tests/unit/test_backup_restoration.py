@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.mounted_folder import OWN_DISK, Mount, MountedFolder, note_of
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.backup_restoration import (
     ERASED_WILL_BE_BACK,
@@ -123,3 +124,13 @@ def test_a_second_try_without_a_note_says_so(tmp_path: Path) -> None:
     with pytest.raises(RestoreDeclined):
         trial.run(agree=False)
     assert f"  {ERASED_WILL_BE_BACK}" in trial.said
+
+
+def test_a_restore_takes_the_disk_that_is_there(trial: RestoreTrial) -> None:
+    """The disk with the videos is lost and an empty one is in its place: the files of the backup make it the store."""
+    trial.run()
+    artifacts = trial.data / "artifacts"
+    note_of(artifacts).write_text(f"{'a' * 32} {OWN_DISK}\n")
+    assert MountedFolder(artifacts).state() is not Mount.MOUNTED
+    trial.run()
+    assert MountedFolder(artifacts).state() is Mount.MOUNTED

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kinolog.mounted_folder import Mount
 from kinolog.ports.alarms import AlarmSeverity
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.disks.disk_space import Disk, StoredPart, check_room, disks_of, stored_parts
@@ -31,9 +32,10 @@ class WatchedDisks:
     free: dict[str, int] = field(default_factory=lambda: {"log": RESERVE, "database": RESERVE})
     write_error: str = ""
     alarms: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
     seconds: float = 1000.0
-    away: list[StoredPart] = field(default_factory=list)
+    mounts: dict[StoredPart, Mount] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.watch = DiskWatch(
@@ -43,16 +45,17 @@ class WatchedDisks:
             self,
             RESERVE,
             lambda: self.seconds,
-            lambda: self.away,
+            lambda: self.mounts,
         )
 
     def restart(self) -> None:
         """Count a restart of nats-server."""
         self.restarts += 1
 
-    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str) -> None:
+    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str, details: str = "") -> None:
         """Note an alarm."""
         assert severity is AlarmSeverity.REFUSE_WRITES
+        self.details[name] = details
         self.alarms[name] = text
 
     def clear(self, name: str) -> None:
@@ -87,17 +90,34 @@ def test_a_disk_below_its_reserve_refuses_jobs() -> None:
 def test_a_disk_that_is_not_mounted_refuses_jobs() -> None:
     """Its alarm says what to do and ends with the mount; an alarm for lack of room outlives it."""
     disks = WatchedDisks()
-    disks.away = [DATABASE]
+    disks.mounts = {DATABASE: Mount.AWAY}
     assert disks.look() == {"storage-full-database"}
     assert "The disk with the database is not mounted. Mount it" in disks.alarms["storage-full-database"]
-    disks.away = []
+    disks.mounts = {DATABASE: Mount.MOUNTED}
     assert disks.look() == set()
-    disks.free["database"], disks.away = 0, [DATABASE]
+    disks.free["database"], disks.mounts = 0, {DATABASE: Mount.AWAY}
     assert disks.look() == {"storage-full-database"}
-    disks.away = []
+    disks.mounts = {DATABASE: Mount.MOUNTED}
     assert disks.look() == {"storage-full-database"}
     disks.look()
     assert "make room" in disks.alarms["storage-full-database"]
+
+
+def test_another_disk_in_the_place_of_a_disk_refuses_jobs() -> None:
+    """Its alarm says to mount the old one; only operators read the folder, and how to go on with the new one."""
+    disks = WatchedDisks()
+    disks.mounts = {DATABASE: Mount.REPLACED}
+    assert disks.look() == {"storage-full-database"}
+    text, details = disks.alarms["storage-full-database"], disks.details["storage-full-database"]
+    assert "Another disk is mounted in the place of the one with the database. Mount that one" in text
+    assert "/database" not in text
+    assert details.endswith("cp /database.id /database/.kinolog-id")
+    disks.mounts = {DATABASE: Mount.AWAY}
+    disks.look()
+    assert "is not mounted. Mount it" in disks.alarms["storage-full-database"]
+    assert not disks.details["storage-full-database"]
+    disks.mounts = {DATABASE: Mount.MOUNTED}
+    assert disks.look() == set()
 
 
 def test_a_log_that_gave_up_is_started_again_when_there_is_room() -> None:

@@ -34,7 +34,7 @@ from kinolog.backup.manifest import (
     UnusableBackup,
     parse_manifest,
 )
-from kinolog.durable_files import flush_folder, lock_open_file, make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, lock_open_file, make_folder, write_durably
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawCommit
 
@@ -62,7 +62,7 @@ class BackupFolder:
         that holds something else.
         """
         try:
-            make_folder(self.path, mode=0o700)
+            make_folder(self.path, mode=PRIVATE_FOLDER)
             others = {entry.name for entry in self.path.iterdir()} - {LOCK}
             if others and not (self.path / MANIFEST).exists() and LOG not in others:
                 raise UnusableBackup(f"{self.path} is not empty and holds no backup; name another folder")
@@ -73,7 +73,7 @@ class BackupFolder:
             self._lock(handle, fcntl.LOCK_EX)
             with _writing(self.path):
                 for name in (LOG, ARTIFACTS):
-                    make_folder(self.path / name, mode=0o700)
+                    make_folder(self.path / name, mode=PRIVATE_FOLDER)
                 self._delete_unfinished()
             yield
         finally:
@@ -174,7 +174,7 @@ class BackupFolder:
         """Return a writer of a file, for a `with` block. The manifest makes its name durable."""
         folder = (self.path / name).parent
         with _writing(self.path):
-            make_folder(folder, mode=0o700)
+            make_folder(folder, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
         self._unflushed.add(folder)
         return BackupFileWriter(self.path, name)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from kinolog.mounted_folder import Mount, how_to_take
 from kinolog.ports.alarms import STORAGE_FULL, AlarmSeverity
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
@@ -34,8 +35,8 @@ logger = logging.getLogger(__name__)
 class AlarmBoard(Protocol):
     """Where alarms are raised."""
 
-    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str) -> None:
-        """Raise an alarm, or change its text."""
+    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str, details: str = "") -> None:
+        """Raise an alarm, or change its text. Only operators read its details."""
 
     def clear(self, name: str) -> None:
         """Clear an alarm, if it stands."""
@@ -45,8 +46,8 @@ class DiskWatch:
     """One look after the other, in a thread of its own.
 
     `disks` returns the disks of the stack. `write_error` returns what nats-server says about a stream that it cannot
-    write, empty if there is none. `restart_log` starts nats-server again. `away` returns the parts whose disk is not
-    mounted.
+    write, empty if there is none. `restart_log` starts nats-server again. `mounts` returns of parts whether
+    their disk is mounted.
     """
 
     def __init__(
@@ -57,9 +58,9 @@ class DiskWatch:
         alarms: AlarmBoard,
         reserve_bytes: int,
         now: Callable[[], float] = time.monotonic,
-        away: Callable[[], Sequence[StoredPart]] = tuple,
+        mounts: Callable[[], Mapping[StoredPart, Mount]] = dict,
     ) -> None:
-        self._away = away
+        self._mounts = mounts
         self._unmounted: set[str] = set()
         """Alarms of disks that are not mounted."""
         self._disks = disks
@@ -97,12 +98,16 @@ class DiskWatch:
     def _check_mounted(self) -> None:
         """Refuse new jobs while a disk is not mounted: its files would be written below its mount point."""
         unmounted = set()
-        for part in self._away():
+        for part, mount in self._mounts().items():
+            if mount is Mount.MOUNTED:
+                continue
             name = f"{STORAGE_FULL}-{part.slug}"
             unmounted.add(name)
-            self._alarms.raise_alarm(name, AlarmSeverity.REFUSE_WRITES, _text_of_unmounted(part))
+            text = _text_of_unmounted(part) if mount is Mount.AWAY else _text_of_replaced(part)
+            details = "" if mount is Mount.AWAY else how_to_take(part.folder)
+            self._alarms.raise_alarm(name, AlarmSeverity.REFUSE_WRITES, text, details)
             if name not in self._unmounted:
-                logger.error("a disk is not mounted", extra=fields("disk", part=part.slug))
+                logger.error("a disk is not mounted", extra=fields("disk", part=part.slug, mount=mount.value))
         for name in self._unmounted - unmounted:
             logger.info("a disk is mounted again", extra=fields("disk", alarm=name))
             if name not in self._standing:
@@ -165,4 +170,11 @@ def _text_of_unmounted(part: StoredPart) -> str:
     return (
         f"The disk with {part.text} is not mounted. Mount it: no new jobs are accepted until then. Accepted jobs wait "
         "and continue by themselves."
+    )
+
+
+def _text_of_replaced(part: StoredPart) -> str:
+    return (
+        f"Another disk is mounted in the place of the one with {part.text}. Mount that one: no new jobs are accepted "
+        "until then. Accepted jobs wait and continue by themselves. kinolog doctor says how to go on with the other."
     )

@@ -43,9 +43,10 @@ class StackAlarms:
         """Connect in the background."""
         self._thread.start()
 
-    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str) -> None:
-        """Raise an alarm; raising it again changes its text."""
-        alarm = Alarm(name=name, severity=severity, text=text, source=SOURCE, since=datetime.now(UTC))
+    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str, details: str = "") -> None:
+        """Raise an alarm; raising it again changes its text and details."""
+        since = datetime.now(UTC)
+        alarm = Alarm(name=name, severity=severity, text=text, source=SOURCE, since=since, details=details)
         self._submit(self._raise(alarm))
 
     def clear(self, name: str) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
+from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog_stack.errors import StartError
 
 LAUNCHER = Path(__file__).with_name("launch.py")
@@ -139,7 +140,9 @@ def _spawn(command: ChildCommand) -> ChildProcess:
         user,
     ]
     try:
-        command.log_path.parent.mkdir(mode=0o700, exist_ok=True)  # whoever deletes the logs stops no restart
+        command.log_path.parent.mkdir(
+            mode=PRIVATE_FOLDER, exist_ok=True
+        )  # whoever deletes the logs stops no restart
         with command.log_path.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - the program is one of ours, never user input
                 [*launcher, *argv],

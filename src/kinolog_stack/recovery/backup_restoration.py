@@ -11,7 +11,8 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
 from kinolog.backup.hashed_file import HashedFile
 from kinolog.backup.manifest import ARTIFACTS, BackupFile, Manifest, UnusableBackup
-from kinolog.durable_files import flush_folder, make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder, write_durably
+from kinolog.mounted_folder import MARK, note_of
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.disks.disk_space import START_BYTES, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
@@ -79,6 +80,7 @@ class BackupRestoration:
         self.stack.start_nats()
         self.stack.projector("migrate", service=Service.PROJECTOR)
         self.stack.projector("load", "--folder", str(self.backup))
+        note_of(data.artifacts).unlink(missing_ok=True)  # the files are those of the backup, on whatever disk
         copy_files(folder, manifest.artifacts, data.artifacts)
         again = self._erase_again()
         settled = self.stack.projector("settle")
@@ -182,7 +184,7 @@ def copy_files(backup: BackupFolder, files: Iterable[BackupFile], artifacts: Pat
     folders = {artifacts}
     for file in files:
         place = artifacts / file.path.removeprefix(f"{ARTIFACTS}/")
-        make_folder(place.parent, mode=0o700)
+        make_folder(place.parent, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
         folders.add(place.parent)
         with (backup.path / file.path).open("rb") as source, HashedFile(place, mode=0o666) as target:
             while chunk := source.read(CHUNK_BYTES):
@@ -194,4 +196,4 @@ def copy_files(backup: BackupFolder, files: Iterable[BackupFile], artifacts: Pat
 
 
 def _holds_data(path: Path) -> bool:
-    return path.exists() and any(path.iterdir())
+    return path.exists() and any(entry.name != MARK for entry in path.iterdir())

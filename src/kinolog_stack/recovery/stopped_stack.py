@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.durable_files import flush_folder, make_folder
+from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import StartError
@@ -158,7 +158,7 @@ class StoppedStack:
     def move_aside(self, path: Path, name: str = "") -> None:
         """Move a folder or a file to `set-aside/`, which deletes nothing. No server runs on it."""
         folder = self.folder.path / "set-aside" / self._stamp
-        make_folder(folder, mode=0o700)
+        make_folder(folder, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
         target = folder / (name or path.name)
         for number in count(2):  # a stream may be set aside more than once
             if not os.path.lexists(target):

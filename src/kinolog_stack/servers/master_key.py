@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinolog.durable_files import create_durably, make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, create_durably, make_folder, write_durably
 from kinolog.privacy.master_key_source import new_master_key, read_master_keys
 from kinolog.privacy.master_keys import MasterKey, MasterKeyUnusable
 from kinolog.process.settings import MasterKeySettings
@@ -87,7 +87,7 @@ def _make(path: Path, folder: DataFolder) -> None:
             "jobs can be read again.",
         )
     try:
-        make_folder(path.parent, mode=0o700)
+        make_folder(path.parent, mode=PRIVATE_FOLDER)
         with contextlib.suppress(FileExistsError):  # another kinolog that shares the file was quicker
             create_durably(path, f"{_COMMENT}{new_master_key()}\n")
     except OSError as error:

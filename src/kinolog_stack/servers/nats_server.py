@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service, permissions
-from kinolog.durable_files import make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, make_folder, write_durably
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_http
@@ -92,8 +92,8 @@ class NatsServer(Program):
     def launch(self) -> None:
         """Start without waiting: the members of a cluster become ready only together."""
         try:
-            make_folder(self.folder)
-            make_folder(self.log_path.parent)
+            make_folder(self.folder, mode=PRIVATE_FOLDER)
+            make_folder(self.log_path.parent, mode=PRIVATE_FOLDER)
             self._choose_ports()
             config = self.folder / "nats-server.conf"
             write_durably(config, self._config_text())

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from kinolog.durable_files import locked_folder, make_folder, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, locked_folder, make_folder, write_durably
 from kinolog_stack.errors import StartError
 
 
@@ -17,7 +17,7 @@ def load_passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
     Servers that start concurrently share the file, so each access holds a lock.
     """
     try:
-        make_folder(path.parent)
+        make_folder(path.parent, mode=PRIVATE_FOLDER)
         with locked_folder(path.parent):
             known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
             missing = [name for name in names if name not in known]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from kinolog.durable_files import make_folder, rename_durably, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, make_folder, rename_durably, write_durably
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_postgres
@@ -171,8 +171,8 @@ class PostgresServer(Program):
             allow_reading(postgres_binary("postgres").parent.parent)
             allow_reading(_shared_libraries())
         try:
-            make_folder(self.folder.parent)
-            make_folder(self.log_path.parent)
+            make_folder(self.folder.parent, mode=PRIVATE_FOLDER)
+            make_folder(self.log_path.parent, mode=PRIVATE_FOLDER)
             version = self.folder / "PG_VERSION"
             if version.exists():
                 self._check_version(version.read_text(encoding="ascii").strip())
@@ -204,7 +204,7 @@ class PostgresServer(Program):
             )
         unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(mode=0o700)
+        unfinished.mkdir(mode=PRIVATE_FOLDER)
         if account is not None:
             change_owner(unfinished, account)
         secret = self.folder.with_name(f"{self.folder.name}.password")  # TMPDIR may be closed to `account`

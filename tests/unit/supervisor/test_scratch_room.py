@@ -23,6 +23,7 @@ from kinolog.process_folders import LOCK
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import failing, rendering
+from tests.fixtures.mounted_disks import MountPoint
 from tests.fixtures.waits import until
 
 
@@ -172,30 +173,26 @@ def test_a_root_that_was_deleted_is_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", [True, False], ids=["with its mount point", "without it"])
+@pytest.mark.parametrize("other", [True, False], ids=["another disk", "the same disk"])
 def test_a_disk_that_is_away_is_not_replaced_by_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool, other: bool
 ) -> None:
-    """Where the disk was, another disk is: nothing is written there, also not into an empty mount point."""
-    disk, away, stat = tmp_path / "disk", tmp_path / "away", Path.stat
-
-    def stat_of_disks(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
-        found = stat(path, follow_symlinks=follow_symlinks)
-        on_disk = path.is_relative_to(disk) and not away.exists()
-        return os.stat_result((*found[:2], found.st_dev + on_disk, *found[3:10]))
-
-    monkeypatch.setattr(Path, "stat", stat_of_disks)
-    with scratch_folder(disk, "one") as folder:
+    """Nothing is written where the disk was, nor into an empty mount point. Whatever disk is mounted then is used."""
+    mount_point = MountPoint(tmp_path / "scratch", monkeypatch)
+    mount_point.mount(tmp_path / "disk", 1)
+    with scratch_folder(mount_point.path / "worker-1", "one") as folder:
         room = ScratchRoom(folder, MemoryAlarms(), lambda: START)
         room.needed_bytes = 0
-        disk.rename(away)
-        if left:
-            disk.mkdir()
+        mount_point.unmount(leave=left)
         assert not room.suffices()
         assert room.is_out()
-        assert not disk.exists() or not list(disk.iterdir())
-        if left:
-            disk.rmdir()
-        away.rename(disk)
+        assert not mount_point.path.exists() or not list(mount_point.path.iterdir())
+        mount_point.mount(tmp_path / ("other" if other else "disk"), 2)
+        assert room.suffices()
+        assert (folder / LOCK).is_file()
+        mount_point.unmount(leave=left)
+        assert not room.suffices()
+        mount_point.mount(tmp_path / "disk", 3)
         assert room.suffices()
 
 

@@ -63,7 +63,7 @@ class PreferenceStore:
 
     def save(self, preferences: Preferences) -> None:
         """Write the file, readable only by its owner: it may contain an API key. Raises `OSError`."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._write(json.dumps(asdict(preferences), indent=2) + "\n")
 
     def reset(self) -> Preferences:

@@ -10,6 +10,7 @@ from functools import partial
 from time import perf_counter
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.ids import new_id
 from kinolog.job.commands import RecordScene
 from kinolog.job.decide import LeaseLost
@@ -151,7 +152,7 @@ class RunningAttempt:
         job = self._lease.job
         started = perf_counter()
         self._recorder.start_stage(Stage.STORYBOARD)
-        await asyncio.to_thread(self._folder.mkdir, exist_ok=True)
+        await asyncio.to_thread(self._folder.mkdir, PRIVATE_FOLDER, exist_ok=True)
         finished_scenes = await self._fetch_scenes(job)
         render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes)
         self._recorder.start_estimate(render_job, self._entry.name)

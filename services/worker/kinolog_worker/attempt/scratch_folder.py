@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.process_folders import dead_folders, mark_in_use
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ class DeadWorker:
 @contextmanager
 def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     """Make a folder for this worker below `root` and remove it at the end. Raises OSError if it cannot be made."""
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     folder = root / name
-    folder.mkdir()
+    folder.mkdir(mode=PRIVATE_FOLDER)
     lock = mark_in_use(folder)
     try:
         yield folder

@@ -7,14 +7,14 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from errno import ENODEV, EPERM
 from pathlib import Path
-from stat import S_IMODE
 from weakref import finalize
 
+from kinolog.durable_files import PRIVATE_FOLDER
+from kinolog.folder_rights import FolderRights
 from kinolog.mounted_folder import nearest_existing
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, Alarms, AlarmSeverity
 from kinolog.process.logs import fields
@@ -43,35 +43,41 @@ class _Root:
 
     path: Path
     status: os.stat_result
+    rights: FolderRights
+    mount_point: Path
+    """Where its disk was mounted."""
 
     @classmethod
     def of(cls, path: Path) -> _Root | None:
         """Return the folder; None if there is none."""
         try:
-            return cls(path, path.stat()) if path.is_dir() else None
+            if not path.is_dir():
+                return None
+            above = next(folder for folder in (path, *path.parents) if _is_mount_point(folder))
+            return cls(path, path.stat(), FolderRights(path), above)
         except OSError:
             return None
 
     def restore(self) -> None:
-        """Make the folder again if it was deleted, with the owner and the mode that it had.
+        """Make the folder again if it was deleted, and those above it, with the owners and the modes that they had.
 
-        Raises `OSError` if its disk is away: where it was, there is another disk then. So does a folder of another
-        user, who was quicker.
+        Raises `OSError` if its disk is away: where it was, there is another disk then. Another disk that is mounted
+        there is used, since no temporary file is needed again. A folder of another user, who was quicker, is refused.
         """
         nearest = nearest_existing(self.path)
         found = nearest.stat()
-        if found.st_dev != self.status.st_dev:
+        if found.st_dev != self.status.st_dev and not _is_mount_point(self.mount_point):
             raise OSError(ENODEV, "its disk is not mounted", str(self.path))
         if nearest == self.path:
             if found.st_uid != self.status.st_uid:
                 raise OSError(EPERM, "it belongs to another user now", str(self.path))
             return
-        self.path.mkdir(mode=0o700, parents=True)
-        if (os.geteuid(), os.getegid()) != (self.status.st_uid, self.status.st_gid):
-            with suppress(PermissionError):  # it is the worker's own then
-                os.chown(self.path, self.status.st_uid, self.status.st_gid)
-        self.path.chmod(S_IMODE(self.status.st_mode))
+        self.rights.restore()
         logger.warning("the folder above those of the workers was deleted and is made again")
+
+
+def _is_mount_point(path: Path) -> bool:
+    return path == path.parent or (path.is_dir() and path.stat().st_dev != path.parent.stat().st_dev)
 
 
 class ScratchRoom:
@@ -141,7 +147,9 @@ class ScratchRoom:
         if not (self._folder / LOCK).exists():
             if self._root is not None:
                 self._root.restore()
-            self._folder.mkdir(exist_ok=True)  # none above it: where that is missing, its disk may be away
+            self._folder.mkdir(
+                PRIVATE_FOLDER, exist_ok=True
+            )  # none above it: where that is missing, its disk may be away
             finalize(self, os.close, mark_in_use(self._folder))  # locked while the worker lives
             logger.warning("the folder of the temporary files was deleted and is made again")
 

@@ -9,6 +9,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from time import perf_counter
 
+from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.storyboard.planner import PlannedScene
 from kinolog_worker.inference.messages import (
     ArtifactFile,
@@ -68,7 +69,7 @@ class JobRenderer:
 
     def execute(self) -> FinishedMessage:
         """Render the job and return the closing message. Raises RenderCancelled, RenderFailed, EncodingFailed."""
-        self._job.folder.mkdir(exist_ok=True)
+        self._job.folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         renderer = self._load_model()
         files = [self._scene_file(renderer, scene) for scene in self._job.scenes]
         media, artifacts = self._assemble(files)

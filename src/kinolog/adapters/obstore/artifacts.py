@@ -14,10 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator
 from datetime import UTC, datetime, timedelta
-from errno import ENODEV
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +27,14 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
+from kinolog.adapters.obstore.store_errors import check_mounted, store_errors
 from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
-from kinolog.durable_files import flush_file, flush_folder, make_folder
+from kinolog.durable_files import PRIVATE_FOLDER, flush_file, flush_folder, make_folder
 from kinolog.mounted_folder import MountedFolder
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
     ArtifactStat,
-    ArtifactsUnavailable,
     ContentFacts,
     StagedContent,
     StoredArtifact,
@@ -87,7 +85,7 @@ class ObstoreArtifacts:
 
         key = f"{_temporary_folder(job_id)}/{uuid4().hex}"
         try:
-            with _store_errors():
+            with store_errors():
                 await obstore.put_async(self._store, key, hashed())
         except Exception:
             if unreadable:
@@ -102,7 +100,7 @@ class ObstoreArtifacts:
         key = address(staged.job_id, staged.sha256, suffix)
         created = True
         try:
-            with _store_errors():
+            with store_errors():
                 if self._folder is not None:
                     await asyncio.to_thread(flush_file, self._folder / staged.temporary_key)
                 await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
@@ -110,7 +108,7 @@ class ObstoreArtifacts:
             created = not await self._is_intact(key)
             if created:
                 logger.warning("the artifact %s is damaged and is replaced", key)
-                with _store_errors():
+                with store_errors():
                     await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=True)
             else:
                 await self.discard(staged)
@@ -122,7 +120,7 @@ class ObstoreArtifacts:
                 raise ArtifactDamaged(key) from None
         self._remove_if_empty(_temporary_folder(staged.job_id))
         if self._folder is not None:
-            with _store_errors():
+            with store_errors():
                 await asyncio.to_thread(self._flush_name, self._folder / key)
         return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=created)
 
@@ -133,9 +131,10 @@ class ObstoreArtifacts:
     async def head(self, key: str) -> ArtifactStat | None:
         digest_in(key)
         try:
-            with _store_errors():
+            with store_errors():
                 meta = await obstore.head_async(self._store, key)
         except (NotFoundError, FileNotFoundError):
+            await self._check_mounted()
             return None
         return ArtifactStat(key, meta["size"])
 
@@ -153,7 +152,7 @@ class ObstoreArtifacts:
         whole = stop - start == version.size_bytes
         digest = sha256()
         held = b""  # the last chunk is yielded only after the whole content has proved right
-        with _store_errors():
+        with store_errors():
             async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
                 if held:
                     yield held
@@ -171,13 +170,14 @@ class ObstoreArtifacts:
     async def delete(self, key: str) -> bool:
         if await self.head(key) is None:
             return False
-        with _store_errors():
+        with store_errors():
             return await self._delete(key)
 
     async def keys_of(self, job_id: str) -> list[str]:
+        await self._check_mounted()
         keys: list[str] = []
         for folder in (folder_of(job_id), _temporary_folder(job_id)):
-            with _store_errors():
+            with store_errors():
                 async for batch in obstore.list(self._store, prefix=folder):
                     keys += [str(meta["path"]) for meta in batch]
         return sorted(keys)
@@ -185,13 +185,14 @@ class ObstoreArtifacts:
     async def delete_all(self, job_id: str) -> int:
         deleted = 0
         for key in await self.keys_of(job_id):
-            with _store_errors():
+            with store_errors():
                 deleted += await self._delete(key)
         for folder in (folder_of(job_id), _temporary_folder(job_id)):
             self._remove_if_empty(folder)
         return deleted
 
     async def sweep(self, older_than_seconds: float) -> int:
+        await self._check_mounted()
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         swept = 0
         async for batch in obstore.list(self._store, prefix=_TEMPORARY_PREFIX):
@@ -235,7 +236,7 @@ class ObstoreArtifacts:
         digest_in(key)
         answer = await self._get(key)
         digest, size_bytes = sha256(), 0
-        with _store_errors():
+        with store_errors():
             async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
                 await asyncio.to_thread(digest.update, chunk)
                 size_bytes += len(chunk)
@@ -243,25 +244,26 @@ class ObstoreArtifacts:
 
     async def _version(self, key: str) -> ContentVersion:
         try:
-            with _store_errors():
+            with store_errors():
                 return ContentVersion.of(await obstore.head_async(self._store, key))
         except (NotFoundError, FileNotFoundError):
+            await self._check_mounted()
             raise ArtifactMissing(key) from None
 
     async def _get(self, key: str, start: int = 0, stop: int | None = None) -> GetResult:
         """Open the content, or a range of it that is not empty. Raises `ArtifactMissing`."""
         options: GetOptions = {} if stop is None else {"range": (start, stop)}
         try:
-            with _store_errors():
+            with store_errors():
                 return await obstore.get_async(self._store, key, options=options)
         except (NotFoundError, FileNotFoundError):
+            await self._check_mounted()
             raise ArtifactMissing(key) from None
 
     async def _check_mounted(self) -> None:
-        """Raise `ArtifactsUnavailable` if the disk is away: what is written to its mount point is hidden later."""
-        with _store_errors():
-            if self._mounted is not None and await asyncio.to_thread(self._mounted.is_away):
-                raise OSError(ENODEV, "its disk is not mounted", str(self._folder))
+        """Raise `ArtifactsUnavailable` if the disk is away: what is there instead is not the store."""
+        if self._mounted is not None:
+            await check_mounted(self._mounted)
 
     def _flush_name(self, path: Path) -> None:
         """Flush the folders that lead to a file of a store that has folders: they may be as new as it is."""
@@ -290,22 +292,6 @@ def _temporary_folder(job_id: str) -> str:
     return f"{_TEMPORARY_PREFIX}/{folder_of(job_id)}"
 
 
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    """Raise `ArtifactsUnavailable` for an error of the store, such as a full disk.
-
-    That something is missing, or there already, passes through.
-    """
-    try:
-        yield
-    except (NotFoundError, FileNotFoundError, AlreadyExistsError):
-        raise
-    except (BaseError, OSError) as error:
-        why = str(error).partition("\n")[0]
-        logger.warning("the artifact store failed: %s", why)
-        raise ArtifactsUnavailable(why) from error
-
-
 class ArtifactStoreUnusable(OSError):
     """The store at the configured URL cannot be used. The message names the setting and the reason."""
 
@@ -331,7 +317,7 @@ def artifacts_at(url: str) -> ObstoreArtifacts:
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise ValueError(f"a file URL needs an absolute path: {url}")
         folder = Path(unquote(parts.path))
-        make_folder(folder)
+        make_folder(folder, mode=PRIVATE_FOLDER)
         return ObstoreArtifacts(LocalStore(folder), folder)
     if parts.scheme in ("s3", "s3a"):
         return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}))

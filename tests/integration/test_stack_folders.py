@@ -1,0 +1,38 @@
+"""The folders that a real broker and a real database use belong to their owner alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.stack import Stack
+from tests.fixtures.servers import temporary_folder
+from tests.fixtures.small_stack import small_plan, small_settings
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077], ids="umask {:03o}".format)
+def test_nobody_else_looks_into_the_folders_of_a_stack(umask: int) -> None:
+    """Postgres may have a user of its own, which passes through the data folder and cannot list it."""
+    before = os.umask(umask)
+    try:
+        with (
+            temporary_folder() as folder,
+            Stack(small_settings(folder / "data"), make_plan=small_plan) as stack,
+        ):
+            assert _open_to_others(stack.folder) == []
+    finally:
+        os.umask(before)
+
+
+def _open_to_others(data: DataFolder) -> list[str]:
+    """Return the folders that others may list or write, and those within the data folder that they may enter."""
+    found = []
+    for folder, _, _ in os.walk(data.path):
+        status = os.stat(folder)
+        allowed = stat.S_IXGRP | stat.S_IXOTH if folder == str(data.path) else 0
+        if status.st_mode & 0o077 & ~allowed:
+            found.append(f"{folder} {stat.filemode(status.st_mode)}")
+    return found
