@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kinolog.counts import counted
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
@@ -62,7 +63,7 @@ def _print_outcome(context: CliContext, job: JobInfo, history: HistoryInfo, outp
     if job.status != "completed" or media is None:
         context.print_error(f"the job is {job.status}: {error_message(job)}")
         return
-    facts = f"{media.width}x{media.height}, {media.frames} frames at {media.fps:g} per second"
+    facts = f"{media.width}x{media.height}, {counted(media.frames, 'frame')} at {media.fps:g} per second"
     context.out.print(f"\n{output.absolute()}  ({facts})", style="bold green", soft_wrap=True)
 
 

@@ -267,7 +267,7 @@ class ShrunkLog(MemoryRawLog):
     ("states", "text"),
     [
         (LogExtent(1, 1, 1), "ends at position 1, but commits up to 2 were archived"),
-        (LogExtent(1, 2, 1), "holds 1 commits from position 1 to 2: commits are missing"),
+        (LogExtent(1, 2, 1), "holds 1 commit from position 1 to 2: commits are missing"),
     ],
 )
 async def test_a_log_that_shrinks_is_an_alarm(api: RunningApi, states: LogExtent, text: str) -> None:

@@ -85,7 +85,7 @@ async def test_lists_that_lag_are_compared_as_far_as_they_are(api: RunningApi) -
     await api.complete(job_id)
     holds, detail = await list_check(api, job_id)
     assert holds
-    assert detail == "lists show the job as its history makes it; 2 commits are not in them yet"
+    assert detail == "lists show the job as its history makes it; not in them yet: 2 commits"
     api.read_model.held_at = 0
     assert await list_check(api, job_id) == (True, "the read models have not reached the job yet")
 

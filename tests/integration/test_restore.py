@@ -77,7 +77,7 @@ async def test_commits_that_are_not_archived_are_archived(copies: TwoCopies) -> 
     await copies.given_unarchived(2)
     found = await copies.inspect()
     assert (found.is_whole, found.ahead, found.replace_log) == (False, 2, False)
-    assert found.steps[0] == "archive 2 commits that are in the log alone"
+    assert found.steps[0] == "archive what is in the log alone: 2 commits"
 
 
 async def test_a_forged_commit_needs_a_person(copies: TwoCopies) -> None:
@@ -85,7 +85,7 @@ async def test_a_forged_commit_needs_a_person(copies: TwoCopies) -> None:
     stored = (await copies.log.stored(AT - 1, AT))[AT]
     copies.log.replaced[AT] = another_commit(AT, stored.job_id)
     assert (await copies.inspect()).replace_log
-    with pytest.raises(DamagedLog, match=rf"different commits at 1 positions \({AT}\).*--trust log"):
+    with pytest.raises(DamagedLog, match=rf"different commits at 1 position \({AT}\).*--trust log"):
         await copies.repair()
     await copies.repair(Trust.ARCHIVE)
     assert await copies.archived(AT) == stored.raw
@@ -111,7 +111,7 @@ async def test_a_damaged_end_that_was_not_archived_is_cut(copies: TwoCopies) -> 
     _, second, third = await copies.given_unarchived(3)
     copies.log.lost.add(archived + 1)
     found = await copies.inspect()
-    assert any("were not archived yet: they are lost" in line for line in found.found)
+    assert any("not archived yet and so lost: 1 commit" in line for line in found.found)
     repaired = await copies.repair()
     assert (repaired.position, repaired.requeued, repaired.dropped) == (archived + 2, [second, third], [])
     rows = await ArchiveReader(copies.database.connection).rows(archived, archived + 2)

@@ -14,6 +14,7 @@ from kinolog.adapters.obstore.artifacts import configured_artifacts
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import UnusableBackup
 from kinolog.command_handler import CommandHandler
+from kinolog.counts import counted
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.privacy.master_key_source import load_master_keys
@@ -83,7 +84,7 @@ async def rebuild(settings: ProjectorSettings, options: CommandOptions) -> Repor
         database_url = settings.database_url.get_secret_value()
         rebuilt = await Rebuild(database_url, log.store, log.keys, settings.projector_batch_size).run()
         return Report(
-            f"rebuilt the read models from {rebuilt.commits} commits, up to position {rebuilt.position}",
+            f"rebuilt the read models from {counted(rebuilt.commits, 'commit')}, up to position {rebuilt.position}",
             {"commits": rebuilt.commits, "position": rebuilt.position},
         )
 
@@ -109,7 +110,7 @@ async def check(settings: ProjectorSettings, options: CommandOptions) -> Report:
         checked = await ReplayCheck(database_url, log.store, log.keys, settings.projector_batch_size).run()
     facts = asdict(checked) | {"equal": not checked.differences}
     if not checked.differences:
-        text = f"log, archive and {checked.tables} tables agree up to position {checked.position}"
+        text = f"log, archive and {counted(checked.tables, 'table')} agree up to position {checked.position}"
         return Report(text, facts)
     lines = [f"the read models differ from the log at position {checked.position}:"]
     lines += [f"  {difference}" for difference in checked.differences]
@@ -126,13 +127,14 @@ async def backup(settings: ProjectorSettings, options: CommandOptions) -> Report
             _url(settings), log.raw_log, artifacts, BackupFolder(_folder(options)), verify=options.verify
         ).make()
     lines = [
-        f"backed up {made.position} commits ({made.new_commits} of them written now), {made.keys} keys and "
-        f"{made.artifacts} files ({made.new_artifacts} new)",
+        f"backed up {counted(made.position, 'commit')} ({made.new_commits} of them written now), "
+        f"{counted(made.keys, 'key')} and {counted(made.artifacts, 'file')} ({made.new_artifacts} new)",
         *(f"lost: {lost}" for lost in made.lost),
     ]
     if made.kept_keys or made.kept_log_lines:
         lines.append(
-            f"kept {made.kept_keys} keys and {made.kept_log_lines} log lines of the backup before that kinolog has lost"
+            f"kept {counted(made.kept_keys, 'key')} and {counted(made.kept_log_lines, 'log line')} of the backup "
+            "before that kinolog has lost"
         )
     if made.missing:
         lines.append(f"The backup is {made.missing}")
@@ -161,7 +163,9 @@ async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
             )
         await refill_log(log.client, rows_of(folder, manifest))
         loaded = await load_tables(connection, folder, manifest, log.store, log.stored_keys, log.keys.unwrap)
-    return Report(f"loaded {loaded.position} commits and {loaded.keys} keys", asdict(loaded))
+    return Report(
+        f"loaded {counted(loaded.position, 'commit')} and {counted(loaded.keys, 'key')}", asdict(loaded)
+    )
 
 
 async def erased(settings: ProjectorSettings, options: CommandOptions) -> Report:
@@ -185,7 +189,7 @@ async def erase(settings: ProjectorSettings, options: CommandOptions) -> Report:
         handler = CommandHandler(log.store, system_clock)
         jobs = await erase_again(listed, log.store, handler, log.stored_keys, artifacts)
         commits = await log.store.last_position() - before
-    return Report(f"erased {len(jobs)} jobs again", {"jobs": jobs, "commits": commits})
+    return Report(f"erased {counted(len(jobs), 'job')} again", {"jobs": jobs, "commits": commits})
 
 
 @naming_damage
@@ -225,7 +229,7 @@ async def repair(settings: ProjectorSettings, options: CommandOptions) -> Report
         await writer_connection(_url(settings), "kinolog-repair") as writer,
     ):
         repaired = await repair_archive(reader, writer, log.raw_log, options.trust)
-    return Report(f"the archive holds {repaired.position} commits", asdict(repaired))
+    return Report(f"the archive holds {counted(repaired.position, 'commit')}", asdict(repaired))
 
 
 async def refill(settings: ProjectorSettings, options: CommandOptions) -> Report:
@@ -237,7 +241,8 @@ async def refill(settings: ProjectorSettings, options: CommandOptions) -> Report
         commits = await refill_log(log.client, read_archive(connection))
         keys = await restore_keys(connection, log.store, log.stored_keys, log.keys.unwrap)
     return Report(
-        f"restored {commits} commits and {keys} keys from the archive", {"commits": commits, "keys": keys}
+        f"restored {counted(commits, 'commit')} and {counted(keys, 'key')} from the archive",
+        {"commits": commits, "keys": keys},
     )
 
 
@@ -253,7 +258,8 @@ async def settle(settings: ProjectorSettings, options: CommandOptions) -> Report
             force_rebuild=options.force_rebuild,
         )
     return Report(
-        f"{settled.commits} commits are the same in log and archive (hash {settled.hash})", asdict(settled)
+        f"log and archive have the same {counted(settled.commits, 'commit')} (hash {settled.hash})",
+        asdict(settled),
     )
 
 
@@ -262,7 +268,9 @@ async def restore(settings: ProjectorSettings, options: CommandOptions) -> Repor
     await migrate(settings, options)
     found = (await inspect(settings, options)).facts
     if found["is_whole"]:
-        return Report(f"nothing to restore: {found['commits']} commits, hash {found['hash']}", found)
+        return Report(
+            f"nothing to restore: {counted(found['commits'], 'commit')}, hash {found['hash']}", found
+        )
     lines = []
     if found["repair_archive"]:
         lines.append((await repair(settings, options)).text)

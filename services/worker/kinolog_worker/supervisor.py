@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
@@ -138,7 +139,9 @@ class Supervisor:
             logger.warning("the artifact store cannot be swept: %s", type(error).__name__)
             return
         if removed:
-            logger.info("removed %d temporary files of dead writers from the artifact store", removed)
+            logger.info(
+                "removed %s of dead writers from the artifact store", counted(removed, "temporary file")
+            )
 
     async def _handle(self, held: HeldTicket) -> None:
         """Handle a ticket and extend its ack wait meanwhile. On shutdown, release it after the grace period."""

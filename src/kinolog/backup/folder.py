@@ -34,6 +34,7 @@ from kinolog.backup.manifest import (
     UnusableBackup,
     parse_manifest,
 )
+from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, lock_open_file, make_folder, write_durably
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawCommit
@@ -315,7 +316,7 @@ def _unwritable(folder: Path, error: OSError) -> UnusableBackup:
 
 
 def _other_size(size: int, file: BackupFile) -> str:
-    return f"has {size} bytes instead of {file.size_bytes}"
+    return f"has {counted(size, 'byte')} instead of {file.size_bytes}"
 
 
 def record(commit: RawCommit) -> bytes:

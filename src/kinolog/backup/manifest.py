@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from kinolog.counts import counted
 from kinolog.ports.artifacts import digest_in
 
 FORMAT = 1
@@ -79,8 +80,8 @@ class Manifest:
         """What a check says that found every file whole."""
         facts = self.checked_facts
         found = (
-            f"the backup of {self.made_at} is whole: {self.position} commits, {facts['keys']} keys, "
-            f"{facts['files']} files"
+            f"the backup of {self.made_at} is whole: {counted(self.position, 'commit')}, "
+            f"{counted(facts['keys'], 'key')}, {counted(facts['files'], 'file')}"
         )
         return f"{found}; it is {self.missing_text}" if self.missing_text else found
 

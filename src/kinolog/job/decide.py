@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
+from kinolog.counts import counted
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.state import Job
@@ -196,7 +197,9 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
             return _stage_events(marks, attempt, job.updated_at, at)
         case c.RecordScene(scene=index, artifact=artifact):
             if not 0 <= index < len(job.scenes):
-                raise Refused("NO_SUCH_SCENE", f"job {job.id} has {len(job.scenes)} scenes, not {index + 1}")
+                raise Refused(
+                    "NO_SUCH_SCENE", f"job {job.id} has {counted(len(job.scenes), 'scene')}, not {index + 1}"
+                )
             return [e.SceneRendered(at=at, attempt=attempt, scene=index, artifact=artifact)]
         case c.Complete() if job.cancel_requested:
             return [e.Cancelled(at=at, attempt=attempt)]  # the cancel was accepted first

@@ -8,6 +8,7 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from kinolog.counts import counted
 from kinolog.job.values import Sealed
 from kinolog.ports.keys import KeyErased
 
@@ -33,7 +34,7 @@ class Sealer:
 
     def __init__(self, job_id: str, key: bytes | None) -> None:
         if key is not None and len(key) != KEY_BYTES:
-            raise ValueError(f"the key of job {job_id} has {len(key)} bytes, not {KEY_BYTES}")
+            raise ValueError(f"the key of job {job_id} has {counted(len(key), 'byte')}, not {KEY_BYTES}")
         self.job_id = job_id
         self._key = key
         self._aead = AESGCM(key) if key is not None else None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kinolog.counts import counted
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -136,10 +137,12 @@ def _print_outcome(context: CliContext, action: BulkAction, done: BulkInfo) -> E
         statuses = Counter(result.status for result in done.results if result.ok)
         now = ", ".join(f"{number} {status}" for status, number in sorted(statuses.items(), key=str))
         context.out.print(
-            f"{action.value}: {len(done.results) - len(refused)} of {len(done.results)} jobs"
+            f"{action.value}: {len(done.results) - len(refused)} of {counted(len(done.results), 'job')}"
             + (f" ({now})" if now else ""),
             markup=False,
         )
         if done.remaining:
-            context.print_note(f"{done.remaining:,} are left; run the command again")
+            context.print_note(
+                f"{done.remaining:,} {'is' if done.remaining == 1 else 'are'} left; run the command again"
+            )
     return ExitCode.REFUSED if refused else ExitCode.OK

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress
 
+from kinolog.counts import counted
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -80,9 +81,10 @@ def result(
         context.print_json(made.to_json() | saved)
         return
     media = made.media
-    pairs = [("video", f"{media.width}x{media.height}, {media.frames} frames, {media.codec}")]
+    pairs = [("video", f"{media.width}x{media.height}, {counted(media.frames, 'frame')}, {media.codec}")]
     pairs += [
-        (artifact.kind, f"{artifact.sha256}  {artifact.size_bytes} bytes") for artifact in made.artifacts
+        (artifact.kind, f"{artifact.sha256}  {counted(artifact.size_bytes, 'byte')}")
+        for artifact in made.artifacts
     ]
     signed = any(artifact.signed_by for artifact in made.artifacts)
     pairs.append(("signed", "yes; `kinolog verify FILE` says what made it" if signed else "no"))
@@ -181,7 +183,7 @@ def models(as_json: JsonOption = False) -> None:
         return
     for model in listed.models:
         mark = " (default)" if model.is_default else ""
-        serving = f"{len(model.workers)} workers" if model.workers else "no worker serves it now"
+        serving = counted(len(model.workers), "worker") if model.workers else "no worker serves it now"
         context.out.print(f"{model.name}{mark}: {model.description} {serving}.", markup=False)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from kinolog.counts import counted
 from kinolog_cli.context import CliContext, command, current_context, wants_json
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -89,15 +90,18 @@ def restore(
         context.print_json(restored.to_json())
     elif not restored.changed:
         context.out.print(
-            f"nothing to restore: log, archive and read models agree, {restored.commits} commits"
+            f"nothing to restore: log, archive and read models agree, {counted(restored.commits, 'commit')}"
         )
     else:
         for job_id in restored.requeued:
             context.out.print(f"job {job_id} is queued again")
         if restored.dropped:
-            context.out.print(f"{len(restored.dropped)} commits of the damaged log have no place any more")
+            context.out.print(
+                f"no place any more: {counted(len(restored.dropped), 'commit')} of the damaged log"
+            )
         context.out.print(
-            f"restored: {restored.commits} commits are the same in log and archive (hash {restored.hash[:16]})",
+            f"restored: log and archive have the same {counted(restored.commits, 'commit')} "
+            f"(hash {restored.hash[:16]})",
             style="bold green",
         )
         context.out.print("Start it with: kinolog up")

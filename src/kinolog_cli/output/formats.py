@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from kinolog.counts import counted
 from kinolog.durations import age_text, length_text
 from kinolog_client import JobInfo
 
@@ -50,7 +51,7 @@ def job_facts(job: JobInfo) -> list[tuple[str, object]]:
     return [
         ("model", job.model),
         ("style", job.style),
-        ("size", f"{job.size}, {job.frames} frames at {job.fps} per second"),
+        ("size", f"{job.size}, {counted(job.frames, 'frame')} at {job.fps} per second"),
         ("steps", f"{job.steps}, guidance {job.guidance:g}"),
         ("seed", job.seed),
     ]

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kinolog.counts import counted
 from kinolog_cli.output.columns import print_columns
 from kinolog_cli.output.formats import duration, local_time
 from kinolog_client import CommitInfo, EventInfo
@@ -75,8 +76,8 @@ def _submitted(data: dict[str, Any]) -> str:
     facts = [
         spec.get("model", ""),
         f"{spec.get('width')}x{spec.get('height')}",
-        f"{spec.get('frames')} frames at {spec.get('fps')} per second",
-        f"{spec.get('steps')} steps",
+        f"{counted(spec.get('frames', 0), 'frame')} at {spec.get('fps')} per second",
+        counted(spec.get("steps", 0), "step"),
         f"guidance {spec.get('guidance', 0):g}",
         f"seed {spec.get('seed')}",
         f"style {spec['style']}" if spec.get("style") else "",

@@ -11,6 +11,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
 from kinolog.backup.hashed_file import HashedFile
 from kinolog.backup.manifest import ARTIFACTS, BackupFile, Manifest, UnusableBackup
+from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder, write_durably
 from kinolog.mounted_folder import MARK, note_of
 from kinolog_stack.data_folder import DataFolder
@@ -58,7 +59,7 @@ class BackupRestoration:
         self._note_erasures()
         steps = [
             *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
-            f"load {manifest.position} commits, the keys and the log lines of {self.backup}",
+            f"load {counted(manifest.position, 'commit')}, the keys and the log lines of {self.backup}",
             "copy its files",
             "erase again what was erased here",
             "build the read models from the log",
@@ -86,7 +87,7 @@ class BackupRestoration:
         settled = self.stack.projector("settle")
         expected = manifest.position + again
         if settled["commits"] != expected:
-            raise StartError(f"{settled['commits']} commits were restored instead of {expected}.")
+            raise StartError(f"restored {counted(settled['commits'], 'commit')} instead of {expected}.")
         data.end_restore()
         return Restored(
             changed=True,
@@ -143,7 +144,7 @@ class BackupRestoration:
             return 0
         again = self.stack.projector("erase", "--folder", str(data.erased_jobs))
         if again["jobs"]:
-            self.say(f"  {len(again['jobs'])} jobs that were erased since the backup are erased again.")
+            self.say(f"  erased again since the backup has them: {counted(len(again['jobs']), 'job')}.")
         return int(again["commits"])
 
     def _check_place(self) -> None:

@@ -50,7 +50,7 @@ def test_styles_are_case_insensitive() -> None:
 def test_the_longest_video_of_a_model() -> None:
     """The maximum number of frames is accepted. One more is refused, and the error names the requested field."""
     assert plan(duration_seconds=60, fps=8).frames == 480
-    assert "60 seconds at 8 frames per second" in violations(duration_seconds=60.2, fps=8)["duration_seconds"]
+    assert "60 s at 8 frames per second" in violations(duration_seconds=60.2, fps=8)["duration_seconds"]
     assert "at most 480 frames" in violations(frames=481)["frames"]
 
 

@@ -111,3 +111,9 @@ async def test_a_replay_ends_at_a_day_a_time_or_a_position(kinolog: Kinolog, api
     done = await kinolog("replay", job.id, "--at", "yesterday", columns=200)
     assert done.exit_code == ExitCode.USAGE
     assert "--at: 'yesterday' must be a position of the log, a day or a time" in done.output
+
+
+async def test_one_worker_is_no_plural(kinolog: Kinolog) -> None:
+    """A model that one worker serves says so."""
+    done = await kinolog("models")
+    assert "1 worker." in done.stdout

@@ -65,7 +65,7 @@ async def test_a_dispatch_that_stands_still_is_started_again() -> None:
     guarded = GuardedDispatch(dispatch, feed, limit_seconds=1e-6)
     running = asyncio.create_task(guarded.run())
     await until_true(lambda: dispatch.runs > 1, "it runs again")
-    assert guarded.missing() == ["dispatch of tickets stands still at position 7: 3 commits wait"]
+    assert guarded.missing() == ["dispatch of tickets stands still at position 7, before 3 commits"]
     assert guarded.metrics()[0].value >= 1
     feed.now = FeedProgress(10, 0)
     await until_true(lambda: not guarded.missing(), "the problem is over")

@@ -112,7 +112,7 @@ class JobActions(Page):
                 self._send("reprioritize", ids, priority)
 
         if ids and self.kinolog.may_write():
-            title = "Priority" if len(ids) == 1 else f"Priority of {len(ids)} jobs"
+            title = "Priority" if len(ids) == 1 else f"Priority of {counted(len(ids), 'job')}"
             self.app.push_screen(PriorityDialog(title, self._subject(ids), before or "medium"), chosen)
 
     @property
@@ -145,7 +145,7 @@ class JobActions(Page):
                 self._send(action, ids)
 
         if ids and self.kinolog.may_write():
-            jobs = "this job" if len(ids) == 1 else f"these {len(ids)} jobs"
+            jobs = "this job" if len(ids) == 1 else f"these {counted(len(ids), 'job')}"
             words = "\n".join((self._subject(ids), consequence))
             self.app.push_screen(ConfirmDialog(f"{verb} {jobs}?", words, verb), answered)
 

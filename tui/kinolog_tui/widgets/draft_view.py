@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widgets import Static
 
+from kinolog.counts import counted
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_client import ModelInfo
@@ -52,7 +53,7 @@ class DraftView(Static):
             )
             text.append(f"{scene.prompt}\n")
         longest = model.max_frames / model.defaults.fps
-        limits = f"\n{model.name}: at most {longest:g} s, {model.max_steps} steps"
+        limits = f"\n{model.name}: at most {longest:g} s, {counted(model.max_steps, 'step')}"
         sizes = ", ".join(model.sizes) or "any size that fits"
         text.append(f"{limits}; {sizes}", style=muted)
         self.update(text)
@@ -64,15 +65,15 @@ class DraftView(Static):
         muted, warning = style(self.app, "text-muted"), style(self.app, "warning")
         length = checked.frames / checked.fps
         text.append(
-            f"{checked.width}x{checked.height}, {length:.4g} s, {checked.frames} frames", style="bold"
+            f"{checked.width}x{checked.height}, {length:.4g} s, {counted(checked.frames, 'frame')}",
+            style="bold",
         )
-        text.append(f" at {checked.fps}/s, {checked.steps} steps\n")
+        text.append(f" at {checked.fps}/s, {counted(checked.steps, 'step')}\n")
         if not model.workers:
             text.append("no worker serves this model now: it will wait\n", style=warning)
         if estimate is not None:
-            jobs = "1 past job" if estimate.jobs == 1 else f"{estimate.jobs} past jobs"
             text.append(f"about {span(estimate.seconds)} of work", style=style(self.app, "success"))
-            text.append(f", estimated from {jobs}\n", style=muted)
+            text.append(f", estimated from {counted(estimate.jobs, 'past job')}\n", style=muted)
         elif past:
             text.append("no past job of about this size to estimate the time from\n", style=muted)
         else:

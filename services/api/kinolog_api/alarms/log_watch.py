@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from kinolog.counts import counted
 from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LogUnavailable
@@ -46,7 +47,7 @@ class LogWatch:
             )
         elif not extent.is_whole:
             problem = (
-                f"the log holds {extent.commits} commits from position {extent.first} to {extent.last}: "
+                f"the log holds {counted(extent.commits, 'commit')} from position {extent.first} to {extent.last}: "
                 "commits are missing"
             )
         if not problem:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.codec.commits import DamagedCommit, parse_commit
+from kinolog.counts import counted
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import TERMINAL, Completed, Retried, SceneRendered
 from kinolog.job.evolve import BrokenHistory, fold, fold_commits
@@ -27,7 +28,7 @@ class RecordCheck:
 
 def damaged_log(readable: Sequence[RecordedCommit], damage: str) -> RecordCheck:
     """Return the failed check of a log that cannot be read to the end of the job."""
-    return RecordCheck("log", False, f"{damage}; {_counted(len(readable), 'commit')} before it could be read")
+    return RecordCheck("log", False, f"{damage}; {counted(len(readable), 'commit')} before it could be read")
 
 
 def check_hashes(history: Sequence[RecordedCommit]) -> RecordCheck:
@@ -42,7 +43,7 @@ def check_hashes(history: Sequence[RecordedCommit]) -> RecordCheck:
                 "hashes", False, f"position {recorded.position}: the hash differs from the one that was read"
             )
     return RecordCheck(
-        "hashes", True, f"{_counted(len(history), 'commit')} whose bytes have the hash stored with them"
+        "hashes", True, f"{counted(len(history), 'commit')} whose bytes have the hash stored with them"
     )
 
 
@@ -58,9 +59,11 @@ def check_chain(history: Sequence[RecordedCommit]) -> RecordCheck:
             return RecordCheck("chain", False, f"{where} does not follow {_previous(position)}")
         version += len(commit.events)
         if commit.version != version:
-            return RecordCheck("chain", False, f"{where} counts {commit.version} events, not {version}")
+            return RecordCheck(
+                "chain", False, f"{where} counts {counted(commit.version, 'event')}, not {version}"
+            )
         position, digest = recorded.position, recorded.digest
-    linked = f"{_counted(len(history), 'commit')}, {_counted(version, 'event')}"
+    linked = f"{counted(len(history), 'commit')}, {counted(version, 'event')}"
     return RecordCheck("chain", True, f"{linked}; each names the hash of the previous one")
 
 
@@ -84,7 +87,7 @@ def check_fold(history: Sequence[RecordedCommit]) -> RecordCheck:
                 )
     others = len(history) - compared
     rest = f"; {others} of another version not compared" if others else ""
-    return RecordCheck("fold", True, f"{_counted(compared, 'state')} as folded from the events{rest}")
+    return RecordCheck("fold", True, f"{counted(compared, 'state')} as folded from the events{rest}")
 
 
 def check_endings(history: Sequence[RecordedCommit]) -> RecordCheck:
@@ -132,7 +135,7 @@ def check_files(files: Sequence[Artifact], failures: Sequence[str], *, ended: bo
     if not files:
         return RecordCheck("artifacts", True, "the job lists no files" + ("" if ended else " yet"))
     return RecordCheck(
-        "artifacts", True, f"{_counted(len(files), 'file')} read to the end; each matches the log"
+        "artifacts", True, f"{counted(len(files), 'file')} read to the end; each matches the log"
     )
 
 
@@ -175,7 +178,7 @@ def artifacts_ever_made(history: Iterable[RecordedCommit]) -> list[Artifact]:
 
 def scene_count(job: Job) -> str:
     """Return the number of scenes in words."""
-    return _counted(len(job.scenes), "scene")
+    return counted(len(job.scenes), "scene")
 
 
 def artifact_label(artifact: Artifact) -> str:
@@ -197,10 +200,6 @@ def _shortened(words: Sequence[str]) -> str:
 
 def _previous(position: int) -> str:
     return f"position {position}" if position else "the start of the history"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _times(count: int) -> str:

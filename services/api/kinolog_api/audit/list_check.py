@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.counts import counted
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.evolve import BrokenHistory, fold_commits
 from kinolog.job.state import Job, ListedFields
@@ -52,7 +53,7 @@ def check_listed(
         named = ", ".join(wrong[:MAX_NAMED_FIELDS]) + (f" and {more} more" if more > 0 else "")
         return RecordCheck(NAME, False, f"lists show another {named} than the log")
     pending = len(history) - len(known)
-    rest = f"; {pending} commits are not in them yet" if pending else ""
+    rest = f"; not in them yet: {counted(pending, 'commit')}" if pending else ""
     return RecordCheck(NAME, True, f"lists show the job as its history makes it{rest}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.counts import counted
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
@@ -156,7 +157,7 @@ class VerifyJob:
         except ArtifactMissing:
             return f"{name} is not stored"
         if found.size_bytes != artifact.size_bytes:
-            return f"{name} was changed: {found.size_bytes} bytes instead of {artifact.size_bytes}"
+            return f"{name} was changed: {counted(found.size_bytes, 'byte')} instead of {artifact.size_bytes}"
         if found.sha256 != artifact.sha256:
             return f"{name} was changed: its SHA-256 is now {found.sha256}"
         return ""

@@ -8,6 +8,7 @@ from grpc import StatusCode
 
 from kinolog.codec.enums import KIND_FROM_PROTO
 from kinolog.codec.values import artifact_to_proto
+from kinolog.counts import counted
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
@@ -94,6 +95,6 @@ def _byte_range(artifact: Artifact, offset: int, limit: int) -> tuple[int, int]:
     """Return the range of bytes to read, its end excluded. Raises OUT_OF_RANGE if it starts after the file's end."""
     size = artifact.size_bytes
     if offset > size:
-        message = f"offset: {offset} is after the end of the file, which has {size} bytes"
+        message = f"offset: {offset} is after the end of the file, which has {counted(size, 'byte')}"
         raise RpcError(StatusCode.OUT_OF_RANGE, "OFFSET_AHEAD", message, metadata={"size_bytes": str(size)})
     return offset, min(size, offset + limit) if limit else size

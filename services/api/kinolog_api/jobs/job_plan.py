@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
+from kinolog.counts import counted
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.texts import blank_as_empty
@@ -93,10 +94,13 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
     if plan.frames > model.max_frames:
         field = "frames" if request.HasField("frames") else "duration_seconds"
         seconds = model.max_frames / plan.fps
-        limit = f"at most {model.max_frames} frames, {seconds:g} seconds at {plan.fps} frames per second"
+        frames, rate = counted(model.max_frames, "frame"), counted(plan.fps, "frame")
+        limit = f"at most {frames}, {seconds:g} s at {rate} per second"
         found.append(RequestViolation(field, f"{model.name} renders {limit}"))
     if plan.steps > model.max_steps:
-        found.append(RequestViolation("steps", f"{model.name} takes at most {model.max_steps} steps"))
+        found.append(
+            RequestViolation("steps", f"{model.name} takes at most {counted(model.max_steps, 'step')}")
+        )
     if plan.style and plan.style not in _lower_case(model.styles):
         known = ", ".join(model.styles) or "none"
         found.append(RequestViolation("style", f"must be a style of {model.name}: {known}"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Submit
 from kinolog.job.values import Scene, Sealed, Spec
@@ -44,7 +45,9 @@ def planned_submit(
     """
     scenes = plan_storyboard(plan.prompt, frames=plan.frames, fps=plan.fps, seed=plan.seed)
     if len(scenes) > 1 and sum(len(scene.prompt) for scene in scenes) > MAX_SCENE_CHARACTERS:
-        description = f"its {len(scenes)} scenes repeat more than {MAX_SCENE_CHARACTERS} characters in total"
+        description = (
+            f"its {counted(len(scenes), 'scene')} repeat more than {MAX_SCENE_CHARACTERS} characters in total"
+        )
         raise invalid_argument([RequestViolation("prompt", description)])
     return PlannedSubmit(
         job_id=job_id,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Request
 from grpc.aio import UnaryStreamCall
 from starlette.responses import Response, StreamingResponse
 
+from kinolog.counts import counted
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -139,7 +140,7 @@ async def _file_response(
         raise HttpProblemError(
             416,
             "RANGE_NOT_SATISFIABLE",
-            f"the file ends at {artifact.size_bytes} bytes",
+            f"the file ends at {counted(artifact.size_bytes, 'byte')}",
             headers={"Content-Range": f"bytes */{artifact.size_bytes}"},
         ) from None
     status = 206 if byte_range else 200

@@ -10,6 +10,7 @@ import psycopg
 
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import Manifest, Segment, UnusableBackup
+from kinolog.counts import counted
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
@@ -40,8 +41,8 @@ class ArchiveBehind(UnusableBackup):
 
     def __init__(self, archived: int, logged: int) -> None:
         super().__init__(
-            f"the archive is still being filled from the log: it has {archived} of {logged} commits. Nothing was "
-            "changed. Try again when it has reached the end; it is filled while kinolog runs"
+            f"the archive is still being filled from the log: it has {archived} of {counted(logged, 'commit')}. "
+            "Nothing was changed. Try again when it has reached the end; it is filled while kinolog runs"
         )
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from functools import partial
 
 from kinolog.command_handler import CommandHandler
+from kinolog.counts import counted
 from kinolog.job.commands import GiveUp
 from kinolog.job.decide import Refused
 from kinolog.job.state import Job
@@ -126,5 +127,7 @@ class PoisonTicketHandler:
             logger.warning("job %s was not given up: %s", job_id, refused.message)
             return
         if handled.events:
-            logger.error("gave up job %s after %d deliveries", job_id, exhausted.deliveries)
+            logger.error(
+                "gave up job %s after %s", job_id, counted(exhausted.deliveries, "delivery", "deliveries")
+            )
             self.given_up += 1

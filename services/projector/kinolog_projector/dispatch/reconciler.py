@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from kinolog.counts import counted
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.clock import Clock
@@ -129,7 +130,7 @@ class Reconciler:
             timedelta(seconds=UNDELIVERED_SECONDS), lambda job: job.id in suspects
         )
         if renewed:
-            logger.warning("replaced %d tickets that were not delivered any more", len(renewed))
+            logger.warning("replaced %s not delivered any more", counted(len(renewed), "ticket"))
         return renewed
 
     async def _renew_tickets(self, unchanged: timedelta, concerns: Callable[[Job], bool]) -> list[str]:
@@ -180,7 +181,11 @@ class Reconciler:
             was_issued = await _concurrently(issue, suspects)
             reissued += [job_id for job_id, done in zip(suspects, was_issued, strict=True) if done]
         if reissued:
-            logger.warning("issued %d missing tickets, for example of job %s", len(reissued), reissued[0])
+            logger.warning(
+                "issued %s again, for example of job %s",
+                counted(len(reissued), "missing ticket"),
+                reissued[0],
+            )
             self.reissued += len(reissued)
         return reissued
 

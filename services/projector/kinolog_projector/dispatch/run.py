@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from kinolog.counts import counted
 from kinolog.ports.commit_feed import CommitFeed
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.logs import fields
@@ -94,8 +95,8 @@ class GuardedDispatch:
         stands = self._standstill.observe(progress.position, progress.position + progress.waiting)
         if stands:
             self.problem = (
-                f"dispatch of tickets stands still at position {progress.position}: "
-                f"{progress.waiting} commits wait"
+                f"dispatch of tickets stands still at position {progress.position}, "
+                f"before {counted(progress.waiting, 'commit')}"
             )
             logger.error("%s; starting it again", self.problem, extra=fields("standstill", part="dispatch"))
         elif not self._standstill.still_seconds:

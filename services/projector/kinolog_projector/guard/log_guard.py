@@ -16,6 +16,7 @@ from random import Random
 
 import psycopg
 
+from kinolog.counts import counted
 from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
@@ -177,7 +178,7 @@ class LogGuard:
             )
         if not extent.is_whole:
             raise DamagedLog(
-                f"the log holds {extent.commits} commits from position {extent.first} to {extent.last}: "
+                f"the log holds {counted(extent.commits, 'commit')} from position {extent.first} to {extent.last}: "
                 "commits are missing"
             )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kinolog.codec.commits import parse_commit
+from kinolog.counts import counted
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawCommit, RawLog
 from kinolog.readmodel.database import Connection
@@ -99,8 +100,8 @@ def _preferred(found: WholeComparison) -> Trust:
         return Trust.ARCHIVE
     shown = ", ".join(map(str, found.differing[:5]))
     raise DamagedLog(
-        f"log and archive hold different commits at {len(found.differing)} positions ({shown}), and nothing tells "
-        "which are right. Compare them with a backup, then say which copy to trust: kinolog restore --trust log, "
+        f"log and archive hold different commits at {counted(len(found.differing), 'position')} ({shown}), and nothing "
+        "tells which are right. Compare them with a backup, then say which copy to trust: kinolog restore --trust log, "
         "or --trust archive"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kinolog.counts import counted
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.raw_log import RawLog
@@ -65,7 +66,7 @@ class Inspection:
         if self.rebuild:
             steps.append("rebuild the read models from the log")
         if self.ahead and not self.repair_archive:
-            steps.append(f"archive {self.ahead} commits that are in the log alone")
+            steps.append(f"archive what is in the log alone: {counted(self.ahead, 'commit')}")
         return (*steps, "compare every commit of the log with the archive")
 
 
@@ -124,10 +125,10 @@ def _must_be_replaced(compared: WholeComparison) -> bool:
 def _found(compared: WholeComparison, keys: int) -> list[str]:
     extent = compared.extent
     lines = [
-        f"the log ends at position {extent.last} and counts {extent.commits} commits",
+        f"the log ends at position {extent.last} and counts {counted(extent.commits, 'commit')}",
         f"the archive ends at position {compared.archived}",
     ]
-    lines += [f"{count} commits: {kind}" for kind, count in compared.counts.items()]
+    lines += [f"{counted(count, 'commit')}: {kind}" for kind, count in compared.counts.items()]
     lines += [str(damage) for damage in compared.examples[:MAX_LINES]]
     if compared.was_continued:
         lines.append(
@@ -135,12 +136,14 @@ def _found(compared: WholeComparison, keys: int) -> list[str]:
             "jobs that only the log knows are queued again"
         )
     elif compared.differing:
-        lines.append(f"log and archive hold different commits at {len(compared.differing)} positions")
+        lines.append(
+            f"log and archive hold different commits at {counted(len(compared.differing), 'position')}"
+        )
     if compared.lost_unarchived:
         lines.append(
-            f"{len(compared.lost_unarchived)} commits at the end of the log are damaged and were not archived yet: "
-            "they are lost"
+            "damaged at the end of the log, not archived yet and so lost: "
+            f"{counted(len(compared.lost_unarchived), 'commit')}"
         )
     if keys:
-        lines.append(f"{keys} keys of jobs are lost or damaged; their archive has them")
+        lines.append(f"lost or damaged, but in the archive: {counted(keys, 'key')} of jobs")
     return lines

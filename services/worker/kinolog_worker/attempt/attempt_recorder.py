@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
+from kinolog.counts import counted
 from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
@@ -172,9 +173,8 @@ class AttemptRecorder:
 
 def _count_of_unknown_words(count: int, scene: int, scenes: int) -> str:
     """Return the public part of the line about unknown words: no words of the prompt."""
-    words = "1 word" if count == 1 else f"{count} words"
     prompt = f"the prompt of scene {scene + 1}" if scenes > 1 else "the prompt"
-    return f"the model does not know {words} of {prompt}"
+    return f"the model does not know {counted(count, 'word')} of {prompt}"
 
 
 def _unknown_words(words: VocabularyMatch) -> str:

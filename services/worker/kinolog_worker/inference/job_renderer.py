@@ -9,6 +9,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from time import perf_counter
 
+from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.storyboard.planner import PlannedScene
 from kinolog_worker.inference.messages import (
@@ -121,7 +122,7 @@ class JobRenderer:
                 encoder.write(run)
         self._device_seconds += self._finish_stage()
         if encoder.frames != scene.frames:
-            raise RuntimeError(f"the renderer drew {encoder.frames} frames, not {scene.frames}")
+            raise RuntimeError(f"the renderer drew {counted(encoder.frames, 'frame')}, not {scene.frames}")
         unfinished.replace(path)
         return SceneFile(
             index=scene.index,

@@ -13,6 +13,8 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
+from kinolog.counts import counted
+
 OnFrame: TypeAlias = Callable[[int, VideoFrame], None]
 
 
@@ -110,7 +112,7 @@ def _check_video(codec: str, rate: Fraction | None, frames: int, expected: Expec
     if codec != "h264":
         raise MediaInvalid(f"the codec is {codec}, not h264")
     if frames != expected.frames:
-        raise MediaInvalid(f"the file holds {frames} frames, not {expected.frames}")
+        raise MediaInvalid(f"the file holds {counted(frames, 'frame')}, not {expected.frames}")
     if frames > 1 and rate != expected.fps:
         raise MediaInvalid(f"the rate is {rate} frames a second, not {expected.fps}")
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.counts import counted
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.master_keys import KeyNotUnwrapped, MasterKeys, MasterKeyUnusable
 from kinolog.privacy.wrapped_keys import MARK, WrappedKeyStore
@@ -40,8 +41,8 @@ async def rewrap_keys(store: JetStreamKeyStore, master_keys: MasterKeys) -> int:
     changed = await store.replace(lambda key_id, data: None if key_id == MARK else rewrapped(key_id, data))
     if foreign:
         raise MasterKeyUnusable(
-            f"{foreign} stored keys need another master key than the configured ones. Give this process that one too, "
-            "and start it again (docs/running.md, The master key)"
+            f"the configured master keys do not unwrap {counted(foreign, 'stored key')}: another one does. "
+            "Give this process that one too, and start it again (docs/running.md, The master key)"
         )
     mark = await store.get(MARK)
     if mark is not None and not master_keys.is_current(mark):

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import App
 from textual.widgets import Static
 
+from kinolog.counts import counted
 from kinolog_client import STAGES, EventInfo, JobInfo, StageInfo
 from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 from kinolog_tui.widgets.theme_styles import status_style, style
@@ -117,8 +118,8 @@ class JobFacts(Static):
     def _facts(self, job: JobInfo, cancelled: str) -> list[tuple[str, str]]:
         times, media = job.timings, job.media
         facts = [
-            ("video", f"{job.size}, {job.duration:g} s, {job.frames} frames at {job.fps}/s"),
-            ("sampling", f"{job.steps} steps, guidance {job.guidance:g}, seed {job.seed}"),
+            ("video", f"{job.size}, {job.duration:g} s, {counted(job.frames, 'frame')} at {job.fps}/s"),
+            ("sampling", f"{counted(job.steps, 'step')}, guidance {job.guidance:g}, seed {job.seed}"),
             ("style", job.style or ""),
             ("without", job.negative_prompt or ""),
             ("attempt", f"{job.attempt} by {job.worker}" if job.attempt and job.worker else ""),
@@ -131,7 +132,7 @@ class JobFacts(Static):
             ("device time", span(job.gpu_seconds) if job.gpu_seconds else ""),
         ]
         if media is not None:
-            facts.append(("made", f"{media.codec} {media.pixel_format}, {media.frames} frames"))
+            facts.append(("made", f"{media.codec} {media.pixel_format}, {counted(media.frames, 'frame')}"))
             facts.append(("frame hash", media.frame_hash))
         facts += [
             (artifact.kind, f"{size(artifact.size_bytes)} {artifact.sha256}") for artifact in job.artifacts
@@ -141,7 +142,7 @@ class JobFacts(Static):
             for attempt in job.attempts
             if attempt.error is not None
         ]
-        facts.append(("log", f"{job.version} events, last at position {job.position}"))
+        facts.append(("log", f"{counted(job.version, 'event')}, last at position {job.position}"))
         return facts
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
+from kinolog.counts import counted
 from kinolog_client import SceneInfo
 from kinolog_tui.graphics.clip_decoder import Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import picture_text
@@ -79,7 +80,7 @@ class SceneList(Static):
         )
         end = scene.start_seconds + scene.duration_seconds
         text.append(
-            f"  {scene.start_seconds:.1f}–{end:.1f} s  {scene.frames} frames  "
+            f"  {scene.start_seconds:.1f}–{end:.1f} s  {counted(scene.frames, 'frame')}  "
             f"{plain(scene.camera)}, {plain(scene.transition)}\n",
             style=muted,
         )

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from kinolog.adapters.jetstream.client.api_request import ANSWER_SECONDS, NO_ANSWER, log_unavailable
+from kinolog.counts import counted
 from kinolog.ports.event_store import LogUnavailable
 
 NO_RESPONDERS = "503"
@@ -129,7 +130,7 @@ class RequestInbox:
         limit = self._client.max_payload - HEADER_BYTES
         if len(data) > limit:
             raise MessageTooLarge(
-                f"{subject}: {len(data)} bytes are more than the {limit} that the server accepts"
+                f"{subject}: {counted(len(data), 'byte')} are more than the {limit} that the server accepts"
             )
 
     async def _wait(self, pending: PendingRequest) -> None:

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import api_request
+from kinolog.counts import counted
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.ports.raw_log import LogExtent
 
@@ -51,8 +52,8 @@ class ExtentCheck:
             )
         if not extent.is_whole:
             raise DamagedLog(
-                f"the log holds {extent.commits} commits from position {extent.first} to {extent.last}: commits are "
-                f"missing. {RESTORE}"
+                f"the log holds {counted(extent.commits, 'commit')} from position {extent.first} to {extent.last}: "
+                f"commits are missing. {RESTORE}"
             )
         self._checked_connection = connection
 
