@@ -85,25 +85,25 @@ def lost_ports(site: StackSite) -> list[int]:
 def plan_stack(site: StackSite) -> StackPlan:
     """Return the plan of the whole system."""
     projector = replace(
-        _spec(site, "projector", "kinolog_projector.app", _projector_env(site)),
+        _spec(site, "projector", "kinolog_projector", _projector_env(site)),
         health_url=_probe_url(site, site.ports.projector_probe),
     )
     set_up = (
         _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
         # Read models of an earlier version are rebuilt from the log, which takes time in proportion to the log.
         replace(
-            _spec(site, "migrations", "kinolog_projector.app", _projector_env(site), "update"),
+            _spec(site, "migrations", "kinolog_projector", _projector_env(site), "update"),
             ready_seconds=UPDATE_SECONDS,
         ),
     )
     serving = (
         replace(
-            _spec(site, "api", "kinolog_api.app", _api_env(site)),
+            _spec(site, "api", "kinolog_api", _api_env(site)),
             health_url=_probe_url(site, site.ports.api_probe),
         ),
         *_workers(site),
         replace(
-            _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
+            _spec(site, "gateway", "kinolog_gateway", _gateway_env(site), stop_seconds=8.0),
             health_url=_health_url(site.settings.gateway_host, site.ports.gateway),
         ),
     )
@@ -167,7 +167,7 @@ def _workers(site: StackSite) -> list[ServiceSpec]:
             "KINOLOG_WORKER_SCRATCH": str(site.folder.scratch / name),
             "KINOLOG_WORKER_PROBE_PORT": str(site.ports.worker_probes[number - 1]),
         }
-        spec = _spec(site, name, "kinolog_worker.app", env, stop_seconds=15.0)
+        spec = _spec(site, name, "kinolog_worker", env, stop_seconds=15.0)
         specs.append(replace(spec, health_url=_probe_url(site, site.ports.worker_probes[number - 1])))
     return specs
 

@@ -74,7 +74,7 @@ def api_on(stack: Stack, database_url: str) -> Iterator[str]:
     env = nats_of(stack).settings_env(Service.API) | {"KINOLOG_DATABASE_URL": database_url}
     env |= master_key_env(stack.folder, os.environ)
     env |= {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri(), "KINOLOG_API_PORT": "0"}
-    with _process("api", ("kinolog_api.app",), env) as process:
+    with _process("api", ("kinolog_api",), env) as process:
         yield process.announced["target"]
 
 
@@ -82,7 +82,7 @@ def api_on(stack: Stack, database_url: str) -> Iterator[str]:
 def gateway_on(api_target: str) -> Iterator[str]:
     """Run a gateway for the api at this address. Yield its URL."""
     env = {"KINOLOG_API_TARGET": api_target, "KINOLOG_GATEWAY_PORT": "0"}
-    with _process("gateway", ("kinolog_gateway.app",), env) as process:
+    with _process("gateway", ("kinolog_gateway",), env) as process:
         yield process.announced["url"]
 
 

@@ -42,14 +42,14 @@ def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site
     """Servers with streams and tables."""
     site = Site(own_nats_server, database_url, tmp_path)
     site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
-    site.run("migrations", Service.PROJECTOR, "kinolog_projector.app", "migrate")
+    site.run("migrations", Service.PROJECTOR, "kinolog_projector", "migrate")
     return site
 
 
 @pytest.fixture
 def api(site: Site) -> Iterator[ServiceProcess]:
     """A running api."""
-    with started(site.process("api", Service.API, "kinolog_api.app")) as process:
+    with started(site.process("api", Service.API, "kinolog_api")) as process:
         yield process
 
 

@@ -30,7 +30,7 @@ PROMPT = "a heron named Quillfeather stands in a pond"
 @pytest.fixture
 def projector(site: Site) -> Iterator[ServiceProcess]:
     """A running projector."""
-    with started(site.process("projector", Service.PROJECTOR, "kinolog_projector.app")) as process:
+    with started(site.process("projector", Service.PROJECTOR, "kinolog_projector")) as process:
         yield process
 
 
@@ -157,7 +157,7 @@ async def test_stopping_ends_streams_and_the_process(api: ServiceProcess) -> Non
 def cannot_start(site: Site, **env: str) -> str:
     """Return the error message of an api that cannot start."""
     ended = subprocess.run(
-        [sys.executable, "-m", "kinolog_api.app"],
+        [sys.executable, "-m", "kinolog_api"],
         env=site.env(Service.API, **env),
         capture_output=True,
         text=True,

@@ -75,18 +75,16 @@ def test_a_job_runs_on_servers_given_by_url(
         return shared | own_nats_server.settings_env(service) | more
 
     _once("kinolog.adapters.jetstream.provision", env=as_user(Service.ADMIN))
-    _once("kinolog_projector.app", "migrate", env=shared | database)
+    _once("kinolog_projector", "migrate", env=shared | database)
     api_port, probe_port = free_port(), free_port()
     api_env = as_user(Service.API, KINOLOG_API_PORT=str(api_port), **database)
     gateway_env = shared | {"KINOLOG_GATEWAY_PORT": "0", "KINOLOG_API_TARGET": f"127.0.0.1:{api_port}"}
     projector_env = as_user(Service.PROJECTOR, KINOLOG_PROJECTOR_PROBE_PORT=str(probe_port), **database)
     with ExitStack() as running:
-        running.enter_context(_service("kinolog_projector.app", projector_env, tmp_path / "projector.log"))
-        running.enter_context(_service("kinolog_api.app", api_env, tmp_path / "api.log"))
-        running.enter_context(
-            _service("kinolog_worker.app", as_user(Service.WORKER), tmp_path / "worker.log")
-        )
-        about = running.enter_context(_service("kinolog_gateway.app", gateway_env, tmp_path / "gateway.log"))
+        running.enter_context(_service("kinolog_projector", projector_env, tmp_path / "projector.log"))
+        running.enter_context(_service("kinolog_api", api_env, tmp_path / "api.log"))
+        running.enter_context(_service("kinolog_worker", as_user(Service.WORKER), tmp_path / "worker.log"))
+        about = running.enter_context(_service("kinolog_gateway", gateway_env, tmp_path / "gateway.log"))
         _once("kinolog_api.health", f"127.0.0.1:{api_port}", env=shared)
         _once("kinolog.process.probe_check", str(probe_port), env=shared)
         with KinologClient(about["url"]) as client:

@@ -66,7 +66,7 @@ def test_an_artifact_store_that_cannot_be_used(process: str) -> None:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_missing_library(process: str) -> None:
     """A process whose extra is not installed says what to install."""
-    blocked = {"api": "grpc", "projector": "alembic", "worker": "av", "gateway": "uvicorn"}[process]
+    blocked = {"api": "grpc", "projector": "sqlalchemy", "worker": "av", "gateway": "uvicorn"}[process]
     program = (
         f"import sys; sys.modules[{blocked!r}] = None; import runpy; "
         f"runpy.run_module('kinolog_{process}', run_name='__main__')"

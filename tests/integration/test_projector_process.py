@@ -52,7 +52,7 @@ async def command(env: Env, *arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "kinolog_projector.app",
+        "kinolog_projector",
         *arguments,
         env=env,
         stdout=asyncio.subprocess.PIPE,
@@ -82,7 +82,7 @@ async def running(env: Env) -> AsyncIterator[Running]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "kinolog_projector.app",
+        "kinolog_projector",
         env=env,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

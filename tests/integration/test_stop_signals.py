@@ -24,9 +24,9 @@ from tests.integration.service_site import Site
 
 STOPPED_IN_STARTING = 128 + signal.SIGTERM
 MODULES = {
-    "api": (Service.API, "kinolog_api.app"),
-    "projector": (Service.PROJECTOR, "kinolog_projector.app"),
-    "worker": (Service.WORKER, "kinolog_worker.app"),
+    "api": (Service.API, "kinolog_api"),
+    "projector": (Service.PROJECTOR, "kinolog_projector"),
+    "worker": (Service.WORKER, "kinolog_worker"),
 }
 
 
@@ -124,7 +124,7 @@ async def test_a_gateway_whose_api_is_frozen(site: Site) -> None:
     api = site.process("api", *MODULES["api"])
     await asyncio.to_thread(api.start)
     more = {"KINOLOG_API_TARGET": api.announced["target"], "KINOLOG_GATEWAY_PORT": "0"}
-    gateway: ServiceProcess = site.process("gateway", Service.API, "kinolog_gateway.app", **more)
+    gateway: ServiceProcess = site.process("gateway", Service.API, "kinolog_gateway", **more)
     await asyncio.to_thread(gateway.start)
     assert api.child is not None
     assert gateway.child is not None

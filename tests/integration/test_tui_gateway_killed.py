@@ -62,7 +62,7 @@ async def gateway(stack: Stack, port: int) -> AsyncIterator[asyncio.subprocess.P
         "KINOLOG_GATEWAY_PORT": str(port),
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kinolog_gateway.app"),
+        *(sys.executable, "-m", "kinolog_gateway"),
         env=env,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The api process: `python -m kinolog_api.app`, or `kinolog-api`. The composition root."""
+"""The api process: `python -m kinolog_api`, or `kinolog-api`. The composition root."""
 
 from __future__ import annotations
 
@@ -140,7 +140,3 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with status 2 if the api cannot start."""
     refuse_arguments("kinolog-api", "Serves the gRPC api: jobs, lists, history.")
     run_process(NAME, ApiSettings, serve, START_ERRORS)
-
-
-if __name__ == "__main__":
-    main()

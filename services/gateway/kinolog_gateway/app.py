@@ -1,4 +1,4 @@
-"""The gateway process: `python -m kinolog_gateway.app`, or `kinolog-gateway`."""
+"""The gateway process: `python -m kinolog_gateway`, or `kinolog-gateway`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,3 @@ def main() -> None:
     refuse_arguments("kinolog-gateway", "Serves REST and WebSocket to clients, and calls the api.")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a format of its own
     run_process(NAME, GatewaySettings, serve, (InvalidKeyFile,))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The composition root of the projector process: `python -m kinolog_projector.app`, or `kinolog-projector`.
+"""The composition root of the projector process: `python -m kinolog_projector`, or `kinolog-projector`.
 
 Commands:
 
@@ -263,7 +263,3 @@ async def _run_command(options: argparse.Namespace, settings: ProjectorSettings)
 def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""A worker process: `python -m kinolog_worker.app`, or `kinolog-worker`. The composition root."""
+"""A worker process: `python -m kinolog_worker`, or `kinolog-worker`. The composition root."""
 
 from __future__ import annotations
 
@@ -190,7 +190,3 @@ def main() -> None:
     """Work until SIGTERM or SIGINT. Exits with status 2 if the worker cannot start."""
     refuse_arguments("kinolog-worker", "Takes jobs from the queue and renders them.")
     run_process(NAME, WorkerSettings, serve, START_ERRORS)
-
-
-if __name__ == "__main__":
-    main()

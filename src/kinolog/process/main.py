@@ -18,6 +18,7 @@ import uvloop
 from pydantic import ValidationError
 
 from kinolog.process import logs
+from kinolog.process.gc_tuning import without_collection
 from kinolog.process.settings import ProcessSettings, describe_invalid_setting
 
 FAILED = 1
@@ -96,7 +97,8 @@ def refuse_arguments(program: str, description: str) -> None:
 def needs_extra(name: str) -> Iterator[None]:
     """Import the app of a process inside. A library that is missing ends the process with what to install."""
     try:
-        yield
+        with without_collection():
+            yield
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("kinolog"):
             raise

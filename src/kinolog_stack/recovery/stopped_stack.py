@@ -26,7 +26,7 @@ from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 
-PROJECTOR = "kinolog_projector.app"
+PROJECTOR = "kinolog_projector"
 PROVISION = "kinolog.adapters.jetstream.provision"
 UNRECOVERED_STREAM = re.compile(r"> ([A-Za-z0-9_-]+)'")
 PROGRAM_NAME = re.compile(r"^kinolog-[a-z]+: ")

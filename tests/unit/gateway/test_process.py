@@ -23,7 +23,7 @@ def start(**environment: str) -> subprocess.Popen[str]:
     settings = {f"KINOLOG_{name.upper()}": value for name, value in environment.items()}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "kinolog_gateway.app"],
+        [sys.executable, "-m", "kinolog_gateway"],
         env=inherited | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from kinolog.ports.event_store import DamagedLog
+from kinolog.process.main import needs_extra
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
 from kinolog.readmodel.tables import PROJECTION_SCHEMA
@@ -106,8 +107,8 @@ async def _relations(connection: Connection, files: Sequence[str]) -> list[_Rela
 
 async def _write_schema_version(connection: Connection) -> None:
     """Write the revision again, if the damage is beside it on the page."""
-    from kinolog_projector.schema.migrate import is_revision
-
+    with needs_extra("projector"):
+        from kinolog_projector.schema.migrate import is_revision
     await connection.execute("SET ignore_checksum_failure = on")
     try:
         cursor = await connection.execute("SELECT version_num FROM kinolog.schema_version")

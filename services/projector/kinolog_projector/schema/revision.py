@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from kinolog.process.main import needs_extra
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA
 from kinolog_projector.schema.projection_schema import (
@@ -40,7 +41,8 @@ async def database_revision(connection: Connection) -> str | None:
 async def ensure_permanent_schema(database_url: str, connection: Connection) -> None:
     """Run the missing migrations. If none is missing, their library is not loaded."""
     if await database_revision(connection) != REVISION:
-        from kinolog_projector.schema.migrate import migrate_permanent_schema
+        with needs_extra("projector"):
+            from kinolog_projector.schema.migrate import migrate_permanent_schema
 
         await asyncio.to_thread(migrate_permanent_schema, database_url)
 

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from kinolog.models.renderers import RENDERER_GROUP, installed_renderers
+from kinolog.process.gc_tuning import without_collection
 from kinolog_worker.renderers.renderer import Renderer, RenderFailed
 
 
@@ -25,7 +26,8 @@ def renderer_named(name: str) -> Renderer:
             retryable=False,
         )
     try:
-        renderer = found[0].load()()
+        with without_collection():
+            renderer = found[0].load()()
     except Exception as error:  # a renderer of another package may fail in any way
         raise RenderFailed(
             "RENDERER_NOT_FOUND",

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
+from kinolog.adapters.jetstream.websocket_library import load_websockets
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings, without_credentials
 from kinolog.process.tasks import end_tasks
@@ -216,6 +217,7 @@ class Connection(Client):
         self._abort_transport()
         self._transport = None
         if s.uri.scheme in ("ws", "wss"):
+            load_websockets()
             await super()._connect_to_server(s)
             return
         s.last_attempt = time.monotonic()
