@@ -8,8 +8,10 @@ import stat
 import pytest
 
 from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.recovery.stopped_stack import StoppedStack
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
+from tests.fixtures.small_disks import MEBIBYTE, small_disks
 from tests.fixtures.small_stack import small_plan, small_settings
 
 
@@ -25,6 +27,21 @@ def test_nobody_else_looks_into_the_folders_of_a_stack(umask: int) -> None:
             assert _open_to_others(stack.folder) == []
     finally:
         os.umask(before)
+
+
+def test_what_is_on_a_disk_of_its_own_can_be_set_aside() -> None:
+    """A restore moves what the disk holds, and leaves the disk where it is mounted."""
+    with temporary_folder() as folder:
+        videos = folder / "data" / "artifacts"
+        with StoppedStack(small_settings(folder / "data")) as stopped:
+            (videos / "jobs").mkdir()
+            (videos / "jobs" / "video.mp4").write_bytes(b"video")
+            with small_disks({videos: MEBIBYTE}):
+                (videos / "lost+found").mkdir()
+                stopped.move_aside(videos)
+                assert [path.name for path in videos.iterdir()] == ["lost+found"]
+            (aside,) = stopped.set_aside
+            assert (aside / "jobs" / "video.mp4").read_bytes() == b"video"
 
 
 def _open_to_others(data: DataFolder) -> list[str]:

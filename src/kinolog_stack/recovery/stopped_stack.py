@@ -156,7 +156,10 @@ class StoppedStack:
             master_key_env(self.folder, os.environ)
 
     def move_aside(self, path: Path, name: str = "") -> None:
-        """Move a folder or a file to `set-aside/`, which deletes nothing. No server runs on it."""
+        """Move a folder or a file to `set-aside/`, which deletes nothing. No server runs on it.
+
+        A folder that is the mount point of a disk stays; what it holds is moved.
+        """
         folder = self.folder.path / "set-aside" / self._stamp
         make_folder(folder, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
         target = folder / (name or path.name)
@@ -164,7 +167,13 @@ class StoppedStack:
             if not os.path.lexists(target):
                 break
             target = folder / f"{name or path.name}-{number}"
-        shutil.move(path, target)
+        if os.path.ismount(path):
+            target.mkdir(mode=PRIVATE_FOLDER)
+            for entry in list(path.iterdir()):
+                if entry.name != "lost+found":  # part of an empty disk
+                    shutil.move(entry, target / entry.name)
+        else:
+            shutil.move(path, target)
         for changed in (folder, path.parent):
             flush_folder(changed)
         self.set_aside.append(target)
