@@ -15,7 +15,6 @@ from kinolog.job.state import Job
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import ReadModel
 from kinolog.readmodel.postgres import PostgresReadModel
-from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.read_model import MemoryReadModel
 from tests.builders.memory_jobs import START, MemoryJobs
 from tests.integration.readmodel_database import projected
@@ -107,13 +106,8 @@ async def _make_log() -> KnownLog:
     return log
 
 
-def fill_database(postgres_server: PostgresServer, name: str, log: KnownLog) -> None:
-    """Make a database with the read models of a log."""
-    postgres_server.create_database(name)
-    asyncio.run(_fill(postgres_server.url(name), log))
-
-
-async def _fill(url: str, log: KnownLog) -> None:
+async def fill_database(url: str, log: KnownLog) -> None:
+    """Fill empty read models from a log."""
     async with projected(url) as database:
         await database.catch_up(log.jobs.store, log.jobs.keys, BATCH_COMMITS)
         await write_live_progress(database.writer, [], log.lines)

@@ -25,7 +25,6 @@ from kinolog.ports.read_model import (
 )
 from kinolog.readmodel.queries import job_list
 from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
-from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.builders.memory_jobs import START
 from tests.contract.read_models import (
     Kind,
@@ -36,8 +35,8 @@ from tests.contract.read_models import (
     make_log,
     read_model_of,
 )
+from tests.fixtures.servers import NewDatabase
 
-DATABASE = "read_model_lists"
 FILTERS = [
     JobFilter(),
     JobFilter(statuses=(Status.QUEUED,)),
@@ -113,11 +112,11 @@ def log() -> KnownLog:
 
 
 @pytest.fixture(scope="module")
-def filled_url(log: KnownLog, postgres_server: PostgresServer) -> Iterator[str]:
+def filled_url(log: KnownLog, new_migrated_database: NewDatabase) -> Iterator[str]:
     """URL of a database with the read models of the log."""
-    fill_database(postgres_server, DATABASE, log)
-    yield postgres_server.url(DATABASE)
-    postgres_server.drop_database(DATABASE)
+    with new_migrated_database() as url:
+        asyncio.run(fill_database(url, log))
+        yield url
 
 
 @pytest.fixture(params=["memory", "postgres", "postgres, every offset by counters"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,6 @@ import pytest
 from kinolog.job import events as e
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import JobFilter, TimeRange
-from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.builders.memory_jobs import START
 from tests.contract.read_models import (
     GrowingCase,
@@ -24,8 +24,8 @@ from tests.contract.read_models import (
     make_log,
     read_model_of,
 )
+from tests.fixtures.servers import NewDatabase
 
-DATABASE = "read_model_charts"
 ALL = TimeRange(start=START - timedelta(days=400), end=START + timedelta(days=2))
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -38,11 +38,11 @@ def log() -> KnownLog:
 
 
 @pytest.fixture(scope="module")
-def filled_url(log: KnownLog, postgres_server: PostgresServer) -> Iterator[str]:
+def filled_url(log: KnownLog, new_migrated_database: NewDatabase) -> Iterator[str]:
     """URL of a database with the read models of the log."""
-    fill_database(postgres_server, DATABASE, log)
-    yield postgres_server.url(DATABASE)
-    postgres_server.drop_database(DATABASE)
+    with new_migrated_database() as url:
+        asyncio.run(fill_database(url, log))
+        yield url
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -55,9 +55,9 @@ async def case(
 
 
 @pytest.fixture(params=["memory", "postgres"])
-async def growing(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[GrowingCase]:
+async def growing(request: pytest.FixtureRequest, migrated_database_url: str) -> AsyncIterator[GrowingCase]:
     """Each read model of an empty log."""
-    async with growing_read_model(request.param, database_url) as made:
+    async with growing_read_model(request.param, migrated_database_url) as made:
         yield made
 
 

@@ -19,9 +19,9 @@ from tests.contract.read_models import (
 
 
 @pytest.fixture(params=["memory", "postgres"])
-async def growing(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[GrowingCase]:
+async def growing(request: pytest.FixtureRequest, migrated_database_url: str) -> AsyncIterator[GrowingCase]:
     """Each read model of an empty log."""
-    async with growing_read_model(request.param, database_url) as made:
+    async with growing_read_model(request.param, migrated_database_url) as made:
         yield made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_stack.processes.service_process import ServiceProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.log import empty_streams
 from tests.fixtures.programs import started
-from tests.integration.readmodel_database import migrate
 from tests.integration.service_site import Site
 from tests.renderers.installed import PYTHONPATH
 
@@ -29,21 +30,18 @@ async def memory_jobs() -> MemoryJobs:
 
 
 @pytest.fixture
-async def read_model(database_url: str) -> AsyncIterator[PostgresReadModel]:
-    """A read model on a migrated database."""
-    await migrate(database_url)
-    model = await PostgresReadModel.connect(database_url, 2)
+async def read_model(migrated_database_url: str) -> AsyncIterator[PostgresReadModel]:
+    """A read model on `migrated_database_url`."""
+    model = await PostgresReadModel.connect(migrated_database_url, 2)
     yield model
     await model.close()
 
 
 @pytest.fixture
-def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site:
+def site(own_nats_server: NatsServer, migrated_database_url: str, tmp_path: Path) -> Site:
     """Servers with streams and tables."""
-    site = Site(own_nats_server, database_url, tmp_path)
-    site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
-    site.run("migrations", Service.PROJECTOR, "kinolog_projector", "migrate")
-    return site
+    asyncio.run(empty_streams(own_nats_server))
+    return Site(own_nats_server, migrated_database_url, tmp_path)
 
 
 @pytest.fixture

@@ -47,8 +47,7 @@ async def migrate(url: str) -> None:
 
 @asynccontextmanager
 async def projected(url: str) -> AsyncIterator[Projected]:
-    """A migrated database and a writer on it."""
-    await migrate(url)
+    """A writer on a database that was migrated, such as that of `migrated_database_url`."""
     connection = await writer_connection(url, "test")
     async with connection:
         yield Projected(url, connection, BatchWriter(connection))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
+from kinolog_stack.processes.service_process import ServiceProcess, ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.master_key import MASTER_KEY_ENV
 
@@ -35,11 +35,6 @@ class Site:
             "KINOLOG_API_PORT": "0",
             **more,
         }
-
-    def run(self, name: str, service: Service, *argv: str) -> None:
-        """Run a module to its end."""
-        spec = ServiceSpec(name, (sys.executable, "-m", *argv), self.env(service))
-        OneShotProcess(spec, self.folder / f"{name}.log").start()
 
     def process(self, name: str, service: Service, module: str, **more: str) -> ServiceProcess:
         """Return a process, not started."""

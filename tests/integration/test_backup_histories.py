@@ -33,6 +33,7 @@ from tests.builders.memory_jobs import START, MemoryJobs
 from tests.fixtures.damage import flip_byte, flip_in_table
 from tests.fixtures.log import first_commit
 from tests.fixtures.master_key import MASTER_KEYS
+from tests.fixtures.servers import NewDatabase
 from tests.fixtures.waits import until_true
 from tests.integration.readmodel_database import Projected, projected
 
@@ -66,13 +67,11 @@ class BackedUpLog:
         ]
         await write_live_progress(self.database.writer, [], lines)
 
-    async def loaded(self, server: PostgresServer) -> tuple[list[int], set[str]]:
+    async def loaded(self, new_database: NewDatabase) -> tuple[list[int], set[str]]:
         """Return the numbers of the log lines and the ids of the keys that a database has after loading the backup."""
         manifest = self.folder.checked_manifest()
-        name = "backup_loaded"
-        server.create_database(name)
-        try:
-            async with projected(server.url(name)) as database:
+        with new_database() as url:
+            async with projected(url) as database:
                 connection = database.connection
                 partitions = PositionPartitions(PERMANENT_SCHEMA, "key_archive")
                 await partitions.create_missing(connection, [0])
@@ -84,20 +83,18 @@ class BackedUpLog:
                 lines = [number for (number,) in await cursor.fetchall()]
                 cursor = await connection.execute("SELECT key_id FROM kinolog.key_archive")
                 keys = {key_id for (key_id,) in await cursor.fetchall()}
-        finally:
-            server.drop_database(name)
         assert [manifest.tables[table].rows for table in ("log_lines", "keys")] == [len(lines), len(keys)]
         return lines, keys
 
 
 @pytest.fixture
 async def backed_up(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    migrated_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[BackedUpLog]:
     """Ten jobs in a backup with segments of four commits."""
     monkeypatch.setattr(backup, "SEGMENT_COMMITS", 4)
     jobs = MemoryJobs()
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         log = MemoryRawLog(jobs.store)
         made = BackedUpLog(jobs, log, database, BackupFolder(tmp_path / "backup"), tmp_path / "artifacts")
         await made.submit(10)
@@ -106,15 +103,13 @@ async def backed_up(
 
 
 @asynccontextmanager
-async def emptied(made: BackedUpLog, server: PostgresServer, jobs: MemoryJobs) -> AsyncIterator[BackedUpLog]:
+async def emptied(
+    made: BackedUpLog, new_database: NewDatabase, jobs: MemoryJobs
+) -> AsyncIterator[BackedUpLog]:
     """Backups of a log into the same folder, from a database that was just made."""
-    name = "backup_emptied"
-    server.create_database(name)
-    try:
-        async with projected(server.url(name)) as database:
+    with new_database() as url:
+        async with projected(url) as database:
             yield replace(made, jobs=jobs, log=MemoryRawLog(jobs.store), database=database)
-    finally:
-        server.drop_database(name)
 
 
 async def test_the_same_history_is_continued(backed_up: BackedUpLog) -> None:
@@ -149,10 +144,10 @@ async def test_another_commit_is_not_written_over_the_old_one(backed_up: BackedU
 
 @pytest.mark.parametrize("last", [0, 7])
 async def test_a_log_that_lost_commits_does_not_replace_their_backup(
-    backed_up: BackedUpLog, postgres_server: PostgresServer, last: int
+    backed_up: BackedUpLog, new_migrated_database: NewDatabase, last: int
 ) -> None:
     """Such as a new data folder after the old one was lost, whose first nightly backup would delete everything."""
-    async with emptied(backed_up, postgres_server, MemoryJobs()) as other:
+    async with emptied(backed_up, new_migrated_database, MemoryJobs()) as other:
         await other.submit(last)
         with pytest.raises(OtherHistory, match=f"positions {last + 1} to 10.*Restore this backup only if"):
             await other.back_up()
@@ -160,11 +155,11 @@ async def test_a_log_that_lost_commits_does_not_replace_their_backup(
 
 
 async def test_an_archive_that_is_still_filled_is_no_other_history(
-    backed_up: BackedUpLog, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    backed_up: BackedUpLog, new_migrated_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Postgres lost the archive begins at 0, and the log has everything. A backup is made when both have."""
     await backed_up.submit(3)
-    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+    async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         monkeypatch.setattr(backup, "STILL_SECONDS", 0)
         with pytest.raises(ArchiveBehind, match=r"0 of 13 commits. Nothing was changed. Try again"):
             await other.back_up()
@@ -231,27 +226,27 @@ async def test_a_damaged_page_is_no_other_history(
 
 
 async def test_log_lines_that_a_new_database_lacks_stay_in_the_backup(
-    backed_up: BackedUpLog, postgres_server: PostgresServer
+    backed_up: BackedUpLog, new_migrated_database: NewDatabase
 ) -> None:
     """Postgres was lost, and only the lines of the last day came back: the backup has the last copy of the others."""
     await backed_up.log_lines(10, 20, 30)
     assert (await backed_up.back_up()).kept_log_lines == 0
-    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+    async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         await other.submit(1)
         await other.log_lines(15, 30, 40)
         assert (await other.back_up()).kept_log_lines == 2
         assert (await other.back_up()).kept_log_lines == 2
-        assert (await other.loaded(postgres_server))[0] == [10, 15, 20, 30, 40]
+        assert (await other.loaded(new_migrated_database))[0] == [10, 15, 20, 30, 40]
 
 
 async def test_another_log_line_is_not_written_over_the_old_one(
-    backed_up: BackedUpLog, postgres_server: PostgresServer
+    backed_up: BackedUpLog, new_migrated_database: NewDatabase
 ) -> None:
     """Two lines with the same number: neither replaces the other, and the message says what to do."""
     await backed_up.log_lines(10, 20)
     await backed_up.back_up()
     manifest = (backed_up.folder.path / MANIFEST).read_bytes()
-    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+    async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         await other.submit(0)
         await other.log_lines(20, message="another step")
         with pytest.raises(OtherLogLine, match=r"number 20 .*Nothing was changed. Name another folder"):
@@ -261,20 +256,20 @@ async def test_another_log_line_is_not_written_over_the_old_one(
 
 
 async def test_keys_that_are_lost_stay_in_the_backup(
-    backed_up: BackedUpLog, postgres_server: PostgresServer
+    backed_up: BackedUpLog, new_migrated_database: NewDatabase
 ) -> None:
     """Database and key store have both lost the key of a job; that of a job that was erased since leaves the backup."""
     lost, erased, *_ = backed_up.jobs.job_ids
     await backed_up.jobs.keys.discard([lost])
     await backed_up.jobs.cancel(erased)
     await backed_up.jobs.erase(erased)
-    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+    async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         await other.submit(0)
         assert (await other.back_up()).kept_keys == 1
         manifest = other.folder.checked_manifest()
         assert manifest.missing_master_keys(MASTER_KEYS.ids) == []
         assert manifest.master_keys != ()
-        assert (await other.loaded(postgres_server))[1] == {*backed_up.jobs.job_ids} - {erased}
+        assert (await other.loaded(new_migrated_database))[1] == {*backed_up.jobs.job_ids} - {erased}
 
 
 @pytest.mark.parametrize("table", ["keys", "log_lines"])
@@ -294,11 +289,14 @@ async def test_a_damaged_copy_of_a_table_is_replaced_only_on_request(
 
 
 async def test_a_backup_waits_for_an_archive_that_grows(
-    backed_up: BackedUpLog, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backed_up: BackedUpLog,
+    new_migrated_database: NewDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A new folder and an archive that is still being filled: the backup has every commit of the log."""
     monkeypatch.setattr(backup, "STILL_SECONDS", 60)
-    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+    async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         other = replace(other, folder=BackupFolder(tmp_path / "new"))
         waiting = asyncio.create_task(other.back_up())
         await until_true((tmp_path / "new" / "log").exists, "the backup has begun")
@@ -309,11 +307,14 @@ async def test_a_backup_waits_for_an_archive_that_grows(
 
 
 async def test_a_backup_of_an_archive_that_stands_still_says_where_it_ends(
-    backed_up: BackedUpLog, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backed_up: BackedUpLog,
+    new_migrated_database: NewDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing fills the archive: what it has is backed up, and backup and check both say what is missing."""
     monkeypatch.setattr(backup, "STILL_SECONDS", 0)
-    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+    async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         other = replace(other, folder=BackupFolder(tmp_path / "new"))
         await other.submit(0)
         await backed_up.jobs.submit()

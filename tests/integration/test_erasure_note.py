@@ -42,14 +42,14 @@ class ErasedTwice:
 
 
 @pytest.fixture
-async def erased_twice(database_url: str) -> AsyncIterator[ErasedTwice]:
+async def erased_twice(migrated_database_url: str) -> AsyncIterator[ErasedTwice]:
     """A database that does not contain the second erasure."""
     jobs = MemoryJobs()
     listed, later, _kept = [await jobs.submit() for _ in range(3)]
     for job_id in (listed, later):
         await jobs.complete(job_id)
     await jobs.erase(listed)
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         until = await database.catch_up(jobs.store, jobs.keys)
         await jobs.erase(later)
         yield ErasedTwice(jobs, database, listed, later, until)

@@ -25,9 +25,9 @@ from tests.integration.readmodel_database import Projected, projected
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Projected]:
+async def database(migrated_database_url: str) -> AsyncIterator[Projected]:
     """A migrated database with a writer."""
-    async with projected(database_url) as found:
+    async with projected(migrated_database_url) as found:
         yield found
 
 

@@ -67,10 +67,10 @@ async def wait_for_passes(guard: LogGuard, passes: int) -> None:
     await until_true(lambda: guard.passes >= passes or guard.damaged.is_set(), f"{passes} passes")
 
 
-async def test_an_intact_log_passes(own_nats_server: NatsServer, database_url: str) -> None:
+async def test_an_intact_log_passes(own_nats_server: NatsServer, migrated_database_url: str) -> None:
     """Nothing is reported for a log that equals its archive, at start and in several passes."""
-    await archived_log(own_nats_server, database_url)
-    async with guarding(own_nats_server, database_url) as (guard, alarms):
+    await archived_log(own_nats_server, migrated_database_url)
+    async with guarding(own_nats_server, migrated_database_url) as (guard, alarms):
         await guard.check_start()
         async with background_task(guard.run()):
             await wait_for_passes(guard, 3)
@@ -81,23 +81,23 @@ async def test_an_intact_log_passes(own_nats_server: NatsServer, database_url: s
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("position", [DAMAGED, 30])
 async def test_one_flipped_bit_is_found_at_start(
-    own_nats_server: NatsServer, database_url: str, part: Part, killed: bool, position: int
+    own_nats_server: NatsServer, migrated_database_url: str, part: Part, killed: bool, position: int
 ) -> None:
     """A bit anywhere in a stored commit, in the middle or at the end, is found before anything is served."""
-    await archived_log(own_nats_server, database_url)
+    await archived_log(own_nats_server, migrated_database_url)
     own_nats_server.kill() if killed else own_nats_server.stop()
     flip_in_log(own_nats_server.folder, position, part)
     own_nats_server.start()
-    async with guarding(own_nats_server, database_url) as (guard, _):
+    async with guarding(own_nats_server, migrated_database_url) as (guard, _):
         with pytest.raises(DamagedLog, match=rf"position {position}\b|has lost its end|holds 29 commits"):
             await guard.check_start()
 
 
 async def test_damage_while_running_stops_the_dispatch_and_is_announced(
-    own_nats_server: NatsServer, database_url: str
+    own_nats_server: NatsServer, migrated_database_url: str
 ) -> None:
     """A pass finds the damage: an alarm that refuses writes names position and remedy, and no ticket is issued."""
-    await archived_log(own_nats_server, database_url)
+    await archived_log(own_nats_server, migrated_database_url)
     dispatched = asyncio.Event()
 
     async def dispatch() -> None:
@@ -106,7 +106,7 @@ async def test_damage_while_running_stops_the_dispatch_and_is_announced(
         finally:
             dispatched.set()
 
-    async with guarding(own_nats_server, database_url) as (guard, alarms):
+    async with guarding(own_nats_server, migrated_database_url) as (guard, alarms):
         async with background_task(guard.beside(dispatch)):
             await wait_for_passes(guard, 1)
             own_nats_server.stop()
@@ -123,12 +123,12 @@ async def test_damage_while_running_stops_the_dispatch_and_is_announced(
         assert guard.missing() == [alarm.text]
 
 
-async def test_damage_that_the_dispatch_meets_is_announced(database_url: str) -> None:
+async def test_damage_that_the_dispatch_meets_is_announced(migrated_database_url: str) -> None:
     """Damage that ends the dispatch is an alarm too."""
     jobs = MemoryJobs()
-    async with projected(database_url):
+    async with projected(migrated_database_url):
         alarms = MemoryAlarms("projector")
-        guard = LogGuard(database_url, MemoryRawLog(jobs.store), alarms, lambda: NOW)
+        guard = LogGuard(migrated_database_url, MemoryRawLog(jobs.store), alarms, lambda: NOW)
 
         async def dispatch() -> None:
             async with asyncio.TaskGroup() as group:
@@ -155,14 +155,14 @@ async def _meet_damage() -> None:
     ids=["bytes", "hash", "job", "deleted"],
 )
 async def test_a_changed_archive_is_found(
-    own_nats_server: NatsServer, database_url: str, change: str
+    own_nats_server: NatsServer, migrated_database_url: str, change: str
 ) -> None:
     """A row of the archive that was changed or deleted is named."""
-    await archived_log(own_nats_server, database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    await archived_log(own_nats_server, migrated_database_url)
+    with psycopg.connect(migrated_database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER append_only")
         connection.execute(change)
-    async with guarding(own_nats_server, database_url) as (guard, _):
+    async with guarding(own_nats_server, migrated_database_url) as (guard, _):
         with pytest.raises(DamagedLog, match=r"position 15 \(job job.*archive.*the log holds it"):
             await guard.check_start()
 
@@ -188,12 +188,12 @@ class SparseRawLog(MemoryRawLog):
 
 
 async def test_a_log_that_counts_too_few_commits_is_refused(
-    memory_jobs: MemoryJobs, database_url: str
+    memory_jobs: MemoryJobs, migrated_database_url: str
 ) -> None:
     """The numbers that the server states are compared before anything is read."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         last = await database.catch_up(memory_jobs.store, memory_jobs.keys)
-    guard = LogGuard(database_url, SparseRawLog(memory_jobs.store), MemoryAlarms(), lambda: NOW)
+    guard = LogGuard(migrated_database_url, SparseRawLog(memory_jobs.store), MemoryAlarms(), lambda: NOW)
     with pytest.raises(DamagedLog, match=f"holds {last - 2} commits from position 1 to {last}"):
         await guard.check_start()
 

@@ -17,11 +17,11 @@ from kinolog_projector.rebuild.table_hashes import table_hashes
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.servers import NewDatabase
 from tests.fixtures.waits import until
-from tests.integration.readmodel_database import Projected, migrate, projected
+from tests.integration.readmodel_database import Projected, projected
 
 TABLES = {
     "activity",
@@ -50,9 +50,9 @@ async def memory_jobs() -> MemoryJobs:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Projected]:
+async def database(migrated_database_url: str) -> AsyncIterator[Projected]:
     """An empty read model."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         yield database
 
 
@@ -68,17 +68,15 @@ async def _archive(database: Projected) -> list[tuple[int, bytes, bytes]]:
 
 
 async def test_rows_do_not_depend_on_the_batches(
-    memory_jobs: MemoryJobs, postgres_server: PostgresServer
+    memory_jobs: MemoryJobs, new_migrated_database: NewDatabase
 ) -> None:
     """Batches of one commit, of seven, or of all give the same rows in every table."""
     hashes = []
     for batch_size in (1, 7, 10_000):
-        name = f"cut_{batch_size}"
-        postgres_server.create_database(name)
-        async with projected(postgres_server.url(name)) as database:
-            await database.catch_up(memory_jobs.store, memory_jobs.keys, batch_size)
-            hashes.append(await table_hashes(database.connection))
-        postgres_server.drop_database(name)
+        with new_migrated_database() as url:
+            async with projected(url) as database:
+                await database.catch_up(memory_jobs.store, memory_jobs.keys, batch_size)
+                hashes.append(await table_hashes(database.connection))
     assert set(hashes[0]) == TABLES
     assert hashes[1] == hashes[0]
     assert hashes[2] == hashes[0]
@@ -123,16 +121,18 @@ async def test_a_failed_side_task_leaves_the_writer_usable(
     assert await database.catch_up(memory_jobs.store, memory_jobs.keys)
 
 
-async def test_an_interrupted_batch_writes_nothing(memory_jobs: MemoryJobs, database_url: str) -> None:
+async def test_an_interrupted_batch_writes_nothing(
+    memory_jobs: MemoryJobs, migrated_database_url: str
+) -> None:
     """A connection that fails in a batch writes none of it, and the next attempt writes all of it."""
     commits = await _commits(memory_jobs.store)
     preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.writer.apply(await preparer.prepare(0, commits[:50]))
         before = await table_hashes(database.connection)
-    dying = await writer_connection(database_url, "dying")
+    dying = await writer_connection(migrated_database_url, "dying")
     writer = BatchWriter(dying)
-    killer = await writer_connection(database_url, "killer")
+    killer = await writer_connection(migrated_database_url, "killer")
     async with killer:
         await killer.execute("BEGIN")
         # The writer waits at the projection, its archive rows written already, when its connection is cut.
@@ -145,7 +145,7 @@ async def test_an_interrupted_batch_writes_nothing(memory_jobs: MemoryJobs, data
         await killer.execute("ROLLBACK")
     with suppress(psycopg.Error):
         await dying.close()
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         assert (await database.writer.position())[0] == 50
         assert len(await _archive(database)) == 50
         assert await table_hashes(database.connection) == before
@@ -165,16 +165,15 @@ async def _until_blocked(connection: psycopg.AsyncConnection[tuple[object, ...]]
 
 
 async def test_racing_writers_write_each_commit_once(
-    memory_jobs: MemoryJobs, database_url: str, postgres_server: PostgresServer
+    memory_jobs: MemoryJobs, migrated_database_url: str, new_migrated_database: NewDatabase
 ) -> None:
     """Three competing writers write the same rows as one; the slower ones get `CheckpointConflict`."""
     commits = await _commits(memory_jobs.store)
     preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
-    await migrate(database_url)
 
     async def race(size: int) -> int:
         overtaken = 0
-        async with await writer_connection(database_url, "racer") as connection:
+        async with await writer_connection(migrated_database_url, "racer") as connection:
             writer = BatchWriter(connection)
             while (position := (await writer.position())[0]) < len(commits):
                 part = commits[position : position + size]
@@ -186,14 +185,13 @@ async def test_racing_writers_write_each_commit_once(
 
     overtaken = await asyncio.gather(race(5), race(11), race(17))
     assert sum(overtaken) > 0
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         assert len(await _archive(database)) == len(commits)
         raced = await table_hashes(database.connection)
-    postgres_server.create_database("unraced")
-    async with projected(postgres_server.url("unraced")) as database:
-        await database.catch_up(memory_jobs.store, memory_jobs.keys)
-        assert await table_hashes(database.connection) == raced
-    postgres_server.drop_database("unraced")
+    with new_migrated_database() as url:
+        async with projected(url) as unraced:
+            await unraced.catch_up(memory_jobs.store, memory_jobs.keys)
+            assert await table_hashes(unraced.connection) == raced
 
 
 async def test_a_gap_is_refused(memory_jobs: MemoryJobs, database: Projected) -> None:

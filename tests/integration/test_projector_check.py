@@ -16,10 +16,10 @@ from tests.integration.running_projector import projecting
 
 
 @pytest.fixture
-async def database(database_url: str, memory_jobs: MemoryJobs) -> AsyncIterator[Projected]:
+async def database(migrated_database_url: str, memory_jobs: MemoryJobs) -> AsyncIterator[Projected]:
     """The read models of a log with jobs in every state."""
     await memory_jobs.many(60)
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys, 31)
         yield database
 

@@ -59,19 +59,19 @@ async def test_lists_on_a_damaged_page_say_what_to_do(
 
 
 async def test_read_models_that_contradict_the_log_are_named_until_they_are_rebuilt(
-    database_url: str, memory_jobs: MemoryJobs
+    migrated_database_url: str, memory_jobs: MemoryJobs
 ) -> None:
     """A projector that cannot write says which command helps, and goes on when it was run."""
     job_id = await memory_jobs.submit()
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(migrated_database_url, autocommit=True) as connection:
         await connection.execute("UPDATE projection.counters SET jobs = 0")
-    async with projecting(database_url, memory_jobs) as projector:
+    async with projecting(migrated_database_url, memory_jobs) as projector:
         await until_true(projector.checked.is_set, "the projector leads")
         await memory_jobs.complete(job_id)
         await until_true(lambda: "kinolog projections rebuild" in projector.problem, "the problem is named")
-        await Rebuild(database_url, memory_jobs.store, memory_jobs.keys).run()
+        await Rebuild(migrated_database_url, memory_jobs.store, memory_jobs.keys).run()
         last = await memory_jobs.store.last_position()
         await until_true(lambda: projector.position == last, "the projector has caught up")
         assert projector.problem == ""
@@ -103,17 +103,17 @@ async def test_damaged_read_models_are_mended_while_the_projector_runs(
 
 
 async def test_read_models_that_are_dropped_do_not_end_a_running_projector(
-    database_url: str, memory_jobs: MemoryJobs
+    migrated_database_url: str, memory_jobs: MemoryJobs
 ) -> None:
     """The dispatch in the same process goes on, and so does the projector once they are made again."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
-        async with projecting(database_url, memory_jobs) as projector:
+        async with projecting(migrated_database_url, memory_jobs) as projector:
             await until_true(projector.checked.is_set, "the projector leads")
             await database.connection.execute("DROP SCHEMA projection CASCADE")
             await memory_jobs.submit()
             await until_true(lambda: "kinolog projections rebuild" in projector.damage, "the loss is named")
-            await Rebuild(database_url, memory_jobs.store, memory_jobs.keys).run()
+            await Rebuild(migrated_database_url, memory_jobs.store, memory_jobs.keys).run()
             last = await memory_jobs.store.last_position()
             await until_true(lambda: projector.position == last, "the projector has caught up")
             await until_true(lambda: not projector.missing(), "the problem has ended")

@@ -20,15 +20,15 @@ from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.waits import until
-from tests.integration.readmodel_database import migrate, projected
+from tests.integration.readmodel_database import projected
 from tests.integration.running_projector import Feed, projecting
 
 
 async def test_what_is_appended_can_be_read_at_its_position(
-    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """A reader that has waited for the position of a commit sees its effect."""
-    async with projecting(database_url, memory_jobs):
+    async with projecting(migrated_database_url, memory_jobs):
         for _ in range(5):
             job_id = await memory_jobs.submit("something new")
             position = await memory_jobs.store.last_position()
@@ -39,18 +39,18 @@ async def test_what_is_appended_can_be_read_at_its_position(
 
 
 async def test_one_leads_and_another_takes_over(
-    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """The second projector stands by, is ready, and continues where the first one stopped."""
-    async with projecting(database_url, memory_jobs) as second:
+    async with projecting(migrated_database_url, memory_jobs) as second:
         await read_model.wait_for(await memory_jobs.store.last_position(), 20)
         first = second
-        async with projecting(database_url, memory_jobs) as second:
+        async with projecting(migrated_database_url, memory_jobs) as second:
             async with asyncio.timeout(20):
                 await second.checked.wait()
             assert (first.leads, second.leads) == (True, False)
             assert second.missing() == []
-            await _cut_leader(database_url)
+            await _cut_leader(migrated_database_url)
             await memory_jobs.many(5)
             await read_model.wait_for(await memory_jobs.store.last_position(), 20)
             assert second.leads or first.leads
@@ -63,7 +63,6 @@ async def test_the_projector_waits_for_a_killed_database(
 ) -> None:
     """When Postgres is killed, the projector continues after its restart and misses no commit."""
     url = own_postgres_server.url()
-    await migrate(url)
     model = await PostgresReadModel.connect(url, 2)
     async with projecting(url, memory_jobs):
         await model.wait_for(await memory_jobs.store.last_position(), 20)
@@ -91,12 +90,14 @@ async def _until_reached(model: PostgresReadModel, position: int) -> None:
 
 
 async def test_a_cancelled_projector_ends_at_once(
-    database_url: str, read_model: PostgresReadModel, caplog: pytest.LogCaptureFixture
+    migrated_database_url: str, read_model: PostgresReadModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A cancellation at any point interrupts no command, and no batch is written in part."""
     memory_jobs = MemoryJobs()
     for number in range(25):
-        projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed(), batch_size=20)
+        projector = Projector(
+            migrated_database_url, memory_jobs.store, memory_jobs.keys, Feed(), batch_size=20
+        )
         running = asyncio.create_task(projector.run())
         async with asyncio.timeout(20):
             await projector.checked.wait()
@@ -108,13 +109,13 @@ async def test_a_cancelled_projector_ends_at_once(
             async with asyncio.timeout(20):
                 await running
     assert caplog.messages == []
-    async with projecting(database_url, memory_jobs):
+    async with projecting(migrated_database_url, memory_jobs):
         await read_model.wait_for(await memory_jobs.store.last_position(), 20)
 
 
-async def _cut_leader(database_url: str) -> None:
+async def _cut_leader(migrated_database_url: str) -> None:
     """Terminate the connection of the leader, as a failing network would."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
             " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
@@ -134,12 +135,12 @@ class UnavailableKeys(MemoryKeyStore):
 
 
 async def test_the_projector_waits_for_unavailable_keys(
-    database_url: str, read_model: PostgresReadModel
+    migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """While keys are unavailable the projector waits: it writes no prompt without its key."""
     memory_jobs = MemoryJobs(keys=UnavailableKeys())
     await memory_jobs.submit("worth waiting for")
-    async with projecting(database_url, memory_jobs):
+    async with projecting(migrated_database_url, memory_jobs):
         await read_model.wait_for(1, 20)
     page = await read_model.list_jobs("default", JobQuery())
     assert page.rows[0].prompt == "worth waiting for"

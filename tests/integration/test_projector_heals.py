@@ -24,9 +24,9 @@ AT_ONCE = Backoff(first_seconds=0.0, longest_seconds=0.0)
 
 
 @pytest.fixture
-async def database(database_url: str, memory_jobs: MemoryJobs) -> AsyncIterator[Projected]:
+async def database(migrated_database_url: str, memory_jobs: MemoryJobs) -> AsyncIterator[Projected]:
     """Read models of the jobs."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
         yield database
 

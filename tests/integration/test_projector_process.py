@@ -39,12 +39,17 @@ Env = Mapping[str, str]
 
 @pytest.fixture
 async def env(
-    own_nats_server: NatsServer, nats_env: Callable[[Service], dict[str, str]], database_url: str
+    own_nats_server: NatsServer, nats_env: Callable[[Service], dict[str, str]], migrated_database_url: str
 ) -> Env:
-    """The environment of a projector, with empty streams and an empty database."""
+    """The environment of a projector, with empty streams and empty read models."""
     await empty_streams(own_nats_server)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
-    return inherited | nats_env(Service.PROJECTOR) | MASTER_KEY_ENV | {"KINOLOG_DATABASE_URL": database_url}
+    return (
+        inherited
+        | nats_env(Service.PROJECTOR)
+        | MASTER_KEY_ENV
+        | {"KINOLOG_DATABASE_URL": migrated_database_url}
+    )
 
 
 async def command(env: Env, *arguments: str) -> tuple[int, str, str]:
@@ -125,6 +130,7 @@ async def submit(server: NatsServer, count: int) -> int:
 
 async def test_the_commands_of_the_process(own_nats_server: NatsServer, env: Env, database_url: str) -> None:
     """It refuses an unmigrated database, migrates, follows, continues after a kill, and rebuilds to equal hashes."""
+    env = {**env, "KINOLOG_DATABASE_URL": database_url}
     status, _, errors = await command(env)
     assert (status, "kinolog-projector migrate" in errors) == (2, True)
     for _ in range(2):
@@ -161,17 +167,16 @@ async def test_the_commands_of_the_process(own_nats_server: NatsServer, env: Env
 
 
 async def test_read_models_of_another_version_are_rebuilt(
-    own_nats_server: NatsServer, env: Env, database_url: str
+    own_nats_server: NatsServer, env: Env, migrated_database_url: str
 ) -> None:
     """A projection of an earlier version is refused; `update` rebuilds it, and a second one changes nothing."""
-    await command(env, "update")
-    model = await PostgresReadModel.connect(database_url, 2)
+    model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running(env):
         last = await submit(own_nats_server, 5)
         await model.wait_for(last, 30)
     await model.close()
     before = await command(env, "hash")
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(migrated_database_url, autocommit=True) as connection:
         connection.execute("UPDATE projection.checkpoint SET projection_version = projection_version - 1")
     status, _, errors = await command(env)
     assert (status, "kinolog-projector rebuild" in errors) == (2, True)
@@ -183,11 +188,10 @@ async def test_read_models_of_another_version_are_rebuilt(
 
 
 async def test_a_lost_log_is_restored_from_the_archive(
-    own_nats_server: NatsServer, env: Env, database_url: str
+    own_nats_server: NatsServer, env: Env, migrated_database_url: str
 ) -> None:
     """A log that lost commits ends the process with status 3; the command in the message restores the log."""
-    await command(env, "migrate")
-    model = await PostgresReadModel.connect(database_url, 2)
+    model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running(env):
         last = await submit(own_nats_server, 5)
         await model.wait_for(last, 30)
@@ -212,20 +216,21 @@ async def test_an_unknown_command_prints_the_usage(env: Env, arguments: list[str
 
 
 async def test_no_prompt_and_no_password_is_logged(
-    own_nats_server: NatsServer, env: Env, database_url: str
+    own_nats_server: NatsServer, env: Env, migrated_database_url: str
 ) -> None:
     """Logs have no prompt and no password, in normal operation and when the database is unavailable."""
-    await command(env, "migrate")
-    model = await PostgresReadModel.connect(database_url, 2)
+    model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running({**env, "KINOLOG_LOG_LEVEL": "DEBUG"}) as projector:
         await model.wait_for(await submit(own_nats_server, 3), 30)
     await model.close()
     logged = "".join(projector.errors)
     assert "updating the read models" in logged
-    password = database_url.split(":")[2].split("@")[0]
+    password = migrated_database_url.split(":")[2].split("@")[0]
     assert "prompt 1" not in logged
     assert password not in logged
-    status, _, errors = await command({**env, "KINOLOG_DATABASE_URL": database_url + "_gone"}, "migrate")
+    status, _, errors = await command(
+        {**env, "KINOLOG_DATABASE_URL": migrated_database_url + "_gone"}, "migrate"
+    )
     assert status == 2
     assert password not in errors
 
@@ -239,7 +244,6 @@ async def test_a_damaged_page_of_the_database_is_named(own_postgres_server: Post
     async def run(verb: str) -> tuple[int, str, str]:
         return await command({**env, "KINOLOG_DATABASE_URL": own_postgres_server.url()}, verb)
 
-    await run("update")
     flip_in_table(own_postgres_server, own_postgres_server.url(), "projection.checkpoint")
     status, _, errors = await run("hash")
     assert (status, "the read models are damaged, table projection.checkpoint: invalid page" in errors) == (
@@ -265,7 +269,6 @@ async def test_a_restarted_projector_heals_its_read_models(
     """A process that starts beside damaged or missing read models makes them again, and serves. The archive stays."""
     url = own_postgres_server.url()
     env = {**env, "KINOLOG_DATABASE_URL": url}
-    await command(env, "update")
     last = await submit(own_nats_server, 6)
     async with running(env):
         model = await PostgresReadModel.connect(url, 2)
@@ -300,11 +303,10 @@ DAMAGES: dict[str, LiteralString] = {
 
 
 async def test_a_damaged_log_of_servers_of_ones_own_is_restored(
-    own_nats_server: NatsServer, env: Env, database_url: str
+    own_nats_server: NatsServer, env: Env, migrated_database_url: str
 ) -> None:
     """With the administrator's user the program replaces a damaged stream by its intact commits."""
-    await command(env, "update")
-    model = await PostgresReadModel.connect(database_url, 2)
+    model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running(env):
         last = await submit(own_nats_server, 5)
         await model.wait_for(last, 30)

@@ -40,7 +40,7 @@ def reported(job_id: str, attempt: int, at: datetime, **changes: Any) -> Progres
 
 
 async def test_progress_and_log_lines_reach_the_lists(
-    database_url: str, read_model: PostgresReadModel
+    migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """The percentage of a running job moves it in the order by progress; each log line is stored once."""
     memory_jobs, feed = MemoryJobs(), Feed()
@@ -57,7 +57,7 @@ async def test_progress_and_log_lines_reach_the_lists(
 
     newest = reported(running, attempt, at)
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
-    async with projecting(database_url, memory_jobs, feed):
+    async with projecting(migrated_database_url, memory_jobs, feed):
         await read_model.wait_for(3, 20)
         for percent in (10.0, 20.5, 37.25):
             await feed.publish(replace(newest, percent=percent))
@@ -90,7 +90,7 @@ async def test_progress_and_log_lines_reach_the_lists(
 
 
 async def test_a_commit_keeps_what_was_reported_of_its_attempt(
-    database_url: str, read_model: PostgresReadModel
+    migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """The reported percentage and estimate outlive the commits of their attempt, and end with it."""
     memory_jobs, feed = MemoryJobs(), Feed()
@@ -102,7 +102,7 @@ async def test_a_commit_keeps_what_was_reported_of_its_attempt(
         (row,) = (await read_model.list_jobs("default", JobQuery())).rows
         return row.percent, row.eta_seconds
 
-    async with projecting(database_url, memory_jobs, feed):
+    async with projecting(migrated_database_url, memory_jobs, feed):
         await read_model.wait_for(await memory_jobs.store.last_position(), 20)
         await feed.publish(report)
         await until(shown, "the report is written", met=lambda row: row == (37.25, 12.5))

@@ -23,9 +23,9 @@ SPAN = TimeRange(start=START, end=START.replace(day=2))
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Projected]:
+async def database(migrated_database_url: str) -> AsyncIterator[Projected]:
     """An empty read model."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         yield database
 
 
@@ -86,7 +86,7 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
 
 
 async def test_no_read_fails_while_a_rebuild_is_swapped_in(
-    database_url: str, database: Projected, monkeypatch: pytest.MonkeyPatch
+    migrated_database_url: str, database: Projected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under load all reads succeed during rebuilds, and the rows are those of the log at the end."""
     monkeypatch.setattr(job_list, "SHALLOW_OFFSET", 0)
@@ -118,22 +118,24 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
             await memory_jobs.many(2)
             await asyncio.sleep(0.01)
 
-    model = await PostgresReadModel.connect(database_url, 4)
-    async with projecting(database_url, memory_jobs):
+    model = await PostgresReadModel.connect(migrated_database_url, 4)
+    async with projecting(migrated_database_url, memory_jobs):
         await model.wait_for(await memory_jobs.store.last_position(), 30)
         async with asyncio.TaskGroup() as group:
             group.create_task(write())
             for _ in range(3):
                 group.create_task(read(model))
             for _ in range(3):
-                await Rebuild(database_url, memory_jobs.store, memory_jobs.keys, batch_size=300).run()
+                await Rebuild(
+                    migrated_database_url, memory_jobs.store, memory_jobs.keys, batch_size=300
+                ).run()
             stop.set()
         last = await memory_jobs.store.last_position()
         await model.wait_for(last, 30)
     await model.close()
     assert reads > 20
     live = await table_hashes(database.connection)
-    await Rebuild(database_url, memory_jobs.store, memory_jobs.keys).run()
+    await Rebuild(migrated_database_url, memory_jobs.store, memory_jobs.keys).run()
     assert await table_hashes(database.connection) == live
     assert await _schemas(database) == ["projection"]
 

@@ -20,28 +20,28 @@ from tests.integration.running_projector import Feed
 
 
 async def test_a_log_that_lost_its_end_stops_the_projector(
-    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """A log that ends before the archive is not followed; the message names the command to run."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
     shorter = MemoryJobs()
     await shorter.many(3)
-    projector = Projector(database_url, shorter.store, shorter.keys, Feed())
+    projector = Projector(migrated_database_url, shorter.store, shorter.keys, Feed())
     with pytest.raises(DamagedLog, match=r"has lost its end.*restore"):
         async with asyncio.timeout(20):
             await projector.run()
 
 
 async def test_another_log_stops_the_projector(
-    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, migrated_database_url: str, read_model: PostgresReadModel
 ) -> None:
     """A log that holds another commit where the archive ends is not followed."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
     other = MemoryJobs(now=START + timedelta(days=1))
     await other.many(30)
-    projector = Projector(database_url, other.store, other.keys, Feed())
+    projector = Projector(migrated_database_url, other.store, other.keys, Feed())
     with pytest.raises(DamagedLog, match="another commit"):
         async with asyncio.timeout(20):
             await projector.run()
@@ -55,11 +55,13 @@ class StoreWithGap(MemoryEventStore):
             yield [recorded for recorded in batch if recorded.position != 7]
 
 
-async def test_a_gap_in_the_log_stops_the_projector(database_url: str, read_model: PostgresReadModel) -> None:
+async def test_a_gap_in_the_log_stops_the_projector(
+    migrated_database_url: str, read_model: PostgresReadModel
+) -> None:
     """A missing commit stops the projector; it is not skipped."""
     memory_jobs = MemoryJobs(store=StoreWithGap())
     await memory_jobs.many(10)
-    projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
+    projector = Projector(migrated_database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(DamagedLog, match="from position 6 to 8"):
         async with asyncio.timeout(20):
             await projector.run()

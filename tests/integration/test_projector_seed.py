@@ -9,7 +9,6 @@ from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.bench.database_copies import grow
 from tests.bench.seed import PACE, seed
-from tests.integration.readmodel_database import migrate
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'projection' ORDER BY indexname"
 COUNTED = """
@@ -17,18 +16,17 @@ SELECT sort, level, urgency < 0 AS all_kinds, sum(jobs)::int FROM projection.cou
 """
 
 
-async def test_copies_are_jobs_like_the_generated_ones(database_url: str) -> None:
+async def test_copies_are_jobs_like_the_generated_ones(migrated_database_url: str) -> None:
     """Lists show, count and find copies; copies are later than the jobs before; no index is missing."""
     generated, rounds = 300, 2
-    await migrate(database_url)
-    await seed(database_url, generated)
-    async with await writer_connection(database_url, "test") as connection:
+    await seed(migrated_database_url, generated)
+    async with await writer_connection(migrated_database_url, "test") as connection:
         indexes, counted = await _all(connection, INDEXES), await _all(connection, COUNTED)
-        await grow(database_url, generated, (PACE * generated).total_seconds(), rounds)
+        await grow(migrated_database_url, generated, (PACE * generated).total_seconds(), rounds)
         assert await _all(connection, INDEXES) == indexes
         whole = await _all(connection, COUNTED)
         assert whole == [(*kind, jobs * (rounds + 1)) for *kind, jobs in counted]
-    model = await PostgresReadModel.connect(database_url, 1)
+    model = await PostgresReadModel.connect(migrated_database_url, 1)
     page = await model.list_jobs("default", JobQuery(order=SortOrder(descending=False), page_size=1_000))
     copy = page.rows[-1]
     found = await model.list_jobs("default", JobQuery(filter=JobFilter(text=copy.id), page_size=2))

@@ -17,7 +17,6 @@ from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.programs import frozen
 from tests.fixtures.waits import until_true
-from tests.integration.readmodel_database import migrate
 from tests.integration.running_projector import projecting
 
 
@@ -38,17 +37,16 @@ class StuckStore(MemoryEventStore):
 
 
 async def test_a_projection_that_stands_still_is_started_again(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    migrated_database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The standstill is logged and counted, a new reader catches up, and the problem is over."""
     monkeypatch.setattr(module, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(module, "STANDSTILL", Backoff(first_seconds=0.5, longest_seconds=5.0))
-    await migrate(database_url)
     memory_jobs = MemoryJobs()
     store = StuckStore()
     memory_jobs.store = store
     memory_jobs.handler = type(memory_jobs.handler)(store, lambda: memory_jobs.now)
-    async with projecting(database_url, memory_jobs, store=store) as projector:
+    async with projecting(migrated_database_url, memory_jobs, store=store) as projector:
         await until_true(lambda: store.follows, "the log is followed")
         for number in range(3):
             await memory_jobs.submit(f"prompt {number}")
@@ -69,7 +67,6 @@ async def test_a_frozen_database_is_left_and_found_again(
     monkeypatch.setattr(module, "STANDSTILL", Backoff(first_seconds=0.5, longest_seconds=5.0))
     monkeypatch.setattr(uninterrupted, "MAX_WAIT_SECONDS", 0.1)
     url = own_postgres_server.url()
-    await migrate(url)
     memory_jobs = MemoryJobs()
     await memory_jobs.many(3)
     async with projecting(url, memory_jobs) as projector:

@@ -52,9 +52,9 @@ class TwoCopies:
 
 
 @pytest.fixture
-async def copies(memory_jobs: MemoryJobs, database_url: str) -> AsyncIterator[TwoCopies]:
+async def copies(memory_jobs: MemoryJobs, migrated_database_url: str) -> AsyncIterator[TwoCopies]:
     """A log, and an archive that contains it."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
         yield TwoCopies(memory_jobs, MemoryRawLog(memory_jobs.store), database)
 

@@ -35,7 +35,7 @@ LIMIT_SECONDS = 60.0
 
 
 async def test_work_beside_the_projection_stops_no_write(
-    database_url: str, read_model: PostgresReadModel, monkeypatch: pytest.MonkeyPatch
+    migrated_database_url: str, read_model: PostgresReadModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error of it is neither the end of the projection nor its own: it is started again."""
     monkeypatch.setattr(projector_module, "COMPANION_SECONDS", 0.01)
@@ -49,7 +49,7 @@ async def test_work_beside_the_projection_stops_no_write(
             again.set()
         raise LookupError("a row that cannot be")
 
-    projector = Projector(database_url, jobs.store, jobs.keys, Feed(), companions=(fail,))
+    projector = Projector(migrated_database_url, jobs.store, jobs.keys, Feed(), companions=(fail,))
     async with background_task(projector.run()), asyncio.timeout(LIMIT_SECONDS):
         await again.wait()
         await jobs.many(3)

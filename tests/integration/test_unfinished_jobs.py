@@ -18,9 +18,9 @@ from tests.integration.readmodel_database import Projected, projected
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Projected]:
+async def database(migrated_database_url: str) -> AsyncIterator[Projected]:
     """An empty read model."""
-    async with projected(database_url) as database:
+    async with projected(migrated_database_url) as database:
         yield database
 
 

@@ -148,13 +148,17 @@ class PostgresServer(Program):
         return answers_postgres(self.host, self.port, wait_on)
 
     def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
-        """Create a database, as a copy of `template` if one is given."""
+        """Create a database, as a copy of `template` if one is given.
+
+        Files are copied without the write-ahead log where that is faster: without fsync its checkpoints cost little.
+        """
         with connect(self.url("postgres"), autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
             if known and exist_ok:
                 return
             source = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source)
+            strategy = sql.SQL("" if self._fsync else " STRATEGY FILE_COPY")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source + strategy)
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections. A missing one is no error."""
