@@ -33,7 +33,7 @@ def press_keys(terminal: Terminal, presses: int) -> dict[str, list[Reading]]:
             ("next page", "n", _turning("51–100 of"), showing("51–100 of")),
             ("next page", "p", _turning("1–50 of"), showing("1–50 of")),
             ("other page", "1", showing("activity"), None),
-            ("other page", "2", showing("created at"), None),
+            ("other page", "2", showing("newest first"), None),
             ("search line", "/", showing("text in the prompt"), None),
         ):
             readings.setdefault(name, []).append(_pressed(terminal, key, shown))

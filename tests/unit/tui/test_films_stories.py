@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.widgets.jobs.film_wall import CELL_COLUMNS, CELL_ROWS, FilmWall
+from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 
 from tests.snapshot.dashboard_pilot import dashboard, press, settled, text, until
@@ -102,3 +103,26 @@ async def test_erased_jobs_are_no_films(gateway: Replay, pilot: Pilot[None]) -> 
         job |= {"erased": True, "prompt": None}
     await press(pilot, "ctrl+r")
     assert "every job of this page is erased" in text(pilot)
+
+
+async def test_keys_of_the_wall_do_something(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The first page offers only older films, the last one only newer ones, and an empty wall none to open."""
+
+    def offered() -> set[str]:
+        line = text(pilot).split("\n")[pilot.app.screen.query_one(KeyLine).region.y]
+        return {name for name in ("Older", "Newer", "Open") if f" {name}" in line}
+
+    page = gateway.answers["/mcp/jobs?limit=50"]
+    page["next_cursor"] = "older"
+    await press(pilot, "6")
+    assert offered() == {"Older", "Open"}
+    await press(pilot, "n")
+    assert offered() == {"Older", "Newer", "Open"}
+    page["next_cursor"] = None
+    await press(pilot, "ctrl+r")
+    assert offered() == {"Newer", "Open"}
+    await press(pilot, "p")
+    assert offered() == {"Open"}
+    page["jobs"] = []
+    await press(pilot, "ctrl+r")
+    assert offered() == set()

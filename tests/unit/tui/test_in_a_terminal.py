@@ -137,9 +137,9 @@ async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> Non
     def look() -> Screen:
         with Terminal(COMMAND, env | {"NO_COLOR": "1"}) as terminal:
             terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
-            terminal.press("4", lambda screen: "95 of 100" in screen.text())
+            terminal.press("4", lambda screen: "95% under" in screen.text())
             terminal.press("5", lambda screen: "settings in" in screen.text())
-            terminal.press("2", lambda screen: "created at" in screen.text())
+            terminal.press("2", lambda screen: "newest first" in screen.text())
             terminal.press("\x10", lambda screen: "a command, or" in screen.text())
             terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
             terminal.press("\r", lambda screen: recorded()["made"] in screen.line(1))

@@ -11,6 +11,7 @@ from kinolog_tui.screens.job.job_page import TABS
 from kinolog_tui.screens.job.scenes_tab import ScenesTab, SceneThumbnail
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.history import HistoryPanel
+from kinolog_tui.widgets.job.job_details import NAME_CELLS, JobFacts
 from kinolog_tui.widgets.job.player import Player
 from kinolog_tui.widgets.job.scenes import SceneList
 from kinolog_tui.widgets.key_line import KeyLine
@@ -69,6 +70,35 @@ async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pi
     assert "the model draws" not in text(pilot)
 
 
+async def test_an_empty_log_says_whether_lines_may_come(gateway: Replay, pilot: Pilot[None]) -> None:
+    """None comes any more once the job has ended. Until they are loaded, nothing is said about them."""
+    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    key = next(key for key in gateway.answers if key.startswith(f"/mcp/logs/{RUNNING}"))
+    gateway.answers[key]["entries"] = []
+    loaded = gateway.hold(f"/mcp/logs/{RUNNING}")
+    app_of(pilot).open_job(RUNNING)
+    await until_text(pilot, RUNNING)
+    pilot.app.screen.query_one(TabbedContent).active = "log"
+    await until(pilot, lambda: "…" in [line.strip() for line in text(pilot).split("\n")])
+    loaded.set()
+    await until_text(pilot, "No lines yet.")
+    ended = {"status": "failed", "finished_at": job["updated_at"], "version": job["version"] + 1}
+    await _commit(gateway, job | ended, "failed")
+    await until_text(pilot, "The job ended without a line.")
+
+
+async def test_the_facts_have_the_whole_name_of_the_model(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The head of the page cuts a long one."""
+    name = "-".join(["a-model-of-another-family"] * 4)
+    gateway.answers[f"/mcp/status/{MADE}"]["model"] = name
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    facts = pilot.app.screen.query_one(JobFacts).region
+    values = slice(facts.x + 2 + NAME_CELLS, facts.right - 2)
+    lines = text(pilot).split("\n")[facts.y : facts.bottom]
+    assert name in "".join(line[values].strip() for line in lines)
+
+
 async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay, pilot: Pilot[None]) -> None:
     """Thumbnails are fetched once, and only while the storyboard is open."""
     app_of(pilot).open_job(MADE)
@@ -124,6 +154,21 @@ def still(colour: tuple[int, int, int]) -> str:
     coder.width, coder.height, coder.pix_fmt, coder.time_base = 64, 64, "yuvj420p", Fraction(1, 1)
     packets = coder.encode(frame.reformat(format="yuvj420p")) + coder.encode(None)
     return b64encode(b"".join(bytes(packet) for packet in packets)).decode("ascii")
+
+
+async def test_a_waiting_job_has_its_place_of_now(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Commits of any job may change its place, and its own do not name it."""
+    job = gateway.answers[f"/mcp/status/{MADE}"]
+    job |= {"status": "queued", "finished_at": None, "queue_position": 7}
+    app_of(pilot).open_job(MADE)
+    await until_text(pilot, "7 before it")
+    job["queue_position"] = 6
+    other = gateway.answers[f"/mcp/status/{RUNNING}"]
+    await _commit(gateway, other, "attempt_started")
+    await until_text(pilot, "6 before it")
+    job |= {"queue_position": 0, "version": job["version"] + 1}
+    await _commit(gateway, job | {"queue_position": None}, "reprioritized")
+    await until_text(pilot, "next in line")
 
 
 async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(

@@ -19,6 +19,7 @@ from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, te
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
+LIST = "/mcp/jobs?limit=50"
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +37,18 @@ async def test_the_list_follows_what_is_typed(gateway: Replay, pilot: Pilot[None
     assert not pilot.app.screen.query_one("#search", Input).display
     await press(pilot, "escape")
     assert "text" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
+
+
+async def test_the_order_by_time_is_named_by_what_comes_first(pilot: Pilot[None]) -> None:
+    """The newest job has the lowest age: an arrow of the time of submission would contradict that of the column."""
+    await press(pilot, "2")
+    assert "newest first" in text(pilot)
+    assert "age↑" in text(pilot)
+    await press(pilot, "S")
+    assert "oldest first" in text(pilot)
+    assert "age↓" in text(pilot)
+    await press(pilot, "s")
+    assert "updated at ↑" in text(pilot)
 
 
 async def test_a_click_on_a_heading_sorts(gateway: Replay, pilot: Pilot[None]) -> None:
@@ -63,12 +76,12 @@ async def test_pages_by_status_have_every_job_once(
     gateway: Replay, descending: bool, chosen: tuple[str, ...]
 ) -> None:
     """Pages of any length together have each job once, status after status, and the last page ends."""
-    jobs = gateway.answers["/mcp/jobs?limit=50"]["jobs"]
+    jobs = gateway.answers[LIST]["jobs"]
     statuses = ["failed", *(["processing"] * 2), *(["cancelled"] * 3)]
     for job, status in zip(jobs, statuses, strict=False):
         job["status"] = status
     summary = Counter(job["status"] for job in jobs)
-    gateway.answers["/mcp/jobs?limit=50"]["summary"] = summary | {"total": len(jobs)}
+    gateway.answers[LIST]["summary"] = summary | {"total": len(jobs)}
     gateway.pages = True
     selection = JobSelection(statuses=chosen)
     expected = [status for status in STATUS_ORDER if not chosen or status in chosen][
@@ -118,6 +131,23 @@ async def test_the_selected_job_is_beside_the_list(gateway: Replay, tmp_path: Pa
         await until_text(pilot, "stages")
 
 
+async def test_the_place_beside_the_list_follows_the_queue(gateway: Replay, tmp_path: Path) -> None:
+    """Commits of other jobs change the place of the selected one, whose version stays."""
+    job = next(job for job in gateway.answers[LIST]["jobs"] if job["status"] == "queued")
+    whole = gateway.answers[f"/mcp/status/{RUNNING}"] | job
+    gateway.answers[f"/mcp/status/{job['job_id']}"] = whole
+    job["queue_position"] = whole["queue_position"] = 7
+    async with dashboard(gateway.url, tmp_path, (140, 40)) as pilot:
+        await press(pilot, "2")
+        pilot.app.screen.query_one(JobTable).move_cursor(0)
+        await until_text(pilot, "7 before it")
+        job["queue_position"] = 6
+        made = gateway.answers[f"/mcp/status/{MADE}"]
+        done = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": made}
+        await gateway.send("job_completed", 9, done, MADE)
+        await until_text(pilot, "6 before it")
+
+
 async def test_the_palette_finds_a_job_by_the_beginning_of_its_id(pilot: Pilot[None]) -> None:
     """Some characters of an id are enough; the prompt says which job it is."""
     await pilot.press("ctrl+p", *RUNNING[:6])
@@ -129,8 +159,13 @@ async def test_the_palette_finds_a_job_by_the_beginning_of_its_id(pilot: Pilot[N
     assert app_of(pilot).messages.latest == []
 
 
-async def test_the_bottom_line_has_the_commands_of_the_selected_job(pilot: Pilot[None]) -> None:
-    """A completed job is not offered to be cancelled or retried, a running one not to be retried; marked jobs are."""
+async def test_the_bottom_line_has_the_commands_of_the_selected_job(
+    gateway: Replay, pilot: Pilot[None]
+) -> None:
+    """A completed job is not offered to be cancelled or retried, a running one not to be retried; marked jobs are.
+
+    A job that is being cancelled is not cancelled again, and an erased one has no prompt to be made again.
+    """
 
     def offered() -> set[str]:
         line = text(pilot).split("\n")[pilot.app.screen.query_one(KeyLine).region.y]
@@ -145,6 +180,14 @@ async def test_the_bottom_line_has_the_commands_of_the_selected_job(pilot: Pilot
     await until(pilot, lambda: offered() == {"Cancel", "Priority", "Again"})
     await press(pilot, "space")
     await until(pilot, lambda: offered() == {"Cancel", "Retry", "Priority", "Again"})
+    jobs = gateway.answers[LIST]["jobs"]
+    jobs[statuses.index("processing")]["cancel_requested"] = True
+    jobs[statuses.index("completed")] |= {"prompt": None, "erased": True}
+    await press(pilot, "escape", "ctrl+r")
+    table.move_cursor(statuses.index("processing"))
+    await until(pilot, lambda: offered() == {"Priority", "Again"})
+    table.move_cursor(statuses.index("completed"))
+    await until(pilot, lambda: offered() == set())
 
 
 async def test_a_mark_stands_apart_from_its_priority(gateway: Replay, pilot: Pilot[None]) -> None:

@@ -14,8 +14,10 @@ from kinolog_tui.screens.job.side_panel import JobSidePanel
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.text.control_characters import with_certain_widths
 from kinolog_tui.widgets.charts.columns import Columns, Series
+from kinolog_tui.widgets.theme_styles import CONTRAST, least_contrast
 from rich.cells import cell_len
 from rich.style import Style
+from textual.color import Color
 from textual.pilot import Pilot
 from textual.widgets import Input, TabbedContent
 
@@ -115,6 +117,7 @@ async def test_an_empty_list_says_what_to_do(gateway: Replay, tmp_path: Path) ->
         gateway.answers[LIST]["jobs"] = []
         await press(pilot, "ctrl+r")
         assert "no job yet: 3 makes a video" in text(pilot)
+        assert not {"Open", "Mark", "Erase", "Again"} & set(bottom(pilot).split())
         assert not pilot.app.screen.query_one(JobSidePanel).query("*:focus")
 
 
@@ -125,6 +128,23 @@ async def test_the_filter_shows_which_list_has_the_keys(pilot: Pilot[None]) -> N
     assert background(pilot, "] ○ queued") != background(pilot, "] high")
     await press(pilot, "tab")
     assert background(pilot, "] critical") != background(pilot, "] high")
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord"])
+async def test_the_brackets_of_a_box_can_be_read(pilot: Pilot[None], theme: str) -> None:
+    """Ticked or not, with the cursor or without."""
+    await press(pilot, "5")
+    pilot.app.theme = theme
+    await settled(pilot)
+    for focused in ("#toasts", "#bell"):
+        pilot.app.screen.query_one(focused).focus()
+        await settled(pilot)
+        for box in ("[x] a word when", "[ ] and a sound"):
+            colours = look(pilot, box)
+            assert colours.color is not None
+            assert colours.bgcolor is not None
+            behind = [Color.from_rich_color(colours.bgcolor)]
+            assert least_contrast(Color.from_rich_color(colours.color), behind) >= CONTRAST
 
 
 async def test_the_save_dialog_has_all_its_words(gateway: Replay, tmp_path: Path) -> None:
@@ -200,6 +220,22 @@ async def test_the_axis_counts_whole_jobs(pilot: Pilot[None], most: int, labels:
     await settled(pilot)
     lines = text(pilot).split("\n")[chart.region.y + 1 : chart.region.bottom - 2]
     assert [found[0] for line in lines if (found := re.findall(r"(\d+)[┤└]", line))] == labels
+
+
+async def test_columns_have_keys_only_for_other_lengths(pilot: Pilot[None]) -> None:
+    """The shortest columns offer no finer ones, the longest no coarser ones, and another range starts between."""
+
+    def offered() -> set[str]:
+        return {name for name in ("Finer", "Coarser") if f" {name} " in bottom(pilot)}
+
+    await press(pilot, "4")
+    assert offered() == {"Finer", "Coarser"}
+    await press(pilot, "plus")
+    assert offered() == {"Coarser"}
+    await press(pilot, *["minus"] * 3)
+    assert offered() == {"Finer"}
+    await press(pilot, "t")
+    assert offered() == {"Finer", "Coarser"}
 
 
 async def test_ctrl_c_names_the_keys_that_quit(pilot: Pilot[None]) -> None:

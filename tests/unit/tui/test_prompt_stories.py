@@ -14,7 +14,7 @@ from textual.widgets import Input, TextArea
 
 from tests.fixtures.screen import Screen
 from tests.fixtures.terminal import Terminal
-from tests.snapshot.dashboard_pilot import app_of, press, settled, text
+from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, text
 from tests.snapshot.environment import environment_of
 from tests.snapshot.replay import Replay, recorded, requests_of
 
@@ -52,11 +52,26 @@ async def test_a_job_is_made_again_with_changes(gateway: Replay, pilot: Pilot[No
     assert prompt_of(pilot) == ("a draft" if visited else JOB["prompt"])
 
 
+@pytest.mark.parametrize("width", [80, 100, 110, 120])
+async def test_the_form_cuts_no_value(gateway: Replay, tmp_path: Path, width: int) -> None:
+    """The longest seed that is drawn and a large size are there in full, at any width of the screen."""
+    values = {"seed": 4_294_967_295, "size": "1920x1088", "steps": 50, "duration": 12.5}
+    gateway.answers[f"/mcp/status/{MADE}"] |= values
+    async with dashboard(gateway.url, tmp_path, (width, 24)) as pilot:
+        app_of(pilot).open_job(MADE)
+        await settled(pilot)
+        await press(pilot, "e")
+        assert isinstance(pilot.app.screen, GeneratePage)
+        shown = text(pilot)
+        assert all(str(value) in shown.split() for value in values.values()), shown
+
+
 async def test_an_erased_job_is_not_made_again(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Its prompt is gone, and the status line says so."""
+    """Its prompt is gone. The key is not offered, and the status line says why it does nothing."""
     gateway.answers[f"/mcp/status/{MADE}"] |= {"prompt": None, "erased": True}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
+    assert "e Again" not in text(pilot)
     await press(pilot, "e")
     assert "Not again: its prompt is erased" in text(pilot)
 

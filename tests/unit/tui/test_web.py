@@ -57,7 +57,7 @@ async def test_a_browser_gets_a_dashboard_that_takes_keys(host: str) -> None:
     async with connect(f"ws://{host}/ws?width=100&height=30", origin=Origin(f"http://{host}")) as browser:
         await until(browser, "activity")
         await browser.send(json.dumps(["stdin", "2"]))
-        await until(browser, "created at")
+        await until(browser, "newest first")
 
 
 async def test_pages_of_others_are_kept_out(host: str) -> None:

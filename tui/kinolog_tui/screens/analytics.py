@@ -83,7 +83,7 @@ class AnalyticsPage(Page):
             yield _focusable(Columns("jobs over time", "trends"))
             yield _focusable(Columns("queue, most at a time", "depth", merge="peak"))
             yield _focusable(Bars("success by priority", "rates"))
-            yield _focusable(Bars("seconds by stage: mean, 95 of 100 under", "stages"))
+            yield _focusable(Bars("seconds by stage: mean, 95% under", "stages"))
             yield _focusable(Bars("completed by model", "models"))
             yield _focusable(Bars("completed by worker, since it started", "workers"))
 
@@ -101,6 +101,7 @@ class AnalyticsPage(Page):
 
     def load(self) -> None:
         """Request all charts of the date range."""
+        self._choose_keys()
         client, within, bucket = self.kinolog.client, self._within, BUCKET_SECONDS[self.span][self._zoom]
         self.request("overview", partial(client.overview, within))
         self.request("trends", partial(client.trends, within, bucket_seconds=bucket))
@@ -261,6 +262,11 @@ class AnalyticsPage(Page):
         """Choose finer or coarser time buckets."""
         self._zoom = max(0, min(len(BUCKET_SECONDS[self.span]) - 1, self._zoom + step))
         self.load()
+
+    def _choose_keys(self) -> None:
+        """Leave out the key of finer and that of coarser columns if there are none."""
+        coarsest, finest = self._zoom == 0, self._zoom == len(BUCKET_SECONDS[self.span]) - 1
+        self.leave_out(frozenset(["zoom(1)"] * finest + ["zoom(-1)"] * coarsest))
 
     def action_maximise(self) -> None:
         """Enlarge the focused chart to the whole page, or restore it."""

@@ -70,6 +70,7 @@ class FilmsPage(Page):
     def on_mount(self) -> None:
         """Focus the wall. After a job is completed the page loads again at most once a second."""
         self.query_one(FilmWall).focus()
+        self._choose_keys()
         self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
 
     def load(self) -> None:
@@ -100,12 +101,12 @@ class FilmsPage(Page):
 
     def _show(self, page: JobPageInfo) -> None:
         self._next = page.next_cursor
-        self._choose_keys()
         for job in page.jobs:
             self.kinolog.downloads.forget(job)
         films = [job for job in page.jobs if not job.erased]
         self._here = PageCounts(len(films), len(page.jobs) - len(films))
         self.query_one(FilmWall).show(films)
+        self._choose_keys()
         self.query_one("#shown", Static).update(f" {self._position(page.summary.completed)}")
 
     def _position(self, completed: int) -> str:
@@ -120,10 +121,13 @@ class FilmsPage(Page):
         return f"{first + 1}–{first + self._here.films} of {most}{count(total)} {'film' if total == 1 else 'films'}"
 
     def _choose_keys(self) -> None:
-        """Show the keys of other pages only if there are any."""
-        self.leave_out(
-            frozenset() if self._next is not None or len(self._cursors) > 1 else frozenset({"turn"})
-        )
+        """Leave out the keys of an older and of a newer page if there is none, and that of a film on an empty wall."""
+        useful = {
+            "turn(1)": self._next is not None,
+            "turn(-1)": len(self._cursors) > 1,
+            "open": self.query_one(FilmWall).current is not None,
+        }
+        self.leave_out(frozenset(action for action, does_something in useful.items() if not does_something))
 
     def on_film_wall_view_changed(self) -> None:
         """Fetch the thumbnails of the films in view. A newer view cancels an older one."""

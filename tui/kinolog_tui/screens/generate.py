@@ -96,7 +96,7 @@ class GeneratePage(Page):
                         yield Select[str]([], prompt="none", id="style", compact=True)
                 with Horizontal(classes="row"):
                     for name in FIELDS:
-                        with Vertical():
+                        with Vertical(classes=name):
                             yield Label(FIELD_NAMES.get(name, name))
                             yield Input(id=name, compact=True)
                 yield Button(self._submit_label(), variant="primary", id="submit", compact=True)
@@ -243,7 +243,7 @@ class GeneratePage(Page):
             "duration": f"{model.defaults.duration:g}",
             "size": model.defaults.size,
             "steps": str(model.defaults.steps),
-            "seed": "drawn",
+            "seed": "random",
         }
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint

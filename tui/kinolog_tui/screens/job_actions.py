@@ -40,14 +40,18 @@ class ActionResult:
 
 
 def unusable_commands(job: JobInfo | None) -> frozenset[str]:
-    """Return the commands that the decider refuses for a job as it is."""
+    """Return the commands that would do nothing for a job as it is."""
     if job is None:
         return COMMANDS
     unusable: set[str] = set()
+    if job.ended or job.cancel_requested:
+        unusable.add("cancel_jobs")
     if job.ended:
-        unusable |= {"cancel_jobs", "reprioritize"}
+        unusable.add("reprioritize")
     if job.status not in RETRIED or job.erased:
         unusable.add("retry_jobs")
+    if job.prompt is None:
+        unusable.add("make_again")
     return frozenset(unusable)
 
 

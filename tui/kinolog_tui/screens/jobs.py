@@ -34,6 +34,8 @@ THROTTLE_SECONDS = 1.0
 AGES_SECONDS = 5.0
 SPLIT_COLUMNS = 140
 """From this width on, the selected job is beside the list."""
+EMPTY_LIST = frozenset({"open", "mark"})
+"""Actions that need a job under the cursor."""
 
 
 class JobsPage(JobActions, Page):
@@ -102,7 +104,8 @@ class JobsPage(JobActions, Page):
 
     def _choose_keys(self) -> None:
         table = self.query_one(JobTable)
-        self.leave_out(frozenset() if table.marked else unusable_commands(table.current))
+        unusable = frozenset() if table.marked else unusable_commands(table.current)
+        self.leave_out(unusable | (EMPTY_LIST if table.current is None else frozenset()))
 
     def load(self) -> None:
         """Request the page."""

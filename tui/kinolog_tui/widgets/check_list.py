@@ -53,11 +53,20 @@ class CheckList(OptionList):
 
 
 class TickBox(Checkbox):
-    """A check box that shows its letter only when it is ticked."""
+    """A check box that shows its letter only when it is ticked.
 
-    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", " ", "]"
+    Textual draws the sides of a box in its background colour, which is no colour for brackets. So it has only a middle.
+    """
+
+    DEFAULT_CSS = """
+    TickBox {
+        & > .toggle--button { color: $foreground; background: transparent; }
+        &.-on > .toggle--button { color: $foreground; background: transparent; }
+    }
+    """
+    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "", "[ ]", ""
 
     def watch_value(self) -> None:
         """Show or hide the letter."""
-        self.BUTTON_INNER = "x" if self.value else " "
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
         super().watch_value()

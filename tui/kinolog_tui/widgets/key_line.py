@@ -54,8 +54,9 @@ class KeyLine(Static):
         focused = self.screen.focused
         unusable: frozenset[str] = getattr(self.screen, "hidden_actions", frozenset())
         for node, binding, enabled in self._bindings_in_order():
-            name = binding.action.partition("(")[0]
-            if binding.show and enabled and binding.action not in found and name not in unusable:
+            names = {binding.action, binding.action.partition("(")[0]}
+            shows = binding.show and enabled and binding.action not in found
+            if shows and unusable.isdisjoint(names):
                 key = self.app.get_key_display(binding)
                 if (
                     focused is not None

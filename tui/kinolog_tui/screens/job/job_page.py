@@ -29,7 +29,7 @@ from kinolog_tui.widgets.job.job_details import JobHead
 TABS = ("progress", "scenes", "log", "video", "history")
 THROTTLE_SECONDS = 1.0
 NOT_FOUND = 404
-"""Statuses of jobs that can be queued again."""
+"""Status of the answer if there is no such job."""
 
 
 class JobPage(JobActions, Page):
@@ -54,6 +54,8 @@ class JobPage(JobActions, Page):
         self.job_id = job_id
         self.job: JobInfo | None = None
         self._is_missing = False
+        self._place_is_stale = False
+        """Whether commits may have changed its place in the queue. Those of other jobs do, and none names the place."""
         self._step: tuple[int, int] | None = None
         """The step that is rendered now, and the number of steps."""
 
@@ -70,7 +72,7 @@ class JobPage(JobActions, Page):
     def on_mount(self) -> None:
         """Show a loading indicator until the job is known."""
         self.query_one(JobHead).loading = True
-        self.set_interval(THROTTLE_SECONDS, self._load_stale_tabs)
+        self.set_interval(THROTTLE_SECONDS, self._load_what_is_stale)
 
     @on(ScreenResume)
     def _subscribe_to_job(self) -> None:
@@ -85,7 +87,7 @@ class JobPage(JobActions, Page):
 
     def load(self) -> None:
         """Request the job, and have every tab load."""
-        self.request("job", partial(self.kinolog.client.status, self.job_id))
+        self._load_job()
         for tab in self.query(JobTab):
             tab.load()
 
@@ -100,10 +102,17 @@ class JobPage(JobActions, Page):
         super().draw_key_names()
         self.redraw()
 
-    def _load_stale_tabs(self) -> None:
-        if self.is_current:
-            for tab in self.query(JobTab):
-                tab.load_if_stale()
+    def _load_job(self) -> None:
+        self._place_is_stale = False
+        self.request("job", partial(self.kinolog.client.status, self.job_id))
+
+    def _load_what_is_stale(self) -> None:
+        if not self.is_current:
+            return
+        if self._place_is_stale and not self.requesting("job"):
+            self._load_job()
+        for tab in self.query(JobTab):
+            tab.load_if_stale()
 
     def apply_updates(self, batch: LiveUpdates) -> None:
         """Apply the updates of this job, and pass them to the tabs."""
@@ -121,6 +130,8 @@ class JobPage(JobActions, Page):
                     pass
         if lines:
             self.query_one(LogTab).add_lines(lines)
+        if self.job is not None and self.job.status == "queued" and _has_commit(batch):
+            self._place_is_stale = True
 
     def _apply_state(self, state: JobState) -> None:
         self._step = (state.step, state.steps) if state.step is not None and state.steps else None
@@ -223,6 +234,13 @@ class JobPage(JobActions, Page):
         """Verify the record, and show the result in the history."""
         self._open_tab("history")
         self.query_one(HistoryTab).verify()
+
+
+def _has_commit(batch: LiveUpdates) -> bool:
+    """Return whether a commit of any job is among the updates."""
+    return any(
+        isinstance(message, JobUpdated | JobEnded) and message.state.events for message in batch.messages
+    )
 
 
 def _unusable_actions(job: JobInfo | None, tab: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from textual.widgets import Input
 
-from kinolog_client import LogLineInfo, LogPageInfo
+from kinolog_client import JobInfo, LogLineInfo, LogPageInfo
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
@@ -24,6 +24,8 @@ class LogTab(JobTab):
     def __init__(self, job_id: str) -> None:
         self._search = SearchField(placeholder="text in a line", id="search")
         self._lines = LogLines()
+        self._is_known = False
+        """Whether the lines so far were loaded."""
         super().__init__(job_id, "Log", "log", self._search, self._lines)
 
     @property
@@ -34,6 +36,19 @@ class LogTab(JobTab):
     def on_mount(self) -> None:
         """Hide the search field until a search starts."""
         self._search.display = False
+
+    def show_job(self, job: JobInfo) -> None:
+        """Say of an empty log whether lines may come."""
+        super().show_job(job)
+        self._explain_empty()
+
+    def _explain_empty(self) -> None:
+        if not self._is_known:
+            self._lines.explain_empty("…")
+        elif self.job is not None and self.job.ended:
+            self._lines.explain_empty("The job ended without a line.")
+        else:
+            self._lines.explain_empty("No lines yet.")
 
     def load(self) -> None:
         """Request the last lines, or those after the last known one."""
@@ -49,9 +64,9 @@ class LogTab(JobTab):
         """Show lines."""
         match message.value:
             case LogPageInfo(entries=entries):
+                self._is_known = True
+                self._explain_empty()
                 self._lines.add(entries)
-                if not self._lines.last:
-                    self._lines.redraw()
 
     def show_open(self) -> None:
         """Focus the lines."""

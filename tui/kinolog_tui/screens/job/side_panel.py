@@ -55,19 +55,18 @@ class JobSidePanel(RequestOwner, Vertical):
     def show(self, job: JobInfo | None) -> None:
         """Show the job under the cursor at once as the list has it, and request the rest soon."""
         self.set_class(job is None, "-empty")
+        before = self._job if self._job is not None and job is not None and _same(self._job, job) else None
         if job is None:
             self._job = None
-        if job is None or (
-            self._job is not None and self._job.version > job.version and _same(self._job, job)
-        ):
-            return
-        is_other = not _same(self._job, job)
-        self._step = None if is_other else self._step
-        if is_other or not self._job or self._job.version != job.version:
+        elif before is None or before.version < job.version:
+            self._step = self._step if before is not None else None
             self._draw(job)
             if self._timer is not None:
                 self._timer.stop()
             self._timer = self.set_timer(DELAY_SECONDS, self._request_rest)
+        elif before.version == job.version and job.queue_position not in (None, before.queue_position):
+            # Commits of other jobs change its place.
+            self._draw(before.model_copy(update={"queue_position": job.queue_position}))
 
     def patch(self, job_id: str, state: JobState) -> None:
         """Apply a live update."""

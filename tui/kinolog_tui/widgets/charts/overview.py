@@ -36,7 +36,7 @@ class OverviewLine(Static):
             ("cancelled", count(overview.cancelled)),
             ("mean", span(overview.mean_seconds)),
             ("median", span(overview.p50_seconds)),
-            ("95 of 100", span(overview.p95_seconds)),
+            ("95% under", span(overview.p95_seconds)),
             ("wait", span(overview.mean_wait_seconds)),
             ("video", span(overview.video_seconds)),
             ("device", span(overview.gpu_seconds)),

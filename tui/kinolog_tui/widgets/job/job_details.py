@@ -118,6 +118,7 @@ class JobFacts(Static):
     def _facts(self, job: JobInfo, cancelled: str) -> list[tuple[str, str]]:
         times, media = job.timings, job.media
         facts = [
+            ("model", job.model),
             ("video", f"{job.size}, {job.duration:g} s, {counted(job.frames, 'frame')} at {job.fps}/s"),
             ("sampling", f"{counted(job.steps, 'step')}, guidance {job.guidance:g}, seed {job.seed}"),
             ("style", job.style or ""),

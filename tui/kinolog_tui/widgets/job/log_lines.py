@@ -32,6 +32,7 @@ class LogLines(RichLog):
         self._lines: dict[int, LogLineInfo] = {}
         self._text = ""
         self.expanded = False
+        self._no_lines = ""
         self._wrapped_at = 0
 
     @property
@@ -51,6 +52,13 @@ class LogLines(RichLog):
                 self._write(line)
         else:
             self.redraw()
+
+    def explain_empty(self, words: str) -> None:
+        """Show these words while there are no lines."""
+        if words != self._no_lines:
+            self._no_lines = words
+            if not self._lines:
+                self.redraw()
 
     def set_filter(self, text: str) -> None:
         """Show only lines that contain this text, ignoring case."""
@@ -76,7 +84,7 @@ class LogLines(RichLog):
         shown = found if self.expanded else found[-LAST_LINES:]
         self.clear()
         if not shown:
-            words = "No line has this text." if self._text else "No lines yet."
+            words = "No line has this text." if self._lines else self._no_lines
             self.write(Text(words, style=style(self.app, "text-muted")))
         for line in shown:
             self._write(line)

@@ -285,7 +285,8 @@ class JobTable(ScrollView, can_focus=True):
         """Return the name of a column, with an arrow if the list is sorted by it."""
         if COLUMN_SORTS.get(column.name) != self._order.sort:
             return column.name
-        return f"{column.name[: column.width - 1]}{'↓' if self._order.descending else '↑'}"
+        is_falling = self._order.descending != (column.name == "age")  # the newest job has the lowest age
+        return f"{column.name[: column.width - 1]}{'↓' if is_falling else '↑'}"
 
     def _row(self, row: int, width: int) -> Strip:
         job = self._jobs[self._ids[row]]

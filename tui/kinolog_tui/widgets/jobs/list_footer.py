@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from kinolog_client import JobPageInfo
+from kinolog_tui.session.job_list_filter import JobListOrder
 from kinolog_tui.session.list_position import ListPosition
 from kinolog_tui.text.display_text import count, plain
 
@@ -35,7 +36,7 @@ class ListFooter(Horizontal):
     ) -> None:
         """Show the position that was requested, and the rows of the page that is shown."""
         job_filter, order = requested.job_filter, requested.order
-        texts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", job_filter.span]
+        texts = [_order_words(order), job_filter.span]
         texts += [" ".join(job_filter.priorities)] if job_filter.priorities else []
         texts += [job_filter.model] if job_filter.model else []
         texts += [f"“{job_filter.text}”"] if job_filter.text else []
@@ -53,3 +54,10 @@ class ListFooter(Horizontal):
             text = Text(shown, no_wrap=True, overflow="ellipsis")
             self.query_one("#shown", Static).update(text, layout=False)
             self.query_one("#marks", Static).update(marks)
+
+
+def _order_words(order: JobListOrder) -> str:
+    """Return what comes first. By the time of submission an arrow would be that of the age or its opposite."""
+    if order.sort == "created_at":
+        return "newest first" if order.descending else "oldest first"
+    return f"{plain(order.sort)} {'↓' if order.descending else '↑'}"
