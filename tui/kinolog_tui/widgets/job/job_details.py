@@ -45,7 +45,8 @@ class JobHead(Static):
 
     @property
     def _bar_cells(self) -> int:
-        return max(LEAST_BAR, min(MOST_BAR, self.app.size.width // 3, (self.size.width or MOST_BAR * 4) // 4))
+        # The head is as wide as the terminal without its margins, also before its first layout.
+        return max(LEAST_BAR, min(MOST_BAR, (self.app.size.width - 2) // 4))
 
     def _progress_text(self, job: JobInfo, step: tuple[int, int] | None) -> str:
         if job.status == "queued":
