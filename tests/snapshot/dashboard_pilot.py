@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from kinolog_tui.app import KinologApp
 from kinolog_tui.session.preferences import PreferenceStore
+from textual._styles_cache import StylesCache
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.worker import WorkerState
@@ -41,8 +42,11 @@ async def dashboard(url: str, folder: Path, size: tuple[int, int] = WIDE) -> Asy
 async def running(app: KinologApp, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
     """Run this dashboard without animations, tooltips and toasts."""
     app.animation_level = "none"
-    async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
-        yield pilot
+    try:
+        async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
+            yield pilot
+    finally:
+        StylesCache.get_inner_outer.cache_clear()  # it holds the drawn lines of a thousand widgets that ended
 
 
 def app_of(pilot: Pilot[None]) -> KinologApp:
@@ -89,7 +93,7 @@ async def settled(pilot: Pilot[None]) -> None:
                 if worker.group not in LASTING and worker.state in (WorkerState.PENDING, WorkerState.RUNNING)
             ]
             quiet = 0 if active else quiet + 1
-            await pilot.pause(0.01 if active else None)
+            await (asyncio.sleep(0.01) if active else pilot.pause())
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:

@@ -7,7 +7,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,7 @@ class Replay:
     """The gateway. `requests` are its HTTP requests, `received` the messages of clients over the WebSocket."""
 
     def __init__(self) -> None:
-        content = recorded()
-        self.answers: Json = deepcopy(content["answers"])
+        self.answers: Json = recorded()["answers"]
         self.problems: dict[str, Json] = {}
         self.held: dict[str, asyncio.Event] = {}
         """Paths whose responses wait for an event."""

@@ -25,6 +25,7 @@ from kinolog_client import (
 )
 from kinolog_tui.downloads import DownloadFolder
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
+from kinolog_tui.parsed_stylesheet import ParsedStylesheet
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.error_throttle import ErrorThrottle
@@ -63,6 +64,7 @@ class SessionApp(KeymapApp):
         capabilities: TerminalCapabilities | None = None,
     ) -> None:
         super().__init__()
+        self.stylesheet = ParsedStylesheet(variables=self.theme_variables)
         self._capabilities = capabilities or TerminalCapabilities()
         self.errors = ErrorThrottle()
         self.messages = StatusMessages()
