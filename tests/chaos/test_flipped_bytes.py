@@ -16,9 +16,9 @@ import pytest
 from kinolog_client import GatewayError, KinologClient
 from kinolog_stack.errors import StartError
 from kinolog_stack.servers.postgres_server import PostgresServer
-from kinolog_stack.stack import Stack
 from tests.fixtures.damage import flip_byte
-from tests.fixtures.filled_folder import FilledFolder, proofs_of, records_of, restored
+from tests.fixtures.filled_folder import FilledFolder, proofs_of, records_of
+from tests.fixtures.kinolog_command import restored
 from tests.fixtures.programs import started
 from tests.fixtures.whole_stack import whole_stack
 
@@ -48,8 +48,8 @@ def archive_files(folder: Path) -> list[Path]:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """Return the stored files."""
-    return sorted(path for path in (folder / "artifacts").rglob("*") if path.is_file())
+    """Return the stored files of the jobs."""
+    return sorted(path for path in (folder / "artifacts/jobs").rglob("*") if path.is_file())
 
 
 PLACES: list[Callable[[Path], list[Path]]] = [stream_files, archive_files, artifact_files]
@@ -58,19 +58,21 @@ PLACES: list[Callable[[Path], list[Path]]] = [stream_files, archive_files, artif
 def noticed_by(folder: Path) -> str:
     """Start a stack and read every job. Return what says that something is wrong; empty if nothing does."""
     try:
-        with whole_stack(folder, workers=0) as stack:
-            return _found_by_reads(stack)
+        with (
+            whole_stack(folder, workers=0) as stack,
+            KinologClient(stack.addresses["gateway"]) as client,
+        ):
+            return _found_by_reads(client)
     except StartError as refused:
         return str(refused)
 
 
-def _found_by_reads(stack: Stack) -> str:
+def _found_by_reads(client: KinologClient) -> str:
     try:
-        wrong = {job_id: failed for job_id, failed in proofs_of(stack).items() if failed}
+        wrong = {job_id: failed for job_id, failed in proofs_of(client).items() if failed}
     except GatewayError as error:
         return str(error)
-    with KinologClient(stack.addresses["gateway"]) as client:
-        alarms = [alarm.text for alarm in client.alarms().alarms]
+    alarms = [alarm.text for alarm in client.alarms().alarms]
     return "; ".join([*alarms, *(f"{job_id} {failed}" for job_id, failed in wrong.items())])
 
 
@@ -93,6 +95,6 @@ def test_a_flipped_byte_is_noticed_and_repaired(
     else:
         assert "kinolog restore" in noticed, f"{where}: {noticed}"
         assert restored(damaged_copy)["changed"], where
-    with whole_stack(damaged_copy, workers=0) as stack:
-        assert records_of(stack) == filled.records, where
-        assert not any(proofs_of(stack).values()), where
+    with whole_stack(damaged_copy, workers=0) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        assert records_of(client) == filled.records, where
+        assert not any(proofs_of(client).values()), where

@@ -12,16 +12,10 @@ from typing import Any
 import pytest
 
 from kinolog_client import JobEnded, KinologClient
-from tests.fixtures.filled_folder import (
-    FilledFolder,
-    assert_restored,
-    backed_up,
-    kinolog,
-    kinolog_process,
-    master_key,
-    restored,
-)
+from tests.fixtures.filled_folder import FilledFolder
+from tests.fixtures.kinolog_command import backed_up, kinolog, kinolog_process, master_key, restored
 from tests.fixtures.programs import frozen
+from tests.fixtures.served_folder import assert_restored
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 
@@ -104,7 +98,7 @@ def test_a_backup_is_restored_twice(damaged_copy: Path, filled: FilledFolder) ->
     second = restored(damaged_copy, "--from", str(backup))
     assert (first["commits"], first["hash"]) == (second["commits"], second["hash"])
     assert all(Path(aside).exists() for aside in (*first["set_aside"], *second["set_aside"]))
-    assert_restored(damaged_copy, filled.records, {})
+    assert_restored(damaged_copy, filled.records)
 
 
 def test_a_restore_that_cannot_be_made_changes_nothing(damaged_copy: Path, filled: FilledFolder) -> None:
@@ -118,4 +112,4 @@ def test_a_restore_that_cannot_be_made_changes_nothing(damaged_copy: Path, fille
     with whole_stack(damaged_copy, workers=0):
         done = kinolog("restore", "--yes", "--from", str(outside), "--data", str(damaged_copy))
         assert (done.returncode, "already runs" in done.stderr) == (1, True)
-    assert_restored(damaged_copy, filled.records, {})
+    assert_restored(damaged_copy, filled.records)

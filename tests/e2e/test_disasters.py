@@ -11,6 +11,8 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from kinolog_projector.guard.log_comparison import DamageKind
+from kinolog_projector.maintenance import hash_tables
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.clock import system_clock
@@ -21,22 +23,16 @@ from kinolog_stack.settings import StackSettings
 from kinolog_stack.stack import Stack
 from tests.builders.jobs import JobDriver
 from tests.fixtures.damage import PAGE_BYTES, PARTS, Part, flip_byte, flip_in_log, stored_record
-from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
+from tests.fixtures.filled_folder import FilledFolder, assert_starts, records_of
+from tests.fixtures.kinolog_command import kinolog, restored
 from tests.fixtures.log import open_stores
 from tests.fixtures.programs import started
-from tests.fixtures.whole_stack import whole_stack
+from tests.fixtures.served_folder import assert_restored, refused, repaired, run_projector_command, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 STRAY = "stray".ljust(26, "a")
 """A job that only the continued log knows."""
-
-
-def assert_as_before(folder: Path, filled: FilledFolder) -> None:
-    """Start a stack without workers: it starts, and jobs, histories, prompts and proofs are as they were."""
-    with whole_stack(folder, workers=0) as stack:
-        assert records_of(stack) == filled.records
-        assert {job_id: wrong for job_id, wrong in proofs_of(stack).items() if wrong} == {}
 
 
 @contextmanager
@@ -60,7 +56,7 @@ def last_position(filled: FilledFolder) -> int:
     return max(int(record["job"]["position"]) for record in filled.records.values())
 
 
-def lose_broker(folder: Path, last: int) -> None:
+def lose_broker(folder: Path) -> None:
     """The folder of nats-server is gone."""
     shutil.rmtree(folder / "nats")
 
@@ -80,99 +76,146 @@ def tear_tail(folder: Path, last: int) -> None:
         file.truncate(record.offset + record.size // 2)
 
 
-DISASTERS = [lose_broker, lose_stream, tear_tail]
+def test_a_lost_broker_is_restored(damaged_copy: Path, filled: FilledFolder) -> None:
+    """`kinolog up` refuses and names the command, which says what it would do and changes nothing until --yes.
+
+    Then it restores everything, keys included, and kinolog starts.
+    """
+    lose_broker(damaged_copy)
+    assert "kinolog restore" in refuses_to_start(damaged_copy)
+    asked = kinolog("restore", "--data", str(damaged_copy))
+    assert asked.returncode == 2
+    assert "fill the log and the keys from their archives" in asked.stderr
+    assert "say --yes" in asked.stderr
+    found = restored(damaged_copy)
+    assert (found["changed"], found["commits"]) == (True, last_position(filled))
+    assert_starts(damaged_copy, filled.records)
 
 
-@pytest.mark.parametrize("disaster", DISASTERS, ids=lambda disaster: disaster.__name__)
+@pytest.mark.parametrize("disaster", [lose_stream, tear_tail], ids=lambda disaster: disaster.__name__)
 def test_a_lost_log_is_restored(
     disaster: Callable[[Path, int], None], damaged_copy: Path, filled: FilledFolder
 ) -> None:
-    """`kinolog up` refuses and names the command; the command restores everything, keys included."""
+    """It is not served, and the message names the command, which restores everything, keys included."""
     disaster(damaged_copy, last_position(filled))
-    assert "kinolog restore" in refuses_to_start(damaged_copy)
+    assert "kinolog restore" in refused(damaged_copy)
     found = restored(damaged_copy)
     assert (found["changed"], found["commits"]) == (True, last_position(filled))
-    assert_as_before(damaged_copy, filled)
+    assert_restored(damaged_copy, filled.records)
 
 
-@pytest.mark.parametrize(
-    ("part", "killed"), [(part, number % 2 == 1) for number, part in enumerate(PARTS)], ids=PARTS
-)
-def test_a_flipped_bit_is_restored(
-    part: Part, killed: bool, damaged_copy: Path, filled: FilledFolder
-) -> None:
-    """A bit in a commit in the middle: refused, restored, and the damaged stream is kept aside."""
-    flip_in_log(damaged_copy / "nats", last_position(filled) // 2, part)
+def flip_in_middle(folder: Path, filled: FilledFolder, part: Part, *, killed: bool) -> int:
+    """Change a bit of a commit in the middle, and return its position. A killed broker has no index of its blocks."""
+    position = last_position(filled) // 2
+    flip_in_log(folder / "nats", position, part)
     if killed:
-        (index,) = damaged_copy.glob("nats/jetstream/*/streams/EVENTS/msgs/index.db")
+        (index,) = folder.glob("nats/jetstream/*/streams/EVENTS/msgs/index.db")
         index.unlink()
+    return position
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_flipped_bit_is_repaired(part: Part, damaged_copy: Path, filled: FilledFolder) -> None:
+    """A bit in any part of a commit: the place is named, and the projector's `restore` brings the commit back.
+
+    Without an index, and after a wrong length, the broker reads nothing from there on.
+    """
+    killed = PARTS.index(part) % 2 == 1
+    position = flip_in_middle(damaged_copy, filled, part, killed=killed)
+    ends_before = f"the log ends at position {position - 1}, but commits up to {last_position(filled)} were"
+    assert (ends_before if killed or part == "length" else f"position {position} ") in refused(damaged_copy)
+    assert repaired(damaged_copy)["commits"] == last_position(filled)
+    assert_restored(damaged_copy, filled.records)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["with index", "without index"])
+def test_a_flipped_bit_is_restored(killed: bool, damaged_copy: Path, filled: FilledFolder) -> None:
+    """`kinolog up` refuses; `kinolog restore` brings the commit back. A stream with damage inside is kept aside."""
+    flip_in_middle(damaged_copy, filled, "headers" if killed else "body", killed=killed)
     assert "kinolog restore" in refuses_to_start(damaged_copy)
     found = restored(damaged_copy)
     assert found["commits"] == last_position(filled)
+    assert bool(found["set_aside"]) != killed
     assert all(Path(aside).exists() for aside in found["set_aside"])
-    assert_as_before(damaged_copy, filled)
+    assert_restored(damaged_copy, filled.records)
 
 
-@pytest.mark.parametrize("option", [(), ("--new-database",)], ids=["by itself", "by a new database"])
-def test_a_lost_database_is_built_from_the_log(
-    option: tuple[str, ...], damaged_copy: Path, filled: FilledFolder
-) -> None:
+def test_a_lost_database_is_built_from_the_log(damaged_copy: Path, filled: FilledFolder) -> None:
     """Without the folder of Postgres the restore builds archive, keys and read models from the log."""
-    if not option:
-        shutil.rmtree(damaged_copy / "postgres")
-    found = restored(damaged_copy, *option)
+    shutil.rmtree(damaged_copy / "postgres")
+    found = restored(damaged_copy)
     assert (found["changed"], found["commits"]) == (True, last_position(filled))
-    assert_as_before(damaged_copy, filled)
+    assert_restored(damaged_copy, filled.records)
 
 
 def test_lost_passwords_need_a_new_database(damaged_copy: Path, filled: FilledFolder) -> None:
     """Postgres refuses the new password; the message names the command that builds another database from the log."""
     (damaged_copy / "passwords.json").unlink()
     assert "kinolog restore --new-database" in refuses_to_start(damaged_copy)
-    assert restored(damaged_copy, "--new-database")["commits"] == last_position(filled)
-    assert_as_before(damaged_copy, filled)
+    found = restored(damaged_copy, "--new-database")
+    assert (found["changed"], found["commits"]) == (True, last_position(filled))
+    assert_starts(damaged_copy, filled.records)
+
+
+def change_database(folder: Path, *changes: LiteralString) -> None:
+    """Run statements in the database of a folder."""
+    with postgres_of(folder) as url, psycopg.connect(url, autocommit=True) as connection:
+        for change in changes:
+            connection.execute(change)
+
+
+def test_up_rebuilds_lost_read_models(damaged_copy: Path, filled: FilledFolder) -> None:
+    """A dropped schema is made again by the next `kinolog up`."""
+    change_database(damaged_copy, "DROP SCHEMA projection CASCADE")
+    assert_starts(damaged_copy, filled.records)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "DROP SCHEMA projection CASCADE",
         "DROP TABLE projection.jobs CASCADE",
         "DROP TABLE projection.checkpoint",
         "UPDATE projection.checkpoint SET position = 3",
     ],
 )
-def test_up_rebuilds_read_models_that_are_not_whole(
+def test_a_start_rebuilds_read_models_that_are_not_whole(
     change: LiteralString, damaged_copy: Path, filled: FilledFolder
 ) -> None:
-    """A dropped schema, a dropped table and another position are healed by the next start."""
-    with postgres_of(damaged_copy) as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(change)
-    assert_as_before(damaged_copy, filled)
+    """A dropped table and another position are healed by what the services do when they start."""
+    change_database(damaged_copy, change)
+    assert_restored(damaged_copy, filled.records)
 
 
-@pytest.mark.parametrize("damage", ["page", "row", "deleted"])
-def test_a_damaged_archive_is_restored_from_the_log(
-    damage: str, damaged_copy: Path, filled: FilledFolder
+def test_a_damaged_page_of_the_archive_is_restored_from_the_log(
+    damaged_copy: Path, filled: FilledFolder
 ) -> None:
-    """A flipped byte in a page, a changed row and a deleted row of the archive."""
-    with postgres_of(damaged_copy) as url, psycopg.connect(url, autocommit=True) as connection:
-        if damage == "page":
-            found = connection.execute("SELECT pg_relation_filepath('kinolog.archive')").fetchone()
-            assert found is not None
-            path = damaged_copy / "postgres" / found[0]
-        else:
-            connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER append_only")
-            connection.execute(
-                "UPDATE kinolog.archive SET raw = set_byte(raw, 50, 1 + get_byte(raw, 50) % 200) WHERE position = 9"
-                if damage == "row"
-                else "DELETE FROM kinolog.archive WHERE position = 9"
-            )
-    if damage == "page":
-        flip_byte(path, PAGE_BYTES // 2)
+    """`kinolog up` refuses, the command that it names restores, and kinolog starts."""
+    with postgres_of(damaged_copy) as url, psycopg.connect(url) as connection:
+        found = connection.execute("SELECT pg_relation_filepath('kinolog.archive')").fetchone()
+    assert found is not None
+    flip_byte(damaged_copy / "postgres" / found[0], PAGE_BYTES // 2)
     assert "kinolog restore" in refuses_to_start(damaged_copy)
     assert restored(damaged_copy)["commits"] == last_position(filled)
-    assert_as_before(damaged_copy, filled)
+    assert_starts(damaged_copy, filled.records)
+
+
+def test_damaged_rows_of_the_archive_are_repaired_from_the_log(
+    damaged_copy: Path, filled: FilledFolder
+) -> None:
+    """A changed and a deleted row are both named, and the projector's `restore` brings both back."""
+    change_database(
+        damaged_copy,
+        "ALTER TABLE kinolog.archive DISABLE TRIGGER append_only",
+        "UPDATE kinolog.archive SET raw = set_byte(raw, 50, 1 + get_byte(raw, 50) % 200) WHERE position = 9",
+        "DELETE FROM kinolog.archive WHERE position = 11",
+    )
+    named = refused(damaged_copy)
+    assert "position 9 " in named
+    assert DamageKind.ARCHIVE_DAMAGED in named
+    assert "position 11 " in named
+    assert DamageKind.ARCHIVE_LOST in named
+    assert repaired(damaged_copy)["commits"] == last_position(filled)
+    assert_restored(damaged_copy, filled.records)
 
 
 def test_a_continued_log_loses_no_job(damaged_copy: Path, filled: FilledFolder) -> None:
@@ -183,8 +226,8 @@ def test_a_continued_log_loses_no_job(damaged_copy: Path, filled: FilledFolder) 
     found = restored(damaged_copy)
     assert found["requeued"] == [STRAY]
     assert found["commits"] == last_position(filled) + 1
-    with whole_stack(damaged_copy, workers=0) as stack:
-        records = records_of(stack)
+    with served(damaged_copy) as client:
+        records = records_of(client)
     assert {job_id: record for job_id, record in records.items() if job_id != STRAY} == filled.records
     assert records[STRAY]["job"]["status"] == "queued"
 
@@ -213,28 +256,18 @@ def test_nothing_to_restore(damaged_copy: Path, filled: FilledFolder) -> None:
     )
 
 
-def test_a_restore_asks_first(damaged_copy: Path, filled: FilledFolder) -> None:
-    """Without a terminal and without --yes it says what it would do, and changes nothing."""
-    lose_broker(damaged_copy, 0)
-    done = kinolog("restore", "--data", str(damaged_copy))
-    assert done.returncode == 2
-    assert "fill the log and the keys from their archives" in done.stderr
-    assert "say --yes" in done.stderr
-    assert restored(damaged_copy)["commits"] == last_position(filled)
-
-
 def test_the_commands_of_read_models_run_alone(damaged_copy: Path) -> None:
     """`kinolog projections` starts the servers that it needs if kinolog does not run."""
-    before = kinolog("projections", "hash", "--data", str(damaged_copy))
-    assert before.returncode == 0, before.stderr
+    before = run_projector_command(damaged_copy, hash_tables).text
     rebuilt = kinolog("projections", "rebuild", "--data", str(damaged_copy))
     assert rebuilt.returncode == 0, rebuilt.stderr
-    assert kinolog("projections", "hash", "--data", str(damaged_copy)).stdout == before.stdout
+    after = kinolog("projections", "hash", "--data", str(damaged_copy))
+    assert after.returncode == 0, after.stderr
+    assert after.stdout.strip() == before
 
 
-def test_a_running_stack_is_not_restored(filled: FilledFolder, damaged_copy: Path) -> None:
+def test_a_running_stack_is_not_restored(stack: Stack) -> None:
     """While kinolog runs, the restore says so and touches nothing."""
-    with whole_stack(damaged_copy, workers=0):
-        done = kinolog("restore", "--yes", "--data", str(damaged_copy))
+    done = kinolog("restore", "--yes", "--data", str(stack.folder.path))
     assert done.returncode == 1
     assert "already runs" in done.stderr
