@@ -33,9 +33,12 @@ class KnownJob:
     prompt: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KnownLog:
-    """The log of all read models of a test module, and the results that they must return."""
+    """The log of all read models of a test module, and the results that they must return.
+
+    It has no repr, which would be long: asyncio's runner makes that of the result of each fixture and test.
+    """
 
     jobs: MemoryJobs
     known: dict[str, KnownJob] = field(default_factory=dict)
