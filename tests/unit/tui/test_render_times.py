@@ -67,7 +67,7 @@ def test_small_jobs_do_not_spoil_the_estimate_of_a_usual_one(cost: RenderCost) -
     assert estimate.jobs == 21
 
 
-@given(COSTS, st.floats(0.6, 1.9), st.floats(0.6, 1.9), st.floats(0.6, 8.0))
+@given(COSTS, st.floats(0.65, 1.8), st.floats(0.65, 1.8), st.floats(0.65, 8.0))
 def test_other_sizes_are_estimated_within_a_factor_of_three(
     cost: RenderCost, pixels: float, steps: float, frames: float
 ) -> None:
