@@ -1,4 +1,4 @@
-"""A folder that may be on a disk of its own, and whether that disk is mounted. See decision 69."""
+"""A folder that may be on a disk of its own, and whether that disk is mounted. See decision 70."""
 
 from __future__ import annotations
 

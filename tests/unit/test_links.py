@@ -71,6 +71,15 @@ def test_the_code_cites_what_exists() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_each_decision_has_a_number_of_its_own() -> None:
+    """Code and pages cite a decision by its number, which its title has too."""
+    decisions = sorted((ROOT / "docs/decisions").glob("0*.md"))
+    numbers = [int(decision.name[:4]) for decision in decisions]
+    assert len(set(numbers)) == len(numbers)
+    for number, decision in zip(numbers, decisions, strict=True):
+        assert decision.read_text(encoding="utf-8").startswith(f"# {number}. "), decision.name
+
+
 def test_decisions_are_cited() -> None:
     """Each decision is cited by the code or a page beside it, so that a reader of either finds it."""
     texts = [path.read_text(encoding="utf-8") for pattern in (*SOURCES, "*.md") for path in _files(pattern)]
