@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from kinolog.job.commands import Command
@@ -15,9 +17,13 @@ from kinolog.job.names import stored_name
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict, EventStore, LoadedJob
+from kinolog.process.backoff import Backoff
 
 MAX_DECISIONS = 16
 """Number of decisions about a command before `JobTooBusy`."""
+
+PAUSES = Backoff(0.002, 0.2)
+"""Between the decisions. A replicated log refuses a second commit before it shows the first one: it waits for disks."""
 
 
 LoadJob: TypeAlias = Callable[[str], Awaitable[LoadedJob | None]]
@@ -62,12 +68,12 @@ class CommandHandler:
         conflicts, `LogUnavailable` if the log does not answer.
         """
         load = load or self._store.load
-        for _ in range(MAX_DECISIONS):
+        for pause in islice(PAUSES.pauses(), MAX_DECISIONS):
             loaded = await load(job_id)
             try:
                 return await self.handle_from(job_id, loaded, command)
             except AppendConflict:
-                continue
+                await asyncio.sleep(pause)
         raise JobTooBusy(job_id)
 
     async def handle_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> HandledCommand:

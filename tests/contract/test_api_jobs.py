@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
@@ -168,6 +169,25 @@ async def test_a_command_is_decided_again_after_a_conflict(
     assert cancelled.job.status == job_pb2.STATUS_CANCELLED
     problem = await refused(api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.ABORTED, "JOB_TOO_BUSY")
+
+
+async def test_a_command_waits_for_a_commit_that_is_being_stored(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replicated log refuses a commit while it stores another one, and shows that one only when disks have it."""
+    job_id = await api.submit()
+    append = api.store.append
+    stored = asyncio.Event()
+
+    async def storing(commit: Commit) -> Appended:
+        if not stored.is_set():
+            raise AppendConflict("another commit is being stored")
+        return await append(commit)
+
+    monkeypatch.setattr(api.store, "append", storing)
+    asyncio.get_running_loop().call_later(0.2, stored.set)
+    cancelled = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    assert cancelled.job.status == job_pb2.STATUS_CANCELLED
 
 
 async def test_bulk_cancel_returns_a_result_per_job(api: RunningApi) -> None:

@@ -24,8 +24,16 @@ NAME_CELLS = 11
 class JobHead(Static):
     """Status, priority and id; the prompt; the progress."""
 
+    _shown: tuple[JobInfo, tuple[int, int] | None] | None = None
+
+    def on_resize(self) -> None:
+        """Draw the bar as long as the width allows, which is not known before the first layout."""
+        if self._shown is not None:
+            self.show(*self._shown)
+
     def show(self, job: JobInfo, step: tuple[int, int] | None) -> None:
         """Show the job; `step` is the current step and the number of steps, if known."""
+        self._shown = (job, step)
         colour = status_style(self.app, job.status, bold=True)
         muted = style(self.app, "text-muted")
         word = "cancelling" if job.cancel_requested and not job.ended else job.status
@@ -45,8 +53,7 @@ class JobHead(Static):
 
     @property
     def _bar_cells(self) -> int:
-        # The head is as wide as the terminal without its margins, also before its first layout.
-        return max(LEAST_BAR, min(MOST_BAR, (self.app.size.width - 2) // 4))
+        return max(LEAST_BAR, min(MOST_BAR, self.size.width // 4))
 
     def _progress_text(self, job: JobInfo, step: tuple[int, int] | None) -> str:
         if job.status == "queued":
