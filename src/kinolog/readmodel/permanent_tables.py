@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-from kinolog.readmodel.tables import Key, Time
+from kinolog.readmodel.projection_metadata import Key, Time
 
 PERMANENT_SCHEMA = "kinolog"
 

@@ -4,8 +4,9 @@ They follow from the log alone and are rebuilt from it. The exception are live c
 `jobs.eta_seconds`), which come from running workers. The permanent tables are in kinolog.readmodel.permanent_tables.
 docs/read-models.md describes them.
 
-This is the only place that lists columns. Rows are mappings keyed by column; kinolog_projector.projection.rows makes
-them, and kinolog.readmodel.queries.job_rows reads them.
+This module and kinolog.readmodel.chart_tables are the only places that list columns; the tables of both are imported
+from here. Rows are mappings keyed by column; kinolog_projector.projection.rows makes them, and
+kinolog.readmodel.queries.job_rows reads them.
 """
 
 from __future__ import annotations
@@ -21,29 +22,28 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-PROJECTION_SCHEMA = "projection"
+from kinolog.readmodel.chart_tables import ROLLUP_SUMS as ROLLUP_SUMS
+from kinolog.readmodel.chart_tables import counters as counters
+from kinolog.readmodel.chart_tables import depths as depths
+from kinolog.readmodel.chart_tables import rollups as rollups
+from kinolog.readmodel.chart_tables import timings as timings
+from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTION_SCHEMA
+from kinolog.readmodel.projection_metadata import Key, Time
+from kinolog.readmodel.projection_metadata import projection as projection
 
 PROJECTION_VERSION = 6
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
 """Positions in one partition. It holds at most as many jobs, usually a tenth: a job has about ten commits."""
-
-projection = MetaData(schema=PROJECTION_SCHEMA)
-
-Key = Text(collation="C")
-"""Ids and enumerations: compared byte by byte, whatever the locale of the database."""
-
-Time = TIMESTAMP(timezone=True)
 
 Row: TypeAlias = Mapping[str, Any]
 """A row to be written, keyed by column."""
@@ -273,78 +273,3 @@ workers = Table(
     Column("failed", BigInteger, nullable=False),
 )
 """Totals of each worker, by name. The registry of workers holds which ones are present."""
-
-counters = Table(
-    "counters",
-    projection,
-    Column("tenant", Key, nullable=False),
-    Column("sort", Key, nullable=False),
-    Column("level", SmallInteger, nullable=False),
-    Column("urgency", SmallInteger, nullable=False, comment="-1 for all priorities, models and styles."),
-    Column("major", Integer, nullable=False),
-    Column("cell", BigInteger, nullable=False),
-    Column("status", Key, nullable=False),
-    Column("model", Key, nullable=False),
-    Column("style", Key, nullable=False),
-    Column("jobs", BigInteger, nullable=False),
-    PrimaryKeyConstraint(
-        "tenant", "sort", "level", "urgency", "major", "cell", "status", "model", "style", name="counters_key"
-    ),
-    CheckConstraint("jobs >= 0", name="counters_not_negative"),
-)
-"""Number of jobs in each cell of each order, by status, and by status, priority, model and style.
-
-kinolog.readmodel.counter_cells defines cells.
-"""
-
-ROLLUP_SUMS = (
-    "submitted",
-    "completed",
-    "failed",
-    "cancelled",
-    "video_us",
-    "gpu_us",
-)
-"""Columns of `rollups` that are added up; the others are its key."""
-rollups = Table(
-    "rollups",
-    projection,
-    Column("tenant", Key, nullable=False),
-    Column("bucket_seconds", Integer, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("urgency", SmallInteger, nullable=False),
-    *(Column(name, BigInteger, nullable=False) for name in ROLLUP_SUMS),
-    PrimaryKeyConstraint("tenant", "bucket_seconds", "at", "urgency"),
-)
-
-depths = Table(
-    "depths",
-    projection,
-    Column("tenant", Key, nullable=False),
-    Column("bucket_seconds", Integer, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("queued_change", BigInteger, nullable=False),
-    Column("processing_change", BigInteger, nullable=False),
-    Column("peak_queued", BigInteger, nullable=False),
-    Column("peak_processing", BigInteger, nullable=False),
-    Column("busiest_total", BigInteger, nullable=False),
-    Column("busiest_queued", BigInteger, nullable=False),
-    PrimaryKeyConstraint("tenant", "bucket_seconds", "at"),
-)
-"""Changes of the depth in a bucket, and their highest sums since its start; `busiest_queued` is at `busiest_total`."""
-
-timings = Table(
-    "timings",
-    projection,
-    Column("tenant", Key, nullable=False),
-    Column("bucket_seconds", Integer, nullable=False),
-    Column("measure", Key, nullable=False, comment="run, wait or the name of a stage."),
-    Column("at", Time, nullable=False),
-    Column("bin", SmallInteger, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("total_us", BigInteger, nullable=False),
-    Column("least_us", BigInteger, nullable=False),
-    Column("greatest_us", BigInteger, nullable=False),
-    PrimaryKeyConstraint("tenant", "bucket_seconds", "measure", "at", "bin"),
-)
-"""Histograms of durations; kinolog.readmodel.time_buckets defines bins."""
