@@ -68,12 +68,14 @@ class CommandHandler:
         conflicts, `LogUnavailable` if the log does not answer.
         """
         load = load or self._store.load
-        for pause in islice(PAUSES.pauses(), MAX_DECISIONS):
+        for pause in (0.0, *islice(PAUSES.pauses(), MAX_DECISIONS - 1)):
+            if pause:
+                await asyncio.sleep(pause)
             loaded = await load(job_id)
             try:
                 return await self.handle_from(job_id, loaded, command)
             except AppendConflict:
-                await asyncio.sleep(pause)
+                continue
         raise JobTooBusy(job_id)
 
     async def handle_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> HandledCommand:

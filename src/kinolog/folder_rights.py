@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISDIR
 
 from kinolog.durable_files import PRIVATE_FOLDER, flush_folder
 
@@ -27,7 +27,8 @@ class FolderRights:
     def restore(self) -> None:
         """Make the folder again, and those above it that are missing, as they were; private if they are not known.
 
-        One that another program made meanwhile gets its mode again if it belongs to this user. Raises `OSError`.
+        One that is there gets its mode again if it belongs to this user or to its earlier owner. A link, and what
+        belongs to others, stays as it is. Raises `OSError`.
         """
         for folder in reversed((self._path, *self._path.parents)):
             if folder != self._path and folder.is_dir():
@@ -38,9 +39,9 @@ class FolderRights:
 
     def _give_back(self, folder: Path) -> None:
         known = self._known.get(folder)
-        if known is None:
+        found = folder.lstat()
+        if known is None or not S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), known.st_uid):
             return
-        found = folder.stat()
         with suppress(PermissionError):  # it stays that of another user
             if S_IMODE(found.st_mode) != S_IMODE(known.st_mode):
                 folder.chmod(S_IMODE(known.st_mode))

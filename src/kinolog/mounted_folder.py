@@ -112,8 +112,11 @@ class MountedFolder:
         return not self._had_own_disk and not self._has_own_disk()
 
     def _was_made_again_as(self, found: str) -> bool:
-        """Return whether another process started after the folder and its note were deleted on their disk."""
-        return self._current_disk() == self._disk and _noted(note_of(self.path))[0] == found
+        """Return whether another process started after the folder and its note were deleted on their disk.
+
+        There is no note where no process may write beside the folder, as in a container.
+        """
+        return self._current_disk() == self._disk and _noted(note_of(self.path))[0] in ("", found)
 
     def _restore(self) -> None:
         self._rights.restore()

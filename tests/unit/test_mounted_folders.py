@@ -237,3 +237,15 @@ def _number_file_systems(videos: MountPoint, monkeypatch: pytest.MonkeyPatch) ->
         return os.statvfs_result((*found[:10], found.f_fsid + 1))
 
     monkeypatch.setattr(os, "statvfs", numbered)
+
+
+def test_processes_agree_on_a_store_that_was_emptied_where_no_note_is_kept(tmp_path: Path) -> None:
+    """In a container nothing may be written beside the folder. The first process that starts gives it a new id."""
+    path = tmp_path / "videos"
+    path.mkdir()
+    running = MountedFolder(path)
+    (path / MARK).unlink()
+    note_of(path).unlink()
+    started = MountedFolder(path)
+    note_of(path).unlink()
+    assert (started.state(), running.state()) == (Mount.MOUNTED, Mount.MOUNTED)

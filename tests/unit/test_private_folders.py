@@ -15,6 +15,7 @@ from kinolog_worker.attempt.scratch_room import ScratchRoom
 
 from kinolog.adapters.obstore.artifacts import artifacts_at
 from kinolog.backup.folder import BackupFolder
+from kinolog.folder_rights import FolderRights
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.recovery.stopped_stack import StoppedStack
 from kinolog_stack.servers.master_key import master_key_env
@@ -96,3 +97,16 @@ def test_the_preferences_of_the_dashboard_are_private(tmp_path: Path) -> None:
     """The file may hold an API key."""
     PreferenceStore(tmp_path / "kinolog" / "preferences.json").save(Preferences())
     assert open_to_others(tmp_path) == []
+
+
+def test_what_another_user_has_put_there_keeps_its_mode(tmp_path: Path) -> None:
+    """A link in the place of a folder that was deleted is not followed: what it leads to keeps mode and owner."""
+    folder, other = tmp_path / "scratch", tmp_path / "other"
+    folder.mkdir(mode=0o700)
+    other.mkdir()
+    other.chmod(0o750)
+    rights = FolderRights(folder)
+    folder.rmdir()
+    folder.symlink_to(other)
+    rights.restore()
+    assert stat.S_IMODE(other.stat().st_mode) == 0o750

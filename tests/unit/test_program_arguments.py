@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 from importlib import import_module
 
@@ -53,3 +54,16 @@ def test_a_wrong_argument_starts_nothing(
         import_module(program).main()
     assert ended.value.code == CANNOT_START
     assert "--no-such-option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_python_runs_the_module_of_a_program(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m kinolog_api.app` runs the program as `python -m kinolog_api` does: deployments use both."""
+    monkeypatch.setattr(sys, "argv", [module, "--help"])
+    monkeypatch.delitem(sys.modules, module, raising=False)  # else runpy warns
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    assert ended.value.code == 0
+    assert "docs/settings.md" in " ".join(capsys.readouterr().out.split())

@@ -140,3 +140,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with status 2 if the api cannot start."""
     refuse_arguments("kinolog-api", "Serves the gRPC api: jobs, lists, history.")
     run_process(NAME, ApiSettings, serve, START_ERRORS)
+
+
+if __name__ == "__main__":  # `python -m` of a module, as earlier deployments start it
+    main()

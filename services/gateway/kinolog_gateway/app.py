@@ -119,3 +119,7 @@ def main() -> None:
     refuse_arguments("kinolog-gateway", "Serves REST and WebSocket to clients, and calls the api.")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a format of its own
     run_process(NAME, GatewaySettings, serve, (InvalidKeyFile,))
+
+
+if __name__ == "__main__":  # `python -m` of a module, as earlier deployments start it
+    main()

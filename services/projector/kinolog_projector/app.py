@@ -263,3 +263,7 @@ async def _run_command(options: argparse.Namespace, settings: ProjectorSettings)
 def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+if __name__ == "__main__":  # `python -m` of a module, as earlier deployments start it
+    main()

@@ -190,3 +190,7 @@ def main() -> None:
     """Work until SIGTERM or SIGINT. Exits with status 2 if the worker cannot start."""
     refuse_arguments("kinolog-worker", "Takes jobs from the queue and renders them.")
     run_process(NAME, WorkerSettings, serve, START_ERRORS)
+
+
+if __name__ == "__main__":  # `python -m` of a module, as earlier deployments start it
+    main()

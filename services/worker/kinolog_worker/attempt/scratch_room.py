@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from errno import ENODEV, EPERM
 from pathlib import Path
+from stat import S_ISDIR
 from weakref import finalize
 
 from kinolog.durable_files import PRIVATE_FOLDER
@@ -73,6 +74,9 @@ class _Root:
                 raise OSError(EPERM, "it belongs to another user now", str(self.path))
             return
         self.rights.restore()
+        made = self.path.lstat()
+        if not S_ISDIR(made.st_mode) or made.st_uid != self.status.st_uid:
+            raise OSError(EPERM, "it belongs to another user now", str(self.path))
         logger.warning("the folder above those of the workers was deleted and is made again")
 
 

@@ -10,14 +10,14 @@ from errno import ENODEV
 
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 
-from kinolog.mounted_folder import Mount, MountedFolder
+from kinolog.mounted_folder import Mount, MountedFolder, how_to_take
 from kinolog.ports.artifacts import ArtifactsUnavailable
 
 logger = logging.getLogger(__name__)
 
 _WHY = {
     Mount.AWAY: "its disk is not mounted",
-    Mount.REPLACED: "another disk is mounted in the place of its own; the alarm about the disk says what to do",
+    Mount.REPLACED: "another disk is mounted in the place of its own; the log of this process says what to do",
 }
 
 
@@ -40,6 +40,9 @@ def store_errors() -> Iterator[None]:
 async def check_mounted(folder: MountedFolder) -> None:
     """Raise `ArtifactsUnavailable` if the disk of a store is away."""
     with store_errors():
-        why = _WHY.get(await asyncio.to_thread(folder.state))
+        mount = await asyncio.to_thread(folder.state)
+        if mount is Mount.REPLACED:
+            logger.error("%s. If it is right, restart this process.", how_to_take(folder.path))
+        why = _WHY.get(mount)
         if why is not None:
             raise OSError(ENODEV, why, str(folder.path))

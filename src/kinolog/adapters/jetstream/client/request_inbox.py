@@ -12,19 +12,20 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from kinolog.adapters.jetstream.client.api_request import ANSWER_SECONDS, NO_ANSWER, log_unavailable
-from kinolog.adapters.jetstream.client.retry import BACKOFF
 from kinolog.counts import counted
 from kinolog.ports.event_store import LogUnavailable
 
 NO_RESPONDERS = "503"
-RESPONDER_SECONDS = 2.0
-"""How long a request is repeated that no server takes."""
 HEADER_BYTES = 4096
 """Room for headers, which count towards the maximum size of a message."""
 
 
 class MessageTooLarge(ValueError):
     """The message is larger than the server accepts. A retry does not help."""
+
+
+class NoResponders(LogUnavailable):
+    """No server takes the request: none has acted on it."""
 
 
 class PendingRequest:
@@ -100,28 +101,9 @@ class RequestInbox:
     ) -> list[Msg]:
         """Return the answers to a request, up to and including the first for which `complete` is true.
 
-        A request that no server takes is sent again for `RESPONDER_SECONDS`: each server of a cluster learns a moment
-        after the others who answers for a new stream or a new leader. Raises `LogUnavailable` if none takes it then
-        or if no answer arrives for `ANSWER_SECONDS`, `MessageTooLarge`.
+        Raises `NoResponders`, `LogUnavailable` if no answer arrives for `ANSWER_SECONDS`, `MessageTooLarge`.
         """
         self.check_size(subject, data)
-        deadline = asyncio.get_running_loop().time() + RESPONDER_SECONDS
-        for pause in BACKOFF.pauses():
-            messages = await self._collect_once(subject, data, complete, headers)
-            if (messages[-1].headers or {}).get("Status") != NO_RESPONDERS:
-                return messages
-            if asyncio.get_running_loop().time() + pause > deadline:
-                break
-            await asyncio.sleep(pause)
-        raise LogUnavailable(f"{subject}: no responders")
-
-    async def _collect_once(
-        self,
-        subject: str,
-        data: bytes,
-        complete: Callable[[Msg], bool],
-        headers: dict[str, str] | None,
-    ) -> list[Msg]:
         token = str(next(self._tokens))
         pending = self._pending[token] = PendingRequest(complete)
         try:
@@ -134,6 +116,9 @@ class RequestInbox:
             raise log_unavailable(subject, error) from error
         finally:
             del self._pending[token]
+        last = pending.messages[-1]
+        if last.headers and last.headers.get("Status") == NO_RESPONDERS:
+            raise NoResponders(f"{subject}: no responders")
         return pending.messages
 
     async def close(self) -> None:

@@ -6,15 +6,18 @@ the speed with other reads.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import Header
 
-from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
+from kinolog.adapters.jetstream.client.request_inbox import NoResponders, RequestInbox
+from kinolog.adapters.jetstream.client.retry import BACKOFF
 from kinolog.ports.event_store import LogUnavailable
 
 BATCH_MESSAGES = 1_000
@@ -24,6 +27,10 @@ SUBJECTS_PER_REQUEST = 1_000
 
 NO_MESSAGES = "404"
 END_OF_BATCH = "204"
+RESPONDER_SECONDS = 2.0
+"""How long a read is repeated that no server takes."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class StoredMessageReader:
 
     async def last(self, subject: str) -> StoredMessage | None:
         """Return the last message of a subject, from any replica; None if there is none."""
-        message = await self.inbox.request(f"{self._subject}.{subject}", b"")
+        message = await _repeated(lambda: self.inbox.request(f"{self._subject}.{subject}", b""))
         return None if self._status(message) == NO_MESSAGES else _stored(message)
 
     async def lasts(self, subjects: Sequence[str]) -> dict[str, StoredMessage]:
@@ -99,8 +106,9 @@ class StoredMessageReader:
         await self.inbox.close()
 
     async def _request(self, request: Mapping[str, object]) -> MessageBatch:
-        *messages, end_of_batch = await self.inbox.collect(
-            self._subject, json.dumps(request).encode(), complete=_is_status
+        data = json.dumps(request).encode()
+        *messages, end_of_batch = await _repeated(
+            lambda: self.inbox.collect(self._subject, data, complete=_is_status)
         )
         self._status(end_of_batch)
         more = (end_of_batch.headers or {}).get("Nats-Num-Pending", "0") != "0"
@@ -113,6 +121,23 @@ class StoredMessageReader:
         if status not in ("", NO_MESSAGES, END_OF_BATCH):
             raise LogUnavailable(f"{self._subject}: {status} {headers.get(Header.DESCRIPTION, '')}".strip())
         return status
+
+
+async def _repeated(read: Callable[[], Awaitable[T]]) -> T:
+    """Read again for `RESPONDER_SECONDS` while no server takes the request.
+
+    Each server of a cluster learns a moment after the others who answers for a new stream or a new leader.
+    """
+    deadline = asyncio.get_running_loop().time() + RESPONDER_SECONDS
+    pauses = BACKOFF.pauses()
+    while True:
+        try:
+            return await read()
+        except NoResponders:
+            pause = next(pauses)
+            if asyncio.get_running_loop().time() + pause > deadline:
+                raise
+        await asyncio.sleep(pause)
 
 
 def _is_status(message: Msg) -> bool:
