@@ -22,8 +22,14 @@ being removed; the same message is being stored.
 """
 
 
-async def retry_until_answered(attempt: Callable[[], Awaitable[T]], retry_timeout_seconds: float) -> T:
+async def retry_until_answered(
+    attempt: Callable[[], Awaitable[T]],
+    retry_timeout_seconds: float,
+    retried: type[LogUnavailable] = LogUnavailable,
+) -> T:
     """Return what `attempt` returns. Retry it for `retry_timeout_seconds` while the log is unavailable.
+
+    `retried` limits that to one kind of being unavailable; others are raised at once.
 
     Raises `LogUnavailable` after that time, and at once for a permanent refusal. `attempt` must be safe to
     repeat.
@@ -33,7 +39,7 @@ async def retry_until_answered(attempt: Callable[[], Awaitable[T]], retry_timeou
     while True:
         try:
             return await attempt()
-        except LogUnavailable as error:
+        except retried as error:
             unavailable = error
         except JetStreamApiError as error:
             if error.status != TEMPORARY_STATUS and error.number not in TEMPORARY_ERRORS:

@@ -6,7 +6,6 @@ the speed with other reads.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from kinolog.adapters.jetstream.client.request_inbox import NoResponders, RequestInbox
-from kinolog.adapters.jetstream.client.retry import BACKOFF
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.ports.event_store import LogUnavailable
 
 BATCH_MESSAGES = 1_000
@@ -124,20 +123,11 @@ class StoredMessageReader:
 
 
 async def _repeated(read: Callable[[], Awaitable[T]]) -> T:
-    """Read again for `RESPONDER_SECONDS` while no server takes the request.
+    """Read again while no server takes the request.
 
     Each server of a cluster learns a moment after the others who answers for a new stream or a new leader.
     """
-    deadline = asyncio.get_running_loop().time() + RESPONDER_SECONDS
-    pauses = BACKOFF.pauses()
-    while True:
-        try:
-            return await read()
-        except NoResponders:
-            pause = next(pauses)
-            if asyncio.get_running_loop().time() + pause > deadline:
-                raise
-        await asyncio.sleep(pause)
+    return await retry_until_answered(read, RESPONDER_SECONDS, NoResponders)
 
 
 def _is_status(message: Msg) -> bool:
