@@ -24,6 +24,7 @@ erase    erase the jobs that the file --folder names, in a log that was loaded
 mend     only make the indexes in --damaged-files again, and the tables of one row; needs the database alone
 salvage  only write the tables --tables again without their damaged pages
 settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
+session  run such commands in one process, as lines of JSON on standard input ask for them
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ import sqlalchemy.exc
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.adapters.jetstream.provision import main as provision_main
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
@@ -62,6 +64,7 @@ from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import reader_pool
+from kinolog_projector.command_session import serve_commands
 from kinolog_projector.commands import CommandOptions
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
@@ -214,7 +217,7 @@ def main() -> None:
         epilog="Settings are environment variables: docs/settings.md lists them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = ["run", *COMMANDS]
+    commands = ["run", "session", *COMMANDS]
     parser.add_argument(
         "command", nargs="?", default="run", choices=commands, metavar="COMMAND", help="see above"
     )
@@ -229,6 +232,9 @@ def main() -> None:
     parser.add_argument("--force-rebuild", action="store_true", help="rebuild also intact read models")
     parser.add_argument("--after", type=int, default=0, help="position in the log")
     options = parser.parse_args()
+    if options.command == "session":
+        serve_commands({"projector": main, "provision": provision_main}, sys.stdin, sys.stdout)
+        return
     collect_garbage_rarely(CollectionRate.BATCHES)
     run_process(NAME, ProjectorSettings, partial(_run_command, options), START_ERRORS)
 

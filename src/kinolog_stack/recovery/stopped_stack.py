@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
@@ -21,13 +19,14 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.child_process import last_lines
+from kinolog_stack.recovery.command_session import CommandSession
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 
-PROJECTOR = "kinolog_projector"
-PROVISION = "kinolog.adapters.jetstream.provision"
+PROJECTOR, PROVISION = "projector", "provision"
+"""Programs of a session."""
 UNRECOVERED_STREAM = re.compile(r"> ([A-Za-z0-9_-]+)'")
 PROGRAM_NAME = re.compile(r"^kinolog-[a-z]+: ")
 MAX_SET_ASIDE = 8
@@ -59,6 +58,7 @@ class StoppedStack:
             passwords_path=self.folder.passwords,
             log_path=self.folder.log("postgres"),
         )
+        self._session = CommandSession(self.folder.log("restore"))
         self.set_aside: list[Path] = []
         """Where damaged folders were moved to."""
         self._stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
@@ -71,6 +71,7 @@ class StoppedStack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        self._session.close()
         self.nats.stop()
         self.postgres.stop()
         self.folder.close()
@@ -120,20 +121,13 @@ class StoppedStack:
         found = json.loads(output.strip().splitlines()[-1])
         return found if isinstance(found, dict) else {}
 
-    def run_program(self, module: str, *arguments: str, service: Service) -> str:
+    def run_program(self, program: str, *arguments: str, service: Service) -> str:
         """Run a program of kinolog to its end and return its output. Raises `ProgramFailed`."""
-        log = self.folder.log("restore")
-        with log.open("ab") as errors:
-            done = subprocess.run(  # noqa: S603 - our own program
-                [sys.executable, "-P", "-m", module, *arguments],
-                env=self.environment(service),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                check=False,
-            )
-        if done.returncode:
+        ended = self._session.run(program, arguments, self.environment(service))
+        if ended.status:
+            log = self.folder.log("restore")
             raise ProgramFailed(_last_problem(log), f"Nothing was deleted. More in {log}.")
-        return done.stdout.decode("utf-8", "replace")
+        return ended.output
 
     def environment(self, service: Service) -> dict[str, str]:
         """Return the environment of a program that works on the servers as this user of nats-server."""
