@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.fixtures.memory_folder import use_memory
+
 for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
     del os.environ[setting]  # what the caller's shell has set for a kinolog of their own
 
@@ -16,6 +18,8 @@ for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
+
+remove_folders = None if "PYTEST_XDIST_WORKER" in os.environ else use_memory()
 
 # The modules of everything form a heap that takes 0.2 s to visit, and tests make much that ends soon.
 gc.set_threshold(10_000, 10, 10)
@@ -48,3 +52,10 @@ def pytest_collection_finish() -> None:
     """Exempt what is imported by now from the collection of garbage: no test leaves it behind."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Remove the temporary folders of this run."""
+    if remove_folders is not None:
+        remove_folders()
