@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.fixtures.memory_folder import use_memory
+from tests.fixtures.run_folder import use_run_folder
 
 for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
     del os.environ[setting]  # what the caller's shell has set for a kinolog of their own
@@ -19,7 +19,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
 
-remove_folders = None if "PYTEST_XDIST_WORKER" in os.environ else use_memory()
+remove_run_folder = None if "PYTEST_XDIST_WORKER" in os.environ else use_run_folder()
 
 # The modules of everything form a heap that takes 0.2 s to visit, and tests make much that ends soon.
 gc.set_threshold(10_000, 10, 10)
@@ -57,5 +57,5 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """Remove the temporary folders of this run."""
-    if remove_folders is not None:
-        remove_folders()
+    if remove_run_folder is not None:
+        remove_run_folder()

@@ -1,4 +1,4 @@
-"""Commands one after the other in one process: `kinolog restore` runs up to eight, and each start imports anew.
+"""Commands one after the other in one process. `kinolog restore` runs up to eight, and each process has much to import.
 
 One line of JSON a command on standard input, one a result on standard output:
 
