@@ -14,6 +14,10 @@ from tests.fixtures.run_folder import use_run_folder
 for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
     del os.environ[setting]  # what the caller's shell has set for a kinolog of their own
 
+# Else each of the hundreds of processes that the tests start compiles kinolog again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # As in the worker: threads of torch that spin hold up other processes.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
