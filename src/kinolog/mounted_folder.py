@@ -21,6 +21,12 @@ MARK = ".kinolog-id"
 
 ID = re.compile(r"[0-9a-f]{32}")
 READABLE = 0o644
+SET_ASIDE = "set-aside"
+"""Folder with what a restore replaced: in the data folder, and in each folder whose content is on another disk."""
+
+OF_THE_DISK = frozenset({MARK, SET_ASIDE, "lost+found"})
+"""Entries of a folder that belong to its disk, and to no server that stores something there."""
+
 OWN_DISK = "own-disk"
 """Word in the note beside a folder that is on another disk than the note."""
 
@@ -38,6 +44,16 @@ class Mount(Enum):
 def nearest_existing(path: Path) -> Path:
     """Return the path, or its nearest parent that is there. What is behind a closed folder counts as missing."""
     return next(folder for folder in (path, *path.parents) if os.path.exists(folder))
+
+
+def holds_data(path: Path) -> bool:
+    """Return whether a folder is there and holds anything but what belongs to its disk."""
+    return path.is_dir() and any(entry.name not in OF_THE_DISK for entry in path.iterdir())
+
+
+def has_own_place(path: Path) -> bool:
+    """Return whether the operator chose where the content of a folder is: by a disk mounted at it, or by a link."""
+    return path.is_symlink() or os.path.ismount(path)
 
 
 def note_of(path: Path) -> Path:

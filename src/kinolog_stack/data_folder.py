@@ -122,7 +122,8 @@ class DataFolder:
             backup = self._restoring.read_text(encoding="utf-8", errors="surrogateescape").strip()
             raise StartError(
                 f"the restore of the backup {backup} into {self.path} did not end, so only a part of it is there.",
-                f"Run it again: kinolog restore --from {shlex.quote(backup)}. What was there before is in set-aside/.",
+                f"Run it again: kinolog restore --from {shlex.quote(backup)}. What was there before is in set-aside/, "
+                "here or in the folder itself if it is on another disk.",
             )
 
     def write_state(self, running: RunningStack | None) -> None:

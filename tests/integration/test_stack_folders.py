@@ -30,7 +30,7 @@ def test_nobody_else_looks_into_the_folders_of_a_stack(umask: int) -> None:
 
 
 def test_what_is_on_a_disk_of_its_own_can_be_set_aside() -> None:
-    """A restore moves what the disk holds, and leaves the disk where it is mounted."""
+    """A restore moves what the disk holds on that disk, and leaves the disk where it is mounted."""
     with temporary_folder() as folder:
         videos = folder / "data" / "artifacts"
         with StoppedStack(small_settings(folder / "data")) as stopped:
@@ -39,9 +39,24 @@ def test_what_is_on_a_disk_of_its_own_can_be_set_aside() -> None:
             with small_disks({videos: MEBIBYTE}):
                 (videos / "lost+found").mkdir()
                 stopped.move_aside(videos)
-                assert [path.name for path in videos.iterdir()] == ["lost+found"]
-            (aside,) = stopped.set_aside
-            assert (aside / "jobs" / "video.mp4").read_bytes() == b"video"
+                assert sorted(path.name for path in videos.iterdir()) == ["lost+found", "set-aside"]
+                (aside,) = stopped.set_aside
+                assert aside.is_relative_to(videos)
+                assert (aside / "jobs" / "video.mp4").read_bytes() == b"video"
+
+
+def test_a_database_behind_a_link_is_replaced_where_it_is() -> None:
+    """A real Postgres starts in the folder that the link leads to, beside what was set aside there."""
+    with temporary_folder() as folder, StoppedStack(small_settings(folder / "data")) as stopped:
+        (folder / "disk").mkdir(mode=0o755)
+        stopped.folder.postgres.symlink_to(folder / "disk")
+        stopped.postgres.start()
+        stopped.postgres.stop()
+        stopped.replace_database()
+        assert stopped.postgres.answers()
+        (aside,) = stopped.set_aside
+        assert (aside / "PG_VERSION").exists()
+        assert aside.resolve().is_relative_to(folder / "disk")
 
 
 def _open_to_others(data: DataFolder) -> list[str]:

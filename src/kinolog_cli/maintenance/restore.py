@@ -49,7 +49,8 @@ def restore(
     """Restore log, archive and read models from what is left of them. kinolog must not run.
 
     It starts the servers that it needs, says what it found and what it will do, asks, and compares every commit at the
-    end. Nothing is deleted: what is replaced is kept in set-aside/ in the data folder.
+    end. Nothing is deleted: what is replaced is kept in set-aside/ in the data folder, or in the folder itself if that
+    is on another disk.
     """
     context = current_context(wants_json(as_json))
     if backup is not None and (trust is not None or new_database):
@@ -104,6 +105,8 @@ def restore(
             f"(hash {restored.hash[:16]})",
             style="bold green",
         )
+        for place in restored.set_aside:
+            context.out.print(f"what was there before is in {place}", markup=False, soft_wrap=True)
         context.out.print("Start it with: kinolog up")
     return ExitCode.OK
 

@@ -13,12 +13,12 @@ from kinolog.backup.hashed_file import HashedFile
 from kinolog.backup.manifest import ARTIFACTS, BackupFile, Manifest, UnusableBackup
 from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder, write_durably
-from kinolog.mounted_folder import MARK, note_of
+from kinolog.mounted_folder import holds_data, note_of
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.disks.disk_space import START_BYTES, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.program import Program
-from kinolog_stack.recovery.restoration import Agree, Restored, RestoreDeclined, Say
+from kinolog_stack.recovery.restoration import WHAT_WILL_BE_DONE, Agree, Restored, RestoreDeclined, Say
 from kinolog_stack.recovery.stopped_stack import StoppedStack
 
 ERASED_WILL_BE_BACK = "Jobs that were erased since the backup will be back: erase them again."
@@ -65,7 +65,7 @@ class BackupRestoration:
             "build the read models from the log",
             "compare every commit of the log with the archive",
         ]
-        self.say("What will be done (whatever is replaced is kept in set-aside/ in the data folder):")
+        self.say(WHAT_WILL_BE_DONE)
         for number, step in enumerate(steps, start=1):
             self.say(f"  {number}. {step}")
         if not self.agree():
@@ -100,7 +100,7 @@ class BackupRestoration:
     def _occupied(self) -> list[Path]:
         """Return the folders of the stack that hold data."""
         folder = self.stack.folder
-        return [path for path in (folder.nats, folder.postgres, folder.artifacts) if _holds_data(path)]
+        return [path for path in (folder.nats, folder.postgres, folder.artifacts) if holds_data(path)]
 
     def _note_erasures(self) -> None:
         """Write down which jobs are erased here, before what is here is set aside. A restore run again has the note."""
@@ -126,7 +126,7 @@ class BackupRestoration:
 
     def _noted(self, server: Program, folder: Path, command: str, *arguments: str) -> dict[str, Any] | None:
         """Return the erasures that a server here knows; None, and why is said, if it cannot be read."""
-        if not _holds_data(folder):
+        if not holds_data(folder):
             return None
         try:
             server.start()
@@ -194,7 +194,3 @@ def copy_files(backup: BackupFolder, files: Iterable[BackupFile], artifacts: Pat
                 raise UnusableBackup(f"{file.path} of the backup was changed while it was restored")
     for folder in folders:
         flush_folder(folder)
-
-
-def _holds_data(path: Path) -> bool:
-    return path.exists() and any(entry.name != MARK for entry in path.iterdir())

@@ -15,6 +15,11 @@ Say = Callable[[str], None]
 Agree = Callable[[], bool]
 """Returns whether to go on. Called once, after everything that will be done was said."""
 
+WHAT_WILL_BE_DONE = (
+    "What will be done (whatever is replaced is kept in set-aside/ in the data folder, or in the folder itself if that "
+    "is on another disk):"
+)
+
 
 class RestoreDeclined(StartError):
     """The person does not want it. Nothing was changed."""
@@ -66,7 +71,7 @@ class Restoration:
         if inspected["is_whole"] and not self._steps:
             return Restored(changed=False, commits=inspected["commits"], hash=inspected["hash"])
         steps = (*self._steps, *inspected["steps"])
-        self.say("What will be done (whatever is replaced is kept in set-aside/ in the data folder):")
+        self.say(WHAT_WILL_BE_DONE)
         for number, step in enumerate(steps, start=1):
             self.say(f"  {number}. {step}")
         if not self.agree():

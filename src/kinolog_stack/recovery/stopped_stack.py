@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder
+from kinolog.mounted_folder import holds_data
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.child_process import last_lines
 from kinolog_stack.recovery.command_session import CommandSession
+from kinolog_stack.recovery.set_aside import SetAside
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -59,9 +57,7 @@ class StoppedStack:
             log_path=self.folder.log("postgres"),
         )
         self._session = CommandSession(self.folder.log("restore"))
-        self.set_aside: list[Path] = []
-        """Where damaged folders were moved to."""
-        self._stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        self._aside = SetAside(self.folder.path)
 
     def __enter__(self) -> Self:
         """Lock the folder. Raises `StartError` if a stack runs on it."""
@@ -75,6 +71,11 @@ class StoppedStack:
         self.nats.stop()
         self.postgres.stop()
         self.folder.close()
+
+    @property
+    def set_aside(self) -> list[Path]:
+        """Where what was replaced is now."""
+        return self._aside.places
 
     def start_nats(self) -> list[str]:
         """Start nats-server with all streams. Set streams aside that it cannot recover, and return their names."""
@@ -90,9 +91,10 @@ class StoppedStack:
                 unrecovered.append(found.group(1))
                 self.move_stream_aside(found.group(1))
         else:
+            places = ", ".join(map(str, self.set_aside))
             raise StartError(
                 f"nats-server cannot recover its streams: {', '.join(unrecovered)} were set aside one after the other.",
-                f"Read {self.folder.log('nats-server')}. What was set aside is in {self.folder.path / 'set-aside'}.",
+                f"Read {self.folder.log('nats-server')}. What was set aside is in {places}.",
             )
         self.run_program(PROVISION, service=Service.ADMIN)
         return unrecovered
@@ -111,7 +113,7 @@ class StoppedStack:
 
     def replace_database(self) -> None:
         """Set the folder of Postgres aside and make a new one. Postgres does not run."""
-        if self.folder.postgres.exists():
+        if holds_data(self.folder.postgres):
             self.move_aside(self.folder.postgres, "postgres")
         self.postgres.start()
 
@@ -150,27 +152,14 @@ class StoppedStack:
             master_key_env(self.folder, os.environ)
 
     def move_aside(self, path: Path, name: str = "") -> None:
-        """Move a folder or a file to `set-aside/`, which deletes nothing. No server runs on it.
-
-        A folder that is the mount point of a disk stays; what it holds is moved.
-        """
-        folder = self.folder.path / "set-aside" / self._stamp
-        make_folder(folder, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
-        target = folder / (name or path.name)
-        for number in count(2):  # a stream may be set aside more than once
-            if not os.path.lexists(target):
-                break
-            target = folder / f"{name or path.name}-{number}"
-        if os.path.ismount(path):
-            target.mkdir(mode=PRIVATE_FOLDER)
-            for entry in list(path.iterdir()):
-                if entry.name != "lost+found":  # part of an empty disk
-                    shutil.move(entry, target / entry.name)
-        else:
-            shutil.move(path, target)
-        for changed in (folder, path.parent):
-            flush_folder(changed)
-        self.set_aside.append(target)
+        """Set a folder or a file aside, on its disk (see `SetAside`). No server runs on it. Raises `StartError`."""
+        try:
+            self._aside.move(path, name)
+        except OSError as error:
+            raise StartError(
+                f"{path} cannot be set aside: {error.strerror or error}.",
+                "Remove the cause and run the restore again; nothing was deleted.",
+            ) from error
 
 
 def _last_problem(log: Path) -> str:

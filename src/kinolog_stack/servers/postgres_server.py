@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from kinolog.durable_files import PRIVATE_FOLDER, make_folder, rename_durably, write_durably
+from kinolog.durable_files import PRIVATE_FOLDER, make_folder, write_durably
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_postgres
@@ -29,6 +29,7 @@ from kinolog_stack.processes.orphans import end_postgres_on
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.libpq import connect
+from kinolog_stack.servers.new_cluster import make_cluster
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.servers.postgres_account import (
     allow_reading,
@@ -96,6 +97,8 @@ class PostgresServer(Program):
         self._fsync = fsync
         self._passwords_path = passwords_path or self.folder.with_name(f"{self.folder.name}-passwords.json")
         self._last_error = ""
+        self._password_file = self.folder.with_name(f"{self.folder.name}.password")
+        """What initdb reads. TMPDIR may be closed to the account that it runs as."""
 
     def start(self) -> None:
         """Create the database cluster if it is missing, start, and wait until it answers. Raises `StartError`."""
@@ -177,11 +180,13 @@ class PostgresServer(Program):
         try:
             make_folder(self.folder.parent, mode=PRIVATE_FOLDER)
             make_folder(self.log_path.parent, mode=PRIVATE_FOLDER)
+            if account is not None:
+                allow_traversal(self._password_file)  # the folder of Postgres may be a link to elsewhere
             version = self.folder / "PG_VERSION"
             if version.exists():
                 self._check_version(version.read_text(encoding="ascii").strip())
             else:
-                self._initialise(account)
+                make_cluster(self.folder, lambda new: self._run_initdb(new, account))
             if account is not None:
                 change_owner(self.folder, account)
         except OSError as error:
@@ -199,24 +204,16 @@ class PostgresServer(Program):
                 "the read models are rebuilt from the log.",
             )
 
-    def _initialise(self, account: ProcessAccount | None) -> None:
-        """Run initdb in a temporary folder beside the real one, and rename it when it is complete."""
-        if self.folder.exists() and any(self.folder.iterdir()):
-            raise StartError(
-                f"{self.folder} is not empty, and not a Postgres folder (no PG_VERSION): it is damaged.",
-                "Restore it from a backup, or move it away: the read models are rebuilt from the log.",
-            )
-        unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(mode=PRIVATE_FOLDER)
+    def _run_initdb(self, folder: Path, account: ProcessAccount | None) -> None:
+        """Make a database cluster in an empty folder. Raises `StartError`, `OSError`."""
         if account is not None:
-            change_owner(unfinished, account)
-        secret = self.folder.with_name(f"{self.folder.name}.password")  # TMPDIR may be closed to `account`
+            change_owner(folder, account)
+        secret = self._password_file
         try:
             write_durably(secret, load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER])
             if account is not None:
                 shutil.chown(secret, account.uid, account.gid)
-            child = spawn(self._initdb(unfinished, secret, account))
+            child = spawn(self._initdb(folder, secret, account))
             try:
                 status = child.wait(INIT_SECONDS)
             except subprocess.TimeoutExpired:
@@ -233,9 +230,6 @@ class PostgresServer(Program):
             raise StartError(
                 f"initdb failed with status {status}.", f"Its output:\n{last_lines(self.log_path)}"
             )
-        if self.folder.exists():
-            self.folder.rmdir()
-        rename_durably(unfinished, self.folder)
 
     def _initdb(self, folder: Path, secret: Path, account: ProcessAccount | None) -> ChildCommand:
         argv = [
