@@ -12,11 +12,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 """Error numbers of file systems that flush no folders, such as some network shares."""
+_CANNOT_LINK = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+"""Error numbers of file systems without hard links."""
 _CANNOT_LOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 """Error numbers of file systems without locks."""
 
@@ -82,6 +85,31 @@ def create_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         write_durably(path, text, mode=mode)
+
+
+def claim_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
+    """Write a file that is not there yet, complete at once, also where hosts share a file system without locks.
+
+    Of processes that do so at the same time one succeeds. Raises `FileExistsError` in the others.
+    """
+    fresh = path.with_name(f"{path.name}.{uuid4().hex}.new")
+    write_durably(fresh, text, mode=mode)
+    try:
+        try:
+            os.link(fresh, path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+            with open(
+                path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)
+            ) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        flush_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
 
 
 def lock_open_file(handle: int, kind: int) -> None:

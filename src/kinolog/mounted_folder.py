@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from uuid import uuid4
 
-from kinolog.durable_files import locked_folder, write_durably
+from kinolog.durable_files import claim_durably, locked_folder, write_durably
 from kinolog.folder_rights import FolderRights
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,12 @@ class MountedFolder:
         if not found and self._was_deleted():
             self._restore()
             return Mount.MOUNTED
+        if found and self._is_mounted_over():
+            logger.warning(
+                "a disk with an id is mounted at %s and is used; what is below it is hidden", self.path
+            )
+            self._note(found, mark)
+            return Mount.MOUNTED
         is_replaced = self._has_own_disk() or (bool(found) and not self._had_own_disk)
         return Mount.REPLACED if is_replaced else Mount.AWAY
 
@@ -126,6 +132,13 @@ class MountedFolder:
         if self._disk is not None:
             return self._current_disk() == self._disk
         return not self._had_own_disk and not self._has_own_disk()
+
+    def _is_mounted_over(self) -> bool:
+        """Return whether this process started on the mount point, and the disk with the store came later.
+
+        Without a note nothing else tells; a process that starts now takes the disk too.
+        """
+        return not self._had_own_disk and self._has_own_disk() and not _noted(note_of(self.path))[0]
 
     def _was_made_again_as(self, found: str) -> bool:
         """Return whether another process started after the folder and its note were deleted on their disk.
@@ -153,11 +166,19 @@ class MountedFolder:
                 write_durably(note, text, mode=READABLE)
 
     def _write_id(self, new: str) -> str:
-        """Give the folder this id unless it has one. Return the one that it has; empty if it cannot have one."""
+        """Give the folder this id unless it has one. Return the one that it has; empty if it cannot have one.
+
+        Of hosts that do so at the same time all return the id of the first, also without locks.
+        """
+        mark = self.path / MARK
         try:
             with locked_folder(self.path):
-                if not self._id_in_folder():
-                    write_durably(self.path / MARK, f"{new}\n", mode=READABLE)
+                if os.path.lexists(mark) and not self._id_in_folder():
+                    write_durably(mark, f"{new}\n", mode=READABLE)  # it is damaged
+                elif not os.path.lexists(mark):
+                    claim_durably(mark, f"{new}\n", mode=READABLE)
+        except FileExistsError:
+            logger.debug("another process has given the folder %s its id", self.path)
         except OSError as error:
             logger.debug("the folder %s gets no id: %s", self.path, error)
         return self._id_in_folder()

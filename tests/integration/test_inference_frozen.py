@@ -36,7 +36,7 @@ def freeze_seconds() -> float:
 @pytest.mark.parametrize(
     ("fault", "code", "message"),
     [
-        ("stop_at_step", "WORKER_FROZEN", "the inference process was stopped by a signal or a debugger"),
+        ("stop_at_step", "RENDERER_STOPPED", "the inference process was stopped by a signal or a debugger"),
         ("hang_at_load", "WORKER_FROZEN", "the inference process was frozen as it loaded the model"),
         ("hang_at_step", "RENDERER_FROZEN", "the inference process was frozen by the rendering of this job"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import shlex
 import shutil
@@ -10,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from kinolog import durable_files, mounted_folder
 from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.durable_files import claim_durably
 from kinolog.mounted_folder import MARK, Mount, MountedFolder, how_to_take, note_of
 from kinolog.ports.artifacts import ArtifactMissing, ArtifactsUnavailable, StoredArtifact
 from tests.fixtures.mounted_disks import MountPoint
@@ -195,18 +199,19 @@ async def test_a_store_that_was_deleted_has_its_mode_again(
     assert started or path.parent.stat().st_mode & 0o7777 == 0o711
 
 
-def test_a_folder_that_cannot_be_written_needs_no_id(videos: MountPoint, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_needs_no_id(
+    videos: MountPoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that only reads goes by the number of the disk until another one has given the folder its id."""
     videos.path.joinpath("video").touch()
-    blocked = videos.path / f"{MARK}.new"
-    blocked.mkdir()  # no id can be written
+    monkeypatch.setattr(mounted_folder, "claim_durably", _refuse)
     folder = MountedFolder(videos.path)
     assert folder.state() is Mount.MOUNTED
     videos.unmount()
     assert folder.state() is Mount.AWAY
     videos.mount(tmp_path / "disk", 2)
     assert folder.state() is Mount.MOUNTED
-    blocked.rmdir()
+    monkeypatch.setattr(mounted_folder, "claim_durably", claim_durably)
     MountedFolder(videos.path)
     assert folder.state() is Mount.MOUNTED
     videos.unmount()
@@ -221,6 +226,10 @@ def test_a_folder_that_was_never_there_is_on_the_disk_of_its_parent(videos: Moun
     assert folder.state() is Mount.MOUNTED
     videos.unmount()
     assert folder.state() is Mount.AWAY
+
+
+def _refuse(path: Path, text: str, *, mode: int) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def _do(command: str) -> None:
@@ -249,3 +258,67 @@ def test_processes_agree_on_a_store_that_was_emptied_where_no_note_is_kept(tmp_p
     started = MountedFolder(path)
     note_of(path).unlink()
     assert (started.state(), running.state()) == (Mount.MOUNTED, Mount.MOUNTED)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["with links", "without links"])
+def test_hosts_that_start_at_once_agree_on_the_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """The second gives the folder its id between the look of the first one and its write, and no lock is held."""
+    path = tmp_path / "videos"
+    path.mkdir()
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    others: list[MountedFolder] = []
+
+    def interrupted(mark: Path, text: str, *, mode: int) -> None:
+        monkeypatch.setattr(mounted_folder, "claim_durably", claim_durably)
+        others.append(MountedFolder(path))
+        claim_durably(mark, text, mode=mode)
+
+    monkeypatch.setattr(durable_files, "lock_open_file", lambda handle, kind: None)
+    monkeypatch.setattr(mounted_folder, "claim_durably", interrupted)
+    first = MountedFolder(path)
+    known = (path / MARK).read_text()
+    assert [folder.state() for folder in (first, *others)] == [Mount.MOUNTED] * 2
+    assert ((path / MARK).read_text(), note_of(path).read_text()) == (known, known)
+    assert [entry.name for entry in path.iterdir()] == [MARK]
+
+
+def _no_links(source: Path, target: Path, *, follow_symlinks: bool) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(source))
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["with an older store", "empty"])
+def test_a_process_that_started_on_the_mount_point_takes_the_disk_that_comes(
+    videos: MountPoint, tmp_path: Path, older: bool
+) -> None:
+    """Where no note can be kept it needs no restart, and knows the disk from then on."""
+    note = note_of(videos.path)
+    MountedFolder(videos.path)
+    videos.unmount()
+    note.unlink()
+    note.with_name(f"{note.name}.new").mkdir()  # no note can be written
+    if older:
+        (videos.path / MARK).write_text(f"{'a' * 32}\n")
+    started = MountedFolder(videos.path)
+    assert started.state() is Mount.MOUNTED
+    videos.mount(tmp_path / "disk", 2)
+    assert started.state() is Mount.MOUNTED
+    videos.unmount()
+    assert started.state() is Mount.AWAY
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+async def test_a_store_that_is_away_is_logged_once_for_each_call(
+    videos: MountPoint, tmp_path: Path, replaced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With what to do, if another disk is in its place."""
+    store = artifacts_at(videos.path.as_uri())
+    videos.unmount()
+    if replaced:
+        videos.mount(tmp_path / "other", 2)
+    with caplog.at_level(logging.WARNING), pytest.raises(ArtifactsUnavailable):
+        await store.keys_of("first")
+    (line,) = caplog.messages
+    assert ("and then run: cp" in line) == replaced

@@ -145,12 +145,16 @@ WORKER_NOT_READY = "WORKER_NOT_READY"
 
 WORKER_FROZEN = "WORKER_FROZEN"
 """Error code of an attempt that ended because its worker's inference process neither answered nor did anything, and
-not by its rendering: a signal or a debugger stopped the process, or it froze as it loaded the model."""
+not by its rendering: it froze as it loaded the model. In logs of earlier versions also as `RENDERER_STOPPED`."""
+
+RENDERER_STOPPED = "RENDERER_STOPPED"
+"""Error code of an attempt whose inference process a signal or a debugger stopped. It does not count; but a job that
+this happens to in as many attempts as it may have fails."""
 
 RENDERER_FROZEN = "RENDERER_FROZEN"
 """Error code of an attempt whose rendering froze the inference process. It counts, as a crash does."""
 
-NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN})
+NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN, RENDERER_STOPPED})
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""
 
 

@@ -246,6 +246,7 @@ async def test_a_failed_attempt_says_how_far_it_was(memory_worker: MemoryWorker)
         ("SCRATCH_FULL", 0),
         ("WORKER_NOT_READY", 0),
         ("WORKER_FROZEN", 0),
+        ("RENDERER_STOPPED", 0),
     ],
 )
 async def test_trouble_of_the_service_is_no_failed_attempt(

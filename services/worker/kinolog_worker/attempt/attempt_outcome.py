@@ -12,9 +12,20 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
+from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
-from kinolog.job.values import SCRATCH_FULL, WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
+from kinolog.job.state import Job
+from kinolog.job.values import (
+    RENDERER_STOPPED,
+    SCRATCH_FULL,
+    WORKER_STOPPED,
+    Artifact,
+    JobError,
+    MediaFacts,
+    Stage,
+    Status,
+)
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.process.backoff import Backoff
@@ -153,7 +164,7 @@ class OutcomeRecorder:
             return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt, percent=self._recorder.percent)
         if isinstance(outcome, FailedMessage) and outcome.retryable and self._room.is_out():
             outcome = replace(outcome, code=SCRATCH_FULL, message=NO_ROOM)
-        job_error = _job_error(outcome, self.stopping)
+        job_error = _limited(_job_error(outcome, self.stopping), self._lease.job)
         if isinstance(outcome, FailedMessage) and job_error.code == outcome.code:
             self._detail = outcome.detail
         if job_error.code == SCRATCH_FULL:
@@ -281,6 +292,23 @@ def media_facts(finished: FinishedMessage) -> MediaFacts:
         codec=media.codec,
         pixel_format=media.pixel_format,
         frame_hash=media.frame_hash,
+    )
+
+
+def _limited(error: JobError, job: Job) -> JobError:
+    """Return the error, final if the process was stopped in as many attempts as the job may have (decision 73).
+
+    Whoever stops one process does not mean the job. What stops it in every attempt would go on without end.
+    """
+    if error.code != RENDERER_STOPPED:
+        return error
+    stops = 1 + sum(
+        attempt.error is not None and attempt.error.code == RENDERER_STOPPED for attempt in job.attempts
+    )
+    if stops % job.max_attempts:  # a job that a user tries again has as many attempts again
+        return error
+    return replace(
+        error, message=f"{error.message} in {counted(stops, 'attempt')} of this job", retryable=False
     )
 
 

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from kinolog.job.values import RENDERER_FROZEN, WORKER_FROZEN, WORKER_NOT_READY
+from kinolog.job.values import RENDERER_FROZEN, RENDERER_STOPPED, WORKER_FROZEN, WORKER_NOT_READY
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
@@ -83,7 +83,7 @@ class InferenceProcess:
     The process runs one command after the other. When it exits, all unfinished jobs end with a `FailedMessage`
     (`WORKER_CRASHED` or `OUT_OF_MEMORY`; `WORKER_NOT_READY` for a run that had not begun), and the next call starts a
     new process. A process that is frozen is killed (see `Freeze`): its rendering did it (`RENDERER_FROZEN`), unless
-    something else stopped it or the model was still being loaded (`WORKER_FROZEN`).
+    a signal or a debugger stopped it (`RENDERER_STOPPED`) or the model was still being loaded (`WORKER_FROZEN`).
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class InferenceProcess:
                 stopped = freeze.is_stopped()
                 how = "stopped by a signal or a debugger" if stopped else "frozen"
                 logger.error("the inference process is %s and is ended", how, extra=fields("frozen"))
-                code = WORKER_FROZEN if stopped else RENDERER_FROZEN
+                code = RENDERER_STOPPED if stopped else RENDERER_FROZEN
                 await self._kill(code, f"the inference process was {how}")
 
     def _end_exchanges(self, code: str, message: str) -> None:

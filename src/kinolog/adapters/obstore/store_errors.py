@@ -41,8 +41,11 @@ async def check_mounted(folder: MountedFolder) -> None:
     """Raise `ArtifactsUnavailable` if the disk of a store is away."""
     with store_errors():
         mount = await asyncio.to_thread(folder.state)
-        if mount is Mount.REPLACED:
-            logger.error("%s. If it is right, restart this process.", how_to_take(folder.path))
-        why = _WHY.get(mount)
-        if why is not None:
-            raise OSError(ENODEV, why, str(folder.path))
+    why = _WHY.get(mount)
+    if why is None:
+        return
+    if mount is Mount.REPLACED:
+        logger.error("the artifact store is another one. %s", how_to_take(folder.path))
+    else:
+        logger.warning("the artifact store failed: %s", why)
+    raise ArtifactsUnavailable(str(OSError(ENODEV, why, str(folder.path))))
