@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import stat
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +19,7 @@ from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.backup_restoration import check_fit, copy_files
-from tests.fixtures.flushes import Flushes
+from tests.fixtures.flushes import Flushes, failing_flushes
 
 VIDEO = b"a video"
 KEY = f"jobs/{'a' * 26}/{sha256(VIDEO).hexdigest()}.mp4"
@@ -75,21 +73,14 @@ def test_a_power_cut_leaves_a_whole_backup(tmp_path: Path, flushes: Flushes) -> 
     assert flushes.paths[end + 1] == ("flush", path)
 
 
-def test_the_files_of_before_go_after_the_manifest_is_flushed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_files_of_before_go_after_the_manifest_is_flushed(tmp_path: Path) -> None:
     """Until the new manifest is on the disk, a power cut brings back the old one, which needs its files."""
     old = made(tmp_path)
-
-    def fails(handle: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     folder = BackupFolder(tmp_path)
     with folder.prepared():
         keys = written(folder, "keys-20260202T000000000000.copy", b"new rows")
         new = replace(old, tables={**old.tables, "keys": keys})
-        monkeypatch.setattr(os, "fsync", fails)
-        with pytest.raises(UnusableBackup, match="Input/output error"):
+        with failing_flushes(errno.EIO), pytest.raises(UnusableBackup, match="Input/output error"):
             folder.write_manifest(new)
     assert folder.checked_manifest() == old
 
@@ -122,18 +113,13 @@ def test_what_an_interrupted_backup_left_is_used_or_deleted(tmp_path: Path) -> N
     assert names == {Path(file.path).name for file in manifest.files} | {MANIFEST, "lock"}
 
 
-def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
     """The message says that the backup of before is as it was, and no part of a file is left."""
     made(tmp_path)
-
-    def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     folder = BackupFolder(tmp_path)
-    with folder.prepared():
-        monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(UnusableBackup, match=r"No space left on device.*is as it was"):
-            written(folder, "keys-20260202T000000000000.copy", b"rows")
+    refused = pytest.raises(UnusableBackup, match=r"No space left on device.*is as it was")
+    with folder.prepared(), failing_flushes(), refused:
+        written(folder, "keys-20260202T000000000000.copy", b"rows")
     assert len(list(tmp_path.glob("keys-*"))) == 1
     folder.checked_manifest()
 
@@ -234,17 +220,11 @@ def test_a_file_that_cannot_be_restored_leaves_no_part(
     manifest, folder = made(tmp_path / "backup"), BackupFolder(tmp_path / "backup")
     artifacts = tmp_path / "artifacts"
 
-    def full(handle: int) -> None:
-        if not stat.S_ISDIR(os.fstat(handle).st_mode):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
     def restored() -> list[str]:
         return [path.name for path in artifacts.rglob("*") if path.is_file()]
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
-            copy_files(folder, manifest.artifacts, artifacts)
+    with failing_flushes(), pytest.raises(OSError, match="No space left"):
+        copy_files(folder, manifest.artifacts, artifacts)
     assert restored() == []
     (folder.path / manifest.artifacts[0].path).write_bytes(b"a vide0")
     with pytest.raises(UnusableBackup, match="was changed while it was restored"):

@@ -18,6 +18,7 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.disks.disk_space import Disk, StoredPart, check_room, disks_of, stored_parts
 from kinolog_stack.disks.disk_watch import RESTART_BYTES, DiskWatch
 from kinolog_stack.errors import StartError
+from tests.fixtures.flushes import failing_flushes
 
 RESERVE = 100 << 20
 LOG = StoredPart("log", "the event log", Path("/log"))
@@ -191,18 +192,11 @@ def test_a_start_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.Monk
     check_room(DataFolder(tmp_path / "data"), 1 << 20)
 
 
-def test_a_new_folder_on_a_full_disk_can_be_used_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_folder_on_a_full_disk_can_be_used_later(tmp_path: Path) -> None:
     """A disk that is full when a data folder is made leaves no half-written layout.json behind."""
     folder = DataFolder(tmp_path / "data")
 
-    def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
-        with pytest.raises(StartError, match="is full"):
-            folder.open()
+    with failing_flushes(), pytest.raises(StartError, match="is full"):
+        folder.open()
     folder.open()
     folder.close()

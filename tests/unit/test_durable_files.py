@@ -18,7 +18,7 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.signing_certificates import SigningChain
-from tests.fixtures.flushes import Flushes
+from tests.fixtures.flushes import Flushes, failing_flushes
 
 
 def test_a_written_file_has_its_name_after_its_content(tmp_path: Path, flushes: Flushes) -> None:
@@ -47,16 +47,11 @@ def test_both_folders_of_a_rename_are_flushed(tmp_path: Path, flushes: Flushes) 
     assert flushes.order == ["rename file to file", "flush to", "flush from"]
 
 
-def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
     """On a full disk the old text stays, and no part of the new one is left."""
     path = tmp_path / "key"
     write_durably(path, "old")
-
-    def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with failing_flushes(), pytest.raises(OSError, match="No space left"):
         write_durably(path, "new")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("key", "old")]
 

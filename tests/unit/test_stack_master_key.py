@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import stat
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
 from kinolog_stack.servers import master_key
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
+from tests.fixtures.flushes import failing_flushes
 
 FILE = "KINOLOG_MASTER_KEY_FILE"
 
@@ -100,19 +99,12 @@ def test_a_damaged_key_is_named(folder: DataFolder, text: str) -> None:
         master_key_env(folder, {})
 
 
-def test_a_full_disk_does_not_make_the_folder_forget_its_key(
-    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_does_not_make_the_folder_forget_its_key(folder: DataFolder) -> None:
     """The id of the master key is replaced whole or not at all: a folder without it would get another key."""
     path = Path(master_key_env(folder, {})[FILE])
     known = folder.master_key_id.read_text(encoding="ascii")
     path.write_text("ab" * 32 + "\n" + path.read_text(encoding="utf-8"), encoding="ascii")
-
-    def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StartError, match="No space left on device") as refused:
+    with failing_flushes(), pytest.raises(StartError, match="No space left on device") as refused:
         master_key_env(folder, {})
     assert "Make room" in refused.value.remedy
     assert folder.master_key_id.read_text(encoding="ascii") == known

@@ -50,7 +50,9 @@ async def check_first_jobs(client: AsyncKinologClient) -> None:
 async def test_jobs_of_one_line(api: RunningApi, client: AsyncKinologClient, jobs: int) -> None:
     """The oldest jobs are the first ones."""
     ids = [await api.submit() for _ in range(jobs)]
-    assert [job.job_id for job in (await first_waiting_jobs(client, LIMIT)).jobs] == ids[:LIMIT]
+    found = await first_waiting_jobs(client, LIMIT)
+    assert [job.job_id for job in found.jobs] == ids[:LIMIT]
+    assert found.took_many_lists is (jobs > LIMIT)
 
 
 async def test_lines_take_turns(api: RunningApi, client: AsyncKinologClient) -> None:

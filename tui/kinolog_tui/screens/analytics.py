@@ -149,7 +149,7 @@ class AnalyticsPage(Page):
         points = [(point.at, point) for point in trends.points if point.at is not None]
         names = ("completed", "failed", "cancelled")
         series = [Series(n, tuple(float(getattr(p, n)) for _, p in points), COLOURS[n]) for n in names]
-        note = f"columns of {bucket_length(trends.bucket_seconds)}"
+        note = f"{bucket_length(trends.bucket_seconds)}/column"
         self.query_one("#trends", Columns).show([at for at, _ in points], series, note)
         self._values["trends"] = [
             ChartValue(chart="trends", at=at.isoformat(), name=name, value=str(getattr(p, name)))
@@ -163,7 +163,7 @@ class AnalyticsPage(Page):
             Series("running", tuple(float(p.at_most[1]) for _, p in points), COLOURS["processing"]),
             Series("waiting", tuple(float(p.at_most[0]) for _, p in points), COLOURS["queued"]),
         ]
-        note = f"columns of {bucket_length(depth.bucket_seconds)}"
+        note = f"{bucket_length(depth.bucket_seconds)}/column"
         self.query_one("#depth", Columns).show([at for at, _ in points], series, note)
         self._values["queue-depth"] = [
             ChartValue(

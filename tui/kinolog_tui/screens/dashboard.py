@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -43,6 +44,8 @@ MOST_RUNNING, MOST_QUEUED = 8, 20
 """Jobs that are shown; the counts have all."""
 THROTTLE_SECONDS = 1.0
 """What live updates cannot patch is requested at most this often."""
+QUEUE_REST_SECONDS = 5.0
+"""After a look at the queue that took many lists, the next one waits so long."""
 TREND_BUCKET_SECONDS = 86_400
 
 
@@ -81,31 +84,39 @@ class DashboardPage(Page):
 
     def on_mount(self) -> None:
         """Focus what runs now."""
-        self._stale = False
+        self._stale = self._queue_is_stale = False
+        self._queue_rests_until = 0.0
         self.query_one(NowPanel).focus()
         self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
 
     def load(self) -> None:
         """Request everything."""
         self.request("counts", self.kinolog.client.status_distribution)
-        self._stale = True
+        self._stale = self._queue_is_stale = True
+        self._queue_rests_until = 0.0
         self._reload_if_stale()
         self.load_periodically()
 
     def _reload_if_stale(self) -> None:
-        if (
-            not self._stale
-            or not self.is_current
-            or self.requesting("activity", "workers", "running", "queue")
-        ):
+        """Request what changed. A long look at the queue does not hold back the rest."""
+        if not self.is_current:
+            return
+        self._reload_queue_if_stale()
+        if not self._stale or self.requesting("activity", "workers", "running"):
             return
         self._stale = False
         client = self.kinolog.client
         running = JobSelection(statuses=("processing",))
         self.request("running", partial(client.jobs, running, order="asc", limit=MOST_RUNNING))
-        self.request("queue", partial(first_waiting_jobs, client, MOST_QUEUED))
         self.request("activity", lambda: self.kinolog.client.activity(limit=ACTIVITY_ENTRIES))
         self.request("workers", self.kinolog.client.workers)
+
+    def _reload_queue_if_stale(self) -> None:
+        rests = time.monotonic() < self._queue_rests_until
+        if not self._queue_is_stale or rests or self.requesting("queue"):
+            return
+        self._queue_is_stale = False
+        self.request("queue", partial(first_waiting_jobs, self.kinolog.client, MOST_QUEUED))
 
     def load_periodically(self) -> None:
         """Request the charts and the workers."""
@@ -124,8 +135,9 @@ class DashboardPage(Page):
                 case QueueCounted(counts=counts):
                     self._show_counts(counts)
                 case JobEnded() | JobUpdated():
-                    self.query_one(NowPanel).patch(message.job_id, message.state)
-                    self._stale = self._stale or bool(message.state.events)
+                    self.query_one(NowPanel).patch(message.job_id, message.state, message.position)
+                    if message.state.events:
+                        self._stale = self._queue_is_stale = True
                 case PreviewReceived(job_id=job_id, image=image):
                     self._show_preview(job_id, image)
                 case _:
@@ -137,8 +149,10 @@ class DashboardPage(Page):
             case JobPageInfo(jobs=jobs):
                 self.query_one(NowPanel).show_running(jobs)
                 self.kinolog.preview_jobs(frozenset(job.job_id for job in jobs))
-            case WaitingJobs(jobs=jobs):
-                self.query_one(NowPanel).show_queue(jobs)
+            case WaitingJobs() as waiting:
+                if waiting.took_many_lists:
+                    self._queue_rests_until = time.monotonic() + QUEUE_REST_SECONDS
+                self.query_one(NowPanel).show_queue(waiting.jobs)
             case JobPicture(job_id=job_id, picture=picture):
                 self.query_one(NowPanel).show_picture(job_id, picture)
             case JobCountsInfo() as counts:

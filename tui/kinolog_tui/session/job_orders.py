@@ -12,6 +12,8 @@ STATUS_SORT = "status"
 STATUS_ORDER = ("processing", "queued", "failed", "cancelled", "completed")
 """What a person may have to do something about comes first."""
 SEPARATOR = "~"
+SHORT_LOOK_LISTS = 2
+"""A look at the queue that needs more lists is long."""
 
 
 async def jobs_by_status(
@@ -59,6 +61,13 @@ class WaitingJobs:
     """The first waiting jobs, the next one first."""
 
     jobs: tuple[JobInfo, ...]
+    lists: int
+    """Lists that were requested to find them."""
+
+    @property
+    def took_many_lists(self) -> bool:
+        """Whether the service had much to do for this look, so that the next one should not follow at once."""
+        return self.lists > SHORT_LOOK_LISTS
 
 
 async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJobs:
@@ -70,9 +79,12 @@ async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJ
     changed least recently.
     """
     jobs: dict[str, JobInfo] = {}
+    lists = 0
 
     async def goes_on(line: JobSelection, sort: str = "created_at") -> bool:
         """Add the first jobs of a line. Return whether it has more."""
+        nonlocal lists
+        lists += 1
         page = await client.jobs(line, sort=sort, order="asc", limit=limit)
         jobs.update((job.job_id, job) for job in page.jobs)
         return page.next_cursor is not None
@@ -87,7 +99,7 @@ async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJ
             lines = [line for line in lines if await goes_on(line)]
         for line in lines:
             await goes_on(line, "updated_at")
-    return WaitingJobs(tuple(sorted(jobs.values(), key=_place)[:limit]))
+    return WaitingJobs(tuple(sorted(jobs.values(), key=_place)[:limit]), lists)
 
 
 def _place(job: JobInfo) -> tuple[bool, int]:

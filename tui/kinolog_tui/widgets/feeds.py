@@ -75,9 +75,12 @@ class WorkerList(Static):
 
     def show(self, workers: Sequence[WorkerInfo]) -> None:
         """Show these workers."""
-        self.border_subtitle = f"{sum(w.job_id is not None for w in workers)} of {len(workers)} busy"
+        busy = sum(worker.job_id is not None for worker in workers)
+        self.border_subtitle = f"{busy} of {len(workers)} busy" if workers else ""
         if not workers:
-            self._draw(Text("none reports; start one with `kinolog up`", style=style(self.app, "warning")))
+            words = Text()  # a style of the whole text would not count when texts are compared
+            words.append("none: `kinolog up` starts one", style=style(self.app, "warning"))
+            self._draw(words)
             return
         now = clock.now()
         text = Text(no_wrap=True, overflow="ellipsis")

@@ -19,6 +19,8 @@ CURSOR_SHARE = {True: 0.3, False: 0.12}
 TEXT_COLOURS = ("accent", "error", "primary", "secondary", "success", "warning")
 FILLED = ("primary", "error", "warning")
 """Colours that buttons and banners are filled with."""
+FRAME_SHARE = 0.35
+"""Share of the colour of text in the frames of panels."""
 BLACK, WHITE = Color(0, 0, 0), Color(255, 255, 255)
 MUTED = 0.3
 """Share of the background colour in muted text, as far as the contrast permits."""
@@ -39,19 +41,23 @@ def status_style(app: App[object], status: str, *, bold: bool = False) -> Style:
 def readable_variables(variables: Mapping[str, str], *, dark: bool) -> dict[str, str]:
     """Return the variables of a theme that differ from its own: colours of text with enough contrast.
 
-    `row-cursor` is the background of the row under a cursor, `on-primary` text on the primary colour. A theme of the
-    terminal's own colours stays as it is.
+    `row-cursor` is the background of the row under a cursor, `on-primary` text on the primary colour, `frame` the frame
+    of a panel without the focus. A theme of the terminal's own colours stays as it is.
     """
     background, primary = _parsed(variables, "background"), _parsed(variables, "primary")
     foreground = _parsed(variables, "foreground")
     if background is None or primary is None or foreground is None or background.ansi or foreground.ansi:
         on_colours = {f"on-{name}": "ansi_default" for name in FILLED}
-        return on_colours | {"row-cursor": variables.get("primary", "ansi_blue")}
+        frame = variables.get("panel-lighten-2", "ansi_default")
+        return on_colours | {"row-cursor": variables.get("primary", "ansi_blue"), "frame": frame}
     surface, panel = _parsed(variables, "surface") or background, _parsed(variables, "panel") or background
     share = CURSOR_SHARE[dark]
     cursors = [below.blend(primary, share) for below in (background, surface)]
     behind = tuple(each.hex6 for each in (background, surface, panel, *cursors))
-    changed = {"row-cursor": f"{primary.hex6} {share:.0%}"}
+    changed = {
+        "row-cursor": f"{primary.hex6} {share:.0%}",
+        "frame": background.blend(foreground, FRAME_SHARE).hex6,
+    }
     for name in TEXT_COLOURS:
         colour = _parsed(variables, f"text-{name}", name)
         if colour is not None:

@@ -41,7 +41,9 @@ class JobHead(Static):
         text.append(f"{SYMBOLS[job.status]} {word}", style=colour)
         text.append(f"  {PRIORITY_MARKS[job.priority]} {job.priority}  ")
         text.append(job.job_id, style=muted)
-        text.append(f"  {job.model}\n", style=muted)
+        if text.cell_len + len(job.model) + 2 <= self.content_size.width:  # the facts have it too
+            text.append(f"  {job.model}", style=muted)
+        text.append("\n")
         text.append(" ".join((job.prompt or "(erased)").split()), style="bold")
         text.append("\n")
         if job.error is not None and job.status == "failed":

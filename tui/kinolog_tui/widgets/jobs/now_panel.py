@@ -41,6 +41,8 @@ class NowPanel(OptionList):
         super().__init__(id="now")
         self._active: dict[str, RunningJob] = {}
         self._queue: tuple[JobInfo, ...] = ()
+        self._left: dict[str, int] = {}
+        """Jobs that no longer wait, with the position of the commit that says so."""
         self._counts = ""
         self._answers: set[str] = set()
         """Which of `running` and `queue` are known."""
@@ -60,21 +62,32 @@ class NowPanel(OptionList):
         self._answers.add("running")
         before = self._active
         self._active = {job.job_id: _merged(job, before.get(job.job_id)) for job in jobs}
+        self._queue = self._still_waiting(self._queue)
         self._draw()
 
     def show_queue(self, jobs: Sequence[JobInfo]) -> None:
-        """Show these waiting jobs, the next one first."""
+        """Show these waiting jobs, the next one first. Those that left the queue since they were read are left out."""
         self._answers.add("queue")
-        self._queue = tuple(jobs)
+        self._queue = self._still_waiting(jobs)
+        known = {job.job_id for job in jobs}
+        self._left = {job_id: position for job_id, position in self._left.items() if job_id in known}
         self._draw()
+
+    def _still_waiting(self, jobs: Sequence[JobInfo]) -> tuple[JobInfo, ...]:
+        return tuple(job for job in jobs if self._left.get(job.job_id, 0) <= job.position)
 
     def show_counts(self, running: int, queued: int) -> None:
         """Show the numbers of all jobs that run and wait."""
         self._counts = f"{running:,} running, {queued:,} waiting" if running or queued else ""
         self.border_subtitle = self._counts
 
-    def patch(self, job_id: str, state: JobState) -> bool:
-        """Apply a live update. Return False if the job is not shown as running."""
+    def patch(self, job_id: str, state: JobState, position: int) -> bool:
+        """Apply a live update. Return False if the job is not shown as running.
+
+        A job that started or ended leaves the queue when the running jobs are read again, so that it is always shown.
+        """
+        if state.events and state.status != "queued":
+            self._left[job_id] = position
         known = self._active.get(job_id)
         if known is None:
             return False
