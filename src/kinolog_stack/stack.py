@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -195,8 +196,10 @@ class Stack:
                     self._start_wave(
                         {spec.name: ServiceProcess(spec, self.folder.log(spec.name)) for spec in wave}
                     )
-            except StartError:
+            except StartError as error:
                 self._stop_waves(servers)
+                if damage := site.nats.damage():
+                    raise damage from error
                 lost = lost_ports(site)
                 if not lost or not remaining:
                     raise
@@ -278,11 +281,20 @@ class Stack:
             self.addresses[f"worker-{number}-probe"] = f"http://127.0.0.1:{port}"
 
     def _changed(self, process: SupervisedProcess) -> None:
+        if self._state == "starting" and isinstance(process.program, NatsServer) and process.program.damage():
+            self._end_services()
         self._on_change(process)
         try:
             self._write_state()
         except OSError as error:  # a full disk must not end supervision
             logger.warning("cannot write stack.json", extra=fields("write_state", problem=str(error)))
+
+    def _end_services(self) -> None:
+        """Let the start of a service fail that waits for a log which cannot be read."""
+        for one_shot in self._one_shots:
+            one_shot.stop()
+        for process in chain(*self._waves[1:]):
+            process.program.stop()
 
     def _write_state(self) -> None:
         """Write the state of the processes into the data folder, for `kinolog doctor` and other clients."""

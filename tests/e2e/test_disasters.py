@@ -14,15 +14,15 @@ import pytest
 from kinolog_projector.guard.log_comparison import DamageKind
 from kinolog_projector.maintenance import hash_tables
 
-from kinolog.adapters.jetstream.subjects import Service
+from kinolog.adapters.jetstream.subjects import EVENTS, KEYS_STREAM, PROGRESS, WORK, Service
 from kinolog.ports.clock import system_clock
 from kinolog_stack.errors import StartError
-from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.servers.nats_server import DamagedStream, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.stack import Stack
 from tests.builders.jobs import JobDriver
-from tests.fixtures.damage import PAGE_BYTES, PARTS, Part, flip_byte, flip_in_log, stored_record
+from tests.fixtures.damage import PAGE_BYTES, PARTS, Part, flip_byte, flip_in_log, flip_place, stored_record
 from tests.fixtures.filled_folder import FilledFolder, assert_starts, records_of
 from tests.fixtures.kinolog_command import kinolog, restored
 from tests.fixtures.log import open_stores
@@ -101,6 +101,21 @@ def test_a_lost_log_is_restored(
     assert "kinolog restore" in refused(damaged_copy)
     found = restored(damaged_copy)
     assert (found["changed"], found["commits"]) == (True, last_position(filled))
+    assert_restored(damaged_copy, filled.records)
+
+
+def test_places_that_take_all_memory_are_restored(damaged_copy: Path, filled: FilledFolder) -> None:
+    """One changed bit in each stream: nats-server is killed and the first one named. Each is set aside and restored."""
+    nats = damaged_copy / "nats"
+    streams = (EVENTS, KEYS_STREAM, PROGRESS, WORK)
+    for stream in streams:
+        flip_place(nats, stream)
+    passwords = damaged_copy / "passwords.json"
+    with pytest.raises(DamagedStream, match="stream EVENTS"):
+        NatsServer(nats, passwords_path=passwords, memory_bytes=96 << 20).start()
+    found = restored(damaged_copy)
+    assert (found["changed"], found["commits"]) == (True, last_position(filled))
+    assert {Path(aside).name for aside in found["set_aside"]} == set(streams)
     assert_restored(damaged_copy, filled.records)
 
 

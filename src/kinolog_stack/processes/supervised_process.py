@@ -178,6 +178,6 @@ class SupervisedProcess:
 
 
 def _with_reason(error: StartError) -> str:
-    """Return what is wrong, with the last line that the process wrote: why it does not start, and what to do."""
-    lines = [line.strip() for line in error.remedy.splitlines()[1:] if line.strip()]
+    """Return what is wrong, with what to do, or with the last line that the process wrote, which says why."""
+    lines = [line.strip() for line in error.remedy.splitlines() if line.strip()]
     return f"{error.problem} {lines[-1]}" if lines else error.problem

@@ -61,6 +61,8 @@ class Restoration:
     new_database: bool = False
     _steps: list[str] = field(default_factory=list)
     _damaged_files: list[str] = field(default_factory=list)
+    _unread: list[str] = field(default_factory=list)
+    """Streams that nats-server cannot read. Each was set aside, and an empty one is in its place."""
 
     def run(self) -> Restored:
         """Restore. Raises `StartError`, `RestoreDeclined`."""
@@ -69,7 +71,13 @@ class Restoration:
         for line in inspected["found"]:
             self.say(f"  {line}")
         if inspected["is_whole"] and not self._steps:
-            return Restored(changed=False, commits=inspected["commits"], hash=inspected["hash"])
+            return Restored(
+                changed=bool(self.stack.set_aside),
+                commits=inspected["commits"],
+                hash=inspected["hash"],
+                steps=tuple(f"set the stream {name} aside and make an empty one" for name in self._unread),
+                set_aside=tuple(map(str, self.stack.set_aside)),
+            )
         steps = (*self._steps, *inspected["steps"])
         self.say(WHAT_WILL_BE_DONE)
         for number, step in enumerate(steps, start=1):
@@ -104,8 +112,8 @@ class Restoration:
             self._steps.append("build a new database: archive, keys and read models, from the log")
         else:
             self._start_database()
-        unrecovered = self.stack.start_nats()
-        for name in unrecovered:
+        self._unread = self.stack.start_nats()
+        for name in self._unread:
             self.say(f"  nats-server cannot read the stream {name}: it was set aside")
         if self._damaged_files:
             mended = self.stack.projector("mend", "--damaged-files", *self._damaged_files)

