@@ -77,7 +77,7 @@ class LinkBanner(Static):
         self.display = link.state in ("polling", "offline")
         now = f"{key_label(self.app, 'everywhere.renew')} tries now."
         if link.state == "offline":
-            self.update(Text(f" The server is away: {link.cause}  Trying again by itself; {now}"))
+            self.update(Text(f" The server is away: {link.cause} Trying again by itself; {now}"))
         elif link.state == "polling":
             self.update(Text(f" No live updates; polling instead. Nothing is missed. {now}"))
         self.set_class(link.state == "offline", "-offline")
