@@ -88,9 +88,10 @@ def create_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
 
 
 def claim_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
-    """Write a file that is not there yet, complete at once, also where hosts share a file system without locks.
+    """Write a file that is not there yet, also where hosts share a file system without locks.
 
-    Of processes that do so at the same time one succeeds. Raises `FileExistsError` in the others.
+    It is there complete or not at all; on a file system without links a reader may see it before its text. Of processes
+    that do so at the same time one succeeds. Raises `FileExistsError` in the others.
     """
     fresh = path.with_name(f"{path.name}.{uuid4().hex}.new")
     write_durably(fresh, text, mode=mode)

@@ -24,7 +24,7 @@ from kinolog_stack.stack import Stack
 from tests.builders.jobs import JobDriver
 from tests.fixtures.damage import PAGE_BYTES, PARTS, Part, flip_byte, flip_in_log, flip_place, stored_record
 from tests.fixtures.filled_folder import FilledFolder, assert_starts, records_of
-from tests.fixtures.kinolog_command import kinolog, restored
+from tests.fixtures.kinolog_command import kinolog, kinolog_here, restored
 from tests.fixtures.log import open_stores
 from tests.fixtures.programs import started
 from tests.fixtures.served_folder import assert_restored, refused, repaired, run_projector_command, served
@@ -104,8 +104,30 @@ def test_a_lost_log_is_restored(
     assert_restored(damaged_copy, filled.records)
 
 
+def test_what_only_a_lost_log_had_is_named(damaged_copy: Path, filled: FilledFolder) -> None:
+    """With a log that cannot be read the database stays, and the restore says which positions its archive lacks."""
+    last = last_position(filled)
+    change_database(
+        damaged_copy,
+        "ALTER TABLE kinolog.archive DISABLE TRIGGER append_only",
+        "DELETE FROM kinolog.archive WHERE position >= (SELECT max(position) - 1 FROM kinolog.archive)",
+        "UPDATE kinolog.log_checkpoint SET position = position - 2",
+        "ALTER TABLE kinolog.archive ENABLE TRIGGER append_only",
+    )
+    lose_stream(damaged_copy, last)
+    refusal = kinolog_here("restore", "--yes", "--new-database", "--data", str(damaged_copy))
+    assert refusal.exit_code != 0
+    assert "A new database is built from the log, so the old one stays." in refusal.output
+    found = restored(damaged_copy)
+    assert found["commits"] == last - 2
+    assert (
+        f"leave out positions {last - 1} to {last}, which only the log that was set aside has"
+        in found["steps"]
+    )
+
+
 def test_places_that_take_all_memory_are_restored(damaged_copy: Path, filled: FilledFolder) -> None:
-    """One changed bit in each stream: nats-server is killed and the first one named. Each is set aside and restored."""
+    """One changed bit in each stream: nats-server is killed and the first one named. Each position is corrected."""
     nats = damaged_copy / "nats"
     streams = (EVENTS, KEYS_STREAM, PROGRESS, WORK)
     for stream in streams:
@@ -115,7 +137,11 @@ def test_places_that_take_all_memory_are_restored(damaged_copy: Path, filled: Fi
         NatsServer(nats, passwords_path=passwords, memory_bytes=96 << 20).start()
     found = restored(damaged_copy)
     assert (found["changed"], found["commits"]) == (True, last_position(filled))
-    assert {Path(aside).name for aside in found["set_aside"]} == set(streams)
+    assert {Path(aside).name.rpartition("-")[0] for aside in found["set_aside"]} == set(streams)
+    assert len(found["steps"]) == len(streams)
+    for stream, step in zip(sorted(streams), found["steps"], strict=True):
+        assert step.startswith("correct position ")
+        assert f"/streams/{stream}/msgs/" in step
     assert_restored(damaged_copy, filled.records)
 
 

@@ -54,7 +54,7 @@ class ScriptedStack(StoppedStack):
             self.erased += Path(arguments[-1]).read_text().split()
         return answer
 
-    def start_nats(self) -> list[str]:
+    def start_nats(self, *, needed: str = "") -> list[str]:
         return []
 
     def adopt_master_keys(self) -> None:

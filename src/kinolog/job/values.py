@@ -145,11 +145,12 @@ WORKER_NOT_READY = "WORKER_NOT_READY"
 
 WORKER_FROZEN = "WORKER_FROZEN"
 """Error code of an attempt that ended because its worker's inference process neither answered nor did anything, and
-not by its rendering: it froze as it loaded the model. In logs of earlier versions also as `RENDERER_STOPPED`."""
+not by its rendering: it froze as it loaded the model. In logs of earlier versions it also means what
+`RENDERER_STOPPED` means now."""
 
 RENDERER_STOPPED = "RENDERER_STOPPED"
 """Error code of an attempt whose inference process a signal or a debugger stopped. It does not count; but a job that
-this happens to in as many attempts as it may have fails."""
+this happens to in as many attempts in a row as it may have fails."""
 
 RENDERER_FROZEN = "RENDERER_FROZEN"
 """Error code of an attempt whose rendering froze the inference process. It counts, as a crash does."""

@@ -52,6 +52,7 @@ class BackupRestoration:
         data = self.stack.folder
         self.stack.projector("check-backup", "--folder", str(self.backup))
         self._check_place()
+        self.stack.check_movable()
         manifest = folder.present_manifest()  # its files were compared now, and are again as they are copied
         check_fit(manifest, data)
         self.say(f"  {manifest.checked_text}")

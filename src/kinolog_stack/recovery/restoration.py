@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kinolog.adapters.jetstream.subjects import EVENTS
+from kinolog.counts import counted
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.stopped_stack import StoppedStack
 from kinolog_stack.servers.postgres_checksums import damaged_files
@@ -61,6 +62,7 @@ class Restoration:
     new_database: bool = False
     _steps: list[str] = field(default_factory=list)
     _damaged_files: list[str] = field(default_factory=list)
+    _corrected: list[str] = field(default_factory=list)
     _unread: list[str] = field(default_factory=list)
     """Streams that nats-server cannot read. Each was set aside, and an empty one is in its place."""
 
@@ -70,15 +72,22 @@ class Restoration:
         inspected = self.stack.projector("inspect", "--damaged-files", *self._damaged_files)
         for line in inspected["found"]:
             self.say(f"  {line}")
+        if (lost := self.stack.unread_position - inspected["commits"]) > 0:
+            positions = f"{inspected['commits'] + 1} to {self.stack.unread_position}"
+            self.say(f"  the archive lacks the last {counted(lost, 'commit')} of the log that was set aside")
+            self._steps.append(f"leave out positions {positions}, which only the log that was set aside has")
         if inspected["is_whole"] and not self._steps:
             return Restored(
                 changed=bool(self.stack.set_aside),
                 commits=inspected["commits"],
                 hash=inspected["hash"],
-                steps=tuple(f"set the stream {name} aside and make an empty one" for name in self._unread),
+                steps=(
+                    *self._corrected,
+                    *(f"set the stream {name} aside and make an empty one" for name in self._unread),
+                ),
                 set_aside=tuple(map(str, self.stack.set_aside)),
             )
-        steps = (*self._steps, *inspected["steps"])
+        steps = (*self._corrected, *self._steps, *inspected["steps"])
         self.say(WHAT_WILL_BE_DONE)
         for number, step in enumerate(steps, start=1):
             self.say(f"  {number}. {step}")
@@ -107,14 +116,19 @@ class Restoration:
 
     def _start_servers(self) -> None:
         """Start Postgres and nats-server alone. What they cannot read is set aside, which deletes nothing."""
+        for record in self.stack.correct_positions():
+            step = (
+                f"correct position {record.position} at byte {record.offset} of {record.block} to "
+                f"{record.right_position}"
+            )
+            self.say(f"  done already, since nothing can be read without it: {step}")
+            self._corrected.append(step)
+        if not self.new_database:
+            self._start_database()
+        self._start_nats()
         if self.new_database:
             self.stack.replace_database()
             self._steps.append("build a new database: archive, keys and read models, from the log")
-        else:
-            self._start_database()
-        self._unread = self.stack.start_nats()
-        for name in self._unread:
-            self.say(f"  nats-server cannot read the stream {name}: it was set aside")
         if self._damaged_files:
             mended = self.stack.projector("mend", "--damaged-files", *self._damaged_files)
             for step in mended["done"]:
@@ -122,6 +136,20 @@ class Restoration:
             self._steps += mended["done"]
             self._damaged_files = mended["damaged_files"]
         self.stack.projector("migrate")
+
+    def _start_nats(self) -> None:
+        try:
+            self._unread = self.stack.start_nats(needed=EVENTS if self.new_database else "")
+        except StartError as error:
+            if not self.new_database:
+                raise
+            raise StartError(
+                f"{error.problem.rstrip('.')}. A new database is built from the log, so the old one stays.",
+                "Fill the log from the archive in the database: kinolog restore, without --new-database. If the "
+                "database does not start either, restore a backup: kinolog restore --from.",
+            ) from error
+        for name in self._unread:
+            self.say(f"  nats-server cannot read the stream {name}: it was set aside")
 
     def _start_database(self) -> None:
         try:

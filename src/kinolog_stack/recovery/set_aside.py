@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from shutil import copyfile
 
-from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder
+from kinolog.durable_files import PRIVATE_FILE, PRIVATE_FOLDER, flush_file, flush_folder, make_folder
 from kinolog.mounted_folder import OF_THE_DISK, SET_ASIDE, has_own_place
 
 _NOT_MOVABLE = (errno.EXDEV, errno.EBUSY)
@@ -38,6 +39,16 @@ class SetAside:
                 if self._renamed(path, self._new_place(above, name)):
                     return
         self._empty(path, name)
+
+    def keep_copy(self, path: Path, name: str) -> None:
+        """Copy a small file that is going to be changed. Raises `OSError`."""
+        place = self._new_place(self._data, name)
+        make_folder(place.parent, mode=PRIVATE_FOLDER, above=PRIVATE_FOLDER)
+        copyfile(path, place)
+        place.chmod(PRIVATE_FILE)
+        flush_file(place)
+        flush_folder(place.parent)
+        self.places.append(place)
 
     def _above(self, path: Path) -> Iterator[Path]:
         """Yield the data folder and the folders between it and the path, from the top."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kinolog.adapters.jetstream.subjects import Service
+from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.mounted_folder import holds_data
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.environment import service_environment
@@ -21,7 +21,7 @@ from kinolog_stack.recovery.set_aside import SetAside
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
-from kinolog_stack.servers.stream_blocks import damaged_records
+from kinolog_stack.servers.stream_blocks import DamagedRecord, correct, damaged_records, last_position
 from kinolog_stack.settings import StackSettings
 
 PROJECTOR, PROVISION = "projector", "provision"
@@ -57,6 +57,8 @@ class StoppedStack:
             passwords_path=self.folder.passwords,
             log_path=self.folder.log("postgres"),
         )
+        self.unread_position = 0
+        """Last position of a log that nats-server could not read and that was set aside; 0 if there was none."""
         self._session = CommandSession(self.folder.log("restore"))
         self._aside = SetAside(self.folder.path)
 
@@ -78,23 +80,22 @@ class StoppedStack:
         """Where what was replaced is now."""
         return self._aside.places
 
-    def start_nats(self) -> list[str]:
+    def start_nats(self, *, needed: str = "") -> list[str]:
         """Start nats-server with all streams. Set streams aside that it cannot read, and return their names.
 
-        Those with a record at an impossible position are set aside before the server takes all memory for them.
+        Raises `StartError`, also for the stream that is needed, which stays where it is.
         """
-        unrecovered = sorted({record.stream for record in damaged_records(self.folder.nats)})
-        for name in unrecovered:
-            self.move_stream_aside(name)
+        unrecovered: list[str] = []
         for _ in range(MAX_SET_ASIDE):
             try:
                 self.nats.start()
                 break
             except StartError as error:
                 found = UNRECOVERED_STREAM.search(error.problem)
-                if NOT_RECOVERED not in error.problem or found is None:
+                if NOT_RECOVERED not in error.problem or found is None or found.group(1) == needed:
                     raise
                 unrecovered.append(found.group(1))
+                self.unread_position = max(self.unread_position, self._last_position(found.group(1)))
                 self.move_stream_aside(found.group(1))
         else:
             places = ", ".join(map(str, self.set_aside))
@@ -104,6 +105,35 @@ class StoppedStack:
             )
         self.run_program(PROVISION, service=Service.ADMIN)
         return unrecovered
+
+    def correct_positions(self) -> list[DamagedRecord]:
+        """Correct records for which nats-server, which does not run, would take all memory. Return what they were.
+
+        A copy of each block is set aside before. If a record has another damage as well, its hash differs, and the
+        rest of the restore finds it.
+        """
+        corrected: list[DamagedRecord] = []
+        try:
+            while found := list(damaged_records(self.folder.nats)):
+                for record in found:
+                    if all(record.block != known.block for known in corrected):
+                        self._aside.keep_copy(record.block, f"{record.stream}-{record.block.name}")
+                    correct(record)
+                corrected += found
+        except OSError as error:
+            named = f"{error.filename}: " if error.filename else ""
+            raise StartError(
+                f"nats-server's streams cannot be read: {named}{error.strerror or error}.",
+                "Check the disk. If it is damaged, restore a backup: kinolog restore --from.",
+            ) from error
+        return corrected
+
+    def _last_position(self, name: str) -> int:
+        """Return the last position of the log if this stream is the log, else 0."""
+        try:
+            return last_position(self.folder.nats, name) if name == EVENTS else 0
+        except OSError:  # on a damaged disk nobody knows
+            return 0
 
     def replace_stream(self, name: str) -> None:
         """Set a stream aside and provision an empty one in its place."""
@@ -118,10 +148,21 @@ class StoppedStack:
             self.move_aside(stream, name)
 
     def replace_database(self) -> None:
-        """Set the folder of Postgres aside and make a new one. Postgres does not run."""
+        """Set the folder of Postgres aside and make a new one. Postgres does not run. Raises `StartError`."""
+        self.check_movable()
         if holds_data(self.folder.postgres):
             self.move_aside(self.folder.postgres, "postgres")
         self.postgres.start()
+
+    def check_movable(self) -> None:
+        """Raise `StartError` if a disk is mounted within the folder of Postgres: a new one cannot be made around it."""
+        folder = self.folder.postgres
+        mounted = [entry for entry in sorted(folder.glob("*")) if os.path.ismount(entry)]
+        if mounted:
+            raise StartError(
+                f"a disk is mounted at {mounted[0]}, in the folder of Postgres, which must be set aside.",
+                f"Nothing was changed. Move what it holds into {folder}, unmount it, and run the restore again.",
+            )
 
     def projector(self, command: str, *arguments: str, service: Service = Service.ADMIN) -> dict[str, Any]:
         """Run a command of the projector's program and return its JSON object. Raises `ProgramFailed`."""

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,9 +34,14 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 logger = logging.getLogger(__name__)
 
 
-def allowed_bytes(stored_bytes: int, base_bytes: int = GIBIBYTE) -> int:
-    """Return how much memory a server may take whose streams store this much."""
-    return min(base_bytes + PER_STORED_BYTE * stored_bytes, int(machine_bytes() * LARGEST_SHARE))
+def allowed_bytes(stored_bytes: int, base_bytes: int = GIBIBYTE, times: int = 1) -> int:
+    """Return how much memory a server may take whose streams store this much, and who needs it this many times."""
+    return min((base_bytes + PER_STORED_BYTE * stored_bytes) * times, most_bytes())
+
+
+def most_bytes() -> int:
+    """Return how much memory a server may take, whatever it stores."""
+    return int(machine_bytes() * LARGEST_SHARE)
 
 
 def machine_bytes(cgroup_limit: Path = CGROUP_LIMIT) -> int:
@@ -53,6 +59,7 @@ class MemoryGuard:
     def __init__(self, child: ChildProcess, allowed: Callable[[], int]) -> None:
         self._child = child
         self._allowed = allowed
+        self._known_allowed = 0
         self.taken_bytes = 0
         """How much it took when it was killed for that; 0 before."""
 
@@ -61,24 +68,29 @@ class MemoryGuard:
         threading.Thread(target=self._run, name=f"memory-{self._child.command.name}", daemon=True).start()
 
     def _run(self) -> None:
-        try:
-            self._look()
-        except psutil.NoSuchProcess:
-            return
-        except (psutil.Error, OSError):
-            logger.exception("the memory of a process cannot be seen", extra=fields("memory"))
+        is_reported = False
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._child.pid)
+            while self._child.running and not self.taken_bytes:
+                try:
+                    self._look(process)
+                except (psutil.AccessDenied, OSError):  # the next look may succeed
+                    if not is_reported:
+                        logger.exception("the memory of a process cannot be seen", extra=fields("memory"))
+                    is_reported = True
+                time.sleep(LOOK_SECONDS)
 
-    def _look(self) -> None:
-        process = psutil.Process(self._child.pid)
-        allowed = self._allowed()
-        while self._child.running:
-            taken = int(process.memory_info().rss)
-            if taken > allowed and taken > (allowed := self._allowed()):  # its streams may store more by now
-                self.taken_bytes = taken
-                self._child.signal(signal.SIGKILL)
-                logger.error(
-                    "a process takes too much memory and is killed",
-                    extra=fields("memory", part=self._child.command.name, taken=taken, allowed=allowed),
-                )
-                return
-            time.sleep(LOOK_SECONDS)
+    def _look(self, process: psutil.Process) -> None:
+        taken = int(process.memory_info().rss)
+        if taken <= self._known_allowed:
+            return
+        self._known_allowed = self._allowed()  # its streams may store more by now
+        if taken > self._known_allowed:
+            self.taken_bytes = taken
+            self._child.signal(signal.SIGKILL)
+            logger.error(
+                "a process takes too much memory and is killed",
+                extra=fields(
+                    "memory", part=self._child.command.name, taken=taken, allowed=self._known_allowed
+                ),
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,13 +17,14 @@ from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service, permissions
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder, write_durably
+from kinolog.process.logs import fields
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_http
 from kinolog_stack.processes.child_process import ChildCommand, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
-from kinolog_stack.servers.memory_guard import GIBIBYTE, MEBIBYTE, MemoryGuard, allowed_bytes
+from kinolog_stack.servers.memory_guard import GIBIBYTE, MEBIBYTE, MemoryGuard, allowed_bytes, most_bytes
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.servers.stream_blocks import DamagedRecord, damaged_record, damaged_records, stored_bytes
 from kinolog_stack.tcp_ports import PORT_TRIES, free_port, listen_error, port_is_free
@@ -37,6 +39,8 @@ restarted on a disk that is mostly full refuses every write, although there is r
 ROUTES = "routes"
 NOT_RECOVERED = "could not be recovered"
 WRITE_ERROR = "write error"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +147,13 @@ class NatsServer(Program):
         if not taken_bytes:
             return None
         known = self._damaged_block
-        record = damaged_record(known) if known is not None else None
-        if record is None:
-            record = next(damaged_records(self.folder), None)
+        try:
+            record = damaged_record(known) if known is not None else None
+            if record is None:
+                record = next(damaged_records(self.folder), None)
+        except OSError as error:  # the server says itself what it cannot read
+            logger.warning("cannot look for damage", extra=fields("damage", problem=str(error)))
+            return None
         self._damaged_block = record.block if record is not None else None
         return DamagedStream(self.folder, record, taken_bytes) if record is not None else None
 
@@ -158,12 +166,18 @@ class NatsServer(Program):
             return False
         if (damage := self.damage()) is not None:
             raise damage
-        self._guard = None
+        taken_bytes, self._guard = self._guard.taken_bytes, None
+        if self._allowed_bytes() >= most_bytes():
+            raise StartError(
+                f"nats-server took {taken_bytes // MEBIBYTE} MiB of memory and was killed, although every block of "
+                f"its streams in {self.folder} is whole. This machine has no more for it.",
+                "Nothing was changed. Give the machine more memory, or move the data folder to a larger one.",
+            )
         self._times_allowed *= 2
         return True
 
     def _allowed_bytes(self) -> int:
-        return allowed_bytes(stored_bytes(self.folder), self._memory_bytes) * self._times_allowed
+        return allowed_bytes(stored_bytes(self.folder), self._memory_bytes, self._times_allowed)
 
     def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:
         """Return when the server reports that it is healthy. Raises `StartError`."""

@@ -60,4 +60,24 @@ async def test_a_job_that_is_tried_again_by_hand_has_its_attempts_again(memory_w
         status = await _worked(memory_worker, job_id, "RENDERER_STOPPED")
     assert status is Status.FAILED
     await memory_worker.send(job_id, Retry(id=new_id(), actor="ann"))
+    for code in ("RENDERER_STOPPED", "RENDERER_STOPPED"):
+        assert await _worked(memory_worker, job_id, code) is Status.QUEUED
+    assert await _worked(memory_worker, job_id, "RENDERER_STOPPED") is Status.FAILED
+
+
+async def test_stops_before_other_failures_are_forgotten(memory_worker: MemoryWorker) -> None:
+    """A crash counts by itself, and so a job does not fail for its stops before that, also once it is tried again."""
+    job_id = await memory_worker.submit()
+    codes = ("RENDERER_STOPPED", "RENDERER_STOPPED", *["WORKER_CRASHED"] * 3)
+    ends = [await _worked(memory_worker, job_id, code) for code in codes]
+    assert ends == [*[Status.QUEUED] * 4, Status.FAILED]
+    await memory_worker.send(job_id, Retry(id=new_id(), actor="ann"))
     assert await _worked(memory_worker, job_id, "RENDERER_STOPPED") is Status.QUEUED
+
+
+async def test_a_job_with_a_single_attempt_is_tried_again_after_one_stop(memory_worker: MemoryWorker) -> None:
+    job_id = await memory_worker.submit_sealed(
+        new_id(), "A star.", {"model": "card", "guidance": 1.0}, max_attempts=1
+    )
+    assert await _worked(memory_worker, job_id, "RENDERER_STOPPED") is Status.QUEUED
+    assert await _worked(memory_worker, job_id, "RENDERER_STOPPED") is Status.FAILED

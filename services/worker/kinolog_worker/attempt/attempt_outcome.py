@@ -55,6 +55,9 @@ STOPPED = JobError(
     code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
 )
 
+LEAST_STOPS = 2
+"""A job with a single attempt is tried again after one stop."""
+
 DETAIL_HINT = "; the job's log lines say more"
 """Added to the message of an error whose text may quote the prompt: it is sealed in the log lines."""
 
@@ -296,16 +299,24 @@ def media_facts(finished: FinishedMessage) -> MediaFacts:
 
 
 def _limited(error: JobError, job: Job) -> JobError:
-    """Return the error, final if the process was stopped in as many attempts as the job may have (decision 73).
+    """Return the error, final if the last attempts were all stopped, as many as the job may have (decision 73).
 
     Whoever stops one process does not mean the job. What stops it in every attempt would go on without end.
     """
     if error.code != RENDERER_STOPPED:
         return error
-    stops = 1 + sum(
-        attempt.error is not None and attempt.error.code == RENDERER_STOPPED for attempt in job.attempts
-    )
-    if stops % job.max_attempts:  # a job that a user tries again has as many attempts again
+    stops = 1
+    for attempt in reversed(job.attempts):
+        earlier = attempt.error
+        if earlier is None:  # the attempt that ends now
+            continue
+        if earlier.code == RENDERER_STOPPED and earlier.retryable:
+            stops += 1
+        elif (
+            earlier.counts or not earlier.retryable
+        ):  # it has an end by itself, or a user has tried the job again after it
+            break
+    if stops < max(job.max_attempts, LEAST_STOPS):
         return error
     return replace(
         error, message=f"{error.message} in {counted(stops, 'attempt')} of this job", retryable=False
