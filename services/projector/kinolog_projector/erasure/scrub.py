@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -93,17 +94,24 @@ class Scrub:
             pending = await _pending(connection)
             if not pending or not await _try_lock(connection):
                 return 0
-            await connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_MILLISECONDS)))
-            await _drop_unfinished(connection)
-            if await _is_read(connection, max(prompt.deleted_by for prompt in pending)):
-                return 0
-            done = await self._rewrite(connection, pending)
-            if done:
-                await self._discard_wal(connection)
-                values = [[one.number for one in done], [one.deleted_by for one in done]]
-                await connection.execute(DONE, values)
-                logger.info("erased texts are removed from files", extra=fields("scrubbed", jobs=len(done)))
-            return len(done)
+            try:
+                return await self._do_round(connection, pending)
+            finally:
+                with suppress(psycopg.Error):  # else Postgres releases it some time after the connection ends
+                    await connection.execute("SELECT pg_advisory_unlock(%s)", [REBUILD_LOCK])
+
+    async def _do_round(self, connection: Connection, pending: Sequence[_ErasedPrompt]) -> int:
+        await connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_MILLISECONDS)))
+        await _drop_unfinished(connection)
+        if await _is_read(connection, max(prompt.deleted_by for prompt in pending)):
+            return 0
+        done = await self._rewrite(connection, pending)
+        if done:
+            await self._discard_wal(connection)
+            values = [[one.number for one in done], [one.deleted_by for one in done]]
+            await connection.execute(DONE, values)
+            logger.info("erased texts are removed from files", extra=fields("scrubbed", jobs=len(done)))
+        return len(done)
 
     async def _rewrite(self, connection: Connection, pending: Iterable[_ErasedPrompt]) -> list[_ErasedPrompt]:
         """Rewrite what holds the texts and keys of these jobs. Return the jobs for which nothing was in use."""
