@@ -19,6 +19,8 @@ LEAST_BAR, MOST_BAR = 8, 30
 """Cells of the bar in the head."""
 NAME_CELLS = 11
 """Width of the column of names, the same in every table so that the values are aligned."""
+DURATIONS = {"seconds": "took", "gpu_seconds": "device time"}
+"""Fields of events with a duration, and how each is called."""
 
 
 class JobHead(Static):
@@ -172,7 +174,9 @@ def state_grid(app: App[object], job: JobInfo | None, events: Sequence[EventInfo
         table.add_row(Text("then", style=style(app, "accent")), Text(plain(event.type), style="bold"))
         for name, value in event.data.items():
             shown = value + 1 if name == "scene" and isinstance(value, int) else value
-            if (words := _one_line(shown)) is not None:
+            if name in DURATIONS and isinstance(value, float | int):
+                table.add_row(DURATIONS[name], Text(span(value)))
+            elif (words := _one_line(shown)) is not None:
                 table.add_row(plain(name), Text(words))
     return table
 

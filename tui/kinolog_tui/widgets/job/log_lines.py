@@ -105,4 +105,6 @@ class LogLines(RichLog):
         colour = style(self.app, LEVEL_COLOURS.get(line.level, "foreground"))
         time = Text(time_of_day(line.at), style=style(self.app, "text-muted"))
         row.add_row(time, Text(line.level, style=colour), Text(line.message))
-        self.write(row)
+        self.write(
+            row, width=self.scrollable_content_region.width or None
+        )  # else at most that of the console
