@@ -22,6 +22,7 @@ from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
 
 LOAD_JOBS = 40
+TINY = ("--model", "kinolog-tiny")
 PROMPT = "a red circle moving right on a blue background"
 
 
@@ -46,7 +47,7 @@ def kinolog(stack: Stack, *arguments: str) -> tuple[int, str, str]:
 def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """One finished job of the embedded model: its id and its video."""
     video = tmp_path_factory.mktemp("made") / "film.mp4"
-    code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "-o", str(video))
+    code, out, err = kinolog(stack, "--json", "generate", PROMPT, *TINY, "--seed", "7", "-o", str(video))
     assert code == ExitCode.OK, err
     final = json.loads(out.splitlines()[-1])
     assert final["status"] == "completed"
@@ -83,7 +84,9 @@ def test_the_video_shows_the_prompt(made: tuple[str, Path]) -> None:
 
 def test_unknown_words_of_the_prompt_are_logged(stack: Stack, gateway: KinologClient) -> None:
     """A prompt with unknown words gives a clip; the job's log names the words and their replacements."""
-    code, out, err = kinolog(stack, "--json", "generate", "a flurried crimsn star on a blue sky", "--watch")
+    code, out, err = kinolog(
+        stack, "--json", "generate", "a flurried crimsn star on a blue sky", *TINY, "--watch"
+    )
     assert code == ExitCode.OK, err
     final = json.loads(out.splitlines()[-1])
     assert final["status"] == "completed"
@@ -110,7 +113,7 @@ def test_the_same_seed_gives_the_same_frames(
     made: tuple[str, Path], stack: Stack, gateway: KinologClient
 ) -> None:
     """Another job with the same prompt and seed decodes to the same frames."""
-    code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "--watch")
+    code, out, err = kinolog(stack, "--json", "generate", PROMPT, *TINY, "--seed", "7", "--watch")
     assert code == ExitCode.OK, err
     again = json.loads(out.splitlines()[-1])
     first = gateway.status(made[0])
