@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from nats.aio.client import Client
-
-from kinolog.adapters.jetstream.client.api_request import STREAM_NOT_FOUND, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.streams import stream_configs
 from kinolog.adapters.jetstream.subjects import Service
-from tests.fixtures.log import connected, settings_of
+from tests.fixtures.log import connected, delete_stream, settings_of
 from tests.fixtures.nats_cluster import NatsCluster
 
 ROUNDS = 5
@@ -27,16 +24,8 @@ async def test_a_new_stream_is_read_at_once(nats_cluster: NatsCluster) -> None:
     ):
         for _ in range(ROUNDS):
             for name in stream_configs(replicas):
-                await _delete(maker, name)
+                await delete_stream(maker, name)
                 await provision(maker, replicas, [name])
                 stored = StoredMessageReader(reader, name)
                 assert (await stored.after(0)).messages == []
                 await stored.close()
-
-
-async def _delete(client: Client, name: str) -> None:
-    try:
-        await api_request(client, f"$JS.API.STREAM.DELETE.{name}")
-    except JetStreamApiError as error:
-        if error.number != STREAM_NOT_FOUND:
-            raise

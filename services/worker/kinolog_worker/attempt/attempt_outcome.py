@@ -312,9 +312,7 @@ def _limited(error: JobError, job: Job) -> JobError:
             continue
         if earlier.code == RENDERER_STOPPED and earlier.retryable:
             stops += 1
-        elif (
-            earlier.counts or not earlier.retryable
-        ):  # it has an end by itself, or a user has tried the job again after it
+        elif earlier.counts or not earlier.retryable:  # these have an end, or a user has tried the job again
             break
     if stops < max(job.max_attempts, LEAST_STOPS):
         return error
