@@ -1,0 +1,74 @@
+"""`TINY_FAMILIES`: what writes the folder of a tiny pipeline, by the name of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from tests.renderers.tiny import cogvideox, cosmos, hunyuan, ltx, picture_families, single_families, wan
+
+_transformers: Any = transformers  # untyped in part
+
+_PIPELINES: dict[str, Callable[[], Any]] = {
+    build.__name__: build
+    for build in (
+        wan.wan21,
+        wan.wan22,
+        wan.wan22_5b,
+        wan.wan_vace,
+        wan.wan_i2v,
+        wan.skyreels_v2,
+        wan.skyreels_v2_df,
+        wan.anyflow,
+        wan.helios,
+        ltx.ltx,
+        ltx.ltx_097,
+        ltx.ltx_i2v,
+        ltx.ltx2,
+        ltx.ltx2_i2v,
+        cogvideox.cogvideox_2b,
+        cogvideox.cogvideox_5b,
+        cogvideox.cogvideox_15,
+        cogvideox.cogvideox_i2v,
+        hunyuan.hunyuan,
+        hunyuan.hunyuan15,
+        hunyuan.hunyuan_framepack,
+        hunyuan.kandinsky5,
+        cosmos.cosmos1,
+        cosmos.cosmos2_v2w,
+        cosmos.cosmos25,
+        picture_families.animatediff,
+        picture_families.text_to_video_sd,
+        picture_families.latte,
+        single_families.mochi,
+        single_families.sana_video,
+        single_families.allegro,
+        single_families.easyanimate,
+        single_families.motif,
+    )
+}
+
+
+def _writer(build: Callable[[], Any]) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        _transformers.utils.logging.disable_progress_bar()
+        with torch.random.fork_rng(devices=[]):
+            build().save_pretrained(folder, safe_serialization=True)
+
+    return write
+
+
+TINY_FAMILIES: dict[str, Callable[[Path], None]] = {
+    name: _writer(build) for name, build in _PIPELINES.items()
+}
+"""Each writes the folder of a diffusers pipeline of about 1 MB on the CPU. The same libraries write the same bytes."""
+
+PICTURE_FAMILIES = frozenset({"wan_i2v", "ltx_i2v", "ltx2_i2v", "cogvideox_i2v", "hunyuan_framepack"})
+"""The families that cannot draw from a text alone: they start from a picture."""
+
+GUARDED_FAMILIES = frozenset({"cosmos1", "cosmos2_v2w", "cosmos25"})
+"""The families that load with the package `cosmos_guardrail` only. `tests/renderers/guardrail` has a stand-in."""

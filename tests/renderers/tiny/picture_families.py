@@ -1,0 +1,112 @@
+"""Families with the autoencoder of Stable Diffusion, which decodes each frame as a picture of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+
+from tests.renderers.tiny.text import clip, t5, tokenizer
+from tests.renderers.tiny.weights import network
+
+_d: Any = diffusers  # untyped in part
+
+
+def _autoencoder() -> Any:
+    return network(
+        _d.AutoencoderKL,
+        block_out_channels=(8, 8, 8, 8),
+        in_channels=3,
+        out_channels=3,
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        latent_channels=4,
+        norm_num_groups=2,
+    )
+
+
+def _ddim(schedule: str) -> Any:
+    return _d.DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule=schedule, clip_sample=False, set_alpha_to_one=False
+    )
+
+
+def _text_side() -> dict[str, Any]:
+    return {"text_encoder": clip(8), "tokenizer": tokenizer(77, starts=True)}
+
+
+def animatediff() -> Any:
+    network_of_pictures = network(
+        _d.UNet2DConditionModel,
+        block_out_channels=(8, 8),
+        layers_per_block=2,
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=8,
+        norm_num_groups=2,
+    )
+    motion = network(
+        _d.MotionAdapter,
+        block_out_channels=(8, 8),
+        motion_layers_per_block=2,
+        motion_norm_num_groups=2,
+        motion_num_attention_heads=4,
+    )
+    return _d.AnimateDiffPipeline(
+        **_text_side(),
+        unet=network_of_pictures,
+        scheduler=_ddim("linear"),
+        vae=_autoencoder(),
+        motion_adapter=motion,
+    )
+
+
+def text_to_video_sd() -> Any:
+    network_of_videos = network(
+        _d.UNet3DConditionModel,
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+        cross_attention_dim=8,
+        attention_head_dim=4,
+        norm_num_groups=2,
+    )
+    return _d.TextToVideoSDPipeline(
+        **_text_side(), unet=network_of_videos, scheduler=_ddim("scaled_linear"), vae=_autoencoder()
+    )
+
+
+def latte() -> Any:
+    """Return a Latte, which draws 16 frames at a time."""
+    transformer = network(
+        _d.LatteTransformer3DModel,
+        sample_size=8,
+        num_layers=1,
+        patch_size=2,
+        attention_head_dim=8,
+        num_attention_heads=3,
+        caption_channels=32,
+        in_channels=4,
+        cross_attention_dim=24,
+        out_channels=8,
+        attention_bias=True,
+        activation_fn="gelu-approximate",
+        num_embeds_ada_norm=1000,
+        norm_type="ada_norm_single",
+        norm_elementwise_affine=False,
+        norm_eps=1e-6,
+    )
+    return _d.LattePipeline(
+        transformer=transformer,
+        vae=_autoencoder(),
+        scheduler=_d.DDIMScheduler(),
+        text_encoder=t5(),
+        tokenizer=tokenizer(120),
+    )

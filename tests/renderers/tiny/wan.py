@@ -1,0 +1,163 @@
+"""Wan, and the families that have its autoencoder and text encoder: SkyReels-V2, AnyFlow, Helios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+
+from tests.renderers.tiny.text import tokenizer, umt5
+from tests.renderers.tiny.weights import network
+
+_d: Any = diffusers  # untyped in part
+
+
+def wan_autoencoder() -> Any:
+    """Return an autoencoder of Wan 2.1: 8 times smaller in space, 4 times in time."""
+    return network(
+        _d.AutoencoderKLWan,
+        base_dim=3,
+        z_dim=16,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    )
+
+
+def denoiser(
+    kind: str = "WanTransformer3DModel", *, channels: int = 16, weights_seed: int = 0, **more: Any
+) -> Any:
+    """Return a transformer of that class. `channels` are those of its input."""
+    configuration: dict[str, Any] = {
+        "patch_size": (1, 2, 2),
+        "num_attention_heads": 2,
+        "attention_head_dim": 12,
+        "in_channels": channels,
+        "out_channels": 16,
+        "text_dim": 32,
+        "freq_dim": 256,
+        "ffn_dim": 32,
+        "num_layers": 2,
+        "cross_attn_norm": True,
+        "rope_max_seq_len": 32,
+    }
+    return network(getattr(_d, kind), weights_seed=weights_seed, **configuration | more)
+
+
+def scheduler(shift: float = 3.0) -> Any:
+    """Return the scheduler of Wan."""
+    return _d.UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift
+    )
+
+
+def _parts() -> dict[str, Any]:
+    return {
+        "tokenizer": tokenizer(512),
+        "text_encoder": umt5(),
+        "vae": wan_autoencoder(),
+        "scheduler": scheduler(),
+    }
+
+
+_NORM: dict[str, Any] = {"qk_norm": "rms_norm_across_heads"}
+
+
+def wan21() -> Any:
+    return _d.WanPipeline(**_parts(), transformer=denoiser(**_NORM))
+
+
+def wan22() -> Any:
+    """Return a Wan 2.2: one transformer for the noisy steps, another for the others."""
+    return _d.WanPipeline(
+        **_parts(),
+        transformer=denoiser(**_NORM),
+        transformer_2=denoiser(weights_seed=1, **_NORM),
+        boundary_ratio=0.875,
+    )
+
+
+def wan22_5b() -> Any:
+    """Return a Wan 2.2 of 5 B: an autoencoder of residuals and patches, a time for each token."""
+    channels = 48
+    autoencoder = network(
+        _d.AutoencoderKLWan,
+        base_dim=3,
+        z_dim=channels,
+        in_channels=12,
+        out_channels=12,
+        is_residual=True,
+        patch_size=2,
+        latents_mean=[0.0] * channels,
+        latents_std=[1.0] * channels,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        scale_factor_spatial=16,
+        scale_factor_temporal=4,
+    )
+    transformer = denoiser(channels=channels, out_channels=channels, **_NORM)
+    parts = _parts() | {"vae": autoencoder, "scheduler": scheduler(5.0)}
+    return _d.WanPipeline(**parts, transformer=transformer, expand_timesteps=True)
+
+
+def wan_vace() -> Any:
+    transformer = denoiser(
+        "WanVACETransformer3DModel", num_layers=3, vace_layers=[0, 2], vace_in_channels=96, **_NORM
+    )
+    return _d.WanVACEPipeline(**_parts(), transformer=transformer)
+
+
+def wan_i2v() -> Any:
+    """Return a Wan 2.2 that starts from a picture: noise, mask and encoded picture are its input."""
+    return _d.WanImageToVideoPipeline(
+        **_parts(),
+        transformer=denoiser(channels=36, **_NORM),
+        transformer_2=denoiser(channels=36, weights_seed=1, **_NORM),
+        image_encoder=None,
+        image_processor=None,
+        boundary_ratio=0.875,
+    )
+
+
+def skyreels_v2() -> Any:
+    parts = _parts() | {"scheduler": _d.UniPCMultistepScheduler(flow_shift=8.0, use_flow_sigmas=True)}
+    return _d.SkyReelsV2Pipeline(**parts, transformer=denoiser("SkyReelsV2Transformer3DModel", **_NORM))
+
+
+def skyreels_v2_df() -> Any:
+    """Return a SkyReels-V2 with diffusion forcing: each frame has a time of its own."""
+    transformer = denoiser("SkyReelsV2Transformer3DModel", **_NORM)
+    return _d.SkyReelsV2DiffusionForcingPipeline(
+        **_parts() | {"scheduler": scheduler(8.0)}, transformer=transformer
+    )
+
+
+def anyflow() -> Any:
+    transformer = denoiser("AnyFlowTransformer3DModel", gate_value=0.25, deltatime_type="r")
+    steps = _d.FlowMapEulerDiscreteScheduler(num_train_timesteps=1000, shift=5.0)
+    return _d.AnyFlowPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
+
+
+def helios() -> Any:
+    """Return a Helios, which denoises and decodes one chunk of frames after the other."""
+    configuration: dict[str, Any] = {
+        "patch_size": (1, 2, 2),
+        "num_attention_heads": 2,
+        "attention_head_dim": 12,
+        "in_channels": 16,
+        "out_channels": 16,
+        "text_dim": 32,
+        "freq_dim": 256,
+        "ffn_dim": 32,
+        "num_layers": 2,
+        "cross_attn_norm": True,
+        "rope_dim": (4, 4, 4),
+        "has_multi_term_memory_patch": True,
+        "guidance_cross_attn": True,
+        "zero_history_timestep": True,
+        "is_amplify_history": False,
+    }
+    transformer = network(_d.HeliosTransformer3DModel, **configuration, **_NORM)
+    steps = _d.HeliosScheduler(stage_range=[0, 1], stages=1, use_dynamic_shifting=True)
+    return _d.HeliosPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
