@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TypeAlias
 from uuid import uuid4
 
 import grpc
 
+from kinolog.ids import new_request_id
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import job_service_pb2_grpc
 
@@ -28,8 +30,13 @@ async def job_service(target: str) -> AsyncIterator[JobService]:
 
 
 def submission(model: str = "card") -> pb.SubmitJobRequest:
-    """Return a request for a new job: its request id is random."""
-    return pb.SubmitJobRequest(prompt=PROMPT, model=model, request_id=uuid4().hex)
+    """Return a request for a new job. Its request id states when it was made, as kinolog's clients make them."""
+    return pb.SubmitJobRequest(prompt=PROMPT, model=model, request_id=new_request_id(datetime.now(UTC)))
+
+
+def submission_with_own_id() -> pb.SubmitJobRequest:
+    """Return a request for a new job whose id the caller made: the api looks it up in the archive. See decision 15."""
+    return pb.SubmitJobRequest(prompt=PROMPT, model="card", request_id=uuid4().hex)
 
 
 async def rate(call: Callable[[], Awaitable[object]], at_once: int, seconds: float) -> float:

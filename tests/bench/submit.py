@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import uvloop
 
 from kinolog.v1 import job_service_pb2 as pb
 from tests.bench import site
-from tests.bench.calls import JobService, job_service, rate, submission
+from tests.bench.calls import JobService, job_service, rate, submission, submission_with_own_id
 from tests.bench.figures import Aim, Figure, Result, interleaved, paired
 
 AT_ONCE = 64
@@ -34,12 +36,18 @@ async def _measure(api: str, echo: str, quick: bool) -> list[Figure]:
         one = await interleaved(
             pairs, lambda: _submit_rate(bare, seconds / 2, 1), lambda: _submit_rate(ours, seconds / 2, 1)
         )
+        own_ids = await interleaved(
+            pairs,
+            lambda: _submit_rate(bare, seconds, request=submission_with_own_id),
+            lambda: _submit_rate(ours, seconds, request=submission_with_own_id),
+        )
         batches = await interleaved(
             pairs, lambda: _batch_rate(bare, seconds), lambda: _batch_rate(ours, seconds)
         )
     return [
         paired(f"SubmitJob, {AT_ONCE} in flight", "/s", many, Aim("ratio", "at least", 0.5)),
         paired("SubmitJob, 1 in flight", "/s", one),
+        paired(f"SubmitJob, {AT_ONCE} in flight, request ids of the caller", "/s", own_ids),
         paired(
             f"BatchSubmitJobs, {BATCH:,} jobs a call, {BATCHES_AT_ONCE} in flight",
             "jobs/s",
@@ -60,9 +68,14 @@ async def _followed(api: str, echo: str, quick: bool) -> Figure:
     return paired(f"SubmitJob, {AT_ONCE} in flight, projector following", "/s", taken)
 
 
-async def _submit_rate(stub: JobService, seconds: float, at_once: int = AT_ONCE) -> float:
+async def _submit_rate(
+    stub: JobService,
+    seconds: float,
+    at_once: int = AT_ONCE,
+    request: Callable[[], pb.SubmitJobRequest] = submission,
+) -> float:
     async def submit() -> None:
-        await stub.SubmitJob(submission())
+        await stub.SubmitJob(request())
 
     return await rate(submit, at_once, seconds)
 

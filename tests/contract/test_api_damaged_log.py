@@ -218,6 +218,24 @@ async def test_only_ids_that_may_be_old_are_looked_up(api: RunningApi) -> None:
     assert model.looked_up == ["old"]
 
 
+async def test_concurrent_lookups_share_reads(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked up during a read is answered by one more, and each job gets its own answer."""
+    lost = await given_lost_job(api)
+    model, reads = CountedReadModel(api), list[list[str]]()
+
+    async def slow(job_ids: Sequence[str]) -> dict[str, int]:
+        reads.append(list(job_ids))
+        await asyncio.sleep(0)
+        return await api.read_model.archived_tails(job_ids)
+
+    monkeypatch.setattr(model, "archived_tails", slow)
+    check = ArchiveCheck(api.store, model, lambda: AT)
+    job_ids = ["a", "b", lost, "c"]
+    answers = await asyncio.gather(*(check.check_new_jobs({job_id: "order"}) for job_id in job_ids))
+    assert reads == [["a"], ["b", lost, "c"]]
+    assert [set(answer) for answer in answers] == [set(), set(), {lost}, set()]
+
+
 async def test_without_the_archive_jobs_are_accepted(api: RunningApi) -> None:
     """An archive that does not answer refuses nothing, and is left alone for a while."""
     now = 0.0

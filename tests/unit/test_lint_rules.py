@@ -92,7 +92,7 @@ def test_nothing_waits_for_a_cancelled_task_without_a_limit() -> None:
 OTHERWISE_SUPERVISED = {
     "src/kinolog/readmodel/queries/position_watch.py:_polling": "its error is that of all who wait",
     "src/kinolog/adapters/jetstream/log/extent_check.py:_comparing": "its error is that of all who wait",
-    "src/kinolog/adapters/jetstream/client/group_commit.py:_group": "its error is that of the items of the group",
+    "src/kinolog/grouped_calls.py:_group": "its error is that of the items of the group",
     "src/kinolog/adapters/jetstream/client/pull_inbox.py:_closing": "whoever waits for the end of the inbox gets it",
     "src/kinolog/process/tasks.py:_tasks": "the error of each is logged, and none has to go on",
     "services/api/kinolog_api/alarms/watched_writes.py:_refusing": "it clears its alarm however it ends",

@@ -12,11 +12,11 @@ from typing import TypeAlias
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, JetStreamApiError
-from kinolog.adapters.jetstream.client.group_commit import GroupLimits
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish, publish_batch
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
+from kinolog.grouped_calls import GroupLimits
 from kinolog.ports.event_store import LogUnavailable
 
 MIN_BATCH_SIZE = 8
@@ -25,7 +25,7 @@ MIN_BATCH_SIZE = 8
 MAX_BATCH_SIZE = 500
 """Maximum number of messages in a batch; the server accepts 1,000."""
 
-LIMITS = GroupLimits(max_single_writes=MIN_BATCH_SIZE, max_group_size=MAX_BATCH_SIZE)
+LIMITS = GroupLimits(max_single_calls=MIN_BATCH_SIZE, max_group_size=MAX_BATCH_SIZE)
 """Limits of the group commit of concurrent stores."""
 
 BATCH_TRIES = 3

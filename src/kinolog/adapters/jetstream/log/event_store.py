@@ -17,7 +17,6 @@ from kinolog.adapters.commit_history import (
 )
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.appender import LIMITS, Appender, MissingPredecessor, Outcome
-from kinolog.adapters.jetstream.client.group_commit import GroupCommit
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
@@ -25,6 +24,7 @@ from kinolog.adapters.jetstream.log.extent_check import ExtentCheck
 from kinolog.adapters.jetstream.log.follower import follow
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
 from kinolog.codec.commits import EncodedCommitRecord, encode_commit
+from kinolog.grouped_calls import GroupedCalls
 from kinolog.job.commit import Commit, RecordedCommit
 from kinolog.ports.event_store import AppendConflict, Appended, DamagedLog, LoadedJob
 
@@ -53,7 +53,7 @@ class JetStreamEventStore:
             retry_timeout_seconds=retry_timeout_seconds,
             before_write=ExtentCheck(client, self._last_seen).check,
         )
-        self._first_commits = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
+        self._first_commits = GroupedCalls(self._appender.store, self._appender.store_first, LIMITS)
 
     async def load(self, job_id: str) -> LoadedJob | None:
         subject = subjects.events(job_id)

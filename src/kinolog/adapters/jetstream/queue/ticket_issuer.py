@@ -22,11 +22,11 @@ from kinolog.adapters.jetstream.client.api_request import (
     purge,
 )
 from kinolog.adapters.jetstream.client.appender import LIMITS, Appender
-from kinolog.adapters.jetstream.client.group_commit import GroupCommit
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.codec.tickets import decode_ticket, encode_ticket
+from kinolog.grouped_calls import GroupedCalls
 from kinolog.job.values import Priority
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Ticket
@@ -56,7 +56,7 @@ class JetStreamTicketIssuer:
             tail_at_leader=True,
             retry_timeout_seconds=retry_timeout_seconds,
         )
-        self._first_tickets = GroupCommit(appender.store, appender.store_first, LIMITS)
+        self._first_tickets = GroupedCalls(appender.store, appender.store_first, LIMITS)
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
         if first:

@@ -1,4 +1,4 @@
-"""Group commit: few items are written singly, many together, and each caller gets its own result."""
+"""Few items are written singly, many together, and each caller gets its own result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kinolog.adapters.jetstream.client.group_commit import GroupCommit, GroupLimits
+from kinolog.grouped_calls import GroupedCalls, GroupLimits
 
 
 class Writer:
@@ -31,24 +31,24 @@ class Writer:
         return [f"wrote {item}" for item in items]
 
 
-def _submit(group_commit: GroupCommit[int, str], items: Sequence[int]) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(group_commit.submit(item)) for item in items]
+def _submit(grouped: GroupedCalls[int, str], items: Sequence[int]) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(grouped.submit(item)) for item in items]
 
 
 async def test_a_lone_item_is_written_at_once() -> None:
     """A lone item is written at once."""
     writer = Writer()
     writer.released.set()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=2, max_group_size=10))
-    assert await group_commit.submit(1) == "wrote 1"
+    grouped = GroupedCalls(writer.one, writer.group, GroupLimits(max_single_calls=2, max_group_size=10))
+    assert await grouped.submit(1) == "wrote 1"
     assert writer.writes == [[1]]
 
 
 async def test_what_waits_is_written_together() -> None:
     """After two single writes the rest waits and is written in groups of the maximum size."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=2, max_group_size=5))
-    tasks = _submit(group_commit, range(10))
+    grouped = GroupedCalls(writer.one, writer.group, GroupLimits(max_single_calls=2, max_group_size=5))
+    tasks = _submit(grouped, range(10))
     await writer.started.wait()
     writer.released.set()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(10)]
@@ -58,15 +58,15 @@ async def test_what_waits_is_written_together() -> None:
 async def test_a_failed_group_fails_its_members() -> None:
     """The members of a group get its error; the next item is written."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=5))
-    tasks = _submit(group_commit, range(3))
+    grouped = GroupedCalls(writer.one, writer.group, GroupLimits(max_single_calls=1, max_group_size=5))
+    tasks = _submit(grouped, range(3))
     await writer.started.wait()
     writer.fails = True
     writer.released.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [OSError] * 3
     writer.fails = False
-    assert await group_commit.submit(9) == "wrote 9"
+    assert await grouped.submit(9) == "wrote 9"
 
 
 async def test_a_group_with_too_few_answers_fails_the_others() -> None:
@@ -76,8 +76,8 @@ async def test_a_group_with_too_few_answers_fails_the_others() -> None:
     async def forgetful(items: Sequence[int]) -> list[str]:
         return (await writer.group(items))[:1]
 
-    group_commit = GroupCommit(writer.one, forgetful, GroupLimits(max_single_writes=1, max_group_size=5))
-    tasks = _submit(group_commit, range(3))
+    grouped = GroupedCalls(writer.one, forgetful, GroupLimits(max_single_calls=1, max_group_size=5))
+    tasks = _submit(grouped, range(3))
     await writer.started.wait()
     writer.released.set()
     async with asyncio.timeout(20):
@@ -89,8 +89,8 @@ async def test_a_group_with_too_few_answers_fails_the_others() -> None:
 async def test_a_cancelled_caller_delays_no_other() -> None:
     """A caller that is cancelled while it waits or writes does not stop the writes of the others."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=5))
-    first, second, third = _submit(group_commit, range(3))
+    grouped = GroupedCalls(writer.one, writer.group, GroupLimits(max_single_calls=1, max_group_size=5))
+    first, second, third = _submit(grouped, range(3))
     await writer.started.wait()
     second.cancel()
     first.cancel()
@@ -98,7 +98,7 @@ async def test_a_cancelled_caller_delays_no_other() -> None:
     assert await third == "wrote 2"
     with pytest.raises(asyncio.CancelledError):
         await second
-    await group_commit.close()
+    await grouped.close()
     assert writer.writes[0] == [0]
     assert 2 in writer.writes[1]
 
@@ -106,19 +106,19 @@ async def test_a_cancelled_caller_delays_no_other() -> None:
 async def test_closing_waits_for_what_is_being_written() -> None:
     """After closing, every group has been written."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=2))
-    tasks = _submit(group_commit, range(5))
+    grouped = GroupedCalls(writer.one, writer.group, GroupLimits(max_single_calls=1, max_group_size=2))
+    tasks = _submit(grouped, range(5))
     await writer.started.wait()
     writer.released.set()
     await tasks[0]
-    await group_commit.close()
+    await grouped.close()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(5)]
     assert writer.writes == [[0], [1, 2], [3, 4]]
 
 
-async def _crowd(group_commit: GroupCommit[int, str], writer: Writer, items: int) -> None:
+async def _crowd(grouped: GroupedCalls[int, str], writer: Writer, items: int) -> None:
     """Submit items while the first of them is being written."""
-    tasks = _submit(group_commit, range(items))
+    tasks = _submit(grouped, range(items))
     await writer.started.wait()
     writer.released.set()
     await asyncio.gather(*tasks)
@@ -127,23 +127,23 @@ async def _crowd(group_commit: GroupCommit[int, str], writer: Writer, items: int
 async def test_after_a_large_group_the_next_one_is_collected() -> None:
     """After a large group the items of the next moment are written together, later ones singly again."""
     writer = Writer()
-    group_commit = GroupCommit(
-        writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=9, crowd_size=4)
+    grouped = GroupedCalls(
+        writer.one, writer.group, GroupLimits(max_single_calls=1, max_group_size=9, crowd_size=4)
     )
-    await _crowd(group_commit, writer, 6)
-    await asyncio.gather(*_submit(group_commit, range(10, 13)))
-    await asyncio.gather(*_submit(group_commit, range(20, 22)))
+    await _crowd(grouped, writer, 6)
+    await asyncio.gather(*_submit(grouped, range(10, 13)))
+    await asyncio.gather(*_submit(grouped, range(20, 22)))
     assert writer.writes == [[0], [1, 2, 3, 4, 5], [10, 11, 12], [20], [21]]
 
 
 async def test_closing_writes_what_is_being_collected() -> None:
     """Items that are being collected are written on close."""
     writer = Writer()
-    limits = GroupLimits(max_single_writes=1, max_group_size=9, crowd_size=2, collection_seconds=60)
-    group_commit = GroupCommit(writer.one, writer.group, limits)
-    await _crowd(group_commit, writer, 3)
-    (late,) = _submit(group_commit, [3])
+    limits = GroupLimits(max_single_calls=1, max_group_size=9, crowd_size=2, collection_seconds=60)
+    grouped = GroupedCalls(writer.one, writer.group, limits)
+    await _crowd(grouped, writer, 3)
+    (late,) = _submit(grouped, [3])
     await asyncio.sleep(0)
-    await group_commit.close()
+    await grouped.close()
     assert await late == "wrote 3"
     assert writer.writes == [[0], [1, 2], [3]]
