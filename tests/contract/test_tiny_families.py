@@ -12,7 +12,7 @@ from kinolog_worker.renderers.diffusers.model_folder import check_folder
 from tests.renderers.tiny.families import GUARDED_FAMILIES, PICTURE_FAMILIES, TINY_FAMILIES
 
 LARGEST_BYTES = 20 << 20
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 """Two schedulers of diffusers convert tensors in a way that numpy 2 warns of."""
 
 
