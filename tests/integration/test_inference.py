@@ -190,6 +190,7 @@ async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_
         ({"fail_at_step": 2}, "REQUEST_UNSUPPORTED", False),
         ({"starve_at_step": 2}, "OUT_OF_MEMORY", True),
         ({"raise_at_step": 2}, "RENDER_FAILED", True),
+        ({"misuse_at_step": 2}, "RENDER_FAILED", False),
     ],
 )
 async def test_failures_have_codes_and_quote_the_prompt_in_their_detail_alone(

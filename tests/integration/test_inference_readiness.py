@@ -1,4 +1,4 @@
-"""An inference process that is gone when a job arrives."""
+"""An inference process that is gone, or about to leave, when a job arrives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from kinolog_worker.inference.messages import FailedMessage, FinishedMessage
 from kinolog_worker.inference.process import InferenceProcess
 
@@ -26,3 +27,34 @@ async def test_a_process_that_died_before_a_job_is_not_the_fault_of_the_job(
     assert failed.message == "the inference process was ended by SIGKILL before it began the job"
     *_, closing = [message async for message in process.run(job)]
     assert isinstance(closing, FinishedMessage)
+
+
+async def test_a_process_that_lost_its_device_is_replaced_before_the_next_job(
+    process: InferenceProcess, tmp_path: Path
+) -> None:
+    """The job at fault may be tried again; the one after it is rendered by another process."""
+    (*_, failed) = [message async for message in process.run(card_job(tmp_path / "a", lose_at_step=2))]
+    assert isinstance(failed, FailedMessage)
+    assert (failed.code, failed.retryable) == ("DEVICE_LOST", True)
+    assert "the device stopped working for this process: RuntimeError at testcard.py" in failed.message
+    lost = process.pid
+    (*_, closing) = [message async for message in process.run(card_job(tmp_path / "b"))]
+    assert isinstance(closing, FinishedMessage)
+    assert process.pid != lost
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ({"is_blank": 1}, "PICTURE_EMPTY", "the model computed no picture"),
+        ({"frames_left_out": 1}, "FRAMES_WRONG", "the renderer drew"),
+    ],
+)
+async def test_a_scene_that_is_no_picture_is_no_result(
+    process: InferenceProcess, tmp_path: Path, options: dict[str, int], code: str, words: str
+) -> None:
+    """A black clip and a short one fail the attempt, and would come out the same again."""
+    (*_, failed) = [message async for message in process.run(card_job(tmp_path, "A star", **options))]
+    assert isinstance(failed, FailedMessage)
+    assert (failed.code, failed.retryable) == (code, False)
+    assert words in failed.message

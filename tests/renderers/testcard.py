@@ -33,19 +33,21 @@ RENDERER = "testcard"
 """Name of its entry point (see `tests.renderers.installed`)."""
 
 _RUN_FRAMES = 4
-_FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute")
+_FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute", "lose", "misuse")
 
 
 class TestcardRenderer:
     """Draws vertical bars that move to the right, one bar width in sixteen frames.
 
-    Options: `step_seconds` (delay of each denoising step), `load_seconds`, and for faults `die_at_step` (the process
-    kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes
-    the prompt), `quote_at_step` (prints, warnings and log records of a library that quote it, and no error),
-    `stop_at_step` (a signal stops the process), `hang_at_step` (native code holds the interpreter lock and waits
-    without end; so does `hang_at_load`), `compute_at_step` (it holds the lock and computes for some
-    `compute_seconds`). Steps count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the
-    first time: it names a file that must not exist yet.
+    Options: `step_seconds` (delay of each denoising step), `load_seconds`, `is_blank` (all frames are black),
+    `frames_left_out`, and for faults `die_at_step` (the process kills itself), `fail_at_step` (RenderFailed),
+    `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes the prompt), `misuse_at_step` (an error of
+    a wrong call), `lose_at_step` (an error after which the device takes no more work from the process),
+    `quote_at_step` (prints, warnings and log records of a library that quote it, and no error), `stop_at_step` (a
+    signal stops the process), `hang_at_step` (native code holds the interpreter lock and waits without end; so does
+    `hang_at_load`), `compute_at_step` (it holds the lock and computes for some `compute_seconds`). Steps count from
+    1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names a file that
+    must not exist yet.
     """
 
     __test__ = False  # the name starts like a test class
@@ -53,6 +55,7 @@ class TestcardRenderer:
     def __init__(self) -> None:
         self._options: dict[str, object] = {}
         self._encoded: set[str] = set()
+        self._has_lost_device = False
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         started = time.perf_counter()
@@ -80,6 +83,8 @@ class TestcardRenderer:
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         canvas = canvas_for(request, size_multiple=2, frame_multiple=1)
         bars = np.random.default_rng(request.seed).integers(0, 256, size=(8, 3), dtype=np.uint8)
+        if self._options.get("is_blank"):
+            bars[:] = 0
         for step in range(1, request.steps + 1):
             time.sleep(self._number("step_seconds"))
             self._fault(step, request)
@@ -94,8 +99,11 @@ class TestcardRenderer:
             cards = np.stack([_card(bars, index, canvas.width, canvas.height) for index in indices])
             run = fit(cards, canvas, request)[: request.frames - drawn]
             drawn += len(run)
-            yield run
+            yield run[: len(run) - int(self._number("frames_left_out"))]
             observe(StepReport("decode", drawn, request.frames))
+
+    def has_lost_device(self) -> bool:
+        return self._has_lost_device
 
     def close(self) -> None:
         self._encoded.clear()
@@ -128,6 +136,11 @@ class TestcardRenderer:
                 ctypes.PyDLL(None).pause()
             case "compute":
                 _compute(self._number("compute_seconds"))
+            case "misuse":
+                raise TypeError(f"no argument fits {request.prompt!r}")
+            case "lose":
+                self._has_lost_device = True
+                raise RuntimeError("the assertion failed on the device")
             case _:
                 raise RuntimeError(f"could not draw {request.prompt!r}")
 

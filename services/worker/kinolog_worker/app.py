@@ -34,6 +34,7 @@ from kinolog.process.main import CannotStart, end_this_process, refuse_arguments
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
 from kinolog.provenance import ProvenanceSigner, SigningFailed
+from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
@@ -130,6 +131,9 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
                 settings.worker_device,
                 threads=settings.worker_threads,
                 freeze_seconds=settings.worker_freeze_seconds,
+                downloads=any(
+                    model_source(entry).allow_download for entry in catalogue if entry.name in served
+                ),
             ),
             signer=signer,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),

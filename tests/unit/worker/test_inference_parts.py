@@ -1,4 +1,4 @@
-"""Parts of the inference process that need no process: exit causes and error texts."""
+"""Parts of the inference process that need no process: its environment, exit causes and error texts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import signal
 
 import pytest
+from kinolog_worker.inference.child_environment import child_environment
 from kinolog_worker.inference.exit_cause import exit_cause
 from kinolog_worker.inference.library_output import DETAIL_CHARACTERS, error_kind, error_text, logged_to
 
@@ -66,3 +67,42 @@ def test_a_malformed_log_call_of_a_library_fails_no_job(
         logging.getLogger("library").warning("the %s line", "next")
     assert lines == [("WARNING", "a log line that cannot be formatted"), ("WARNING", "the next line")]
     assert "Anna" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "KINOLOG_MASTER_KEY",
+        "KINOLOG_NATS_URL",
+        "PGPASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "OPENAI_API_KEY",
+        "github_token",
+        "SMTP_PASS",
+        "SENTRY_DSN",
+        "SSH_AUTH_SOCK",
+        "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+    ],
+)
+def test_the_inference_process_gets_no_secret(name: str) -> None:
+    """Settings and secrets stay with the supervisor."""
+    assert name not in child_environment({name: "secret"})
+
+
+def test_the_inference_process_gets_what_libraries_need() -> None:
+    """Variables of the system, drivers and libraries are passed on; the supervisor decides about threads and noise."""
+    needed = {
+        "PATH": "/bin",
+        "HOME": "/home/ada",
+        "LD_LIBRARY_PATH": "/opt/lib",
+        "CUDA_VISIBLE_DEVICES": "1",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "HF_HOME": "/models",
+        "HTTPS_PROXY": "http://proxy",
+        "OMP_NUM_THREADS": "8",
+    }
+    found = child_environment({**needed, "TOKENIZERS_PARALLELISM": "true"}, threads=2)
+    assert found.items() >= {**needed, "OMP_NUM_THREADS": "2", "TOKENIZERS_PARALLELISM": "false"}.items()
+    assert child_environment({"HF_TOKEN": "hf_1"}, downloads=True)["HF_TOKEN"] == "hf_1"

@@ -11,6 +11,7 @@ import signal
 import socket
 from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import replace
 from queue import Empty, Queue
 from threading import Lock, Thread
 
@@ -31,6 +32,8 @@ from kinolog_worker.inference.messages import (
     CancelledMessage,
     Command,
     FailedMessage,
+    FinishedMessage,
+    LeavingMessage,
     LogLineMessage,
     Message,
     Outcome,
@@ -50,6 +53,24 @@ from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
 
 PROMPT_SECONDS = 600.0
 """How long prompts are remembered after their last use: an erasure does not reach this process."""
+
+COMING_AGAIN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+"""Errors of a call that is wrong, and not of what happened while it ran: another attempt would raise them again."""
+
+DEVICE_LOST = "DEVICE_LOST"
+"""Error code of a job after which the device takes no more work from this process."""
+
+EXIT_CODE = 70
+"""The process ends with it if it cannot go on: an internal error, as in `sysexits.h`."""
 
 LOOK_SECONDS = 60.0
 """Interval at which an idle process looks for such prompts."""
@@ -101,7 +122,16 @@ class InferenceLoop:
                     closing = self._closing_message(job, renderer.execute)
         finally:
             self._cancelled.discard(run_id)
+        ended_well = isinstance(closing, FinishedMessage | PrefetchedMessage)
+        if ended_well or not self._cache.has_lost_device():
+            send(closing)
+            return
+        if isinstance(closing, FailedMessage):
+            message = f"the device stopped working for this process: {closing.message}"
+            closing = replace(closing, code=DEVICE_LOST, message=message, retryable=True)
+        self.send(LeavingMessage())
         send(closing)
+        os._exit(EXIT_CODE)  # the library of the device would wait for it at an ordinary exit
 
     def send(self, answer: Answer) -> None:
         """Send one message. End the process if the supervisor is gone."""
@@ -144,10 +174,11 @@ class InferenceLoop:
             code, message, retryable = "OUT_OF_MEMORY", "the memory was not enough for this job", True
         except Exception as error:
             print_trace(error)
-            code, message, retryable = "RENDER_FAILED", error_kind(error), True
+            code, message = "RENDER_FAILED", error_kind(error)
+            retryable = not isinstance(error, COMING_AGAIN)
             detail = error_text(error)
             if is_full(error):
-                code, message = SCRATCH_FULL, NO_ROOM
+                code, message, retryable = SCRATCH_FULL, NO_ROOM, True
         if code == "OUT_OF_MEMORY":
             self._cache.clear()
         return FailedMessage(

@@ -32,7 +32,7 @@ from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
 from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
-from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, StepReport
+from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, RenderFailed, StepReport
 
 _PREVIEW_COST_FACTOR = 50
 """A preview waits for fifty times the cost of the last one, so that previews take at most two percent of the time."""
@@ -116,13 +116,20 @@ class JobRenderer:
         unfinished = path.with_suffix(".part")
         self._start_stage("denoise", scene.index)
         with BackgroundEncoder(unfinished, width=job.width, height=job.height, fps=job.fps) as encoder:
+            is_blank = True
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
                 self._start_decode(scene)
+                is_blank = is_blank and bool((run == run[0, 0, 0]).all())
                 encoder.write(run)
         self._device_seconds += self._finish_stage()
         if encoder.frames != scene.frames:
-            raise RuntimeError(f"the renderer drew {counted(encoder.frames, 'frame')}, not {scene.frames}")
+            drawn = counted(encoder.frames, "frame")
+            raise _unusable("FRAMES_WRONG", f"the renderer drew {drawn}, not {scene.frames}")
+        if is_blank:
+            raise _unusable(
+                "PICTURE_EMPTY", "all pixels of the scene have one colour: the model computed no picture"
+            )
         unfinished.replace(path)
         return SceneFile(
             index=scene.index,
@@ -258,3 +265,8 @@ def _write_file(path: Path, content: bytes, *, kind: str, media_type: str) -> Ar
         sha256=sha256(content).hexdigest(),
         size_bytes=len(content),
     )
+
+
+def _unusable(code: str, message: str) -> RenderFailed:
+    """Return the error of a scene that would come out the same again."""
+    return RenderFailed(code, message, retryable=False)

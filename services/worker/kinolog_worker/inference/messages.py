@@ -259,6 +259,11 @@ class ReadyMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeavingMessage:
+    """From the inference process: it exits once it has sent the closing message that follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaggedMessage:
     """From the inference process: a message of one run. Every attempt at a job is a run of its own."""
 
@@ -267,4 +272,4 @@ class TaggedMessage:
 
 
 Command: TypeAlias = RunCommand | PrefetchCommand | CancelCommand | PingCommand
-Answer: TypeAlias = TaggedMessage | ReadyMessage | PongMessage
+Answer: TypeAlias = TaggedMessage | ReadyMessage | PongMessage | LeavingMessage

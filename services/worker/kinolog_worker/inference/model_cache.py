@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from kinolog_worker.renderers.registry import renderer_named
-from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, PromptCaching, Renderer
+from kinolog_worker.renderers.renderer import DeviceUser, LoadedFacts, ModelSource, PromptCaching, Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class ModelCache:
         self._device = device
         self._capacity = capacity
         self._models: OrderedDict[str, tuple[Renderer, LoadedFacts]] = OrderedDict()
+        self._failed: Renderer | None = None
+        """The renderer that could not load its model last."""
 
     def load(self, model: ModelSource) -> LoadedModel:
         """Return the model, loading it if it is not cached. Raises RenderFailed."""
@@ -36,8 +38,9 @@ class ModelCache:
             return LoadedModel(renderer, facts, cached=True)
         while len(self._models) >= self._capacity:
             self._close(last=False)
-        renderer = renderer_named(model.renderer)
+        renderer = self._failed = renderer_named(model.renderer)
         facts = renderer.load(model, self._device)
+        self._failed = None
         self._models[key] = (renderer, facts)
         return LoadedModel(renderer, facts, cached=False)
 
@@ -46,6 +49,11 @@ class ModelCache:
         for renderer, _ in self._models.values():
             if isinstance(renderer, PromptCaching):
                 renderer.forget_prompts(unused_seconds)
+
+    def has_lost_device(self) -> bool:
+        """Return True if a device takes no more work from this process, whichever model used it. See decision 78."""
+        renderers = [self._failed, *(renderer for renderer, _ in self._models.values())]
+        return any(isinstance(renderer, DeviceUser) and renderer.has_lost_device() for renderer in renderers)
 
     def clear(self) -> None:
         """Close all models, as after running out of memory."""

@@ -17,6 +17,7 @@ from itertools import count
 from kinolog.job.values import RENDERER_FROZEN, RENDERER_STOPPED, WORKER_FROZEN, WORKER_NOT_READY
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
+from kinolog_worker.inference.child_environment import child_environment
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
 from kinolog_worker.inference.freeze import FREEZE_SECONDS, Freeze
@@ -27,6 +28,7 @@ from kinolog_worker.inference.messages import (
     Command,
     FailedMessage,
     FinishedMessage,
+    LeavingMessage,
     LoadedMessage,
     Message,
     PingCommand,
@@ -51,18 +53,6 @@ KILLED = "WORKER_KILLED"
 """Error code of a job whose process this supervisor killed."""
 
 logger = logging.getLogger(__name__)
-
-_QUIET = {
-    "DIFFUSERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "TRANSFORMERS_VERBOSITY": "error",
-}
-"""Environment of the child, whatever the shell says: libraries print nothing on their own, and send no telemetry."""
-
-_PASSIVE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Waiting threads sleep instead of spinning: on a busy machine, spinning takes ten times as long (decision 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +83,11 @@ class InferenceProcess:
         threads: int = 0,
         models: int = 1,
         freeze_seconds: float = FREEZE_SECONDS,
+        downloads: bool = False,
     ) -> None:
         """`threads` limits the CPU threads, 0 leaves it to the libraries; `models` are cached at most.
+
+        `downloads` says whether a model may be downloaded: the process then gets the token of the hub.
 
         A process that is frozen for `freeze_seconds` is killed; 0 lets it live.
         """
@@ -102,6 +95,7 @@ class InferenceProcess:
         self._threads = threads
         self._models = models
         self._freeze_seconds = freeze_seconds
+        self._downloads = downloads
         self._freeze: Freeze | None = None
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -110,6 +104,8 @@ class InferenceProcess:
         self._run_ids = count(1)
         self._runs: dict[int, _Exchange] = {}
         self._kill_cause: tuple[str, str] | None = None
+        self._is_leaving = False
+        """Whether the process has said that it exits by itself."""
         self._starting = asyncio.Lock()
 
     @property
@@ -125,7 +121,7 @@ class InferenceProcess:
     async def start(self) -> None:
         """Start the process unless it runs. Raises RuntimeError if it exits before it is ready."""
         async with self._starting:
-            if self.alive and self._ready is not None and self._ready.done():
+            if self.alive and not self._is_leaving and self._ready is not None and self._ready.done():
                 return
             await self._start()
 
@@ -194,18 +190,15 @@ class InferenceProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sys.stderr,
                 pass_fds=(theirs.fileno(),),
-                env=self._environment(),
+                env=child_environment(os.environ, self._threads, downloads=self._downloads),
             )
         ours.setblocking(False)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._kill_cause = None
+        self._is_leaving = False
         self._ready = asyncio.get_running_loop().create_future()
         self._watcher = asyncio.create_task(self._watch(self._process, reader, self._writer, memory_kills))
         await self._ready
-
-    def _environment(self) -> dict[str, str]:
-        threads = {"OMP_NUM_THREADS": str(self._threads)} if self._threads else {}
-        return {**_PASSIVE_THREADS, **os.environ, **_QUIET, **threads}
 
     async def _exchange(
         self, job: RenderJob, command: RunCommand | PrefetchCommand
@@ -293,6 +286,8 @@ class InferenceProcess:
         if isinstance(answer, ReadyMessage):
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
+        elif isinstance(answer, LeavingMessage):
+            self._is_leaving = True
         elif isinstance(answer, PongMessage):
             if self._freeze is not None:
                 self._freeze.answered()

@@ -126,6 +126,15 @@ class PromptCaching(Protocol):
         ...
 
 
+@runtime_checkable
+class DeviceUser(Protocol):
+    """A renderer whose device can stop working for this process while the process runs on, as a GPU does."""
+
+    def has_lost_device(self) -> bool:
+        """Return True if the device takes no more work from this process, as after a failed assertion on a GPU."""
+        ...
+
+
 class Renderer(Protocol):
     """Draws scenes with one model. Every method raises `RenderFailed` if it cannot do its work."""
 

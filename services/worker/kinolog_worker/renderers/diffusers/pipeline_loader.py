@@ -84,6 +84,17 @@ def device_named(name: str) -> torch.device:
     return device
 
 
+def is_lost(device: torch.device) -> bool:
+    """Return True if the device fails at a trivial task: after some errors CUDA takes no more work from a process."""
+    try:
+        torch.ones(1, device=device).sum().item()
+    except torch.OutOfMemoryError:
+        return False
+    except RuntimeError:
+        return True
+    return False
+
+
 def hardware_of(device: torch.device) -> str:
     """Return a description of the device."""
     if device.type == "cuda":

@@ -22,7 +22,7 @@ from kinolog_worker.renderers.diffusers.latents import (
     frame_runs,
     frames_of_tensor,
 )
-from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.diffusers.pipeline_loader import device_named, is_lost, load_pipeline
 from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature, signature_of
 from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
@@ -59,8 +59,10 @@ class DiffusersRenderer:
 
     def __init__(self) -> None:
         self._loaded: _LoadedPipeline | None = None
+        self._device: torch.device | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
+        self._device = device_named(device)
         pipe, facts, folder = load_pipeline(model, device)
         signature = signature_of(
             pipe,
@@ -71,6 +73,9 @@ class DiffusersRenderer:
         self._loaded = _LoadedPipeline(pipe, signature, PromptEncoder(pipe, signature), vocabulary)
         logger.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
+
+    def has_lost_device(self) -> bool:
+        return self._device is not None and is_lost(self._device)
 
     def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
         loaded = self._loaded_pipeline()
