@@ -1,4 +1,4 @@
-"""Calls that share work: a few concurrent ones go singly, many go together. See decisions 15, 21 and 23."""
+"""Calls that share work: a few go singly, many go together. See decision 15, decision 21 and decision 23."""
 
 from __future__ import annotations
 
