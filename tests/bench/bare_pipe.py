@@ -44,7 +44,7 @@ def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
 
 def main() -> None:
     """Draw the jobs of standard input until it ends."""
-    pipe, _, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
+    pipe, _, _, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
     print("ready", flush=True)
     with TemporaryDirectory() as folder:
         for line in sys.stdin:

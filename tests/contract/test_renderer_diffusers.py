@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import diffusers
@@ -15,8 +17,9 @@ import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
 from kinolog_worker.renderers.diffusers.embedded_model import FOLDER, embedded_folder
-from kinolog_worker.renderers.diffusers.latents import can_stream, decode_runs
+from kinolog_worker.renderers.diffusers.latents import decode_runs
 from kinolog_worker.renderers.diffusers.pipeline_loader import device_named
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRequest, StepReport
@@ -116,13 +119,15 @@ def test_decoding_frame_by_frame_is_bit_identical(bare: Any, latent_frames: int)
 
 
 def test_tiled_decoding_is_left_to_the_library(bare: Any) -> None:
-    """A pipeline that decodes in tiles is not streamed."""
-    assert can_stream(bare)
-    bare.vae.use_tiling = True
-    try:
-        assert not can_stream(bare)
-    finally:
-        bare.vae.use_tiling = False
+    """A pipeline that decodes in tiles, or whose frames a guardrail checks, is not streamed."""
+    pipe = SimpleNamespace(vae=copy(bare.vae))
+    seam = AutoencoderSeam(pipe, streams=True)
+    assert seam.streams
+    pipe.vae.use_tiling = True
+    assert not seam.streams
+    pipe.vae.use_tiling = False
+    pipe.safety_checker = object()
+    assert not seam.streams
 
 
 def test_previews_look_like_the_end(renderer: DiffusersRenderer) -> None:

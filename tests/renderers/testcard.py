@@ -29,10 +29,13 @@ from kinolog_worker.renderers.renderer import (
     StepReport,
 )
 
+from kinolog.models.number_rule import ANY_NUMBER, NumberRule
+
 RENDERER = "testcard"
 """Name of its entry point (see `tests.renderers.installed`)."""
 
 _RUN_FRAMES = 4
+EVEN = NumberRule(2)
 _FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute", "lose", "misuse")
 
 
@@ -81,7 +84,7 @@ class TestcardRenderer:
         return EncodedPrompt(cached)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
-        canvas = canvas_for(request, size_multiple=2, frame_multiple=1)
+        canvas = canvas_for(request, width_rule=EVEN, height_rule=EVEN, frame_rule=ANY_NUMBER)
         bars = np.random.default_rng(request.seed).integers(0, 256, size=(8, 3), dtype=np.uint8)
         if self._options.get("is_blank"):
             bars[:] = 0

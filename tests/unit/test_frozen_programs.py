@@ -20,7 +20,7 @@ child.wait()
 """
 
 
-class Family:
+class ProcessFamily:
     """A process that waits for its child."""
 
     def __init__(self, process: subprocess.Popen[bytes], child: psutil.Process) -> None:
@@ -30,13 +30,13 @@ class Family:
 
 
 @pytest.fixture
-def family() -> Iterator[Family]:
+def family() -> Iterator[ProcessFamily]:
     """A process and its child, which is killed at the end."""
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         child = psutil.Process(int(process.stdout.readline()))
         try:
-            yield Family(process, child)
+            yield ProcessFamily(process, child)
         finally:
             child.kill()
             process.kill()
@@ -50,7 +50,7 @@ def until_stopped(process: psutil.Process, *, stopped: bool = True) -> None:
     )
 
 
-def test_a_process_and_its_child_are_frozen(family: Family) -> None:
+def test_a_process_and_its_child_are_frozen(family: ProcessFamily) -> None:
     """Both are stopped in the block, and both go on after it."""
     with frozen(family.process.pid):
         until_stopped(family.parent)
@@ -59,7 +59,7 @@ def test_a_process_and_its_child_are_frozen(family: Family) -> None:
     until_stopped(family.child, stopped=False)
 
 
-def test_the_error_of_the_block_is_raised(family: Family) -> None:
+def test_the_error_of_the_block_is_raised(family: ProcessFamily) -> None:
     """A process that has ended meanwhile hides no error of the block, and its child goes on."""
 
     def fail() -> None:
@@ -73,7 +73,9 @@ def test_the_error_of_the_block_is_raised(family: Family) -> None:
     until_stopped(family.child, stopped=False)
 
 
-def test_a_freeze_that_fails_leaves_nothing_stopped(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_freeze_that_fails_leaves_nothing_stopped(
+    family: ProcessFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was stopped already goes on if the rest cannot be stopped."""
 
     def fails(_: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
@@ -87,7 +89,7 @@ def test_a_freeze_that_fails_leaves_nothing_stopped(family: Family, monkeypatch:
 
 
 def test_a_child_that_ends_as_it_is_listed_is_left_out(
-    family: Family, monkeypatch: pytest.MonkeyPatch
+    family: ProcessFamily, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that is gone stops no freeze of the others."""
     gone = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)

@@ -30,6 +30,8 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         ltx.ltx_i2v,
         ltx.ltx2,
         ltx.ltx2_i2v,
+        ltx.ltx2_condition,
+        ltx.ltx2_in_context,
         cogvideox.cogvideox_2b,
         cogvideox.cogvideox_5b,
         cogvideox.cogvideox_15,
@@ -42,6 +44,8 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         cosmos.cosmos2_v2w,
         cosmos.cosmos25,
         picture_families.animatediff,
+        picture_families.animatediff_pag,
+        picture_families.animatediff_sdxl,
         picture_families.text_to_video_sd,
         picture_families.latte,
         single_families.mochi,
@@ -67,7 +71,9 @@ TINY_FAMILIES: dict[str, Callable[[Path], None]] = {
 }
 """Each writes the folder of a diffusers pipeline of about 1 MB on the CPU. The same libraries write the same bytes."""
 
-PICTURE_FAMILIES = frozenset({"wan_i2v", "ltx_i2v", "ltx2_i2v", "cogvideox_i2v", "hunyuan_framepack"})
+PICTURE_FAMILIES = frozenset(
+    {"wan_i2v", "ltx_i2v", "ltx2_i2v", "cogvideox_i2v", "hunyuan_framepack", "cosmos2_v2w"}
+)
 """The families that cannot draw from a text alone: they start from a picture."""
 
 GUARDED_FAMILIES = frozenset({"cosmos1", "cosmos2_v2w", "cosmos25"})

@@ -80,6 +80,14 @@ def ltx2_i2v() -> Any:
     return _d.LTX2ImageToVideoPipeline(**_sounding_parts())
 
 
+def ltx2_condition() -> Any:
+    return _d.LTX2ConditionPipeline(**_sounding_parts())
+
+
+def ltx2_in_context() -> Any:
+    return _d.LTX2InContextPipeline(**_sounding_parts())
+
+
 def _sounding_parts() -> dict[str, Any]:
     """Return the parts of LTX-2. Its transformer has 30 layers: the call perturbs the attention of layer 28."""
     transformer = network(

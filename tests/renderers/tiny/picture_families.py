@@ -6,7 +6,7 @@ from typing import Any
 
 import diffusers
 
-from tests.renderers.tiny.text import clip, t5, tokenizer
+from tests.renderers.tiny.text import clip, clip_with_projection, t5, tokenizer
 from tests.renderers.tiny.weights import network
 
 _d: Any = diffusers  # untyped in part
@@ -36,6 +36,35 @@ def _text_side() -> dict[str, Any]:
 
 
 def animatediff() -> Any:
+    return _d.AnimateDiffPipeline(**_text_side(), **_animatediff_parts())
+
+
+def animatediff_pag() -> Any:
+    """Return an AnimateDiff with perturbed attention in its middle block."""
+    parts = _animatediff_parts()
+    return _d.AnimateDiffPAGPipeline(**_text_side(), **parts, pag_applied_layers="mid_block.*attn1")
+
+
+def animatediff_sdxl() -> Any:
+    """Return an AnimateDiff SDXL: two text encoders, and the size of the picture is part of its time."""
+    parts = _animatediff_parts(
+        cross_attention_dim=16,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=80,
+        transformer_layers_per_block=(1, 1),
+        use_linear_projection=True,
+    )
+    return _d.AnimateDiffSDXLPipeline(
+        **_text_side(),
+        **parts,
+        text_encoder_2=clip_with_projection(8, 32),
+        tokenizer_2=tokenizer(77, starts=True),
+    )
+
+
+def _animatediff_parts(**more: Any) -> dict[str, Any]:
+    """Return the parts of AnimateDiff beside its text encoder. `more` is of the network of pictures."""
     network_of_pictures = network(
         _d.UNet2DConditionModel,
         block_out_channels=(8, 8),
@@ -45,8 +74,8 @@ def animatediff() -> Any:
         out_channels=4,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=8,
         norm_num_groups=2,
+        **{"cross_attention_dim": 8} | more,
     )
     motion = network(
         _d.MotionAdapter,
@@ -55,13 +84,12 @@ def animatediff() -> Any:
         motion_norm_num_groups=2,
         motion_num_attention_heads=4,
     )
-    return _d.AnimateDiffPipeline(
-        **_text_side(),
-        unet=network_of_pictures,
-        scheduler=_ddim("linear"),
-        vae=_autoencoder(),
-        motion_adapter=motion,
-    )
+    return {
+        "unet": network_of_pictures,
+        "scheduler": _ddim("linear"),
+        "vae": _autoencoder(),
+        "motion_adapter": motion,
+    }
 
 
 def text_to_video_sd() -> Any:

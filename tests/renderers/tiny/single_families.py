@@ -84,7 +84,7 @@ def sana_video() -> Any:
 
 
 def allegro() -> Any:
-    """Return an Allegro, whose autoencoder decodes in tiles only."""
+    """Return an Allegro, whose autoencoder decodes whole tiles only: 24 frames of 160 pixels a side at least."""
     transformer = network(
         _d.AllegroTransformer3DModel,
         num_attention_heads=2,
@@ -109,6 +109,7 @@ def allegro() -> Any:
         layers_per_block=1,
         norm_num_groups=2,
         temporal_compression_ratio=4,
+        sample_size=160,
     )
     return _d.AllegroPipeline(
         transformer=transformer,

@@ -82,6 +82,11 @@ def clip(width: int = 8, projection: int = 32) -> Any:
     return network(_t.CLIPTextModel, _clip_configuration(width, projection))
 
 
+def clip_with_projection(width: int, projection: int) -> Any:
+    """Return a text encoder of CLIP that projects its pooled output, the second of SDXL."""
+    return network(_t.CLIPTextModelWithProjection, _clip_configuration(width, projection))
+
+
 def _clip_configuration(width: int, projection: int) -> Any:
     return _t.CLIPTextConfig(
         bos_token_id=3,

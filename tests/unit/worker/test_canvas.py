@@ -9,11 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
-from kinolog_worker.renderers.renderer import SceneRequest
+from kinolog_worker.renderers.renderer import RenderFailed, SceneRequest
+
+from kinolog.models.number_rule import NumberRule
 
 REQUEST = SceneRequest(
     prompt="", negative_prompt="", width=64, height=64, frames=17, fps=16, steps=1, guidance=1.0, seed=0
 )
+
+
+def _canvas(request: SceneRequest, side: int, frame_rule: NumberRule) -> Canvas:
+    return canvas_for(
+        request, width_rule=NumberRule(side), height_rule=NumberRule(side), frame_rule=frame_rule
+    )
+
+
 _sides = st.integers(2, 300)
 _natives = st.sampled_from([0, 16, 64, 100])
 
@@ -32,7 +42,7 @@ def test_any_request_is_covered_exactly(
         native_height=native,
         native_frames=native_frames,
     )
-    canvas = canvas_for(request, size_multiple=16, frame_multiple=frame_multiple)
+    canvas = _canvas(request, 16, NumberRule(frame_multiple, 1))
     assert canvas.width % 16 == canvas.height % 16 == 0
     assert canvas.frames % frame_multiple == 1 % frame_multiple
     drawn = np.zeros((canvas.frames, canvas.height, canvas.width, 3), np.uint8)
@@ -62,13 +72,13 @@ def test_a_small_model_draws_its_own_size(width: int, height: int, frames: int, 
         native_height=64,
         native_frames=33,
     )
-    assert canvas_for(request, size_multiple=64, frame_multiple=2) == canvas
+    assert _canvas(request, 64, NumberRule(2, 1)) == canvas
 
 
 def test_a_model_without_a_native_size_draws_the_requested_size() -> None:
     """Large models draw the requested size, rounded up to their multiples."""
     request = replace(REQUEST, width=832, height=468, frames=80)
-    canvas = canvas_for(request, size_multiple=16, frame_multiple=4)
+    canvas = _canvas(request, 16, NumberRule(4, 1))
     assert canvas == Canvas(width=832, height=480, frames=81, scale=1, repeat=1)
 
 
@@ -92,3 +102,12 @@ def test_pixels_are_enlarged_to_squares() -> None:
         replace(REQUEST, width=4, height=2, frames=2),
     )
     assert fitted[:, :, :, 0].tolist() == [[[1, 1, 4, 4]] * 2] * 2
+
+
+def test_a_number_that_the_model_cannot_draw_is_refused() -> None:
+    """A model of exactly 16 frames draws fewer, of which the tail is dropped, and refuses more."""
+    only = NumberRule(0, 16)
+    assert _canvas(replace(REQUEST, frames=9), 16, only).frames == 16
+    with pytest.raises(RenderFailed, match="16, and not 17") as refusal:
+        _canvas(replace(REQUEST, frames=17), 16, only)
+    assert not refusal.value.retryable

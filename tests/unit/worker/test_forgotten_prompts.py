@@ -3,46 +3,77 @@
 from __future__ import annotations
 
 import socket
-from types import SimpleNamespace
 from typing import Any
 
 from kinolog_worker.inference.inference_loop import PROMPT_SECONDS, InferenceLoop
 from kinolog_worker.inference.model_cache import ModelCache
-from kinolog_worker.renderers.diffusers.embeddings import PromptEncoder
-from kinolog_worker.renderers.renderer import SceneRequest
+from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
+
+
+class _Scheduler:
+    def set_timesteps(self, steps: int) -> None:
+        """Do nothing: the timesteps are of no interest here."""
 
 
 class _Pipe:
-    """A pipeline whose embeddings are the prompts themselves."""
+    """A pipeline whose embeddings are the prompts themselves. It encodes a prompt and goes on with its timesteps."""
 
-    _execution_device = "cpu"
+    def __init__(self) -> None:
+        self.scheduler = _Scheduler()
+        self.drawn = 0
 
-    def encode_prompt(self, prompt: str, negative_prompt: str, do_classifier_free_guidance: bool) -> Any:
-        return prompt, negative_prompt
+    def encode_prompt(self, prompt: str, picture: object = None) -> Any:
+        return [prompt]
 
-
-def _request(prompt: str) -> SceneRequest:
-    return SceneRequest(
-        prompt=prompt, negative_prompt="", width=64, height=64, frames=8, fps=8, steps=2, guidance=1.0, seed=1
-    )
+    def __call__(self, prompt: str, picture: object = None) -> Any:
+        embeddings = self.encode_prompt(prompt, picture=picture)
+        self.scheduler.set_timesteps(2)
+        self.drawn += 1
+        return embeddings
 
 
 def test_a_prompt_that_is_not_used_is_forgotten() -> None:
     """A prompt is remembered from its last use on for so long, and encoded again after that."""
     now = [0.0]
-    signature: Any = SimpleNamespace(
-        accepts=frozenset({"prompt_embeds", "negative_prompt_embeds"}), text_tokens=None
-    )
-    encoder = PromptEncoder(_Pipe(), signature, clock=lambda: now[0])
-    assert not encoder.encode(_request("unicorn"))
-    assert not encoder.encode(_request("parrot"))
+    pipe = _Pipe()
+    memory = PromptMemory(pipe, clock=lambda: now[0])
+    assert not memory.encode(lambda: pipe("unicorn"))
+    assert not memory.encode(lambda: pipe("parrot"))
     now[0] = 30.0
-    assert encoder.encode(_request("parrot"))
+    assert memory.encode(lambda: pipe("parrot"))
     now[0] = 60.0
-    encoder.forget(60.0)
-    assert "unicorn" not in repr(vars(encoder))
-    assert encoder.encode(_request("parrot"))
-    assert not encoder.encode(_request("unicorn"))
+    memory.forget(60.0)
+    assert "unicorn" not in repr(vars(memory))
+    assert memory.encode(lambda: pipe("parrot"))
+    assert not memory.encode(lambda: pipe("unicorn"))
+    assert pipe.drawn == 0
+
+
+def test_a_call_after_an_encoded_prompt_draws() -> None:
+    """What ends a call after its prompts is gone afterwards, and the call gets the remembered embeddings."""
+    pipe = _Pipe()
+    memory = PromptMemory(pipe)
+    assert not memory.encode(lambda: pipe("parrot"))
+    assert pipe("parrot") is pipe("parrot")
+    assert (pipe.drawn, memory.encoded) == (2, 1)
+
+
+def test_a_prompt_with_a_picture_is_not_remembered() -> None:
+    """A picture is not compared: two of them might be told apart by nothing."""
+    pipe = _Pipe()
+    memory = PromptMemory(pipe)
+    for _ in range(2):
+        assert not memory.encode(lambda: pipe("parrot", picture=object()))
+
+
+def test_few_prompts_are_remembered() -> None:
+    """The prompt that was used last stays, the others go."""
+    pipe = _Pipe()
+    memory = PromptMemory(pipe, capacity=1)
+    assert not memory.encode(lambda: pipe("unicorn"))
+    assert not memory.encode(lambda: pipe("parrot"))
+    assert memory.encode(lambda: pipe("parrot"))
+    assert not memory.encode(lambda: pipe("unicorn"))
 
 
 def test_an_idle_process_forgets_prompts() -> None:

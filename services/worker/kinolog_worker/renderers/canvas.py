@@ -7,8 +7,9 @@ from math import ceil
 
 import numpy as np
 
+from kinolog.models.number_rule import NumberRule
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.renderers.renderer import SceneRequest
+from kinolog_worker.renderers.renderer import RenderFailed, SceneRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +27,20 @@ class Canvas:
     repeat: int
 
 
-def canvas_for(request: SceneRequest, *, size_multiple: int, frame_multiple: int) -> Canvas:
+def canvas_for(
+    request: SceneRequest, *, width_rule: NumberRule, height_rule: NumberRule, frame_rule: NumberRule
+) -> Canvas:
     """Return the smallest canvas that covers the request.
 
-    Sides become multiples of `size_multiple` pixels, frames `k * frame_multiple + 1`. `scale` and `repeat` are the
-    smallest whole factors with which the model does not exceed its native size.
+    Sides and frames become numbers of their rules. `scale` and `repeat` are the smallest whole factors with which the
+    model does not exceed its native size. Raises RenderFailed if no number of a rule covers the request.
     """
     scale = max(_factor(request.width, request.native_width), _factor(request.height, request.native_height))
     repeat = _factor(request.frames, request.native_frames)
-    frames = ceil(request.frames / repeat)
     return Canvas(
-        width=_round_up(ceil(request.width / scale), size_multiple),
-        height=_round_up(ceil(request.height / scale), size_multiple),
-        frames=ceil((frames - 1) / frame_multiple) * frame_multiple + 1,
+        width=_covering("width", width_rule, ceil(request.width / scale)),
+        height=_covering("height", height_rule, ceil(request.height / scale)),
+        frames=_covering("frames", frame_rule, ceil(request.frames / repeat)),
         scale=scale,
         repeat=repeat,
     )
@@ -60,5 +62,8 @@ def _factor(requested: int, native: int) -> int:
     return max(1, ceil(requested / native)) if native else 1
 
 
-def _round_up(value: int, multiple: int) -> int:
-    return ceil(value / multiple) * multiple
+def _covering(what: str, rule: NumberRule, number: int) -> int:
+    try:
+        return rule.round_up(number)
+    except ValueError as error:
+        raise RenderFailed("REQUEST_UNSUPPORTED", f"{what}: {error}", retryable=False) from None

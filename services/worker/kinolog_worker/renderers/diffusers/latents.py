@@ -1,4 +1,4 @@
-"""From latents to frames: frame by frame for Wan autoencoders, all at once for the others.
+"""From latents to frames: frame by frame for Wan autoencoders, and from what a call returned for the others.
 
 The Wan decoder is causal in time: it processes latent frames in order and carries what it needs of the past in a
 feature map. Driven here one latent frame at a time, it returns bit for bit what its own `decode` returns, but the first
@@ -11,20 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers.models.autoencoders import autoencoder_kl_wan
 
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
 
 _wan: Any = autoencoder_kl_wan  # untyped in part
 _RUN_FRAMES = 8
-
-
-def can_stream(pipe: Any) -> bool:
-    """Return True if the pipeline's latents can be decoded frame by frame."""
-    return type(pipe).__name__ == "WanPipeline" and is_wan_autoencoder(pipe.vae) and not pipe.vae.use_tiling
 
 
 def denormalized(vae: Any, latents: torch.Tensor) -> torch.Tensor:
@@ -65,11 +58,21 @@ def frames_of_tensor(video: torch.Tensor) -> Frames:
     return frames
 
 
-def frame_runs(video: Any) -> Iterator[Frames]:
-    """Yield a decoded video of floats 0 to 1, shape (frames, height, width, 3), as runs of a few frames."""
+def decoded_video(output: Any) -> torch.Tensor:
+    """Return the video of a pipeline's output, floats 0 to 1, shape (frames, 3, height, width)."""
+    video = output.frames[0]
+    return video if isinstance(video, torch.Tensor) else torch.from_numpy(video).permute(0, 3, 1, 2)
+
+
+def frame_runs(video: torch.Tensor) -> Iterator[Frames]:
+    """Yield a decoded video of floats 0 to 1, shape (frames, 3, height, width), as runs of a few frames.
+
+    Floats become bytes on the device of the video.
+    """
     for start in range(0, len(video), _RUN_FRAMES):
-        run = np.asarray(video[start : start + _RUN_FRAMES])
-        yield np.rint(run * 255).clip(0, 255).astype(np.uint8)
+        run = (video[start : start + _RUN_FRAMES].float() * 255).round().clamp(0, 255).to(torch.uint8)
+        frames: Frames = run.permute(0, 2, 3, 1).cpu().numpy()
+        yield frames
 
 
 class CleanEstimate:

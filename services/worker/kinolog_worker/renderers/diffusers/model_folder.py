@@ -1,11 +1,13 @@
-"""Model folders: whether they are safe to load, and which revision they hold. No torch here."""
+"""Model folders: whether they are safe to load, of which family, and which revision they hold. No torch here."""
 
 from __future__ import annotations
 
 import json
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
+from kinolog.models.families import Family, families
 from kinolog_worker.renderers.renderer import RenderFailed
 
 INDEX = "model_index.json"
@@ -56,6 +58,29 @@ def _check_index(folder: Path, pipeline_modules: frozenset[str]) -> None:
                     f"component {name} needs the module {library}, which is not loaded",
                     retryable=False,
                 )
+
+
+def family_of(folder: Path) -> Family:
+    """Return the family of a checked folder.
+
+    Raises RenderFailed if kinolog does not drive its class, or if a package is missing that the folder needs.
+    """
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    pipeline = index["_class_name"]
+    family = families().get(pipeline)
+    refusal = f"{pipeline} makes no video that kinolog knows" if family is None else family.refusal
+    if family is None or refusal:
+        raise RenderFailed("MODEL_UNSUPPORTED", refusal, retryable=False)
+    classes = {value[1] for value in index.values() if isinstance(value, list) and len(value) == 2}
+    for package in family.packages:
+        needed = not package.component or package.component in classes
+        if needed and find_spec(package.module) is None:
+            raise RenderFailed(
+                "PACKAGE_MISSING",
+                f"{pipeline} needs the package {package.module}; install kinolog[{package.extra}] on this worker",
+                retryable=False,
+            )
+    return family
 
 
 def weights_of(folder: Path) -> list[Path]:

@@ -15,9 +15,10 @@ import diffusers
 import torch
 import transformers
 
+from kinolog.models.families import Family
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
-from kinolog_worker.renderers.diffusers.model_folder import check_folder, revision_of, weights_of
+from kinolog_worker.renderers.diffusers.model_folder import check_folder, family_of, revision_of, weights_of
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 
 _library: Any = diffusers  # untyped in part, as is transformers
@@ -25,20 +26,22 @@ _transformers: Any = transformers
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFacts, Path]:
-    """Return the pipeline on its device, the facts about it, and its folder. Raises RenderFailed.
+def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, Family, LoadedFacts, Path]:
+    """Return the pipeline on its device, its family, the facts about it, and its folder. Raises RenderFailed.
 
-    Options of the model: `vae_dtype` (default `float32`).
+    Options of the model: `vae_dtype` (default that of the family; `float32` where all is), `flow_shift` (default that
+    of the folder's scheduler).
     """
     started = perf_counter()
     _silence()
     device = device_named(device_name)
     folder = _folder_of(model)
     check_folder(folder, frozenset(name for name in dir(_library.pipelines) if not name.startswith("_")))
+    family = family_of(folder)
     dtype = _dtype_for(model, device)
     try:
         pipe = _library.DiffusionPipeline.from_pretrained(
-            folder, dtype=_dtypes(model, dtype), use_safetensors=True, local_files_only=True
+            folder, dtype=_dtypes(model, family, dtype), use_safetensors=True, local_files_only=True
         )
         pipe = pipe.to(device)
     except torch.OutOfMemoryError:
@@ -50,6 +53,9 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFact
             "MODEL_DAMAGED", f"{model.name} cannot be loaded: {str(error)[:300]}", retryable=False
         ) from error
     pipe.set_progress_bar_config(disable=True)
+    if family.tiling:
+        pipe.vae.enable_tiling()
+    _set_flow_shift(pipe, model.options.get("flow_shift"))
     facts = LoadedFacts(
         revision=revision_of(folder),
         libraries=library_versions(),
@@ -59,7 +65,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFact
         seconds=perf_counter() - started,
         size_bytes=sum(path.stat().st_size for path in weights_of(folder)),
     )
-    return pipe, facts, folder
+    return pipe, family, facts, folder
 
 
 def device_named(name: str) -> torch.device:
@@ -147,11 +153,26 @@ def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
     return _DTYPES[model.dtype]
 
 
-def _dtypes(model: ModelSource, dtype: torch.dtype) -> torch.dtype | dict[str, torch.dtype]:
+def _set_flow_shift(pipe: Any, shift: object) -> None:
+    """Replace the scheduler by one with this shift of its sigmas, if there is one."""
+    if shift is None:
+        return
+    scheduler = pipe.scheduler
+    name = next((name for name in ("flow_shift", "shift") if name in scheduler.config), None)
+    if name is None or not isinstance(shift, int | float):
+        raise RenderFailed(
+            "MODEL_UNSUPPORTED",
+            f"{type(scheduler).__name__} takes no flow_shift of {shift!r}; leave the option out",
+            retryable=False,
+        )
+    pipe.scheduler = type(scheduler).from_config(scheduler.config, **{name: float(shift)})
+
+
+def _dtypes(model: ModelSource, family: Family, dtype: torch.dtype) -> torch.dtype | dict[str, torch.dtype]:
     """Return the dtype of all components, with another for the autoencoder, where rounding is visible most."""
     vae_dtype = model.options.get("vae_dtype")
     if vae_dtype is None:
-        return dtype if dtype is torch.float32 else {"default": dtype, "vae": torch.float32}
+        return dtype if dtype is torch.float32 else {"default": dtype, "vae": _DTYPES[family.vae_dtype]}
     if vae_dtype not in _DTYPES:
         raise RenderFailed("MODEL_UNSUPPORTED", f"there is no dtype {vae_dtype}", retryable=False)
     return {"default": dtype, "vae": _DTYPES[str(vae_dtype)]}

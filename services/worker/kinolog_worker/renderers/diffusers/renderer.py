@@ -1,9 +1,12 @@
-"""The renderer that drives any text-to-video DiffusionPipeline by the signature of its call."""
+"""The renderer that drives text-to-video pipelines of diffusers, by the table of their families.
+
+The pipeline's own call runs, hooked at four seams (decision 76): prompts, autoencoders, steps and guidance.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +15,20 @@ import torch
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
-from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
-from kinolog_worker.renderers.diffusers.embeddings import PromptEncoder
+from kinolog_worker.renderers.canvas import Canvas, fit
+from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
-    can_stream,
     decode_runs,
+    decoded_video,
     denormalized,
     frame_runs,
     frames_of_tensor,
 )
+from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import device_named, is_lost, load_pipeline
-from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature, signature_of
+from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
+from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
 from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
@@ -45,8 +50,9 @@ class _LoadedPipeline:
     """A pipeline on its device with what drives it."""
 
     pipe: Any
-    signature: PipelineSignature
-    prompts: PromptEncoder
+    call: PipelineCall
+    prompts: PromptMemory
+    autoencoder: AutoencoderSeam
     vocabulary: SceneVocabulary | None
 
 
@@ -54,7 +60,7 @@ class DiffusersRenderer:
     """Draws with a pipeline of diffusers.
 
     Options of the model: `text_tokens` (length that prompts are padded to), `size_multiple` (what width and height
-    are rounded to), `vae_dtype` (see `load_pipeline`). The first two are detected for most models.
+    are rounded to), `vae_dtype` and `flow_shift` (see `load_pipeline`). The table of families has a value for each.
     """
 
     def __init__(self) -> None:
@@ -63,14 +69,20 @@ class DiffusersRenderer:
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
-        pipe, facts, folder = load_pipeline(model, device)
-        signature = signature_of(
+        pipe, family, facts, folder = load_pipeline(model, device)
+        call = call_of(
             pipe,
+            family,
             text_tokens=model.options.get("text_tokens"),
             size_multiple=model.options.get("size_multiple"),
         )
-        vocabulary = load_vocabulary(folder, getattr(pipe, "tokenizer", None))
-        self._loaded = _LoadedPipeline(pipe, signature, PromptEncoder(pipe, signature), vocabulary)
+        self._loaded = _LoadedPipeline(
+            pipe,
+            call,
+            PromptMemory(pipe),
+            AutoencoderSeam(pipe, streams=family.streams),
+            load_vocabulary(folder, getattr(pipe, "tokenizer", None)),
+        )
         logger.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
 
@@ -84,21 +96,17 @@ class DiffusersRenderer:
             _, words = loaded.vocabulary.rewrite(request.prompt)
             request = loaded.vocabulary.rewrite_request(request)
         with _OutOfMemoryErrors():
-            return EncodedPrompt(loaded.prompts.encode(request), words)
+            return EncodedPrompt(_encode(loaded, request), words)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         loaded = self._loaded_pipeline()
         if loaded.vocabulary is not None:
             request = loaded.vocabulary.rewrite_request(request)
-        canvas = canvas_for(
-            request,
-            size_multiple=loaded.signature.size_multiple,
-            frame_multiple=loaded.signature.frame_multiple,
-        )
+        canvas = loaded.call.canvas(request)
         _log_canvas(request, canvas)
         drawn = 0
         with _OutOfMemoryErrors():
-            for frames in self._draw(loaded, request, canvas, observe, should_stop):
+            for frames in _draw(loaded, request, canvas, observe, should_stop):
                 if should_stop():
                     raise RenderCancelled
                 run = fit(frames, canvas, request)[: request.frames - drawn]
@@ -123,58 +131,68 @@ class DiffusersRenderer:
             raise RuntimeError("no model is loaded: call load first")
         return self._loaded
 
-    def _draw(
-        self,
-        loaded: _LoadedPipeline,
-        request: SceneRequest,
-        canvas: Canvas,
-        observe: Observe,
-        should_stop: ShouldStop,
-    ) -> Iterator[Frames]:
-        """Denoise, then yield frames of the canvas as they are decoded."""
-        pipe, signature = loaded.pipe, loaded.signature
-        streams = can_stream(pipe)
-        arguments = signature.arguments(request, canvas)
-        arguments |= loaded.prompts.arguments(request)
-        if "callback_on_step_end" in signature.accepts:
-            arguments["callback_on_step_end"] = _step_observer(
-                pipe, request, observe, should_stop, previews=streams
-            )
-        if should_stop():
-            raise RenderCancelled
-        # On every device the generator is one of the CPU, so that a seed means the same noise everywhere.
-        generator = torch.Generator("cpu").manual_seed(request.seed)
-        output = pipe(**arguments, generator=generator, output_type="latent" if streams else "np").frames
-        if streams:
-            for video in decode_runs(pipe.vae, denormalized(pipe.vae, output)):
-                yield frames_of_tensor(video)
-        else:
-            yield from frame_runs(output[0])
+
+def _encode(loaded: _LoadedPipeline, request: SceneRequest) -> bool:
+    """Encode the prompt and remember it. Return True if it was remembered before.
+
+    A pipeline with a guardrail is left alone: it would load the guardrail for the text once more.
+    """
+    if getattr(loaded.pipe, "safety_checker", None) is not None:
+        return False
+    return loaded.prompts.encode(lambda: _called(loaded, request, loaded.call.canvas(request), {}))
+
+
+def _called(loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, more: Mapping[str, Any]) -> Any:
+    """Call the pipeline for a scene, with more arguments, and return its output."""
+    set_guidance(loaded.pipe, loaded.call.family, request.guidance)
+    # On every device the generator is one of the CPU, so that a seed means the same noise everywhere.
+    generator = torch.Generator("cpu").manual_seed(request.seed)
+    # What is decoded here becomes bytes on the device. What is not is a blank picture, which no array should copy.
+    return loaded.pipe(
+        **loaded.call.arguments(request, canvas), **more, generator=generator, output_type="pt"
+    )
+
+
+def _draw(
+    loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
+) -> Iterator[Frames]:
+    """Denoise, then yield frames of the canvas as they are decoded."""
+    if should_stop():
+        raise RenderCancelled
+    loaded.autoencoder.take()  # of a call that failed
+    after_step = _step_observer(loaded, request, canvas, observe, should_stop)
+    with reported_steps(loaded.pipe, loaded.call.family, after_step) as more:
+        output = _called(loaded, request, canvas, more)
+    latents = loaded.autoencoder.take()
+    if latents is None:
+        yield from frame_runs(decoded_video(output))
+        return
+    for video in decode_runs(loaded.pipe.vae, latents):
+        yield frames_of_tensor(video)
 
 
 def _step_observer(
-    pipe: Any, request: SceneRequest, observe: Observe, should_stop: ShouldStop, *, previews: bool
-) -> Any:
-    """Return the pipeline's callback. It reports each step, and ends the call with an exception if it is cancelled.
-
-    (Setting `pipe._interrupt` would still decode the unfinished latents.)
-    """
+    loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
+) -> AfterStep:
+    """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled."""
+    pipe = loaded.pipe
     estimate = CleanEstimate(pipe.scheduler)
+    previews = loaded.call.family.previews and loaded.autoencoder.streams
+    done = 0
 
-    def after_step(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+    def after_step(latents: torch.Tensor | None) -> None:
+        nonlocal done
         if should_stop():
             raise RenderCancelled
-        latents = tensors.get("latents")
         preview = None
         if previews and latents is not None:
-            clean = estimate.after_step(index, latents)
+            clean = estimate.after_step(done, latents)
 
             def preview() -> bytes:
                 return _preview(pipe.vae, clean)
 
-        steps = getattr(pipe, "num_timesteps", None) or request.steps
-        observe(StepReport("denoise", index + 1, steps, preview))
-        return {}
+        done += 1
+        observe(StepReport("denoise", done, max(done, loaded.call.steps(pipe, request, canvas)), preview))
 
     return after_step
 

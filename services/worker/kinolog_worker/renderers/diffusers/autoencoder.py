@@ -1,0 +1,82 @@
+"""The seam at a pipeline's autoencoders: dtypes are cast there, and the latents of a clip can be taken there.
+
+The pipeline denormalizes the latents and calls `vae.decode`. An autoencoder of another dtype than the network would
+refuse them after the whole denoising. Where the family allows it, `decode` returns at once, and the renderer decodes
+the latents frame by frame after the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders import vae as _vae
+
+from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
+
+_autoencoders: Any = _vae  # untyped in part
+_NAMES = ("vae", "audio_vae", "vqvae")
+
+
+class AutoencoderSeam:
+    """Hooks at `decode` and `encode` of a pipeline's autoencoders. They keep signatures and stay for its lifetime."""
+
+    def __init__(self, pipe: Any, *, streams: bool) -> None:
+        self._pipe = pipe
+        self._streams = streams
+        self._taken: torch.Tensor | None = None
+        for name in _NAMES:
+            autoencoder = getattr(pipe, name, None)
+            if autoencoder is not None:
+                autoencoder.decode = self._decode(autoencoder, takes=name == "vae")
+                autoencoder.encode = _cast(autoencoder, autoencoder.encode)
+
+    @property
+    def streams(self) -> bool:
+        """Whether the next clip is decoded frame by frame: never past a check of its frames, nor in tiles."""
+        vae = self._pipe.vae
+        return (
+            self._streams
+            and is_wan_autoencoder(vae)
+            and not vae.use_tiling
+            and getattr(self._pipe, "safety_checker", None) is None
+        )
+
+    def take(self) -> torch.Tensor | None:
+        """Return the latents that `decode` was called with, in the scale of the autoencoder, and forget them.
+
+        Shape (batch, channels, frames, height, width). None if they were decoded in the call.
+        """
+        taken, self._taken = self._taken, None
+        return taken
+
+    def _decode(self, autoencoder: Any, *, takes: bool) -> Callable[..., Any]:
+        decode = _cast(autoencoder, autoencoder.decode)
+
+        @wraps(decode)
+        def decode_or_take(latents: torch.Tensor, *positional: Any, **named: Any) -> Any:
+            if not (takes and self.streams and latents.ndim == 5):
+                return decode(latents, *positional, **named)
+            self._taken = latents.to(autoencoder.dtype)
+            blank = torch.zeros((len(latents), 3, 1, 8, 8), dtype=autoencoder.dtype, device=latents.device)
+            if named.get("return_dict") is False:
+                return (blank,)
+            return _autoencoders.DecoderOutput(sample=blank)
+
+        return decode_or_take
+
+
+def _cast(autoencoder: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with its tensors of floats cast to the dtype of the autoencoder."""
+
+    def cast(value: Any) -> Any:
+        floats = isinstance(value, torch.Tensor) and value.is_floating_point()
+        return value.to(autoencoder.dtype) if floats else value
+
+    @wraps(function)
+    def with_cast(*positional: Any, **named: Any) -> Any:
+        return function(*map(cast, positional), **{name: cast(value) for name, value in named.items()})
+
+    return with_cast

@@ -1,0 +1,145 @@
+"""How a loaded pipeline is called: by the row of its family, and by what its components state."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from math import lcm
+from typing import Any
+
+from kinolog.models.families import Family, GuidanceKind
+from kinolog.models.number_rule import NumberRule
+from kinolog_worker.renderers.canvas import Canvas, canvas_for
+from kinolog_worker.renderers.renderer import SceneRequest
+
+_TEMPORAL_FACTORS = (
+    "vae_scale_factor_temporal",
+    "vae_temporal_compression_ratio",
+    "vae_temporal_scale_factor",
+)
+_SPATIAL_FACTORS = (
+    "vae_scale_factor_spatial",
+    "vae_spatial_compression_ratio",
+    "vae_spatial_scale_factor",
+    "vae_scale_factor",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineCall:
+    """The call of one pipeline.
+
+    Sides and frames follow the rules, and prompts are padded to `text_tokens`, None for the call's own length.
+    """
+
+    family: Family
+    accepts: frozenset[str]
+    width_rule: NumberRule
+    height_rule: NumberRule
+    frame_rule: NumberRule
+    text_tokens: int | None
+
+    def canvas(self, request: SceneRequest) -> Canvas:
+        """Return what the pipeline draws for a request. Raises RenderFailed if it cannot draw so much."""
+        return canvas_for(
+            request,
+            width_rule=self.width_rule,
+            height_rule=self.height_rule,
+            frame_rule=self.frame_rule,
+        )
+
+    def arguments(self, request: SceneRequest, canvas: Canvas) -> dict[str, Any]:
+        """Return the arguments of the call for a scene.
+
+        Texts are always passed, never embeddings: a pipeline's own `encode_prompt` is remembered instead. An empty
+        negative prompt is left out, so that the default of the class holds.
+        """
+        family = self.family
+        values: dict[str, Any] = {
+            "prompt": request.prompt,
+            "width": canvas.width,
+            "height": canvas.height,
+            family.frames_parameter: canvas.frames,
+            family.steps_parameter: request.steps,
+            family.fps_parameter: request.fps,
+        }
+        if self.text_tokens is not None:
+            values["max_sequence_length"] = self.text_tokens
+        if family.negative_prompt and request.negative_prompt:
+            values["negative_prompt"] = request.negative_prompt
+        if family.guidance is not GuidanceKind.GUIDER:
+            values[family.guidance_parameter] = request.guidance
+        return {name: value for name, value in values.items() if name in self.accepts} | dict(
+            family.arguments
+        )
+
+    def steps(self, pipe: Any, request: SceneRequest, canvas: Canvas) -> int:
+        """Return the number of denoising steps of the whole call, which a scheduler may have changed."""
+        steps = getattr(pipe, "num_timesteps", None) or request.steps
+        chunk = self.family.chunk_frames
+        return int(steps) * (-(-canvas.frames // chunk) if chunk else 1)
+
+
+def call_of(
+    pipe: Any, family: Family, *, text_tokens: object = None, size_multiple: object = None
+) -> PipelineCall:
+    """Return the call of a pipeline.
+
+    `text_tokens` overrides the length that prompts are padded to. Models without a mask over the padding need the
+    length that they were trained with; the tokenizer's length is used if it states a shorter one. `size_multiple`
+    overrides what sizes are rounded to.
+    """
+    frames, height, width = _rules(pipe, family)
+    if isinstance(size_multiple, int):
+        height = width = NumberRule(size_multiple)
+    return PipelineCall(
+        family=family,
+        accepts=frozenset(inspect.signature(type(pipe).__call__).parameters),
+        width_rule=width,
+        height_rule=height,
+        frame_rule=frames,
+        text_tokens=_text_tokens(pipe, family, text_tokens),
+    )
+
+
+def _rules(pipe: Any, family: Family) -> tuple[NumberRule, NumberRule, NumberRule]:
+    """Return the rules of frames, height and width: of the family, with the factors of this pipeline's components."""
+    if family.tiling:
+        frames, height, width = map(NumberRule, pipe.vae.stride, pipe.vae.kernel)
+        return frames, height, width
+    temporal, spatial = _first_factor(pipe, _TEMPORAL_FACTORS), _first_factor(pipe, _SPATIAL_FACTORS)
+    follows = temporal and family.frames.multiple and family.frames.offset
+    side = NumberRule(lcm((spatial or 8) * _patch_side(pipe), family.size_multiple))
+    return (NumberRule(temporal, 1) if follows else family.frames), side, side
+
+
+def set_guidance(pipe: Any, family: Family, guidance: float) -> None:
+    """Replace the guider of a pipeline that has one by another with this scale: its scale cannot be changed."""
+    if family.guidance is GuidanceKind.GUIDER:
+        pipe.guider = pipe.guider.new(guidance_scale=guidance)
+
+
+def _first_factor(pipe: Any, names: tuple[str, ...]) -> int:
+    """Return the first of these attributes of the pipeline that is a positive number, or 0."""
+    values = (getattr(pipe, name, None) for name in names)
+    return next((value for value in values if isinstance(value, int) and value > 0), 0)
+
+
+def _patch_side(pipe: Any) -> int:
+    """Return the number of latent pixels on a side of one token."""
+    network = getattr(pipe, "transformer", None) or getattr(pipe, "transformer_2", None)
+    size = getattr(getattr(network, "config", None), "patch_size", 1)
+    if isinstance(size, list | tuple):
+        return int(max(size[-2:]))
+    return size if isinstance(size, int) and size > 0 else 1
+
+
+def _text_tokens(pipe: Any, family: Family, text_tokens: object) -> int | None:
+    if not family.prompt_tokens:
+        return None
+    if isinstance(text_tokens, int):
+        return text_tokens
+    stated = getattr(getattr(pipe, "tokenizer", None), "model_max_length", None)
+    if isinstance(stated, int) and stated < family.prompt_tokens:
+        return stated
+    return family.prompt_tokens

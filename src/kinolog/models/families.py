@@ -1,0 +1,167 @@
+"""Families: what kinolog knows of each pipeline class of diffusers that makes video.
+
+The table is `families.toml` beside this module. The api checks requests against it and takes defaults from it; the
+diffusers renderer drives pipelines by it. A class that is not in the table is not rendered (decision 75).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from kinolog.models.number_rule import ANY_NUMBER, NumberRule
+
+TABLE = Path(__file__).with_name("families.toml")
+
+
+class FamilyTask(StrEnum):
+    """What a family starts from."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    CONTINUE = "continue"
+    CONTROL = "control"
+
+
+class GuidanceKind(StrEnum):
+    """How a family takes guidance.
+
+    `scale` and `true_cfg` are arguments and run the network twice a step, `embedded` is an argument that the network
+    itself takes, and `guider` is a component of the pipeline.
+    """
+
+    SCALE = "scale"
+    TRUE_CFG = "true_cfg"
+    EMBEDDED = "embedded"
+    GUIDER = "guider"
+
+
+class StepReports(StrEnum):
+    """Where steps are seen: the call's `callback_on_step_end`, or the scheduler of a call without one."""
+
+    CALLBACK = "callback"
+    SCHEDULER = "scheduler"
+
+
+class NativeVideo(BaseModel):
+    """What the model was trained to make, by its card; the defaults of a catalogue entry that states none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(ge=16)
+    height: int = Field(ge=16)
+    frames: int = Field(ge=1)
+    fps: int = Field(ge=1)
+    steps: int = Field(ge=1)
+    guidance: float = Field(ge=0)
+
+
+class FamilyPackage(BaseModel):
+    """A package that a family needs beyond those of the worker, and the extra of kinolog that installs it.
+
+    With `component` only folders need it whose index names this class.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    module: str
+    extra: str
+    component: str = ""
+
+
+class Family(BaseModel):
+    """One pipeline class.
+
+    `frames` is the rule of frame counts with the temporal factor of the released autoencoder, `most_frames` the largest
+    number in one call, if there is one. Width and height are multiples of `size_multiple` pixels at least; the pipeline
+    may state more. `frames_parameter`, `fps_parameter`, `guidance_parameter` and `steps_parameter` are names in its
+    call, empty for what it does not take. `arguments` are passed as they are.
+
+    `prompt_tokens` is the length that prompts are padded to, 0 if the call does not take it. A family without
+    `negative_prompt` ignores one. A call draws in chunks of `chunk_frames`, each with all steps, or at once (0).
+    `flow_shift`: the scheduler has a shift that the option `flow_shift` of a model changes. `vae_dtype` is the dtype of
+    its autoencoder on a GPU, and `tiling` that it decodes whole tiles and leaves the rest of a picture blank: frames
+    and sides follow its tiles. `streams`: it hands all latents to `vae.decode` once and does nothing with the frames,
+    so that a Wan autoencoder may decode them frame by frame. `previews`: its callback has latents of that autoencoder,
+    before they are denormalized. `audio` is the field of its output that holds sound.
+
+    `needs` are arguments beyond the text, each with a word for people; jobs cannot have them yet. `unusable` says why
+    kinolog does not drive the class.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    pipeline: str
+    title: str
+    task: FamilyTask = FamilyTask.TEXT
+    frames: Annotated[NumberRule, BeforeValidator(lambda text: NumberRule.parse(str(text)))] = ANY_NUMBER
+    most_frames: int = Field(0, ge=0)
+    size_multiple: int = Field(16, ge=1)
+    native: NativeVideo | None = None
+    frames_parameter: str = "num_frames"
+    fps_parameter: str = ""
+    steps_parameter: str = "num_inference_steps"
+    guidance: GuidanceKind = GuidanceKind.SCALE
+    guidance_parameter: str = "guidance_scale"
+    negative_prompt: bool = True
+    prompt_tokens: int = Field(0, ge=0)
+    chunk_frames: int = Field(0, ge=0)
+    step_reports: StepReports = StepReports.CALLBACK
+    flow_shift: bool = False
+    vae_dtype: str = Field("float32", pattern="^(float32|bfloat16|float16)$")
+    tiling: bool = False
+    streams: bool = False
+    previews: bool = False
+    audio: str = ""
+    arguments: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
+    packages: tuple[FamilyPackage, ...] = ()
+    needs: Mapping[str, str] = Field(default_factory=dict)
+    unusable: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Family:
+        if not self.unusable and self.native is None:
+            raise ValueError("a family that kinolog drives has native values")
+        return self
+
+    @property
+    def refusal(self) -> str:
+        """Why no job can be rendered with this class; empty if it can."""
+        if self.unusable:
+            return f"{self.pipeline} is not supported: {self.unusable}"
+        if self.needs:
+            return f"{self.pipeline} needs {' and '.join(self.needs.values())}, which jobs cannot have yet"
+        return ""
+
+    @property
+    def longest(self) -> int:
+        """The largest number of frames in one call; 0 if there is no limit."""
+        return self.most_frames or (0 if self.frames.multiple else self.frames.offset)
+
+
+class FamilyTableError(ValueError):
+    """The table of families is invalid. The message names the class and the key."""
+
+
+def read_families(path: Path) -> dict[str, Family]:
+    """Return the families of a table, by pipeline class. Raises FamilyTableError."""
+    families = {}
+    for pipeline, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        try:
+            families[pipeline] = Family.model_validate({"pipeline": pipeline, **row})
+        except (ValidationError, TypeError) as error:
+            raise FamilyTableError(f"{path}: {pipeline}: {error}") from error
+    return families
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Return the families that kinolog knows, by pipeline class."""
+    return read_families(TABLE)

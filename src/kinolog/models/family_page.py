@@ -1,0 +1,54 @@
+"""The table of families in docs/models.md: `python -m kinolog.models.family_page docs/models.md` writes it again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kinolog.models.families import Family, families
+
+START, END = "<!-- families: written by kinolog.models.family_page -->\n", "<!-- end of families -->\n"
+_HEAD = "| class of diffusers | models | frames | native video | state |\n| --- | --- | --- | --- | --- |\n"
+
+
+def family_table() -> str:
+    """Return the table, those that work first."""
+    rows = sorted(families().values(), key=lambda family: (bool(family.unusable), bool(family.needs)))
+    return _HEAD + "".join(map(_row, rows))
+
+
+def with_table(page: str) -> str:
+    """Return the page with the table of today between its marks. Raises ValueError if a mark is missing."""
+    before, start, rest = page.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"the page has no {START.strip()} or no {END.strip()}")
+    return f"{before}{START}{family_table()}{END}{after}"
+
+
+def _row(family: Family) -> str:
+    native = family.native
+    video = f"{native.width}x{native.height}, {native.frames} at {native.fps} fps" if native else ""
+    rule = str(family.frames) if native else ""
+    limit = f", at most {family.longest}" if native and family.most_frames else ""
+    return f"| {family.pipeline} | {family.title} | {rule}{limit} | {video} | {_state(family)} |\n"
+
+
+def _state(family: Family) -> str:
+    if family.unusable:
+        return f"no: {family.unusable}"
+    if family.needs:
+        return f"not yet: needs {' and '.join(family.needs.values())}"
+    notes = []
+    if family.audio:
+        notes.append("its sound is dropped")
+    if not family.negative_prompt:
+        notes.append("no negative prompt")
+    if family.packages:
+        notes.append(f"with kinolog[{family.packages[0].extra}]")
+    return ", ".join(["works", *notes])
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.write_text(with_table(target.read_text(encoding="utf-8")), encoding="utf-8")

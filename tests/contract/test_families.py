@@ -1,0 +1,73 @@
+"""Conformance suite of families: every pipeline class that kinolog drives, tiny, through its renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from kinolog_worker.media.frames import Frames
+
+from kinolog.models.families import families
+from tests.fixtures.drawn_families import REQUEST, TEXT_FAMILIES, DrawnFamily, drawn_family
+from tests.renderers.tiny.families import GUARDED_FAMILIES
+
+pytestmark = pytest.mark.filterwarnings("ignore:::diffusers", "ignore:__array:DeprecationWarning")
+
+
+@pytest.fixture(scope="module", params=TEXT_FAMILIES)
+def family(request: pytest.FixtureRequest) -> Iterator[DrawnFamily]:
+    """A family in float32 that has drawn the request."""
+    with drawn_family(request.param, "float32") as drawn:
+        yield drawn
+
+
+def _differ(one: Frames, other: Frames) -> bool:
+    return bool((one != other).any())
+
+
+def test_a_clip_has_the_requested_frames_and_size(family: DrawnFamily) -> None:
+    """Whatever a family rounds to, the clip is what was asked for, and there is something on it."""
+    assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+    assert family.frames.std() > 5
+
+
+def test_every_step_is_reported_once(family: DrawnFamily) -> None:
+    """Steps count from 1 to their number, then frames do."""
+    steps = [(report.step, report.steps) for report in family.reports if report.stage == "denoise"]
+    assert steps == [(step, REQUEST.steps) for step in range(1, REQUEST.steps + 1)]
+    frames = [report.step for report in family.reports if report.stage == "decode"]
+    assert frames[-1] == REQUEST.frames
+    assert frames == sorted(set(frames))
+
+
+def test_a_seed_is_repeatable(family: DrawnFamily) -> None:
+    """The same request gives the same frames, after a cancelled one too, and another seed gives others.
+
+    A cancelled scene ends within one step.
+    """
+    assert not _differ(family.frames, family.draw())
+    assert family.steps_until_cancelled() == 1
+    assert not _differ(family.frames, family.draw())
+    assert _differ(family.frames, family.draw(seed=12))
+
+
+def test_pixels_are_those_of_the_bare_pipeline(family: DrawnFamily) -> None:
+    """What is hooked at a pipeline changes no pixel: the class of diffusers alone gives the same frames."""
+    assert not _differ(family.frames, family.bare_frames())
+
+
+def test_text_and_guidance_matter(family: DrawnFamily) -> None:
+    """The prompt and the guidance change the frames; the negative prompt does where the table says so."""
+    assert _differ(family.frames, family.draw(prompt="green grass " * 100))
+    assert _differ(family.frames, family.draw(guidance=2.0))
+    row = families()[family.pipeline]
+    assert _differ(family.frames, family.draw(negative_prompt="blue " * 160)) == row.negative_prompt
+
+
+def test_a_prompt_is_encoded_once(family: DrawnFamily) -> None:
+    """A prompt that was encoded is remembered. A family with a guardrail encodes with its scene."""
+    fresh = replace(REQUEST, prompt="dog on a sea " * 30)
+    assert not family.renderer.encode_prompt(fresh).cached
+    for request in (fresh, REQUEST):
+        assert family.renderer.encode_prompt(request).cached == (family.name not in GUARDED_FAMILIES)

@@ -1,0 +1,40 @@
+"""Families in the dtypes that they have on a GPU: networks in bfloat16, the autoencoder in the dtype of the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.renderer import ModelSource
+
+from tests.fixtures.drawn_families import REQUEST, TEXT_FAMILIES, drawn_family
+from tests.renderers.tiny.families import TINY_FAMILIES
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::diffusers", "ignore:__array:DeprecationWarning", "ignore:Mismatch dtype:UserWarning"
+)
+
+
+@pytest.mark.parametrize("name", TEXT_FAMILIES)
+def test_a_family_draws_in_the_dtypes_of_a_gpu(name: str) -> None:
+    """Frames, size and steps are right, the seed is repeatable, and a cancelled scene ends within one step."""
+    with drawn_family(name, "bfloat16") as family:
+        assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+        assert family.frames.std() > 5
+        steps = [report.step for report in family.reports if report.stage == "denoise"]
+        assert steps == [1, 2]
+        assert family.steps_until_cancelled() == 1
+        assert (family.draw() == family.frames).all()
+
+
+@pytest.mark.parametrize("name", ["cogvideox_5b", "mochi", "ltx_097"])
+@pytest.mark.parametrize("vae_dtype", ["float32", "bfloat16"])
+def test_the_autoencoder_may_have_another_dtype(name: str, vae_dtype: str, tmp_path: Path) -> None:
+    """These pipelines pass latents of the network's dtype: the seam casts them, instead of a crash at the end."""
+    TINY_FAMILIES[name](tmp_path / "model")
+    renderer = DiffusersRenderer()
+    source = ModelSource(name, str(tmp_path / "model"), dtype="bfloat16", options={"vae_dtype": vae_dtype})
+    renderer.load(source, "cpu")
+    runs = list(renderer.render(REQUEST, lambda report: None, lambda: False))
+    assert sum(map(len, runs)) == REQUEST.frames

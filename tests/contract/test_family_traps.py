@@ -1,0 +1,125 @@
+"""What went wrong with families when their pipelines were driven by their signatures."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from kinolog_worker.renderers.diffusers.model_folder import family_of
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.diffusers.step_reports import reported_steps
+from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, StepReport
+
+from kinolog.models.families import families
+from tests.fixtures.drawn_families import REQUEST, drawn_family
+from tests.renderers.tiny.families import PICTURE_FAMILIES, TINY_FAMILIES
+from tests.renderers.tiny.stand_ins import packages_of_cosmos
+
+_library: Any = diffusers  # untyped in part
+pytestmark = pytest.mark.filterwarnings("ignore:::diffusers", "ignore:__array:DeprecationWarning")
+
+BY_SCHEDULER = families()["HunyuanVideo15Pipeline"]
+"""A family whose steps are seen at its scheduler."""
+
+
+def _schedulers() -> list[Callable[[], Any]]:
+    return [
+        _library.CogVideoXDPMScheduler,
+        _library.FlowMatchEulerDiscreteScheduler,
+        _library.UniPCMultistepScheduler,
+    ]
+
+
+@pytest.mark.parametrize("make", _schedulers())
+def test_a_reporting_scheduler_keeps_its_signature(make: Callable[[], Any]) -> None:
+    """Pipelines look there for `generator`: CogVideoX loses its noise if it is not seen."""
+    pipe = SimpleNamespace(scheduler=make())
+    expected = inspect.signature(pipe.scheduler.step)
+    with reported_steps(pipe, BY_SCHEDULER, lambda latents: None):
+        assert inspect.signature(pipe.scheduler.step) == expected
+        assert type(pipe.scheduler).__name__ == make.__name__
+    assert type(pipe.scheduler) is make
+
+
+def test_a_copy_of_a_reporting_scheduler_steps_itself() -> None:
+    """Sound and single frames have deep copies of the scheduler: each has a position of its own."""
+    pipe = SimpleNamespace(scheduler=_library.FlowMatchEulerDiscreteScheduler())
+    with reported_steps(pipe, BY_SCHEDULER, lambda latents: None):
+        pipe.scheduler.set_timesteps(3)
+        other = copy.deepcopy(pipe.scheduler)
+        sample = torch.zeros(1)
+        other.step(sample, other.timesteps[0], sample)
+        assert (other.step_index, pipe.scheduler.step_index) == (1, None)
+
+
+def test_a_family_with_a_callback_leaves_its_scheduler_alone() -> None:
+    """LTX-2 and SkyReels-V2 copy their schedulers: none of them is reported twice."""
+    for name in ("LTX2Pipeline", "SkyReelsV2DiffusionForcingPipeline"):
+        pipe = SimpleNamespace(scheduler=_library.FlowMatchEulerDiscreteScheduler())
+        with reported_steps(pipe, families()[name], lambda latents: None) as arguments:
+            assert set(arguments) == {"callback_on_step_end"}
+            assert type(pipe.scheduler) is _library.FlowMatchEulerDiscreteScheduler
+
+
+def test_a_family_that_draws_in_chunks_counts_all_steps() -> None:
+    """Helios draws 33 frames at a time: 40 frames take two chunks, each with all steps."""
+    reports: list[StepReport] = []
+    with drawn_family("helios", "float32") as family:
+        scene = family.renderer.render(replace(REQUEST, frames=40), reports.append, lambda: False)
+        frames = sum(map(len, scene))
+    assert frames == 40
+    steps = [(report.step, report.steps) for report in reports if report.stage == "denoise"]
+    assert steps == [(step, 4) for step in range(1, 5)]
+
+
+def test_a_guardrail_sees_every_text_and_every_clip() -> None:
+    """The licence of Cosmos asks for it: neither remembered prompts nor decoding pass it by."""
+    with packages_of_cosmos() as checked, drawn_family("cosmos25", "float32") as family:
+        checked.clear()
+        family.draw()
+        family.draw()
+        assert checked == ["text", "video"] * 2
+        with pytest.raises(ValueError, match="unsafe text"):
+            family.draw(prompt="something forbidden")
+
+
+def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
+    """Before anything is loaded, the worker says what to install."""
+    TINY_FAMILIES["cosmos25"](tmp_path / "model")
+    with pytest.raises(RenderFailed, match=r"cosmos_guardrail; install kinolog\[cosmos\]") as refusal:
+        family_of(tmp_path / "model")
+    assert (refusal.value.code, refusal.value.retryable) == ("PACKAGE_MISSING", False)
+
+
+@pytest.mark.parametrize("name", sorted(PICTURE_FAMILIES))
+def test_a_family_that_needs_a_picture_is_refused_before_it_is_loaded(name: str, tmp_path: Path) -> None:
+    """Jobs have no pictures yet. The message says what the family needs."""
+    TINY_FAMILIES[name](tmp_path / "model")
+    with pytest.raises(RenderFailed, match="needs a first picture") as refusal:
+        DiffusersRenderer().load(ModelSource(name, str(tmp_path / "model")), "cpu")
+    assert (refusal.value.code, refusal.value.retryable) == ("MODEL_UNSUPPORTED", False)
+
+
+def test_the_flow_shift_of_a_model_is_that_of_its_entry(tmp_path: Path) -> None:
+    """The option changes the frames; a scheduler without a shift refuses it."""
+    TINY_FAMILIES["wan21"](tmp_path / "wan")
+    TINY_FAMILIES["latte"](tmp_path / "latte")
+
+    def drawn(shift: float) -> bytes:
+        renderer = DiffusersRenderer()
+        renderer.load(ModelSource("wan", str(tmp_path / "wan"), options={"flow_shift": shift}), "cpu")
+        return b"".join(run.tobytes() for run in renderer.render(REQUEST, lambda r: None, lambda: False))
+
+    assert drawn(3.0) != drawn(12.0)
+    with pytest.raises(RenderFailed, match="takes no flow_shift"):
+        DiffusersRenderer().load(
+            ModelSource("latte", str(tmp_path / "latte"), options={"flow_shift": 3.0}), "cpu"
+        )

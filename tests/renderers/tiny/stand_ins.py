@@ -1,0 +1,44 @@
+"""Stands in for the packages of Cosmos, which are too large for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from torch.nn.functional import interpolate
+
+from tests.renderers.guardrail import cosmos_guardrail
+
+_PIPELINES = ("cosmos_text2world", "cosmos_video2world", "cosmos2_video2world", "cosmos2_5_predict")
+
+
+@contextmanager
+def packages_of_cosmos() -> Iterator[list[str]]:
+    """Let the pipelines of Cosmos find a guardrail and what they take from torchvision.
+
+    Yields what the guardrail has checked, in order: `text` or `video`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _PIPELINES:
+            module = import_module(f"diffusers.pipelines.cosmos.pipeline_{name}")
+            patch.setattr(module, "CosmosSafetyChecker", cosmos_guardrail.CosmosSafetyChecker, raising=False)
+        networks = import_module("diffusers.models.transformers.transformer_cosmos")
+        patch.setattr(networks, "transforms", _transforms(), raising=False)
+        patch.setattr("kinolog_worker.renderers.diffusers.model_folder.find_spec", lambda name: name)
+        cosmos_guardrail.checked.clear()
+        yield cosmos_guardrail.checked
+
+
+def _transforms() -> Any:
+    """Return the one function of `torchvision.transforms` that a transformer of Cosmos calls."""
+
+    def resize(mask: Any, size: list[int], interpolation: str) -> Any:
+        return interpolate(mask, size, mode=interpolation)
+
+    return SimpleNamespace(
+        functional=SimpleNamespace(resize=resize), InterpolationMode=SimpleNamespace(NEAREST="nearest")
+    )
