@@ -235,7 +235,9 @@ def _id() -> str:
 
 @asynccontextmanager
 async def running_api(
-    authenticator: Authenticator | None = None, stores_of: RunningApi | None = None
+    authenticator: Authenticator | None = None,
+    stores_of: RunningApi | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
@@ -254,7 +256,7 @@ async def running_api(
             alarms=alarms,
             artifacts=artifacts,
             read_model=read_model,
-            catalogue=CATALOGUE,
+            catalogue=catalogue,
             authenticator=authenticator or Authenticator("default"),
             clock=clock,
         )

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from kinolog.models.families import Family, families
+from kinolog.models.model_index import pipeline_class
 from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED, RENDERER_GROUP, installed_renderers
 from kinolog.process.settings import CatalogueSettings
 
@@ -52,6 +54,9 @@ class ModelEntry(BaseModel):
         min_length=1, description="Folder or hub name of a diffusers pipeline, or `embedded`."
     )
     revision: str | None = None
+    pipeline: str = Field(
+        "", description="Class of the diffusers pipeline. Read from the source if that is a folder here."
+    )
     renderer: str = Field(DEFAULT_RENDERER, description="Name of an entry point in `kinolog.renderers`.")
     model_class: str = Field("default", pattern=r"^[a-z0-9-]{1,40}$")
     native_width: int | None = Field(None, ge=16)
@@ -84,6 +89,11 @@ class ModelEntry(BaseModel):
             if not re.fullmatch(r"\d{2,4}x\d{2,4}", size):
                 raise ValueError(f"{size!r} is not a size; write it as WIDTHxHEIGHT, such as 832x480")
         return value
+
+    @property
+    def family(self) -> Family | None:
+        """The family of its pipeline; None if its class is not known here, or not in the table."""
+        return families().get(self.pipeline)
 
     def takes_size(self, width: int, height: int) -> bool:
         """Return whether the model accepts this size."""
@@ -145,7 +155,33 @@ def load_catalogue(settings: CatalogueSettings) -> Catalogue:
         entry = _from_source(settings.model)
         entries[entry.name] = entry
         default = entry.name
-    return Catalogue(entries.values(), default)
+    return Catalogue(map(with_family, entries.values()), default)
+
+
+def with_family(entry: ModelEntry) -> ModelEntry:
+    """Return the entry with the class of its pipeline, and the native values of that family where it states none.
+
+    An entry of another renderer, or whose folder is not on this machine, is returned as it is, unless it names its
+    class. Raises `CatalogueError` for an option that the family does not have.
+    """
+    if entry.renderer != DEFAULT_RENDERER or entry.source == EMBEDDED:
+        return entry
+    entry = entry.model_copy(update={"pipeline": entry.pipeline or pipeline_class(entry.source) or ""})
+    family = entry.family
+    if family is None or family.native is None:
+        return entry
+    if "flow_shift" in entry.options and not family.flow_shift:
+        raise CatalogueError(
+            f"model {entry.name}: options.flow_shift: {family.pipeline} has no flow shift; leave the option out"
+        )
+    native = family.native.model_dump()
+    native["frames"] = min(native["frames"], entry.max_frames)
+    native["steps"] = min(native["steps"], entry.max_steps)
+    if not entry.takes_size(native["width"], native["height"]):
+        del native["width"], native["height"]
+    stated = entry.defaults.model_fields_set
+    defaults = {name: value for name, value in native.items() if name not in stated}
+    return entry.model_copy(update={"defaults": entry.defaults.model_copy(update=defaults)})
 
 
 def _read(path: Path) -> tuple[list[ModelEntry], str | None]:

@@ -146,6 +146,12 @@ class Family(BaseModel):
         return self.most_frames or (0 if self.frames.multiple else self.frames.offset)
 
 
+def refusal_of(pipeline: str) -> str:
+    """Return why no job can be rendered with a pipeline class; empty if one can."""
+    family = families().get(pipeline)
+    return f"{pipeline} is no text-to-video pipeline that kinolog knows" if family is None else family.refusal
+
+
 class FamilyTableError(ValueError):
     """The table of families is invalid. The message names the class and the key."""
 

@@ -12,6 +12,7 @@ from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.jobs.family_limits import family_violations
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
 DEFAULT_MAX_ATTEMPTS = 3
@@ -49,7 +50,7 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
         known = ", ".join(catalogue.names)
         raise invalid_argument([RequestViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
     plan = _with_defaults(request, model, draw_seed)
-    violations = _violations(request, plan, model)
+    violations = [*_violations(request, plan, model), *family_violations(request, model)]
     if violations:
         raise invalid_argument(violations, "MODEL_LIMITS")
     return plan

@@ -21,6 +21,7 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.archive_check import ArchiveCheck
+from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
@@ -127,7 +128,11 @@ class SubmitJob:
         plan = plan_job(request, self._catalogue, _draw_seed)
         request_id = request.request_id or new_request_id(self._clock())
         job_id = derive_job_id(call.tenant, request_id)
-        return planned_submit(request, plan, request_id=request_id, job_id=job_id)
+        item = planned_submit(request, plan, request_id=request_id, job_id=job_id)
+        model = self._catalogue.get(plan.model)
+        if model is not None and (violations := scene_violations(request, item.scenes, model)):
+            raise invalid_argument(violations, "MODEL_LIMITS")
+        return item
 
     async def _store_chunk(
         self, chunk: _Chunk, results: Sequence[pb.BatchSubmitResult], call: RpcCall

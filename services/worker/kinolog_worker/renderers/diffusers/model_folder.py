@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from kinolog.models.families import Family, families
+from kinolog.models.families import Family, families, refusal_of
 from kinolog_worker.renderers.renderer import RenderFailed
 
 INDEX = "model_index.json"
@@ -67,10 +67,9 @@ def family_of(folder: Path) -> Family:
     """
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     pipeline = index["_class_name"]
-    family = families().get(pipeline)
-    refusal = f"{pipeline} makes no video that kinolog knows" if family is None else family.refusal
-    if family is None or refusal:
+    if refusal := refusal_of(pipeline):
         raise RenderFailed("MODEL_UNSUPPORTED", refusal, retryable=False)
+    family = families()[pipeline]
     classes = {value[1] for value in index.values() if isinstance(value, list) and len(value) == 2}
     for package in family.packages:
         needed = not package.component or package.component in classes

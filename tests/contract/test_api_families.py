@@ -1,0 +1,72 @@
+"""A job that the family of its model cannot render is refused as it is submitted, never attempted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, with_family
+from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+
+
+def _entry(name: str, pipeline: str) -> ModelEntry:
+    return with_family(ModelEntry(name=name, source=f"/models/{name}", pipeline=pipeline))
+
+
+CATALOGUE = Catalogue(
+    [
+        TINY,
+        _entry("latte", "LattePipeline"),
+        _entry("hunyuan", "HunyuanVideoPipeline"),
+        _entry("wan-i2v", "WanImageToVideoPipeline"),
+        _entry("helios-pyramid", "HeliosPyramidPipeline"),
+        _entry("flux", "FluxPipeline"),
+        _entry("modular", "WanModularPipeline"),
+    ],
+    TINY.name,
+)
+
+
+@pytest.fixture
+async def families_api() -> AsyncIterator[RunningApi]:
+    """An api whose models are of different families."""
+    async with running_api(catalogue=CATALOGUE) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "message"),
+    [
+        ({"model": "latte", "frames": 17}, "frames", "latte draws at most 16 frames in a scene, and not 17"),
+        ({"model": "latte", "duration_seconds": 3}, "duration_seconds", "at most 16 frames"),
+        ({"model": "hunyuan", "negative_prompt": "blurry"}, "negative_prompt", "takes no negative prompt"),
+        ({"model": "wan-i2v"}, "model", "needs a first picture, which jobs cannot have yet"),
+        ({"model": "helios-pyramid"}, "model", "its steps are a list"),
+        ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
+        ({"model": "modular"}, "model", "WanModularPipeline is no text-to-video pipeline"),
+    ],
+)
+async def test_what_a_family_cannot_do_is_refused(
+    families_api: RunningApi, fields: dict[str, Any], field: str, message: str
+) -> None:
+    """The error names the field and what to do, and no job is stored."""
+    problem = await refused(families_api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, **fields)))
+    assert problem.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert problem.reason == "MODEL_LIMITS"
+    assert message in problem.fields[field]
+
+
+async def test_other_numbers_of_frames_are_rounded_by_the_worker(families_api: RunningApi) -> None:
+    """Fewer frames than the family draws, and a blank negative prompt, are no errors."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, model="latte", frames=9)
+    accepted = await families_api.jobs.SubmitJob(request)
+    assert accepted.job.spec.frames == 9
+    request = pb.SubmitJobRequest(prompt=PROMPT, model="hunyuan", negative_prompt=" ")
+    accepted = await families_api.jobs.SubmitJob(
+        pb.SubmitJobRequest(prompt=PROMPT, model="hunyuan", negative_prompt=" ")
+    )
+    assert (accepted.job.spec.width, accepted.job.spec.frames) == (1280, 129)

@@ -1,0 +1,59 @@
+"""What a catalogue entry takes from the family of its pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kinolog.models.catalogue import CatalogueError, ModelEntry, RenderDefaults, load_catalogue, with_family
+from kinolog.process.settings import CatalogueSettings
+
+
+def _folder(path: Path, pipeline: str) -> Path:
+    path.mkdir()
+    (path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    return path
+
+
+def test_one_line_gives_the_native_video_of_the_family(tmp_path: Path) -> None:
+    """KINOLOG_MODEL names a folder: the defaults are those of its class, not those of Wan."""
+    folder = _folder(tmp_path / "mochi-1", "MochiPipeline")
+    model = load_catalogue(CatalogueSettings(model=str(folder))).default
+    assert (model.name, model.pipeline) == ("mochi-1", "MochiPipeline")
+    defaults = model.defaults
+    assert (defaults.width, defaults.height, defaults.frames, defaults.fps) == (848, 480, 85, 30)
+    assert (defaults.steps, defaults.guidance) == (64, 4.5)
+
+
+def test_what_an_entry_states_wins() -> None:
+    """Stated defaults and limits stay, and native values stay within the limits."""
+    entry = ModelEntry(
+        name="cog",
+        source="THUDM/CogVideoX-5b",
+        pipeline="CogVideoXPipeline",
+        max_frames=33,
+        max_steps=30,
+        sizes=("832x480",),
+        defaults=RenderDefaults(fps=12),
+    )
+    defaults = with_family(entry).defaults
+    assert (defaults.width, defaults.height) == (832, 480)
+    assert (defaults.frames, defaults.fps, defaults.steps, defaults.guidance) == (33, 12, 30, 6.0)
+
+
+def test_an_entry_without_a_known_class_stays_as_it_is() -> None:
+    """A hub name without a class, and another renderer's entry, have no family."""
+    hub = ModelEntry(name="far", source="owner/model")
+    other = ModelEntry(name="card", source="x", renderer="testcard", pipeline="WanPipeline")
+    assert with_family(hub) == hub
+    assert with_family(other) == other
+
+
+def test_an_option_that_the_family_lacks_is_refused() -> None:
+    """The catalogue says so as it is read, and not the first job."""
+    options = {"flow_shift": 3.0}
+    entry = ModelEntry(name="latte", source="a/b", pipeline="LattePipeline", options=options)
+    with pytest.raises(CatalogueError, match=r"latte: options\.flow_shift: LattePipeline has no flow shift"):
+        with_family(entry)
