@@ -20,9 +20,10 @@ from kinolog.models.families import (
     read_families,
 )
 from kinolog.models.model_index import pipeline_class
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS
 from tests.renderers.tiny.families import TINY_FAMILIES
 
-pytestmark = pytest.mark.filterwarnings("ignore:::diffusers", "ignore:__array:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 PACKAGE = Path(diffusers.__file__).parent
 VIDEO_PARAMETERS = {

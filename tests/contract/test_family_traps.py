@@ -19,12 +19,12 @@ from kinolog_worker.renderers.diffusers.step_reports import reported_steps
 from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, StepReport
 
 from kinolog.models.families import families
-from tests.fixtures.drawn_families import REQUEST, drawn_family
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, drawn_family
 from tests.renderers.tiny.families import PICTURE_FAMILIES, TINY_FAMILIES
 from tests.renderers.tiny.stand_ins import packages_of_cosmos
 
 _library: Any = diffusers  # untyped in part
-pytestmark = pytest.mark.filterwarnings("ignore:::diffusers", "ignore:__array:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 BY_SCHEDULER = families()["HunyuanVideo15Pipeline"]
 """A family whose steps are seen at its scheduler."""

@@ -84,7 +84,8 @@ class Family(BaseModel):
     may state more. `frames_parameter`, `fps_parameter`, `guidance_parameter` and `steps_parameter` are names in its
     call, empty for what it does not take. `arguments` are passed as they are.
 
-    `prompt_tokens` is the length that prompts are padded to, 0 if the call does not take it. A family without
+    With `step_stages` the steps are a list of so many equal numbers that add up to at least those of the job, else a
+    number. `prompt_tokens` is the length that prompts are padded to, 0 if the call does not take it. A family without
     `negative_prompt` ignores one. A call draws in chunks of `chunk_frames`, each with all steps, or at once (0).
     `flow_shift`: the scheduler has a shift that the option `flow_shift` of a model changes. `vae_dtype` is the dtype of
     its autoencoder on a GPU, and `tiling` that it decodes whole tiles and leaves the rest of a picture blank: frames
@@ -113,6 +114,7 @@ class Family(BaseModel):
     negative_prompt: bool = True
     prompt_tokens: int = Field(0, ge=0)
     chunk_frames: int = Field(0, ge=0)
+    step_stages: int = Field(0, ge=0)
     step_reports: StepReports = StepReports.CALLBACK
     flow_shift: bool = False
     vae_dtype: str = Field("float32", pattern="^(float32|bfloat16|float16)$")

@@ -1,4 +1,4 @@
-"""HunyuanVideo, its version 1.5, and Framepack; Kandinsky 5, which has its autoencoder."""
+"""HunyuanVideo, its version 1.5, and Framepack; Kandinsky 5 and 6, which have its autoencoder."""
 
 from __future__ import annotations
 
@@ -155,12 +155,37 @@ def kandinsky5() -> Any:
         visual_cond=False,
         attention_type="regular",
     )
-    return _d.Kandinsky5T2VPipeline(
-        vae=_autoencoder(channels=16, attends=False),
-        text_encoder=qwen25(32, (2, 2, 4)),
-        tokenizer=tokenizer(1024, chats=True),
-        text_encoder_2=clip(16, 16),
-        tokenizer_2=tokenizer(77, starts=True),
-        transformer=transformer,
-        scheduler=_d.FlowMatchEulerDiscreteScheduler(shift=7.0),
+    return _d.Kandinsky5T2VPipeline(**_kandinsky_parts(), transformer=transformer)
+
+
+def kandinsky6() -> Any:
+    """Return a Kandinsky 6 without the components of its sound."""
+    transformer = network(
+        _d.Kandinsky6Transformer3DModel,
+        in_visual_dim=16,
+        out_visual_dim=16,
+        in_text_dim=32,
+        in_text_dim2=16,
+        time_dim=16,
+        patch_size=(1, 2, 2),
+        model_dim=16,
+        ff_dim=32,
+        num_text_blocks=1,
+        num_visual_blocks=2,
+        axes_dims=(4, 6, 6),
+        visual_cond=True,
+        in_audio_dim=4,
+        out_audio_dim=4,
     )
+    return _d.Kandinsky6TI2VAPipeline(**_kandinsky_parts(), transformer=transformer)
+
+
+def _kandinsky_parts() -> dict[str, Any]:
+    return {
+        "vae": _autoencoder(channels=16, attends=False),
+        "text_encoder": qwen25(32, (2, 2, 4)),
+        "tokenizer": tokenizer(1024, chats=True),
+        "text_encoder_2": clip(16, 16),
+        "tokenizer_2": tokenizer(77, starts=True),
+        "scheduler": _d.FlowMatchEulerDiscreteScheduler(shift=7.0),
+    }

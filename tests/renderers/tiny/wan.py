@@ -139,8 +139,31 @@ def anyflow() -> Any:
     return _d.AnyFlowPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
 
 
+def anyflow_far() -> Any:
+    """Return an AnyFlow FAR, which draws the chunks that it was made for one by one: 1, 2 and 1 latent frames."""
+    transformer = denoiser(
+        "AnyFlowFARTransformer3DModel", gate_value=0.25, deltatime_type="r", chunk_partition=(1, 2, 1)
+    )
+    steps = _d.FlowMapEulerDiscreteScheduler(num_train_timesteps=1000, shift=5.0)
+    return _d.AnyFlowFARPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
+
+
 def helios() -> Any:
     """Return a Helios, which denoises and decodes one chunk of frames after the other."""
+    steps = _d.HeliosScheduler(stage_range=[0, 1], stages=1, use_dynamic_shifting=True)
+    return _d.HeliosPipeline(**_parts() | {"scheduler": steps}, transformer=_helios_transformer())
+
+
+def helios_pyramid() -> Any:
+    """Return a Helios Pyramid, which denoises a chunk at a quarter of its size, at half of it, and whole.
+
+    `gamma` is less than the default: with that the noise between the sizes has a covariance that LAPACK calls singular.
+    """
+    steps = _d.HeliosScheduler(use_dynamic_shifting=True, gamma=0.25)
+    return _d.HeliosPyramidPipeline(**_parts() | {"scheduler": steps}, transformer=_helios_transformer())
+
+
+def _helios_transformer() -> Any:
     configuration: dict[str, Any] = {
         "patch_size": (1, 2, 2),
         "num_attention_heads": 2,
@@ -158,6 +181,4 @@ def helios() -> Any:
         "zero_history_timestep": True,
         "is_amplify_history": False,
     }
-    transformer = network(_d.HeliosTransformer3DModel, **configuration, **_NORM)
-    steps = _d.HeliosScheduler(stage_range=[0, 1], stages=1, use_dynamic_shifting=True)
-    return _d.HeliosPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
+    return network(_d.HeliosTransformer3DModel, **configuration, **_NORM)

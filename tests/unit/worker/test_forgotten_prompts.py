@@ -66,6 +66,22 @@ def test_a_prompt_with_a_picture_is_not_remembered() -> None:
         assert not memory.encode(lambda: pipe("parrot", picture=object()))
 
 
+def test_a_call_that_starts_with_its_timesteps_encodes_nothing() -> None:
+    """It is ended before its prompts, which are encoded when the scene is drawn. It is never drawn ahead."""
+
+    class _EarlyPipe(_Pipe):
+        def __call__(self, prompt: str, picture: object = None) -> Any:
+            self.scheduler.set_timesteps(2)
+            return super().__call__(prompt, picture)
+
+    pipe = _EarlyPipe()
+    memory = PromptMemory(pipe)
+    assert not memory.encode(lambda: pipe("parrot"))
+    assert pipe("parrot") is pipe("parrot")
+    assert not memory.encode(lambda: pipe("parrot"))
+    assert (pipe.drawn, memory.encoded) == (2, 1)
+
+
 def test_few_prompts_are_remembered() -> None:
     """The prompt that was used last stays, the others go."""
     pipe = _Pipe()

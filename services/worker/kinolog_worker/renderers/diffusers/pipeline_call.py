@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from math import lcm
+from math import ceil, lcm
 from typing import Any
 
 from kinolog.models.families import Family, GuidanceKind
@@ -60,7 +60,7 @@ class PipelineCall:
             "width": canvas.width,
             "height": canvas.height,
             family.frames_parameter: canvas.frames,
-            family.steps_parameter: request.steps,
+            family.steps_parameter: self._steps_of_a_chunk(request),
             family.fps_parameter: request.fps,
         }
         if self.text_tokens is not None:
@@ -75,9 +75,16 @@ class PipelineCall:
 
     def steps(self, pipe: Any, request: SceneRequest, canvas: Canvas) -> int:
         """Return the number of denoising steps of the whole call, which a scheduler may have changed."""
-        steps = getattr(pipe, "num_timesteps", None) or request.steps
         chunk = self.family.chunk_frames
-        return int(steps) * (-(-canvas.frames // chunk) if chunk else 1)
+        chunks = ceil(canvas.frames / chunk) if chunk else 1
+        stages = self._steps_of_a_chunk(request)
+        if isinstance(stages, list):  # the pipeline states the steps of one stage
+            return sum(stages) * chunks
+        return int(getattr(pipe, "num_timesteps", None) or request.steps) * chunks
+
+    def _steps_of_a_chunk(self, request: SceneRequest) -> int | list[int]:
+        stages = self.family.step_stages
+        return [ceil(request.steps / stages)] * stages if stages else request.steps
 
 
 def call_of(
@@ -107,10 +114,19 @@ def _rules(pipe: Any, family: Family) -> tuple[NumberRule, NumberRule, NumberRul
     if family.tiling:
         frames, height, width = map(NumberRule, pipe.vae.stride, pipe.vae.kernel)
         return frames, height, width
-    temporal, spatial = _first_factor(pipe, _TEMPORAL_FACTORS), _first_factor(pipe, _SPATIAL_FACTORS)
-    follows = temporal and family.frames.multiple and family.frames.offset
-    side = NumberRule(lcm((spatial or 8) * _patch_side(pipe), family.size_multiple))
-    return (NumberRule(temporal, 1) if follows else family.frames), side, side
+    spatial = _first_factor(pipe, _SPATIAL_FACTORS) or 8
+    side = NumberRule(lcm(spatial * _patch_side(pipe), family.size_multiple))
+    return _frame_rule(pipe, family), side, side
+
+
+def _frame_rule(pipe: Any, family: Family) -> NumberRule:
+    temporal, rule = _first_factor(pipe, _TEMPORAL_FACTORS), family.frames
+    if temporal and rule.multiple and rule.offset:
+        return NumberRule(temporal, 1)
+    chunks = getattr(getattr(pipe, "transformer", None), "config", {}).get("chunk_partition")
+    if temporal and chunks and not rule.multiple:
+        return NumberRule(0, (sum(chunks) - 1) * temporal + 1)
+    return rule
 
 
 def set_guidance(pipe: Any, family: Family, guidance: float) -> None:

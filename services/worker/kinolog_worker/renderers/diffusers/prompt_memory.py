@@ -43,6 +43,8 @@ class PromptMemory:
         """The calls by arguments, the one used last at the end."""
         self.encoded = 0
         """How many calls were not remembered."""
+        self.recalled = 0
+        """How many calls were."""
         self._install()
 
     def forget(self, unused_seconds: float) -> None:
@@ -52,11 +54,14 @@ class PromptMemory:
             self._calls.popitem(last=False)
 
     def encode(self, call: Callable[[], Any]) -> bool:
-        """Encode the prompts of a call of the pipeline, and nothing else of it. Return True if all were remembered."""
-        before = self.encoded
+        """Encode the prompts of a call of the pipeline, and nothing else of it.
+
+        Return True if it has some and all were remembered. A call that does something else first encodes none.
+        """
+        before = self.encoded, self.recalled
         with self._ended_after_prompts(), suppress(_Encoded):
             call()
-        return self.encoded == before
+        return self.encoded == before[0] and self.recalled > before[1]
 
     @contextmanager
     def _ended_after_prompts(self) -> Iterator[None]:
@@ -91,6 +96,8 @@ class PromptMemory:
                 call = self._calls[key] = _RememberedCall(encode(*positional, **named), self._clock())
                 while len(self._calls) > self._capacity:
                     self._calls.popitem(last=False)
+            else:
+                self.recalled += 1
             call.used_at = self._clock()
             self._calls.move_to_end(key)
             return call.result

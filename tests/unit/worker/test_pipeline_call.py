@@ -1,0 +1,152 @@
+"""The arguments of a pipeline's call, by the row of its family."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
+from kinolog_worker.renderers.renderer import SceneRequest
+
+from kinolog.models.families import Family, families
+from kinolog.models.number_rule import NumberRule
+
+REQUEST = SceneRequest(
+    prompt="a ball",
+    negative_prompt="blurry",
+    width=100,
+    height=60,
+    frames=10,
+    fps=12,
+    steps=7,
+    guidance=4.5,
+    seed=1,
+)
+
+
+def _call(pipeline: str, **components: Any) -> PipelineCall:
+    """Return the call of a pipeline of this class whose call takes all that its row names."""
+    family = families()[pipeline]
+    names = ["prompt", "negative_prompt", "width", "height", "max_sequence_length"]
+    names += [
+        family.frames_parameter,
+        family.fps_parameter,
+        family.steps_parameter,
+        family.guidance_parameter,
+    ]
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in dict.fromkeys(filter(None, names))
+    ]
+
+    def call(self: Any, **_: Any) -> None:
+        """Take the arguments."""
+
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # read by inspect
+        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *parameters]
+    )
+    kind: Callable[[], Any] = type(pipeline, (), {"__call__": call, **components})
+    return call_of(kind(), family)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "expected"),
+    [
+        ("WanPipeline", {"num_frames": 13, "guidance_scale": 4.5, "max_sequence_length": 512}),
+        ("LTXPipeline", {"num_frames": 17, "frame_rate": 12, "max_sequence_length": 128}),
+        ("SkyReelsV2DiffusionForcingPipeline", {"fps": 12}),
+        ("SanaVideoPipeline", {"frames": 13, "use_resolution_binning": False}),
+        ("LattePipeline", {"video_length": 16, "clean_caption": False}),
+        ("MochiPipeline", {"num_frames": 13}),
+        ("HeliosPipeline", {"num_frames": 33, "num_inference_steps": 7}),
+        ("HeliosPyramidPipeline", {"pyramid_num_inference_steps_list": [3, 3, 3]}),
+        ("Kandinsky6TI2VAPipeline", {"sample_audio": False, "frame_rate": 12}),
+        ("AnyFlowFARPipeline", {"num_frames": 81}),
+    ],
+)
+def test_arguments_have_the_names_of_the_family(pipeline: str, expected: dict[str, Any]) -> None:
+    """Frames, frames per second and steps are passed under the names that the class has for them."""
+    call = _call(pipeline)
+    arguments = call.arguments(REQUEST, call.canvas(REQUEST))
+    assert {name: arguments.get(name) for name in expected} == expected
+    assert (arguments["prompt"], arguments["negative_prompt"]) == ("a ball", "blurry")
+
+
+def test_what_a_family_ignores_is_not_passed() -> None:
+    """Neither a negative prompt that has no effect, nor an empty one: the class has a default of its own."""
+    hunyuan, wan = _call("HunyuanVideoPipeline"), _call("WanPipeline")
+    assert "negative_prompt" not in hunyuan.arguments(REQUEST, hunyuan.canvas(REQUEST))
+    empty = replace(REQUEST, negative_prompt="")
+    assert "negative_prompt" not in wan.arguments(empty, wan.canvas(empty))
+
+
+def test_guidance_of_a_component_is_no_argument() -> None:
+    """Its guider is replaced: its scale cannot be changed. Other pipelines have none."""
+
+    class Guider:
+        def __init__(self, scale: float = 1.0) -> None:
+            self.scale = scale
+
+        def new(self, guidance_scale: float) -> Guider:
+            return Guider(guidance_scale)
+
+    call = _call("HunyuanVideo15Pipeline")
+    assert "guidance_scale" not in call.arguments(REQUEST, call.canvas(REQUEST))
+    pipe = SimpleNamespace(guider=Guider())
+    set_guidance(pipe, families()["WanPipeline"], 4.5)
+    assert pipe.guider.scale == 1.0
+    set_guidance(pipe, call.family, 4.5)
+    assert pipe.guider.scale == 4.5
+
+
+def test_what_a_pipeline_states_wins_over_its_row() -> None:
+    """Factors of the autoencoder, patches, tiles, chunks, and a tokenizer that states fewer tokens."""
+
+    def config(**values: Any) -> Any:
+        return SimpleNamespace(config=SimpleNamespace(**values, get=values.get))
+
+    small = _call(
+        "WanPipeline",
+        vae_scale_factor_temporal=2,
+        vae_scale_factor_spatial=16,
+        transformer=config(patch_size=(1, 4, 4)),
+        tokenizer=SimpleNamespace(model_max_length=32),
+    )
+    assert (small.frame_rule, small.width_rule, small.text_tokens) == (NumberRule(2, 1), NumberRule(64), 32)
+    tiled = _call("AllegroPipeline", vae=SimpleNamespace(kernel=(24, 160, 160), stride=(16, 40, 80)))
+    assert (tiled.frame_rule, tiled.height_rule, tiled.width_rule) == (
+        NumberRule(16, 24),
+        NumberRule(40, 160),
+        NumberRule(80, 160),
+    )
+    chunked = _call(
+        "AnyFlowFARPipeline", vae_scale_factor_temporal=4, transformer=config(chunk_partition=(1, 2, 1))
+    )
+    assert chunked.frame_rule == NumberRule(0, 13)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "stated", "frames", "steps"),
+    [
+        ("WanPipeline", None, 81, 7),
+        ("WanPipeline", 9, 81, 9),
+        ("HeliosPipeline", 7, 34, 14),
+        ("HeliosPyramidPipeline", 3, 34, 18),
+    ],
+)
+def test_steps_of_the_whole_call(pipeline: str, stated: int | None, frames: int, steps: int) -> None:
+    """A pipeline may have other steps than the request, and has them again in each chunk."""
+    call, request = _call(pipeline), replace(REQUEST, frames=frames)
+    assert call.steps(SimpleNamespace(num_timesteps=stated), request, call.canvas(request)) == steps
+
+
+def test_every_row_has_a_rule_for_its_native_length() -> None:
+    """The native number of frames of a family is one that it draws."""
+
+    def draws(family: Family) -> bool:
+        return family.native is None or family.frames.round_up(family.native.frames) == family.native.frames
+
+    assert [family.pipeline for family in families().values() if not draws(family)] == []
