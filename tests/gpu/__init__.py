@@ -1,0 +1,1 @@
+"""What needs a GPU, measured in one script with a time budget: `python -m tests.gpu.check --help`."""

@@ -1,0 +1,167 @@
+"""Everything that needs a GPU, in one run that ends within a budget, on a machine without a network.
+
+    python -m tests.gpu.check --budget 450 --out results --wheels wheels
+
+`results/check.json` is written again after every result, and `results/check.log` has what the stages print. A stage that
+fails, crashes or hangs is recorded, and the next one runs. `--device cpu --tiny` rehearses all of it in small.
+
+The machine needs Python 3.11 or newer with torch, transformers, accelerate, safetensors, numpy and pillow. What it lacks
+beside them (diffusers, av, ftfy, wcwidth, importlib_metadata and lazy-importer, in the versions of `constraints.txt`) is
+installed from the wheels in the folder `--wheels` for the time of the check.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import TextIO
+
+from tests.gpu.context import OUT_OF_TIME
+from tests.gpu.installation import ROOT, child_environment
+from tests.gpu.report import CheckReport
+from tests.gpu.stages import STAGES, CheckStage
+
+SHORTEST_SECONDS = 5.0
+"""A stage that would get less is not started."""
+
+GRACE = 0.94
+"""The part of its time in which a stage should end by itself."""
+
+EXIT_SECONDS = 5.0
+"""How long a killed stage may take to exit: a hung driver holds it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the check. Return 0 if every stage finished, whatever its results are."""
+    options = _options(arguments)
+    deadline = time.monotonic() + options.budget
+    options.out.mkdir(parents=True, exist_ok=True)
+    options.out = options.out.resolve()
+    report = CheckReport(
+        options.out / "check.json", device=options.device, tiny=options.tiny, budget_seconds=options.budget
+    )
+    names = options.only or [stage.name for stage in STAGES]
+    chosen = [stage for stage in STAGES if stage.name in names]
+    with (
+        TemporaryDirectory(prefix="kinolog-gpu-check-", ignore_cleanup_errors=True) as scratch,
+        (options.out / "check.log").open("a", encoding="utf-8") as log,
+    ):
+        environment = child_environment(Path(scratch), options.wheels)
+        for position, stage in enumerate(chosen):
+            left = deadline - time.monotonic() - EXIT_SECONDS
+            limit = left * stage.share / sum(later.share for later in chosen[position:])
+            report.begin(stage.name, limit)
+            if limit < SHORTEST_SECONDS:
+                report.end(OUT_OF_TIME, 0.0)
+                continue
+            folder = Path(scratch) / stage.name
+            folder.mkdir()
+            started = time.monotonic()
+            state, error = _run_stage(stage, options, limit, folder, environment, report, log)
+            report.end(state, time.monotonic() - started, error)
+    return 0 if report.complete else 1
+
+
+def _options(arguments: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(
+        prog="tests.gpu.check", description=__doc__, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--budget", type=float, default=450.0, help="seconds for the whole run (default 450)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for check.json and check.log")
+    parser.add_argument("--only", type=_stage_names, help="stages, separated by commas (default all)")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--tiny", action="store_true", help="small shapes, as for a rehearsal on a CPU")
+    parser.add_argument("--wheels", type=Path, help="folder of wheels that this machine lacks")
+    parser.add_argument("--families", default="", help="families, separated by commas (default all)")
+    return parser.parse_args(arguments)
+
+
+def _stage_names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = set(names) - {stage.name for stage in STAGES}
+    if unknown:
+        known = ", ".join(stage.name for stage in STAGES)
+        raise ValueError(f"no stage {', '.join(sorted(unknown))}; there are {known}")
+    return names
+
+
+def _run_stage(
+    stage: CheckStage,
+    options: Namespace,
+    limit: float,
+    folder: Path,
+    environment: Mapping[str, str],
+    report: CheckReport,
+    log: TextIO,
+) -> tuple[str, str]:
+    """Run one stage in a process of its own. Return its state and its error."""
+    log.write(f"=== {stage.name}\n")
+    log.flush()
+    begin = Path(log.name).stat().st_size
+    process = subprocess.Popen(
+        (
+            *(sys.executable, "-X", "faulthandler", "-m", "tests.gpu.stages", stage.name),
+            *("--device", options.device, "--seconds", str(limit * GRACE), "--folder", str(folder)),
+            *("--families", options.families),
+            *(("--tiny",) if options.tiny else ()),
+        ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+    )
+    reader = Thread(target=_read_results, args=(process.stdout, report), daemon=True)
+    reader.start()
+    try:
+        exit_code = process.wait(limit)
+    except subprocess.TimeoutExpired:
+        return OUT_OF_TIME, "it was stopped"
+    finally:
+        _end(process)
+        reader.join(EXIT_SECONDS)
+    if exit_code == 0:
+        return "finished", ""
+    how = f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
+    return "failed", f"{how}: {_last_line(Path(log.name), begin)}"
+
+
+def _read_results(lines: TextIO, report: CheckReport) -> None:
+    for line in lines:
+        if line.endswith("\n"):  # not the end of a stage that was killed as it wrote
+            report.add(json.loads(line))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process with all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    try:
+        process.wait(EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        print("the killed stage does not exit and is left to the system", flush=True)
+
+
+def _last_line(log: Path, begin: int) -> str:
+    """Return the last line that was written into a file after a position."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")[:400]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

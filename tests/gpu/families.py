@@ -1,0 +1,74 @@
+"""Stage: a tiny pipeline of each family through the worker's inference process, at its default dtypes.
+
+The same job runs on a CPU in float32 at the same time, in a process of its own. Both clips are compared as encoded files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import torch
+from kinolog_worker.inference.process import InferenceProcess
+
+from tests.gpu.clip_jobs import clip_job, frames_of, outcome
+from tests.gpu.context import OUT_OF_TIME, StageContext, error_text
+from tests.gpu.figures import psnr
+from tests.gpu.tiny_families import TINY_FAMILIES
+
+FAMILY_SECONDS = 25.0
+"""How long one family may take on either device."""
+
+FRAMES = 9
+_FRAMES_OF = {"latte": 16}
+
+
+def run(context: StageContext) -> None:
+    """Run one job of each family."""
+    asyncio.run(_run(context))
+
+
+async def _run(context: StageContext) -> None:
+    unknown = set(context.families) - set(TINY_FAMILIES)
+    for name in sorted(unknown):
+        context.record(name, "failed", error=f"there is no such family; there are {', '.join(TINY_FAMILIES)}")
+    processes = InferenceProcess("cuda:0" if context.on_gpu else "cpu"), InferenceProcess("cpu")
+    try:
+        for name in context.families or TINY_FAMILIES:
+            if name in unknown:
+                continue
+            if context.seconds_left() < 3:
+                context.record(name, "skipped", reason=OUT_OF_TIME)
+                continue
+            try:
+                await _record_family(context, name, *processes)
+            except Exception as error:
+                context.record(name, "failed", error=error_text(error))
+    finally:
+        for process in processes:
+            await process.kill()
+
+
+async def _record_family(
+    context: StageContext, name: str, process: InferenceProcess, reference: InferenceProcess
+) -> None:
+    folder = context.folder / name
+    await asyncio.to_thread(TINY_FAMILIES[name], folder)
+    frames = _FRAMES_OF.get(name, FRAMES)
+    jobs = (clip_job(f"{name}-{place}", folder, context.folder, frames=frames) for place in ("device", "cpu"))
+    seconds = min(FAMILY_SECONDS, context.seconds_left())
+    ours, exact = await asyncio.gather(
+        *(outcome(one, job, seconds) for one, job in zip((process, reference), jobs, strict=True))
+    )
+    right = ours.get("frames") == frames and ours.get("size") == "128x64"
+    figures: dict[str, Any] = {key: value for key, value in ours.items() if key != "video"}
+    if "video" in ours and "video" in exact:
+        figures["psnr_db_to_cpu"] = _distance(ours["video"], exact["video"])
+    figures["cpu"] = {key: exact[key] for key in ("code", "frames", "error", "seconds") if key in exact}
+    context.record(name, "ok" if right else "failed", **figures)
+
+
+def _distance(video: str, reference: str) -> float | None:
+    ours, exact = (torch.from_numpy(frames_of(Path(path))) for path in (video, reference))
+    return psnr(ours, exact, 255.0)
