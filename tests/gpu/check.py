@@ -2,11 +2,11 @@
 
     python -m tests.gpu.check --budget 450 --out results --wheels wheels
 
-`results/check.json` is written again after every result, and `results/check.log` has what the stages print. A stage that
-fails, crashes or hangs is recorded, and the next one runs. `--device cpu --tiny` rehearses all of it in small.
+`results/check.json` is written again after every result, and `results/check.log` has what the stages print. A stage
+that fails, crashes or hangs is recorded, and the next one runs. `--device cpu --tiny` rehearses all of it in small.
 
-The machine needs Python 3.11 or newer with torch, transformers, accelerate, safetensors, numpy and pillow. What it lacks
-beside them (diffusers, av, ftfy, wcwidth, importlib_metadata and lazy-importer, in the versions of `constraints.txt`) is
+The machine needs Python 3.11 or newer with torch, transformers, accelerate, safetensors, numpy and pillow. What it
+lacks beside them (diffusers, av, ftfy, wcwidth, importlib_metadata, lazy-importer, as `constraints.txt` pins them) is
 installed from the wheels in the folder `--wheels` for the time of the check.
 """
 

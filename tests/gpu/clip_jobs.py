@@ -32,7 +32,13 @@ WIDTH, HEIGHT = 128, 64
 
 
 def clip_job(
-    name: str, model: Path, folder: Path, *, frames: int, steps: int = 3, size: tuple[int, int] = (WIDTH, HEIGHT)
+    name: str,
+    model: Path,
+    folder: Path,
+    *,
+    frames: int,
+    steps: int = 3,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> RenderJob:
     """Return a job of one scene with the model in a folder, at the dtypes that the worker chooses."""
     slug = name.replace(" ", "-")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ _WAYS = (
     _Decode(name="float32, streamed", dtype=torch.float32, streams=True),
     _Decode(name="bfloat16", dtype=torch.bfloat16),
     _Decode(name="bfloat16, streamed", dtype=torch.bfloat16, streams=True),
-    _Decode(
-        name="bfloat16, channels last, streamed", dtype=torch.bfloat16, last_channels=True, streams=True
-    ),
+    _Decode(name="bfloat16, channels last, streamed", dtype=torch.bfloat16, last_channels=True, streams=True),
     _Decode(
         name="bfloat16, channels last, streamed, cuDNN searches",
         dtype=torch.bfloat16,
@@ -58,44 +57,51 @@ _WAYS = (
 
 def run(context: StageContext) -> None:
     """Decode the same latents in each way."""
-    shape = clip_shape(tiny=context.tiny)
-    latents = noise(shape.latent, context.device, torch.float32, 4)
-    reference: Frames | None = None
+    decoder = _Decoder(context)
     for way in _WAYS:
-        frames: list[Frames] = []
-
-        def work(way: _Decode = way, frames: list[Frames] = frames) -> Mapping[str, Any]:
-            figures, decoded = _decoded(context, way, latents)
-            frames.append(decoded)
-            return {**figures, **_distance(decoded, reference)}
-
-        context.attempt(way.name, work, seconds=4 if context.on_gpu else 0)
-        if reference is None and frames:
-            reference = frames[0]
+        context.attempt(way.name, partial(decoder.reading, way), seconds=4 if context.on_gpu else 0)
 
 
-def _decoded(
-    context: StageContext, way: _Decode, latents: torch.Tensor
-) -> tuple[Mapping[str, Any], Frames]:
-    """Return seconds and memory of a decode, and its frames in memory of the host."""
-    vae = autoencoder(context.device, way.dtype, tiny=context.tiny)
-    if way.last_channels:
-        vae = vae.to(memory_format=torch.channels_last_3d)
-    if way.tiles:
-        vae.enable_tiling()
-    work: Callable[[torch.Tensor], Frames] = lambda part: (  # noqa: E731
-        _streamed(vae, part) if way.streams else _whole(vae, part)
-    )
-    with _precision(exact=way.exact, searches=way.searches):
-        _, first = timed(context.device, lambda: work(latents[:, :, :WARM_FRAMES]))
-        forget_peak(context.device)
-        frames, seconds = timed(context.device, lambda: work(latents))
-    return {
-        "seconds": round(seconds, 3),
-        "warm_up_seconds": round(first, 3),
-        "frames": len(frames),
-        **peak_memory(context.device),
-    }, frames
+class _Decoder:
+    """Decodes the same latents in several ways and compares the frames with those of the first one."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._device = context.device
+        self._tiny = context.tiny
+        self._latents = noise(clip_shape(tiny=context.tiny).latent, context.device, torch.float32, 4)
+        self._reference: Frames | None = None
+
+    def reading(self, way: _Decode) -> Mapping[str, Any]:
+        """Return seconds and memory of a decode, and how far its frames are from the reference."""
+        vae = autoencoder(self._device, way.dtype, tiny=self._tiny)
+        if way.last_channels:
+            _use_last_channels(vae)
+        if way.tiles:
+            vae.enable_tiling()
+        decode = partial(_streamed if way.streams else _whole, vae)
+        with _precision(exact=way.exact, searches=way.searches):
+            _, first = timed(self._device, lambda: decode(self._latents[:, :, :WARM_FRAMES]))
+            forget_peak(self._device)
+            frames, seconds = timed(self._device, lambda: decode(self._latents))
+        if self._reference is None:
+            self._reference = frames
+        return {
+            "seconds": round(seconds, 3),
+            "warm_up_seconds": round(first, 3),
+            "frames": len(frames),
+            "psnr_db": psnr(torch.from_numpy(frames), torch.from_numpy(self._reference), 255.0),
+            "deviation": round(float(frames.std()), 2),
+            **peak_memory(self._device),
+        }
+
+
+def _use_last_channels(vae: Any) -> None:
+    """Lay the weights of the convolutions out with the channels last."""
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.to(memory_format=torch.channels_last_3d)
+        elif isinstance(module, torch.nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
 
 
 def _streamed(vae: Any, latents: torch.Tensor) -> Frames:
@@ -107,13 +113,6 @@ def _streamed(vae: Any, latents: torch.Tensor) -> Frames:
 def _whole(vae: Any, latents: torch.Tensor) -> Frames:
     """Decode as diffusers does."""
     return frames_of_tensor(vae.decode(denormalized(vae, latents), return_dict=False)[0])
-
-
-def _distance(frames: Frames, reference: Frames | None) -> Mapping[str, Any]:
-    if reference is None:
-        return {"reference": True, "pixel_mean": round(float(frames.mean()), 2)}
-    ours, exact = torch.from_numpy(frames), torch.from_numpy(reference)
-    return {"psnr_db": psnr(ours, exact, 255.0)}
 
 
 @contextmanager

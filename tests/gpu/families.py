@@ -1,6 +1,7 @@
 """Stage: a tiny pipeline of each family through the worker's inference process, at its default dtypes.
 
-The same job runs on a CPU in float32 at the same time, in a process of its own. Both clips are compared as encoded files.
+The same job runs on a CPU in float32 at the same time, in a process of its own. Both clips are compared as encoded
+files.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from kinolog_worker.inference.process import InferenceProcess
 from tests.gpu.clip_jobs import clip_job, frames_of, outcome
 from tests.gpu.context import OUT_OF_TIME, StageContext, error_text
 from tests.gpu.figures import psnr
-from tests.gpu.tiny_families import TINY_FAMILIES
+from tests.renderers.tiny.families import TINY_FAMILIES
 
 FAMILY_SECONDS = 25.0
 """How long one family may take on either device."""
 
 FRAMES = 9
 _FRAMES_OF = {"latte": 16}
+"""Latte draws clips of one length only."""
 
 
 def run(context: StageContext) -> None:

@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SOURCES = (ROOT, ROOT / "src", ROOT / "services/worker")
+SOURCES = (ROOT, ROOT / "src", ROOT / "services/worker", ROOT / "tests/renderers/guardrail")
+"""The last one stands for a package that the Cosmos families need."""
 WHEEL_SECONDS = 120.0
 """How long the installation of the wheels may take."""
 
@@ -24,7 +25,7 @@ def child_environment(folder: Path, wheels: Path | None) -> dict[str, str]:
 
     Raises `subprocess.SubprocessError` if the wheels cannot be installed.
     """
-    path = [*SOURCES]
+    path = list(SOURCES)
     if wheels is not None:
         path.append(_installed_wheels(wheels, folder / "site"))
     if not _is_installed("kinolog"):
@@ -36,6 +37,7 @@ def child_environment(folder: Path, wheels: Path | None) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "OMP_WAIT_POLICY": "PASSIVE",
         "TMPDIR": str(folder),
     }
 
@@ -51,7 +53,15 @@ def _is_installed(name: str) -> bool:
 def _installed_wheels(wheels: Path, target: Path) -> Path:
     """Install all wheels of a folder into `target`, without a network and without what they need."""
     files = sorted(map(str, wheels.glob("*.whl")))
-    options = ("--quiet", "--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--target", str(target))
+    options = (
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--no-cache-dir",
+        "--target",
+        str(target),
+    )
     command = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *options, *files)
     subprocess.run(command, check=True, timeout=WHEEL_SECONDS)
     return target

@@ -46,9 +46,14 @@ class CheckReport:
 
     def end(self, state: str, seconds: float, error: str = "") -> None:
         """The running stage ended."""
-        self._stages[-1] |= {"state": state, "seconds": round(seconds, 1)} | ({"error": error} if error else {})
+        self._stages[-1] |= {"state": state, "seconds": round(seconds, 1)} | (
+            {"error": error} if error else {}
+        )
         name = self._stages[-1]["name"]
-        print(f"{self._clock()} {name}: {state} after {seconds:.1f} s{': ' + error if error else ''}", flush=True)
+        print(
+            f"{self._clock()} {name}: {state} after {seconds:.1f} s{': ' + error if error else ''}",
+            flush=True,
+        )
         self._write()
 
     @property

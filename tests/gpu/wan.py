@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import torch
@@ -97,9 +98,7 @@ class _StepBench:
         self._network = denoiser(self._device, tiny=context.tiny)
         self._pipe = pipeline(self._network, autoencoder(self._device, torch.float32, tiny=context.tiny))
         text = (1, self.shape.tokens, TEXT_WIDTH)
-        self._prompt, self._negative = (
-            noise(text, self._device, torch.bfloat16, seed) for seed in (1, 2)
-        )
+        self._prompt, self._negative = (noise(text, self._device, torch.bfloat16, seed) for seed in (1, 2))
         self._latents = noise(self.shape.latent, self._device, torch.float32, 3)
         self._reference: torch.Tensor | None = None
 
@@ -183,4 +182,4 @@ class _StepBench:
 
 
 def _differences(ends: list[float]) -> list[float]:
-    return [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    return [after - before for before, after in pairwise(ends)]

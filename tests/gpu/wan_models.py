@@ -1,6 +1,6 @@
 """The networks of Wan 2.1 1.3B with random weights, made on the device that runs them.
 
-They have the configurations of the published model. Speed and memory do not depend on the values of weights; pictures do.
+They have the configurations of the published model. Speed and memory do not depend on the values of weights.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ClipShape:
 def clip_shape(*, tiny: bool) -> ClipShape:
     """Return the native shape of Wan 2.1 1.3B, or a small one."""
     if tiny:
-        return ClipShape(width=64, height=64, frames=9, tokens=16)
+        return ClipShape(width=32, height=32, frames=9, tokens=16)
     return ClipShape(width=832, height=480, frames=81, tokens=512)
 
 
@@ -86,11 +86,15 @@ def autoencoder(device: str, dtype: torch.dtype, *, tiny: bool) -> Any:
 def text_encoder(device: str, *, tiny: bool) -> Any:
     """Return an encoder of the size of UMT5-XXL in bfloat16: 10.6 GiB."""
     config = _t.UMT5Config(
-        **(_TINY_UMT5 if tiny else _UMT5_XXL), feed_forward_proj="gated-gelu", dropout_rate=0.0, use_cache=False
+        **(_TINY_UMT5 if tiny else _UMT5_XXL),
+        feed_forward_proj="gated-gelu",
+        dropout_rate=0.0,
+        use_cache=False,
     )
     with _made_on("meta", torch.bfloat16):
         encoder = _t.UMT5EncoderModel(config)
     encoder = encoder.to_empty(device=device)
+    encoder.tie_weights()
     for parameter in encoder.parameters():
         parameter.data.normal_(std=0.02)
     return encoder.eval().requires_grad_(False)
