@@ -12,22 +12,17 @@ installed from the wheels in the folder `--wheels` for the time of the check.
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
 import sys
 import time
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import TextIO
 
 from tests.gpu.context import OUT_OF_TIME
-from tests.gpu.installation import ROOT, child_environment
+from tests.gpu.installation import child_environment
 from tests.gpu.report import CheckReport
+from tests.gpu.stage_process import EXIT_SECONDS, run_stage
 from tests.gpu.stages import STAGES, CheckStage
 
 SHORTEST_SECONDS = 5.0
@@ -35,9 +30,6 @@ SHORTEST_SECONDS = 5.0
 
 GRACE = 0.94
 """The part of its time in which a stage should end by itself."""
-
-EXIT_SECONDS = 5.0
-"""How long a killed stage may take to exit: a hung driver holds it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [stage for stage in STAGES if stage.name in names]
     with (
         TemporaryDirectory(prefix="kinolog-gpu-check-", ignore_cleanup_errors=True) as scratch,
-        (options.out / "check.log").open("a", encoding="utf-8") as log,
+        (options.out / "check.log").open("ab") as log,
     ):
         environment = child_environment(Path(scratch), options.wheels)
         for position, stage in enumerate(chosen):
@@ -66,8 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = Path(scratch) / stage.name
             folder.mkdir()
             started = time.monotonic()
-            state, error = _run_stage(stage, options, limit, folder, environment, report, log)
-            report.end(state, time.monotonic() - started, error)
+            command = _command(stage, options, limit, folder)
+            end = run_stage(command, seconds=limit, environment=environment, report=report, log=log)
+            report.end(end.state, time.monotonic() - started, end.error)
     return 0 if report.complete else 1
 
 
@@ -90,77 +83,18 @@ def _stage_names(text: str) -> list[str]:
     unknown = set(names) - {stage.name for stage in STAGES}
     if unknown:
         known = ", ".join(stage.name for stage in STAGES)
-        raise ValueError(f"no stage {', '.join(sorted(unknown))}; there are {known}")
+        raise ArgumentTypeError(f"no stage {', '.join(sorted(unknown))}; there are {known}")
     return names
 
 
-def _run_stage(
-    stage: CheckStage,
-    options: Namespace,
-    limit: float,
-    folder: Path,
-    environment: Mapping[str, str],
-    report: CheckReport,
-    log: TextIO,
-) -> tuple[str, str]:
-    """Run one stage in a process of its own. Return its state and its error."""
-    log.write(f"=== {stage.name}\n")
-    log.flush()
-    begin = Path(log.name).stat().st_size
-    process = subprocess.Popen(
-        (
-            *(sys.executable, "-X", "faulthandler", "-m", "tests.gpu.stages", stage.name),
-            *("--device", options.device, "--seconds", str(limit * GRACE), "--folder", str(folder)),
-            *("--families", options.families),
-            *(("--tiny",) if options.tiny else ()),
-        ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-    )
-    reader = Thread(target=_read_results, args=(process.stdout, report), daemon=True)
-    reader.start()
-    try:
-        exit_code = process.wait(limit)
-    except subprocess.TimeoutExpired:
-        return OUT_OF_TIME, "it was stopped"
-    finally:
-        _end(process)
-        reader.join(EXIT_SECONDS)
-    if exit_code == 0:
-        return "finished", ""
-    how = f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
-    return "failed", f"{how}: {_last_line(Path(log.name), begin)}"
-
-
-def _read_results(lines: TextIO, report: CheckReport) -> None:
-    for line in lines:
-        if line.endswith("\n"):  # not the end of a stage that was killed as it wrote
-            report.add(json.loads(line))
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the process with all that it started."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    try:
-        process.wait(EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        print("the killed stage does not exit and is left to the system", flush=True)
-
-
-def _last_line(log: Path, begin: int) -> str:
-    """Return the last line that was written into a file after a position."""
-    with log.open("rb") as file:
-        file.seek(begin)
-        lines = file.read().decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")[:400]
+def _command(stage: CheckStage, options: Namespace, limit: float, folder: Path) -> list[str]:
+    """Return the command of a stage's process."""
+    return [
+        *(sys.executable, "-X", "faulthandler", "-m", "tests.gpu.stages", stage.name),
+        *("--device", options.device, "--seconds", str(limit * GRACE), "--folder", str(folder)),
+        *("--families", options.families),
+        *(("--tiny",) if options.tiny else ()),
+    ]
 
 
 if __name__ == "__main__":

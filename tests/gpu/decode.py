@@ -97,11 +97,10 @@ class _Decoder:
 
 def _use_last_channels(vae: Any) -> None:
     """Lay the weights of the convolutions out with the channels last."""
-    for module in vae.modules():
-        if isinstance(module, torch.nn.Conv3d):
-            module.to(memory_format=torch.channels_last_3d)
-        elif isinstance(module, torch.nn.Conv2d):
-            module.to(memory_format=torch.channels_last)
+    layouts = {5: torch.channels_last_3d, 4: torch.channels_last}
+    for parameter in vae.parameters():
+        if parameter.ndim in layouts:
+            parameter.data = parameter.data.contiguous(memory_format=layouts[parameter.ndim])
 
 
 def _streamed(vae: Any, latents: torch.Tensor) -> Frames:

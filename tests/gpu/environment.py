@@ -13,6 +13,7 @@ import torch
 from tests.gpu.context import StageContext
 from tests.gpu.figures import GIB, timed
 
+_cudnn: Any = torch.backends.cudnn  # untyped in part
 _PACKAGES = ("diffusers", "transformers", "accelerate", "safetensors", "av", "numpy", "triton", "ftfy")
 
 
@@ -60,7 +61,7 @@ def _device() -> Mapping[str, Any]:
         "free_gib": round(free / GIB, 2),
         "driver": driver,
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": _cudnn.version(),
         "bfloat16": torch.cuda.is_bf16_supported(),
     }
 

@@ -31,7 +31,7 @@ def timed(device: str, work: Callable[[], Value]) -> tuple[Value, float]:
 def forget_peak(device: str) -> None:
     """Give cached memory back and measure the peak from here on."""
     if device != "cpu":
-        torch.cuda.init()
+        torch.cuda.synchronize()  # which initializes CUDA: without it there are no peaks to forget
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
