@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waits import wait_until
 from tests.gpu.report import CheckReport
 from tests.gpu.stage_process import StageEnd, run_stage
 
@@ -68,7 +69,7 @@ child.wait()
     end, stage = _ended(tmp_path, program, seconds=HANG_SECONDS)
     assert end.state == "out of time"
     (result,) = stage["results"]
-    assert not _runs(result["pid"])
+    wait_until(lambda: not _runs(result["pid"]), "the child of the stage ended")
 
 
 def test_words_that_a_killed_stage_did_not_finish_are_no_result(tmp_path: Path) -> None:
