@@ -16,7 +16,9 @@ from kinolog_worker.inference.messages import (
     FinishedMessage,
     LoadedMessage,
     Message,
+    PreviewMessage,
     RenderJob,
+    StageFinishedMessage,
     StepMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
@@ -29,6 +31,8 @@ from tests.gpu.context import ERROR_CHARACTERS
 PROMPT = "a red ball moving right on a blue sky"
 FPS = 8
 WIDTH, HEIGHT = 128, 64
+NO_PREVIEW_SECONDS = 3600.0
+"""Interval of previews that is longer than any job."""
 
 
 def clip_job(
@@ -39,12 +43,14 @@ def clip_job(
     frames: int,
     steps: int = 3,
     size: tuple[int, int] = (WIDTH, HEIGHT),
+    dtype: str = "auto",
+    preview_seconds: float = NO_PREVIEW_SECONDS,
 ) -> RenderJob:
     """Return a job of one scene with the model in a folder, at the dtypes that the worker chooses."""
     slug = name.replace(" ", "-")
     return RenderJob(
         job_id=slug,
-        model=ModelSource(model.name, str(model)),
+        model=ModelSource(model.name, str(model), dtype=dtype),
         scenes=plan_storyboard(PROMPT, frames=frames, fps=frames, seed=11),
         width=size[0],
         height=size[1],
@@ -53,7 +59,7 @@ def clip_job(
         guidance=4.0,
         negative_prompt="green grass",
         folder=folder / f"job-{slug}",
-        preview_interval_seconds=60.0,
+        preview_interval_seconds=preview_seconds,
     )
 
 
@@ -82,6 +88,10 @@ def _figures(message: Message, before: Mapping[str, Any]) -> dict[str, Any]:
             return {"dtype": facts.dtype, "load_seconds": round(facts.seconds, 2)}
         case StepMessage(stage="denoise"):
             return {"steps_reported": before.get("steps_reported", 0) + 1}
+        case PreviewMessage():
+            return {"previews": before.get("previews", 0) + 1}
+        case StageFinishedMessage(stage=stage, seconds=seconds) if stage != "prefetch":
+            return {f"{stage}_seconds": round(seconds, 3)}
         case FinishedMessage(media=media, files=files):
             video = next(file.path for file in files if file.kind == "video")
             return {"frames": media.frames, "size": f"{media.width}x{media.height}", "video": str(video)}

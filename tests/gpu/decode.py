@@ -23,7 +23,10 @@ WARM_FRAMES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decode:
-    """A way to decode. `exact` switches TF32 off, which is on by default for the convolutions of float32."""
+    """A way to decode. `exact` switches TF32 off, which is on by default for the convolutions of float32.
+
+    `compiles` names the class of modules that are compiled.
+    """
 
     name: str
     dtype: torch.dtype
@@ -32,6 +35,7 @@ class _Decode:
     streams: bool = False
     tiles: bool = False
     searches: bool = False
+    compiles: str = ""
 
 
 _WAYS = (
@@ -41,16 +45,30 @@ _WAYS = (
     _Decode(name="bfloat16", dtype=torch.bfloat16),
     _Decode(name="bfloat16, streamed", dtype=torch.bfloat16, streams=True),
     _Decode(name="bfloat16, channels last, streamed", dtype=torch.bfloat16, last_channels=True, streams=True),
+    _Decode(name="float16, channels last, streamed", dtype=torch.float16, last_channels=True, streams=True),
+    _Decode(name="float32, channels last, streamed", dtype=torch.float32, last_channels=True, streams=True),
+    _Decode(name="float16, tiled", dtype=torch.float16, tiles=True),
     _Decode(
-        name="bfloat16, channels last, streamed, cuDNN searches",
-        dtype=torch.bfloat16,
+        name="float16, channels last, streamed, cuDNN searches",
+        dtype=torch.float16,
         last_channels=True,
         streams=True,
         searches=True,
     ),
-    _Decode(name="float16, channels last, streamed", dtype=torch.float16, last_channels=True, streams=True),
-    _Decode(name="float32, channels last, streamed", dtype=torch.float32, last_channels=True, streams=True),
-    _Decode(name="bfloat16, tiled", dtype=torch.bfloat16, tiles=True),
+    _Decode(
+        name="float16, channels last, streamed, norms compiled",
+        dtype=torch.float16,
+        last_channels=True,
+        streams=True,
+        compiles="WanRMS_norm",
+    ),
+    _Decode(
+        name="float16, channels last, streamed, blocks compiled",
+        dtype=torch.float16,
+        last_channels=True,
+        streams=True,
+        compiles="WanResidualBlock",
+    ),
 )
 """The first one is the reference of the others. Streamed is what the worker does."""
 
@@ -78,6 +96,7 @@ class _Decoder:
             _use_last_channels(vae)
         if way.tiles:
             vae.enable_tiling()
+        self._compile(vae, way.compiles)
         decode = partial(_streamed if way.streams else _whole, vae)
         with _precision(exact=way.exact, searches=way.searches):
             _, first = timed(self._device, lambda: decode(self._latents[:, :, :WARM_FRAMES]))
@@ -93,6 +112,13 @@ class _Decoder:
             "deviation": round(float(frames.std()), 2),
             **peak_memory(self._device),
         }
+
+    def _compile(self, vae: Any, kind: str) -> None:
+        """Compile the modules of a class. A CPU only traces them, as a rehearsal."""
+        options: dict[str, Any] = {} if self._device != "cpu" else {"backend": "eager"}
+        for module in vae.decoder.modules():
+            if type(module).__name__ == kind:
+                module.compile(dynamic=True, **options)
 
 
 def _use_last_channels(vae: Any) -> None:

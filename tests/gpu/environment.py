@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from tests.gpu.context import StageContext
 from tests.gpu.figures import GIB, timed
 
+HEADS, HEAD_WIDTH = 12, 128
 _cudnn: Any = torch.backends.cudnn  # untyped in part
 _PACKAGES = ("diffusers", "transformers", "accelerate", "safetensors", "av", "numpy", "triton", "ftfy")
 
@@ -25,6 +27,7 @@ def run(context: StageContext) -> None:
     if context.on_gpu:
         context.attempt("device", _device)
     context.attempt("matrix product", lambda: _matrix_product(context), seconds=2)
+    context.attempt("attention", lambda: _attention(context), seconds=2)
     context.attempt("copy", lambda: _copy(context), seconds=2)
 
 
@@ -74,6 +77,23 @@ def _matrix_product(context: StageContext) -> Mapping[str, Any]:
         left @ right
     _, seconds = timed(context.device, lambda: [left @ right for _ in range(products)])
     return {"side": side, "bfloat16_tflops": round(2 * side**3 * products / seconds / 1e12, 1)}
+
+
+@torch.no_grad()
+def _attention(context: StageContext) -> Mapping[str, Any]:
+    """Return the rate of attention in bfloat16 over the tokens of a clip of Wan 2.1 1.3B, as PyTorch chooses it."""
+    tokens, rounds = (256, 1) if context.tiny else (32_760, 5)
+    shape = (1, HEADS, tokens, HEAD_WIDTH)
+    query, key, value = (torch.randn(shape, device=context.device, dtype=torch.bfloat16) for _ in range(3))
+    attention = partial(torch.nn.functional.scaled_dot_product_attention, query, key, value)
+    attention()
+    _, seconds = timed(context.device, lambda: [attention() for _ in range(rounds)])
+    operations = 4 * tokens**2 * HEADS * HEAD_WIDTH * rounds
+    return {
+        "tokens": tokens,
+        "seconds": round(seconds / rounds, 5),
+        "bfloat16_tflops": round(operations / seconds / 1e12, 1),
+    }
 
 
 def _copy(context: StageContext) -> Mapping[str, Any]:

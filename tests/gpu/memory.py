@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from tests.gpu.figures import GIB, forget_peak
 from tests.gpu.placements import PLACEMENTS, PlacedPipeline, Placement
 from tests.gpu.wan_models import clip_shape
 
-SIZES_GIB = (48, 24, 16, 8)
+SIZES_GIB = (48, 24, 16, 12, 8)
 """Sizes of the imitated cards, the largest first."""
 
 WHOLE = "whole device"
@@ -63,21 +64,42 @@ def _measure(context: StageContext, placement: Placement, context_bytes: int) ->
         context.record(f"{placement.name}, limited", "skipped", reason="memory is limited on a GPU only")
         return
     for size in SIZES_GIB:
-        name = f"{placement.name}, {size} GiB"
-        usable = size * GIB - context_bytes
-        if usable >= torch.cuda.mem_get_info()[1]:
-            context.record(name, "skipped", reason="the device is smaller")
-        elif figures["peak_reserved_gib"] * GIB <= usable:
-            context.record(
-                name, follows_from="its peak on a larger device", usable_gib=round(usable / GIB, 2)
-            )
-        else:
-            _limit(context, usable)
-            limited = context.attempt(name, placed[0].run, seconds=LATER_RUN_SECONDS)
-            if limited is None:
-                break
-            figures = limited
+        figures = _on_card(context, placement.name, placed[0], size, size * GIB - context_bytes, figures)
+        if figures is None:
+            break
     _limit(context, None)
+
+
+def _on_card(
+    context: StageContext,
+    placement: str,
+    placed: PlacedPipeline,
+    size: int,
+    usable: int,
+    figures: Mapping[str, Any],
+) -> Mapping[str, Any] | None:
+    """Record whether a card of this size holds the pipeline. Return the figures of the last run, None if it does not.
+
+    `figures` are those of the run on the next larger card. If decoding in float32 does not fit, float16 is tried.
+    """
+    name = f"{placement}, {size} GiB"
+    if usable >= torch.cuda.mem_get_info()[1]:
+        context.record(name, "skipped", reason="the device is smaller")
+        return figures
+    if figures["peak_reserved_gib"] * GIB <= usable:
+        context.record(name, follows_from="its peak on a larger device", decode_dtype=figures["decode_dtype"])
+        return figures
+    _limit(context, usable)
+    found = context.attempt(name, placed.run, seconds=LATER_RUN_SECONDS)
+    if found is None and figures["decode_dtype"] == "float32":
+        _limit(context, usable)
+        found = context.attempt(name, partial(_with_float16, placed), seconds=LATER_RUN_SECONDS)
+    return found
+
+
+def _with_float16(placed: PlacedPipeline) -> Mapping[str, Any]:
+    placed.decode_in(torch.float16)
+    return placed.run()
 
 
 def _limit(context: StageContext, usable: int | None) -> None:

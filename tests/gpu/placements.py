@@ -44,13 +44,18 @@ class PlacedPipeline:
     def place(self) -> None:
         """Bring the networks to their places."""
 
+    def decode_in(self, dtype: torch.dtype) -> None:
+        """Decode with this dtype from now on."""
+        self._vae.to(dtype)
+
     def run(self) -> Mapping[str, Any]:
         """Encode two prompts, denoise some steps and decode some frames. Return seconds and peaks of memory."""
         figures: dict[str, Any] = {}
         prompt, negative = self._phase("encode", self._encode, figures)
         latents, ends = self._phase("denoise", lambda: self._denoise(prompt, negative), figures)
         self._phase("decode", lambda: self._decode(latents), figures)
-        return {"step_seconds": round(ends[-1] - ends[-2], 3), **figures}
+        dtype = str(self._vae.dtype).removeprefix("torch.")
+        return {"step_seconds": round(ends[-1] - ends[-2], 3), "decode_dtype": dtype, **figures}
 
     def _phase(self, name: str, work: Callable[[], Any], figures: dict[str, Any]) -> Any:
         forget_peak(self._device)

@@ -24,12 +24,13 @@ class CheckStage:
 
 
 STAGES = (
-    CheckStage("environment", 5),
-    CheckStage("families", 21),
-    CheckStage("wan", 30),
-    CheckStage("decode", 16),
-    CheckStage("device_assert", 8),
-    CheckStage("memory", 28),
+    CheckStage("environment", 4),
+    CheckStage("families", 17),
+    CheckStage("wan", 23),
+    CheckStage("decode", 17),
+    CheckStage("job", 12),
+    CheckStage("device_assert", 9),
+    CheckStage("memory", 34),
 )
 """In the order in which they run. Time that a stage leaves goes to those after it."""
 

@@ -100,13 +100,13 @@ def text_encoder(device: str, *, tiny: bool) -> Any:
     return encoder.eval().requires_grad_(False)
 
 
-def pipeline(transformer: Any, vae: Any, encoder: Any = None) -> Any:
-    """Return a WanPipeline of these networks with the scheduler of the model card. It has no tokenizer."""
+def pipeline(transformer: Any, vae: Any, encoder: Any = None, tokenizer: Any = None) -> Any:
+    """Return a WanPipeline of these networks with the scheduler of the model card."""
     scheduler = _d.UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=FLOW_SHIFT
     )
     pipe = _d.WanPipeline(
-        tokenizer=None, text_encoder=encoder, vae=vae, scheduler=scheduler, transformer=transformer
+        tokenizer=tokenizer, text_encoder=encoder, vae=vae, scheduler=scheduler, transformer=transformer
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe
