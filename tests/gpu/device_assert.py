@@ -32,6 +32,7 @@ async def _run(context: StageContext) -> None:
     good = wan_folder(context.folder / "good")
     faulty = wan_folder(context.folder / "faulty")
     cut_vocabulary(faulty, KNOWN_TOKENS)
+    before: int | None = None
     process = InferenceProcess("cuda:0" if context.on_gpu else "cpu")
     try:
         for name, folder in (
@@ -45,7 +46,7 @@ async def _run(context: StageContext) -> None:
                 continue
             seconds = min(JOB_SECONDS, context.seconds_left())
             job = clip_job(name, folder, context.folder, frames=9)
-            before = process.pid
+            before = process.pid or before
             result = await outcome(process, job, seconds)
             result.pop("video", None)
             context.record(

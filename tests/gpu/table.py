@@ -80,13 +80,15 @@ def _placements(results: Sequence[CheckResult]) -> str:
 
 def _placement_cell(result: CheckResult) -> str:
     if "step_seconds" in result:
-        peak = _number(result.get("peak_reserved_gib"), "GiB")
-        return f"{_number(result['step_seconds'], 's')} a step, {peak}"
-    if result["state"] != "ok":
-        return _state(result)
-    return (
-        "fits" if result.get("decode_dtype") == "float32" else f"fits, decode in {result.get('decode_dtype')}"
-    )
+        cell = f"{_number(result['step_seconds'], 's')} a step"
+        if "peak_reserved_gib" in result:
+            cell += f", {_number(result['peak_reserved_gib'], 'GiB')}"
+    elif result["state"] == "ok":
+        cell = "fits"
+    else:
+        cell = result["state"] if result["state"] == "out of memory" else _state(result)
+    dtype = result.get("decode_dtype", "float32")
+    return cell if dtype == "float32" else f"{cell}, decodes in {dtype}"
 
 
 def _jobs(what: str, results: Iterable[CheckResult]) -> str:
