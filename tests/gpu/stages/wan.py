@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import torch
 
 from tests.gpu.context import StageContext
-from tests.gpu.figures import forget_peak, latent_difference, peak_memory, synchronize, timed
-from tests.gpu.wan_models import TEXT_WIDTH, autoencoder, clip_shape, denoiser, noise, pipeline
+from tests.gpu.stages.figures import forget_peak, latent_difference, peak_memory, synchronize, timed
+from tests.gpu.stages.wan_models import TEXT_WIDTH, autoencoder, clip_shape, denoiser, noise, pipeline
 
 Steps: TypeAlias = tuple[torch.Tensor, list[float]]
 """Final latents, and the seconds of each step."""

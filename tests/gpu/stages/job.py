@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from kinolog_worker.inference.process import InferenceProcess
 
-from tests.gpu.clip_jobs import NO_PREVIEW_SECONDS, clip_job, outcome
 from tests.gpu.context import OUT_OF_TIME, StageContext
-from tests.gpu.wan_models import TEXT_WIDTH, autoencoder, clip_shape, denoiser, pipeline
+from tests.gpu.stages.clip_jobs import NO_PREVIEW_SECONDS, clip_job, outcome
+from tests.gpu.stages.wan_models import TEXT_WIDTH, autoencoder, clip_shape, denoiser, pipeline
 from tests.renderers.tiny.text import tokenizer, umt5
 
 STEPS = 8

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from kinolog_worker.inference.process import InferenceProcess
 
-from tests.gpu.clip_jobs import HEIGHT, WIDTH, clip_job, frames_of, outcome
 from tests.gpu.context import OUT_OF_TIME, StageContext, error_text
-from tests.gpu.figures import psnr
+from tests.gpu.stages.clip_jobs import HEIGHT, WIDTH, clip_job, frames_of, outcome
+from tests.gpu.stages.figures import psnr
 from tests.renderers.tiny.families import TINY_FAMILIES
 
 FAMILY_SECONDS = 25.0

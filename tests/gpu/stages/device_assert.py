@@ -15,8 +15,8 @@ from typing import Any
 from kinolog_worker.inference.process import InferenceProcess
 from safetensors.torch import load_file, save_file
 
-from tests.gpu.clip_jobs import clip_job, outcome
 from tests.gpu.context import OUT_OF_TIME, StageContext
+from tests.gpu.stages.clip_jobs import clip_job, outcome
 from tests.renderers.pipelines import wan_folder
 
 KNOWN_TOKENS = 4

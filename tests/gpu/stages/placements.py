@@ -11,8 +11,8 @@ import torch
 from diffusers import hooks
 from kinolog_worker.renderers.diffusers.latents import decode_runs, denormalized, frames_of_tensor
 
-from tests.gpu.figures import GIB, forget_peak, synchronize, timed
-from tests.gpu.wan_models import ClipShape, autoencoder, denoiser, noise, pipeline, text_encoder
+from tests.gpu.stages.figures import GIB, forget_peak, synchronize, timed
+from tests.gpu.stages.wan_models import ClipShape, autoencoder, denoiser, noise, pipeline, text_encoder
 
 GUIDANCE = 5.0
 STEPS = 2

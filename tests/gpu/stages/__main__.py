@@ -1,38 +1,14 @@
-"""The stages of the check, and the process of one stage: `python -m tests.gpu.stages NAME …`.
-
-Each stage is the module of its name with a function `run`. It has a process of its own, which may crash or hang without
-harm to the others.
-"""
+"""The process of one stage: `python -m tests.gpu.stages NAME …`. It may crash or hang without harm to the others."""
 
 from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from tests.gpu.context import StageContext, results_stream
-
-
-@dataclass(frozen=True, slots=True)
-class CheckStage:
-    """A stage: its module in this package, and its part of the budget relative to the other stages."""
-
-    name: str
-    share: float
-
-
-STAGES = (
-    CheckStage("environment", 4),
-    CheckStage("families", 17),
-    CheckStage("wan", 23),
-    CheckStage("decode", 17),
-    CheckStage("job", 12),
-    CheckStage("device_assert", 9),
-    CheckStage("memory", 34),
-)
-"""In the order in which they run. Time that a stage leaves goes to those after it."""
+from tests.gpu.stages import STAGES
 
 
 def main() -> None:
@@ -53,7 +29,7 @@ def main() -> None:
         families=tuple(filter(None, arguments.families.split(","))),
         results=results_stream(),
     )
-    import_module(f"tests.gpu.{arguments.stage}").run(context)
+    import_module(f"tests.gpu.stages.{arguments.stage}").run(context)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.diffusers.latents import decode_runs, denormalized, frames_of_tensor
 
 from tests.gpu.context import StageContext
-from tests.gpu.figures import forget_peak, peak_memory, psnr, timed
-from tests.gpu.wan_models import autoencoder, clip_shape, noise
+from tests.gpu.stages.figures import forget_peak, peak_memory, psnr, timed
+from tests.gpu.stages.wan_models import autoencoder, clip_shape, noise
 
 WARM_FRAMES = 3
 """Latent frames of the first decode, which warms up: every later frame has the shapes of the third one."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from tests.gpu.context import StageContext
-from tests.gpu.figures import GIB, timed
+from tests.gpu.stages.figures import GIB, timed
 
 HEADS, HEAD_WIDTH = 12, 128
 _cudnn: Any = torch.backends.cudnn  # untyped in part

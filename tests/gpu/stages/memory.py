@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from tests.gpu.context import StageContext
-from tests.gpu.figures import GIB, forget_peak
-from tests.gpu.placements import PLACEMENTS, PlacedPipeline, Placement
-from tests.gpu.wan_models import clip_shape
+from tests.gpu.stages.figures import GIB, forget_peak
+from tests.gpu.stages.placements import PLACEMENTS, PlacedPipeline, Placement
+from tests.gpu.stages.wan_models import clip_shape
 
 SIZES_GIB = (48, 24, 16, 12, 8)
 """Sizes of the imitated cards, the largest first."""
