@@ -77,6 +77,9 @@ def run(context: StageContext) -> None:
     """Decode the same latents in each way."""
     decoder = _Decoder(context)
     for way in _WAYS:
+        if way.compiles and not context.on_gpu:
+            context.record(way.name, "skipped", reason="needs a GPU")
+            continue
         context.attempt(way.name, partial(decoder.reading, way), seconds=4 if context.on_gpu else 0)
 
 
@@ -96,7 +99,9 @@ class _Decoder:
             _use_last_channels(vae)
         if way.tiles:
             vae.enable_tiling()
-        self._compile(vae, way.compiles)
+        for module in vae.decoder.modules():
+            if type(module).__name__ == way.compiles:
+                module.compile(dynamic=True)
         decode = partial(_streamed if way.streams else _whole, vae)
         with _precision(exact=way.exact, searches=way.searches):
             _, first = timed(self._device, lambda: decode(self._latents[:, :, :WARM_FRAMES]))
@@ -112,13 +117,6 @@ class _Decoder:
             "deviation": round(float(frames.std()), 2),
             **peak_memory(self._device),
         }
-
-    def _compile(self, vae: Any, kind: str) -> None:
-        """Compile the modules of a class. A CPU only traces them, as a rehearsal."""
-        options: dict[str, Any] = {} if self._device != "cpu" else {"backend": "eager"}
-        for module in vae.decoder.modules():
-            if type(module).__name__ == kind:
-                module.compile(dynamic=True, **options)
 
 
 def _use_last_channels(vae: Any) -> None:
