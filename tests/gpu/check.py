@@ -6,7 +6,7 @@
 that fails, crashes or hangs is recorded, and the next one runs. `--device cpu --tiny` rehearses all of it in small.
 
 The machine needs Python 3.11 or newer with torch, transformers, accelerate, safetensors, numpy and pillow. What it
-lacks beside them (diffusers, av, ftfy, wcwidth, importlib_metadata, lazy-importer, as `constraints.txt` pins them) is
+lacks beside them (diffusers, av, ftfy, pydantic, and what these need, as `constraints.txt` pins them) is
 installed from the wheels in the folder `--wheels` for the time of the check.
 """
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
-from typing import IO
+from typing import IO, cast
 
 from tests.gpu.context import ERROR_CHARACTERS, OUT_OF_TIME
 from tests.gpu.installation import ROOT
@@ -18,6 +19,8 @@ from tests.gpu.report import CheckReport
 
 EXIT_SECONDS = 5.0
 """How long a killed process may take to exit: a hung driver holds it."""
+
+READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +46,45 @@ def run_stage(
     log.write(f"=== {' '.join(command)}\n".encode())
     log.flush()
     begin = log.tell()
+    deadline = time.monotonic() + seconds
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
-        text=True,
         cwd=ROOT,
         env=environment,
         start_new_session=True,
     )
-    reader = Thread(target=_read_results, args=(process.stdout, report), daemon=True)
-    reader.start()
     try:
-        exit_code = process.wait(seconds)
+        with cast(IO[bytes], process.stdout) as results:
+            _add_results(results, report, deadline)
+        exit_code = process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         return StageEnd(OUT_OF_TIME, f"it was stopped after {seconds:.0f} s")
     finally:
         _end(process)
-        reader.join(EXIT_SECONDS)
     if exit_code == 0:
         return StageEnd("finished")
     how = f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
     return StageEnd("failed", f"{how}: {_last_line(Path(log.name), begin)}")
 
 
-def _read_results(lines: IO[str], report: CheckReport) -> None:
-    with lines:
-        for line in lines:
-            if line.endswith("\n"):  # not the last words of a process that was killed
+def _add_results(results: IO[bytes], report: CheckReport, deadline: float) -> None:
+    """Add what the process writes until it ends, or until the deadline. Half a line at the end is no result."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(results, selectors.EVENT_READ)
+        half = b""
+        while selector.select(max(0.0, deadline - time.monotonic())):
+            read = os.read(results.fileno(), READ_BYTES)
+            if not read:
+                return
+            *lines, half = (half + read).split(b"\n")
+            for line in lines:
                 report.add(json.loads(line))
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process and all that it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
