@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,15 +81,26 @@ def test_a_family_that_draws_in_chunks_counts_all_steps() -> None:
     assert steps == [(step, 4) for step in range(1, 5)]
 
 
-def test_a_guardrail_sees_every_text_and_every_clip() -> None:
+@pytest.mark.parametrize("name", ["cosmos1", "cosmos25", "cosmos3"])
+def test_a_guardrail_sees_every_text_and_every_clip(name: str) -> None:
     """The licence of Cosmos asks for it: neither remembered prompts nor decoding pass it by."""
-    with packages_of_cosmos() as checked, drawn_family("cosmos25", "float32") as family:
+    with packages_of_cosmos() as checked, drawn_family(name, "float32") as family:
         checked.clear()
         family.draw()
         family.draw()
         assert checked == ["text", "video"] * 2
         with pytest.raises(ValueError, match="unsafe text"):
             family.draw(prompt="something forbidden")
+
+
+def test_a_folder_that_turns_off_its_guardrail_is_refused(tmp_path: Path) -> None:
+    """Cosmos 3 reads from its index whether it has one."""
+    TINY_FAMILIES["cosmos3"](tmp_path / "model")
+    index = tmp_path / "model" / "model_index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "enable_safety_checker": False}))
+    with packages_of_cosmos(), pytest.raises(RenderFailed, match="turns off the guardrail") as refusal:
+        DiffusersRenderer().load(ModelSource("cosmos3", str(tmp_path / "model")), "cpu")
+    assert (refusal.value.code, refusal.value.retryable) == ("MODEL_UNSAFE", False)
 
 
 def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from kinolog.models.number_rule import ANY_NUMBER, NumberRule
 
+GUARDRAIL = "cosmos_guardrail"
+"""The package of the guardrail: a family that needs it is never drawn without."""
+
 TABLE = Path(__file__).with_name("families.toml")
 
 

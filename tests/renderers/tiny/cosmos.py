@@ -7,7 +7,7 @@ from typing import Any
 import diffusers
 
 from tests.renderers.tiny.text import qwen25, t5, tokenizer
-from tests.renderers.tiny.wan import wan_autoencoder
+from tests.renderers.tiny.wan import scheduler, wan_autoencoder
 from tests.renderers.tiny.weights import network
 
 _d: Any = diffusers  # untyped in part
@@ -99,4 +99,33 @@ def cosmos25() -> Any:
         scheduler=_d.UniPCMultistepScheduler(),
         text_encoder=qwen25(16, (1, 1, 2)),
         tokenizer=tokenizer(512, chats=True),
+    )
+
+
+def cosmos3() -> Any:
+    """Return a Cosmos 3, whose network reads the text itself."""
+    text_tokenizer = tokenizer(4096, chats=True)
+    text_tokenizer.add_special_tokens(
+        {"additional_special_tokens": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
+    )
+    transformer = network(
+        _d.Cosmos3OmniTransformer,
+        head_dim=16,
+        hidden_size=32,
+        intermediate_size=32,
+        latent_channel=16,
+        latent_patch_size=2,
+        patch_latent_dim=64,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        num_key_value_heads=2,
+        rope_axes_dim=(4, 2, 2),
+        vocab_size=128,
+    )
+    return _pipeline(
+        "Cosmos3OmniPipeline",
+        transformer=transformer,
+        text_tokenizer=text_tokenizer,
+        vae=wan_autoencoder(),
+        scheduler=scheduler(),
     )

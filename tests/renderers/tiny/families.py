@@ -46,6 +46,7 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         cosmos.cosmos1,
         cosmos.cosmos2_v2w,
         cosmos.cosmos25,
+        cosmos.cosmos3,
         picture_families.animatediff,
         picture_families.animatediff_pag,
         picture_families.animatediff_sdxl,
@@ -79,5 +80,5 @@ PICTURE_FAMILIES = frozenset(
 )
 """The families that cannot draw from a text alone: they start from a picture."""
 
-GUARDED_FAMILIES = frozenset({"cosmos1", "cosmos2_v2w", "cosmos25"})
+GUARDED_FAMILIES = frozenset({"cosmos1", "cosmos2_v2w", "cosmos25", "cosmos3"})
 """The families that load with the package `cosmos_guardrail` only. `tests/renderers/guardrail` has a stand-in."""

@@ -13,7 +13,13 @@ from torch.nn.functional import interpolate
 
 from tests.renderers.guardrail import cosmos_guardrail
 
-_PIPELINES = ("cosmos_text2world", "cosmos_video2world", "cosmos2_video2world", "cosmos2_5_predict")
+_PIPELINES = (
+    "cosmos_text2world",
+    "cosmos_video2world",
+    "cosmos2_video2world",
+    "cosmos2_5_predict",
+    "cosmos3_omni",
+)
 
 
 @contextmanager

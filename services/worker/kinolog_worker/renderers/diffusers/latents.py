@@ -60,7 +60,7 @@ def frames_of_tensor(video: torch.Tensor) -> Frames:
 
 def decoded_video(output: Any) -> torch.Tensor:
     """Return the video of a pipeline's output, floats 0 to 1, shape (frames, 3, height, width)."""
-    video = output.frames[0]
+    video = output.frames[0] if hasattr(output, "frames") else output.video
     return video if isinstance(video, torch.Tensor) else torch.from_numpy(video).permute(0, 3, 1, 2)
 
 

@@ -15,7 +15,7 @@ import diffusers
 import torch
 import transformers
 
-from kinolog.models.families import Family
+from kinolog.models.families import GUARDRAIL, Family
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
 from kinolog_worker.renderers.diffusers.model_folder import check_folder, family_of, revision_of, weights_of
@@ -53,6 +53,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, Family, Lo
             "MODEL_DAMAGED", f"{model.name} cannot be loaded: {str(error)[:300]}", retryable=False
         ) from error
     pipe.set_progress_bar_config(disable=True)
+    _check_guardrail(pipe, family)
     if family.tiling:
         pipe.vae.enable_tiling()
     _set_flow_shift(pipe, model.options.get("flow_shift"))
@@ -151,6 +152,18 @@ def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
     if model.dtype not in _DTYPES:
         raise RenderFailed("MODEL_UNSUPPORTED", f"there is no dtype {model.dtype}", retryable=False)
     return _DTYPES[model.dtype]
+
+
+def _check_guardrail(pipe: Any, family: Family) -> None:
+    """Raise RenderFailed for a folder that turns off the guardrail which its family is drawn with."""
+    guarded = any(package.module == GUARDRAIL for package in family.packages)
+    if guarded and getattr(pipe, "safety_checker", None) is None:
+        raise RenderFailed(
+            "MODEL_UNSAFE",
+            f"the folder turns off the guardrail of {family.pipeline}, which its licence forbids: "
+            "set enable_safety_checker to true in its model_index.json",
+            retryable=False,
+        )
 
 
 def _set_flow_shift(pipe: Any, shift: object) -> None:
