@@ -46,11 +46,10 @@ def test_every_step_is_reported_once(family: DrawnFamily) -> None:
 
 
 def test_a_seed_is_repeatable(family: DrawnFamily) -> None:
-    """The same request gives the same frames, after a cancelled one too, and another seed gives others.
+    """The same request gives the same frames after a cancelled one, and another seed gives others.
 
     A cancelled scene ends within one step.
     """
-    assert not _differ(family.frames, family.draw())
     assert family.steps_until_cancelled() == 1
     assert not _differ(family.frames, family.draw())
     assert _differ(family.frames, family.draw(seed=12))

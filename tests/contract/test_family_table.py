@@ -130,10 +130,15 @@ def test_a_folder_without_an_index_has_no_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ('frames = "4m"', "no rule of numbers"),
+        ('title = "A"\nframes = "4m"', "frames: '4m' is no rule of numbers"),
         ('title = "A"\nfps = 3', "fps"),
         ('title = "A"', "native values"),
-        ('title = "A"\nunusable = "no"\ntask = "music"', "task"),
+        ('title = "A"\nunusable = "no"\ntask = "music"', "task: 'music'"),
+        ('unusable = "no"', "title is missing"),
+        ('title = "A"\nunusable = "no"\nmost_frames = true', "most_frames: True is no int"),
+        ('title = "A"\nunusable = "no"\nmost_frames = -1', "most_frames: -1 is negative"),
+        ('title = "A"\nunusable = "no"\nneeds = { image = 3 }', "needs: 3 is no str"),
+        ('title = "A"\nnative = { width = 64 }', "height, frames, fps, steps, guidance is missing"),
     ],
 )
 def test_a_wrong_row_is_refused(row: str, message: str, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,17 @@ def test_an_entry_without_a_known_class_stays_as_it_is() -> None:
     other = ModelEntry(name="card", source="x", renderer="testcard", pipeline="WanPipeline")
     assert with_family(hub) == hub
     assert with_family(other) == other
+
+
+def test_the_table_needs_the_standard_library_alone() -> None:
+    """The inference process reads it, on machines that have little more than torch."""
+    code = (
+        "import sys; before = set(sys.modules); import kinolog.models.families as f; f.families(); "
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "print(*sorted(new - set(sys.stdlib_module_names)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["kinolog"]
 
 
 def test_an_option_that_the_family_lacks_is_refused() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -174,7 +175,7 @@ def with_family(entry: ModelEntry) -> ModelEntry:
         raise CatalogueError(
             f"model {entry.name}: options.flow_shift: {family.pipeline} has no flow shift; leave the option out"
         )
-    native = family.native.model_dump()
+    native = asdict(family.native)
     native["frames"] = min(native["frames"], entry.max_frames)
     native["steps"] = min(native["steps"], entry.max_steps)
     if not entry.takes_size(native["width"], native["height"]):

@@ -1,21 +1,22 @@
 """Families: what kinolog knows of each pipeline class of diffusers that makes video.
 
 The table is `families.toml` beside this module. The api checks requests against it and takes defaults from it; the
-diffusers renderer drives pipelines by it. A class that is not in the table is not rendered (decision 75).
+diffusers renderer drives pipelines by it. A class that is not in the table is not rendered (decision 75). The
+inference process reads it too, so it is read with the standard library alone.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from typing import Any
 
 from kinolog.models.number_rule import ANY_NUMBER, NumberRule
+from kinolog.models.table_row import RowError, row_as
 
 GUARDRAIL = "cosmos_guardrail"
 """The package of the guardrail: a family that needs it is never drawn without."""
@@ -53,33 +54,40 @@ class StepReports(StrEnum):
     SCHEDULER = "scheduler"
 
 
-class NativeVideo(BaseModel):
+class AutoencoderDtype(StrEnum):
+    """The dtype of an autoencoder on a GPU."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeVideo:
     """What the model was trained to make, by its card; the defaults of a catalogue entry that states none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    width: int = Field(ge=16)
-    height: int = Field(ge=16)
-    frames: int = Field(ge=1)
-    fps: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    guidance: float = Field(ge=0)
+    width: int
+    height: int
+    frames: int
+    fps: int
+    steps: int
+    guidance: float
 
 
-class FamilyPackage(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyPackage:
     """A package that a family needs beyond those of the worker, and the extra of kinolog that installs it.
 
     With `component` only folders need it whose index names this class.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     module: str
     extra: str
     component: str = ""
 
 
-class Family(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Family:
     """One pipeline class.
 
     `frames` is the rule of frame counts with the temporal factor of the released autoencoder, `most_frames` the largest
@@ -96,18 +104,17 @@ class Family(BaseModel):
     so that a Wan autoencoder may decode them frame by frame. `previews`: its callback has latents of that autoencoder,
     before they are denormalized. `audio` is the field of its output that holds sound.
 
-    `needs` are arguments beyond the text, each with a word for people; jobs cannot have them yet. `unusable` says why
-    kinolog does not drive the class.
+    `note` is what people should know of it. `needs` are arguments beyond the text, each with a word for people; jobs
+    cannot have them yet. `unusable` says why kinolog does not drive the class.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     pipeline: str
     title: str
+    _: KW_ONLY
     task: FamilyTask = FamilyTask.TEXT
-    frames: Annotated[NumberRule, BeforeValidator(lambda text: NumberRule.parse(str(text)))] = ANY_NUMBER
-    most_frames: int = Field(0, ge=0)
-    size_multiple: int = Field(16, ge=1)
+    frames: NumberRule = ANY_NUMBER
+    most_frames: int = 0
+    size_multiple: int = 16
     native: NativeVideo | None = None
     frames_parameter: str = "num_frames"
     fps_parameter: str = ""
@@ -115,26 +122,25 @@ class Family(BaseModel):
     guidance: GuidanceKind = GuidanceKind.SCALE
     guidance_parameter: str = "guidance_scale"
     negative_prompt: bool = True
-    prompt_tokens: int = Field(0, ge=0)
-    chunk_frames: int = Field(0, ge=0)
-    step_stages: int = Field(0, ge=0)
+    prompt_tokens: int = 0
+    chunk_frames: int = 0
+    step_stages: int = 0
     step_reports: StepReports = StepReports.CALLBACK
     flow_shift: bool = False
-    vae_dtype: str = Field("float32", pattern="^(float32|bfloat16|float16)$")
+    vae_dtype: AutoencoderDtype = AutoencoderDtype.FLOAT32
     tiling: bool = False
     streams: bool = False
     previews: bool = False
     audio: str = ""
-    arguments: Mapping[str, bool | int | float | str] = Field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
-    needs: Mapping[str, str] = Field(default_factory=dict)
+    note: str = ""
+    needs: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""
 
-    @model_validator(mode="after")
-    def _complete(self) -> Family:
+    def __post_init__(self) -> None:
         if not self.unusable and self.native is None:
-            raise ValueError("a family that kinolog drives has native values")
-        return self
+            raise RowError("a family that kinolog drives has native values")
 
     @property
     def refusal(self) -> str:
@@ -151,12 +157,6 @@ class Family(BaseModel):
         return self.most_frames or (0 if self.frames.multiple else self.frames.offset)
 
 
-def refusal_of(pipeline: str) -> str:
-    """Return why no job can be rendered with a pipeline class; empty if one can."""
-    family = families().get(pipeline)
-    return f"{pipeline} is no text-to-video pipeline that kinolog knows" if family is None else family.refusal
-
-
 class FamilyTableError(ValueError):
     """The table of families is invalid. The message names the class and the key."""
 
@@ -166,8 +166,8 @@ def read_families(path: Path) -> dict[str, Family]:
     families = {}
     for pipeline, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
         try:
-            families[pipeline] = Family.model_validate({"pipeline": pipeline, **row})
-        except (ValidationError, TypeError) as error:
+            families[pipeline] = row_as(Family, {"pipeline": pipeline, **row})
+        except (RowError, TypeError) as error:
             raise FamilyTableError(f"{path}: {pipeline}: {error}") from error
     return families
 
@@ -176,3 +176,9 @@ def read_families(path: Path) -> dict[str, Family]:
 def families() -> Mapping[str, Family]:
     """Return the families that kinolog knows, by pipeline class."""
     return read_families(TABLE)
+
+
+def refusal_of(pipeline: str) -> str:
+    """Return why no job can be rendered with a pipeline class; empty if one can."""
+    family = families().get(pipeline)
+    return f"{pipeline} is no text-to-video pipeline that kinolog knows" if family is None else family.refusal

@@ -46,6 +46,8 @@ def _state(family: Family) -> str:
         notes.append("no negative prompt")
     if family.packages:
         notes.append(f"with kinolog[{family.packages[0].extra}]")
+    if family.note:
+        notes.append(family.note)
     return ", ".join(["works", *notes])
 
 
