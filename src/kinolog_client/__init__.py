@@ -116,7 +116,7 @@ if TYPE_CHECKING:
         StoryboardInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
-    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoRequest
+    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoRequest, VideoScene
 
 __all__ = [
     "PRIORITIES",
@@ -204,6 +204,7 @@ __all__ = [
     "Unauthorized",
     "UnexpectedAnswer",
     "VideoRequest",
+    "VideoScene",
     "WorkerInfo",
     "WorkerListInfo",
     "parse_update",

@@ -18,7 +18,7 @@ from kinolog.ports.event_store import EventStore, LoadedJob
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import PROMPT, scene_purpose
 from kinolog.privacy.sealer import Sealer, new_key
-from kinolog.storyboard.planner import plan_storyboard
+from kinolog.storyboard.planner import Shots, plan_storyboard
 from tests.fixtures.waits import until
 
 SEALED = Sealed(nonce=b"n" * 12, ciphertext=b"ciphertext and its tag")
@@ -83,7 +83,7 @@ def sealed_spec(sealer: Sealer, prompt: str, **changes: Any) -> Spec:
 
 
 def sealed_scenes(sealer: Sealer, prompt: str, spec: Spec) -> tuple[Scene, ...]:
-    """The scenes that the planner makes of the prompt, each with its own sealed prompt."""
+    """The scenes that the prompt marks ("Then …"), each with its own sealed prompt."""
     return tuple(
         Scene(
             index=planned.index,
@@ -95,7 +95,9 @@ def sealed_scenes(sealer: Sealer, prompt: str, spec: Spec) -> tuple[Scene, ...]:
             transition=planned.transition.value,
             seed=planned.seed,
         )
-        for planned in plan_storyboard(prompt, frames=spec.frames, fps=spec.fps, seed=spec.seed)
+        for planned in plan_storyboard(
+            prompt, shots=Shots.AUTO, frames=spec.frames, fps=spec.fps, seed=spec.seed
+        )
     )
 
 

@@ -95,7 +95,7 @@ class MemoryWorker(JobDriver):
         self.now += timedelta(milliseconds=1)
         return self.now
 
-    async def submit(self, prompt: str = "A star. A ring.", model: str = "card") -> str:
+    async def submit(self, prompt: str = "A star. Then a ring.", model: str = "card") -> str:
         """Submit a job as the api does. Return its id."""
         return await self.submit_sealed(new_id(), prompt, {"model": model, "guidance": 1.0})
 

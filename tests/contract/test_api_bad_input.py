@@ -36,6 +36,11 @@ def submit(**fields: Any) -> pb.SubmitJobRequest:
     return pb.SubmitJobRequest(**({"prompt": SECRET} | fields))
 
 
+def scene(**fields: Any) -> pb.SceneRequest:
+    """Return a scene whose prompt must not appear in errors or logs."""
+    return pb.SceneRequest(**({"prompt": SECRET} | fields))
+
+
 def span(start: Timestamp | None = None, end: Timestamp | None = None) -> an.TimeRange:
     """Return a time range; `from` is a keyword in Python."""
     return an.TimeRange(**{"from": start, "before": end})
@@ -55,7 +60,36 @@ CASES: list[tuple[str, Any, str]] = [
     ("SubmitJob", submit(style="noir\n"), "style"),
     ("SubmitJob", submit(webhook="https://example.com/\x1b[2J"), "webhook"),
     ("SubmitJob", submit(prompt=SECRET * 1_000), "prompt"),
-    ("SubmitJob", submit(prompt=REPEATED, duration_seconds=60), "prompt"),
+    ("SubmitJob", submit(prompt=REPEATED, shots=pb.SHOTS_AUTO, duration_seconds=60), "prompt"),
+    ("SubmitJob", submit(scenes=[scene()] * 33), "scenes"),
+    ("SubmitJob", submit(scenes=[scene(), scene(prompt="")]), "scenes[1].prompt"),
+    ("SubmitJob", submit(scenes=[scene(prompt=" \u3000\n"), scene()]), "scenes[0].prompt"),
+    ("SubmitJob", submit(scenes=[scene(prompt=SECRET * 1_000)]), "scenes[0].prompt"),
+    ("SubmitJob", submit(scenes=[scene(), scene(prompt=f"{SECRET}\x1b[2J")]), "scenes[1].prompt"),
+    (
+        "SubmitJob",
+        submit(scenes=[scene(duration_seconds=1), scene(duration_seconds=0)]),
+        "scenes[1].duration_seconds",
+    ),
+    ("SubmitJob", submit(scenes=[scene(duration_seconds=601)]), "scenes[0].duration_seconds"),
+    ("SubmitJob", submit(scenes=[scene(duration_seconds=float("nan"))]), "scenes[0].duration_seconds"),
+    (
+        "SubmitJob",
+        submit(scenes=[scene(duration_seconds=1), scene(duration_seconds=0.5)]),
+        "scenes[1].duration_seconds",
+    ),
+    ("SubmitJob", submit(scenes=[scene(duration_seconds=31)] * 2), "scenes"),
+    ("SubmitJob", submit(scenes=[scene(), scene(duration_seconds=1)]), "scenes"),
+    ("SubmitJob", submit(scenes=[scene(duration_seconds=1)], duration_seconds=1), "scenes"),
+    ("SubmitJob", submit(scenes=[scene(), scene(seed=-1)]), "scenes[1].seed"),
+    ("SubmitJob", submit(scenes=[scene(), scene(seed=2**53)]), "scenes[1].seed"),
+    ("SubmitJob", submit(scenes=[scene(), scene(transition=99)]), "scenes[1].transition"),
+    ("SubmitJob", submit(scenes=[scene(transition=pb.TRANSITION_DISSOLVE), scene()]), "scenes[0].transition"),
+    ("SubmitJob", submit(scenes=[scene()] * 4), "scenes"),
+    ("SubmitJob", submit(scenes=[scene(prompt="x" * 1_500)] * 32, duration_seconds=60), "scenes"),
+    ("SubmitJob", submit(scenes=[scene()], shots=pb.SHOTS_ONE), "shots"),
+    ("SubmitJob", submit(shots=99), "shots"),
+    ("SubmitJob", submit(prompt=f"0-40s: {SECRET}. 40-90s: {SECRET}.", shots=pb.SHOTS_AUTO), "prompt"),
     ("SubmitJob", submit(negative_prompt=SECRET * 1_000), "negative_prompt"),
     ("SubmitJob", submit(duration_seconds=0), "duration_seconds"),
     ("SubmitJob", submit(duration_seconds=-1), "duration_seconds"),
@@ -211,6 +245,22 @@ async def test_several_wrong_fields_are_all_named(api: RunningApi) -> None:
     problem = await refused(api.jobs.SubmitJob(request))
     assert set(problem.fields) == {"prompt", "fps", "style", "priority"}
     assert problem.fields["priority"] == "must be one of critical, high, medium, low"
+
+
+async def test_errors_of_scenes_name_the_scene(api: RunningApi) -> None:
+    """The text of an error says which scene is wrong, counted from 1, and what is allowed."""
+    scenes = [scene(), scene(transition=99, seed=-1), scene(prompt=" ")]
+    problem = await refused(api.jobs.SubmitJob(submit(scenes=scenes)))
+    assert set(problem.fields) == {"scenes[1].transition", "scenes[1].seed", "scenes[2].prompt"}
+    assert problem.fields["scenes[1].transition"] == "must be one of cut, fade, dissolve (scene 2)"
+    assert problem.fields["scenes[2].prompt"].endswith("(scene 3)")
+    short = await refused(api.jobs.SubmitJob(submit(scenes=[scene(duration_seconds=n / 2) for n in (4, 1)])))
+    assert short.fields == {
+        "scenes[1].duration_seconds": "must be at least 0.625: a scene has at least 5 frames, at 8 per second (scene 2)"
+    }
+    long = await refused(api.jobs.SubmitJob(submit(scenes=[scene(duration_seconds=n) for n in (40, 30)])))
+    assert "last 70 s together" in long.fields["scenes"]
+    assert "at most 480 frames, 60 s" in long.fields["scenes"]
 
 
 async def test_errors_list_the_limits_of_the_model(api: RunningApi) -> None:

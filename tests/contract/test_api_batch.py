@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kinolog_api.jobs import submit_job
 from kinolog_api.jobs.job_plan import plan_job
 
-from kinolog.storyboard.planner import plan_storyboard
+from kinolog.storyboard.planner import Shots, plan_storyboard
 from kinolog.texts import is_blank, refusal
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, running_api
@@ -87,9 +87,10 @@ def test_every_text_is_planned_or_refused(text: str) -> None:
     """A text that is not refused has shots; blank ones and those with control characters never come so far."""
     assume(not is_blank(text) and not refusal(text, lines=True))
     for frames in (1, 48, 480):
-        scenes = plan_storyboard(text, frames=frames, fps=8, seed=1)
-        assert sum(scene.frames for scene in scenes) == frames
-        assert all(scene.prompt for scene in scenes)
+        for shots in Shots:
+            scenes = plan_storyboard(text, shots=shots, frames=frames, fps=8, seed=1)
+            assert sum(scene.frames for scene in scenes) == frames
+            assert all(scene.prompt for scene in scenes)
 
 
 async def test_blank_texts_count_as_empty(api: RunningApi) -> None:

@@ -17,6 +17,10 @@ def _entry(name: str, pipeline: str) -> ModelEntry:
     return with_family(ModelEntry(name=name, source=f"/models/{name}", pipeline=pipeline))
 
 
+def _scene(seconds: float | None = None) -> pb.SceneRequest:
+    return pb.SceneRequest(prompt="a fox", duration_seconds=seconds)
+
+
 CATALOGUE = Catalogue(
     [
         TINY,
@@ -43,7 +47,23 @@ async def families_api() -> AsyncIterator[RunningApi]:
     [
         ({"model": "latte", "frames": 17}, "frames", "latte draws at most 16 frames in a scene, and not 17"),
         ({"model": "latte", "duration_seconds": 3}, "duration_seconds", "at most 16 frames"),
+        (
+            {"model": "latte", "fps": 8, "scenes": [_scene(1), _scene(3)]},
+            "scenes[1].duration_seconds",
+            "latte draws at most 16 frames in a scene, and not 24 (scene 2)",
+        ),
+        ({"model": "latte", "frames": 40, "scenes": [_scene(), _scene()]}, "frames", "and not 20"),
+        (
+            {"model": "latte", "fps": 8, "shots": pb.SHOTS_AUTO, "prompt": "0-1s: rain. 1-4s: sun."},
+            "prompt",
+            "latte draws at most 16 frames in a scene, and not 24",
+        ),
         ({"model": "hunyuan", "negative_prompt": "blurry"}, "negative_prompt", "takes no negative prompt"),
+        (
+            {"model": "hunyuan", "shots": pb.SHOTS_AUTO, "prompt": "A fox.\nNegative: blur"},
+            "prompt",
+            "has a negative line, and hunyuan takes no negative prompt",
+        ),
         ({"model": "wan-i2v"}, "model", "needs a first picture, which jobs cannot have yet"),
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
@@ -54,10 +74,19 @@ async def test_what_a_family_cannot_do_is_refused(
     families_api: RunningApi, fields: dict[str, Any], field: str, message: str
 ) -> None:
     """The error names the field and what to do, and no job is stored."""
-    problem = await refused(families_api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, **fields)))
+    request = pb.SubmitJobRequest(**{"prompt": PROMPT} | fields)
+    problem = await refused(families_api.jobs.SubmitJob(request))
     assert problem.code is grpc.StatusCode.INVALID_ARGUMENT
     assert problem.reason == "MODEL_LIMITS"
     assert message in problem.fields[field]
+
+
+async def test_scenes_make_a_video_longer_than_one_call_draws(families_api: RunningApi) -> None:
+    """Two scenes of 16 frames fit where one shot of 32 does not. A single shot keeps its negative line."""
+    request = pb.SubmitJobRequest(model="latte", frames=32, scenes=[_scene(), _scene()])
+    assert (await families_api.jobs.SubmitJob(request)).job.scene_count == 2
+    request = pb.SubmitJobRequest(prompt="A fox.\nNegative: blur", model="hunyuan")
+    assert (await families_api.jobs.SubmitJob(request)).created
 
 
 async def test_other_numbers_of_frames_are_rounded_by_the_worker(families_api: RunningApi) -> None:

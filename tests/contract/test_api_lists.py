@@ -83,12 +83,14 @@ async def test_filters_and_orders(api: RunningApi) -> None:
 async def test_lists_have_what_a_job_has(api: RunningApi) -> None:
     """A list shows position in the queue, scenes, running scene, percent and seconds as the job itself does."""
     scenes = "A ball. Then a cube."
-    low = await api.submit(scenes, duration_seconds=4, fps=8, priority=job_pb2.PRIORITY_LOW)
+    low = await api.submit(
+        scenes, shots=pb.SHOTS_AUTO, duration_seconds=4, fps=8, priority=job_pb2.PRIORITY_LOW
+    )
     for _ in range(2):
         await api.submit(priority=job_pb2.PRIORITY_CRITICAL)
     failed = await api.submit()
     await api.fail(failed)
-    running = await api.submit(scenes, duration_seconds=4, fps=8)
+    running = await api.submit(scenes, shots=pb.SHOTS_AUTO, duration_seconds=4, fps=8)
     await api.start_attempt(running)
     mark = StageMark(stage=Stage.DENOISE, scene=1, at=api.clock())
     await api.work(running, RecordStages(id="stages", actor="w1", attempt=1, marks=(mark,)))

@@ -33,7 +33,9 @@ def tear(path: Path) -> None:
 def completed(stack: Stack) -> str:
     """A completed job with two scenes."""
     with KinologClient(stack.addresses["gateway"]) as client:
-        job_id = client.generate("A red square. Then a blue ring.", model="card", duration=2.0).job_id
+        job_id = client.generate(
+            "A red square. Then a blue ring.", model="card", duration=2.0, shots="auto"
+        ).job_id
         for _ in client.watch(job_id):
             pass
     return job_id

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import GatewayError, JobEnded, JobSelection, JobUpdated, KinologClient
+from kinolog_client import GatewayError, JobEnded, JobSelection, JobUpdated, KinologClient, VideoScene
 from kinolog_stack.stack import Stack
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
@@ -174,15 +174,36 @@ def test_a_running_job_is_cancelled_between_steps(stack: Stack, gateway: Kinolog
 
 
 def test_scenes_are_rendered_one_by_one_and_joined(stack: Stack, gateway: KinologClient) -> None:
-    """A prompt of three sentences becomes three scenes whose lengths add up, joined into one video."""
+    """A prompt that marks three shots becomes three scenes whose lengths add up, joined into one video."""
     prompt = "A red square. Then a blue ring. Then a green star."
-    job_id = gateway.generate(prompt, model="card", duration=6.0).job_id
+    job_id = gateway.generate(prompt, model="card", duration=6.0, shots="auto").job_id
     for _ in gateway.watch(job_id):
         pass
     scenes = gateway.storyboard(job_id).scenes
     assert len(scenes) == 3
     assert sum(scene.duration_seconds for scene in scenes) == pytest.approx(6.0)
     assert gateway.result(job_id).media.frames == 48
+
+
+def test_listed_scenes_are_rendered_as_asked(gateway: KinologClient) -> None:
+    """Scenes with lengths, transitions and seeds become one video of that length; a prompt alone is one scene."""
+    scenes = [
+        VideoScene(prompt="a red square", duration=1.0, transition="fade", seed=3),
+        VideoScene(prompt="a blue ring", duration=1.5, transition="dissolve"),
+    ]
+    listed = gateway.generate("noir", model="card", scenes=scenes, seed=7).job_id
+    single = gateway.generate("A red square. A blue ring. Shot on 35mm.", model="card", duration=2.0).job_id
+    for job_id in (listed, single):
+        for _ in gateway.watch(job_id):
+            pass
+    shown = [
+        (scene.prompt, scene.frames, scene.transition, scene.seed)
+        for scene in gateway.storyboard(listed).scenes
+    ]
+    assert shown == [("noir. a red square", 8, "fade", 3), ("noir. a blue ring", 12, "dissolve", 7)]
+    assert gateway.result(listed).media.frames == 20
+    assert [scene.prompt for scene in gateway.storyboard(single).scenes] == [gateway.status(single).prompt]
+    assert gateway.result(single).media.frames == 16
 
 
 def test_the_lists_and_counts_know_the_jobs(

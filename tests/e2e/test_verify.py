@@ -27,7 +27,9 @@ def at_the_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def completed(gateway: KinologClient) -> str:
     """A completed job with two scenes."""
-    job_id = gateway.generate("A red square. Then a blue ring.", model="card", duration=2.0).job_id
+    job_id = gateway.generate(
+        "A red square. Then a blue ring.", model="card", duration=2.0, shots="auto"
+    ).job_id
     for _ in gateway.watch(job_id):
         pass
     return job_id

@@ -149,9 +149,10 @@ async def test_a_dead_process_fails_its_job_and_the_next_one_runs(
 
 async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferenceProcess, tmp_path: Path) -> None:
     """After a crash in scene 2 the next attempt renders scene 2 alone and ends with the same video."""
-    whole = (await _all(process, card_job(tmp_path / "whole")))[-1]
-    assert isinstance(whole, FinishedMessage)
     job = card_job(tmp_path / "torn")
+    job = replace(job, scenes=tuple(replace(scene, seed=7 + scene.index) for scene in job.scenes))
+    whole = (await _all(process, replace(job, folder=tmp_path / "whole")))[-1]
+    assert isinstance(whole, FinishedMessage)
     torn = replace(job.model, options={"die_at_step": 2, "at_seed": job.scenes[1].seed})
     first = await _all(process, replace(job, model=torn))
     assert isinstance(first[-1], FailedMessage)

@@ -27,7 +27,7 @@ from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.models.catalogue import TINY
-from kinolog.storyboard.planner import plan_storyboard
+from kinolog.storyboard.planner import Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,7 +51,7 @@ def _job(folder: Path, model: ModelSource, prompt: str, frames: int = 9) -> Rend
     return RenderJob(
         job_id="job-1",
         model=model,
-        scenes=plan_storyboard(prompt, frames=frames, fps=4, seed=7),
+        scenes=plan_storyboard(prompt, shots=Shots.AUTO, frames=frames, fps=4, seed=7),
         width=256,
         height=256,
         fps=4,
@@ -92,7 +92,7 @@ async def test_a_prefetched_scene_is_the_same(
     process: InferenceProcess, tmp_path: Path, model: ModelSource
 ) -> None:
     """A prefetch does not change the result; a second attempt can use the scenes."""
-    job = _job(tmp_path, model, "a star. a ring.", frames=10)
+    job = _job(tmp_path, model, "a star. then a ring.", frames=10)
     prefetched = await process.prefetch(job)
     assert isinstance(prefetched, PrefetchedMessage)
     assert prefetched.embeddings == 2

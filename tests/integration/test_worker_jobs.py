@@ -37,7 +37,7 @@ async def workers(own_nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[
 async def test_a_job_is_completed(workers: RunningWorkers) -> None:
     """A submitted job becomes a stored video whose facts are in the log, and its ticket is gone."""
     worker = await workers.start_worker()
-    job_id = await workers.submit("A star. A ring.", frames=20)
+    job_id = await workers.submit("A star. Then a ring.", frames=20)
     job = await workers.ended(job_id)
     assert (job.status, job.attempt, job.worker) == (Status.COMPLETED, 1, worker.name)
     assert job.media is not None
@@ -59,10 +59,22 @@ async def test_a_job_is_completed(workers: RunningWorkers) -> None:
     await until(no_ticket_is_left, "the ticket is gone")
 
 
+async def test_scenes_that_are_the_same_share_a_file(workers: RunningWorkers) -> None:
+    """Two scenes of one prompt and one seed have the same bytes, which are stored once and used for both."""
+    await workers.start_worker()
+    job = await workers.ended(await workers.submit("Scene 1: a star. Scene 2: a star.", frames=20))
+    assert (job.status, job.attempt) == (Status.COMPLETED, 1)
+    assert job.media is not None
+    assert job.media.frames == 20
+    first, second = (scene.artifact for scene in job.scenes)
+    assert first is not None
+    assert first == second
+
+
 async def test_the_history_of_a_job(workers: RunningWorkers) -> None:
     """Every stage of every scene starts and finishes once in the log, in order, and scenes are recorded."""
     await workers.start_worker()
-    job_id = await workers.submit("A star. A ring.")
+    job_id = await workers.submit("A star. Then a ring.")
     await workers.ended(job_id)
     events = await workers.events(job_id)
     started = [(event.stage, event.scene) for event in events if isinstance(event, e.StageStarted)]
@@ -178,7 +190,7 @@ async def test_a_killed_worker_s_job_is_completed_by_another(workers: RunningWor
     """After kill -9 of a worker while denoising, another one completes the job in attempt 2, once."""
     workers.offer(step_seconds=0.05)
     first = await workers.start_worker()
-    job_id = await workers.submit("A star. A ring.", steps=30)
+    job_id = await workers.submit("A star. Then a ring.", steps=30)
     await workers.until(job_id, lambda job: any(scene.artifact for scene in job.scenes))
     await first.kill()
     second = await workers.start_worker()
@@ -261,7 +273,7 @@ async def test_the_broker_may_go_away_while_a_job_runs(workers: RunningWorkers) 
     """A job whose worker loses the NATS server for a while is completed in its first attempt."""
     workers.offer(step_seconds=0.05)
     await workers.start_worker(ack_wait_seconds=60)
-    job_id = await workers.submit("A star. A ring.", steps=20)
+    job_id = await workers.submit("A star. Then a ring.", steps=20)
     await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     workers.server.kill()
     workers.server.start()
@@ -274,7 +286,7 @@ async def test_a_long_outage_of_the_broker_takes_no_job_from_its_worker(workers:
     workers.offer(step_seconds=0.05)
     for _ in range(2):
         await workers.start_worker()
-    job_id = await workers.submit("A star. A ring.", steps=200)
+    job_id = await workers.submit("A star. Then a ring.", steps=200)
     running = await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     workers.server.kill()
     await asyncio.sleep(ACK_WAIT_SECONDS + 1)  # the outage

@@ -1,4 +1,4 @@
-"""A renderer for tests: moving colour bars from the seed, drawn at once or with delays."""
+"""A renderer for tests: moving colour bars from seed and prompt, drawn at once or with delays."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from zlib import crc32
 
 import numpy as np
 from kinolog_worker.media.frames import Frames
@@ -85,7 +86,9 @@ class TestcardRenderer:
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         canvas = canvas_for(request, width_rule=EVEN, height_rule=EVEN, frame_rule=ANY_NUMBER)
-        bars = np.random.default_rng(request.seed).integers(0, 256, size=(8, 3), dtype=np.uint8)
+        bars = np.random.default_rng((request.seed, crc32(request.prompt.encode()))).integers(
+            0, 256, size=(8, 3), dtype=np.uint8
+        )
         if self._options.get("is_blank"):
             bars[:] = 0
         for step in range(1, request.steps + 1):

@@ -66,7 +66,7 @@ def _save_thumbnails(http: httpx.Client, folder: Path, jobs: list[Any]) -> None:
 
 
 def _submit(http: httpx.Client, **fields: Any) -> str:
-    answer = http.post("/mcp/generate", json={"prompt": PROMPT, **fields}).raise_for_status()
+    answer = http.post("/mcp/generate", json={"prompt": PROMPT, "shots": "auto", **fields}).raise_for_status()
     return str(answer.json()["job_id"])
 
 

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from kinolog.v1 import job_pb2 as _job_pb2
 import builtins as _builtins
@@ -20,6 +21,99 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Shots:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ShotsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Shots.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SHOTS_UNSPECIFIED: _Shots.ValueType  # 0
+    """Not given. The prompt is one shot."""
+    SHOTS_ONE: _Shots.ValueType  # 1
+    """The whole prompt is one shot."""
+    SHOTS_AUTO: _Shots.ValueType  # 2
+    """The prompt is cut at marks such as "Scene 1:", "0-2s:" and "Then …"."""
+
+class Shots(_Shots, metaclass=_ShotsEnumTypeWrapper):
+    """What a prompt is, if the request has no list of scenes."""
+
+SHOTS_UNSPECIFIED: Shots.ValueType  # 0
+"""Not given. The prompt is one shot."""
+SHOTS_ONE: Shots.ValueType  # 1
+"""The whole prompt is one shot."""
+SHOTS_AUTO: Shots.ValueType  # 2
+"""The prompt is cut at marks such as "Scene 1:", "0-2s:" and "Then …"."""
+Global___Shots: _TypeAlias = Shots  # noqa: Y015
+
+class _Transition:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TransitionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transition.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRANSITION_UNSPECIFIED: _Transition.ValueType  # 0
+    """Not given. The scene starts at once."""
+    TRANSITION_CUT: _Transition.ValueType  # 1
+    """The scene starts at once."""
+    TRANSITION_FADE: _Transition.ValueType  # 2
+    """The scene comes out of black."""
+    TRANSITION_DISSOLVE: _Transition.ValueType  # 3
+    """The scene comes out of the last frame of the scene before."""
+
+class Transition(_Transition, metaclass=_TransitionEnumTypeWrapper):
+    """How a scene starts."""
+
+TRANSITION_UNSPECIFIED: Transition.ValueType  # 0
+"""Not given. The scene starts at once."""
+TRANSITION_CUT: Transition.ValueType  # 1
+"""The scene starts at once."""
+TRANSITION_FADE: Transition.ValueType  # 2
+"""The scene comes out of black."""
+TRANSITION_DISSOLVE: Transition.ValueType  # 3
+"""The scene comes out of the last frame of the scene before."""
+Global___Transition: _TypeAlias = Transition  # noqa: Y015
+
+@_typing.final
+class SceneRequest(_message.Message):
+    """A scene to render."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    TRANSITION_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    """What the scene must show."""
+    duration_seconds: _builtins.float
+    """Duration in seconds. All scenes have one, or none has: then they share the duration of the clip equally."""
+    transition: Global___Transition.ValueType
+    """How the scene starts."""
+    seed: _builtins.int
+    """Seed of the scene's randomness. If it is missing, the scene has the seed of the job."""
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        duration_seconds: _builtins.float | None = ...,
+        transition: Global___Transition.ValueType = ...,
+        seed: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_seed", b"_seed", "duration_seconds", b"duration_seconds", "seed", b"seed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_seed", b"_seed", "duration_seconds", b"duration_seconds", "prompt", b"prompt", "seed", b"seed", "transition", b"transition"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__duration_seconds: _TypeAlias = _typing.Literal["duration_seconds"]  # noqa: Y015
+    _WhichOneofArgType__duration_seconds: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_seconds) -> _WhichOneofReturnType__duration_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+
+Global___SceneRequest: _TypeAlias = SceneRequest  # noqa: Y015
 
 @_typing.final
 class SubmitJobRequest(_message.Message):
@@ -43,8 +137,10 @@ class SubmitJobRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    SHOTS_FIELD_NUMBER: _builtins.int
+    SCENES_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
-    """What the video must show."""
+    """What the video must show. With scenes it may be empty; it precedes the prompt of each scene."""
     negative_prompt: _builtins.str
     """What the video must not show."""
     model: _builtins.str
@@ -75,6 +171,12 @@ class SubmitJobRequest(_message.Message):
     """Address to call when the job ends. It is stored sealed. This version does not call it yet."""
     max_attempts: _builtins.int
     """The maximum number of attempts."""
+    shots: Global___Shots.ValueType
+    """What the prompt is, if there are no scenes."""
+    @_builtins.property
+    def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SceneRequest]:
+        """The scenes, at most 32. Without scenes, shots says how the prompt is cut."""
+
     def __init__(
         self,
         *,
@@ -94,10 +196,12 @@ class SubmitJobRequest(_message.Message):
         request_id: _builtins.str = ...,
         webhook: _builtins.str = ...,
         max_attempts: _builtins.int | None = ...,
+        shots: Global___Shots.ValueType = ...,
+        scenes: _abc.Iterable[Global___SceneRequest] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "seed", b"seed", "steps", b"steps", "style", b"style", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration_seconds: _TypeAlias = _typing.Literal["duration_seconds"]  # noqa: Y015
     _WhichOneofArgType__duration_seconds: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds"]  # noqa: Y015

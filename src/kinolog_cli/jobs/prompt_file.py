@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +12,8 @@ from kinolog.texts import is_blank
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed, error_json, error_lines
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.jobs.scene_list import scenes_of
+from kinolog_cli.jobs.text_file import text_of
 from kinolog_client import InvalidRequest, KinologClient, ProblemError, VideoRequest
 
 _FIELDS = frozenset(field.name for field in fields(VideoRequest)) | {"request_id"}
@@ -63,7 +64,7 @@ def _submit_line(context: CliContext, client: KinologClient, line: PromptLine) -
     if context.as_json:
         context.print_json({"line": line.number} | answer.to_json())
     else:
-        prompt = line.request.prompt
+        prompt = line.request.prompt or " ".join(scene.prompt for scene in line.request.scenes or ())
         shown = prompt if len(prompt) <= LONGEST_PROMPT_SHOWN else f"{prompt[:LONGEST_PROMPT_SHOWN]}…"
         context.out.print(f"{answer.job_id}  {answer.status}  {shown}", markup=False, soft_wrap=True)
     return True
@@ -75,7 +76,7 @@ def prompt_lines(path: Path, defaults: VideoRequest, request_id: str | None) -> 
     A line of a `.jsonl` file, or of any file that begins with `{`, is a JSON object with the fields of
     POST /mcp/generate. Raises `CommandFailed` if the file cannot be read.
     """
-    text = _text_of(path)
+    text = text_of(path)
     as_objects = path.suffix.lower() in (".jsonl", ".ndjson") or text.lstrip().startswith("{")
     for number, line in enumerate(text.split("\n"), 1):
         if is_blank(line):
@@ -94,16 +95,6 @@ def prompt_lines(path: Path, defaults: VideoRequest, request_id: str | None) -> 
         )
 
 
-def _text_of(path: Path) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return raw.decode("utf-8-sig")
-    except OSError as error:
-        raise CommandFailed(ExitCode.USAGE, f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CommandFailed(ExitCode.USAGE, f"cannot read {path}: byte {error.start} is not UTF-8") from error
-
-
 def _object_in(line: str) -> tuple[dict[str, Any], str]:
     """Return the fields of a line, and what is wrong with it."""
     try:
@@ -115,4 +106,10 @@ def _object_in(line: str) -> tuple[dict[str, Any], str]:
     unknown = sorted(set(found) - _FIELDS)
     if unknown:
         return {}, f"has unknown fields: {', '.join(unknown)}"
+    if found.get("scenes") is not None:
+        try:
+            found["scenes"] = scenes_of(found["scenes"])
+        except ValueError as error:
+            return {}, str(error)
+        found.setdefault("shots", None)
     return found, ""

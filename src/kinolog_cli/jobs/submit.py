@@ -12,9 +12,10 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.jobs.prompt_file import submit_file
 from kinolog_cli.jobs.queries import save_video
+from kinolog_cli.jobs.scene_list import scene_file
 from kinolog_cli.jobs.watch import watch_job
 from kinolog_cli.output.places import checked_place, writes_standard_output
-from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest
+from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
 
 @command
@@ -35,6 +36,22 @@ def generate(
     watch: Annotated[bool, typer.Option("--watch", help="Wait, and show the progress.")] = False,
     priority: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
     style: Annotated[str | None, typer.Option(help="One of the styles that the model knows.")] = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            help='one: the prompt is one shot (default); auto: cut at "Scene 1:", "0-2s:", "Then …".'
+        ),
+    ] = None,
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROMPT", help="A scene; repeat it. The PROMPT, if given, precedes each."),
+    ] = None,
+    scenes: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of scenes: a list of objects with prompt, duration, transition, seed; - for standard input."
+        ),
+    ] = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
     size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
@@ -51,8 +68,15 @@ def generate(
 ) -> ExitCode:
     """Submit a prompt; with --watch or --output, wait for the video. With --file, submit many."""
     context = current_context(as_json)
+    if scene and scenes is not None:
+        raise CommandFailed(ExitCode.USAGE, "give each --scene, or a file of --scenes")
+    has_prompt = prompt is not None or bool(scene) or scenes is not None
+    if has_prompt is (file is not None):
+        raise CommandFailed(ExitCode.USAGE, "give a PROMPT, or scenes, or a --file of prompts")
     request = VideoRequest(
         prompt=prompt or "",
+        shots=shots,
+        scenes=_scenes(scene, scenes),
         priority=priority,
         style=style,
         duration=duration,
@@ -65,8 +89,6 @@ def generate(
         seed=seed,
         negative_prompt=negative,
     )
-    if (prompt is None) is (file is None):
-        raise CommandFailed(ExitCode.USAGE, "give a PROMPT, or a --file of prompts")
     if file is not None:
         if watch or output:
             raise CommandFailed(
@@ -84,6 +106,13 @@ def generate(
     context.out.print(f"job {answer.job_id} is {answer.status}", markup=False)
     context.print_note(f"follow it: kinolog watch {answer.job_id}")
     return ExitCode.OK
+
+
+def _scenes(prompts: list[str] | None, file: Path | None) -> list[VideoScene] | None:
+    """Return the scenes of the options; None without any. Raises `CommandFailed` for a file that has none."""
+    if file is not None:
+        return scene_file(file)
+    return [VideoScene(prompt=text) for text in prompts] if prompts else None
 
 
 def _watch_and_save(

@@ -33,7 +33,7 @@ from kinolog_client.models.commands import BulkInfo, CommandInfo
 from kinolog_client.models.history import HistoryInfo, LogPageInfo, ProofInfo
 from kinolog_client.models.jobs import JobInfo, JobPageInfo, StoryboardInfo
 from kinolog_client.models.results import ManifestInfo, ResultInfo
-from kinolog_client.models.selection import JobSelection, VideoRequest
+from kinolog_client.models.selection import JobSelection, VideoRequest, VideoScene
 
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
@@ -79,8 +79,10 @@ def submit(request: VideoRequest, *, request_id: str | None = None) -> Operation
 
 
 def generate(
-    prompt: str,
+    prompt: str = "",
     *,
+    shots: str | None = None,
+    scenes: Sequence[VideoScene] | None = None,
     negative_prompt: str | None = None,
     priority: str | None = None,
     style: str | None = None,
@@ -99,6 +101,8 @@ def generate(
     """Submit a video by its prompt. The arguments are those of `VideoRequest`; see `submit`."""
     request = VideoRequest(
         prompt=prompt,
+        shots=shots,
+        scenes=scenes,
         negative_prompt=negative_prompt,
         priority=priority,
         style=style,

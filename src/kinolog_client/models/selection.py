@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -76,13 +77,29 @@ class JobSelection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoRequest:
-    """A video to make. None means the model's default; give `duration` in seconds or `frames`, not both.
+class VideoScene:
+    """A scene of a video to make. `duration` is in seconds: all scenes have one, or none and are equally long.
 
-    `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical.
+    `transition` is cut (the default), fade or dissolve. Without a `seed` the scene has that of the video.
     """
 
     prompt: str
+    duration: float | None = None
+    transition: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """A video to make. None means the model's default; give `duration` in seconds or `frames`, not both.
+
+    `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
+    auto: the prompt is cut at marks such as "Scene 1:". With `scenes` the prompt may be empty; it precedes each.
+    """
+
+    prompt: str = ""
+    shots: str | None = None
+    scenes: Sequence[VideoScene] | None = None
     negative_prompt: str | None = None
     priority: str | None = None
     style: str | None = None
@@ -99,5 +116,14 @@ class VideoRequest:
 
     def body(self) -> dict[str, Any]:
         """Return the body of the request, without the fields that are None."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in values if value is not None}
+        values = _given(self)
+        if not self.prompt and self.scenes:
+            del values["prompt"]
+        if self.scenes is not None:
+            values["scenes"] = [_given(scene) for scene in self.scenes]
+        return values
+
+
+def _given(record: VideoRequest | VideoScene) -> dict[str, Any]:
+    values = ((field.name, getattr(record, field.name)) for field in fields(record))
+    return {name: value for name, value in values if value is not None}

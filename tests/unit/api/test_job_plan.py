@@ -6,13 +6,15 @@ import pytest
 from kinolog_api.jobs.job_plan import JobPlan, plan_job
 from kinolog_api.rpc.errors import RpcError
 
+from kinolog.storyboard.planner import SceneSpec, Shots
+from kinolog.storyboard.shots import Transition
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import CATALOGUE
 
 
 def plan(**fields: object) -> JobPlan:
     """Return the plan of a request with these fields."""
-    request = pb.SubmitJobRequest(prompt="a fox", **fields)  # type: ignore[arg-type]  # fields of any type
+    request = pb.SubmitJobRequest(**{"prompt": "a fox"} | fields)  # type: ignore[arg-type]  # fields of any type
     return plan_job(request, CATALOGUE, lambda: 77)
 
 
@@ -59,3 +61,60 @@ def test_errors_list_the_supported_sizes() -> None:
     assert "64x64, 128x128" in violations(width=100, height=100)["width"]
     assert violations(height=100).keys() == {"height"}
     assert "even widths" in violations(model="large", width=4096, height=4096)["width"]
+
+
+def test_a_prompt_is_one_shot_unless_asked() -> None:
+    """Requests of earlier clients, which have no field for it, are one shot too."""
+    assert plan().shots is Shots.ONE
+    assert plan(shots=pb.SHOTS_ONE).shots is Shots.ONE
+    assert plan(shots=pb.SHOTS_AUTO).shots is Shots.AUTO
+
+
+def test_scenes_have_what_they_ask_for() -> None:
+    """A list of scenes has lengths, transitions and seeds. Lists show the common prompt, or those of the scenes."""
+    scenes = [
+        pb.SceneRequest(prompt="rain", duration_seconds=2, transition=pb.TRANSITION_FADE),
+        pb.SceneRequest(prompt="sun", duration_seconds=1.5, transition=pb.TRANSITION_DISSOLVE, seed=0),
+    ]
+    given = plan(prompt="", scenes=scenes)
+    assert given.shots == (
+        SceneSpec(prompt="rain", seconds=2.0, transition=Transition.FADE),
+        SceneSpec(prompt="sun", seconds=1.5, transition=Transition.DISSOLVE, seed=0),
+    )
+    assert (given.prompt, given.common_prompt, given.frames) == ("rain. sun", "", 28)
+    assert plan(scenes=scenes).prompt == plan(scenes=scenes).common_prompt == "a fox"
+
+
+def test_the_prompts_of_many_scenes_are_cut_to_one_prompt() -> None:
+    """What lists show is never longer than a prompt may be."""
+    given = plan(prompt="", scenes=[pb.SceneRequest(prompt="x" * 4_000)] * 3)
+    assert len(given.prompt) == 4_000
+    assert given.prompt.endswith("…")
+
+
+def test_scenes_without_lengths_share_that_of_the_video() -> None:
+    """Three scenes of five frames fit into the default length of 17; a fourth does not."""
+    scenes = [pb.SceneRequest(prompt="rain")]
+    assert plan(scenes=scenes * 3).frames == 17
+    assert plan(scenes=scenes * 4, duration_seconds=3).frames == 24
+    assert "share 17 frames" in violations(scenes=scenes * 4)["scenes"]
+
+
+def test_marked_times_are_the_length_of_the_video() -> None:
+    """A prompt whose shots all have times is as long as they are, unless the request has a length of its own."""
+    timed = "0-2s: rain. 2-5s: sun."
+    assert plan(prompt=timed, shots=pb.SHOTS_AUTO).frames == 40
+    assert plan(prompt=timed, shots=pb.SHOTS_AUTO, frames=20).frames == 20
+    assert plan(prompt=timed, shots=pb.SHOTS_AUTO, duration_seconds=3).frames == 24
+    assert plan(prompt=timed).frames == 17
+    assert "last 90 s together" in violations(prompt="0-40s: a. 40-90s: b.", shots=pb.SHOTS_AUTO)["prompt"]
+
+
+def test_negative_lines_of_a_cut_prompt_are_excluded() -> None:
+    """They join the negative prompt, instead of the model's default. A prompt of one shot keeps its lines."""
+    lines = "Scene 1: rain.\nScene 2: sun.\nNegative: blur"
+    assert plan(prompt=lines, shots=pb.SHOTS_AUTO, model="large").negative_prompt == "blur"
+    assert plan(prompt=lines, shots=pb.SHOTS_AUTO, negative_prompt="dark").negative_prompt == "dark, blur"
+    assert plan(prompt=lines, model="large").negative_prompt == "blurry"
+    many = violations(prompt=lines, shots=pb.SHOTS_AUTO, negative_prompt="x" * 4_000)
+    assert "4,000 characters" in many["negative_prompt"]

@@ -144,7 +144,16 @@ async def test_prompts_of_standard_input(kinolog: Kinolog, api: RecordingApi) ->
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["x", "--file", "y"], ["--file", "y", "--watch"], ["--file", "/missing/prompts.txt"]]
+    "arguments",
+    [
+        [],
+        ["x", "--file", "y"],
+        ["--file", "y", "--watch"],
+        ["--file", "/missing/prompts.txt"],
+        ["--scene", "x", "--file", "y"],
+        ["--scene", "x", "--scenes", "y"],
+        ["--scenes", "/missing/scenes.json"],
+    ],
 )
 async def test_wrong_use_submits_nothing(kinolog: Kinolog, api: RecordingApi, arguments: list[str]) -> None:
     """A prompt or a file is needed, one of them, and a file is not waited for."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kinolog.v1 import job_pb2 as pb
-from kinolog_client import JobSelection, TimeSpan, VideoRequest
+from kinolog.v1 import job_service_pb2
+from kinolog_client import InvalidRequest, JobSelection, TimeSpan, VideoRequest, VideoScene
 from tests.unit.client.either_client import EitherClient
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
@@ -51,6 +52,37 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
     assert (done.created, done.status, done.job.prompt) == (True, "queued", canned.PROMPT)
     assert done.position == api.position
+
+
+async def test_scenes_and_shots_are_sent(client: EitherClient, api: RecordingApi) -> None:
+    """Scenes go out with what they have; with them no prompt is needed. Shots are a word."""
+    scenes = [
+        VideoScene(prompt="a star", duration=2, transition="fade", seed=0),
+        VideoScene(prompt="a ring", duration=1),
+    ]
+    await client.call("generate", scenes=scenes)
+    await client.call("generate", "noir", scenes=tuple(scenes))
+    await client.call("submit", VideoRequest(prompt="A star. Then a ring.", shots="auto"))
+    first, second, third = api.requests("SubmitJob")
+    assert [(scene.prompt, scene.duration_seconds) for scene in first.scenes] == [
+        ("a star", 2.0),
+        ("a ring", 1.0),
+    ]
+    assert [(scene.transition, scene.HasField("seed")) for scene in first.scenes] == [
+        (job_service_pb2.TRANSITION_FADE, True),
+        (job_service_pb2.TRANSITION_UNSPECIFIED, False),
+    ]
+    assert (first.prompt, second.prompt, second.scenes) == ("", "noir", first.scenes)
+    assert (third.shots, len(third.scenes)) == (job_service_pb2.SHOTS_AUTO, 0)
+
+
+async def test_a_wrong_scene_is_named(client: EitherClient, api: RecordingApi) -> None:
+    """The error has the field and the number of the scene."""
+    with pytest.raises(InvalidRequest) as refusal:
+        await client.call("generate", scenes=[VideoScene(prompt="a star"), VideoScene(prompt=" ")])
+    assert [violation.field for violation in refusal.value.violations] == ["scenes[1].prompt"]
+    assert "(scene 2)" in str(refusal.value)
+    assert not api.requests("SubmitJob")
 
 
 async def test_the_same_request_id_makes_one_job(client: EitherClient) -> None:

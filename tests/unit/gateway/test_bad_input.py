@@ -47,6 +47,22 @@ BODIES: list[tuple[dict[str, Any], str]] = [
     ({"prompt": SECRET, "max_attempts": 11}, "max_attempts"),
     ({"prompt": SECRET, "duration": 1, "frames": 8}, "frames"),
     ({"prompt": SECRET, "colour": "red"}, "colour"),
+    ({"prompt": SECRET, "shots": "two"}, "shots"),
+    ({"prompt": SECRET, "shots": "one", "scenes": [{"prompt": SECRET}]}, "scenes"),
+    ({"scenes": []}, "scenes"),
+    ({"prompt": SECRET, "scenes": []}, "scenes"),
+    ({"scenes": [{"prompt": SECRET}] * 33}, "scenes"),
+    ({"scenes": {"prompt": SECRET}}, "scenes"),
+    ({"scenes": [SECRET]}, "scenes[0]"),
+    ({"scenes": [{}]}, "scenes[0].prompt"),
+    ({"scenes": [{"prompt": SECRET}, {"prompt": " "}]}, "scenes[1].prompt"),
+    ({"scenes": [{"prompt": "x" * 4_001}]}, "scenes[0].prompt"),
+    ({"scenes": [{"prompt": SECRET, "duration": 0}]}, "scenes[0].duration"),
+    ({"scenes": [{"prompt": SECRET, "duration": 601}]}, "scenes[0].duration"),
+    ({"scenes": [{"prompt": SECRET}, {"prompt": SECRET, "seed": -1}]}, "scenes[1].seed"),
+    ({"scenes": [{"prompt": SECRET}, {"prompt": SECRET, "transition": "wipe"}]}, "scenes[1].transition"),
+    ({"scenes": [{"prompt": SECRET, "length": 2}]}, "scenes[0].length"),
+    ({"scenes": [{"prompt": SECRET}], "prompt": " "}, "prompt"),
 ]
 
 QUERIES = [
@@ -134,6 +150,17 @@ async def test_bodies_of_generate(
             assert field in problem["detail"]
     assert not api.calls
     assert SECRET not in caplog.text
+
+
+async def test_the_text_names_the_scene(gateway: RunningGateway) -> None:
+    """What is wrong with a scene is said with its number, counted from 1, and what is allowed."""
+    scenes = [{"prompt": SECRET}, {"prompt": SECRET, "transition": "wipe", "duration": 700}]
+    problem = problem_of(await gateway.client.post("/mcp/generate", json={"scenes": scenes}))
+    said = {violation["field"]: violation["message"] for violation in problem["violations"]}
+    assert said == {
+        "scenes[1].duration": "must be less than or equal to 600 (scene 2)",
+        "scenes[1].transition": "must be one of 'cut', 'fade' or 'dissolve' (scene 2)",
+    }
 
 
 async def test_all_queries(gateway: RunningGateway, api: RecordingApi) -> None:

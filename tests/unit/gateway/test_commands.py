@@ -8,6 +8,7 @@ import pytest
 
 from kinolog.ids import is_recent
 from kinolog.v1 import job_pb2 as pb
+from kinolog.v1 import job_service_pb2
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
@@ -61,6 +62,44 @@ async def test_what_is_left_out_stays_out(gateway: RunningGateway, api: Recordin
     for name in ("duration_seconds", "frames", "width", "fps", "steps", "guidance", "seed", "max_attempts"):
         assert not request.HasField(name), name
     assert is_recent(request.request_id, datetime.now(UTC))
+
+
+async def test_scenes_reach_the_api(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Each scene has its text, length, transition and seed; what is left out stays out."""
+    scenes = [
+        {"prompt": "a star", "duration": 2, "transition": "Fade"},
+        {"prompt": "a ring", "duration": 1.5, "transition": "dissolve", "seed": 0},
+        {"prompt": "a ball", "duration": 1, "transition": "cut"},
+    ]
+    response = await gateway.client.post("/mcp/generate", json={"scenes": scenes})
+    assert response.status_code == 202, response.text
+    await gateway.client.post("/mcp/generate", json={"prompt": "noir", "scenes": [{"prompt": "a star"}]})
+    first, second = api.requests("SubmitJob")
+    assert (first.prompt, first.shots) == ("", job_service_pb2.SHOTS_UNSPECIFIED)
+    assert list(first.scenes) == [
+        job_service_pb2.SceneRequest(
+            prompt="a star", duration_seconds=2, transition=job_service_pb2.TRANSITION_FADE
+        ),
+        job_service_pb2.SceneRequest(
+            prompt="a ring", duration_seconds=1.5, transition=job_service_pb2.TRANSITION_DISSOLVE, seed=0
+        ),
+        job_service_pb2.SceneRequest(
+            prompt="a ball", duration_seconds=1, transition=job_service_pb2.TRANSITION_CUT
+        ),
+    ]
+    assert (second.prompt, list(second.scenes)) == ("noir", [job_service_pb2.SceneRequest(prompt="a star")])
+
+
+async def test_shots_reach_the_api(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Both words for the shots of a prompt, in any case; without one the api decides."""
+    for word in ("one", "AUTO", None):
+        response = await gateway.client.post("/mcp/generate", json={"prompt": "x", "shots": word})
+        assert response.status_code == 202, response.text
+    assert [request.shots for request in api.requests("SubmitJob")] == [
+        job_service_pb2.SHOTS_ONE,
+        job_service_pb2.SHOTS_AUTO,
+        job_service_pb2.SHOTS_UNSPECIFIED,
+    ]
 
 
 async def test_an_idempotency_key_makes_one_job(gateway: RunningGateway, api: RecordingApi) -> None:

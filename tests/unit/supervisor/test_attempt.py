@@ -56,9 +56,9 @@ async def test_a_job_is_completed_from_its_ticket(memory_worker: MemoryWorker) -
 
 async def test_the_render_job(memory_worker: MemoryWorker) -> None:
     """The render job holds the prompts in the clear, and everything else as it was submitted."""
-    await memory_worker.work(await memory_worker.submit("A star. A ring."))
+    await memory_worker.work(await memory_worker.submit("A star. Then a ring."))
     (render_job,) = memory_worker.inference.jobs
-    assert [scene.prompt for scene in render_job.scenes] == ["A star.", "A ring."]
+    assert [scene.prompt for scene in render_job.scenes] == ["A star.", "a ring."]
     assert (render_job.width, render_job.height, render_job.fps, render_job.steps) == (64, 48, 8, 4)
     assert (render_job.model.name, render_job.model.location) == ("card", "embedded:card")
 

@@ -48,14 +48,14 @@ async def test_pauses_double_and_are_always_the_same(memory_worker: MemoryWorker
 
 async def test_a_style_is_the_last_word_of_a_prompt(memory_worker: MemoryWorker) -> None:
     """The requested style is appended to the prompt of each scene."""
-    job = await memory_worker.job(await memory_worker.submit("A star. A ring."))
+    job = await memory_worker.job(await memory_worker.submit("A star. Then a ring."))
     styled = replace(job, spec=replace(job.spec, style="watercolor"))
-    unsealed_fields = UnsealedFields(prompt="A star. A ring.", scenes=("A star.", "A ring."))
+    unsealed_fields = UnsealedFields(prompt="A star. Then a ring.", scenes=("A star.", "a ring."))
     entry = ModelEntry(name="card", source="embedded")
     render_job = build_render_job(styled, unsealed_fields, entry, memory_worker.folder)
     assert [scene.prompt for scene in render_job.scenes] == [
         "A star, watercolor style",
-        "A ring, watercolor style",
+        "a ring, watercolor style",
     ]
 
 

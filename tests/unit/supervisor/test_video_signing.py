@@ -60,7 +60,7 @@ async def test_the_stored_video_is_the_signed_one(memory_worker: MemoryWorker) -
     """The log names the signed file and its signer. The file names a commit of the job before the end."""
     signer = StampingSigner()
     with_signer(memory_worker, signer)
-    job_id = await memory_worker.submit("A purple unicorn. A ring.")
+    job_id = await memory_worker.submit("A purple unicorn. Then a ring.")
     job = await memory_worker.work(job_id)
     assert job.status is Status.COMPLETED
     assert {artifact.kind: artifact.signed_by for artifact in job.artifacts} == {

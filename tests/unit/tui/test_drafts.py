@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from kinolog_tui.session.drafts import Draft, check_draft, planned_scenes
+from dataclasses import replace
 
-from kinolog_client import ModelInfo, ModelListInfo
+import pytest
+from kinolog_tui.session.drafts import Draft, check_draft, planned_scenes, shots_of, unused_marks
+
+from kinolog.storyboard.planner import Shots
+from kinolog_client import JobInfo, ModelInfo, ModelListInfo
 from tests.snapshot.replay import recorded
 
 
@@ -44,8 +47,45 @@ def test_empty_fields_have_the_defaults_of_the_model(model: ModelInfo) -> None:
 
 def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:
     """The storyboard before submitting has the same scenes and frames as the one after it."""
-    checked = check_draft(Draft(prompt="A ball. Then a cube.", duration="4"), model)
+    checked = check_draft(Draft(prompt="A ball. Then a cube.", shots=Shots.AUTO, duration="4"), model)
     scenes = planned_scenes(checked)
     assert [scene.prompt for scene in scenes] == ["A ball.", "a cube."]
     assert sum(scene.frames for scene in scenes) == checked.frames == 32
     assert planned_scenes(check_draft(Draft(), model)) == ()
+
+
+def test_a_draft_is_one_shot_unless_its_shots_are_auto(model: ModelInfo) -> None:
+    """The default sends no field, and counts the marks that it does not use."""
+    one = check_draft(Draft(prompt="A ball. Then a cube."), model)
+    auto = check_draft(Draft(prompt="A ball. Then a cube.", shots=Shots.AUTO), model)
+    assert ("shots" in one.request.body(), auto.request.body()["shots"]) == (False, "auto")
+    assert (len(planned_scenes(one)), len(planned_scenes(auto))) == (1, 2)
+    assert (unused_marks(one), unused_marks(auto)) == (2, 0)
+    assert unused_marks(check_draft(Draft(prompt="A ball. A cube."), model)) == 0
+
+
+def test_marked_times_are_the_length(model: ModelInfo) -> None:
+    """As in the service, shots with times are as long as they say, unless seconds are typed."""
+    timed = Draft(prompt="0-1s: a ball. 1-3s: a cube.", shots=Shots.AUTO)
+    assert check_draft(timed, model).frames == 3 * model.defaults.fps
+    assert check_draft(replace(timed, duration="2"), model).frames == 2 * model.defaults.fps
+    assert check_draft(replace(timed, shots=Shots.ONE), model).frames == model.defaults.frames
+    long = check_draft(replace(timed, prompt="0-40s: a ball. 40-90s: a cube."), model)
+    assert long.errors == {"prompt": "marks shots of 90 s together; 60 at most, or give seconds"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scenes", "shots"),
+    [
+        ("A ball. Then a cube.", 2, Shots.AUTO),
+        ("A ball. Then a cube.", 1, Shots.ONE),
+        ("A ball. A cube.", 2, Shots.ONE),
+        ("A ball. Then a cube.", 3, Shots.ONE),
+        ("", 2, Shots.ONE),
+    ],
+)
+def test_a_job_again_is_cut_as_it_was(prompt: str, scenes: int, shots: Shots) -> None:
+    """A job whose scenes its prompt marks is cut there again. Scenes that were listed, or cut otherwise, are not."""
+    data = recorded()
+    job = JobInfo.model_validate(data["answers"][f"/mcp/status/{data['made']}"])
+    assert shots_of(job.model_copy(update={"prompt": prompt, "scenes": scenes, "frames": 48})) is shots

@@ -10,7 +10,7 @@ import pytest
 from kinolog_tui.prompts.history import PromptHistory
 from kinolog_tui.screens.generate import GeneratePage
 from textual.pilot import Pilot
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, Select, TextArea
 
 from tests.fixtures.screen import Screen
 from tests.fixtures.terminal import Terminal
@@ -47,9 +47,39 @@ async def test_a_job_is_made_again_with_changes(gateway: Replay, pilot: Pilot[No
     sent = requests_of(gateway, "POST", "/mcp/generate")[-1]
     assert sent.pop("request_id") != JOB["request_id"]
     same = ("prompt", "model", "priority", "style", "size", "duration", "seed")
-    assert sent == {name: JOB[name] for name in same} | {"steps": 12}
+    assert sent == {name: JOB[name] for name in same} | {"steps": 12, "shots": "auto"}
     await press(pilot, "escape", "ctrl+up")
     assert prompt_of(pilot) == ("a draft" if visited else JOB["prompt"])
+
+
+async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Scenes that the prompt does not mark cannot be in the form. The status line says so."""
+    gateway.answers[f"/mcp/status/{MADE}"] |= {"prompt": "A red circle. A green square.", "scenes": 2}
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "e")
+    page = pilot.app.screen
+    assert isinstance(page, GeneratePage)
+    assert page.query_one("#shots", Select).value == "one"
+    assert "its scenes are one shot now" in " ".join(text(pilot).split())
+
+
+async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A prompt is one scene until its shots are auto; then it is cut at its marks, and the choice is sent."""
+    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    await press(pilot, "3")
+    page = pilot.app.screen
+    page.query_one("#prompt", TextArea).text = "A red circle. Then a green square."
+    await settled(pilot)
+    assert "the prompt marks 2 shots" in text(pilot)
+    assert "scene 2" not in text(pilot)
+    page.query_one("#shots", Select).value = "auto"
+    await settled(pilot)
+    assert "the prompt marks" not in text(pilot)
+    assert "scene 2" in text(pilot)
+    await press(pilot, "ctrl+s")
+    assert requests_of(gateway, "POST", "/mcp/generate")[-1]["shots"] == "auto"
 
 
 @pytest.mark.parametrize("width", [80, 100, 110, 120])

@@ -10,6 +10,7 @@ from kinolog_tui.session.drafts import Draft, check_draft, planned_scenes, unkno
 from textual.pilot import Pilot
 
 from kinolog.models.catalogue import TINY
+from kinolog.storyboard.planner import Shots
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_client import ModelInfo
 from tests.snapshot.dashboard_pilot import press, text
@@ -38,7 +39,7 @@ def test_unknown_words_are_those_that_the_worker_leaves_out(
 ) -> None:
     """Words of all scenes are checked by the rules of the worker."""
     model = ModelInfo.model_validate(MODEL | {"vocabulary": TINY.vocabulary})
-    scenes = planned_scenes(check_draft(Draft(prompt=prompt), model))
+    scenes = planned_scenes(check_draft(Draft(prompt=prompt, shots=Shots.AUTO), model))
     assert unknown_words(scenes, model) == VocabularyMatch(dropped, replaced)
     assert unknown_words(scenes, ModelInfo.model_validate(MODEL)) == VocabularyMatch()
 

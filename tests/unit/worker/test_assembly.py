@@ -78,6 +78,16 @@ def test_a_fade_goes_through_black(tmp_path: Path) -> None:
     assert light[10] == pytest.approx(_brightness(parts[0].path)[10], abs=2)
 
 
+def test_a_first_scene_that_fades_comes_out_of_black(tmp_path: Path) -> None:
+    """Without a scene before it, a scene brightens from its beginning, and the rest is as it was."""
+    part = _scene(tmp_path, 2, 20, Transition.FADE)
+    assemble([part], _clip(tmp_path), _never_stop)
+    light = _brightness(tmp_path / "video.mp4")
+    assert light[:6] == sorted(light[:6])
+    assert light[0] < 60 < 150 < light[6]
+    assert light[10:] == pytest.approx(_brightness(part.path)[10:], abs=4)
+
+
 def test_a_dissolve_mixes_the_last_frame_into_the_next_scene(tmp_path: Path) -> None:
     """A dissolve goes from the brightness of one scene to that of the other without passing black."""
     parts = [_scene(tmp_path, 0, 20), _scene(tmp_path, 2, 20, Transition.DISSOLVE)]

@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
+from kinolog.storyboard.planner import Shots
 from kinolog_client import (
     PRIORITIES,
     CommandInfo,
@@ -29,7 +30,7 @@ from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.prompts.external_editor import EditorFailed, edited
 from kinolog_tui.prompts.history import PromptHistory
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.drafts import FIELD_NAMES, Draft, check_draft, draft_size, planned_scenes
+from kinolog_tui.session.drafts import FIELD_NAMES, Draft, check_draft, draft_size, planned_scenes, shots_of
 from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
@@ -81,8 +82,14 @@ class GeneratePage(Page):
             with VerticalScroll(id="form", can_focus=False):
                 yield Label("prompt")
                 yield TextArea(id="prompt", compact=True)
-                yield Label(FIELD_NAMES["negative"])
-                yield Input(id="negative", compact=True, placeholder="what it shall not show")
+                with Horizontal(classes="row first"):
+                    with Vertical(classes="negative"):
+                        yield Label(FIELD_NAMES["negative"])
+                        yield Input(id="negative", compact=True, placeholder="what it shall not show")
+                    with Vertical():
+                        yield Label("shots")
+                        words = [(shots.value, shots.value) for shots in Shots]
+                        yield Select(words, value="one", allow_blank=False, id="shots", compact=True)
                 with Horizontal(classes="row"):
                     with Vertical(classes="model"):
                         yield Label("model")
@@ -212,12 +219,15 @@ class GeneratePage(Page):
         for name, value in values.items():
             self.query_one(f"#{name}", Input).value = value
         self.query_one("#priority", Select).value = job.priority
+        shots = shots_of(job)
+        self.query_one("#shots", Select).value = shots.value
         style = self.query_one("#style", Select)
         if job.style and model is not None and job.style in model.styles:
             style.value = job.style
         else:
             style.clear()
-        self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same")
+        lost = "; its scenes are one shot now" if shots is Shots.ONE and job.scenes > 1 else ""
+        self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
 
     def _write(self, text: str) -> None:
         """Replace the prompt, with the cursor at its end."""
@@ -262,7 +272,7 @@ class GeneratePage(Page):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    @on(Select.Changed, "#priority,#style")
+    @on(Select.Changed, "#priority,#style,#shots")
     def _show_draft(self) -> None:
         model = self.model
         if model is None:
@@ -288,6 +298,7 @@ class GeneratePage(Page):
         return Draft(
             prompt=self.query_one("#prompt", TextArea).text,
             negative_prompt=text("negative"),
+            shots=Shots(chosen("shots")),
             priority=chosen("priority"),
             style=chosen("style"),
             **{name: text(name) for name in FIELDS},

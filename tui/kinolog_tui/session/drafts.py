@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
-from kinolog.storyboard.planner import PlannedScene, plan_storyboard
+from kinolog.storyboard.planner import MAX_SCENES, PlannedScene, Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
-from kinolog_client import ModelInfo, VideoRequest
+from kinolog.storyboard.shots import marked_shots
+from kinolog_client import JobInfo, ModelInfo, VideoRequest
 from kinolog_tui.session.estimates.render_times import RenderSize
 
 FIELD_NAMES = {"duration": "seconds", "negative": "without"}
@@ -23,6 +24,7 @@ class Draft:
 
     prompt: str = ""
     negative_prompt: str = ""
+    shots: Shots = Shots.ONE
     priority: str = ""
     style: str = ""
     duration: str = ""
@@ -36,6 +38,7 @@ class CheckedDraft:
     """A draft checked against a model. `errors` has a text for each invalid field; the rest is valid if it is empty."""
 
     request: VideoRequest
+    shots: Shots
     frames: int
     fps: int
     steps: int
@@ -53,14 +56,22 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     elif len(draft.prompt) > MAX_PROMPT_CHARACTERS:
         errors["prompt"] = f"has {len(draft.prompt):,} characters; {MAX_PROMPT_CHARACTERS:,} at most"
     longest = model.max_frames / defaults.fps
+    marked = marked_shots(draft.prompt, MAX_SCENES) if draft.shots is Shots.AUTO else None
+    marked_seconds = marked.seconds if marked is not None and not draft.duration else None
+    if marked_seconds is not None and marked_seconds > longest:
+        errors["prompt"] = (
+            f"marks shots of {marked_seconds:g} s together; {longest:g} at most, or give seconds"
+        )
     parse = partial(_parse_number, draft, errors)
     duration = parse("duration", default=defaults.duration, minimum=1 / defaults.fps, maximum=longest)
     steps = int(parse("steps", default=defaults.steps, minimum=1, maximum=model.max_steps, whole=True))
     seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED, whole=True))
     width, height = _parse_size(draft.size, model, errors)
     has_duration = bool(draft.duration)
+    seconds = duration if has_duration else marked_seconds
     request = VideoRequest(
         prompt=draft.prompt.strip(),
+        shots=draft.shots.value if draft.shots is not Shots.ONE else None,
         negative_prompt=draft.negative_prompt or None,
         priority=draft.priority or None,
         style=draft.style or None,
@@ -70,10 +81,10 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         steps=steps if draft.steps else None,
         seed=seed if draft.seed else None,
     )
-    frames = max(1, round(duration * defaults.fps)) if has_duration else defaults.frames
     return CheckedDraft(
         request=request,
-        frames=frames,
+        shots=draft.shots,
+        frames=defaults.frames if seconds is None else max(1, round(seconds * defaults.fps)),
         fps=defaults.fps,
         steps=steps,
         width=width,
@@ -138,8 +149,28 @@ def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
     if "prompt" in checked.errors or "duration" in checked.errors:
         return ()
     return plan_storyboard(
-        checked.request.prompt, frames=checked.frames, fps=checked.fps, seed=checked.request.seed or 0
+        checked.request.prompt,
+        shots=checked.shots,
+        frames=checked.frames,
+        fps=checked.fps,
+        seed=checked.request.seed or 0,
     )
+
+
+def unused_marks(checked: CheckedDraft) -> int:
+    """Return the number of shots that the prompt marks, if it is drawn as one; 0 if it marks none."""
+    if checked.shots is Shots.AUTO:
+        return 0
+    found = len(marked_shots(checked.request.prompt, MAX_SCENES).shots)
+    return found if found > 1 else 0
+
+
+def shots_of(job: JobInfo) -> Shots:
+    """Return how the prompt of a job is cut into as many scenes as it has: `ONE` if `AUTO` would not do it."""
+    if job.scenes < 2 or not (job.prompt or "").strip():
+        return Shots.ONE
+    cut = plan_storyboard(job.prompt or "", shots=Shots.AUTO, frames=job.frames, fps=job.fps, seed=job.seed)
+    return Shots.AUTO if len(cut) == job.scenes else Shots.ONE
 
 
 def draft_size(checked: CheckedDraft) -> RenderSize:

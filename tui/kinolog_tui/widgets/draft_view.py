@@ -11,7 +11,7 @@ from kinolog.counts import counted
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_client import ModelInfo
-from kinolog_tui.session.drafts import FIELD_NAMES, CheckedDraft, unknown_words
+from kinolog_tui.session.drafts import FIELD_NAMES, CheckedDraft, unknown_words, unused_marks
 from kinolog_tui.session.estimates.render_times import RenderEstimate
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
@@ -43,6 +43,8 @@ class DraftView(Static):
             else:
                 text.append(f"✖ {FIELD_NAMES.get(name, name)} {words}\n", style=style(self.app, "error"))
         self._append_unknown_words(text, unknown_words(scenes, model), model.name)
+        if marked := unused_marks(checked):
+            text.append(f"the prompt marks {marked} shots; shots auto cuts there\n", style=muted)
         text.append("\n")
         for scene in scenes:
             text.append(f"scene {scene.index + 1}", style=style(self.app, "accent", bold=True))

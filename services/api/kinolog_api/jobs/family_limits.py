@@ -8,9 +8,10 @@ from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.families import refusal_of
 from kinolog.storyboard.planner import PlannedScene
+from kinolog.storyboard.shots import marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.errors import RequestViolation
+from kinolog_api.rpc.errors import RequestViolation, numbered_violation
 
 
 def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
@@ -18,10 +19,14 @@ def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[R
     if model.pipeline and (refusal := refusal_of(model.pipeline)):
         return [RequestViolation("model", f"{model.name} renders no jobs: {refusal}")]
     family = model.family
-    if family is None or family.negative_prompt or not blank_as_empty(request.negative_prompt):
+    if family is None or family.negative_prompt:
         return []
-    problem = f"{model.name} takes no negative prompt: {family.pipeline} ignores it. Leave it out"
-    return [RequestViolation("negative_prompt", problem)]
+    problem = f"takes no negative prompt: {family.pipeline} ignores it. Leave it out"
+    if blank_as_empty(request.negative_prompt):
+        return [RequestViolation("negative_prompt", f"{model.name} {problem}")]
+    if request.shots == pb.SHOTS_AUTO and marked_shots(request.prompt, 1).negative:
+        return [RequestViolation("prompt", f"has a negative line, and {model.name} {problem}")]
+    return []
 
 
 def scene_violations(
@@ -35,9 +40,21 @@ def scene_violations(
     # A model with a native length draws at most that many, and repeats them.
     if not longest or model.native_frames:
         return []
-    drawn = max((scene.frames for scene in scenes), default=0)
-    if drawn <= longest:
-        return []
-    field = "frames" if request.HasField("frames") else "duration_seconds"
-    problem = f"{model.name} draws at most {counted(longest, 'frame')} in a scene, and not {drawn}"
-    return [RequestViolation(field, problem)]
+    limit = f"{model.name} draws at most {counted(longest, 'frame')} in a scene"
+    too_long = [scene for scene in scenes if scene.frames > longest]
+    if any(scene.HasField("duration_seconds") for scene in request.scenes):
+        return [
+            numbered_violation(scene.index, "duration_seconds", f"{limit}, and not {scene.frames}")
+            for scene in too_long
+        ]
+    drawn = max((scene.frames for scene in too_long), default=0)
+    return [RequestViolation(_field_of_length(request), f"{limit}, and not {drawn}")] if drawn else []
+
+
+def _field_of_length(request: pb.SubmitJobRequest) -> str:
+    """Return the field that the length of scenes comes from."""
+    if request.HasField("frames"):
+        return "frames"
+    if request.shots == pb.SHOTS_AUTO and not request.HasField("duration_seconds"):
+        return "prompt"
+    return "duration_seconds"

@@ -10,10 +10,15 @@ from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.counts import counted
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
+from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.family_limits import family_violations
-from kinolog_api.rpc.errors import RequestViolation, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
+
+MAX_PROMPT_CHARACTERS = 4_000
+"""Limit of a prompt, also of one that is made from the prompts of scenes, and of a negative prompt."""
 
 DEFAULT_MAX_ATTEMPTS = 3
 """Attempts of a job whose request does not limit them."""
@@ -24,11 +29,16 @@ SEED_LIMIT = 2**32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """A complete specification of a job, without optional fields. Holds prompts unsealed."""
+    """A complete specification of a job, without optional fields. Holds prompts unsealed.
+
+    `common_prompt` is what each scene shows; `prompt` is what lists show: the same, or the prompts of all scenes.
+    """
 
     model: str
     model_class: str
     prompt: str
+    common_prompt: str
+    shots: Shots | tuple[SceneSpec, ...]
     negative_prompt: str
     width: int
     height: int
@@ -60,20 +70,20 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     has = request.HasField
     defaults = model.defaults
     fps = request.fps if has("fps") else defaults.fps
-    if has("frames"):
-        frames = request.frames
-    elif has("duration_seconds"):
-        frames = max(1, round(request.duration_seconds * fps))
-    else:
-        frames = defaults.frames
+    shots = _shots(request)
+    marked = marked_shots(request.prompt, MAX_SCENES) if shots is Shots.AUTO else MarkedPrompt(())
+    seconds = _seconds(request, marked)
+    length = defaults.frames if seconds is None else max(1, round(seconds * fps))
     return JobPlan(
         model=model.name,
         model_class=model.model_class,
-        prompt=request.prompt,
-        negative_prompt=blank_as_empty(request.negative_prompt) or defaults.negative_prompt,
+        prompt=blank_as_empty(request.prompt) or _prompt_of(request),
+        common_prompt=blank_as_empty(request.prompt),
+        shots=shots,
+        negative_prompt=_negative_prompt(request, marked) or defaults.negative_prompt,
         width=request.width if has("width") else defaults.width,
         height=request.height if has("height") else defaults.height,
-        frames=frames,
+        frames=request.frames if has("frames") else length,
         fps=fps,
         steps=request.steps if has("steps") else defaults.steps,
         guidance=request.guidance if has("guidance") else defaults.guidance,
@@ -85,6 +95,48 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     )
 
 
+def _shots(request: pb.SubmitJobRequest) -> Shots | tuple[SceneSpec, ...]:
+    if not request.scenes:
+        return Shots.AUTO if request.shots == pb.SHOTS_AUTO else Shots.ONE
+    return tuple(
+        SceneSpec(
+            prompt=scene.prompt,
+            seconds=scene.duration_seconds if scene.HasField("duration_seconds") else None,
+            transition=_TRANSITIONS[scene.transition],
+            seed=scene.seed if scene.HasField("seed") else None,
+        )
+        for scene in request.scenes
+    )
+
+
+_TRANSITIONS = {
+    pb.TRANSITION_UNSPECIFIED: Transition.CUT,
+    pb.TRANSITION_CUT: Transition.CUT,
+    pb.TRANSITION_FADE: Transition.FADE,
+    pb.TRANSITION_DISSOLVE: Transition.DISSOLVE,
+}
+
+
+def _prompt_of(request: pb.SubmitJobRequest) -> str:
+    """Return the prompts of the scenes, as far as one prompt holds them."""
+    whole = joined(scene.prompt.strip() for scene in request.scenes)
+    return whole if len(whole) <= MAX_PROMPT_CHARACTERS else f"{whole[: MAX_PROMPT_CHARACTERS - 1]}…"
+
+
+def _seconds(request: pb.SubmitJobRequest, marked: MarkedPrompt) -> float | None:
+    """Return the length of the clip: that of the request, or of its scenes together, or of its marked shots."""
+    if request.HasField("duration_seconds"):
+        return request.duration_seconds
+    if any(scene.HasField("duration_seconds") for scene in request.scenes):
+        return sum(scene.duration_seconds for scene in request.scenes)
+    return marked.seconds if marked.shots else None
+
+
+def _negative_prompt(request: pb.SubmitJobRequest, marked: MarkedPrompt) -> str:
+    """Return the negative prompt of a request, with the negative lines of a prompt that is cut."""
+    return ", ".join(text for text in (blank_as_empty(request.negative_prompt), marked.negative) if text)
+
+
 def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> list[RequestViolation]:
     """Return the exceeded limits of the model, each with the allowed values."""
     found = []
@@ -93,11 +145,14 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
         size = f"{plan.width}x{plan.height}"
         found.append(RequestViolation(field, f"{model.name} does not take {size}; it takes {_sizes(model)}"))
     if plan.frames > model.max_frames:
-        field = "frames" if request.HasField("frames") else "duration_seconds"
-        seconds = model.max_frames / plan.fps
-        frames, rate = counted(model.max_frames, "frame"), counted(plan.fps, "frame")
-        limit = f"at most {frames}, {seconds:g} s at {rate} per second"
-        found.append(RequestViolation(field, f"{model.name} renders {limit}"))
+        found.append(_too_long(request, plan, model))
+    if len(plan.negative_prompt) > MAX_PROMPT_CHARACTERS:
+        problem = f"has more than {MAX_PROMPT_CHARACTERS:,} characters with the negative lines of the prompt"
+        found.append(RequestViolation("negative_prompt", problem))
+    if request.scenes and request.scenes[0].transition == pb.TRANSITION_DISSOLVE:
+        problem = "must be cut or fade: there is no scene before it to dissolve from"
+        found.append(numbered_violation(0, "transition", problem))
+    found.extend(_short_scenes(plan))
     if plan.steps > model.max_steps:
         found.append(
             RequestViolation("steps", f"{model.name} takes at most {counted(model.max_steps, 'step')}")
@@ -106,6 +161,42 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
         known = ", ".join(model.styles) or "none"
         found.append(RequestViolation("style", f"must be a style of {model.name}: {known}"))
     return found
+
+
+def _too_long(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> RequestViolation:
+    """Return the violation of the field that makes the clip longer than the model renders."""
+    limit = (
+        f"{model.name} renders at most {counted(model.max_frames, 'frame')}, {model.max_frames / plan.fps:g} s "
+        f"at {counted(plan.fps, 'frame')} per second"
+    )
+    if request.HasField("frames") or request.HasField("duration_seconds"):
+        return RequestViolation("frames" if request.HasField("frames") else "duration_seconds", limit)
+    together = f"last {plan.frames / plan.fps:g} s together; {limit}"
+    if request.scenes:
+        return RequestViolation("scenes", together)
+    return RequestViolation("prompt", f"marks shots that {together}; give a duration to shorten them")
+
+
+def _short_scenes(plan: JobPlan) -> list[RequestViolation]:
+    """Return a violation for each scene of the request that is too short to be a scene."""
+    if isinstance(plan.shots, Shots) or len(plan.shots) == 1:
+        return []
+    least = f"a scene has at least {counted(MIN_SCENE_FRAMES, 'frame')}"
+    if plan.shots[0].seconds is None:
+        if plan.frames >= MIN_SCENE_FRAMES * len(plan.shots):
+            return []
+        problem = f"share {counted(plan.frames, 'frame')}; {least}: give fewer scenes or a longer video"
+        return [RequestViolation("scenes", problem)]
+    shortest = MIN_SCENE_FRAMES / plan.fps
+    return [
+        numbered_violation(
+            index,
+            "duration_seconds",
+            f"must be at least {shortest:.3g}: {least}, at {plan.fps} per second",
+        )
+        for index, scene in enumerate(plan.shots)
+        if round((scene.seconds or 0) * plan.fps) < MIN_SCENE_FRAMES
+    ]
 
 
 def _sizes(model: ModelEntry) -> str:

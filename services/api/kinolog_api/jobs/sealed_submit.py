@@ -43,12 +43,14 @@ def planned_submit(
 
     Raises INVALID_ARGUMENT for a prompt whose scenes do not fit into a commit.
     """
-    scenes = plan_storyboard(plan.prompt, frames=plan.frames, fps=plan.fps, seed=plan.seed)
+    scenes = plan_storyboard(
+        plan.common_prompt, shots=plan.shots, frames=plan.frames, fps=plan.fps, seed=plan.seed
+    )
     if len(scenes) > 1 and sum(len(scene.prompt) for scene in scenes) > MAX_SCENE_CHARACTERS:
         description = (
             f"its {counted(len(scenes), 'scene')} repeat more than {MAX_SCENE_CHARACTERS} characters in total"
         )
-        raise invalid_argument([RequestViolation("prompt", description)])
+        raise invalid_argument([RequestViolation("scenes" if request.scenes else "prompt", description)])
     return PlannedSubmit(
         job_id=job_id,
         request_id=request_id,

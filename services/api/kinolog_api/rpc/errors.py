@@ -42,6 +42,11 @@ class RequestViolation:
     description: str
 
 
+def numbered_violation(index: int, field: str, description: str) -> RequestViolation:
+    """Return the violation of a field of a scene of a request. It names the scene as people count them, from 1."""
+    return RequestViolation(f"scenes[{index}].{field}", f"{description} (scene {index + 1})")
+
+
 class RpcError(Exception):
     """An error response.
 

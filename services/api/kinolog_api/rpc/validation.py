@@ -5,6 +5,7 @@ See decision 3 and decision 51.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +17,12 @@ from protovalidate import Validator, Violation
 
 from kinolog.ids import JOB_ID_PATTERN
 from kinolog.texts import is_blank, refusal
-from kinolog_api.rpc.errors import RequestViolation, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
 
 _FIELD_OF_MESSAGE_RULE = {
+    "submit.prompt": "prompt",
+    "submit.shots_once": "shots",
+    "submit.scene_lengths": "scenes",
     "submit.length_once": "duration_seconds",
     "job_filter.dates_in_order": "created_from",
     "selection.one": "job_ids",
@@ -39,6 +43,8 @@ _EACH_BY_ITSELF = frozenset({"kinolog.v1.BatchSubmitJobsRequest.requests"})
 """Fields whose messages are validated one by one: a wrong one does not refuse the others."""
 
 _BLANK_PROMPT = "must hold 1 to 4,000 characters that are not all white space"
+
+_SCENE_FIELD = re.compile(r"scenes\[(\d+)\]\.(.+)")
 
 _MIN_SECONDS = -62_135_596_800
 _MAX_SECONDS = 253_402_300_799
@@ -63,7 +69,14 @@ class RequestRules:
             for violation in self._validator.collect_violations(request) or ()
         ]
         named = {violation.field for violation in found}
-        return found + [violation for violation in _text_violations(request) if violation.field not in named]
+        texts = [violation for violation in _text_violations(request) if violation.field not in named]
+        return [_with_scene_number(violation) for violation in found + texts]
+
+
+def _with_scene_number(violation: RequestViolation) -> RequestViolation:
+    """Return a violation that names the scene that it is of, if it is of one."""
+    scene = _SCENE_FIELD.match(violation.field)
+    return numbered_violation(int(scene[1]), scene[2], violation.description) if scene else violation
 
 
 def _text_violations(message: Message, path: str = "") -> Iterator[RequestViolation]:

@@ -47,7 +47,17 @@ def violation(error: Mapping[str, Any]) -> Violation:
         return Violation(field="body", message=f"is not JSON at character {at}: {error['ctx']['error']}")
     if location == ("body",):
         return Violation(field="body", message="must be a JSON object")
-    return Violation(field=field_path(location[1:]), message=_message(error_type, error))
+    return Violation(
+        field=field_path(location[1:]), message=f"{_message(error_type, error)}{_scene(location[1:])}"
+    )
+
+
+def _scene(location: Sequence[str | int]) -> str:
+    """Return which scene of a video a location is in, as people count them, from 1."""
+    match location:
+        case ["scenes", int(index), *_]:
+            return f" (scene {index + 1})"
+    return ""
 
 
 def field_path(location: Sequence[str | int]) -> str:

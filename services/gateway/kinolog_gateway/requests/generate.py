@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -19,6 +19,7 @@ from kinolog_gateway.requests.value_types import (
     Style,
     Text,
     WebhookUrl,
+    lower_case,
 )
 
 StrictInt = Annotated[int, Field(strict=True)]
@@ -40,7 +41,47 @@ EXAMPLES: list[JsonValue] = [
         "seed": 7,
         "request_id": "nightly-2026-11-22",
     },
+    {
+        "prompt": "black and white, film grain",
+        "scenes": [
+            {"prompt": "a star rises", "duration": 2.0},
+            {"prompt": "a ring falls", "duration": 3.0, "transition": "dissolve"},
+        ],
+    },
 ]
+
+_SHOTS = {None: pb.SHOTS_UNSPECIFIED, "one": pb.SHOTS_ONE, "auto": pb.SHOTS_AUTO}
+_TRANSITIONS = {
+    None: pb.TRANSITION_UNSPECIFIED,
+    "cut": pb.TRANSITION_CUT,
+    "fade": pb.TRANSITION_FADE,
+    "dissolve": pb.TRANSITION_DISSOLVE,
+}
+
+
+class GenerateScene(RequestModel):
+    """A scene of a video to generate."""
+
+    prompt: Prompt = Field(description="What the scene shows: 1 to 4,000 characters.")
+    duration: Annotated[StrictFloat, Field(gt=0, le=600)] | None = Field(
+        None, description="Length in seconds. Give it to all scenes, or to none: then they are equally long."
+    )
+    transition: Annotated[Literal["cut", "fade", "dissolve"], BeforeValidator(lower_case)] | None = Field(
+        None,
+        description="How the scene starts: at once (the default), out of black, or out of the scene before.",
+    )
+    seed: Annotated[StrictInt, Field(ge=0, le=9_007_199_254_740_991)] | None = Field(
+        None, description="Seed of the scene; that of the video by default."
+    )
+
+    def to_proto(self) -> pb.SceneRequest:
+        """Return the scene in the request to the api."""
+        return pb.SceneRequest(
+            prompt=self.prompt,
+            duration_seconds=self.duration,
+            transition=_TRANSITIONS[self.transition],
+            seed=self.seed,
+        )
 
 
 class GenerateRequest(RequestModel):
@@ -48,7 +89,24 @@ class GenerateRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})
 
-    prompt: Prompt = Field(description="Description of the video: 1 to 4,000 characters.")
+    shots: Annotated[Literal["one", "auto"], BeforeValidator(lower_case)] | None = Field(
+        None,
+        description=(
+            "one: the prompt is one shot (the default). "
+            'auto: it is cut at its marks, such as "Scene 1:", "0-2s:", blank lines and "Then" after a full stop.'
+        ),
+    )
+    scenes: Annotated[list[GenerateScene], Field(min_length=1, max_length=32)] | None = Field(
+        None, description="The scenes of the video, 1 to 32, instead of shots."
+    )
+    prompt: Prompt | None = Field(
+        None,
+        validate_default=True,
+        description=(
+            "Description of the video: 1 to 4,000 characters. It precedes each of the scenes; with them it may be "
+            "omitted."
+        ),
+    )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")
     priority: Priority | None = Field(None, description="Priority in the queue; medium by default.")
     style: Style | None = Field(None, description="One of the model's styles, in any case.")
@@ -83,6 +141,22 @@ class GenerateRequest(RequestModel):
         examples=["https://example.org/done"],
     )
 
+    @field_validator("scenes")
+    @classmethod
+    def _check_one_list(
+        cls, value: list[GenerateScene] | None, info: ValidationInfo
+    ) -> list[GenerateScene] | None:
+        if value is not None and info.data.get("shots") is not None:
+            raise ValueError("cannot be given with shots; give one of the two")
+        return value
+
+    @field_validator("prompt")
+    @classmethod
+    def _check_prompt(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and "scenes" in info.data and info.data["scenes"] is None:
+            raise ValueError("is required, unless scenes are given")
+        return value
+
     @field_validator("frames")
     @classmethod
     def _check_one_length(cls, value: int | None, info: ValidationInfo) -> int | None:
@@ -94,7 +168,9 @@ class GenerateRequest(RequestModel):
         """Return the request to the api, with this request id."""
         width, height = (int(side) for side in self.size.split("x")) if self.size else (None, None)
         return pb.SubmitJobRequest(
-            prompt=self.prompt,
+            prompt=self.prompt or "",
+            shots=_SHOTS[self.shots],
+            scenes=[scene.to_proto() for scene in self.scenes or ()],
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",
             priority=PRIORITY_NUMBERS[self.priority] if self.priority else job_pb2.PRIORITY_UNSPECIFIED,

@@ -29,7 +29,8 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
-def _lower(value: Any) -> Any:
+def lower_case(value: Any) -> Any:
+    """Return a text in lower case without white space around it, and other values as they are."""
     return value.strip().lower() if isinstance(value, str) else value
 
 
@@ -49,7 +50,7 @@ def _split(value: Any) -> Any:
 
 def _split_lower(value: Any) -> Any:
     value = _split(value)
-    return [_lower(name) for name in value] if isinstance(value, list) else value
+    return [lower_case(name) for name in value] if isinstance(value, list) else value
 
 
 def _check_text(value: str) -> str:
@@ -108,12 +109,12 @@ def _to_size(value: str) -> str:
     return f"{width}x{height}"
 
 
-Priority = Annotated[PriorityName, BeforeValidator(_lower)]
+Priority = Annotated[PriorityName, BeforeValidator(lower_case)]
 Statuses = Annotated[list[StatusName], BeforeValidator(_split_lower), Field(max_length=5)]
 Priorities = Annotated[list[PriorityName], BeforeValidator(_split_lower), Field(max_length=4)]
 Name = Annotated[str, AfterValidator(_check_line), Field(min_length=1, max_length=200)]
 Style = Annotated[
-    str, BeforeValidator(_lower), AfterValidator(_check_line), Field(min_length=1, max_length=50)
+    str, BeforeValidator(lower_case), AfterValidator(_check_line), Field(min_length=1, max_length=50)
 ]
 Names = Annotated[list[Name], BeforeValidator(_split), Field(max_length=20)]
 Styles = Annotated[list[Style], BeforeValidator(_split_lower), Field(max_length=20)]
