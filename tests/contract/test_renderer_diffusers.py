@@ -176,45 +176,6 @@ def _refusal(folder: Path) -> RenderFailed:
     return refusal.value
 
 
-@pytest.mark.parametrize(
-    "name", ["vae/diffusion_pytorch_model.bin", "text_encoder/model.pt", "x.pkl", "a/b.CKPT"]
-)
-def test_pickled_weights_are_refused(wan: Path, tmp_path: Path, name: str) -> None:
-    """A folder with pickled files is refused before anything in it is read, and the file is named."""
-    folder = shutil.copytree(wan, tmp_path / "model")
-    (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes(b"pickled")
-    refusal = _refusal(folder)
-    assert refusal.code == "MODEL_UNSAFE"
-    assert name in refusal.message
-    assert "safetensors" in refusal.message
-
-
-def test_code_in_a_folder_is_refused(wan: Path, tmp_path: Path) -> None:
-    """A folder with code is refused; nothing of it is run."""
-    folder = shutil.copytree(wan, tmp_path / "model")
-    (folder / "pipeline.py").write_text("raise SystemExit('ran')")
-    assert _refusal(folder).code == "MODEL_UNSAFE"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"vae": ["os", "system"]},
-        {"_class_name": ["pipeline", "Custom"]},
-        {"transformer": ["my_module", "Network"]},
-    ],
-)
-def test_an_index_that_names_other_modules_is_refused(
-    wan: Path, tmp_path: Path, change: dict[str, list[str]]
-) -> None:
-    """Components come from diffusers and transformers, whatever the index names."""
-    folder = shutil.copytree(wan, tmp_path / "model")
-    index = json.loads((folder / "model_index.json").read_text())
-    (folder / "model_index.json").write_text(json.dumps({**index, **change}))
-    assert _refusal(folder).code == "MODEL_UNSAFE"
-
-
 def test_damaged_folders_are_refused(wan: Path, tmp_path: Path) -> None:
     """A folder without an index, with a broken one or with a truncated weight file is refused with its own code."""
     empty = tmp_path / "empty"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from kinolog.models.catalogue import CatalogueError, ModelEntry, RenderDefaults, load_catalogue, with_family
 from kinolog.process.settings import CatalogueSettings
@@ -70,3 +71,13 @@ def test_an_option_that_the_family_lacks_is_refused() -> None:
     entry = ModelEntry(name="latte", source="a/b", pipeline="LattePipeline", options=options)
     with pytest.raises(CatalogueError, match=r"latte: options\.flow_shift: LattePipeline has no flow shift"):
         with_family(entry)
+
+
+def test_an_option_that_no_renderer_reads_is_refused(tmp_path: Path) -> None:
+    """A misspelt option would have no effect, and nobody would notice. Other renderers have options of their own."""
+    entry = {"name": "wan", "source": "/models/wan", "options": {"vae_type": "float16", "dtype": "bfloat16"}}
+    with pytest.raises(
+        ValidationError, match=r"options: there is no option vae_type; there are allow_download, "
+    ):
+        ModelEntry.model_validate(entry)
+    assert ModelEntry.model_validate({**entry, "renderer": "cards"}).options["vae_type"] == "float16"

@@ -14,11 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kinolog.models.families import Family, families
 from kinolog.models.model_index import pipeline_class
-from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED, RENDERER_GROUP, installed_renderers
+from kinolog.models.renderers import (
+    DEFAULT_OPTIONS,
+    DEFAULT_RENDERER,
+    EMBEDDED,
+    RENDERER_GROUP,
+    installed_renderers,
+)
 from kinolog.process.settings import CatalogueSettings
 
 STYLES = ("cinematic", "documentary", "animation", "watercolor", "noir", "vintage", "minimal", "realistic")
@@ -82,6 +88,16 @@ class ModelEntry(BaseModel):
                 f"{RENDERER_GROUP}, installed are: {known}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _known_options(self) -> ModelEntry:
+        unknown = sorted(set(self.options) - DEFAULT_OPTIONS) if self.renderer == DEFAULT_RENDERER else []
+        if unknown:
+            raise ValueError(
+                f"options: there is no option {' and no option '.join(unknown)}; there are "
+                f"{', '.join(sorted(DEFAULT_OPTIONS))}"
+            )
+        return self
 
     @field_validator("sizes")
     @classmethod

@@ -10,6 +10,11 @@ RENDERER_GROUP = "kinolog.renderers"
 DEFAULT_RENDERER = "diffusers"
 """Name of the entry point that entries without a `renderer` use."""
 
+DEFAULT_OPTIONS = frozenset(
+    {"allow_download", "cache_folder", "dtype", "flow_shift", "size_multiple", "text_tokens", "vae_dtype"}
+)
+"""Options of entries with the default renderer. Other renderers have their own."""
+
 EMBEDDED = "embedded"
 """Source of the model that is installed with the worker."""
 

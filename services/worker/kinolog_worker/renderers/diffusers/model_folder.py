@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kinolog.models.families import Family, families, refusal_of
+from kinolog_worker.renderers.diffusers.folder_safety import check_safety
 from kinolog_worker.renderers.renderer import RenderFailed
 
 INDEX = "model_index.json"
-_PICKLED = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 _LIBRARIES = {"diffusers", "transformers"}
 _HASHED_WHOLE_BYTES = 256 * 1024 * 1024
 _HASHED_ENDS_BYTES = 1024 * 1024
@@ -26,18 +26,7 @@ def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
         raise RenderFailed(
             "MODEL_NOT_FOUND", f"{folder} holds no pipeline: {INDEX} is missing", retryable=False
         )
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _PICKLED:
-            raise RenderFailed(
-                "MODEL_UNSAFE",
-                f"{path.relative_to(folder)} may hold pickled code; only safetensors weights are loaded. "
-                "Convert it to safetensors, or delete it if the folder has safetensors weights as well",
-                retryable=False,
-            )
-        if path.suffix.lower() == ".py":
-            raise RenderFailed(
-                "MODEL_UNSAFE", f"{path.relative_to(folder)} is code, which is never run", retryable=False
-            )
+    check_safety(folder)
     _check_index(folder, pipeline_modules)
 
 
