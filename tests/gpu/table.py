@@ -98,7 +98,7 @@ def _jobs(what: str, results: Iterable[CheckResult]) -> str:
             "a clip" if result["state"] == "ok" else _state(result),
             str(result.get("dtype", NOT_RUN)),
             _number(result.get("seconds"), "s"),
-            _number(result.get("psnr_db_to_reference"), "dB"),
+            _psnr(result, "psnr_db_to_reference"),
         )
         for result in results
     ]
@@ -115,10 +115,10 @@ def _state(result: CheckResult) -> str:
     return f"{result.get('code', result['state'])}: {reason}".removesuffix(": ").replace("|", "/")[:160]
 
 
-def _psnr(result: CheckResult) -> str:
-    if "psnr_db" not in result:
+def _psnr(result: CheckResult, figure: str = "psnr_db") -> str:
+    if figure not in result:
         return NOT_RUN
-    return "equal" if result["psnr_db"] is None else f"{result['psnr_db']:.1f} dB"
+    return "equal" if result[figure] is None else f"{result[figure]:.1f} dB"
 
 
 def _ratio(base: float | None, value: float | None) -> str:

@@ -15,11 +15,11 @@ class CheckStage:
 
 STAGES = (
     CheckStage("environment", 4),
-    CheckStage("families", 17),
-    CheckStage("wan", 23),
-    CheckStage("decode", 17),
-    CheckStage("job", 12),
-    CheckStage("device_assert", 9),
-    CheckStage("memory", 34),
+    CheckStage("families", 20),
+    CheckStage("wan", 22),
+    CheckStage("decode", 16),
+    CheckStage("job", 11),
+    CheckStage("device_assert", 14),
+    CheckStage("memory", 32),
 )
 """In the order in which they run. Time that a stage leaves goes to those after it."""
