@@ -5,9 +5,9 @@
 `results/check.json` is written again after every result, and `results/check.log` has what the stages print. A stage
 that fails, crashes or hangs is recorded, and the next one runs. `--device cpu --tiny` rehearses all of it in small.
 
-The machine needs Python 3.11 or newer with torch, transformers, accelerate, safetensors, numpy and pillow. What it
-lacks beside them (diffusers, av, ftfy, pydantic, and what these need, as `constraints.txt` pins them) is
-installed from the wheels in the folder `--wheels` for the time of the check.
+The machine needs Python 3.11 or newer with torch, transformers and the other packages of `PRESENT_PACKAGES` in
+`tests/gpu/installation.py`. What it lacks of `WHEEL_PACKAGES` there (diffusers, av, ftfy and a few more, as
+`constraints.txt` pins them) is installed from the wheels in the folder `--wheels` for the time of the check.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.gpu.context import OUT_OF_TIME
-from tests.gpu.installation import child_environment
+from tests.gpu.installation import child_environment, missing_packages
 from tests.gpu.report import CheckReport
 from tests.gpu.stage_process import EXIT_SECONDS, run_stage
 from tests.gpu.stages import STAGES, CheckStage
@@ -28,12 +28,18 @@ from tests.gpu.stages import STAGES, CheckStage
 SHORTEST_SECONDS = 5.0
 """A stage that would get less is not started."""
 
+NEEDED_STAGE = "environment"
+"""Without it no other stage is begun."""
+
+MISSING_EXIT = 2
+"""Exit code if packages are missing."""
+
 GRACE = 0.94
 """The part of its time in which a stage should end by itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the check. Return 0 if every stage finished, whatever its results are."""
+    """Run the check. Return 0 if every stage finished, whatever its results are, and 2 if packages are missing."""
     options = _options(arguments)
     deadline = time.monotonic() + options.budget
     options.out.mkdir(parents=True, exist_ok=True)
@@ -48,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (options.out / "check.log").open("ab") as log,
     ):
         environment = child_environment(Path(scratch), options.wheels)
+        if missing := missing_packages(environment):
+            print(f"missing: {', '.join(missing)}. Put their wheels into a folder and name it with --wheels")
+            return MISSING_EXIT
         for position, stage in enumerate(chosen):
             left = deadline - time.monotonic() - EXIT_SECONDS
             limit = left * stage.share / sum(later.share for later in chosen[position:])
@@ -61,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = _command(stage, options, limit, folder)
             end = run_stage(command, seconds=limit, environment=environment, report=report, log=log)
             report.end(end.state, time.monotonic() - started, end.error)
+            if stage.name == NEEDED_STAGE and end.state != "finished":
+                print("the other stages would fail too and are left out", flush=True)
+                break
     return 0 if report.complete else 1
 
 

@@ -16,6 +16,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = (ROOT, ROOT / "src", ROOT / "services/worker", ROOT / "tests/renderers/guardrail")
 """The last one stands for a package that the Cosmos families need."""
+PRESENT_PACKAGES = (
+    *("accelerate", "numpy", "pillow", "regex", "requests", "safetensors", "tokenizers", "torch"),
+    *("transformers", "zipp"),
+)
+"""What the machine has to have, with all that these packages need."""
+
+WHEEL_PACKAGES = ("av", "diffusers", "ftfy", "importlib_metadata", "lazy-importer", "wcwidth")
+"""What may come as wheels, without anything else. A test imports the stages with nothing but these and the others."""
+
 WHEEL_SECONDS = 120.0
 """How long the installation of the wheels may take."""
 
@@ -40,6 +49,22 @@ def child_environment(folder: Path, wheels: Path | None) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "TMPDIR": str(folder),
     }
+
+
+def missing_packages(environment: Mapping[str, str]) -> list[str]:
+    """Return the packages that a process with this environment does not find."""
+    program = (
+        "import sys\n"
+        "from importlib.metadata import PackageNotFoundError, version\n"
+        "for name in sys.argv[1:]:\n"
+        "    try:\n"
+        "        version(name)\n"
+        "    except PackageNotFoundError:\n"
+        "        print(name)"
+    )
+    command = (sys.executable, "-c", program, *PRESENT_PACKAGES, *WHEEL_PACKAGES)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return done.stdout.split()
 
 
 def _is_installed(name: str) -> bool:

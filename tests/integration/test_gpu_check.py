@@ -38,11 +38,9 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
     steps = _results(stages["wan"])
     assert steps["eager"]["step_seconds"] > 0
     assert all(result["finite"] for result in steps.values() if "finite" in result)
-    assert all(
-        result["psnr_db"] is None or result["psnr_db"] > 40
-        for result in _results(stages["decode"]).values()
-        if result["state"] != "skipped"
-    )
+    pictures = [result for result in _results(stages["decode"]).values() if result["state"] == "ok"]
+    assert len(pictures) > 5
+    assert all(result["psnr_db"] is None or result["psnr_db"] > 40 for result in pictures)
     asserted = _results(stages["device_assert"])
     assert asserted["the faulty job"]["code"] == "RENDER_FAILED"
     assert asserted["the next job"]["state"] == "ok"

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CheckStage:
-    """A stage: its module in this package, and its part of the budget relative to the other stages."""
+    """A stage: its module in this package, and its part of the budget: about the seconds that it takes."""
 
     name: str
     share: float
 
 
 STAGES = (
-    CheckStage("environment", 4),
-    CheckStage("families", 20),
-    CheckStage("wan", 22),
-    CheckStage("decode", 16),
-    CheckStage("job", 11),
-    CheckStage("device_assert", 14),
-    CheckStage("memory", 32),
+    CheckStage("environment", 10),
+    CheckStage("families", 85),
+    CheckStage("wan", 80),
+    CheckStage("decode", 55),
+    CheckStage("job", 55),
+    CheckStage("device_assert", 45),
+    CheckStage("memory", 110),
 )
 """In the order in which they run. Time that a stage leaves goes to those after it."""

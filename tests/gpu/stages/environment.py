@@ -6,11 +6,13 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from functools import partial
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+from kinolog_worker.renderers.registry import renderer_named
 
+from kinolog.models.renderers import DEFAULT_RENDERER
 from tests.gpu.context import StageContext
 from tests.gpu.stages.figures import GIB, timed
 
@@ -20,10 +22,11 @@ _PACKAGES = ("diffusers", "transformers", "accelerate", "safetensors", "av", "nu
 
 
 def run(context: StageContext) -> None:
-    """Record the machine."""
+    """Record the machine. Raises what the import of the renderer raises, which the other stages would raise too."""
+    loaded = renderer_named(DEFAULT_RENDERER)
+    context.record("renderer", kind=type(loaded).__name__)
     context.attempt("machine", _machine)
     context.attempt("versions", _versions)
-    context.attempt("renderers", lambda: {"found": sorted(entry_points(group="kinolog.renderers").names)})
     if context.on_gpu:
         context.attempt("device", _device)
     context.attempt("matrix product", lambda: _matrix_product(context), seconds=2)

@@ -18,11 +18,11 @@ from tests.gpu.stages.clip_jobs import NO_PREVIEW_SECONDS, clip_job, outcome
 from tests.gpu.stages.wan_models import TEXT_WIDTH, autoencoder, clip_shape, denoiser, pipeline
 from tests.renderers.tiny.text import tokenizer, umt5
 
-STEPS = 8
+STEPS = 4
 PREVIEW_SECONDS = 1.0
 """The worker's own interval."""
 
-LEAST_SECONDS = 20.0
+LEAST_SECONDS = 12.0
 
 
 def run(context: StageContext) -> None:

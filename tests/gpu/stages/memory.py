@@ -91,7 +91,7 @@ def _on_card(
         return figures
     _limit(context, usable)
     found = context.attempt(name, placed.run, seconds=LATER_RUN_SECONDS)
-    if found is None and figures["decode_dtype"] == "float32":
+    if found is None and placed.phase == "decode" and figures["decode_dtype"] == "float32":
         _limit(context, usable)
         found = context.attempt(name, partial(_with_float16, placed), seconds=LATER_RUN_SECONDS)
     return found

@@ -38,6 +38,8 @@ class PlacedPipeline:
         self._vae = autoencoder(device, torch.float32, tiny=tiny)
         if self.host is not None:
             self._encoder, self._network = self._encoder.to(self.host), self._network.to(self.host)
+        self.phase = ""
+        """What the last run did last: `encode`, `denoise` or `decode`."""
         self._pipe = pipeline(self._network, self._vae, self._encoder)
         self.place()
 
@@ -58,6 +60,7 @@ class PlacedPipeline:
         return {"step_seconds": round(ends[-1] - ends[-2], 3), "decode_dtype": dtype, **figures}
 
     def _phase(self, name: str, work: Callable[[], Any], figures: dict[str, Any]) -> Any:
+        self.phase = name
         forget_peak(self._device)
         value, seconds = timed(self._device, work)
         figures[f"{name}_seconds"] = round(seconds, 2)

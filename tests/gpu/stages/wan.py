@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -28,7 +29,7 @@ _DEFAULT_BACKEND = "native"
 
 
 def run(context: StageContext) -> None:
-    """Measure the pipeline as it comes, then each change alone, then the best of them together and compiled."""
+    """Measure the pipeline as it comes, then each change alone, then compiled with the fastest attention."""
     bench: list[_StepBench] = []
 
     def build() -> Mapping[str, Any]:
@@ -62,31 +63,12 @@ def _measure(context: StageContext, bench: _StepBench) -> None:
                 reading(name, bench.pipeline_steps)
         else:
             context.record(name, "skipped", reason="needs a GPU")
-    with bench.fused():
-        reading("fused projections", bench.pipeline_steps)
     fastest = min((name for name in step if name in _GPU_BACKENDS), key=lambda name: step[name], default="")
     faster = bool(fastest) and step[fastest] < step["eager"]
     bench.compile(on_gpu=context.on_gpu)
     with bench.backend(_GPU_BACKENDS[fastest] if faster else _DEFAULT_BACKEND):
         name = f"compiled, {fastest if faster else 'default'} attention"
         reading(name, bench.pipeline_steps, compiles=True)
-        reading(f"{name}, one pass for both prompts", bench.batched_steps, compiles=True)
-        with bench.fused():
-            reading(f"{name}, fused projections", bench.pipeline_steps, compiles=True)
-
-
-class _Change:
-    """A change of the bench that is undone at the end of the block."""
-
-    def __init__(self, do: Callable[[], object], undo: Callable[[], object]) -> None:
-        self._do = do
-        self._undo = undo
-
-    def __enter__(self) -> None:
-        self._do()
-
-    def __exit__(self, *_: object) -> None:
-        self._undo()
 
 
 class _StepBench:
@@ -161,16 +143,14 @@ class _StepBench:
             ends.append(self._now())
         return latents, _differences(ends)
 
-    def backend(self, name: str) -> _Change:
-        """Use another implementation of attention."""
-        return _Change(
-            lambda: self._network.set_attention_backend(name),
-            lambda: self._network.set_attention_backend(_DEFAULT_BACKEND),
-        )
-
-    def fused(self) -> _Change:
-        """Compute query, key and value with one product."""
-        return _Change(self._network.fuse_qkv_projections, self._network.unfuse_qkv_projections)
+    @contextmanager
+    def backend(self, name: str) -> Iterator[None]:
+        """Use another implementation of attention in the block."""
+        self._network.set_attention_backend(name)
+        try:
+            yield
+        finally:
+            self._network.set_attention_backend(_DEFAULT_BACKEND)
 
     def compile(self, *, on_gpu: bool) -> None:
         """Compile the blocks of the network at their next call. A CPU only traces them, as a rehearsal."""
