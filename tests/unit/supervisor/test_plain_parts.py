@@ -74,7 +74,12 @@ async def test_a_job_without_storyboard_is_one_scene(memory_worker: MemoryWorker
 
 def test_options_that_are_settings_of_the_source() -> None:
     """Settings of the source are separated from the renderer's own options."""
-    options = {"dtype": "bfloat16", "allow_download": False, "cache_folder": "/models", "vae_dtype": "float32"}
+    options = {
+        "dtype": "bfloat16",
+        "allow_download": False,
+        "cache_folder": "/models",
+        "vae_dtype": "float32",
+    }
     source = model_source(ModelEntry(name="wan", source="owner/wan", revision="main", options=options))
     assert (source.dtype, source.allow_download, source.cache_folder) == ("bfloat16", False, Path("/models"))
     assert (source.location, source.revision, dict(source.options)) == (
