@@ -37,15 +37,15 @@ def test_a_prompt_that_is_not_used_is_forgotten() -> None:
     now = [0.0]
     pipe = _Pipe()
     memory = PromptMemory(pipe, clock=lambda: now[0])
-    assert not memory.encode(lambda: pipe("unicorn"))
-    assert not memory.encode(lambda: pipe("parrot"))
+    assert not memory.encode(lambda: pipe("unicorn"), "unicorn")
+    assert not memory.encode(lambda: pipe("parrot"), "parrot")
     now[0] = 30.0
-    assert memory.encode(lambda: pipe("parrot"))
+    assert memory.encode(lambda: pipe("parrot"), "parrot")
     now[0] = 60.0
     memory.forget(60.0)
     assert "unicorn" not in repr(vars(memory))
-    assert memory.encode(lambda: pipe("parrot"))
-    assert not memory.encode(lambda: pipe("unicorn"))
+    assert memory.encode(lambda: pipe("parrot"), "parrot")
+    assert not memory.encode(lambda: pipe("unicorn"), "unicorn")
     assert pipe.drawn == 0
 
 
@@ -53,7 +53,7 @@ def test_a_call_after_an_encoded_prompt_draws() -> None:
     """What ends a call after its prompts is gone afterwards, and the call gets the remembered embeddings."""
     pipe = _Pipe()
     memory = PromptMemory(pipe)
-    assert not memory.encode(lambda: pipe("parrot"))
+    assert not memory.encode(lambda: pipe("parrot"), "parrot")
     assert pipe("parrot") is pipe("parrot")
     assert (pipe.drawn, memory.encoded) == (2, 1)
 
@@ -63,7 +63,7 @@ def test_a_prompt_with_a_picture_is_not_remembered() -> None:
     pipe = _Pipe()
     memory = PromptMemory(pipe)
     for _ in range(2):
-        assert not memory.encode(lambda: pipe("parrot", picture=object()))
+        assert not memory.encode(lambda: pipe("parrot", picture=object()), "parrot")
 
 
 def test_a_call_that_starts_with_its_timesteps_encodes_nothing() -> None:
@@ -76,9 +76,9 @@ def test_a_call_that_starts_with_its_timesteps_encodes_nothing() -> None:
 
     pipe = _EarlyPipe()
     memory = PromptMemory(pipe)
-    assert not memory.encode(lambda: pipe("parrot"))
+    assert not memory.encode(lambda: pipe("parrot"), "parrot")
     assert pipe("parrot") is pipe("parrot")
-    assert not memory.encode(lambda: pipe("parrot"))
+    assert not memory.encode(lambda: pipe("parrot"), "parrot")
     assert (pipe.drawn, memory.encoded) == (2, 1)
 
 
@@ -86,10 +86,29 @@ def test_few_prompts_are_remembered() -> None:
     """The prompt that was used last stays, the others go."""
     pipe = _Pipe()
     memory = PromptMemory(pipe, capacity=1)
-    assert not memory.encode(lambda: pipe("unicorn"))
-    assert not memory.encode(lambda: pipe("parrot"))
-    assert memory.encode(lambda: pipe("parrot"))
-    assert not memory.encode(lambda: pipe("unicorn"))
+    assert not memory.encode(lambda: pipe("unicorn"), "unicorn")
+    assert not memory.encode(lambda: pipe("parrot"), "parrot")
+    assert memory.encode(lambda: pipe("parrot"), "parrot")
+    assert not memory.encode(lambda: pipe("unicorn"), "unicorn")
+
+
+def test_a_request_that_was_encoded_is_not_called_again() -> None:
+    """While its prompts are remembered it costs nothing. Once they are not, it is encoded again."""
+    pipe = _Pipe()
+    memory = PromptMemory(pipe, capacity=2)
+    calls: list[str] = []
+
+    def called(prompt: str) -> Any:
+        calls.append(prompt)
+        return pipe(prompt)
+
+    assert not memory.encode(lambda: called("parrot"), "first")
+    assert memory.encode(lambda: called("parrot"), "first")
+    assert memory.encode(lambda: called("parrot"), "second")
+    assert calls == ["parrot", "parrot"]
+    for other in ("unicorn", "heron"):
+        assert not memory.encode(lambda other=other: called(other), other)  # type: ignore[misc] # a default
+    assert not memory.encode(lambda: called("parrot"), "first")
 
 
 def test_an_idle_process_forgets_prompts() -> None:

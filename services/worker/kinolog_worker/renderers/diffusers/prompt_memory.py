@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -41,10 +41,12 @@ class PromptMemory:
         self._clock = clock
         self._calls: OrderedDict[str, _RememberedCall] = OrderedDict()
         """The calls by arguments, the one used last at the end."""
+        self._ahead: dict[Hashable, frozenset[str]] = {}
+        """The calls of what was encoded ahead, as long as all of them are remembered."""
+        self._seen: set[str] = set()
+        """The calls since the last encoding ahead began."""
         self.encoded = 0
         """How many calls were not remembered."""
-        self.recalled = 0
-        """How many calls were."""
         self._install()
 
     def forget(self, unused_seconds: float) -> None:
@@ -52,16 +54,38 @@ class PromptMemory:
         now = self._clock()
         while self._calls and now - next(iter(self._calls.values())).used_at >= unused_seconds:
             self._calls.popitem(last=False)
+        self._drop_stale()
 
-    def encode(self, call: Callable[[], Any]) -> bool:
-        """Encode the prompts of a call of the pipeline, and nothing else of it.
+    def encode(self, call: Callable[[], Any], request: Hashable) -> bool:
+        """Encode the prompts of a call of the pipeline, and nothing else of it. `request` stands for its arguments.
 
-        Return True if it has some and all were remembered. A call that does something else first encodes none.
+        Return True if it has some and all were remembered. A call that does something else first encodes none. A
+        request that was encoded ahead is not called again while its prompts are remembered.
         """
-        before = self.encoded, self.recalled
+        if known := self._ahead.get(request):
+            for key in known:
+                self._use(key)
+            return True
+        before = self.encoded
+        self._seen.clear()
         with self._ended_after_prompts(), suppress(_Encoded):
             call()
-        return self.encoded == before[0] and self.recalled > before[1]
+        if self._seen:
+            self._ahead[request] = frozenset(self._seen)
+            self._drop_stale()
+        return self.encoded == before and bool(self._seen)
+
+    def _use(self, key: str) -> _RememberedCall:
+        """Return a remembered call, which is now the one used last."""
+        call = self._calls[key]
+        call.used_at = self._clock()
+        self._calls.move_to_end(key)
+        return call
+
+    def _drop_stale(self) -> None:
+        """Forget requests of which a call is not remembered, and the oldest ones of too many."""
+        held = {request: keys for request, keys in self._ahead.items() if keys <= self._calls.keys()}
+        self._ahead = dict(list(held.items())[-self._capacity :])
 
     @contextmanager
     def _ended_after_prompts(self) -> Iterator[None]:
@@ -90,17 +114,13 @@ class PromptMemory:
             if key is None:
                 self.encoded += 1
                 return encode(*positional, **named)
-            call = self._calls.get(key)
-            if call is None:
+            self._seen.add(key)
+            if key not in self._calls:
                 self.encoded += 1
-                call = self._calls[key] = _RememberedCall(encode(*positional, **named), self._clock())
+                self._calls[key] = _RememberedCall(encode(*positional, **named), self._clock())
                 while len(self._calls) > self._capacity:
                     self._calls.popitem(last=False)
-            else:
-                self.recalled += 1
-            call.used_at = self._clock()
-            self._calls.move_to_end(key)
-            return call.result
+            return self._use(key).result
 
         self._pipe.encode_prompt = remembered
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -139,7 +139,10 @@ def _encode(loaded: _LoadedPipeline, request: SceneRequest) -> bool:
     """
     if getattr(loaded.pipe, "safety_checker", None) is not None:
         return False
-    return loaded.prompts.encode(lambda: _called(loaded, request, loaded.call.canvas(request), {}))
+    return loaded.prompts.encode(
+        lambda: _called(loaded, request, loaded.call.canvas(request), {}),
+        replace(request, seed=0),  # no text depends on the seed
+    )
 
 
 def _called(loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, more: Mapping[str, Any]) -> Any:
