@@ -114,11 +114,14 @@ def _marked(prompt: str, most: int) -> list[SceneSpec]:
 def _frame_counts(lengths: Sequence[float | None], frames: int, fps: int) -> list[int]:
     """Divide frames in proportion to the lengths of the scenes. Scenes without one share the rest equally.
 
-    No scene has less than five frames, unless there are too few for that.
+    Lengths that fill the clip are kept to a frame: they are not stretched to its whole number of frames. No scene has
+    less than five frames, unless there are too few for that.
     """
     weights = _weights(lengths, frames / fps)
     least = min(MIN_SCENE_FRAMES, frames // len(weights))
     total = sum(weights)
+    if round(total * fps) == frames:
+        total = frames / fps
     counts: list[int] = []
     shown = 0
     for order, reached in enumerate(accumulate(weights), start=1):

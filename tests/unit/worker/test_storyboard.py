@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kinolog.storyboard.camera import Camera, camera_in
@@ -117,6 +117,7 @@ def test_scenes_of_a_list_are_as_asked(specs: list[SceneSpec], frames: int, fps:
 
 
 @given(st.lists(st.floats(0.5, 5), min_size=1, max_size=8), st.integers(10, 60))
+@example([0.9375, 0.80859375, 0.9375], 42)
 def test_lengths_of_a_list_are_kept(lengths: list[float], fps: int) -> None:
     """Scenes with lengths are as long as asked, to a frame."""
     specs = [SceneSpec(prompt="a star", seconds=seconds) for seconds in lengths]
