@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import JobEnded, KinologClient, PreviewReceived
+from kinolog_client import JobEnded, KinologClient, PreviewReceived, VideoScene
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
@@ -65,10 +65,12 @@ def _wait_until_gone(folder: Path, *words: str) -> None:
 
 
 def _cancelled_while_previewed(client: KinologClient) -> str:
-    """Run a job of the embedded model until its first preview, cancel it, and return its id when it has ended."""
-    job_id = client.generate(
-        f"a green ring {PROMPT_WORD}", model="kinolog-tiny", frames=33, steps=100, size="128x128"
-    ).job_id
+    """Run a job of the embedded model until its first preview, cancel it, and return its id when it has ended.
+
+    It has so many scenes that it still runs when the preview arrives.
+    """
+    scenes = [VideoScene(prompt=f"a green ring {PROMPT_WORD}", duration=2)] * 10
+    job_id = client.generate(model="kinolog-tiny", scenes=scenes, steps=100, size="128x128").job_id
     previewed = False
     for update in client.watch(job_id):
         if isinstance(update, PreviewReceived) and not previewed:

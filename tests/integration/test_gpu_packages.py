@@ -36,7 +36,8 @@ import_of_python = __import__
 
 def checked_import(name, globals=None, locals=None, fromlist=(), level=0):
     importer = (globals or {}).get("__file__") or ""
-    if importer.startswith(sys.argv[3]) and level == 0 and name.partition(".")[0] not in stated:
+    ours = importer.startswith(sys.argv[3]) and not importer.startswith(sys.prefix)
+    if ours and level == 0 and name.partition(".")[0] not in stated:
         raise ModuleNotFoundError(f"{importer} needs {name!r}, which is not stated")
     return import_of_python(name, globals, locals, fromlist, level)
 
