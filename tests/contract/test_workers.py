@@ -42,7 +42,6 @@ BUSY = replace(
     jobs_completed=7,
     attempts_failed=1,
     libraries={"torch": "2.9"},
-    codecs=("h264", "av1_nvenc"),
 )
 
 

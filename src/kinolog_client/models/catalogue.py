@@ -20,14 +20,12 @@ class ModelDefaultsInfo(ClientModel):
     steps: int
     guidance: float
     negative_prompt: str | None = None
-    codec: str = "h264"
-    crf: int | None = None
 
 
 class ModelInfo(ClientModel):
     """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now.
 
-    `vocabulary` has the words that it knows, and is empty if it takes any. `codecs` are those that its jobs can have.
+    `vocabulary` has the words that it knows, and is empty if it takes any.
     """
 
     name: str
@@ -40,7 +38,6 @@ class ModelInfo(ClientModel):
     styles: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
-    codecs: tuple[str, ...] = ()
 
 
 class ModelListInfo(ClientModel):
@@ -69,7 +66,6 @@ class WorkerInfo(ClientModel):
     jobs_completed: int = 0
     attempts_failed: int = 0
     libraries: dict[str, str] = Field(default_factory=dict)
-    codecs: tuple[str, ...] = ()
 
 
 class WorkerListInfo(ClientModel):

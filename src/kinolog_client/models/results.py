@@ -34,8 +34,6 @@ class SpecInfo(ClientModel):
     guidance: float
     seed: int
     style: str | None = None
-    codec: str = "h264"
-    crf: int | None = None
 
 
 class RecordInfo(ClientModel):
