@@ -48,6 +48,7 @@ async def test_a_process_that_lost_its_device_is_replaced_before_the_next_job(
     [
         ({"is_blank": 1}, "PICTURE_EMPTY", "the model computed no picture"),
         ({"frames_left_out": 1}, "FRAMES_WRONG", "the renderer drew"),
+        ({"frames_left_out": 4}, "FRAMES_WRONG", "the renderer drew 0 frames, not 20"),
     ],
 )
 async def test_a_scene_that_is_no_picture_is_no_result(

@@ -105,7 +105,7 @@ class TestcardRenderer:
             cards = np.stack([_card(bars, index, canvas.width, canvas.height) for index in indices])
             run = fit(cards, canvas, request)[: request.frames - drawn]
             drawn += len(run)
-            yield run[: len(run) - int(self._number("frames_left_out"))]
+            yield run[: max(0, len(run) - int(self._number("frames_left_out")))]
             observe(StepReport("decode", drawn, request.frames))
 
     def has_lost_device(self) -> bool:

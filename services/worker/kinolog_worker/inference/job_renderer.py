@@ -30,6 +30,7 @@ from kinolog_worker.inference.messages import (
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
 from kinolog_worker.media.encoder import BackgroundEncoder
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, RenderFailed, StepReport
@@ -116,11 +117,14 @@ class JobRenderer:
         unfinished = path.with_suffix(".part")
         self._start_stage("denoise", scene.index)
         with BackgroundEncoder(unfinished, width=job.width, height=job.height, fps=job.fps) as encoder:
+            colour: Frames | None = None
             is_blank = True
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
                 self._start_decode(scene)
-                is_blank = is_blank and bool((run == run[0, 0, 0]).all())
+                if is_blank and len(run):
+                    colour = run[0, 0, 0] if colour is None else colour
+                    is_blank = bool((run == colour).all())
                 encoder.write(run)
         self._device_seconds += self._finish_stage()
         if encoder.frames != scene.frames:
