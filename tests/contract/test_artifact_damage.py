@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
+from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactStore, ContentFacts
 

@@ -19,7 +19,7 @@ from kinolog_projector.projection.live_progress import write_live_progress
 from kinolog_projector.restore.archive_repair import repair_archive
 from kinolog_projector.schema.position_partitions import PositionPartitions
 
-from kinolog.adapters.obstore.artifacts import artifacts_at
+from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.backup.folder import MANIFEST, BackupFolder
 from kinolog.codec.commits import encode_commit
 from kinolog.ports.event_store import DamagedLog

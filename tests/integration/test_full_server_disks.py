@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.adapters.obstore.artifacts import artifacts_at
+from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog_stack.disks.disk_space import StoredPart, disks_of

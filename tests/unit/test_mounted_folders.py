@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from kinolog import durable_files, mounted_folder
-from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
+from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.durable_files import claim_durably
 from kinolog.mounted_folder import MARK, Mount, MountedFolder, how_to_take, note_of
 from kinolog.ports.artifacts import ArtifactMissing, ArtifactsUnavailable, StoredArtifact

@@ -13,7 +13,7 @@ from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 
-from kinolog.adapters.obstore.artifacts import artifacts_at
+from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.backup.folder import BackupFolder
 from kinolog.folder_rights import FolderRights
 from kinolog_stack.data_folder import DataFolder

@@ -17,7 +17,7 @@ from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.obstore.artifacts import ArtifactStoreUnusable, configured_artifacts
+from kinolog.adapters.obstore.configured_store import ArtifactStoreUnusable, configured_artifacts
 from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable

@@ -10,7 +10,7 @@ from kinolog.adapters.jetstream.log.restore import restore as refill_log
 from kinolog.adapters.jetstream.provision import replace_stream
 from kinolog.adapters.jetstream.streams import StreamMissing
 from kinolog.adapters.jetstream.subjects import EVENTS
-from kinolog.adapters.obstore.artifacts import configured_artifacts
+from kinolog.adapters.obstore.configured_store import configured_artifacts
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import UnusableBackup
 from kinolog.command_handler import CommandHandler

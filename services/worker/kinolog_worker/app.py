@@ -21,7 +21,7 @@ from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.obstore.artifacts import configured_artifacts
+from kinolog.adapters.obstore.configured_store import configured_artifacts
 from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock

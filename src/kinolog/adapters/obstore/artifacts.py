@@ -19,17 +19,22 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
-from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.store import ObjectStore
 
+from kinolog.adapters.obstore.interrupted_writes import (
+    InterruptedWrite,
+    delete_interrupted,
+    interrupted_writes,
+    is_interrupted,
+)
 from kinolog.adapters.obstore.store_errors import check_mounted, store_errors
 from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
-from kinolog.durable_files import PRIVATE_FOLDER, flush_file, flush_folder, make_folder
+from kinolog.durable_files import flush_file, flush_folder
 from kinolog.mounted_folder import MountedFolder
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
@@ -42,7 +47,6 @@ from kinolog.ports.artifacts import (
     digest_in,
     folder_of,
 )
-from kinolog.process.settings import without_credentials
 
 if TYPE_CHECKING:  # these names exist only in the stubs
     from obstore import GetOptions, GetResult
@@ -180,6 +184,7 @@ class ObstoreArtifacts:
             with store_errors():
                 async for batch in obstore.list(self._store, prefix=folder):
                     keys += [str(meta["path"]) for meta in batch]
+                keys += [left.key for left in await self._interrupted(folder)]
         return sorted(keys)
 
     async def delete_all(self, job_id: str) -> int:
@@ -195,11 +200,26 @@ class ObstoreArtifacts:
         await self._check_mounted()
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         swept = 0
-        async for batch in obstore.list(self._store, prefix=_TEMPORARY_PREFIX):
-            for meta in batch:
-                if meta["last_modified"] <= limit:
-                    swept += await self._delete(meta["path"])
+        with store_errors():
+            async for batch in obstore.list(self._store, prefix=_TEMPORARY_PREFIX):
+                for meta in batch:
+                    if meta["last_modified"] <= limit:
+                        swept += await self._sweep_one(meta["path"])
+            for left in await self._interrupted(_TEMPORARY_PREFIX):
+                if left.modified_at <= limit:
+                    swept += await self._sweep_one(left.key)
         return swept
+
+    async def _sweep_one(self, key: str) -> bool:
+        deleted = await self._delete(key)
+        self._remove_if_empty(key.rpartition("/")[0])
+        return deleted
+
+    async def _interrupted(self, prefix: str) -> list[InterruptedWrite]:
+        """Return the files that interrupted writes left below a prefix."""
+        if self._folder is None:
+            return []
+        return await asyncio.to_thread(interrupted_writes, self._folder, prefix)
 
     async def _verified_version(self, key: str) -> ContentVersion:
         """Return the current version of an artifact, which has the hash of its address. Read it in full if need be.
@@ -280,6 +300,8 @@ class ObstoreArtifacts:
                 (self._folder / folder).rmdir()
 
     async def _delete(self, key: str) -> bool:
+        if self._folder is not None and is_interrupted(key):
+            return await asyncio.to_thread(delete_interrupted, self._folder, key)
         try:
             await obstore.delete_async(self._store, key)
         except (NotFoundError, FileNotFoundError):
@@ -290,38 +312,6 @@ class ObstoreArtifacts:
 def _temporary_folder(job_id: str) -> str:
     """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
     return f"{_TEMPORARY_PREFIX}/{folder_of(job_id)}"
-
-
-class ArtifactStoreUnusable(OSError):
-    """The store at the configured URL cannot be used. The message names the setting and the reason."""
-
-
-def configured_artifacts(url: str) -> ObstoreArtifacts:
-    """Return the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
-    try:
-        return artifacts_at(url)
-    except (OSError, ValueError, BaseError) as error:
-        shown = without_credentials(url)
-        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
-        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {shown}: {reason}") from None
-
-
-def artifacts_at(url: str) -> ObstoreArtifacts:
-    """Return the store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
-
-    Credentials of cloud stores come from their usual environment variables. Raises `OSError` if the folder cannot be
-    created, `ValueError` for a file:// URL that is not absolute.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-            raise ValueError(f"a file URL needs an absolute path: {url}")
-        folder = Path(unquote(parts.path))
-        make_folder(folder, mode=PRIVATE_FOLDER)
-        return ObstoreArtifacts(LocalStore(folder), folder)
-    if parts.scheme in ("s3", "s3a"):
-        return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}))
-    return ObstoreArtifacts(from_url(url))
 
 
 async def _chunks_of(path: Path) -> AsyncIterator[bytes]:

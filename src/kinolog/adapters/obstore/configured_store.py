@@ -1,0 +1,45 @@
+"""The artifact store at the URL of a setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store, from_url
+
+from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
+from kinolog.durable_files import PRIVATE_FOLDER, make_folder
+from kinolog.process.settings import without_credentials
+
+
+class ArtifactStoreUnusable(OSError):
+    """The store at the configured URL cannot be used. The message names the setting and the reason."""
+
+
+def configured_artifacts(url: str) -> ObstoreArtifacts:
+    """Return the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
+    try:
+        return artifacts_at(url)
+    except (OSError, ValueError, BaseError) as error:
+        shown = without_credentials(url)
+        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
+        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {shown}: {reason}") from None
+
+
+def artifacts_at(url: str) -> ObstoreArtifacts:
+    """Return the store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
+
+    Credentials of cloud stores come from their usual environment variables. Raises `OSError` if the folder cannot be
+    created, `ValueError` for a file:// URL that is not absolute.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise ValueError(f"a file URL needs an absolute path: {url}")
+        folder = Path(unquote(parts.path))
+        make_folder(folder, mode=PRIVATE_FOLDER)
+        return ObstoreArtifacts(LocalStore(folder), folder)
+    if parts.scheme in ("s3", "s3a"):
+        return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}))
+    return ObstoreArtifacts(from_url(url))
