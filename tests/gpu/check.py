@@ -12,21 +12,28 @@ The machine needs Python 3.11 or newer with torch, transformers and the other pa
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from tests.gpu.context import OUT_OF_TIME
+from tests.gpu.context import OUT_OF_TIME, StageContext
 from tests.gpu.installation import child_environment, missing_packages
 from tests.gpu.report import CheckReport
-from tests.gpu.stage_process import EXIT_SECONDS, run_stage
-from tests.gpu.stages import STAGES, CheckStage
+from tests.gpu.stage_process import EXIT_SECONDS, Record, import_once, run_stage
+from tests.gpu.stages import STAGES
 
 SHORTEST_SECONDS = 5.0
 """A stage that would get less is not started."""
+
+PREPARED_MODULE = "tests.gpu.stages.imports"
+"""What the process of every stage has imported."""
 
 NEEDED_STAGE = "environment"
 """Without it no other stage is begun."""
@@ -49,14 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     names = options.only or [stage.name for stage in STAGES]
     chosen = [stage for stage in STAGES if stage.name in names]
-    with (
-        TemporaryDirectory(prefix="kinolog-gpu-check-", ignore_cleanup_errors=True) as scratch,
-        (options.out / "check.log").open("ab") as log,
-    ):
+    log = options.out / "check.log"
+    with TemporaryDirectory(prefix="kinolog-gpu-check-", ignore_cleanup_errors=True) as scratch:
         environment = child_environment(Path(scratch), options.wheels)
         if missing := missing_packages(environment):
             print(f"missing: {', '.join(missing)}. Put their wheels into a folder and name it with --wheels")
             return MISSING_EXIT
+        os.environ.update(environment)
+        sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
+        import_once([PREPARED_MODULE])
         for position, stage in enumerate(chosen):
             left = deadline - time.monotonic() - EXIT_SECONDS
             limit = left * stage.share / sum(later.share for later in chosen[position:])
@@ -67,8 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = Path(scratch) / stage.name
             folder.mkdir()
             started = time.monotonic()
-            command = _command(stage, options, limit, folder)
-            end = run_stage(command, seconds=limit, environment=environment, report=report, log=log)
+            work = partial(
+                run_in_stage,
+                stage.name,
+                device=options.device,
+                tiny=options.tiny,
+                folder=folder,
+                seconds=limit * GRACE,
+                families=tuple(filter(None, options.families.split(","))),
+            )
+            end = run_stage(work, seconds=limit, report=report, log=log)
             report.end(end.state, time.monotonic() - started, end.error)
             if stage.name == NEEDED_STAGE and end.state != "finished":
                 print("the other stages would fail too and are left out", flush=True)
@@ -99,14 +115,10 @@ def _stage_names(text: str) -> list[str]:
     return names
 
 
-def _command(stage: CheckStage, options: Namespace, limit: float, folder: Path) -> list[str]:
-    """Return the command of a stage's process."""
-    return [
-        *(sys.executable, "-X", "faulthandler", "-m", "tests.gpu.stages", stage.name),
-        *("--device", options.device, "--seconds", str(limit * GRACE), "--folder", str(folder)),
-        *("--families", options.families),
-        *(("--tiny",) if options.tiny else ()),
-    ]
+def run_in_stage(name: str, results: Record, *, seconds: float, **facts: Any) -> None:
+    """Run one stage in this process. `facts` are those of its `StageContext`."""
+    context = StageContext(deadline=time.monotonic() + seconds, results=results, **facts)
+    import_module(f"tests.gpu.stages.{name}").run(context)
 
 
 if __name__ == "__main__":

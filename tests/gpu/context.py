@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 ERROR_CHARACTERS = 400
 """The text of an error longer than this is cut."""
@@ -22,7 +20,7 @@ class StageContext:
 
     `device` is `cuda` or `cpu`. `tiny` asks for the small shapes of the rehearsal. The stage writes files into
     `folder` only, and ends before `deadline` (seconds of `time.monotonic`). `families` limits the families; empty
-    means all.
+    means all. `results` takes each result.
     """
 
     device: str
@@ -30,7 +28,7 @@ class StageContext:
     folder: Path
     deadline: float
     families: tuple[str, ...]
-    results: TextIO
+    results: Callable[[Mapping[str, Any]], None]
 
     @property
     def on_gpu(self) -> bool:
@@ -43,8 +41,7 @@ class StageContext:
 
     def record(self, name: str, state: str = "ok", **figures: object) -> None:
         """Pass one result on. `state` is `ok`, `failed`, `out of memory` or `skipped`."""
-        self.results.write(json.dumps({"name": name, "state": state, **figures}) + "\n")
-        self.results.flush()
+        self.results({"name": name, "state": state, **figures})
 
     def attempt(
         self, name: str, work: Callable[[], Mapping[str, Any]], *, seconds: float = 0.0
@@ -78,10 +75,3 @@ def state_of(error: BaseException) -> str:
 def error_text(error: BaseException) -> str:
     """Return kind and text of an error in one line, cut to a readable length."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:ERROR_CHARACTERS]
-
-
-def results_stream() -> TextIO:
-    """Return the standard output of this process for results, and send what others print to the standard error."""
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return stream

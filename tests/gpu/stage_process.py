@@ -1,26 +1,36 @@
-"""The process of a stage: started, listened to, and ended with all that it started."""
+"""The process of a stage: forked from one that has imported what all stages import, and ended with all that it started.
+
+Importing torch and diffusers takes seconds, which a machine that is lent for minutes should spend once.
+"""
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
-import selectors
 import signal
-import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import IO, cast
+from typing import Any, TypeAlias
 
 from tests.gpu.context import ERROR_CHARACTERS, OUT_OF_TIME
-from tests.gpu.installation import ROOT
 from tests.gpu.report import CheckReport
+
+_STAGES = get_context("forkserver")
 
 EXIT_SECONDS = 5.0
 """How long a killed process may take to exit: a hung driver holds it."""
 
-READ_BYTES = 1 << 16
+Record: TypeAlias = Callable[[Mapping[str, Any]], None]
+Work: TypeAlias = Callable[[Record], None]
+"""The work of a stage; a function of a module, or one with arguments bound by `functools.partial`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,68 +41,66 @@ class StageEnd:
     error: str = ""
 
 
-def run_stage(
-    command: Sequence[str],
-    *,
-    seconds: float,
-    environment: Mapping[str, str],
-    report: CheckReport,
-    log: IO[bytes],
-) -> StageEnd:
-    """Run the command for at most so many seconds, and add the results that it writes to the report.
+def import_once(modules: Sequence[str]) -> None:
+    """Name what is imported before the first stage, for all of them. A module that cannot be imported is left out."""
+    _STAGES.set_forkserver_preload(list(modules))
 
-    Each line of its standard output is a result, a JSON object. Its standard error goes to `log`, a file.
+
+def run_stage(work: Work, *, seconds: float, report: CheckReport, log: Path) -> StageEnd:
+    """Do the work in a process of its own for at most so many seconds, and add its results to the report.
+
+    What the process prints is added to the file `log`. It has the environment that this process had at its first stage.
     """
-    log.write(f"=== {' '.join(command)}\n".encode())
-    log.flush()
-    begin = log.tell()
+    begin = log.stat().st_size if log.exists() else 0
     deadline = time.monotonic() + seconds
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-    )
+    receiver, sender = _STAGES.Pipe(duplex=False)
+    process = _STAGES.Process(target=_run, args=(work, sender, log))
+    process.start()
+    sender.close()
     try:
-        with cast(IO[bytes], process.stdout) as results:
-            _add_results(results, report, deadline)
-        exit_code = process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return StageEnd(OUT_OF_TIME, f"it was stopped after {seconds:.0f} s")
+        with receiver:
+            _add_results(receiver, report, deadline)
+        process.join(max(0.0, deadline - time.monotonic()))
     finally:
+        late = process.exitcode is None
         _end(process)
+    if late:
+        return StageEnd(OUT_OF_TIME, f"it was stopped after {seconds:.0f} s")
+    exit_code = process.exitcode or 0
     if exit_code == 0:
         return StageEnd("finished")
     how = f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
-    return StageEnd("failed", f"{how}: {_last_line(Path(log.name), begin)}")
+    return StageEnd("failed", f"{how}: {_last_line(log, begin)}")
 
 
-def _add_results(results: IO[bytes], report: CheckReport, deadline: float) -> None:
-    """Add what the process writes until it ends, or until the deadline. Half a line at the end is no result."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(results, selectors.EVENT_READ)
-        half = b""
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            read = os.read(results.fileno(), READ_BYTES)
-            if not read:
-                return
-            *lines, half = (half + read).split(b"\n")
-            for line in lines:
-                report.add(json.loads(line))
+def _run(work: Work, results: connection.Connection, log: Path) -> None:
+    """In the process of the stage: leave the group of the check, print into the log, and do the work."""
+    os.setpgid(0, 0)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    faulthandler.enable()
+    try:
+        work(lambda result: results.send_bytes(json.dumps(result).encode()))
+    except BaseException:
+        traceback.print_exc()
+        sys.exit(1)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _add_results(results: connection.Connection, report: CheckReport, deadline: float) -> None:
+    """Add what the process sends until it ends, or until the deadline. Half a result at the end is none."""
+    with suppress(EOFError):
+        while results.poll(max(0.0, deadline - time.monotonic())):
+            report.add(json.loads(results.recv_bytes()))
+
+
+def _end(process: ForkServerProcess) -> None:
     """End the process and all that it started."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    try:
-        process.wait(EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
+    process.kill()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    process.join(EXIT_SECONDS)
+    if process.exitcode is None:
         print("the killed stage does not exit and is left to the system", flush=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,72 +11,49 @@ from typing import Any
 import pytest
 
 from tests.fixtures.waits import wait_until
-from tests.gpu.report import CheckReport
-from tests.gpu.stage_process import StageEnd, run_stage
+from tests.gpu.installation import ROOT
+from tests.unit.gpu.stage_works import RESULT
 
-RESULT = 'print(\'{"name": "first", "state": "ok"}\', flush=True)'
 LONG_SECONDS = 60.0
 HANG_SECONDS = 5.0
 
 
-def _ended(folder: Path, program: str, seconds: float = LONG_SECONDS) -> tuple[StageEnd, dict[str, Any]]:
-    """Run a program as a stage. Return its end, and the stage in the written file."""
-    report = CheckReport(folder / "check.json", device="cpu")
-    report.begin("environment", seconds)
-    command = (sys.executable, "-c", program)
-    with (folder / "check.log").open("ab") as log:
-        end = run_stage(command, seconds=seconds, environment=dict(os.environ), report=report, log=log)
-    report.end(end.state, 1.0, end.error)
+def _ended(folder: Path, work: str, seconds: float = LONG_SECONDS) -> dict[str, Any]:
+    """Run one of the works as a stage. Return the stage in the written file."""
+    command = (sys.executable, "-m", "tests.unit.gpu.stage_works", work, str(folder), str(seconds))
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (stage,) = json.loads((folder / "check.json").read_text())["stages"]
-    return end, stage
+    found: dict[str, Any] = stage
+    return found
 
 
 def test_a_stage_that_ends_keeps_its_results(tmp_path: Path) -> None:
-    """Each line of its output is a result in the file."""
-    end, stage = _ended(tmp_path, RESULT)
-    assert end == StageEnd("finished")
-    assert stage["results"] == [{"name": "first", "state": "ok"}]
+    """Each result is in the file, and what it prints is in the log."""
+    stage = _ended(tmp_path, "measure")
+    assert stage["results"] == [RESULT]
     assert (stage["name"], stage["state"]) == ("environment", "finished")
+    assert (tmp_path / "check.log").read_text() == "measured\n"
 
 
 @pytest.mark.parametrize(
-    ("program", "error"),
-    [
-        ("raise ValueError('no such card')", "exit code 1: ValueError: no such card"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV: it printed nothing"),
-    ],
+    ("work", "error"),
+    [("fail", "exit code 1: ValueError: no such card"), ("crash", "ended by SIGKILL: it printed nothing")],
 )
-def test_a_stage_that_fails_says_why_and_keeps_its_results(tmp_path: Path, program: str, error: str) -> None:
+def test_a_stage_that_fails_says_why_and_keeps_its_results(tmp_path: Path, work: str, error: str) -> None:
     """An error of Python or a signal is the error of the stage; what it measured before stays."""
     (tmp_path / "check.log").write_text("printed by an earlier stage\n")
-    end, stage = _ended(tmp_path, f"{RESULT}\n{program}")
-    assert end.state == "failed"
-    assert stage["error"].startswith(error.split(":")[0])
-    assert stage["error"].endswith(error.partition(": ")[2])
-    assert len(stage["results"]) == 1
+    stage = _ended(tmp_path, work)
+    assert (stage["state"], stage["error"]) == ("failed", error)
+    assert stage["results"] == [RESULT]
 
 
 @pytest.mark.slow
 def test_a_stage_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> None:
     """After its time the stage and all that it started are ended, and its results stay."""
-    child = "import time; time.sleep(1000)"
-    program = f"""
-import subprocess, sys
-child = subprocess.Popen((sys.executable, "-c", {child!r}))
-print('{{"name": "child", "state": "ok", "pid": %d}}' % child.pid, flush=True)
-child.wait()
-"""
-    end, stage = _ended(tmp_path, program, seconds=HANG_SECONDS)
-    assert end.state == "out of time"
+    stage = _ended(tmp_path, "hang", seconds=HANG_SECONDS)
+    assert stage["state"] == "out of time"
     (result,) = stage["results"]
     wait_until(lambda: not _runs(result["pid"]), "the child of the stage ended")
-
-
-def test_words_that_a_killed_stage_did_not_finish_are_no_result(tmp_path: Path) -> None:
-    """Half a line at the end is left out."""
-    end, stage = _ended(tmp_path, f"{RESULT}\nprint('{{\"name\": \"sec', end='')")
-    assert end.state == "finished"
-    assert [result["name"] for result in stage["results"]] == ["first"]
 
 
 def _runs(pid: int) -> bool:
