@@ -104,6 +104,9 @@ class Family:
     so that a Wan autoencoder may decode them frame by frame. `previews`: its callback has latents of that autoencoder,
     before they are denormalized. `audio` is the field of its output that holds sound.
 
+    A token of its network is a square of `token_side` pixels. With `batched_guidance` the network takes both prompts in
+    one pass, which doubles the memory of a step.
+
     `note` is what people should know of it. `needs` are arguments beyond the text, each with a word for people; jobs
     cannot have them yet. `unusable` says why kinolog does not drive the class.
     """
@@ -132,6 +135,8 @@ class Family:
     streams: bool = False
     previews: bool = False
     audio: str = ""
+    token_side: int = 16
+    batched_guidance: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
     note: str = ""

@@ -1,0 +1,227 @@
+"""The memory that a model needs on each rung of the ladder for a clip of some size. Pure, without torch.
+
+Weights are known to the byte. What a network holds while it computes is estimated: the autoencoder's share from a pass
+without data, the denoiser's from its number of tokens. Both are calibrated with Wan 2.1 1.3B on an H200, where the
+estimates of eight peaks are between 8 % less and 17 % more than what was measured. See docs/memory.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from kinolog.counts import counted
+from kinolog.models.families import Family
+from kinolog.models.memory.autoencoders import DecodeMemory, decode_memory
+from kinolog.models.memory.placement import DecodeMode, Rung, WeightPlacement
+from kinolog.models.memory.weights import NetworkSize, network_sizes
+
+GIB = 1 << 30
+
+ENCODERS = ("text_encoder", "image_encoder")
+DENOISERS = ("transformer", "unet", "controlnet")
+"""How the names of components begin."""
+
+CONTEXT_BYTES = int(0.6 * GIB)
+"""What the context of a process takes of a GPU beside its tensors."""
+
+_WORKSPACE_BYTES = GIB
+"""What convolutions of a decoder take for themselves."""
+
+_RESERVE = 1.3
+"""The allocator holds so many times of what tensors need at the peak of a decode."""
+
+_TOKEN_TENSORS = 29
+"""Tensors of all tokens in the width of the denoiser that its peak is worth, with what the allocator holds."""
+
+_ENCODING_BYTES = GIB // 2
+"""What text encoders hold while they encode."""
+
+_HALF_BYTES, _WHOLE_BYTES = 2, 4
+
+_LAYERS_AHEAD = 2
+"""Blocks that are on the device at once: one computes, the next one is copied."""
+
+_FLOAT8_SHARE = 0.55
+"""What weights of 8 bits take of weights of 16, with the layers that keep their dtype."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnSize:
+    """Pixels on the sides of a scene and its frames, as the model draws them."""
+
+    width: int
+    height: int
+    frames: int
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one frame."""
+        return self.width * self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}, {counted(self.frames, 'frame')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungNeed:
+    """What a rung needs at its peak: bytes of the device, and bytes of host memory that stay occupied.
+
+    `phase` is when the peak of the device is: `encode`, `denoise` or `decode`.
+    """
+
+    device_bytes: int
+    host_bytes: int
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMemory:
+    """What decides the memory of a model. Networks by the names of their components.
+
+    `weight_bytes` is the size of a weight on the device, `decode_bytes` that of one of the autoencoder. `token_side` is
+    the side of a token in pixels, and `frames_of_latent` the number of frames in a latent one. `passes` are the prompts
+    that the denoiser takes at once. With `streams` frames are decoded one latent frame after the other. `may_halve`
+    says whether the autoencoder may decode in float16.
+    """
+
+    networks: Mapping[str, NetworkSize]
+    autoencoder: DecodeMemory
+    _: KW_ONLY
+    weight_bytes: int = _HALF_BYTES
+    decode_bytes: int = _WHOLE_BYTES
+    token_side: int = 16
+    frames_of_latent: int = 4
+    passes: int = 1
+    streams: bool = False
+    may_halve: bool = False
+
+    def need(self, rung: Rung, size: DrawnSize) -> RungNeed:
+        """Return what a rung needs for a scene of this size."""
+        peaks = {
+            "encode": self._resident(rung, "encode") + _ENCODING_BYTES,
+            "denoise": self._resident(rung, "denoise") + self.denoising_bytes(size),
+            "decode": self._resident(rung, "decode") + self._decoding_bytes(rung.decode, size),
+        }
+        phase = max(peaks, key=lambda name: peaks[name])
+        return RungNeed(device_bytes=peaks[phase], host_bytes=self._host_bytes(rung.weights), phase=phase)
+
+    def has(self, rung: Rung) -> bool:
+        """Return whether the rung is one of this model: not if it is what another one is too."""
+        if rung.decode is DecodeMode.HALF and not self.may_halve:
+            return False
+        if rung.decode is DecodeMode.TILED and not self.autoencoder.has_tiles:
+            return False
+        return rung.weights is not WeightPlacement.TEXT_OFFLOAD or bool(self._named(ENCODERS))
+
+    def denoising_bytes(self, size: DrawnSize) -> int:
+        """Return what the denoiser holds beside its weights."""
+        latent_frames = ceil(size.frames / self.frames_of_latent)
+        tokens = latent_frames * ceil(size.width / self.token_side) * ceil(size.height / self.token_side)
+        width = max((network.width for network in self._named(DENOISERS).values()), default=0)
+        return tokens * width * self.weight_bytes * _TOKEN_TENSORS * self.passes
+
+    def least_bytes(self) -> tuple[int, float]:
+        """Return the bytes that the last rung needs for any scene, and those for each pixel of a scene.
+
+        No scene needs less than either.
+        """
+        rung = Rung(
+            WeightPlacement.GROUP_OFFLOAD, DecodeMode.TILED if self.autoencoder.has_tiles else DecodeMode.HALF
+        )
+        smallest = DrawnSize(width=self.token_side, height=self.token_side, frames=1)
+        large = DrawnSize(
+            width=self.token_side * 32, height=self.token_side * 32, frames=self.frames_of_latent * 32
+        )
+        return (
+            self.need(rung, smallest).device_bytes - _WORKSPACE_BYTES,
+            self.denoising_bytes(large) / (large.pixels * large.frames),
+        )
+
+    def _named(self, beginnings: tuple[str, ...]) -> dict[str, NetworkSize]:
+        return {name: size for name, size in self.networks.items() if name.startswith(beginnings)}
+
+    def _others_bytes(self, decode: DecodeMode) -> int:
+        """Return the weights of what is neither text encoder nor denoiser: always on the device."""
+        others = self.networks.keys() - self._named((*ENCODERS, *DENOISERS)).keys()
+        return sum(
+            self.networks[name].elements * (self._item_bytes(decode) if name == "vae" else self.weight_bytes)
+            for name in others
+        )
+
+    def _item_bytes(self, decode: DecodeMode) -> int:
+        halved = decode is not DecodeMode.FULL and self.may_halve
+        return _HALF_BYTES if halved else self.decode_bytes
+
+    def _resident(self, rung: Rung, phase: str) -> int:
+        """Return the weights on the device in a phase."""
+        encoders, denoisers = self._named(ENCODERS), self._named(DENOISERS)
+        resident = self._others_bytes(rung.decode)
+        if rung.weights is WeightPlacement.DEVICE:
+            resident += self._bytes_of(encoders)
+        elif phase == "encode":
+            resident += max((network.tensor for network in encoders.values()), default=0) * self.weight_bytes
+        if rung.weights is not WeightPlacement.GROUP_OFFLOAD:
+            share = _FLOAT8_SHARE if rung.weights is WeightPlacement.FLOAT8 else 1.0
+            resident += int(self._bytes_of(denoisers) * share)
+        elif phase == "denoise":
+            parts = (network.outside + _LAYERS_AHEAD * network.block for network in denoisers.values())
+            resident += max(parts, default=0) * self.weight_bytes
+        return resident
+
+    def _host_bytes(self, weights: WeightPlacement) -> int:
+        if weights is WeightPlacement.DEVICE:
+            return 0
+        hosted = self._bytes_of(self._named(ENCODERS))
+        return hosted + (
+            self._bytes_of(self._named(DENOISERS)) if weights is WeightPlacement.GROUP_OFFLOAD else 0
+        )
+
+    def _bytes_of(self, networks: Mapping[str, NetworkSize]) -> int:
+        return sum(network.elements for network in networks.values()) * self.weight_bytes
+
+    def _decoding_bytes(self, decode: DecodeMode, size: DrawnSize) -> int:
+        if decode is DecodeMode.TILED:
+            values = self.autoencoder.tiled_values(size.pixels, size.frames)
+        else:
+            values = self.autoencoder.whole_values(size.pixels, size.frames, streamed=self.streams)
+        return int((values * self._item_bytes(decode) + _WORKSPACE_BYTES) * _RESERVE)
+
+
+def folder_memory(
+    folder: Path, family: Family, *, weight_bytes: int = _HALF_BYTES, vae_dtype: str = ""
+) -> ModelMemory:
+    """Return the memory of the model in a folder. `vae_dtype` is that of its entry, empty for that of the family.
+
+    Raises WeightsUnreadable.
+    """
+    vae, denoiser = _config(folder / "vae"), _config(folder / "transformer")
+    stated = vae_dtype or str(family.vae_dtype)
+    spatial, patch = vae.get("scale_factor_spatial"), denoiser.get("patch_size")
+    side = family.token_side
+    if isinstance(spatial, int) and isinstance(patch, list) and patch and isinstance(patch[-1], int):
+        side = spatial * patch[-1]
+    return ModelMemory(
+        network_sizes(folder),
+        decode_memory(vae),
+        weight_bytes=weight_bytes,
+        decode_bytes=_WHOLE_BYTES if "32" in stated else _HALF_BYTES,
+        token_side=max(1, side),
+        frames_of_latent=max(1, family.frames.multiple if family.frames.offset else 1),
+        passes=2 if family.batched_guidance else 1,
+        streams=family.streams,
+        may_halve=not vae_dtype and "32" in stated,
+    )
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    """Return the configuration of a component; empty if it has none that can be read."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,93 @@
+"""Where the networks of a pipeline are while it draws, and how its frames are decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+AUTO = "auto"
+"""The option `placement` of a model whose placement is planned."""
+
+
+class WeightPlacement(StrEnum):
+    """Where weights are. Names are values of the option `placement`.
+
+    `device`: all on the device. `text-offload`: text encoders in the memory of the host, layer by layer on the device
+    while they encode. `group-offload`: the denoiser too, block by block, each copied while the one before it computes.
+    `float8`: text encoders as in `text-offload`, the denoiser on the device with weights of 8 bits.
+    """
+
+    DEVICE = "device"
+    TEXT_OFFLOAD = "text-offload"
+    GROUP_OFFLOAD = "group-offload"
+    FLOAT8 = "float8"
+
+
+PLACEMENTS = (AUTO, *(placement.value for placement in WeightPlacement))
+"""The values of the option `placement`."""
+
+
+class DecodeMode(StrEnum):
+    """How frames are decoded: in the dtype of the family, in float16, or in tiles, in float16 where that is allowed."""
+
+    FULL = "full"
+    HALF = "float16"
+    TILED = "tiled"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A way to draw with a model: each rung of the ladder needs another amount of memory."""
+
+    weights: WeightPlacement
+    decode: DecodeMode
+
+    def __str__(self) -> str:
+        """Return the rung as jobs name it, such as `group-offload, float16 decode`."""
+        decode = "" if self.decode is DecodeMode.FULL else f", {self.decode} decode"
+        return f"{self.weights}{decode}"
+
+    @property
+    def words(self) -> str:
+        """What the rung does, for people."""
+        return f"{_WEIGHTS[self.weights]}{_DECODES[self.decode]}"
+
+
+_WEIGHTS = {
+    WeightPlacement.DEVICE: "all networks are on the device",
+    WeightPlacement.TEXT_OFFLOAD: "text encoders are in host memory",
+    WeightPlacement.GROUP_OFFLOAD: "text encoders and denoiser are in host memory and copied block by block",
+    WeightPlacement.FLOAT8: "text encoders are in host memory, the denoiser has weights of 8 bits",
+}
+_DECODES = {
+    DecodeMode.FULL: "",
+    DecodeMode.HALF: "; frames are decoded in float16",
+    DecodeMode.TILED: "; frames are decoded in tiles",
+}
+
+LADDER = tuple(
+    Rung(weights, decode)
+    for weights, decode in (
+        (WeightPlacement.DEVICE, DecodeMode.FULL),
+        (WeightPlacement.TEXT_OFFLOAD, DecodeMode.FULL),
+        (WeightPlacement.DEVICE, DecodeMode.HALF),
+        (WeightPlacement.TEXT_OFFLOAD, DecodeMode.HALF),
+        (WeightPlacement.GROUP_OFFLOAD, DecodeMode.FULL),
+        (WeightPlacement.GROUP_OFFLOAD, DecodeMode.HALF),
+        (WeightPlacement.DEVICE, DecodeMode.TILED),
+        (WeightPlacement.TEXT_OFFLOAD, DecodeMode.TILED),
+        (WeightPlacement.GROUP_OFFLOAD, DecodeMode.TILED),
+    )
+)
+"""The rungs of `auto`, the one to prefer first: the fastest, and of two that are equally fast the more exact one.
+
+The order is that of the times in docs/performance.md. `float8` is lossy: a model has it only if its entry names it.
+"""
+
+
+def ladder_of(placement: str) -> tuple[Rung, ...]:
+    """Return the rungs of an option `placement`. Raises ValueError for an unknown name."""
+    if placement == AUTO:
+        return LADDER
+    weights = WeightPlacement(placement)
+    return tuple(Rung(weights, decode) for decode in DecodeMode)

@@ -1,0 +1,129 @@
+"""Which rung of the ladder a device holds: the first one that fits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory, RungNeed
+from kinolog.models.memory.placement import AUTO, Rung, ladder_of
+
+HOST_SPARE_BYTES = 2 * GIB
+"""Host memory that is left to others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryFigures:
+    """Memory of a machine in bytes: all of the device, what is free there for the model, and what the host has free."""
+
+    total: int
+    free: int
+    host_free: int
+
+
+class DoesNotFit(Exception):
+    """No rung fits. `needed_bytes` is what the smallest one needs of the device. The message is for people.
+
+    `others_hold_it`: a rung would fit if the whole device were free.
+    """
+
+    def __init__(self, message: str, *, needed_bytes: int, others_hold_it: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.needed_bytes = needed_bytes
+        self.others_hold_it = others_hold_it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementPlan:
+    """The chosen rung, what it needs, and why it was chosen."""
+
+    rung: Rung
+    need: RungNeed
+    reason: str
+
+
+def plan_placement(
+    memory: ModelMemory,
+    size: DrawnSize,
+    figures: MemoryFigures,
+    *,
+    placement: str = AUTO,
+    failed: Collection[Rung] = (),
+) -> PlacementPlan:
+    """Return the first rung that fits the device and the host. `failed` are those that ran out of memory.
+
+    A rung that failed shows that estimates are too low: of the others, only those are left that need less. The rungs
+    of a placement that an entry names are tried whatever they need. Raises DoesNotFit.
+    """
+    needs = {rung: memory.need(rung, size) for rung in ladder_of(placement) if memory.has(rung)}
+    ceiling = min((memory.need(rung, size).device_bytes for rung in failed), default=None)
+    left = {
+        rung: need
+        for rung, need in needs.items()
+        if rung not in failed and (ceiling is None or need.device_bytes < ceiling)
+    }
+    passed: list[tuple[Rung, RungNeed]] = []
+    for rung, need in left.items():
+        if _lack(need, figures) and placement == AUTO:
+            passed.append((rung, need))
+            continue
+        reason = _reason(rung, need, figures, passed, stated=placement != AUTO, failed=bool(failed))
+        return PlacementPlan(rung=rung, need=need, reason=reason)
+    raise _does_not_fit(needs or left, size, figures, failed=bool(failed))
+
+
+def gib(count: float) -> str:
+    """Return bytes as text, such as `24.5 GiB`."""
+    return f"{count / GIB:.1f} GiB"
+
+
+def _lack(need: RungNeed, figures: MemoryFigures) -> str:
+    """Return what a rung lacks; empty if it fits."""
+    if need.device_bytes > figures.free:
+        return f"{gib(need.device_bytes)} of the device"
+    if need.host_bytes and need.host_bytes + HOST_SPARE_BYTES > figures.host_free:
+        return f"{gib(need.host_bytes + HOST_SPARE_BYTES)} of free host memory"
+    return ""
+
+
+def _reason(
+    rung: Rung,
+    need: RungNeed,
+    figures: MemoryFigures,
+    passed: list[tuple[Rung, RungNeed]],
+    *,
+    stated: bool,
+    failed: bool,
+) -> str:
+    fits = f"{rung.words}; needs about {gib(need.device_bytes)} of {gib(figures.free)}"
+    if stated:
+        lack = _lack(need, figures)
+        return f"{fits}; its entry names it" + (
+            f", though it may lack memory: it needs {lack}" if lack else ""
+        )
+    why = "; memory ran out before" if failed else ""
+    if passed:
+        first, first_need = passed[0]
+        why += f"; {first} would need {_lack(first_need, figures)}"
+    return f"{fits}{why}"
+
+
+def _does_not_fit(
+    needs: dict[Rung, RungNeed], size: DrawnSize, figures: MemoryFigures, *, failed: bool
+) -> DoesNotFit:
+    least = min(needs.values(), key=lambda need: need.device_bytes)
+    needed = least.device_bytes
+    if failed:
+        needed = max(needed, figures.free)
+        text = f"{size} need more than the {gib(figures.free)} of device memory that are free"
+    elif needed > figures.free:
+        text = f"{size} need about {gib(needed)} of device memory, and {gib(figures.free)} are free"
+    else:
+        text = (
+            f"{size} need {gib(least.host_bytes + HOST_SPARE_BYTES)} of free host memory with "
+            f"{gib(needed)} of device memory, and {gib(figures.host_free)} are free"
+        )
+    return DoesNotFit(
+        text, needed_bytes=needed, others_hold_it=needed <= figures.total and needed > figures.free
+    )

@@ -1,0 +1,108 @@
+"""Sizes of the networks of a model folder, from the headers of their weight files. Nothing is loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+SUFFIX = ".safetensors"
+_INDEX = f"{SUFFIX}.index.json"
+_WHOLE_FILES = (f"diffusion_pytorch_model{SUFFIX}", f"model{SUFFIX}")
+_LONGEST_HEADER = 100 << 20
+_BLOCK = re.compile(r"(.*?\.\d+)\.")
+
+
+class WeightsUnreadable(Exception):
+    """The header of a weight file cannot be read. The message names the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSize:
+    """Size of one network, in weights. `block` is that of its largest block, `outside` that of what is in no block.
+
+    `tensor` is its largest tensor. `width` is the number of values that it computes for each token.
+    """
+
+    elements: int
+    block: int = 0
+    outside: int = 0
+    tensor: int = 0
+    width: int = 0
+
+
+def network_sizes(folder: Path) -> dict[str, NetworkSize]:
+    """Return the networks of a model folder by the names of their folders. Raises WeightsUnreadable."""
+    return {
+        part.name: _network_size(files)
+        for part in sorted(folder.iterdir())
+        if part.is_dir() and (files := _weight_files(part))
+    }
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Return the files that are loaded, without variants such as `.fp16.safetensors`."""
+    for index in sorted(folder.glob(f"*{_INDEX}")):
+        if index.name.count(".") == _INDEX.count("."):
+            return sorted({folder / shard for shard in _shards(index)})
+    for name in _WHOLE_FILES:
+        if (folder / name).is_file():
+            return [folder / name]
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def _shards(index: Path) -> set[str]:
+    try:
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise WeightsUnreadable(f"{index} cannot be read ({type(error).__name__})") from error
+
+
+def _network_size(files: list[Path]) -> NetworkSize:
+    blocks: Counter[str] = Counter()
+    widths: Counter[int] = Counter()
+    outside = largest = elements = 0
+    for name, shape in (tensor for path in files for tensor in _tensors(path)):
+        size = prod(shape)
+        elements += size
+        largest = max(largest, size)
+        if block := _BLOCK.match(name):
+            blocks[block[1]] += size
+        else:
+            outside += size
+        if len(shape) > 1:
+            widths[shape[0]] += size
+    return NetworkSize(
+        elements=elements,
+        block=max(blocks.values(), default=0),
+        outside=outside,
+        tensor=largest,
+        width=widths.most_common(1)[0][0] if widths else 0,
+    )
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
+    """Yield name and shape of each tensor in a file."""
+    for name, tensor in _header(path).items():
+        if name != "__metadata__":
+            try:
+                yield name, [int(side) for side in tensor["shape"]]
+            except (LookupError, TypeError, ValueError) as error:
+                raise WeightsUnreadable(f"{path} has a damaged header") from error
+
+
+def _header(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length <= _LONGEST_HEADER else None
+    except (OSError, ValueError) as error:
+        raise WeightsUnreadable(f"{path} cannot be read ({type(error).__name__})") from error
+    if not isinstance(header, dict):
+        raise WeightsUnreadable(f"{path} has a damaged header")
+    return header
