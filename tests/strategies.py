@@ -65,6 +65,10 @@ specs = st.builds(
     seed=st.integers(0, 2**53 - 1),
     style=words,
     webhook=st.none() | sealed,
+    codec=words,
+    crf=numbers,
+    title=st.none() | sealed,
+    tagged=st.booleans(),
 )
 media = st.builds(
     MediaFacts,

@@ -29,6 +29,7 @@ COMMANDS = {
     "erase": "kinolog_cli.jobs.commands:erase",
     "bulk": "kinolog_cli.jobs.bulk:bulk",
     "result": "kinolog_cli.jobs.queries:result",
+    "export": "kinolog_cli.jobs.export:export",
     "replay": "kinolog_cli.jobs.queries:replay",
     "verify": "kinolog_cli.verify:verify",
     "analytics": "kinolog_cli.jobs.analytics:analytics",

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from kinolog_client import defaults
 from kinolog_client.endpoint import Endpoint
 from kinolog_client.http import analytics_operations, file_transfer, operations
-from kinolog_client.http.file_transfer import FileTransfer, file_operation
+from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.methods import blocking
 from kinolog_client.http.operation import Operation
 from kinolog_client.http.partial_file import partial_file
@@ -149,13 +149,25 @@ class KinologClient:
         `on_progress` is called with the bytes received and the size, None while it is unknown. Raises OSError if the
         file cannot be written.
         """
-        transfer = self._transfer(job_id, file, scene)
-        with partial_file(Path(to), durable=True) as part:
-            for chunk in self._transport.read_file(transfer):
-                part.write(chunk)
-                if on_progress is not None:
-                    on_progress(transfer.received_bytes, transfer.size_bytes)
-        return Path(to)
+        return self._saved(self._transfer(job_id, file, scene), to, on_progress)
+
+    def export(
+        self,
+        job_id: str,
+        to: Path | str,
+        *,
+        file_format: str = "gif",
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Save the video of a completed job in another format under `to`, whole or not at all; return the path.
+
+        `file_format` is gif, webp (both animated) or png: a ZIP archive with one picture per frame. The service makes
+        it while it sends it, so its size is not known before. Raises `Conflict` until the job is completed, ValueError
+        for another format, and OSError if the file cannot be written. See `download` for `to` and `on_progress`.
+        """
+        operation = export_operation(job_id, file_format)
+        transfer = FileTransfer(self.url, operation, self._transport.policy, resumes=False)
+        return self._saved(transfer, to, on_progress)
 
     def watch(
         self,
@@ -183,3 +195,13 @@ class KinologClient:
 
     def _transfer(self, job_id: str, file: str, scene: int | None) -> FileTransfer:
         return FileTransfer(self.url, file_operation(job_id, file, scene), self._transport.policy)
+
+    def _saved(
+        self, transfer: FileTransfer, to: Path | str, on_progress: Callable[[int, int | None], object] | None
+    ) -> Path:
+        with partial_file(Path(to), durable=True) as part:
+            for chunk in self._transport.read_file(transfer):
+                part.write(chunk)
+                if on_progress is not None:
+                    on_progress(transfer.received_bytes, transfer.size_bytes)
+        return Path(to)

@@ -59,6 +59,7 @@ class ScriptedInference:
         self.killed = asyncio.Event()
         self.alive = True
         self.pid: int | None = None
+        self.codecs: tuple[str, ...] = ("h264", "h265", "av1")
 
     async def start(self) -> None:
         self.alive = True

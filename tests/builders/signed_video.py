@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from kinolog_worker.media.encoder import ClipEncoder
+from kinolog_worker.media.encoder_settings import VideoEncoding
 
 from kinolog.adapters.c2pa.signer import C2paSigner
+from kinolog.models.codecs import VideoCodec
 from kinolog.provenance import Provenance
 from kinolog_stack.signing_certificates import SigningChain
 
@@ -25,10 +27,10 @@ PROVENANCE = Provenance(
 )
 
 
-def small_video(path: Path) -> Path:
+def small_video(path: Path, codec: VideoCodec = VideoCodec.H264) -> Path:
     """Write a video of noise."""
     frames = np.random.default_rng(1).integers(0, 255, (FRAMES, HEIGHT, WIDTH, 3), np.uint8)
-    with ClipEncoder(path, width=WIDTH, height=HEIGHT, fps=FPS) as encoder:
+    with ClipEncoder(path, width=WIDTH, height=HEIGHT, fps=FPS, encoding=VideoEncoding(codec)) as encoder:
         encoder.write(frames)
     return path
 

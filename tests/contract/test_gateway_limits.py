@@ -38,6 +38,9 @@ EDGES: list[tuple[str, Any, Any]] = [
     ("request_id", "aZ0._:-", "a/b"),
     ("webhook", "https://" + "w" * 1992, "https://" + "w" * 1993),
     ("max_attempts", 10, 11),
+    ("crf", 63, 64),
+    ("crf", 1, 0),
+    ("title", "t" * 200, "t" * 201),
 ]
 
 

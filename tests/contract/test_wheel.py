@@ -18,6 +18,7 @@ PACKAGES = {
     "kinolog_api",
     "kinolog_cli",
     "kinolog_client",
+    "kinolog_export",
     "kinolog_gateway",
     "kinolog_projector",
     "kinolog_stack",

@@ -42,6 +42,7 @@ BUSY = replace(
     jobs_completed=7,
     attempts_failed=1,
     libraries={"torch": "2.9"},
+    codecs=("h264", "av1_nvenc"),
 )
 
 

@@ -64,6 +64,7 @@ PLANTED = (
         "renderers", "services/worker/kinolog_worker/app.py", "import kinolog_worker.renderers.diffusers"
     ),
     Planted("media", "services/worker/kinolog_worker/queue/planted.py", "import av"),
+    Planted("exports", "services/api/kinolog_api/exports/planted.py", "import kinolog_export.pictures"),
     Planted("grpc", "tui/kinolog_tui/planted.py", "import grpc"),
     Planted("postgres", "services/api/kinolog_api/planted.py", "import psycopg"),
     Planted("web-framework", "services/api/kinolog_api/planted.py", "import fastapi"),

@@ -11,9 +11,11 @@ from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
 from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.exports.export_video import ExportVideo
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.artifacts import ReadArtifact
 from kinolog_api.jobs.catalogue import ListCatalogue
+from kinolog_api.jobs.codec_check import CodecCheck
 from kinolog_api.jobs.commands import JobCommands
 from kinolog_api.jobs.erase_job import EraseJob
 from kinolog_api.jobs.key_pool import KeyPool
@@ -45,11 +47,21 @@ class JobService:
         self._commands = JobCommands(handler, self._queries, d.keys, d.read_model, write_guard, archive)
         self._lists = ListJobs(d.store, d.read_model)
         self._artifacts = ReadArtifact(self._queries, d.artifacts)
+        self._exports = ExportVideo(self._queries, d.artifacts)
         self._catalogue = ListCatalogue(d.catalogue, d.workers, tenants)
         self._alarms = ListAlarms(d.alarms)
         self.key_pool = KeyPool(d.keys)
         self._submit = SubmitJob(
-            self.writes, d.keys, self.key_pool, handler, d.catalogue, rules, write_guard, archive, d.clock
+            self.writes,
+            d.keys,
+            self.key_pool,
+            handler,
+            d.catalogue,
+            rules,
+            write_guard,
+            archive,
+            CodecCheck(d.workers, d.store),
+            d.clock,
         )
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
@@ -76,6 +88,7 @@ class JobService:
             "ListJobs": self._lists.list_jobs,
             "SummarizeJobs": self._lists.summarize_jobs,
             "ReadArtifact": self._artifacts.read_artifact,
+            "ExportVideo": self._exports.export_video,
             "WatchJob": self._watch.watch_job,
             "WatchJobs": self._watch.watch_jobs,
             "ListModels": self._catalogue.list_models,

@@ -49,6 +49,7 @@ class WorkerReporter:
         status, inference = self._dependencies.status, self._dependencies.inference
         if not inference.alive:
             status.model_unloaded()
+        status.codecs = inference.codecs
         status.memory_used_bytes, status.memory_total_bytes = await device_memory(
             status.device, inference.pid
         )

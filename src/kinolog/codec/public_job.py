@@ -22,6 +22,7 @@ class UnsealedFields:
     prompt: str = ""
     negative_prompt: str = ""
     webhook: str = ""
+    title: str = ""
     scenes: tuple[str, ...] = ()
 
 
@@ -82,6 +83,7 @@ def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
         "prompt": unsealed.prompt,
         "negative_prompt": unsealed.negative_prompt,
         "webhook": unsealed.webhook,
+        "title": unsealed.title,
     }
     return pb.JobSpec(**(plain_fields(pb.JobSpec, spec) | texts))
 

@@ -45,11 +45,16 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         guidance=value.guidance,
         seed=value.seed,
         style=value.style,
+        codec=value.codec,
+        crf=value.crf,
+        tagged=value.tagged,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
     if value.webhook is not None:
         wire.webhook.CopyFrom(sealed_to_proto(value.webhook))
+    if value.title is not None:
+        wire.title.CopyFrom(sealed_to_proto(value.title))
     return wire
 
 
@@ -69,6 +74,10 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         seed=wire.seed,
         style=wire.style,
         webhook=sealed_from_proto(wire.webhook) if wire.HasField("webhook") else None,
+        codec=wire.codec,
+        crf=wire.crf,
+        title=sealed_from_proto(wire.title) if wire.HasField("title") else None,
+        tagged=wire.tagged,
     )
 
 

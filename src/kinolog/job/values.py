@@ -73,7 +73,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """The requested video: defaults filled in, personal data sealed."""
+    """The requested video: defaults filled in, personal data sealed.
+
+    Jobs of earlier versions have no `codec`, no `crf`, and files that are not `tagged` with what made them.
+    """
 
     prompt: Sealed
     negative_prompt: Sealed | None
@@ -88,6 +91,10 @@ class Spec:
     seed: int
     style: str = ""
     webhook: Sealed | None = None
+    codec: str = ""
+    crf: int = 0
+    title: Sealed | None = None
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

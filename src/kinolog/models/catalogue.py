@@ -12,10 +12,11 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
 from kinolog.models.model_index import pipeline_class
 from kinolog.models.renderers import (
@@ -48,6 +49,17 @@ class RenderDefaults(BaseModel):
     steps: int = Field(50, ge=1, le=1000)
     guidance: float = Field(5.0, ge=0, le=100)
     negative_prompt: str = ""
+    codec: VideoCodec = VideoCodec.H264
+    crf: int | None = Field(
+        None, ge=1, description="Constant rate factor; the usual one of the codec if omitted."
+    )
+
+    @model_validator(mode="after")
+    def _crf_of_the_codec(self) -> Self:
+        largest = self.codec.crf_range.largest
+        if self.crf is not None and self.crf > largest:
+            raise ValueError(f"crf: {self.crf} is more than {largest}, the most that {self.codec} takes")
+        return self
 
 
 class ModelEntry(BaseModel):

@@ -16,7 +16,10 @@ PRESENT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """The state of a worker; memory in bytes. `job_id` is empty if it is idle."""
+    """The state of a worker; memory in bytes. `job_id` is empty if it is idle.
+
+    `codecs` are those that it can encode; none until its inference process is ready, and in an earlier version.
+    """
 
     name: str
     device: str
@@ -35,6 +38,7 @@ class WorkerReport:
     jobs_completed: int = 0
     attempts_failed: int = 0
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    codecs: tuple[str, ...] = ()
 
 
 class WorkerRegistry(Protocol):

@@ -18,6 +18,7 @@ from kinolog.privacy.sealer import Sealer
 PROMPT = "prompt"
 NEGATIVE_PROMPT = "negative_prompt"
 WEBHOOK = "webhook"
+TITLE = "title"
 NOTE = "note"
 PREVIEW = "preview"
 CANCEL_REASON = "cancel_reason"
@@ -41,6 +42,7 @@ def unseal_job(job: Job, key: bytes | None) -> UnsealedFields:
         prompt=sealer.unseal(spec.prompt, PROMPT),
         negative_prompt=sealer.unseal(spec.negative_prompt, NEGATIVE_PROMPT) if spec.negative_prompt else "",
         webhook=sealer.unseal(spec.webhook, WEBHOOK) if spec.webhook else "",
+        title=sealer.unseal(spec.title, TITLE) if spec.title else "",
         scenes=tuple(sealer.unseal(scene.prompt, scene_purpose(scene.index)) for scene in job.scenes),
     )
 

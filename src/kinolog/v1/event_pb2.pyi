@@ -183,6 +183,10 @@ class StoredSpec(_message.Message):
     STYLE_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
     MODEL_CLASS_FIELD_NUMBER: _builtins.int
+    CODEC_FIELD_NUMBER: _builtins.int
+    CRF_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TAGGED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -203,6 +207,12 @@ class StoredSpec(_message.Message):
     """Style of the video."""
     model_class: _builtins.str
     """Class of workers that can run the model. It is part of the ticket's subject."""
+    codec: _builtins.str
+    """Codec of the video. Empty is h264."""
+    crf: _builtins.int
+    """Constant rate factor of the codec. 0 is that of the codec."""
+    tagged: _builtins.bool
+    """Whether the file states its title, what made it, and its scenes as chapters."""
     @_builtins.property
     def prompt(self) -> Global___Sealed:
         """The sealed prompt."""
@@ -214,6 +224,10 @@ class StoredSpec(_message.Message):
     @_builtins.property
     def webhook(self) -> Global___Sealed:
         """The sealed address to call when the job ends."""
+
+    @_builtins.property
+    def title(self) -> Global___Sealed:
+        """The sealed title. Missing if there is none."""
 
     def __init__(
         self,
@@ -231,10 +245,14 @@ class StoredSpec(_message.Message):
         style: _builtins.str = ...,
         webhook: Global___Sealed | None = ...,
         model_class: _builtins.str = ...,
+        codec: _builtins.str = ...,
+        crf: _builtins.int = ...,
+        title: Global___Sealed | None = ...,
+        tagged: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "webhook", b"webhook"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "seed", b"seed", "steps", b"steps", "style", b"style", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -242,6 +242,9 @@ class JobSpec(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     STYLE_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
+    CODEC_FIELD_NUMBER: _builtins.int
+    CRF_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -266,6 +269,12 @@ class JobSpec(_message.Message):
     """Style of the video, such as cinematic."""
     webhook: _builtins.str
     """Address to call when the job ends. It is stored sealed. This version does not call it yet."""
+    codec: _builtins.str
+    """Codec of the video, such as h264. Empty in jobs of earlier versions, which are h264."""
+    crf: _builtins.int
+    """Constant rate factor of the codec. 0 in jobs of earlier versions, which have that of the codec."""
+    title: _builtins.str
+    """Title of the video, in its file."""
     def __init__(
         self,
         *,
@@ -281,10 +290,13 @@ class JobSpec(_message.Message):
         seed: _builtins.int = ...,
         style: _builtins.str = ...,
         webhook: _builtins.str = ...,
+        codec: _builtins.str = ...,
+        crf: _builtins.int = ...,
+        title: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "seed", b"seed", "steps", b"steps", "style", b"style", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1022,6 +1034,7 @@ class Model(_message.Message):
     STYLES_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     VOCABULARY_FIELD_NUMBER: _builtins.int
+    CODECS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model in requests."""
     description: _builtins.str
@@ -1052,6 +1065,10 @@ class Model(_message.Message):
     def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Words that the model knows; empty if it takes any. It leaves out the others."""
 
+    @_builtins.property
+    def codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codecs that jobs of the model can have. Those of the GPU are there if a worker that serves the model has them."""
+
     def __init__(
         self,
         *,
@@ -1065,10 +1082,11 @@ class Model(_message.Message):
         styles: _abc.Iterable[_builtins.str] | None = ...,
         workers: _abc.Iterable[_builtins.str] | None = ...,
         vocabulary: _abc.Iterable[_builtins.str] | None = ...,
+        codecs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "description", b"description", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1117,6 +1135,7 @@ class Worker(_message.Message):
     JOBS_COMPLETED_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FAILED_FIELD_NUMBER: _builtins.int
     LIBRARIES_FIELD_NUMBER: _builtins.int
+    CODECS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the worker."""
     device: _builtins.str
@@ -1161,6 +1180,10 @@ class Worker(_message.Message):
     def libraries(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Library versions by library name."""
 
+    @_builtins.property
+    def codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codecs that it can encode. Empty until its inference process is ready."""
+
     def __init__(
         self,
         *,
@@ -1181,10 +1204,11 @@ class Worker(_message.Message):
         jobs_completed: _builtins.int = ...,
         attempts_failed: _builtins.int = ...,
         libraries: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        codecs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -74,6 +74,34 @@ TRANSITION_DISSOLVE: Transition.ValueType  # 3
 """The scene comes out of the last frame of the scene before."""
 Global___Transition: _TypeAlias = Transition  # noqa: Y015
 
+class _ExportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPORT_FORMAT_UNSPECIFIED: _ExportFormat.ValueType  # 0
+    """No format was given."""
+    EXPORT_FORMAT_GIF: _ExportFormat.ValueType  # 1
+    """An animated GIF."""
+    EXPORT_FORMAT_WEBP: _ExportFormat.ValueType  # 2
+    """An animated WebP."""
+    EXPORT_FORMAT_PNG: _ExportFormat.ValueType  # 3
+    """A ZIP archive with one PNG file per frame."""
+
+class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
+    """The format of an export."""
+
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat.ValueType  # 0
+"""No format was given."""
+EXPORT_FORMAT_GIF: ExportFormat.ValueType  # 1
+"""An animated GIF."""
+EXPORT_FORMAT_WEBP: ExportFormat.ValueType  # 2
+"""An animated WebP."""
+EXPORT_FORMAT_PNG: ExportFormat.ValueType  # 3
+"""A ZIP archive with one PNG file per frame."""
+Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
+
 @_typing.final
 class SceneRequest(_message.Message):
     """A scene to render."""
@@ -137,6 +165,9 @@ class SubmitJobRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    CODEC_FIELD_NUMBER: _builtins.int
+    CRF_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
     SHOTS_FIELD_NUMBER: _builtins.int
     SCENES_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
@@ -171,6 +202,12 @@ class SubmitJobRequest(_message.Message):
     """Address to call when the job ends. It is stored sealed. This version does not call it yet."""
     max_attempts: _builtins.int
     """The maximum number of attempts."""
+    codec: _builtins.str
+    """Codec of the video: h264, h265, av1, or h264_nvenc, h265_nvenc, av1_nvenc on a worker that has them."""
+    crf: _builtins.int
+    """Constant rate factor of the codec: 1 to 51, or to 63 for av1. Less is better quality and a larger file."""
+    title: _builtins.str
+    """Title of the video, in its file. It is stored sealed."""
     shots: Global___Shots.ValueType
     """What the prompt is, if there are no scenes."""
     @_builtins.property
@@ -196,13 +233,18 @@ class SubmitJobRequest(_message.Message):
         request_id: _builtins.str = ...,
         webhook: _builtins.str = ...,
         max_attempts: _builtins.int | None = ...,
+        codec: _builtins.str = ...,
+        crf: _builtins.int | None = ...,
+        title: _builtins.str = ...,
         shots: Global___Shots.ValueType = ...,
         scenes: _abc.Iterable[Global___SceneRequest] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
+    _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015
     _WhichOneofReturnType__duration_seconds: _TypeAlias = _typing.Literal["duration_seconds"]  # noqa: Y015
     _WhichOneofArgType__duration_seconds: _TypeAlias = _typing.Literal["_duration_seconds", b"_duration_seconds"]  # noqa: Y015
     _WhichOneofReturnType__fps: _TypeAlias = _typing.Literal["fps"]  # noqa: Y015
@@ -221,6 +263,8 @@ class SubmitJobRequest(_message.Message):
     _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
     _WhichOneofReturnType__width: _TypeAlias = _typing.Literal["width"]  # noqa: Y015
     _WhichOneofArgType__width: _TypeAlias = _typing.Literal["_width", b"_width"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__crf) -> _WhichOneofReturnType__crf | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_seconds) -> _WhichOneofReturnType__duration_seconds | None: ...
     @_typing.overload
@@ -1029,6 +1073,58 @@ class PrefetchJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PrefetchJobResponse: _TypeAlias = PrefetchJobResponse  # noqa: Y015
+
+@_typing.final
+class ExportVideoRequest(_message.Message):
+    """Selects the video to export, and the format."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Id of the job."""
+    format: Global___ExportFormat.ValueType
+    """The format."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        format: Global___ExportFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportVideoRequest: _TypeAlias = ExportVideoRequest  # noqa: Y015
+
+@_typing.final
+class ExportVideoResponse(_message.Message):
+    """A part of an export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    media_type: _builtins.str
+    """Media type of the export. Only in the first message."""
+    data: _builtins.bytes
+    """Bytes of the export. Empty while it is being made and none are ready."""
+    def __init__(
+        self,
+        *,
+        media_type: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportVideoResponse: _TypeAlias = ExportVideoResponse  # noqa: Y015
 
 @_typing.final
 class EraseJobRequest(_message.Message):

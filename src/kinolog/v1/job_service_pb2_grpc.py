@@ -114,6 +114,11 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.ReadArtifactRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ReadArtifactResponse.FromString,
                 _registered_method=True)
+        self.ExportVideo = channel.unary_stream(
+                '/kinolog.v1.JobService/ExportVideo',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoResponse.FromString,
+                _registered_method=True)
         self.EraseJob = channel.unary_unary(
                 '/kinolog.v1.JobService/EraseJob',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.EraseJobRequest.SerializeToString,
@@ -270,6 +275,13 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportVideo(self, request, context):
+        """Streams the video of a completed job in another format. It is made while it is sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseJob(self, request, context):
         """Erases the prompts and files of an ended job permanently. The rest of its history stays.
         """
@@ -403,6 +415,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ReadArtifact,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ReadArtifactRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.ReadArtifactResponse.SerializeToString,
+            ),
+            'ExportVideo': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportVideo,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoResponse.SerializeToString,
             ),
             'EraseJob': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseJob,
@@ -855,6 +872,33 @@ class JobService:
             '/kinolog.v1.JobService/ReadArtifact',
             kinolog_dot_v1_dot_job__service__pb2.ReadArtifactRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.ReadArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportVideo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/kinolog.v1.JobService/ExportVideo',
+            kinolog_dot_v1_dot_job__service__pb2.ExportVideoRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ExportVideoResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,8 @@ class JobServiceStub:
     """Reads the files and media facts of a completed job. FAILED_PRECONDITION until the job is completed."""
     ReadArtifact: _grpc.UnaryStreamMultiCallable[_job_service_pb2.ReadArtifactRequest, _job_service_pb2.ReadArtifactResponse]
     """Streams the bytes of a file of a job."""
+    ExportVideo: _grpc.UnaryStreamMultiCallable[_job_service_pb2.ExportVideoRequest, _job_service_pb2.ExportVideoResponse]
+    """Streams the video of a completed job in another format. It is made while it is sent."""
     EraseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.EraseJobRequest, _job_service_pb2.EraseJobResponse]
     """Erases the prompts and files of an ended job permanently. The rest of its history stays."""
     BulkEraseJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BulkEraseJobsRequest, _job_service_pb2.BulkEraseJobsResponse]
@@ -129,6 +131,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Reads the files and media facts of a completed job. FAILED_PRECONDITION until the job is completed."""
     ReadArtifact: _aio.UnaryStreamMultiCallable[_job_service_pb2.ReadArtifactRequest, _job_service_pb2.ReadArtifactResponse]  # type: ignore[assignment]
     """Streams the bytes of a file of a job."""
+    ExportVideo: _aio.UnaryStreamMultiCallable[_job_service_pb2.ExportVideoRequest, _job_service_pb2.ExportVideoResponse]  # type: ignore[assignment]
+    """Streams the video of a completed job in another format. It is made while it is sent."""
     EraseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.EraseJobRequest, _job_service_pb2.EraseJobResponse]  # type: ignore[assignment]
     """Erases the prompts and files of an ended job permanently. The rest of its history stays."""
     BulkEraseJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BulkEraseJobsRequest, _job_service_pb2.BulkEraseJobsResponse]  # type: ignore[assignment]
@@ -275,6 +279,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.ReadArtifactResponse], _abc.AsyncIterator[_job_service_pb2.ReadArtifactResponse]]:
         """Streams the bytes of a file of a job."""
+
+    @_abc_1.abstractmethod
+    def ExportVideo(
+        self,
+        request: _job_service_pb2.ExportVideoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_job_service_pb2.ExportVideoResponse], _abc.AsyncIterator[_job_service_pb2.ExportVideoResponse]]:
+        """Streams the video of a completed job in another format. It is made while it is sent."""
 
     @_abc_1.abstractmethod
     def EraseJob(

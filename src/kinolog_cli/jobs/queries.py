@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,17 +95,22 @@ def result(
 
 def save_video(context: CliContext, client: KinologClient, job_id: str, path: Path) -> None:
     """Save a job's video at a checked place, whole or not at all."""
-    with Progress("saving", BarColumn(), DownloadColumn(), console=context.err, transient=True) as bar:
-        task = bar.add_task("saving", total=None)
+    with saving_bar(context) as on_progress:
         try:
-            client.download(
-                job_id, path, on_progress=lambda done, size: bar.update(task, completed=done, total=size)
-            )
+            client.download(job_id, path, on_progress=on_progress)
         except OSError as error:
             text = (
                 f"cannot write {path}: {error.strerror}; save it elsewhere: kinolog result {job_id} -o FILE"
             )
             raise CommandFailed(ExitCode.FAILED, text) from error
+
+
+@contextmanager
+def saving_bar(context: CliContext) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar while a file is saved. Yields what to call with the bytes received and the size, if it is known."""
+    with Progress("saving", BarColumn(), DownloadColumn(), console=context.err, transient=True) as bar:
+        task = bar.add_task("saving", total=None)
+        yield lambda done, size: bar.update(task, completed=done, total=size)
 
 
 @command

@@ -61,6 +61,11 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; 1 turns guidance off.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same one gives the same video.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video shall not show.")] = None,
+    codec: Annotated[
+        str | None, typer.Option(help="h264, h265, av1, or of a GPU such as h264_nvenc.")
+    ] = None,
+    crf: Annotated[int | None, typer.Option(help="Rate factor of the codec; less is better quality.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title in the file of the video.")] = None,
     request_id: Annotated[
         str | None, typer.Option(help="Submitting twice with the same id makes one job.")
     ] = None,
@@ -88,6 +93,9 @@ def generate(
         guidance=guidance,
         seed=seed,
         negative_prompt=negative,
+        codec=codec,
+        crf=crf,
+        title=title,
     )
     if file is not None:
         if watch or output:

@@ -59,11 +59,12 @@ class AsyncTransport:
     async def read_file(self, transfer: FileTransfer) -> AsyncIterator[bytes]:
         """Yield the bytes of a file. Raises `GatewayError`."""
         url = self.endpoint.url
+        timeout_seconds = transfer.operation.timeout_seconds or self._timeout_seconds
         while True:
             headers = self.endpoint.headers | transfer.headers()
             try:
                 async with self._http.stream(
-                    "GET", url + transfer.operation.path, headers=headers, timeout=self._timeout_seconds
+                    "GET", url + transfer.operation.path, headers=headers, timeout=timeout_seconds
                 ) as answer:
                     if answer.is_error:
                         content = await answer.aread()
@@ -77,7 +78,7 @@ class AsyncTransport:
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 pause = transfer.pause_seconds(error)
                 if pause is None:
-                    raise unreachable(self.endpoint, error, self._timeout_seconds) from error
+                    raise unreachable(self.endpoint, error, timeout_seconds) from error
                 await asyncio.sleep(pause)
             else:
                 transfer.on_end()

@@ -13,6 +13,10 @@ from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.models.results import FileInfo
 
 FILES = ("video", "thumbnail", "preview", "scene")
+EXPORT_TYPES = {"gif": "image/gif", "webp": "image/webp", "png": "application/zip"}
+"""Media types of exports by their format."""
+EXPORT_SECONDS = 660.0
+"""How long the gateway may send nothing of an export: an animation arrives as a whole."""
 CHUNK_BYTES = 1 << 16
 _MEDIA_TYPES = {"video": ("video/",), "thumbnail": ("image/",), "preview": ("image/",)}
 """How the media type of a file begins."""
@@ -41,6 +45,20 @@ def file_operation(job_id: str, file: str, scene: int | None) -> Operation[FileI
     )
 
 
+def export_operation(job_id: str, file_format: str) -> Operation[FileInfo]:
+    """Return the operation that makes an export. Raises ValueError for an unknown format."""
+    if file_format not in EXPORT_TYPES:
+        raise ValueError(f"file_format must be one of {', '.join(EXPORT_TYPES)}")
+    return Operation(
+        method="GET",
+        route=f"{API_PREFIX}/result/{{job_id}}/export/{{export_format}}",
+        path_values={"job_id": job_id, "export_format": file_format},
+        headers={"Accept-Encoding": "identity"},
+        read=_facts_reader("export", (EXPORT_TYPES[file_format],)),
+        timeout_seconds=EXPORT_SECONDS,
+    )
+
+
 def video_info(job_id: str) -> Operation[FileInfo]:
     """Return size, hash and type of the video of a completed job, without its bytes."""
     return Operation(
@@ -52,12 +70,12 @@ def video_info(job_id: str) -> Operation[FileInfo]:
     )
 
 
-def _facts_reader(file: str) -> Callable[[HttpAnswer], FileInfo]:
+def _facts_reader(file: str, media_types: tuple[str, ...] = _SCENE_TYPES) -> Callable[[HttpAnswer], FileInfo]:
     """Return a function that reads the headers of a file. It raises ValueError for another media type."""
 
     def read(answer: HttpAnswer) -> FileInfo:
         media_type = answer.headers.get("content-type", "")
-        if answer.status not in (200, 206) or not media_type.startswith(_MEDIA_TYPES.get(file, _SCENE_TYPES)):
+        if answer.status not in (200, 206) or not media_type.startswith(_MEDIA_TYPES.get(file, media_types)):
             raise ValueError(f"HTTP {answer.status} with {media_type or 'no media type'} is no file")
         return FileInfo(
             size_bytes=_number(answer.headers.get("content-length")),
@@ -87,8 +105,12 @@ def _number(text: str | None) -> int | None:
 class FileTransfer:
     """Counts and hashes the bytes of a download, and resumes it after a lost connection where it broke off."""
 
-    def __init__(self, url: str, operation: Operation[FileInfo], policy: RetryPolicy) -> None:
+    def __init__(
+        self, url: str, operation: Operation[FileInfo], policy: RetryPolicy, *, resumes: bool = True
+    ) -> None:
+        """`resumes` says whether the gateway has parts of the file: it has none of an export."""
         self.operation = operation
+        self._resumes = resumes
         self.received_bytes = 0
         self.size_bytes: int | None = None
         """Size of the whole file. None before the first answer."""
@@ -138,5 +160,7 @@ class FileTransfer:
 
     def pause_seconds(self, error: Exception) -> float | None:
         """Return the pause before the download is resumed, in seconds. None to give up."""
+        if self.received_bytes and not self._resumes:
+            return None
         self._failures += 1
         return self._policy.pause_seconds(error, self._failures, repeatable=True)

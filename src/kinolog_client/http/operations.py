@@ -96,6 +96,9 @@ def generate(
     seed: int | None = None,
     max_attempts: int | None = None,
     webhook: str | None = None,
+    codec: str | None = None,
+    crf: int | None = None,
+    title: str | None = None,
     request_id: str | None = None,
 ) -> Operation[CommandInfo]:
     """Submit a video by its prompt. The arguments are those of `VideoRequest`; see `submit`."""
@@ -116,6 +119,9 @@ def generate(
         seed=seed,
         max_attempts=max_attempts,
         webhook=webhook,
+        codec=codec,
+        crf=crf,
+        title=title,
     )
     return submit(request, request_id=request_id)
 

@@ -20,12 +20,14 @@ class ModelDefaultsInfo(ClientModel):
     steps: int
     guidance: float
     negative_prompt: str | None = None
+    codec: str = "h264"
+    crf: int | None = None
 
 
 class ModelInfo(ClientModel):
     """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now.
 
-    `vocabulary` has the words that it knows, and is empty if it takes any.
+    `vocabulary` has the words that it knows, and is empty if it takes any. `codecs` are those that its jobs can have.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ModelInfo(ClientModel):
     styles: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
+    codecs: tuple[str, ...] = ()
 
 
 class ModelListInfo(ClientModel):
@@ -66,6 +69,7 @@ class WorkerInfo(ClientModel):
     jobs_completed: int = 0
     attempts_failed: int = 0
     libraries: dict[str, str] = Field(default_factory=dict)
+    codecs: tuple[str, ...] = ()
 
 
 class WorkerListInfo(ClientModel):

@@ -83,6 +83,12 @@ class JobFields(ClientModel):
     """Number of events in its history."""
     position: int = 0
     """Position of its last commit in the log."""
+    codec: str = ""
+    """Codec of the video."""
+    crf: int | None = None
+    """Constant rate factor of the codec; None in jobs of earlier versions, which have the usual one."""
+    title: str | None = None
+    """Title in its file; None without one, and once the job is erased."""
     stages: tuple[StageInfo, ...] = ()
     """The stages of the current or last attempt, in order."""
     attempts: tuple[AttemptInfo, ...] = ()

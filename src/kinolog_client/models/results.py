@@ -34,6 +34,8 @@ class SpecInfo(ClientModel):
     guidance: float
     seed: int
     style: str | None = None
+    codec: str = "h264"
+    crf: int | None = None
 
 
 class RecordInfo(ClientModel):

@@ -95,6 +95,9 @@ class VideoRequest:
 
     `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
     auto: the prompt is cut at marks such as "Scene 1:". With `scenes` the prompt may be empty; it precedes each.
+
+    `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
+    quality. `title` is written into the file.
     """
 
     prompt: str = ""
@@ -113,6 +116,9 @@ class VideoRequest:
     seed: int | None = None
     max_attempts: int | None = None
     webhook: str | None = None
+    codec: str | None = None
+    crf: int | None = None
+    title: str | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the body of the request, without the fields that are None."""

@@ -6,6 +6,8 @@ import pytest
 from kinolog_api.jobs.job_plan import JobPlan, plan_job
 from kinolog_api.rpc.errors import RpcError
 
+from kinolog.models.catalogue import TINY, Catalogue, RenderDefaults
+from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import SceneSpec, Shots
 from kinolog.storyboard.shots import Transition
 from kinolog.v1 import job_service_pb2 as pb
@@ -118,3 +120,37 @@ def test_negative_lines_of_a_cut_prompt_are_excluded() -> None:
     assert plan(prompt=lines, model="large").negative_prompt == "blurry"
     many = violations(prompt=lines, shots=pb.SHOTS_AUTO, negative_prompt="x" * 4_000)
     assert "4,000 characters" in many["negative_prompt"]
+
+
+def test_the_codec_and_its_quality() -> None:
+    """Without a codec a job has that of its model, and without a rate factor the usual one of the codec."""
+    assert (plan().codec, plan().crf) == ("h264", 18)
+    assert (plan(codec=" AV1 ").codec, plan(codec="av1").crf) == ("av1", 24)
+    assert (plan(codec="h265", crf=30).codec, plan(codec="h265", crf=30).crf) == ("h265", 30)
+    assert plan(title="  Rain \u3000").title == "Rain"
+
+
+def test_a_model_has_a_codec_of_its_own() -> None:
+    """The rate factor of a model goes with its codec, not with another one that a job names."""
+    fine = TINY.model_copy(update={"defaults": RenderDefaults(codec=VideoCodec.H265, crf=12)})
+    catalogue = Catalogue([fine], fine.name)
+
+    def planned(codec: str = "") -> tuple[str, int]:
+        request = pb.SubmitJobRequest(prompt="a fox", width=64, height=64, codec=codec)
+        found = plan_job(request, catalogue, lambda: 77)
+        return found.codec, found.crf
+
+    assert planned() == ("h265", 12)
+    assert planned(codec="h264") == ("h264", 18)
+
+
+def test_errors_about_codecs_say_what_is_possible() -> None:
+    """An unknown codec, a rate factor that it does not have, and a size that its encoder does not take are refused."""
+    assert violations(codec="vp9")["codec"] == (
+        "must be one of h264, h265, av1, h264_nvenc, h265_nvenc, av1_nvenc"
+    )
+    assert violations(codec="h264", crf=52) == {"crf": "must be 1 to 51 for h264"}
+    assert plan(codec="av1", crf=63).crf == 63
+    assert violations(codec="av1_nvenc", width=128, height=128) == {
+        "codec": "av1_nvenc encodes sizes from 192x128"
+    }

@@ -11,11 +11,12 @@ import threading
 from base64 import b64encode
 from pathlib import Path
 
+import httpx
 import pytest
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog_client import Conflict, NotFound, UnexpectedAnswer
-from kinolog_client.http.file_transfer import FileTransfer, file_operation
+from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.retry import RetryPolicy
 from tests.fixtures.devices import FULL, NULL, STANDARD_OUTPUT, device_at
 from tests.fixtures.flushes import Flushes
@@ -262,3 +263,24 @@ async def test_a_saved_file_is_flushed_beside_the_event_loop(
     assert (flushed[0], renamed) == ("flush", ("rename", "film"))
     assert flushed[1].endswith(".part")
     assert threading.get_ident() not in threads
+
+
+async def test_an_export_is_saved(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
+    """An export is saved whole; another format is refused before anything is sent."""
+    job = completed_job(api)
+    path = await client.call("export", job.id, tmp_path / "film.gif")
+    assert path.read_bytes() == b"GIF89arest"
+    with pytest.raises(ValueError, match="file_format must be one of gif, webp, png"):
+        await client.call("export", job.id, tmp_path / "film.avi", file_format="avi")
+    assert [request.format for request in api.requests("ExportVideo")] == [1]
+    assert os.listdir(tmp_path) == ["film.gif"]
+
+
+def test_an_export_is_not_resumed() -> None:
+    """The gateway has no parts of an export: once bytes have come, a lost connection is the end."""
+    operation = export_operation("a" * 26, "gif")
+    transfer = FileTransfer("http://gateway", operation, RetryPolicy(2), resumes=False)
+    error = httpx.ReadError("lost")
+    assert transfer.pause_seconds(error) is not None
+    transfer.on_chunk(b"GIF")
+    assert transfer.pause_seconds(error) is None

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from kinolog_client import AsyncKinologClient, KinologClient
 from kinolog_client.http import analytics_operations, operations
-from kinolog_client.http.file_transfer import FILES, file_operation, video_info
+from kinolog_client.http.file_transfer import FILES, export_operation, file_operation, video_info
 from kinolog_client.http.operation import Operation
 from tests.unit.gateway.conftest import RunningGateway
 
@@ -66,6 +66,7 @@ async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
     served = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
     described = [*_described(operations).values(), *_described(analytics_operations).values()]
     reached = {_route(function) for function in described} | {_route(video_info)}
+    reached.add((export_operation("a", "gif").method, export_operation("a", "gif").route))
     for file in FILES:
         operation = file_operation("a", file, 0 if file == "scene" else None)
         reached.add((operation.method, operation.route))

@@ -33,6 +33,9 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "max_attempts": 2,
             "request_id": "r-1",
             "webhook": "https://example.org/done",
+            "codec": "H265",
+            "crf": 22,
+            "title": "Rain",
         },
     )
     assert response.status_code == 202, response.text
@@ -46,6 +49,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
         "https://example.org/done",
         2,
     )
+    assert (request.codec, request.crf, request.title) == ("h265", 22, "Rain")
     body = response.json()
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"

@@ -252,3 +252,34 @@ def test_ranges_at_the_edges() -> None:
 def test_no_tag_no_match() -> None:
     """A request without If-None-Match has no copy."""
     assert not not_modified({}, '"t"')
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "media_type", "suffix"),
+    [("gif", 1, "image/gif", "gif"), ("webp", 2, "image/webp", "webp"), ("png", 3, "application/zip", "zip")],
+)
+async def test_exports(
+    gateway: RunningGateway, api: RecordingApi, name: str, number: int, media_type: str, suffix: str
+) -> None:
+    """An export has its type and a name, and no length; HEAD makes none."""
+    job = finished(api)
+    path = f"/mcp/result/{job.id}/export/{name}"
+    response = await gateway.client.get(path)
+    assert (response.status_code, response.content) == (200, b"GIF89arest")
+    assert response.headers["content-type"] == media_type
+    assert response.headers["content-disposition"] == f'inline; filename="{job.id}.{suffix}"'
+    assert "content-length" not in response.headers
+    head = await gateway.client.head(path)
+    assert (head.status_code, head.headers["content-type"], head.content) == (200, media_type, b"")
+    (request,) = api.requests("ExportVideo")
+    assert (request.job_id, request.format) == (job.id, number)
+
+
+async def test_refused_exports(gateway: RunningGateway, api: RecordingApi) -> None:
+    """An unknown format is named, and the api's refusal is a problem."""
+    job = finished(api)
+    problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/export/avi"), 400)
+    assert problem["violations"][0]["field"] == "export_format"
+    api.failures["ExportVideo"] = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "EXPORTS_BUSY", "try again")
+    refused = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/export/gif"), 429)
+    assert refused["reason"] == "EXPORTS_BUSY"

@@ -7,14 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import av
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from kinolog_worker.media.container_tags import ContainerTags, write_tags
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 
 from kinolog.adapters.c2pa.assertions import manifest_of, provenance_in
 from kinolog.adapters.c2pa.reader import SignatureState, read_signed_file
 from kinolog.adapters.c2pa.signer import C2paSigner
+from kinolog.models.codecs import SOFTWARE_CODECS, VideoCodec
 from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_stack import signing_certificates
 from kinolog_stack.signing_certificates import SigningChain
@@ -51,6 +54,22 @@ def test_a_signed_video_says_what_made_it(chain: SigningChain, video: Path) -> N
     assert found.provenance == PROVENANCE
     assert found.generator == "kinolog 0.1.0"
     assert re.fullmatch(r"kinolog [0-9a-f]{8}, self-signed", found.signer)
+
+
+@pytest.mark.parametrize("codec", SOFTWARE_CODECS)
+def test_videos_of_every_codec_are_signed(chain: SigningChain, tmp_path: Path, codec: VideoCodec) -> None:
+    """A tagged video of each codec is trusted, has its tags, and decodes to the same frames as before."""
+    unsigned, signed = small_video(tmp_path / "unsigned.mp4", codec), tmp_path / "signed.mp4"
+    tags = ContainerTags(title="Rain", comment="made by a model", fps=FPS, scene_frames=(4, FRAMES - 4))
+    write_tags(unsigned, tags, lambda: None)
+    expected = replace(EXPECTED, codec=codec)
+    before = verify_video(unsigned, expected)
+    C2paSigner(chain.signer, chain.signer_key).sign(unsigned, signed, PROVENANCE)
+    found = read_signed_file(signed, [chain.root.read_text()])
+    assert (found.state, found.failures) == (SignatureState.TRUSTED, ())
+    assert verify_video(signed, expected).frame_hash == before.frame_hash
+    with av.open(str(signed)) as container:
+        assert (container.metadata["title"], len(container.chapters())) == ("Rain", 2)
 
 
 def test_every_reader_learns_that_a_model_made_it() -> None:

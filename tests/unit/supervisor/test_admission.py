@@ -67,6 +67,15 @@ def test_a_model_that_others_serve_is_left_to_them(queued: Job, deliveries: int,
     assert admit(queued, situation) == Postpone(seconds)
 
 
+def test_a_codec_that_others_have_is_left_to_them(queued: Job) -> None:
+    """The ticket of a job whose codec this worker lacks is postponed. While it does not know its codecs, it tries."""
+    job = replace(queued, spec=replace(queued.spec, codec="av1_nvenc"))
+    assert admit(job, replace(SITUATION, codecs=("h264", "av1"))) == Postpone(5.0)
+    assert admit(job, replace(SITUATION, codecs=("h264", "av1_nvenc"))) == Start()
+    assert admit(job, SITUATION) == Start()
+    assert admit(queued, replace(SITUATION, codecs=("h264",))) == Start()
+
+
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
 def test_the_ticket_of_an_ended_job_is_dropped(queued: Job, status: Status) -> None:
     """There is nothing to do for a job that has ended or does not exist."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -14,12 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_worker.media import encoder
 from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import ThumbnailCollector, jpeg_of
 from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify_video
 from PIL import Image
+
+from tests.builders.frames import textured_frames
 
 RED, BLUE = (200, 30, 30), (20, 40, 200)
 
@@ -85,35 +84,12 @@ def test_colours_survive(tmp_path: Path) -> None:
     assert np.abs(picture[24, 8] - RED).max() <= 4
 
 
-def _textured(frames: int, width: int, height: int) -> Frames:
-    """Return frames of moving waves and noise, which use every part of the encoder."""
-    rng = np.random.default_rng(1)
-    rows, columns = np.mgrid[0:height, 0:width]
-    clip = np.empty((frames, height, width, 3), np.uint8)
-    for index, frame in enumerate(clip):
-        frame[..., 0] = 128 + 100 * np.sin(columns / 17 + index / 3)
-        frame[..., 1] = 128 + 100 * np.sin(rows / 11 - index / 2)
-        frame[..., 2] = rng.integers(0, 255, (height, width))
-    return clip
-
-
-@pytest.mark.parametrize(("width", "height"), [(96, 96), (160, 96), (854, 480)])
-def test_the_bytes_do_not_depend_on_the_processor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, height: int
-) -> None:
-    """A processor without any vector instruction gives the same bytes, whatever the width."""
-    clip = _textured(13, width, height)
-    usual = _encoded(tmp_path / "usual.mp4", clip)
-    monkeypatch.setattr(encoder, "_ANY_PROCESSOR", f"{encoder._ANY_PROCESSOR}:asm=0")
-    assert _encoded(tmp_path / "plain.mp4", clip).read_bytes() == usual.read_bytes()
-
-
 def test_pixels_are_converted_alike_on_every_processor(tmp_path: Path) -> None:
     """Without any vector instruction libswscale converts the same frames to the same pixels, and scales them alike."""
     library = _loaded_library("libavutil")
     if library is None:
         pytest.skip("the libraries of FFmpeg are linked in another way here")
-    clip = _textured(3, 50, 38)
+    clip = textured_frames(3, 50, 38)
 
     def results(name: str) -> tuple[bytes, bytes]:
         path = _encoded(tmp_path / name, clip)
@@ -136,25 +112,6 @@ def _loaded_library(name: str) -> ctypes.CDLL | None:
     lines = maps.read_text().splitlines() if maps.exists() else []
     paths = {line.split(maxsplit=5)[5] for line in lines if name in line}
     return ctypes.CDLL(paths.pop()) if len(paths) == 1 else None
-
-
-def test_the_bytes_do_not_depend_on_the_load(tmp_path: Path) -> None:
-    """Encoders that run at the same time and compete for the processor all give the same bytes."""
-    clip = _textured(13, 160, 96)
-    paths = [tmp_path / f"{number}.mp4" for number in range(24)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(partial(_encoded, clip=clip), paths))
-    assert len({sha256(path.read_bytes()).hexdigest() for path in paths}) == 1
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "threads"), [(64, 48, 1), (512, 512, 1), (854, 480, 4), (1920, 1080, 4)]
-)
-def test_the_number_of_threads_follows_from_the_size(width: int, height: int, threads: int) -> None:
-    """x264 gives other bytes with other numbers of threads: it does not choose one by the cores of the machine."""
-    with av.open(BytesIO(), "w", format="mp4") as container:
-        stream = encoder.add_h264_stream(container, width=width, height=height, fps=8)
-        assert stream.codec_context.thread_count == threads
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:

@@ -36,13 +36,13 @@ class ReadArtifact:
         A file that is missing or damaged is refused before the first byte, also if the range is empty.
         """
         job = (await self._queries.load(call.tenant, request.job_id)).job
-        artifact = _find_artifact(job, KIND_FROM_PROTO[request.kind], request.scene)
+        artifact = find_artifact(job, KIND_FROM_PROTO[request.kind], request.scene)
         start, end = _byte_range(artifact, request.offset, request.limit)
         try:
             async for message in self._messages(artifact, start, end):
                 yield message
         except (ArtifactMissing, ArtifactDamaged) as error:
-            raise _unusable(job, artifact, error) from error
+            raise unusable_artifact(job, artifact, error) from error
 
     async def _messages(
         self, artifact: Artifact, start: int, end: int
@@ -62,7 +62,8 @@ class ReadArtifact:
             yield wire
 
 
-def _find_artifact(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
+def find_artifact(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
+    """Return a file of a job; `scene` is the index of a scene's. Raises `RpcError` if it has none."""
     if job.erased:
         raise job_erased(job.id)
     if kind is ArtifactKind.SCENE:
@@ -77,7 +78,7 @@ def _find_artifact(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
     return found
 
 
-def _unusable(job: Job, artifact: Artifact, error: Exception) -> RpcError:
+def unusable_artifact(job: Job, artifact: Artifact, error: Exception) -> RpcError:
     """Return the error for a file that the job lists but that is not stored, or not as it was."""
     missing = isinstance(error, ArtifactMissing)
     state = "is no longer stored" if missing else "is damaged: its bytes are not those that were recorded"

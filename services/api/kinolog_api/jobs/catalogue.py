@@ -10,6 +10,7 @@ from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.jobs.codec_check import offered_codecs
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.tenants import TenantLookup
 
@@ -60,11 +61,14 @@ def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[Wo
             fps=defaults.fps,
             steps=defaults.steps,
             guidance=defaults.guidance,
+            codec=defaults.codec,
+            crf=defaults.crf or defaults.codec.crf_range.usual,
         ),
         sizes=entry.sizes,
         max_frames=entry.max_frames,
         max_steps=entry.max_steps,
         styles=entry.styles,
         vocabulary=entry.vocabulary,
+        codecs=offered_codecs(workers, entry.name),
         workers=[report.name for report in workers if entry.name in report.models],
     )

@@ -10,6 +10,7 @@ from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.counts import counted
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
@@ -22,6 +23,8 @@ MAX_PROMPT_CHARACTERS = 4_000
 
 DEFAULT_MAX_ATTEMPTS = 3
 """Attempts of a job whose request does not limit them."""
+
+_CODECS = frozenset(VideoCodec)
 
 SEED_LIMIT = 2**32
 """Drawn seeds are less than this."""
@@ -49,6 +52,9 @@ class JobPlan:
     seed: int
     style: str
     webhook: str
+    codec: str
+    crf: int
+    title: str
     priority: Priority
     max_attempts: int
 
@@ -69,6 +75,7 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
 def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable[[], int]) -> JobPlan:
     has = request.HasField
     defaults = model.defaults
+    codec = request.codec.strip().lower() or defaults.codec
     fps = request.fps if has("fps") else defaults.fps
     shots = _shots(request)
     marked = marked_shots(request.prompt, MAX_SCENES) if shots is Shots.AUTO else MarkedPrompt(())
@@ -90,6 +97,9 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         seed=request.seed if has("seed") else draw_seed(),
         style=blank_as_empty(request.style).strip().lower(),
         webhook=request.webhook,
+        codec=codec,
+        crf=request.crf if has("crf") else _usual_crf(codec, model),
+        title=blank_as_empty(request.title).strip(),
         priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
         max_attempts=request.max_attempts if has("max_attempts") else DEFAULT_MAX_ATTEMPTS,
     )
@@ -160,6 +170,26 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
     if plan.style and plan.style not in _lower_case(model.styles):
         known = ", ".join(model.styles) or "none"
         found.append(RequestViolation("style", f"must be a style of {model.name}: {known}"))
+    return found + _codec_violations(plan)
+
+
+def _usual_crf(codec: str, model: ModelEntry) -> int:
+    """Return the rate factor of a codec: that of the model if it is the model's codec. 0 for an unknown one."""
+    if codec == model.defaults.codec and model.defaults.crf is not None:
+        return model.defaults.crf
+    return VideoCodec(codec).crf_range.usual if codec in _CODECS else 0
+
+
+def _codec_violations(plan: JobPlan) -> list[RequestViolation]:
+    if plan.codec not in _CODECS:
+        return [RequestViolation("codec", f"must be one of {', '.join(VideoCodec)}")]
+    codec = VideoCodec(plan.codec)
+    found = []
+    if plan.crf > codec.crf_range.largest:
+        found.append(RequestViolation("crf", f"must be 1 to {codec.crf_range.largest} for {codec}"))
+    width, height = codec.least_size
+    if plan.width < width or plan.height < height:
+        found.append(RequestViolation("codec", f"{codec} encodes sizes from {width}x{height}"))
     return found
 
 

@@ -12,7 +12,7 @@ from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Submit
 from kinolog.job.values import Scene, Sealed, Spec
-from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, WEBHOOK, scene_purpose
+from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, TITLE, WEBHOOK, scene_purpose
 from kinolog.privacy.sealer import Sealer
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
 from kinolog.v1 import job_service_pb2 as pb
@@ -83,6 +83,7 @@ def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> tuple[S
         prompt=plan.prompt,
         negative_prompt=plan.negative_prompt,
         webhook=plan.webhook,
+        title=plan.title,
         scenes=tuple(scene.prompt for scene in item.scenes),
     )
 
@@ -115,6 +116,10 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:
         seed=plan.seed,
         style=plan.style,
         webhook=_sealed_or_none(plan.webhook, WEBHOOK, sealer),
+        codec=plan.codec,
+        crf=plan.crf,
+        title=_sealed_or_none(plan.title, TITLE, sealer),
+        tagged=True,
     )
 
 

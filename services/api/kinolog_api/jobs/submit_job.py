@@ -21,6 +21,7 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.archive_check import ArchiveCheck
+from kinolog_api.jobs.codec_check import CodecCheck
 from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
@@ -67,9 +68,11 @@ class SubmitJob:
         rules: RequestRules,
         write_guard: WriteGuard,
         archive: ArchiveCheck,
+        codecs: CodecCheck,
         clock: Clock,
     ) -> None:
         self._archive = archive
+        self._codecs = codecs
         self._clock = clock
         self._store = store
         self._keys = keys
@@ -83,6 +86,8 @@ class SubmitJob:
         """SubmitJob."""
         item = self._planned(request, call)
         await self._write_guard.check_new_job()
+        if refused := await self._codecs.check_new_jobs({item.job_id: item.plan}):
+            raise refused[item.job_id]
         if damaged := await self._archive.check_new_jobs({item.job_id: item.request_id}):
             raise damaged[item.job_id]
         (key,) = await self._pool.take()
@@ -155,13 +160,16 @@ class SubmitJob:
     async def _store_many(
         self, items: Sequence[PlannedSubmit], call: RpcCall
     ) -> list[AcceptedJob | Exception]:
-        """Store the jobs that the log has not lost. Return an accepted job or an error for each, in order."""
-        damaged = await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
-        if not damaged:
+        """Store the jobs that are not refused. Return an accepted job or an error for each, in order."""
+        refused: dict[str, Exception] = dict(
+            await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
+        )
+        refused |= await self._codecs.check_new_jobs({item.job_id: item.plan for item in items})
+        if not refused:
             return await self._store_new(items, call)
-        others = [item for item in items if item.job_id not in damaged]
+        others = [item for item in items if item.job_id not in refused]
         stored = iter(await self._store_new(others, call) if others else [])
-        return [damaged[item.job_id] if item.job_id in damaged else next(stored) for item in items]
+        return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
 
     async def _store_new(
         self, items: Sequence[PlannedSubmit], call: RpcCall

@@ -10,6 +10,7 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
 from kinolog_gateway.requests.value_types import (
+    Codec,
     Name,
     Priority,
     Prompt,
@@ -18,6 +19,7 @@ from kinolog_gateway.requests.value_types import (
     Size,
     Style,
     Text,
+    Title,
     WebhookUrl,
     lower_case,
 )
@@ -128,6 +130,18 @@ class GenerateRequest(RequestModel):
     seed: Annotated[StrictInt, Field(ge=0, le=9_007_199_254_740_991)] | None = Field(
         None, description="Seed of all randomness. If omitted, one is drawn and recorded."
     )
+    codec: Codec | None = Field(
+        None,
+        description="Codec of the video; GET /mcp/models lists those that the model's workers can encode. Those with "
+        "_nvenc need an NVIDIA GPU.",
+        examples=["h265"],
+    )
+    crf: Annotated[StrictInt, Field(ge=1, le=63)] | None = Field(
+        None,
+        description="Constant rate factor of the codec: 1 to 51, or to 63 for av1. Less is better quality and a larger "
+        "file.",
+    )
+    title: Title | None = Field(None, description="Title in the file of the video. It is stored sealed.")
     max_attempts: Annotated[StrictInt, Field(ge=1, le=10)] | None = Field(
         None, description="Most attempts that the job may take."
     )
@@ -186,4 +200,7 @@ class GenerateRequest(RequestModel):
             request_id=request_id,
             webhook=self.webhook or "",
             max_attempts=self.max_attempts,
+            codec=self.codec or "",
+            crf=self.crf,
+            title=self.title or "",
         )

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from kinolog.ids import JOB_ID_PATTERN
+from kinolog.models.codecs import VideoCodec
 from kinolog.texts import is_blank, refusal
 from kinolog_gateway.enum_names import PriorityName, StatusName
 
@@ -112,6 +113,8 @@ def _to_size(value: str) -> str:
 Priority = Annotated[PriorityName, BeforeValidator(lower_case)]
 Statuses = Annotated[list[StatusName], BeforeValidator(_split_lower), Field(max_length=5)]
 Priorities = Annotated[list[PriorityName], BeforeValidator(_split_lower), Field(max_length=4)]
+Codec = Annotated[VideoCodec, BeforeValidator(lower_case)]
+Title = Annotated[str, AfterValidator(_check_line), Field(min_length=1, max_length=200)]
 Name = Annotated[str, AfterValidator(_check_line), Field(min_length=1, max_length=200)]
 Style = Annotated[
     str, BeforeValidator(lower_case), AfterValidator(_check_line), Field(min_length=1, max_length=50)

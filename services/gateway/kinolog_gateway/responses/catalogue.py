@@ -22,6 +22,8 @@ class ModelDefaults(ResponseModel):
     steps: int
     guidance: float
     negative_prompt: str | None
+    codec: str
+    crf: int = Field(description="Constant rate factor of the codec.")
 
 
 class ModelView(ResponseModel):
@@ -36,6 +38,7 @@ class ModelView(ResponseModel):
     max_steps: int
     styles: list[str]
     workers: list[str] = Field(description="Workers that serve it at present.")
+    codecs: list[str] = Field(description="Codecs that its jobs can have: those that its workers can encode.")
     vocabulary: list[str] = Field(
         description="Words that it knows; empty if it takes any. It leaves out the others."
     )
@@ -69,6 +72,7 @@ class WorkerView(ResponseModel):
         description="Since its start. Attempts that ended by a stop or another trouble of the service do not count."
     )
     libraries: dict[str, str]
+    codecs: list[str] = Field(description="Codecs that it can encode; empty until its renderer is ready.")
 
 
 class WorkersView(ResponseModel):
@@ -96,12 +100,15 @@ def _model(model: pb.Model) -> ModelView:
             steps=defaults.steps,
             guidance=defaults.guidance,
             negative_prompt=defaults.negative_prompt or None,
+            codec=defaults.codec,
+            crf=defaults.crf,
         ),
         sizes=list(model.sizes),
         max_frames=model.max_frames,
         max_steps=model.max_steps,
         styles=list(model.styles),
         workers=list(model.workers),
+        codecs=list(model.codecs),
         vocabulary=list(model.vocabulary),
     )
 
@@ -131,4 +138,5 @@ def _worker(worker: pb.Worker) -> WorkerView:
         jobs_completed=worker.jobs_completed,
         attempts_failed=worker.attempts_failed,
         libraries=dict(worker.libraries),
+        codecs=list(worker.codecs),
     )

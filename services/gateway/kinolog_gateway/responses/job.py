@@ -126,6 +126,14 @@ class JobView(ResponseModel):
 class JobDetail(JobView):
     """A job with all its details."""
 
+    codec: str = job_field(lambda job: job.spec.codec or "h264", "Codec of the video.", "h264")
+    crf: int | None = job_field(
+        lambda job: job.spec.crf or None,
+        "Constant rate factor of the codec; null in jobs of earlier versions, which have the usual one.",
+    )
+    title: str | None = job_field(
+        lambda job: job.spec.title or None, "Title in its file; null without one, and once the job is erased."
+    )
     stages: list[StageView] = job_field(
         lambda job: [StageView.of(stage) for stage in job.stages],
         "The stages of the current or last attempt, in order.",

@@ -43,6 +43,8 @@ class SpecView(ResponseModel):
     guidance: float
     seed: int
     style: str | None
+    codec: str
+    crf: int | None = Field(description="Constant rate factor; null in jobs of earlier versions.")
 
 
 class RecordView(ResponseModel):
@@ -122,6 +124,8 @@ def manifest_view(
             guidance=spec.guidance,
             seed=spec.seed,
             style=spec.style or None,
+            codec=spec.codec or "h264",
+            crf=spec.crf or None,
         ),
         media=MediaView.of(result.media),
         artifacts=ArtifactView.all_of(result.artifacts),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from grpc.aio import UnaryStreamCall
 from starlette.responses import Response, StreamingResponse
 
 from kinolog.counts import counted
@@ -20,6 +20,7 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.responses.result import ManifestView, ResultView, manifest_view, result_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
+from kinolog_gateway.routes.file_stream import messages_of
 from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix="/mcp/result", tags=["results"], responses=PROBLEMS)
@@ -170,10 +171,6 @@ def _file_headers(artifact: job_pb2.Artifact, etag: str, *, name: str) -> dict[s
     }
 
 
-CHUNK_SECONDS = 60.0
-"""How long the api may take to send the next part of a file."""
-
-
 async def _read_artifact(
     api: Upstream,
     caller: HttpCaller,
@@ -182,8 +179,8 @@ async def _read_artifact(
     index: int,
     byte_range: ByteRange | None,
 ) -> AsyncIterator[bytes]:
-    """Yield bytes from the api as fast as the client reads them. Cancel the call when the client leaves."""
-    call: UnaryStreamCall[pb.ReadArtifactRequest, pb.ReadArtifactResponse] = api.jobs.ReadArtifact(
+    """Yield bytes from the api as fast as the client reads them."""
+    call = api.jobs.ReadArtifact(
         pb.ReadArtifactRequest(
             job_id=job_id,
             kind=artifact.kind,
@@ -193,19 +190,10 @@ async def _read_artifact(
         ),
         metadata=caller.metadata,
     )
-    try:
-        messages = aiter(call)
-        while True:
-            async with asyncio.timeout(CHUNK_SECONDS):  # of the api alone: a client may read slowly
-                message = await anext(messages, None)
-            if message is None:
-                break
+    async with aclosing(messages_of(call)) as messages:
+        async for message in messages:
             if message.data:
                 yield message.data
-    except TimeoutError:
-        raise HttpProblemError(504, "API_UNAVAILABLE", "the api does not send the file; try again") from None
-    finally:
-        call.cancel()
 
 
 async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -8,10 +8,12 @@ from pathlib import Path
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
 from kinolog.models.catalogue import ModelEntry
+from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.camera import Camera
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
+from kinolog_worker.media.encoder_settings import VideoEncoding
 from kinolog_worker.renderers.renderer import ModelSource
 
 
@@ -38,6 +40,10 @@ def build_render_job(
         native_width=entry.native_width or 0,
         native_height=entry.native_height or 0,
         native_frames=entry.native_frames or 0,
+        encoding=VideoEncoding(VideoCodec(spec.codec or VideoCodec.H264), spec.crf),
+        seed=spec.seed,
+        tagged=spec.tagged,
+        title=unsealed.title,
         finished_scenes=tuple(finished_scenes),
     )
 

@@ -21,6 +21,11 @@ class InferenceClient(Protocol):
         """Process id while the process runs."""
         ...
 
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Codecs that the process can encode; empty before it was ready once."""
+        ...
+
     async def start(self) -> None:
         """Start the process unless it runs. Raises `RuntimeError`."""
         ...

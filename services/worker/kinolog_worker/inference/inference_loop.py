@@ -48,6 +48,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.media.encoder import EncodingFailed
+from kinolog_worker.media.encoder_settings import available_codecs
 from kinolog_worker.media.video_check import MediaInvalid
 from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
 
@@ -89,7 +90,7 @@ class InferenceLoop:
     def serve(self) -> None:
         """Run commands until the supervisor is gone. Never returns."""
         Thread(target=self._read_commands, name="commands", daemon=True).start()
-        self.send(ReadyMessage(pid=os.getpid()))
+        self.send(ReadyMessage(pid=os.getpid(), codecs=available_codecs()))
         while True:
             self.run_next(LOOK_SECONDS)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -29,6 +30,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
+from kinolog_worker.media.container_tags import ContainerTags, provenance_comment, write_tags
 from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import ThumbnailCollector
@@ -66,6 +68,7 @@ class JobRenderer:
         self._should_stop = should_stop
         self._stage: _RunningStage | None = None
         self._device_seconds = 0.0
+        self._revision = ""
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
@@ -85,6 +88,7 @@ class JobRenderer:
     def _load_model(self) -> Renderer:
         self._start_stage("prefetch")
         model = self._cache.load(self._job.model)
+        self._revision = model.facts.revision
         self._send(LoadedMessage(job_id=self._job.job_id, facts=model.facts, cached=model.cached))
         self._finish_stage()
         return model.renderer
@@ -116,7 +120,9 @@ class JobRenderer:
         path = job.folder / f"scene-{scene.index:04}.mp4"
         unfinished = path.with_suffix(".part")
         self._start_stage("denoise", scene.index)
-        with BackgroundEncoder(unfinished, width=job.width, height=job.height, fps=job.fps) as encoder:
+        with BackgroundEncoder(
+            unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding
+        ) as encoder:
             colour: Frames | None = None
             is_blank = True
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
@@ -178,10 +184,14 @@ class JobRenderer:
             SceneClip(file.path, file.frames, scene.transition)
             for file, scene in zip(files, job.scenes, strict=True)
         ]
-        clip = ClipTarget(video, width=job.width, height=job.height, fps=job.fps)
+        clip = ClipTarget(video, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding)
         assemble(scenes, clip, self._raise_if_cancelled)
+        if job.tagged:
+            write_tags(video, self._tags(files), self._raise_if_cancelled)
         frames = sum(file.frames for file in files)
-        expected = ExpectedMedia(width=job.width, height=job.height, fps=job.fps, frames=frames)
+        expected = ExpectedMedia(
+            width=job.width, height=job.height, fps=job.fps, frames=frames, codec=job.encoding.codec
+        )
         thumbnails = ThumbnailCollector(frames=frames, fps=job.fps)
         media = verify_video(video, expected, thumbnails.add_frame)
         artifacts = (
@@ -207,6 +217,19 @@ class JobRenderer:
         )
         self._finish_stage()
         return media, artifacts
+
+    def _tags(self, files: list[SceneFile]) -> ContainerTags:
+        job = self._job
+        comment = provenance_comment(
+            version=version("kinolog"),
+            model=job.model.name,
+            revision=self._revision,
+            seed=job.seed,
+            steps=job.steps,
+            guidance=job.guidance,
+        )
+        lengths = [file.frames for file in files]
+        return ContainerTags(title=job.title, comment=comment, fps=job.fps, scene_frames=lengths)
 
     def _start_decode(self, scene: PlannedScene) -> None:
         """Finish denoising and start decoding, unless decoding runs already."""

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
+from kinolog_worker.media.encoder_settings import H264, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, SceneRequest
 
@@ -47,6 +48,8 @@ class ArtifactFile:
 class RenderJob:
     """One attempt at a clip. All files are made in `folder`, which belongs to this attempt alone.
 
+    If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
+
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash.
     """
 
@@ -63,6 +66,10 @@ class RenderJob:
     native_width: int = 0
     native_height: int = 0
     native_frames: int = 0
+    encoding: VideoEncoding = H264
+    seed: int = 0
+    tagged: bool = False
+    title: str = ""
     finished_scenes: tuple[SceneFile, ...] = ()
     preview_interval_seconds: float = 1.0
 
@@ -253,9 +260,10 @@ class PongMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMessage:
-    """From the inference process: it accepts commands."""
+    """From the inference process: it accepts commands. `codecs` are those that it can encode."""
 
     pid: int
+    codecs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

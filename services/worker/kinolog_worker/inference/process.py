@@ -106,6 +106,7 @@ class InferenceProcess:
         self._kill_cause: tuple[str, str] | None = None
         self._is_leaving = False
         """Whether the process has said that it exits by itself."""
+        self._codecs: tuple[str, ...] = ()
         self._starting = asyncio.Lock()
 
     @property
@@ -117,6 +118,11 @@ class InferenceProcess:
     def pid(self) -> int | None:
         """Process id while the process runs."""
         return self._process.pid if self._process is not None and self.alive else None
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Codecs that the process can encode, as it said when it was last ready; empty before."""
+        return self._codecs
 
     async def start(self) -> None:
         """Start the process unless it runs. Raises RuntimeError if it exits before it is ready."""
@@ -284,6 +290,7 @@ class InferenceProcess:
 
     def _deliver(self, answer: Answer) -> None:
         if isinstance(answer, ReadyMessage):
+            self._codecs = answer.codecs
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
         elif isinstance(answer, LeavingMessage):

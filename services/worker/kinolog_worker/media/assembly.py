@@ -15,15 +15,15 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.error import FFmpegError
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.media.conversion import EXACT_BILINEAR
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
+from kinolog_worker.media.encoder_settings import H264, VideoEncoding
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.stream_copy import add_copied_stream, packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class ClipTarget:
     width: int
     height: int
     fps: int
+    encoding: VideoEncoding = H264
 
 
 def assemble(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> bool:
@@ -97,9 +98,9 @@ def _join(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], Non
             check()
             with av.open(str(scene.path)) as source:
                 stream = source.streams.video[0]
-                out = out or target.add_stream_from_template(stream)
+                out = out or add_copied_stream(target, stream)
                 ticks = _frame_ticks(stream, clip.fps)
-                for index, packet in enumerate(_packets(source, stream)):
+                for index, packet in enumerate(packets(source, stream)):
                     packet.dts = (frames_before + index - ahead) * ticks
                     packet.pts = (packet.pts or 0) + frames_before * ticks
                     packet.duration = ticks
@@ -113,15 +114,10 @@ def _reordering(scene: SceneClip, fps: int) -> int:
     with av.open(str(scene.path)) as source:
         stream = source.streams.video[0]
         ticks = _frame_ticks(stream, fps)
-        presentation = [(packet.pts or 0) // ticks for packet in _packets(source, stream)]
+        presentation = [(packet.pts or 0) // ticks for packet in packets(source, stream)]
     if sorted(presentation) != list(range(scene.frames)):
         raise EncodingFailed("a scene's file does not hold the frames that it should")
     return max(decoded - presented for decoded, presented in enumerate(presentation))
-
-
-def _packets(source: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Yield the packets of a file in decoding order, without the empty one at the end."""
-    return (packet for packet in source.demux(stream) if packet.pts is not None)
 
 
 def _frame_ticks(stream: VideoStream, fps: int) -> int:
@@ -132,7 +128,9 @@ def _frame_ticks(stream: VideoStream, fps: int) -> int:
 
 
 def _blend(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
-    with ClipEncoder(clip.path, width=clip.width, height=clip.height, fps=clip.fps) as encoder:
+    with ClipEncoder(
+        clip.path, width=clip.width, height=clip.height, fps=clip.fps, encoding=clip.encoding
+    ) as encoder:
         previous: Frames | None = None  # the last frame of the scene before
         for number, scene in enumerate(scenes):
             following = scenes[number + 1].transition if number + 1 < len(scenes) else Transition.CUT

@@ -1,11 +1,10 @@
-"""Frames into an H.264 file, one run of frames at a time.
+"""Frames into a video file, one run of frames at a time.
 
 yuv420p, converted to and tagged as BT.709 (limited range), index in front (`faststart`, which needs a file). Sides must
 be even; odd ones are refused, never padded.
 
-The same frames give the same bytes on any machine with the same versions of the libraries, idle or busy. Three things
-make it so (decision 41): the number of threads depends on the frame size alone; x264 uses only algorithms that every
-processor has; and pixels are converted exactly.
+The same frames give the same bytes on any machine with the same versions of the libraries, idle or busy (decision 41):
+the encoders are set so (`kinolog_worker.media.encoder_settings`), and pixels are converted exactly.
 """
 
 from __future__ import annotations
@@ -19,22 +18,19 @@ from typing import Self
 
 import av
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from kinolog.models.codecs import VideoCodec
 from kinolog_worker.media.conversion import EXACT_BILINEAR
+from kinolog_worker.media.encoder_settings import H264, VideoEncoding, add_video_stream
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.real_time import forbid_real_time
 
-QUALITY_CRF = 18
-"""Constant rate factor of x264. Below about 18, differences are hard to see."""
+_X265_SURE_FRAMES = 3
+"""Clips of fewer frames have no frame that is decoded before its place."""
 
-_ANY_PROCESSOR = "cpu-independent=1"
-"""Without this x264 selects algorithms by the processor. One of them, for AVX-512, reads memory that nothing wrote if
-the width is not a multiple of 64, so that the same frames gave other bytes on the same machine."""
-
-_BT709 = 1
-_LIMITED_RANGE = 1
-_SINGLE_THREAD_PIXELS = 512 * 512
 _QUEUED_RUNS = 4
 """Runs of frames that wait for the encoding thread at most."""
 
@@ -46,8 +42,10 @@ class EncodingFailed(Exception):
 class ClipEncoder:
     """Writes one file. As a context manager it completes the file, or removes it after an error."""
 
-    def __init__(self, path: Path, *, width: int, height: int, fps: int) -> None:
-        """Open `path` for writing. Raises EncodingFailed for odd or empty sizes and for unwritable files."""
+    def __init__(
+        self, path: Path, *, width: int, height: int, fps: int, encoding: VideoEncoding = H264
+    ) -> None:
+        """Open `path` for writing. Raises EncodingFailed for odd or empty sizes, unwritable files, missing encoders."""
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise EncodingFailed(f"{width}x{height} cannot be encoded: sides must be even")
         if fps < 1:
@@ -55,12 +53,21 @@ class ClipEncoder:
         self.path = path
         self.frames = 0
         self._size = (width, height)
+        self._codec = encoding.codec
         try:
             path.touch()
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-            self._stream = add_h264_stream(self._container, width=width, height=height, fps=fps)
         except (FFmpegError, OSError) as error:
             raise EncodingFailed(f"{path.name} cannot be written: {error.strerror}") from error
+        try:
+            self._stream = add_video_stream(self._container, encoding, width=width, height=height, fps=fps)
+            forbid_real_time()
+            self._stream.codec_context.open(strict=False)
+        except (FFmpegError, OSError, ValueError) as error:
+            self.abandon()
+            raise EncodingFailed(
+                f"this worker cannot encode {encoding.codec} at {width}x{height}: its encoder does not open"
+            ) from error
 
     def write(self, frames: Frames) -> None:
         """Encode a run of RGB frames, shape (n, height, width, 3)."""
@@ -93,10 +100,21 @@ class ClipEncoder:
         """Write the frames that the encoder still buffers, and the index. Raises EncodingFailed."""
         try:
             if self.frames:
-                self._container.mux(self._stream.encode(None))
+                self._container.mux(self._last_packets())
             self._container.close()
         except FFmpegError as error:
             raise EncodingFailed(f"the file cannot be completed: {error.strerror}") from error
+
+    def _last_packets(self) -> list[Packet[VideoStream]]:
+        """Return what the encoder still holds.
+
+        x265 leaves the decoding times of clips of one or two frames unset: they hold whatever was in memory.
+        """
+        packets = self._stream.encode(None)
+        if self._codec is VideoCodec.H265 and self.frames < _X265_SURE_FRAMES:
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def abandon(self) -> None:
         """Remove the file without completing it."""
@@ -116,29 +134,16 @@ class ClipEncoder:
             self.abandon()
 
 
-def add_h264_stream(
-    container: av.container.OutputContainer, *, width: int, height: int, fps: int
-) -> VideoStream:
-    """Add a video stream with the settings of every clip that the worker makes."""
-    options = {"preset": "veryfast", "crf": str(QUALITY_CRF), "x264-params": _ANY_PROCESSOR}
-    stream = container.add_stream("libx264", rate=fps, options=options)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    context = stream.codec_context
-    # The number of threads changes the bytes, so it depends on the frame size and not on the machine.
-    context.thread_count = 1 if width * height <= _SINGLE_THREAD_PIXELS else 4
-    context.color_range = _LIMITED_RANGE
-    context.colorspace = context.color_primaries = context.color_trc = _BT709
-    return stream
-
-
 class BackgroundEncoder:
     """A ClipEncoder in a thread of its own, so that it encodes while the next frames are decoded.
 
     At most four runs of frames are queued; then `write` blocks. An error of the encoder is raised by the next call.
     """
 
-    def __init__(self, path: Path, *, width: int, height: int, fps: int) -> None:
-        self._encoder = ClipEncoder(path, width=width, height=height, fps=fps)
+    def __init__(
+        self, path: Path, *, width: int, height: int, fps: int, encoding: VideoEncoding = H264
+    ) -> None:
+        self._encoder = ClipEncoder(path, width=width, height=height, fps=fps, encoding=encoding)
         self._queue: Queue[Frames | None] = Queue(maxsize=_QUEUED_RUNS)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._encode_queued, name="encode", daemon=True)

@@ -14,6 +14,8 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from kinolog.counts import counted
+from kinolog.models.codecs import VideoCodec
+from kinolog_worker.media.encoder_settings import format_of
 
 OnFrame: TypeAlias = Callable[[int, VideoFrame], None]
 
@@ -54,12 +56,13 @@ class ExpectedMedia:
     height: int
     fps: int
     frames: int
+    codec: VideoCodec = VideoCodec.H264
 
 
 def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None = None) -> VerifiedMedia:
     """Decode every frame of `path`, pass each to `on_frame`, and compare the video with `expected`.
 
-    Raises MediaInvalid if the file cannot be read, or is not H.264 in yuv420p of that size, rate and length.
+    Raises MediaInvalid if the file cannot be read, or is not of that codec, size, rate and length, in yuv420p.
     """
     running = sha256()
     count = 0
@@ -68,7 +71,7 @@ def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None =
             if len(container.streams.video) != 1:
                 raise MediaInvalid("the file does not hold one video stream")
             stream = container.streams.video[0]
-            codec, rate = stream.codec_context.name, stream.average_rate
+            codec, rate = format_of(stream.codec_context.codec.canonical_name), stream.average_rate
             for count, frame in enumerate(container.decode(stream), start=1):
                 _check_frame(count - 1, frame, expected)
                 _hash_planes(running, frame)
@@ -109,8 +112,8 @@ def _check_frame(index: int, frame: VideoFrame, expected: ExpectedMedia) -> None
 
 
 def _check_video(codec: str, rate: Fraction | None, frames: int, expected: ExpectedMedia) -> None:
-    if codec != "h264":
-        raise MediaInvalid(f"the codec is {codec}, not h264")
+    if codec != expected.codec.video_format:
+        raise MediaInvalid(f"the codec is {codec}, not {expected.codec.video_format}")
     if frames != expected.frames:
         raise MediaInvalid(f"the file holds {counted(frames, 'frame')}, not {expected.frames}")
     if frames > 1 and rate != expected.fps:

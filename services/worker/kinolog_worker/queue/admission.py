@@ -15,7 +15,7 @@ from kinolog.job.values import Status
 from kinolog.process.backoff import Backoff
 
 UNSERVED_MODEL_BACKOFF = Backoff(first_seconds=5.0, longest_seconds=600.0)
-"""Pauses of a ticket whose model other workers serve, not this one, by deliveries.
+"""Pauses of a ticket whose model or codec other workers have, not this one, by deliveries.
 
 A ticket that is delivered too often ends its job, so the pauses double.
 """
@@ -50,7 +50,8 @@ class WorkerSituation:
     """What a worker knows when it receives a ticket.
 
     `deliveries` counts how often the ticket was delivered; `jobs_of_others` are the jobs that other live workers
-    report; `unserved_models` are models in the catalogue that this worker does not serve.
+    report; `unserved_models` are models in the catalogue that this worker does not serve; `codecs` are those that it
+    can encode, none while that is not known.
     """
 
     worker: str
@@ -58,6 +59,7 @@ class WorkerSituation:
     now: datetime
     jobs_of_others: Collection[str] = ()
     unserved_models: Collection[str] = ()
+    codecs: Collection[str] = ()
 
 
 def admit(job: Job | None, situation: WorkerSituation) -> Admission:
@@ -77,7 +79,8 @@ def _admit_queued(job: Job, situation: WorkerSituation) -> Admission:
     early = job.not_before is not None and job.not_before > situation.now
     if early and not _has_waited(job, situation):
         return Postpone(_pause_seconds(job, situation.now))
-    if job.spec.model in situation.unserved_models:
+    lacks_codec = bool(job.spec.codec and situation.codecs) and job.spec.codec not in situation.codecs
+    if job.spec.model in situation.unserved_models or lacks_codec:
         return Postpone(UNSERVED_MODEL_BACKOFF.seconds(situation.deliveries))
     return Start(waited=early)
 

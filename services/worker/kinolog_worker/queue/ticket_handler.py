@@ -196,6 +196,7 @@ class TicketHandler:
             now=dependencies.clock(),
             jobs_of_others=jobs_of_others,
             unserved_models=set(dependencies.catalogue.names) - dependencies.served,
+            codecs=dependencies.inference.codecs,
         )
 
     async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob, *, waited: bool) -> None:

@@ -34,6 +34,7 @@ class WorkerStatus:
     attempts_failed: int = 0
     memory_used_bytes: int = 0
     memory_total_bytes: int = 0
+    codecs: tuple[str, ...] = ()
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by every change that is reported at once."""
 
@@ -86,4 +87,5 @@ class WorkerStatus:
             jobs_completed=self.jobs_completed,
             attempts_failed=self.attempts_failed,
             libraries=self.libraries,
+            codecs=self.codecs,
         )

@@ -1,0 +1,89 @@
+"""ExportVideo: a finished video as a GIF, a WebP animation or an archive of PNG files, made on request.
+
+Another process decodes the video (decision 83). Two run at a time, since each takes a processor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from grpc import StatusCode
+
+from kinolog.job.values import Artifact, ArtifactKind
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.jobs.artifacts import find_artifact, unusable_artifact
+from kinolog_api.jobs.queries import JobQueries
+from kinolog_api.rpc.calls import RpcCall
+from kinolog_api.rpc.errors import RpcError
+from kinolog_export.exporter_process import ExportFailed, ExportNotInstalled, check_installed, exported
+from kinolog_export.formats import ExportFormat
+
+RUNNING_AT_ONCE = 2
+WAITING_AT_MOST = 8
+"""Exports that wait for the running ones. More are refused."""
+
+RETRY_SECONDS = 10.0
+
+_FORMATS = {
+    pb.EXPORT_FORMAT_GIF: ExportFormat.GIF,
+    pb.EXPORT_FORMAT_WEBP: ExportFormat.WEBP,
+    pb.EXPORT_FORMAT_PNG: ExportFormat.PNG,
+}
+
+
+class ExportVideo:
+    """ExportVideo. Create it inside the event loop that runs it."""
+
+    def __init__(self, queries: JobQueries, artifacts: ArtifactStore) -> None:
+        self._queries = queries
+        self._artifacts = artifacts
+        self._room = asyncio.Semaphore(RUNNING_AT_ONCE)
+        self._waiting = 0
+
+    async def export_video(
+        self, request: pb.ExportVideoRequest, call: RpcCall
+    ) -> AsyncGenerator[pb.ExportVideoResponse, None]:
+        """ExportVideo: yield the media type in the first message, and the bytes in those that follow.
+
+        A message without bytes says that the export goes on.
+        """
+        await self._queries.get_result(pb.GetResultRequest(job_id=request.job_id), call)  # or its refusal
+        job = (await self._queries.load(call.tenant, request.job_id)).job
+        artifact = find_artifact(job, ArtifactKind.VIDEO, 0)
+        export_format = _FORMATS[request.format]
+        try:
+            check_installed()
+            await self._enter()
+            try:
+                yield pb.ExportVideoResponse(media_type=export_format.media_type)
+                async with aclosing(self._bytes(artifact, export_format)) as chunks:
+                    async for chunk in chunks:
+                        yield pb.ExportVideoResponse(data=chunk)
+            finally:
+                self._room.release()
+        except (ArtifactMissing, ArtifactDamaged) as error:
+            raise unusable_artifact(job, artifact, error) from error
+        except ExportNotInstalled as error:
+            raise RpcError(StatusCode.UNIMPLEMENTED, "EXPORT_NOT_INSTALLED", str(error)) from error
+        except ExportFailed as error:
+            raise RpcError(StatusCode.INTERNAL, "EXPORT_FAILED", str(error)) from error
+
+    def _bytes(self, artifact: Artifact, export_format: ExportFormat) -> AsyncGenerator[bytes, None]:
+        video = self._artifacts.read(artifact.key, 0, artifact.size_bytes)
+        return exported(video, export_format)
+
+    async def _enter(self) -> None:
+        """Wait for room. Raises RESOURCE_EXHAUSTED if too many wait already."""
+        if self._room.locked() and self._waiting >= WAITING_AT_MOST:
+            message = "too many exports are being made; try again in a moment"
+            raise RpcError(
+                StatusCode.RESOURCE_EXHAUSTED, "EXPORTS_BUSY", message, retry_seconds=RETRY_SECONDS
+            )
+        self._waiting += 1
+        try:
+            await self._room.acquire()
+        finally:
+            self._waiting -= 1

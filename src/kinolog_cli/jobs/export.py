@@ -1,0 +1,53 @@
+"""`kinolog export`: save a finished video in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinolog_cli.context import JsonOption, command, current_context
+from kinolog_cli.errors import CommandFailed
+from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.jobs.job_ids import JobArgument, job_id
+from kinolog_cli.jobs.queries import saving_bar
+from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_client.http.file_transfer import EXPORT_TYPES
+
+_SUFFIXES = {"png": ".zip"}
+
+
+@command
+def export(
+    job: JobArgument,
+    file_format: Annotated[
+        str, typer.Option("--as", help="gif, webp, or png: a ZIP archive with a picture per frame.")
+    ] = "gif",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Save it here; - for standard output. Else JOB.gif and so on."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Save the video of a completed job as an animation or as pictures."""
+    context = current_context(as_json)
+    wanted = file_format.lower()
+    if wanted not in EXPORT_TYPES:
+        raise CommandFailed(ExitCode.USAGE, f"--as must be one of {', '.join(EXPORT_TYPES)}")
+    place = None if output is None else checked_place(output)
+    with context.client() as client:
+        whole = job_id(client, job)
+        place = place or checked_place(Path(f"{whole}{_SUFFIXES.get(wanted, f'.{wanted}')}"))
+        with saving_bar(context) as on_progress:
+            try:
+                client.export(whole, place, file_format=wanted, on_progress=on_progress)
+            except OSError as error:
+                text = f"cannot write {place}: {error.strerror}; save it elsewhere with --output"
+                raise CommandFailed(ExitCode.FAILED, text) from error
+    if writes_standard_output(place):
+        return
+    if context.as_json:
+        context.print_json({"job_id": whole, "format": wanted, "saved": str(place)})
+    else:
+        context.out.print(f"saved as {place}", markup=False, soft_wrap=True)

@@ -1,0 +1,48 @@
+"""`kinolog export`: places, formats, and what it prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kinolog_cli.exit_codes import ExitCode
+from tests.unit.cli.conftest import Kinolog
+from tests.unit.gateway import canned
+from tests.unit.gateway.recording_api import RecordingApi
+
+
+@pytest.fixture
+def job_id(api: RecordingApi) -> str:
+    """A completed job."""
+    job = canned.completed(api.add_job(), canned.artifact())
+    api.commit(job, "completed")
+    return job.id
+
+
+async def test_an_export_is_saved(kinolog: Kinolog, api: RecordingApi, job_id: str, tmp_path: Path) -> None:
+    """The file is at the place that was named; its place is printed, also as JSON."""
+    place = tmp_path / "film.gif"
+    done = await kinolog("export", job_id, "--as", "GIF", "-o", str(place))
+    assert (done.exit_code, done.stdout) == (ExitCode.OK, f"saved as {place}\n")
+    assert place.read_bytes() == b"GIF89arest"
+    done = await kinolog("export", job_id, "-o", str(place), "--json")
+    assert json.loads(done.stdout) == {"job_id": job_id, "format": "gif", "saved": str(place)}
+
+
+async def test_without_a_place_the_file_has_the_name_of_the_job(
+    kinolog: Kinolog, job_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The beginning of the id is enough; pictures come in an archive, whose type the gateway states."""
+    monkeypatch.chdir(tmp_path)
+    assert (await kinolog("export", job_id)).exit_code == ExitCode.OK
+    assert (tmp_path / f"{job_id}.gif").read_bytes() == b"GIF89arest"
+
+
+async def test_wrong_exports_are_refused(kinolog: Kinolog, api: RecordingApi, job_id: str) -> None:
+    """An unknown format or a place that cannot be written is wrong usage, and nothing is requested."""
+    for options in (["--as", "avi"], ["-o", "/nowhere/film.gif"]):
+        done = await kinolog("export", job_id, *options)
+        assert done.exit_code == ExitCode.USAGE, done.stderr
+    assert api.requests("ExportVideo") == []
