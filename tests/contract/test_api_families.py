@@ -29,7 +29,9 @@ CATALOGUE = Catalogue(
         _entry("wan-i2v", "WanImageToVideoPipeline"),
         _entry("upsampler", "LTXLatentUpsamplePipeline"),
         _entry("flux", "FluxPipeline"),
-        _entry("modular", "WanModularPipeline"),
+        _entry("modular", "Flux3ModularPipeline"),
+        _entry("minimax", "MiniMaxH3ModularPipeline"),
+        _entry("distilled", "Cosmos3DistilledModularPipeline"),
     ],
     TINY.name,
 )
@@ -67,7 +69,9 @@ async def families_api() -> AsyncIterator[RunningApi]:
         ({"model": "wan-i2v"}, "model", "needs a first picture, which jobs cannot have yet"),
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
-        ({"model": "modular"}, "model", "WanModularPipeline is no text-to-video pipeline"),
+        ({"model": "modular"}, "model", "Flux3ModularPipeline is no text-to-video pipeline"),
+        ({"model": "minimax", "guidance": 3}, "guidance", "minimax takes no guidance"),
+        ({"model": "distilled", "steps": 8}, "steps", "distilled takes no number of steps"),
     ],
 )
 async def test_what_a_family_cannot_do_is_refused(
@@ -90,10 +94,12 @@ async def test_scenes_make_a_video_longer_than_one_call_draws(families_api: Runn
 
 
 async def test_other_numbers_of_frames_are_rounded_by_the_worker(families_api: RunningApi) -> None:
-    """Fewer frames than the family draws, and a blank negative prompt, are no errors."""
+    """Fewer frames than the family draws, a blank negative prompt, and steps that are fixed anyway, are no errors."""
     request = pb.SubmitJobRequest(prompt=PROMPT, model="latte", frames=9)
     accepted = await families_api.jobs.SubmitJob(request)
     assert accepted.job.spec.frames == 9
+    request = pb.SubmitJobRequest(prompt=PROMPT, model="distilled", steps=4, guidance=1)
+    assert (await families_api.jobs.SubmitJob(request)).created
     request = pb.SubmitJobRequest(prompt=PROMPT, model="hunyuan", negative_prompt=" ")
     accepted = await families_api.jobs.SubmitJob(
         pb.SubmitJobRequest(prompt=PROMPT, model="hunyuan", negative_prompt=" ")

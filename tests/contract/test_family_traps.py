@@ -81,7 +81,7 @@ def test_a_family_that_draws_in_chunks_counts_all_steps() -> None:
     assert steps == [(step, 4) for step in range(1, 5)]
 
 
-@pytest.mark.parametrize("name", ["cosmos1", "cosmos25", "cosmos3"])
+@pytest.mark.parametrize("name", ["cosmos1", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"])
 def test_a_guardrail_sees_every_text_and_every_clip(name: str) -> None:
     """The licence of Cosmos asks for it: neither remembered prompts nor decoding pass it by."""
     with packages_of_cosmos() as checked, drawn_family(name, "float32") as family:
@@ -93,13 +93,14 @@ def test_a_guardrail_sees_every_text_and_every_clip(name: str) -> None:
             family.draw(prompt="something forbidden")
 
 
-def test_a_folder_that_turns_off_its_guardrail_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["cosmos3", "cosmos3_modular"])
+def test_a_folder_that_turns_off_its_guardrail_is_refused(name: str, tmp_path: Path) -> None:
     """Cosmos 3 reads from its index whether it has one."""
-    TINY_FAMILIES["cosmos3"](tmp_path / "model")
-    index = tmp_path / "model" / "model_index.json"
+    TINY_FAMILIES[name](tmp_path / "model")
+    (index,) = (tmp_path / "model").glob("*model_index.json")
     index.write_text(json.dumps({**json.loads(index.read_text()), "enable_safety_checker": False}))
     with packages_of_cosmos(), pytest.raises(RenderFailed, match="turns off the guardrail") as refusal:
-        DiffusersRenderer().load(ModelSource("cosmos3", str(tmp_path / "model")), "cpu")
+        DiffusersRenderer().load(ModelSource(name, str(tmp_path / "model")), "cpu")
     assert (refusal.value.code, refusal.value.retryable) == ("MODEL_UNSAFE", False)
 
 

@@ -38,13 +38,14 @@ class GuidanceKind(StrEnum):
     """How a family takes guidance.
 
     `scale` and `true_cfg` are arguments and run the network twice a step, `embedded` is an argument that the network
-    itself takes, and `guider` is a component of the pipeline.
+    itself takes, `guider` is a component of the pipeline, and `none` means that the class takes no guidance.
     """
 
     SCALE = "scale"
     TRUE_CFG = "true_cfg"
     EMBEDDED = "embedded"
     GUIDER = "guider"
+    NONE = "none"
 
 
 class StepReports(StrEnum):
@@ -107,6 +108,12 @@ class Family:
     A token of its network is a square of `token_side` pixels. With `batched_guidance` the network takes both prompts in
     one pass, which doubles the memory of a step.
 
+    A `modular` class is one of the modular pipelines of diffusers: its folder has `modular_model_index.json`, and its
+    parameters are the inputs of its blocks. With `sigmas` the steps are a list of noise levels that ends at 0: these
+    for the native number of steps, levels between them for another. A call is passed `added_steps` more than it makes;
+    with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
+    the others.
+
     `note` is what people should know of it. `needs` are arguments beyond the text, each with a word for people; jobs
     cannot have them yet. `unusable` says why kinolog does not drive the class.
     """
@@ -137,6 +144,11 @@ class Family:
     audio: str = ""
     token_side: int = 16
     batched_guidance: bool = False
+    modular: bool = False
+    sigmas: tuple[float, ...] = ()
+    added_steps: int = 0
+    fixed_steps: bool = False
+    first_chunk_steps: int = 1
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
     note: str = ""
@@ -155,6 +167,11 @@ class Family:
         if self.needs:
             return f"{self.pipeline} needs {' and '.join(self.needs.values())}, which jobs cannot have yet"
         return ""
+
+    @property
+    def guardrail(self) -> bool:
+        """Whether it is drawn with a guardrail only, as its licence asks."""
+        return any(package.module == GUARDRAIL for package in self.packages)
 
     @property
     def longest(self) -> int:

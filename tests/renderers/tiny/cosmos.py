@@ -103,7 +103,11 @@ def cosmos25() -> Any:
 
 
 def cosmos3() -> Any:
-    """Return a Cosmos 3, whose network reads the text itself."""
+    return _pipeline("Cosmos3OmniPipeline", **cosmos3_parts())
+
+
+def cosmos3_parts() -> dict[str, Any]:
+    """Return the parts of a Cosmos 3, whose network reads the text itself."""
     text_tokenizer = tokenizer(4096, chats=True)
     text_tokenizer.add_special_tokens(
         {"additional_special_tokens": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
@@ -122,10 +126,9 @@ def cosmos3() -> Any:
         rope_axes_dim=(4, 2, 2),
         vocab_size=128,
     )
-    return _pipeline(
-        "Cosmos3OmniPipeline",
-        transformer=transformer,
-        text_tokenizer=text_tokenizer,
-        vae=wan_autoencoder(),
-        scheduler=scheduler(),
-    )
+    return {
+        "transformer": transformer,
+        "text_tokenizer": text_tokenizer,
+        "vae": wan_autoencoder(),
+        "scheduler": scheduler(),
+    }

@@ -9,7 +9,16 @@ from typing import Any
 import torch
 import transformers
 
-from tests.renderers.tiny import cogvideox, cosmos, hunyuan, ltx, picture_families, single_families, wan
+from tests.renderers.tiny import (
+    cogvideox,
+    cosmos,
+    hunyuan,
+    ltx,
+    modular,
+    picture_families,
+    single_families,
+    wan,
+)
 
 _transformers: Any = transformers  # untyped in part
 
@@ -57,6 +66,11 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         single_families.allegro,
         single_families.easyanimate,
         single_families.motif,
+        modular.ltx25,
+        modular.minimax_h3,
+        modular.echo,
+        modular.cosmos3_modular,
+        modular.cosmos3_distilled,
     )
 }
 
@@ -80,5 +94,7 @@ PICTURE_FAMILIES = frozenset(
 )
 """The families that cannot draw from a text alone: they start from a picture."""
 
-GUARDED_FAMILIES = frozenset({"cosmos1", "cosmos2_v2w", "cosmos25", "cosmos3"})
+GUARDED_FAMILIES = frozenset(
+    {"cosmos1", "cosmos2_v2w", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"}
+)
 """The families that load with the package `cosmos_guardrail` only. `tests/renderers/guardrail` has a stand-in."""

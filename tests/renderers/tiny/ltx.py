@@ -73,23 +73,23 @@ def ltx_i2v() -> Any:
 
 
 def ltx2() -> Any:
-    return _d.LTX2Pipeline(**_sounding_parts())
+    return _d.LTX2Pipeline(**sounding_parts())
 
 
 def ltx2_i2v() -> Any:
-    return _d.LTX2ImageToVideoPipeline(**_sounding_parts())
+    return _d.LTX2ImageToVideoPipeline(**sounding_parts())
 
 
 def ltx2_condition() -> Any:
-    return _d.LTX2ConditionPipeline(**_sounding_parts())
+    return _d.LTX2ConditionPipeline(**sounding_parts())
 
 
 def ltx2_in_context() -> Any:
-    return _d.LTX2InContextPipeline(**_sounding_parts())
+    return _d.LTX2InContextPipeline(**sounding_parts())
 
 
-def _sounding_parts() -> dict[str, Any]:
-    """Return the parts of LTX-2. Its transformer has 30 layers: the call perturbs the attention of layer 28."""
+def sounding_parts(layers: int = 30) -> dict[str, Any]:
+    """Return the parts of LTX-2. Of 30 layers the call perturbs the attention of layer 28."""
     transformer = network(
         _d.LTX2VideoTransformer3DModel,
         in_channels=4,
@@ -104,7 +104,7 @@ def _sounding_parts() -> dict[str, Any]:
         audio_num_attention_heads=2,
         audio_attention_head_dim=4,
         audio_cross_attention_dim=8,
-        num_layers=30,
+        num_layers=layers,
         qk_norm="rms_norm_across_heads",
         caption_channels=32,
         rope_double_precision=False,

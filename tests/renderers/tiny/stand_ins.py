@@ -32,6 +32,8 @@ def packages_of_cosmos() -> Iterator[list[str]]:
         for name in _PIPELINES:
             module = import_module(f"diffusers.pipelines.cosmos.pipeline_{name}")
             patch.setattr(module, "CosmosSafetyChecker", cosmos_guardrail.CosmosSafetyChecker, raising=False)
+        modular = import_module("diffusers.modular_pipelines.cosmos.modular_pipeline")
+        patch.setattr(modular, "CosmosSafetyChecker", cosmos_guardrail.CosmosSafetyChecker)
         networks = import_module("diffusers.models.transformers.transformer_cosmos")
         patch.setattr(networks, "transforms", _transforms(), raising=False)
         patch.setattr("kinolog_worker.renderers.diffusers.model_folder.find_spec", lambda name: name)

@@ -228,6 +228,33 @@ def qwen2() -> Any:
     return network(_t.Qwen2VLForConditionalGeneration, configuration)
 
 
+def qwen3() -> Any:
+    """Return a Qwen 3 VL of 52 small layers: MiniMax-H3 reads what the 50th makes of a text."""
+    configuration = _t.Qwen3VLConfig(
+        text_config={
+            "vocab_size": VOCABULARY,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 52,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "rope_scaling": {"mrope_section": [2, 1, 1], "rope_type": "default"},
+            "rope_theta": 1e4,
+            "pad_token_id": 0,
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+            "deepstack_visual_indexes": [0],
+        },
+    )
+    return network(_t.Qwen3VLForConditionalGeneration, configuration)
+
+
 _QWEN_PICTURE_TOKENS = {
     "vision_end_token_id": 151,
     "vision_start_token_id": 152,

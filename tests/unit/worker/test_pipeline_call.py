@@ -65,6 +65,8 @@ def _call(pipeline: str, **components: Any) -> PipelineCall:
         ("HeliosPyramidPipeline", {"pyramid_num_inference_steps_list": [3, 3, 3]}),
         ("Kandinsky6TI2VAPipeline", {"sample_audio": False, "frame_rate": 12}),
         ("AnyFlowFARPipeline", {"num_frames": 81}),
+        ("MiniMaxH3ModularPipeline", {"num_frames": 124, "num_inference_steps": 8, "guidance_scale": None}),
+        ("Cosmos3DistilledModularPipeline", {"num_inference_steps": None, "guidance_scale": None, "fps": 12}),
     ],
 )
 def test_arguments_have_the_names_of_the_family(pipeline: str, expected: dict[str, Any]) -> None:
@@ -72,7 +74,8 @@ def test_arguments_have_the_names_of_the_family(pipeline: str, expected: dict[st
     call = _call(pipeline)
     arguments = call.arguments(REQUEST, call.canvas(REQUEST))
     assert {name: arguments.get(name) for name in expected} == expected
-    assert (arguments["prompt"], arguments["negative_prompt"]) == ("a ball", "blurry")
+    assert arguments["prompt"] == "a ball"
+    assert arguments.get("negative_prompt") == ("blurry" if call.family.negative_prompt else None)
 
 
 def test_what_a_family_ignores_is_not_passed() -> None:
@@ -126,6 +129,11 @@ def test_what_a_pipeline_states_wins_over_its_row() -> None:
         "AnyFlowFARPipeline", vae_scale_factor_temporal=4, transformer=config(chunk_partition=(1, 2, 1))
     )
     assert chunked.frame_rule == NumberRule(0, 13)
+    windows = SimpleNamespace(config=SimpleNamespace(decoder_stage_kernels=((3, 7, 5), (3, 5, 5))))
+    decoding = _call("LTX25ModularPipeline", vae_spatial_compression_ratio=32, diffusion_decoder=windows)
+    assert (decoding.height_rule, decoding.width_rule) == (NumberRule(32, 224), NumberRule(32, 160))
+    longest = families()["MiniMaxH3ModularPipeline"]
+    assert [longest.frames.round_up(frames) for frames in (1, 125, 345)] == [124, 141, longest.longest]
 
 
 @pytest.mark.parametrize(

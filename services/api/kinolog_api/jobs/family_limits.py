@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
-from kinolog.models.families import refusal_of
+from kinolog.models.families import Family, GuidanceKind, refusal_of
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import marked_shots
 from kinolog.texts import blank_as_empty
@@ -19,7 +19,31 @@ def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[R
     if model.pipeline and (refusal := refusal_of(model.pipeline)):
         return [RequestViolation("model", f"{model.name} renders no jobs: {refusal}")]
     family = model.family
-    if family is None or family.negative_prompt:
+    if family is None:
+        return []
+    return [*_fixed_violations(request, model, family), *_negative_violations(request, model, family)]
+
+
+def _fixed_violations(
+    request: pb.SubmitJobRequest, model: ModelEntry, family: Family
+) -> list[RequestViolation]:
+    """Return the fields that the pipeline does not take, unless they state what it does anyway."""
+    defaults = model.defaults
+    found = []
+    no_guidance = family.guidance is GuidanceKind.NONE
+    if no_guidance and request.HasField("guidance") and request.guidance != defaults.guidance:
+        problem = f"takes no guidance: {family.pipeline} draws without. Leave it out"
+        found.append(RequestViolation("guidance", f"{model.name} {problem}"))
+    if family.fixed_steps and request.HasField("steps") and request.steps != defaults.steps:
+        problem = f"takes no number of steps: those of {family.pipeline} are fixed. Leave it out"
+        found.append(RequestViolation("steps", f"{model.name} {problem}"))
+    return found
+
+
+def _negative_violations(
+    request: pb.SubmitJobRequest, model: ModelEntry, family: Family
+) -> list[RequestViolation]:
+    if family.negative_prompt:
         return []
     problem = f"takes no negative prompt: {family.pipeline} ignores it. Leave it out"
     if blank_as_empty(request.negative_prompt):

@@ -17,7 +17,7 @@ from diffusers.models.autoencoders import vae as _vae
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
 
 _autoencoders: Any = _vae  # untyped in part
-_NAMES = ("vae", "audio_vae", "vqvae")
+_NAMES = ("vae", "audio_vae", "vqvae", "diffusion_decoder")
 
 
 class AutoencoderSeam:
@@ -31,12 +31,13 @@ class AutoencoderSeam:
             autoencoder = getattr(pipe, name, None)
             if autoencoder is not None:
                 autoencoder.decode = self._decode(autoencoder, takes=name == "vae")
-                autoencoder.encode = _cast(autoencoder, autoencoder.encode)
+                if hasattr(autoencoder, "encode"):
+                    autoencoder.encode = _cast(autoencoder, autoencoder.encode)
 
     @property
     def streams(self) -> bool:
         """Whether the next clip is decoded frame by frame: never past a check of its frames, nor in tiles."""
-        vae = self._pipe.vae
+        vae: Any = getattr(self._pipe, "vae", None)  # a modular pipeline may have another decoder
         return (
             self._streams
             and is_wan_autoencoder(vae)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, lcm
 from typing import Any
+
+import numpy as np
 
 from kinolog.models.families import Family, GuidanceKind
 from kinolog.models.number_rule import NumberRule
@@ -60,14 +63,14 @@ class PipelineCall:
             "width": canvas.width,
             "height": canvas.height,
             family.frames_parameter: canvas.frames,
-            family.steps_parameter: self._steps_of_a_chunk(request),
+            family.steps_parameter: self._steps_argument(request),
             family.fps_parameter: request.fps,
         }
         if self.text_tokens is not None:
             values["max_sequence_length"] = self.text_tokens
         if family.negative_prompt and request.negative_prompt:
             values["negative_prompt"] = request.negative_prompt
-        if family.guidance is not GuidanceKind.GUIDER:
+        if family.guidance not in (GuidanceKind.GUIDER, GuidanceKind.NONE):
             values[family.guidance_parameter] = request.guidance
         return {name: value for name, value in values.items() if name in self.accepts} | dict(
             family.arguments
@@ -75,16 +78,32 @@ class PipelineCall:
 
     def steps(self, pipe: Any, request: SceneRequest, canvas: Canvas) -> int:
         """Return the number of denoising steps of the whole call, which a scheduler may have changed."""
-        chunk = self.family.chunk_frames
-        chunks = ceil(canvas.frames / chunk) if chunk else 1
-        stages = self._steps_of_a_chunk(request)
-        if isinstance(stages, list):  # the pipeline states the steps of one stage
-            return sum(stages) * chunks
+        family = self.family
+        chunks = ceil(canvas.frames / family.chunk_frames) if family.chunk_frames else 1
+        chunks += family.first_chunk_steps - 1
+        if family.step_stages:  # the pipeline states the steps of one stage
+            return sum(self._stages(request)) * chunks
         return int(getattr(pipe, "num_timesteps", None) or request.steps) * chunks
 
-    def _steps_of_a_chunk(self, request: SceneRequest) -> int | list[int]:
-        stages = self.family.step_stages
-        return [ceil(request.steps / stages)] * stages if stages else request.steps
+    def _steps_argument(self, request: SceneRequest) -> int | list[int] | list[float]:
+        family = self.family
+        if family.step_stages:
+            return self._stages(request)
+        if family.sigmas:
+            return noise_levels(family.sigmas, request.steps)
+        return request.steps + family.added_steps
+
+    def _stages(self, request: SceneRequest) -> list[int]:
+        return [ceil(request.steps / self.family.step_stages)] * self.family.step_stages
+
+
+def noise_levels(levels: Sequence[float], steps: int) -> list[float]:
+    """Return the noise levels of so many steps: those given, with their last, if these are their number.
+
+    Others lie on the line through them.
+    """
+    places = np.linspace(0, len(levels) - 1, steps + 1)
+    return [float(level) for level in np.interp(places, range(len(levels)), levels)]
 
 
 def call_of(
@@ -101,11 +120,21 @@ def call_of(
         height = width = NumberRule(size_multiple)
     return PipelineCall(
         family=family,
-        accepts=frozenset(inspect.signature(type(pipe).__call__).parameters),
+        accepts=_accepted(pipe),
         width_rule=width,
         height_rule=height,
         frame_rule=frames,
         text_tokens=_text_tokens(pipe, family, text_tokens),
+    )
+
+
+def _accepted(pipe: Any) -> frozenset[str]:
+    """Return the names of the arguments that the pipeline takes."""
+    stated = getattr(pipe, "accepted", None)  # of a modular pipeline, whose call has no parameters of its own
+    return (
+        stated
+        if isinstance(stated, frozenset)
+        else frozenset(inspect.signature(type(pipe).__call__).parameters)
     )
 
 
@@ -116,12 +145,14 @@ def _rules(pipe: Any, family: Family) -> tuple[NumberRule, NumberRule, NumberRul
         return frames, height, width
     spatial = _first_factor(pipe, _SPATIAL_FACTORS) or 8
     side = NumberRule(lcm(spatial * _patch_side(pipe), family.size_multiple))
-    return _frame_rule(pipe, family), side, side
+    window = _decoder_window(pipe)
+    height, width = (NumberRule(side.multiple, tokens * spatial) if tokens > 1 else side for tokens in window)
+    return _frame_rule(pipe, family), height, width
 
 
 def _frame_rule(pipe: Any, family: Family) -> NumberRule:
     temporal, rule = _first_factor(pipe, _TEMPORAL_FACTORS), family.frames
-    if temporal and rule.multiple and rule.offset:
+    if temporal and rule.multiple and rule.offset == 1:
         return NumberRule(temporal, 1)
     chunks = getattr(getattr(pipe, "transformer", None), "config", {}).get("chunk_partition")
     if temporal and chunks and not rule.multiple:
@@ -130,9 +161,16 @@ def _frame_rule(pipe: Any, family: Family) -> NumberRule:
 
 
 def set_guidance(pipe: Any, family: Family, guidance: float) -> None:
-    """Replace the guider of a pipeline that has one by another with this scale: its scale cannot be changed."""
-    if family.guidance is GuidanceKind.GUIDER:
-        pipe.guider = pipe.guider.new(guidance_scale=guidance)
+    """Replace the guiders of a pipeline that has some by others with this scale: their scale cannot be changed.
+
+    A guider of sound keeps its own.
+    """
+    if family.guidance is not GuidanceKind.GUIDER:
+        return
+    for name in ("guider", "guider_2"):
+        guider = getattr(pipe, name, None)
+        if guider is not None:
+            setattr(pipe, name, guider.new(guidance_scale=guidance))
 
 
 def _first_factor(pipe: Any, names: tuple[str, ...]) -> int:
@@ -148,6 +186,15 @@ def _patch_side(pipe: Any) -> int:
     if isinstance(size, list | tuple):
         return int(max(size[-2:]))
     return size if isinstance(size, int) and size > 0 else 1
+
+
+def _decoder_window(pipe: Any) -> tuple[int, int]:
+    """Return how many latent pixels high and wide a picture is at least for a decoder that attends to windows."""
+    decoder = getattr(pipe, "diffusion_decoder", None)
+    if decoder is None:
+        return 1, 1
+    _, height, width = decoder.config.decoder_stage_kernels[0]
+    return int(height), int(width)
 
 
 def _text_tokens(pipe: Any, family: Family, text_tokens: object) -> int | None:

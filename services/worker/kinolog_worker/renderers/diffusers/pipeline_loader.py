@@ -15,10 +15,18 @@ import diffusers
 import torch
 import transformers
 
-from kinolog.models.families import GUARDRAIL, Family
+from kinolog.models.families import Family
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
-from kinolog_worker.renderers.diffusers.model_folder import check_folder, family_of, revision_of, weights_of
+from kinolog_worker.renderers.diffusers.model_folder import (
+    check_folder,
+    family_of,
+    index_name,
+    parts_of,
+    revision_of,
+    weights_of,
+)
+from kinolog_worker.renderers.diffusers.modular.modular_loader import load_modular
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 
 _library: Any = diffusers  # untyped in part, as is transformers
@@ -40,10 +48,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, Family, Lo
     family = family_of(folder)
     dtype = _dtype_for(model, device)
     try:
-        pipe = _library.DiffusionPipeline.from_pretrained(
-            folder, dtype=_dtypes(model, family, dtype), use_safetensors=True, local_files_only=True
-        )
-        pipe = pipe.to(device)
+        pipe = _loaded(folder, family, _dtypes(model, family, dtype)).to(device)
     except torch.OutOfMemoryError:
         raise RenderFailed(
             "OUT_OF_MEMORY", f"{model.name} does not fit on {device}", retryable=True
@@ -53,7 +58,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, Family, Lo
             "MODEL_DAMAGED", f"{model.name} cannot be loaded: {str(error)[:300]}", retryable=False
         ) from error
     pipe.set_progress_bar_config(disable=True)
-    _check_guardrail(pipe, family)
+    _check_guardrail(pipe, family, folder)
     if family.tiling:
         pipe.vae.enable_tiling()
     _set_flow_shift(pipe, model.options.get("flow_shift"))
@@ -154,14 +159,21 @@ def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
     return _DTYPES[model.dtype]
 
 
-def _check_guardrail(pipe: Any, family: Family) -> None:
+def _loaded(folder: Path, family: Family, dtypes: torch.dtype | dict[str, torch.dtype]) -> Any:
+    if family.modular:
+        return load_modular(folder, family, parts_of(folder), dtypes)
+    return _library.DiffusionPipeline.from_pretrained(
+        folder, dtype=dtypes, use_safetensors=True, local_files_only=True
+    )
+
+
+def _check_guardrail(pipe: Any, family: Family, folder: Path) -> None:
     """Raise RenderFailed for a folder that turns off the guardrail which its family is drawn with."""
-    guarded = any(package.module == GUARDRAIL for package in family.packages)
-    if guarded and getattr(pipe, "safety_checker", None) is None:
+    if family.guardrail and getattr(pipe, "safety_checker", None) is None:
         raise RenderFailed(
             "MODEL_UNSAFE",
             f"the folder turns off the guardrail of {family.pipeline}, which its licence forbids: "
-            "set enable_safety_checker to true in its model_index.json",
+            f"set enable_safety_checker to true in its {index_name(folder)}",
             retryable=False,
         )
 

@@ -90,7 +90,7 @@ class PromptMemory:
     @contextmanager
     def _ended_after_prompts(self) -> Iterator[None]:
         """Let the pipeline's next call end where it goes on from its prompts."""
-        scheduler = self._pipe.scheduler
+        scheduler = getattr(self._pipe, "scheduler", None)  # some draw by a list of noise levels alone
         places = [(scheduler, "set_timesteps"), (self._pipe, "prepare_latents")]
         replaced = [(owner, name) for owner, name in places if hasattr(owner, name)]
         for owner, name in replaced:

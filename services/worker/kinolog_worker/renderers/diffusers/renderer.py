@@ -25,6 +25,7 @@ from kinolog_worker.renderers.diffusers.latents import (
     frame_runs,
     frames_of_tensor,
 )
+from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import device_named, is_lost, load_pipeline
 from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
@@ -164,7 +165,10 @@ def _draw(
         raise RenderCancelled
     loaded.autoencoder.take()  # of a call that failed
     after_step = _step_observer(loaded, request, canvas, observe, should_stop)
-    with reported_steps(loaded.pipe, loaded.call.family, after_step) as more:
+    with (
+        reported_steps(loaded.pipe, loaded.call.family, after_step) as more,
+        ended_within_passes(loaded.pipe, should_stop),
+    ):
         output = _called(loaded, request, canvas, more)
     latents = loaded.autoencoder.take()
     if latents is None:
@@ -179,7 +183,7 @@ def _step_observer(
 ) -> AfterStep:
     """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled."""
     pipe = loaded.pipe
-    estimate = CleanEstimate(pipe.scheduler)
+    estimate = CleanEstimate(getattr(pipe, "scheduler", None))
     previews = loaded.call.family.previews and loaded.autoencoder.streams
     done = 0
 

@@ -1,0 +1,86 @@
+"""A modular pipeline that is called like an ordinary one: with a callback, and with one output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeAlias
+
+from diffusers.modular_pipelines import modular_pipeline as _modular
+
+_blocks: Any = _modular  # untyped in part
+StepCallback: TypeAlias = Callable[[Any, int, Any, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModularOutput:
+    """What a call made: `frames` holds its one video, `audio` its sound and `sampling_rate` the rate of it in Hz."""
+
+    frames: list[Any]
+    audio: Any = None
+    sampling_rate: int | None = None
+
+
+class DrivenPipeline:
+    """Mixed into the class of a modular pipeline.
+
+    `accepted` are the names of its inputs, `num_timesteps` the steps of the running call, None before the first.
+    """
+
+    _blocks: Any
+    _on_step_end: StepCallback | None = None
+    num_timesteps: int | None = None
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        return frozenset(self._blocks.input_names)
+
+    def __call__(self, *, callback_on_step_end: StepCallback | None = None, **inputs: Any) -> ModularOutput:
+        self._on_step_end = callback_on_step_end
+        try:
+            state = super().__call__(**inputs)  # type: ignore[misc] # of the class that it is mixed into
+        finally:
+            self._on_step_end = None
+        videos = state.get("videos")
+        video = videos if getattr(videos, "ndim", 0) == 4 else videos[0]  # Cosmos 3 returns no batch
+        return ModularOutput([video], state.get("audio"), state.get("sampling_rate"))
+
+    def prepare_latents(self) -> None:
+        """Do nothing: the place where a call goes on from its prompts."""
+
+    def set_progress_bar_config(self, **configuration: Any) -> None:
+        """Configure the bars of all loops. The class configures those of the first level alone."""
+        for loop in self._loops():
+            loop.set_progress_bar_config(**configuration)
+
+    def report_steps(self) -> None:
+        """Let the loops of the pipeline tell of each turn, which is a step."""
+        for loop in self._loops():
+            loop.loop_step = self._reporting(loop.loop_step)
+
+    def _loops(self) -> Iterator[Any]:
+        return (
+            block
+            for block in _all_blocks(self._blocks)
+            if isinstance(block, _blocks.LoopSequentialPipelineBlocks)
+        )
+
+    def _reporting(self, loop_step: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(loop_step)
+        def reporting(components: Any, state: Any, **position: Any) -> Any:
+            components, state = loop_step(components, state, **position)
+            timesteps = getattr(state, "timesteps", None)
+            self.num_timesteps = len(state.sigmas) - 1 if timesteps is None else len(timesteps)
+            if self._on_step_end is not None:
+                self._on_step_end(self, position["i"], position.get("t"), {"latents": state.latents})
+            return components, state
+
+        return reporting
+
+
+def _all_blocks(block: Any) -> Iterator[Any]:
+    """Yield a block and those within it."""
+    yield block
+    for inner in (block.sub_blocks or {}).values():
+        yield from _all_blocks(inner)

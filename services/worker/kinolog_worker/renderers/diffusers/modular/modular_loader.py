@@ -1,0 +1,104 @@
+"""Loads a modular pipeline, each part of it from the model's own folder.
+
+`load_components` of diffusers would take a part that is not there from where the index points, and it only logs a part
+that cannot be loaded. So the parts are loaded one by one. The blocks are those of the class: an index may name others.
+Those that a text and a number of frames do not run are left out, with their parts: MiniMax-H3 has a second network of
+62 GB for references, and LTX-2.5 a model that chooses the number of frames.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from kinolog.models.families import Family, StepReports
+from kinolog_worker.renderers.diffusers.modular.driven_pipeline import DrivenPipeline
+from kinolog_worker.renderers.diffusers.modular.model_parts import MODULAR_INDEX, ModelPart
+from kinolog_worker.renderers.diffusers.modular.remembered_texts import TextTokenTypes, with_remembered_texts
+from kinolog_worker.renderers.renderer import RenderFailed
+
+_library: Any = diffusers  # untyped in part
+_BLOCK_ERRORS = "diffusers.modular_pipelines.modular_pipeline"
+"""The logger to which each level of blocks writes an error, with its traceback, before it raises it again."""
+
+_PICTURE_PROCESSOR = "processor"
+"""The part that MiniMax-H3 reads pictures with. It needs a package for them as soon as it is loaded."""
+
+
+def load_modular(
+    folder: Path,
+    family: Family,
+    parts: Mapping[str, ModelPart],
+    dtypes: torch.dtype | dict[str, torch.dtype],
+) -> Any:
+    """Return the pipeline of a checked folder on the CPU. Raises RenderFailed and what loading a part raises."""
+    logging.getLogger(_BLOCK_ERRORS).setLevel(logging.CRITICAL)
+    kind = getattr(_library, family.pipeline)
+    blocks = deepcopy(
+        getattr(_library, kind.default_blocks_name)()
+    )  # some classes share the instances of theirs
+    blocks = blocks.get_execution_blocks(prompt=True, **{family.frames_parameter: True})
+    texts = None
+    if not family.guardrail:  # it looks at the text where that is encoded
+        blocks, texts = with_remembered_texts(blocks)
+    driven = type(kind.__name__, (DrivenPipeline, kind), {})
+    pipe = driven(blocks=blocks, pretrained_model_name_or_path=str(folder), local_files_only=True)
+    loaded = {
+        name: _loaded(pipe.get_component_spec(name), folder, parts.get(name), dtypes)
+        for name in pipe.pretrained_component_names
+        if name != _PICTURE_PROCESSOR
+    }
+    pipe.update_components(**loaded)
+    if texts is not None:
+        pipe.encode_prompt = lambda **inputs: texts.encode(pipe, inputs)
+    _complete(pipe, family)
+    return pipe
+
+
+def _loaded(
+    spec: Any, folder: Path, part: ModelPart | None, dtypes: torch.dtype | dict[str, torch.dtype]
+) -> Any:
+    subfolder = part.subfolder if part else spec.name
+    if not (folder / subfolder).is_dir():
+        raise RenderFailed(
+            "MODEL_DAMAGED",
+            f"the part {spec.name} is missing: the folder has no {subfolder}. {MODULAR_INDEX} may name another place, "
+            "but kinolog takes all parts from the folder of the model",
+            retryable=False,
+        )
+    if spec.type_hint is None:
+        raise RenderFailed(
+            "MODEL_DAMAGED",
+            f"{MODULAR_INDEX}: {spec.name} has no type_hint of a library and a class",
+            retryable=False,
+        )
+    options: dict[str, Any] = {}
+    if issubclass(spec.type_hint, torch.nn.Module):
+        # Others, such as tokenizers, would keep what they do not know.
+        default = dtypes if isinstance(dtypes, torch.dtype) else dtypes["default"]
+        dtype = default if isinstance(dtypes, torch.dtype) else dtypes.get(spec.name, default)
+        options = {"dtype": dtype, "use_safetensors": True}
+    return spec.load(
+        pretrained_model_name_or_path=str(folder),
+        subfolder=subfolder,
+        variant=part.variant if part else None,
+        revision=None,
+        local_files_only=True,
+        **options,
+    )
+
+
+def _complete(pipe: Any, family: Family) -> None:
+    """Give the pipeline what does not come from the folder, and let its steps be seen."""
+    if family.guardrail and pipe.requires_safety_checker:
+        pipe.enable_safety_checker()
+    if _PICTURE_PROCESSOR in pipe.pretrained_component_names:
+        pipe.processor = TextTokenTypes()
+    if family.step_reports is StepReports.CALLBACK:
+        pipe.report_steps()

@@ -1,0 +1,150 @@
+"""Folders of modular pipelines: every part comes from the folder itself, and nothing in it is code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.renderer import ModelSource, RenderFailed
+
+from kinolog.models.families import families
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+from tests.renderers.tiny.families import TINY_FAMILIES
+
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
+
+INDEX = "modular_model_index.json"
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an Echo, whose index names the folder that it was saved in."""
+    folder = tmp_path_factory.mktemp("modular") / "intact"
+    TINY_FAMILIES["echo"](folder)
+    return folder
+
+
+@pytest.fixture
+def folder(intact: Path, tmp_path: Path) -> Path:
+    """A copy of it: its index names another folder, which is there."""
+    return shutil.copytree(intact, tmp_path / "model")
+
+
+def _load(folder: Path) -> Any:
+    return load_pipeline(ModelSource("echo", str(folder)), "cpu")[0]
+
+
+def _refusal(folder: Path) -> RenderFailed:
+    with pytest.raises(RenderFailed) as refusal:
+        _load(folder)
+    assert not refusal.value.retryable
+    return refusal.value
+
+
+def _change(folder: Path, **changes: Any) -> None:
+    index = json.loads((folder / INDEX).read_text())
+    (folder / INDEX).write_text(json.dumps(index | changes))
+
+
+def _change_part(folder: Path, part: str, **changes: Any) -> None:
+    library, kind, stated = json.loads((folder / INDEX).read_text())[part]
+    _change(folder, **{part: [library, kind, stated | changes]})
+
+
+def test_parts_come_from_the_folder_and_not_from_where_the_index_points(folder: Path) -> None:
+    """Copies of folders name the place that they were downloaded from, or another folder."""
+    pipe = _load(folder)
+    places = {pipe.get_component_spec(name).pretrained_model_name_or_path for name in ("vae", "tokenizer")}
+    assert places == {str(folder)}
+    shutil.rmtree(folder / "vae")
+    refusal = _refusal(folder)
+    assert refusal.code == "MODEL_DAMAGED"
+    assert "the part vae is missing" in refusal.message
+
+
+def test_a_part_that_cannot_be_loaded_is_named(folder: Path) -> None:
+    """The library only logs it, and would fail at the end of the first job."""
+    (weights,) = (folder / "vae").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:200])
+    refusal = _refusal(folder)
+    assert refusal.code == "MODEL_DAMAGED"
+    assert "vae" in refusal.message
+
+
+def test_a_tokenizer_keeps_no_option_of_loading(folder: Path) -> None:
+    """It would keep any, and save it into its configuration."""
+    kept = _load(folder).tokenizer.init_kwargs
+    assert not {"dtype", "use_safetensors"} & set(kept)
+
+
+def test_the_blocks_are_those_of_the_class(folder: Path) -> None:
+    """An index may name those of another class."""
+    _change(folder, _blocks_class_name="WanBlocks")
+    assert "sigmas" in _load(folder).accepted
+
+
+def test_an_ordinary_index_wins(folder: Path) -> None:
+    """A folder that has both is that of the ordinary class."""
+    (folder / "model_index.json").write_text('{"_class_name": "LTXLatentUpsamplePipeline"}')
+    assert "LTXLatentUpsamplePipeline is not supported" in _refusal(folder).message
+
+
+def test_an_index_of_the_wrong_kind_is_refused(folder: Path) -> None:
+    """An ordinary class has no blocks, and a modular one no ordinary parts."""
+    _change(folder, _class_name="WanPipeline")
+    assert "belongs into model_index.json" in _refusal(folder).message
+    (folder / "model_index.json").write_text('{"_class_name": "EchoModularPipeline"}')
+    assert "belongs into modular_model_index.json" in _refusal(folder).message
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "message"),
+    [
+        ({"type_hint": ["os", "system"]}, "MODEL_UNSAFE", "needs the module os"),
+        ({"subfolder": "../intact/vae"}, "MODEL_UNSAFE", "outside the model folder"),
+        ({"subfolder": "/models/vae"}, "MODEL_UNSAFE", "outside the model folder"),
+        ({"variant": "../x"}, "MODEL_DAMAGED", "variant"),
+        ({"type_hint": "AutoencoderKL"}, "MODEL_DAMAGED", "vae has no type_hint"),
+        ({"type_hint": [None, None]}, "MODEL_DAMAGED", "vae has no type_hint"),
+        ({"trust_remote_code": True}, "MODEL_DAMAGED", "unknown key trust_remote_code"),
+    ],
+)
+def test_a_part_of_another_place_or_module_is_refused(
+    folder: Path, changes: dict[str, Any], code: str, message: str
+) -> None:
+    """Parts are of diffusers and transformers, in the folder, and of known names."""
+    _change_part(folder, "vae", **changes)
+    refusal = _refusal(folder)
+    assert refusal.code == code
+    assert message in refusal.message
+
+
+def test_code_is_refused(folder: Path) -> None:
+    """A folder may name blocks of its own, beside it or in another repository."""
+    (folder / "modular_config.json").write_text(
+        json.dumps({"auto_map": {"Blocks": "owner/code--blocks.Mine"}})
+    )
+    refusal = _refusal(folder)
+    assert refusal.code == "MODEL_UNSAFE"
+    assert "modular_config.json" in refusal.message
+
+
+def test_what_a_text_does_not_need_is_not_loaded(tmp_path: Path) -> None:
+    """MiniMax-H3 has a second network for references, LTX-2.5 one that chooses a length. Neither has to be there."""
+    for name, part in (("minimax_h3", "transformer_ref"), ("ltx25", "duration_head")):
+        folder = tmp_path / name
+        TINY_FAMILIES[name](folder)
+        shutil.rmtree(folder / part, ignore_errors=True)
+        (folder / part).mkdir()
+        (folder / part / "model.safetensors").write_bytes(b"damaged")
+        assert part not in _load(folder).components
+
+
+def test_every_modular_family_has_a_modular_class() -> None:
+    """The key and the name of the class say the same."""
+    named = {name for name in families() if name.endswith("ModularPipeline")}
+    assert named == {family.pipeline for family in families().values() if family.modular}

@@ -1,0 +1,83 @@
+"""What goes wrong with modular pipelines when they are called as they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kinolog_worker.renderers.diffusers.pipeline_call import call_of, set_guidance
+from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.renderer import ModelSource, RenderCancelled, StepReport
+
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, DrawnFamily, drawn_family
+from tests.renderers.tiny.families import TINY_FAMILIES
+
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[DrawnFamily]:
+    """An Echo that has drawn the request."""
+    with drawn_family("echo", "float32") as drawn:
+        yield drawn
+
+
+def _checks_until(family: DrawnFamily, allowed: int) -> tuple[int, list[StepReport]]:
+    """Draw a scene that should stop after so many checks. Returns the checks and the reported steps."""
+    checks = 0
+    reports: list[StepReport] = []
+
+    def should_stop() -> bool:
+        nonlocal checks
+        checks += 1
+        return checks > allowed
+
+    with pytest.raises(RenderCancelled):
+        list(family.renderer.render(REQUEST, reports.append, should_stop))
+    return checks, reports
+
+
+def test_a_scene_ends_within_a_step(echo: DrawnFamily, caplog: pytest.LogCaptureFixture) -> None:
+    """It is asked before each block of a network, and no level of blocks logs a traceback."""
+    with caplog.at_level(logging.INFO, "diffusers"):
+        assert _checks_until(echo, 3) == (4, [])
+    assert not caplog.records
+    assert (echo.draw() == echo.frames).all()
+
+
+def test_two_pipelines_of_a_class_do_not_share_their_blocks(echo: DrawnFamily) -> None:
+    """The class hands out the same instances each time: the steps of one would be reported to the other."""
+    other = DiffusersRenderer()
+    other.load(ModelSource("echo", str(echo.folder)), "cpu")
+    reports: list[StepReport] = []
+    list(other.render(REQUEST, reports.append, lambda: False))
+    assert [report.step for report in reports if report.stage == "denoise"] == [1, 2]
+    assert (echo.draw() == echo.frames).all()
+
+
+def test_the_native_steps_have_the_native_noise_levels(echo: DrawnFamily) -> None:
+    """Those that the model was made for; half of the steps are every second one of them."""
+    pipe, family, _, _ = load_pipeline(ModelSource("echo", str(echo.folder)), "cpu")
+    call = call_of(pipe, family)
+    native, half = (
+        call.arguments(replace(REQUEST, steps=steps), call.canvas(REQUEST))["sigmas"] for steps in (8, 4)
+    )
+    assert tuple(native) == family.sigmas
+    assert half == native[::2]
+
+
+def test_sound_keeps_the_guidance_of_its_own(tmp_path: Path) -> None:
+    """LTX-2.5 has a guider for frames and one for sound. Four passes a step stay, also at a guidance of 1."""
+    TINY_FAMILIES["ltx25"](tmp_path)
+    pipe, family, _, _ = load_pipeline(ModelSource("ltx25", str(tmp_path)), "cpu")
+    set_guidance(pipe, family, 1.0)
+    assert (pipe.guider.guidance_scale, pipe.audio_guider.guidance_scale) == (1.0, 7.0)
+    assert (pipe.guider.stg_scale, pipe.guider.modality_scale, pipe.guider.guidance_rescale) == (
+        1.0,
+        3.0,
+        0.7,
+    )
