@@ -89,25 +89,27 @@ def test_every_class_that_makes_video_has_a_row() -> None:
 def test_a_row_names_what_the_call_takes(family: Family) -> None:
     """Parameters, lengths of prompts and the place of the steps are those of the class."""
     parameters = _listed()[family.pipeline].parameters
+    inputs = {taken.parameter for taken in family.inputs.values()}
     named = {
         family.frames_parameter,
         family.fps_parameter,
         family.steps_parameter,
         *family.arguments,
         *family.needs,
+        *inputs,
     }
     if family.guidance is not GuidanceKind.GUIDER:
         named.add(family.guidance_parameter)
     assert named - {""} <= set(parameters)
     required = {name for name, default in parameters.items() if default is None}
-    assert required <= {"prompt", *family.needs}
+    assert required <= {"prompt", *family.needs, *inputs}
     has_callback = "callback_on_step_end" in parameters
     assert has_callback == (family.step_reports is StepReports.CALLBACK)
     assert str(family.prompt_tokens or None) == str(parameters.get("max_sequence_length"))
     assert (not family.negative_prompt) or "negative_prompt" in parameters
 
 
-def test_every_family_that_draws_from_text_is_tested(tmp_path: Path) -> None:
+def test_every_family_that_draws_is_tested(tmp_path: Path) -> None:
     """What the table calls usable has a tiny pipeline in the conformance suite."""
     tested = set()
     for name, write in TINY_FAMILIES.items():
@@ -139,6 +141,8 @@ def test_a_folder_without_an_index_has_no_class(tmp_path: Path) -> None:
         ('title = "A"\nunusable = "no"\nmost_frames = true', "most_frames: True is no int"),
         ('title = "A"\nunusable = "no"\nmost_frames = -1', "most_frames: -1 is negative"),
         ('title = "A"\nunusable = "no"\nneeds = { image = 3 }', "needs: 3 is no str"),
+        ('title = "A"\nunusable = "no"\ninputs = { face = { parameter = "face" } }', "'face' is not a valid"),
+        ('title = "A"\nunusable = "no"\nalternatives = ["video"]', "alternatives are inputs"),
         ('title = "A"\nnative = { width = 64 }', "height, frames, fps, steps, guidance is missing"),
     ],
 )

@@ -21,7 +21,7 @@ from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, StepRep
 
 from kinolog.models.families import families
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, drawn_family
-from tests.renderers.tiny.families import PICTURE_FAMILIES, TINY_FAMILIES
+from tests.renderers.tiny.families import TINY_FAMILIES
 from tests.renderers.tiny.stand_ins import packages_of_cosmos
 
 _library: Any = diffusers  # untyped in part
@@ -112,12 +112,11 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
     assert (refusal.value.code, refusal.value.retryable) == ("PACKAGE_MISSING", False)
 
 
-@pytest.mark.parametrize("name", sorted(PICTURE_FAMILIES))
-def test_a_family_that_needs_a_picture_is_refused_before_it_is_loaded(name: str, tmp_path: Path) -> None:
-    """Jobs have no pictures yet. The message says what the family needs."""
-    TINY_FAMILIES[name](tmp_path / "model")
-    with pytest.raises(RenderFailed, match="needs a first picture") as refusal:
-        DiffusersRenderer().load(ModelSource(name, str(tmp_path / "model")), "cpu")
+def test_a_family_that_needs_what_jobs_cannot_have_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    """Nobody can upload a video of poses. The message says what the family needs."""
+    (tmp_path / "model_index.json").write_text('{"_class_name": "WanAnimatePipeline"}')
+    with pytest.raises(RenderFailed, match="a video of faces, which jobs cannot have yet") as refusal:
+        DiffusersRenderer().load(ModelSource("animate", str(tmp_path)), "cpu")
     assert (refusal.value.code, refusal.value.retryable) == ("MODEL_UNSUPPORTED", False)
 
 

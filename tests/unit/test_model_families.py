@@ -11,6 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from kinolog.models.catalogue import CatalogueError, ModelEntry, RenderDefaults, load_catalogue, with_family
+from kinolog.models.families import Family, FamilyInput, NativeVideo
+from kinolog.models.input_roles import InputRole
 from kinolog.process.settings import CatalogueSettings
 
 
@@ -81,3 +83,54 @@ def test_an_option_that_no_renderer_reads_is_refused(tmp_path: Path) -> None:
     ):
         ModelEntry.model_validate(entry)
     assert ModelEntry.model_validate({**entry, "renderer": "cards"}).options["vae_type"] == "float16"
+
+
+FIRST, LAST, REFERENCE, VIDEO = InputRole
+_NATIVE = NativeVideo(width=64, height=64, frames=9, fps=8, steps=2, guidance=1.0)
+_TAKEN = {
+    FIRST: FamilyInput(parameter="image"),
+    LAST: FamilyInput(parameter="last_image", optional=True),
+    REFERENCE: FamilyInput(parameter="pictures", optional=True, most=2),
+    VIDEO: FamilyInput(parameter="video"),
+}
+
+
+def _family(*roles: InputRole, alternatives: tuple[InputRole, ...] = ()) -> Family:
+    inputs = {role: _TAKEN[role] for role in roles}
+    return Family("APipeline", "A", native=_NATIVE, inputs=inputs, alternatives=alternatives)
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "missing", "unknown"),
+    [
+        (_family(), (), "", ""),
+        (_family(), (FIRST, VIDEO), "", "takes no first picture and takes no video"),
+        (_family(FIRST, LAST), (), "a first picture", ""),
+        (_family(FIRST, LAST), (FIRST, LAST), "", ""),
+        (_family(FIRST, LAST), (LAST,), "a first picture", ""),
+        (_family(FIRST, VIDEO), (FIRST,), "a video", ""),
+        (_family(FIRST, VIDEO), (), "a first picture and a video", ""),
+        (_family(FIRST), (FIRST, FIRST), "", "takes at most 1 first picture"),
+        (_family(REFERENCE), (REFERENCE,) * 3, "", "takes at most 2 reference pictures"),
+        (_family(FIRST, VIDEO, alternatives=(FIRST, VIDEO)), (), "a first picture or a video", ""),
+        (_family(FIRST, VIDEO, alternatives=(FIRST, VIDEO)), (VIDEO,), "", ""),
+        (
+            _family(FIRST, VIDEO, alternatives=(FIRST, VIDEO)),
+            (VIDEO, FIRST),
+            "",
+            "takes a first picture or a video, but not both",
+        ),
+    ],
+)
+def test_inputs_are_compared_with_those_of_the_family(
+    family: Family, given: tuple[InputRole, ...], missing: str, unknown: str
+) -> None:
+    """What a job lacks, and what it has too much, is said in words for its error."""
+    assert family.missing_inputs(given) == missing
+    assert family.unknown_inputs(given) == unknown
+
+
+def test_a_role_is_a_picture_or_a_video() -> None:
+    """The types of its files follow from that."""
+    assert "image/png" in FIRST.media_types
+    assert VIDEO.media_types == ("video/mp4", "video/webm")

@@ -8,13 +8,15 @@ inference process reads it too, so it is read with the standard library alone.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kinolog.counts import counted
+from kinolog.models.input_roles import InputRole
 from kinolog.models.number_rule import ANY_NUMBER, NumberRule
 from kinolog.models.table_row import RowError, row_as
 
@@ -76,6 +78,22 @@ class NativeVideo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyInput:
+    """A picture or a video that the call of a family takes, as its argument `parameter`.
+
+    A job has `most` of them at most, and one at least unless the input is `optional`. A call that continues a video is
+    given its last `context_frames`, and `skipped_frames` at the start of its result are not new. Another call is given
+    as many frames of the video as it draws.
+    """
+
+    parameter: str
+    optional: bool = False
+    most: int = 1
+    context_frames: int = 0
+    skipped_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyPackage:
     """A package that a family needs beyond those of the worker, and the extra of kinolog that installs it.
 
@@ -114,8 +132,9 @@ class Family:
     with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
     the others.
 
-    `note` is what people should know of it. `needs` are arguments beyond the text, each with a word for people; jobs
-    cannot have them yet. `unusable` says why kinolog does not drive the class.
+    `inputs` are the pictures and videos that it takes beside the text. Of the `alternatives` among them a job has one.
+    `note` is what people should know of it. `needs` are arguments that jobs cannot have, each with a word for people.
+    `unusable` says why kinolog does not drive the class.
     """
 
     pipeline: str
@@ -151,6 +170,8 @@ class Family:
     first_chunk_steps: int = 1
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
+    inputs: Mapping[InputRole, FamilyInput] = field(default_factory=dict)
+    alternatives: tuple[InputRole, ...] = ()
     note: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""
@@ -158,6 +179,8 @@ class Family:
     def __post_init__(self) -> None:
         if not self.unusable and self.native is None:
             raise RowError("a family that kinolog drives has native values")
+        if not set(self.alternatives) <= set(self.inputs):
+            raise RowError("alternatives are inputs")
 
     @property
     def refusal(self) -> str:
@@ -167,6 +190,25 @@ class Family:
         if self.needs:
             return f"{self.pipeline} needs {' and '.join(self.needs.values())}, which jobs cannot have yet"
         return ""
+
+    def missing_inputs(self, given: Collection[InputRole]) -> str:
+        """Return which inputs a job lacks that has these, as `a first picture or a video`; empty if it lacks none."""
+        needed = [role for role, taken in self.inputs.items() if not taken.optional and role not in given]
+        words = [f"a {role.noun}" for role in needed if role not in self.alternatives]
+        if set(self.alternatives) <= set(needed):  # none of them is given
+            words = [" or ".join(f"a {role.noun}" for role in self.alternatives), *words]
+        return " and ".join(filter(None, words))
+
+    def unknown_inputs(self, given: Sequence[InputRole]) -> str:
+        """Return which of these inputs the family does not take, as `takes no last picture`; empty if it takes all."""
+        problems = [f"takes no {role.noun}" for role in dict.fromkeys(given) if role not in self.inputs]
+        for role, taken in self.inputs.items():
+            if given.count(role) > taken.most:
+                problems.append(f"takes at most {counted(taken.most, role.noun)}")
+        if len(set(self.alternatives) & set(given)) > 1:
+            words = " or ".join(f"a {role.noun}" for role in self.alternatives)
+            problems.append(f"takes {words}, but not both")
+        return " and ".join(problems)
 
     @property
     def guardrail(self) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kinolog.counts import counted
 from kinolog.models.families import Family, families
 
 START, END = "<!-- families: written by kinolog.models.family_page -->\n", "<!-- end of families -->\n"
-_HEAD = "| class of diffusers | models | frames | native video | state |\n| --- | --- | --- | --- | --- |\n"
+_HEAD = (
+    "| class of diffusers | models | starts from | frames | native video | state |\n" + "| --- " * 6 + "|\n"
+)
 
 
 def family_table() -> str:
@@ -31,7 +34,20 @@ def _row(family: Family) -> str:
     video = f"{native.width}x{native.height}, {native.frames} at {native.fps} fps" if native else ""
     rule = str(family.frames) if native else ""
     limit = f", at most {family.longest}" if native and family.most_frames else ""
-    return f"| {family.pipeline} | {family.title} | {rule}{limit} | {video} | {_state(family)} |\n"
+    return f"| {family.pipeline} | {family.title} | {_inputs(family)} | {rule}{limit} | {video} | {_state(family)} |\n"
+
+
+def _inputs(family: Family) -> str:
+    """Return what a job for the family has: text, the inputs that it needs, and those that it may have."""
+    if family.unusable:
+        return ""
+    needed, optional = list(family.needs.values()), list[str]()
+    for role, taken in family.inputs.items():
+        noun = role.noun if taken.most == 1 else f"up to {counted(taken.most, role.noun)}"
+        (optional if taken.optional else needed).append(noun)
+    between = " or " if family.alternatives else ", "
+    words = f"text, {between.join(needed)}" if needed else "text"
+    return f"{words}; {between.join(optional)} if given" if optional else words
 
 
 def _state(family: Family) -> str:

@@ -53,9 +53,9 @@ def _converted(key: str, hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_converted(key, get_args(hint)[0], item) for item in _checked(key, list, value))
     if get_origin(hint) is Mapping:
-        of_values = get_args(hint)[1]
+        of_keys, of_values = get_args(hint)
         return {
-            name: item if of_values is Any else _converted(key, of_values, item)
+            _converted(key, of_keys, name): item if of_values is Any else _converted(key, of_values, item)
             for name, item in _checked(key, dict, value).items()
         }
     if is_dataclass(hint) and hint is not NumberRule:

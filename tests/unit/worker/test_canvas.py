@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
+from kinolog_worker.renderers.canvas import Canvas, canvas_for, evenly, fit, selected_frames
 from kinolog_worker.renderers.renderer import RenderFailed, SceneRequest
 
 from kinolog.models.number_rule import NumberRule
@@ -111,3 +111,31 @@ def test_a_number_that_the_model_cannot_draw_is_refused() -> None:
     with pytest.raises(RenderFailed, match="16, and not 17") as refusal:
         _canvas(replace(REQUEST, frames=17), 16, only)
     assert not refusal.value.retryable
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.data())
+def test_selected_frames_are_those_with_their_numbers(lengths: list[int], data: st.DataObject) -> None:
+    """Whatever runs the frames come in."""
+    total = sum(lengths)
+    numbers = np.arange(total, dtype=np.uint8)
+    runs = np.split(numbers[:, None], np.cumsum(lengths)[:-1])
+    kept = sorted(data.draw(st.sets(st.integers(0, total - 1), min_size=1)))
+    assert np.concatenate(list(selected_frames(runs, kept)))[:, 0].tolist() == kept
+
+
+@given(st.integers(1, 40), st.integers(0, 40))
+def test_frames_that_are_left_out_evenly_leave_both_ends(count: int, more: int) -> None:
+    """Each frame is kept once at most, the first and the last one are."""
+    kept = evenly(count, count + more)
+    assert len(set(kept)) == count
+    assert kept[0] == 0
+    assert kept[-1] == (count + more - 1 if count > 1 else 0)
+
+
+def test_a_continued_video_is_drawn_again_at_the_start() -> None:
+    """Frames that the video has already come on top of those of the clip."""
+    rule = NumberRule(4, 1)
+    canvas = canvas_for(
+        REQUEST, width_rule=NumberRule(16), height_rule=NumberRule(16), frame_rule=rule, context_frames=5
+    )
+    assert canvas.frames == 25  # 22 at least

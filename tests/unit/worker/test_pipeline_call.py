@@ -13,6 +13,7 @@ from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_
 from kinolog_worker.renderers.renderer import SceneRequest
 
 from kinolog.models.families import Family, families
+from kinolog.models.input_roles import InputRole
 from kinolog.models.number_rule import NumberRule
 
 REQUEST = SceneRequest(
@@ -158,3 +159,29 @@ def test_every_row_has_a_rule_for_its_native_length() -> None:
         return family.native is None or family.frames.round_up(family.native.frames) == family.native.frames
 
     assert [family.pipeline for family in families().values() if not draws(family)] == []
+
+
+@pytest.mark.parametrize(
+    ("components", "takes_last", "needs_last"),
+    [
+        ({"image_encoder": None}, True, False),  # Wan 2.2, 14 B
+        ({"image_encoder": None, "config": {"expand_timesteps": True}}, False, False),  # Wan 2.2, 5 B
+        ({"image_encoder": 1, "transformer": SimpleNamespace(config={"image_dim": 8})}, False, False),
+        (
+            {
+                "image_encoder": 1,
+                "transformer": SimpleNamespace(config={"image_dim": 8, "pos_embed_seq_len": 514}),
+            },
+            True,
+            True,
+        ),
+    ],
+)
+def test_only_some_models_of_wan_take_a_last_picture(
+    components: dict[str, Any], takes_last: bool, needs_last: bool
+) -> None:
+    """The others would ignore it, or fail: Wan 2.1 has a model of its own for two pictures."""
+    family = _call("WanImageToVideoPipeline", **components).family
+    both = [InputRole.FIRST_FRAME, InputRole.LAST_FRAME]
+    assert (family.unknown_inputs(both) == "") == takes_last
+    assert (family.missing_inputs(both[:1]) == "a last picture") == needs_last

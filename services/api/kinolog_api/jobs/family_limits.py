@@ -21,6 +21,8 @@ def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[R
     family = model.family
     if family is None:
         return []
+    if missing := family.missing_inputs(()):
+        return [RequestViolation("model", f"{model.name} needs {missing}, which jobs cannot have yet")]
     return [*_fixed_violations(request, model, family), *_negative_violations(request, model, family)]
 
 

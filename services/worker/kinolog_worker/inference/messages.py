@@ -14,7 +14,7 @@ from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
-from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, SceneRequest
+from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, ModelSource, SceneRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,8 @@ class RenderJob:
 
     If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
 
-    `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash.
+    `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. `inputs` are
+    those of the first scene.
     """
 
     job_id: str
@@ -72,6 +73,7 @@ class RenderJob:
     title: str = ""
     finished_scenes: tuple[SceneFile, ...] = ()
     preview_interval_seconds: float = 1.0
+    inputs: tuple[InputFile, ...] = ()
 
     def request(self, scene: PlannedScene) -> SceneRequest:
         """Return the renderer's request for one scene."""
@@ -88,6 +90,7 @@ class RenderJob:
             native_width=self.native_width,
             native_height=self.native_height,
             native_frames=self.native_frames,
+            inputs=self.inputs if scene.index == 0 else (),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -28,9 +29,14 @@ class Canvas:
 
 
 def canvas_for(
-    request: SceneRequest, *, width_rule: NumberRule, height_rule: NumberRule, frame_rule: NumberRule
+    request: SceneRequest,
+    *,
+    width_rule: NumberRule,
+    height_rule: NumberRule,
+    frame_rule: NumberRule,
+    context_frames: int = 0,
 ) -> Canvas:
-    """Return the smallest canvas that covers the request.
+    """Return the smallest canvas that covers the request, and so many frames before it that the model draws again.
 
     Sides and frames become numbers of their rules. `scale` and `repeat` are the smallest whole factors with which the
     model does not exceed its native size. Raises RenderFailed if no number of a rule covers the request.
@@ -40,7 +46,7 @@ def canvas_for(
     return Canvas(
         width=_covering("width", width_rule, ceil(request.width / scale)),
         height=_covering("height", height_rule, ceil(request.height / scale)),
-        frames=_covering("frames", frame_rule, ceil(request.frames / repeat)),
+        frames=_covering("frames", frame_rule, context_frames + ceil(request.frames / repeat)),
         scale=scale,
         repeat=repeat,
     )
@@ -56,6 +62,23 @@ def fit(frames: Frames, canvas: Canvas, request: SceneRequest) -> Frames:
     if canvas.repeat > 1:
         frames = frames.repeat(canvas.repeat, axis=0)
     return np.ascontiguousarray(frames)
+
+
+def selected_frames(runs: Iterable[Frames], numbers: Sequence[int]) -> Iterator[Frames]:
+    """Yield of drawn frames, which come in runs, those with these numbers. The numbers increase, from 0 on."""
+    start = done = 0
+    for run in runs:
+        here = [number - start for number in numbers[done:] if number - start < len(run)]
+        if here:
+            yield run[here]
+        start, done = start + len(run), done + len(here)
+        if done == len(numbers):
+            return
+
+
+def evenly(count: int, numbers: int) -> list[int]:
+    """Return so many of the numbers from 0 on, the first and the last among them, with even distances."""
+    return [round(place * (numbers - 1) / max(1, count - 1)) for place in range(count)]
 
 
 def _factor(requested: int, native: int) -> int:

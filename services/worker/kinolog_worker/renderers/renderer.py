@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from kinolog.models.input_roles import InputRole
 from kinolog.models.renderers import DEFAULT_RENDERER
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
@@ -70,11 +71,25 @@ class LoadedFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A picture or a video that a scene starts from: a plain file, made for this attempt.
+
+    Users made its content. Only the inference process decodes it.
+    """
+
+    role: InputRole
+    path: Path
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRequest:
     """One scene to draw. Sizes in pixels; `native_*` is the model's native size, 0 for a model that takes any.
 
     A model with a native size draws at most that many pixels and frames. The result is enlarged to the requested size
     by whole factors (nearest neighbour, repeated frames).
+
+    `inputs` are files that users made. Decoding one in `encode_prompt` is an error: a prefetched job has none yet.
     """
 
     prompt: str
@@ -89,6 +104,7 @@ class SceneRequest:
     native_width: int = 0
     native_height: int = 0
     native_frames: int = 0
+    inputs: tuple[InputFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

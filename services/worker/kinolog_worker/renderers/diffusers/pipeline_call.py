@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from kinolog.models.families import Family, GuidanceKind
+from kinolog.models.families import Family, FamilyInput, GuidanceKind
+from kinolog.models.input_roles import InputRole
 from kinolog.models.number_rule import NumberRule
-from kinolog_worker.renderers.canvas import Canvas, canvas_for
+from kinolog_worker.renderers.canvas import Canvas, canvas_for, evenly
+from kinolog_worker.renderers.diffusers.input_arguments import of_pipeline
 from kinolog_worker.renderers.renderer import SceneRequest
 
 _TEMPORAL_FACTORS = (
@@ -49,7 +51,23 @@ class PipelineCall:
             width_rule=self.width_rule,
             height_rule=self.height_rule,
             frame_rule=self.frame_rule,
+            context_frames=sum(taken.context_frames for taken in self._taken(request)),
         )
+
+    def frame_numbers(self, request: SceneRequest, canvas: Canvas) -> Sequence[int]:
+        """Return the numbers of the drawn frames that are in the clip, from 0 on.
+
+        Frames beyond those that were asked for are left out at the end, but evenly if the clip ends with a given
+        picture. So are those at the start which a given video has already.
+        """
+        count = ceil(request.frames / canvas.repeat)
+        if any(file.role is InputRole.LAST_FRAME for file in request.inputs):
+            return evenly(count, canvas.frames)
+        skipped = sum(taken.skipped_frames for taken in self._taken(request))
+        return range(skipped, skipped + count)
+
+    def _taken(self, request: SceneRequest) -> list[FamilyInput]:
+        return [self.family.inputs[file.role] for file in request.inputs if file.role in self.family.inputs]
 
     def arguments(self, request: SceneRequest, canvas: Canvas) -> dict[str, Any]:
         """Return the arguments of the call for a scene.
@@ -115,6 +133,7 @@ def call_of(
     length that they were trained with; the tokenizer's length is used if it states a shorter one. `size_multiple`
     overrides what sizes are rounded to.
     """
+    family = of_pipeline(pipe, family)
     frames, height, width = _rules(pipe, family)
     if isinstance(size_multiple, int):
         height = width = NumberRule(size_multiple)

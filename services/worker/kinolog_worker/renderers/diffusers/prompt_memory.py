@@ -66,6 +66,8 @@ class PromptMemory:
             for key in known:
                 self._use(key)
             return True
+        if not hasattr(self._pipe, "encode_prompt"):
+            return False
         before = self.encoded
         self._seen.clear()
         with self._ended_after_prompts(), suppress(_Encoded):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,8 +16,9 @@ import torch
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
-from kinolog_worker.renderers.canvas import Canvas, fit
+from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
 from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
+from kinolog_worker.renderers.diffusers.input_arguments import input_arguments
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
     decode_runs,
@@ -41,6 +43,12 @@ from kinolog_worker.renderers.renderer import (
     SceneRequest,
     ShouldStop,
     StepReport,
+)
+from kinolog_worker.renderers.scene_inputs import (
+    InputPictures,
+    blank_inputs,
+    check_inputs,
+    decoded_inputs,
 )
 
 logger = logging.getLogger(__name__)
@@ -105,14 +113,14 @@ class DiffusersRenderer:
             request = loaded.vocabulary.rewrite_request(request)
         canvas = loaded.call.canvas(request)
         _log_canvas(request, canvas)
+        check_inputs(loaded.call.family, request)
         drawn = 0
         with _OutOfMemoryErrors():
-            for frames in _draw(loaded, request, canvas, observe, should_stop):
+            runs = _draw(loaded, request, canvas, observe, should_stop)
+            for frames in selected_frames(runs, loaded.call.frame_numbers(request, canvas)):
                 if should_stop():
                     raise RenderCancelled
                 run = fit(frames, canvas, request)[: request.frames - drawn]
-                if not len(run):
-                    return
                 drawn += len(run)
                 observe(StepReport("decode", drawn, request.frames))
                 yield run
@@ -136,24 +144,37 @@ class DiffusersRenderer:
 def _encode(loaded: _LoadedPipeline, request: SceneRequest) -> bool:
     """Encode the prompt and remember it. Return True if it was remembered before.
 
-    A pipeline with a guardrail is left alone: it would load the guardrail for the text once more.
+    A pipeline with a guardrail is left alone: it would load the guardrail for the text once more. Grey pictures stand
+    for those of the request, which may not be there yet. What is computed from a text and a picture is not remembered.
     """
     if getattr(loaded.pipe, "safety_checker", None) is not None:
         return False
+    canvas = loaded.call.canvas(request)
+    roles = tuple(replace(file, path=Path()) for file in request.inputs)
     return loaded.prompts.encode(
-        lambda: _called(loaded, request, loaded.call.canvas(request), {}),
-        replace(request, seed=0),  # no text depends on the seed
+        lambda: _called(loaded, request, canvas, blank_inputs(loaded.call.family, request, canvas), {}),
+        replace(request, seed=0, inputs=roles),  # no text depends on the seed, nor on what is on a picture
     )
 
 
-def _called(loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, more: Mapping[str, Any]) -> Any:
-    """Call the pipeline for a scene, with more arguments, and return its output."""
+def _called(
+    loaded: _LoadedPipeline,
+    request: SceneRequest,
+    canvas: Canvas,
+    pictures: InputPictures,
+    more: Mapping[str, Any],
+) -> Any:
+    """Call the pipeline for a scene, with its inputs and more arguments, and return its output."""
     set_guidance(loaded.pipe, loaded.call.family, request.guidance)
     # On every device the generator is one of the CPU, so that a seed means the same noise everywhere.
     generator = torch.Generator("cpu").manual_seed(request.seed)
     # What is decoded here becomes bytes on the device. What is not is a blank picture, which no array should copy.
     return loaded.pipe(
-        **loaded.call.arguments(request, canvas), **more, generator=generator, output_type="pt"
+        **loaded.call.arguments(request, canvas),
+        **input_arguments(loaded.call.family, pictures),
+        **more,
+        generator=generator,
+        output_type="pt",
     )
 
 
@@ -161,15 +182,20 @@ def _draw(
     loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
 ) -> Iterator[Frames]:
     """Denoise, then yield frames of the canvas as they are decoded."""
-    if should_stop():
-        raise RenderCancelled
+
+    def check() -> None:
+        if should_stop():
+            raise RenderCancelled
+
+    check()
+    pictures = decoded_inputs(loaded.call.family, request, canvas, check)
     loaded.autoencoder.take()  # of a call that failed
     after_step = _step_observer(loaded, request, canvas, observe, should_stop)
     with (
         reported_steps(loaded.pipe, loaded.call.family, after_step) as more,
         ended_within_passes(loaded.pipe, should_stop),
     ):
-        output = _called(loaded, request, canvas, more)
+        output = _called(loaded, request, canvas, pictures, more)
     latents = loaded.autoencoder.take()
     if latents is None:
         yield from frame_runs(decoded_video(output))

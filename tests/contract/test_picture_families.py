@@ -1,0 +1,87 @@
+"""Conformance suite of families that start from pictures and videos, tiny, through their renderer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.renderer import InputFile, RenderFailed
+
+from kinolog.models.families import families
+from kinolog.models.input_roles import InputRole
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, DrawnFamily, drawn_family
+from tests.fixtures.input_files import clip_file, input_files, picture_file
+from tests.renderers.tiny.families import PICTURE_FAMILIES
+
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
+
+STEPS: dict[str, int] = {}
+"""Steps of families that run a part of them: those that start from a noisy video."""
+
+
+def _differ(one: Frames, other: Frames) -> bool:
+    return bool((one != other).any())
+
+
+def _check_clip(family: DrawnFamily) -> None:
+    """The clip has the requested frames and size, and every step was reported once."""
+    assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+    assert family.frames.std() > 5
+    total = STEPS.get(family.name, REQUEST.steps)
+    steps = [(report.step, report.steps) for report in family.reports if report.stage == "denoise"]
+    assert steps == [(step, total) for step in range(1, total + 1)]
+    assert family.steps_until_cancelled() == 1
+
+
+@pytest.mark.parametrize("name", sorted(PICTURE_FAMILIES))
+def test_a_family_draws_from_its_inputs(name: str) -> None:
+    """Its clip is what was asked for, of the bare pipeline's pixels, and follows picture, text, guidance and seed."""
+    with drawn_family(name, "float32") as family:
+        row = families()[family.pipeline]
+        _check_clip(family)
+        assert not _differ(family.frames, family.bare_frames())
+        assert _differ(family.frames, family.draw(inputs=input_files(family.folder, row, 3)))
+        assert _differ(family.frames, family.draw(seed=12))
+        assert _differ(family.frames, family.draw(prompt="green grass " * 100))
+        assert _differ(family.frames, family.draw(guidance=2.0))
+        assert _differ(family.frames, family.draw(negative_prompt="blue " * 160)) == row.negative_prompt
+
+
+@pytest.mark.parametrize("name", sorted(PICTURE_FAMILIES))
+def test_a_family_draws_from_its_inputs_in_the_dtypes_of_a_gpu(name: str) -> None:
+    """Networks in bfloat16, the autoencoder in the dtype of the table: both encode and decode are cast."""
+    with drawn_family(name, "bfloat16") as family:
+        _check_clip(family)
+
+
+def test_what_is_wrong_with_inputs_is_said() -> None:
+    """Nothing is drawn, and another attempt would end the same. No path is in the message."""
+    with drawn_family("wan_i2v", "float32") as family:
+        missing = InputFile(role=InputRole.FIRST_FRAME, path=family.folder / "none", media_type="image/png")
+        empty = picture_file(family.folder, 7)
+        empty.path.write_bytes(b"")
+        for inputs, code, message in [
+            ((), "INPUT_MISSING", "WanImageToVideoPipeline needs a first picture"),
+            ((clip_file(family.folder), picture_file(family.folder)), "INPUT_UNSUPPORTED", "takes no video"),
+            ((empty,), "INPUT_UNREADABLE", "the first picture: the picture is damaged or no png"),
+        ]:
+            with pytest.raises(RenderFailed, match=message) as refusal:
+                family.draw(inputs=inputs)
+            assert (refusal.value.code, refusal.value.retryable) == (code, False)
+            assert str(family.folder) not in refusal.value.message + refusal.value.detail
+        with pytest.raises(FileNotFoundError):
+            family.draw(inputs=(missing,))
+        assert not family.renderer.encode_prompt(replace(REQUEST, prompt="a dog", inputs=(missing,))).cached
+        other = picture_file(family.folder, 4)
+        assert family.renderer.encode_prompt(replace(REQUEST, prompt="a dog", inputs=(other,))).cached
+
+
+def test_a_clip_ends_with_its_last_picture() -> None:
+    """It is drawn with both pictures; of 9 frames that the family draws the first and the last one are in the clip."""
+    with drawn_family("wan_i2v", "float32") as family:
+        both = (*family.request.inputs, picture_file(family.folder, 4, InputRole.LAST_FRAME))
+        nine = family.draw(inputs=both, frames=9)
+        six = family.draw(inputs=both)
+        assert _differ(six, family.frames)
+        assert not _differ(six, nine[[0, 2, 3, 5, 6, 8]])
