@@ -25,6 +25,7 @@ from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
+from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.alarms import MemoryAlarms
@@ -238,6 +239,7 @@ async def running_api(
     authenticator: Authenticator | None = None,
     stores_of: RunningApi | None = None,
     catalogue: Catalogue = CATALOGUE,
+    prompt_writer: PromptWriter | None = None,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
@@ -259,6 +261,7 @@ async def running_api(
             catalogue=catalogue,
             authenticator=authenticator or Authenticator("default"),
             clock=clock,
+            prompt_writer=prompt_writer,
         )
     )
     port = await server.start("127.0.0.1", 0)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from kinolog.adapters.chat.prompt_writer import ChatPromptWriter
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
@@ -74,6 +75,9 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         database_url = settings.database_url.get_secret_value()
         read_model = await PostgresReadModel.connect(database_url, settings.database_pool_size, "kinolog-api")
         stack.push_async_callback(read_model.close)
+        prompt_writer = ChatPromptWriter(settings) if settings.prompt_writer_url else None
+        if prompt_writer is not None:
+            stack.push_async_callback(prompt_writer.close)
         yield ApiDependencies(
             store=store,
             raw_log=raw_log,
@@ -86,6 +90,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             catalogue=catalogue,
             authenticator=authenticator,
             clock=system_clock,
+            prompt_writer=prompt_writer,
         )
 
 

@@ -14,6 +14,7 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
+from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog_api.rpc.authentication import Authenticator
 
 
@@ -32,3 +33,4 @@ class ApiDependencies:
     catalogue: Catalogue
     authenticator: Authenticator
     clock: Clock
+    prompt_writer: PromptWriter | None = None

@@ -22,6 +22,7 @@ from kinolog_api.jobs.key_pool import KeyPool
 from kinolog_api.jobs.list_jobs import ListJobs
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.submit_job import SubmitJob
+from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.rpc.calls import Methods
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.rpc.validation import RequestRules
@@ -48,7 +49,9 @@ class JobService:
         self._lists = ListJobs(d.store, d.read_model)
         self._artifacts = ReadArtifact(self._queries, d.artifacts)
         self._exports = ExportVideo(self._queries, d.artifacts)
-        self._catalogue = ListCatalogue(d.catalogue, d.workers, tenants)
+        self._catalogue = ListCatalogue(
+            d.catalogue, d.workers, tenants, d.prompt_writer.name if d.prompt_writer else ""
+        )
         self._alarms = ListAlarms(d.alarms)
         self.key_pool = KeyPool(d.keys)
         self._submit = SubmitJob(
@@ -62,6 +65,7 @@ class JobService:
             archive,
             CodecCheck(d.workers, d.store),
             d.clock,
+            WriteScenes(d.prompt_writer),
         )
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)

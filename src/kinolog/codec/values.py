@@ -48,6 +48,8 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         codec=value.codec,
         crf=value.crf,
         tagged=value.tagged,
+        prompt_writer=value.prompt_writer,
+        prompt_writer_trouble=value.prompt_writer_trouble,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -73,6 +75,8 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         guidance=wire.guidance,
         seed=wire.seed,
         style=wire.style,
+        prompt_writer=wire.prompt_writer,
+        prompt_writer_trouble=wire.prompt_writer_trouble,
         webhook=sealed_from_proto(wire.webhook) if wire.HasField("webhook") else None,
         codec=wire.codec,
         crf=wire.crf,

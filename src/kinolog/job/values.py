@@ -76,6 +76,8 @@ class Spec:
     """The requested video: defaults filled in, personal data sealed.
 
     Jobs of earlier versions have no `codec`, no `crf`, and files that are not `tagged` with what made them.
+    `prompt_writer` is the language model that wrote the prompts of the scenes, `prompt_writer_trouble` why none did
+    although the request asked for it; both are empty for a job that did not ask.
     """
 
     prompt: Sealed
@@ -95,6 +97,8 @@ class Spec:
     crf: int = 0
     title: Sealed | None = None
     tagged: bool = False
+    prompt_writer: str = ""
+    prompt_writer_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

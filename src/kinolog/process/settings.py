@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KINOLOG_"
@@ -61,10 +69,17 @@ def _grpc_target(value: str) -> str:
     return value
 
 
+def _chat_url(value: str) -> str:
+    if not _has_address(value, ("http", "https")):
+        raise ValueError("must be an address such as http://127.0.0.1:11434/v1")
+    return value
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 LogLevelName = Annotated[str, AfterValidator(_log_level)]
 NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+ChatUrl = Annotated[str, AfterValidator(_chat_url)]
 GrpcTarget = Annotated[str, AfterValidator(_grpc_target)]
 
 
@@ -166,8 +181,39 @@ class ProbeSettings(ProcessSettings):
     )
 
 
+class PromptWriterSettings(ProcessSettings):
+    """The language model that writes shots and prompts, if the installation has one."""
+
+    prompt_writer_url: ChatUrl | None = Field(
+        None,
+        description="Chat endpoint as OpenAI's, such as http://127.0.0.1:11434/v1, for prompts whose authors want it.",
+    )
+    prompt_writer_model: str = Field("", description="Name of the language model at that endpoint.")
+    prompt_writer_key: SecretStr | None = Field(None, description="API key of that endpoint.")
+    prompt_writer_seconds: float = Field(
+        10.0,
+        gt=0.0,
+        le=12.0,
+        description="How long a submission waits for the language model; then the prompt is used as it is.",
+    )
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> PromptWriterSettings:
+        if self.prompt_writer_url and not self.prompt_writer_model:
+            raise ValueError(
+                "KINOLOG_PROMPT_WRITER_URL needs the name of a model in KINOLOG_PROMPT_WRITER_MODEL"
+            )
+        return self
+
+
 class ApiSettings(
-    LogSettings, MasterKeySettings, DatabaseSettings, ArtifactSettings, CatalogueSettings, ProbeSettings
+    LogSettings,
+    MasterKeySettings,
+    DatabaseSettings,
+    ArtifactSettings,
+    CatalogueSettings,
+    ProbeSettings,
+    PromptWriterSettings,
 ):
     """The gRPC api process."""
 

@@ -187,6 +187,8 @@ class StoredSpec(_message.Message):
     CRF_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     TAGGED_FIELD_NUMBER: _builtins.int
+    PROMPT_WRITER_FIELD_NUMBER: _builtins.int
+    PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -213,6 +215,10 @@ class StoredSpec(_message.Message):
     """Constant rate factor of the codec. 0 is that of the codec."""
     tagged: _builtins.bool
     """Whether the file states its title, what made it, and its scenes as chapters."""
+    prompt_writer: _builtins.str
+    """Language model that wrote the prompts of the scenes. Empty if none did."""
+    prompt_writer_trouble: _builtins.str
+    """Why no language model wrote them although the request asked for it. Empty if it did."""
     @_builtins.property
     def prompt(self) -> Global___Sealed:
         """The sealed prompt."""
@@ -249,10 +255,12 @@ class StoredSpec(_message.Message):
         crf: _builtins.int = ...,
         title: Global___Sealed | None = ...,
         tagged: _builtins.bool = ...,
+        prompt_writer: _builtins.str = ...,
+        prompt_writer_trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -245,6 +245,8 @@ class JobSpec(_message.Message):
     CODEC_FIELD_NUMBER: _builtins.int
     CRF_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    PROMPT_WRITER_FIELD_NUMBER: _builtins.int
+    PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -275,6 +277,10 @@ class JobSpec(_message.Message):
     """Constant rate factor of the codec. 0 in jobs of earlier versions, which have that of the codec."""
     title: _builtins.str
     """Title of the video, in its file."""
+    prompt_writer: _builtins.str
+    """Language model that wrote the prompts of the scenes. Empty if none did. Lists do not return it."""
+    prompt_writer_trouble: _builtins.str
+    """Why no language model wrote them although the request asked for it: the prompt was used as it is."""
     def __init__(
         self,
         *,
@@ -293,10 +299,12 @@ class JobSpec(_message.Message):
         codec: _builtins.str = ...,
         crf: _builtins.int = ...,
         title: _builtins.str = ...,
+        prompt_writer: _builtins.str = ...,
+        prompt_writer_trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,6 +34,8 @@ class _ShotsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Shots.ValueType
     """The whole prompt is one shot."""
     SHOTS_AUTO: _Shots.ValueType  # 2
     """The prompt is cut at marks such as "Scene 1:", "0-2s:" and "Then …"."""
+    SHOTS_WRITTEN: _Shots.ValueType  # 3
+    """A language model writes the shots. If it does not answer, the prompt is cut as with SHOTS_AUTO."""
 
 class Shots(_Shots, metaclass=_ShotsEnumTypeWrapper):
     """What a prompt is, if the request has no list of scenes."""
@@ -44,6 +46,8 @@ SHOTS_ONE: Shots.ValueType  # 1
 """The whole prompt is one shot."""
 SHOTS_AUTO: Shots.ValueType  # 2
 """The prompt is cut at marks such as "Scene 1:", "0-2s:" and "Then …"."""
+SHOTS_WRITTEN: Shots.ValueType  # 3
+"""A language model writes the shots. If it does not answer, the prompt is cut as with SHOTS_AUTO."""
 Global___Shots: _TypeAlias = Shots  # noqa: Y015
 
 class _Transition:
@@ -170,6 +174,7 @@ class SubmitJobRequest(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     SHOTS_FIELD_NUMBER: _builtins.int
     SCENES_FIELD_NUMBER: _builtins.int
+    ENHANCE_PROMPT_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show. With scenes it may be empty; it precedes the prompt of each scene."""
     negative_prompt: _builtins.str
@@ -210,6 +215,8 @@ class SubmitJobRequest(_message.Message):
     """Title of the video, in its file. It is stored sealed."""
     shots: Global___Shots.ValueType
     """What the prompt is, if there are no scenes."""
+    enhance_prompt: _builtins.bool
+    """Whether a language model rewrites the prompt for the video model. The prompt is one shot then."""
     @_builtins.property
     def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SceneRequest]:
         """The scenes, at most 32. Without scenes, shots says how the prompt is cut."""
@@ -238,10 +245,11 @@ class SubmitJobRequest(_message.Message):
         title: _builtins.str = ...,
         shots: Global___Shots.ValueType = ...,
         scenes: _abc.Iterable[Global___SceneRequest] | None = ...,
+        enhance_prompt: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
     _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015
@@ -1686,6 +1694,9 @@ class ListModelsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODELS_FIELD_NUMBER: _builtins.int
+    PROMPT_WRITER_FIELD_NUMBER: _builtins.int
+    prompt_writer: _builtins.str
+    """Language model that writes shots and prompts. Empty if this installation has none."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Model]:
         """The models."""
@@ -1694,10 +1705,11 @@ class ListModelsResponse(_message.Message):
         self,
         *,
         models: _abc.Iterable[_job_pb2.Model] | None = ...,
+        prompt_writer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "prompt_writer", b"prompt_writer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,6 +47,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("status", status_text(job.status)),
         ("prompt", job.prompt or "(erased)"),
         *job_facts(job),
+        ("written by", job.prompt_writer or job.prompt_writer_trouble),
         ("priority", job.priority),
         ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
         ("eta", duration(job.eta_seconds)),
@@ -192,6 +193,8 @@ def models(as_json: JsonOption = False) -> None:
         mark = " (default)" if model.is_default else ""
         serving = counted(len(model.workers), "worker") if model.workers else "no worker serves it now"
         context.out.print(f"{model.name}{mark}: {model.description} {serving}.", markup=False)
+    if listed.prompt_writer:
+        context.print_note(f"{listed.prompt_writer} writes shots and prompts: --shots written, --enhance")
 
 
 @command

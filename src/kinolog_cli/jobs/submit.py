@@ -39,9 +39,13 @@ def generate(
     shots: Annotated[
         str | None,
         typer.Option(
-            help='one: the prompt is one shot (default); auto: cut at "Scene 1:", "0-2s:", "Then …".'
+            help='one: the prompt is one shot (default); auto: cut at "Scene 1:", "0-2s:", "Then …"; '
+            "written: a language model writes the shots."
         ),
     ] = None,
+    enhance: Annotated[
+        bool, typer.Option("--enhance", help="Let a language model rewrite the prompt for the video model.")
+    ] = False,
     scene: Annotated[
         list[str] | None,
         typer.Option(metavar="PROMPT", help="A scene; repeat it. The PROMPT, if given, precedes each."),
@@ -81,6 +85,7 @@ def generate(
     request = VideoRequest(
         prompt=prompt or "",
         shots=shots,
+        enhance_prompt=enhance or None,
         scenes=_scenes(scene, scenes),
         priority=priority,
         style=style,

@@ -81,6 +81,8 @@ def _submitted(data: dict[str, Any]) -> str:
         f"guidance {spec.get('guidance', 0):g}",
         f"seed {spec.get('seed')}",
         f"style {spec['style']}" if spec.get("style") else "",
+        f"prompts written by {spec['prompt_writer']}" if spec.get("prompt_writer") else "",
+        str(spec.get("prompt_writer_trouble") or ""),
     ]
     return ", ".join([*filter(None, facts), *_facts({k: v for k, v in data.items() if k != "spec"})])
 

@@ -44,9 +44,10 @@ class ModelInfo(ClientModel):
 
 
 class ModelListInfo(ClientModel):
-    """The catalogue of models."""
+    """The catalogue of models. `prompt_writer` is the language model that writes shots and prompts, if there is one."""
 
     models: tuple[ModelInfo, ...]
+    prompt_writer: str | None = None
 
 
 class WorkerInfo(ClientModel):

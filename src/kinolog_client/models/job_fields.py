@@ -93,6 +93,10 @@ class JobFields(ClientModel):
     """The stages of the current or last attempt, in order."""
     attempts: tuple[AttemptInfo, ...] = ()
     artifacts: tuple[ArtifactInfo, ...] = ()
+    prompt_writer: str | None = None
+    """Language model that wrote the prompts of the scenes, if one did."""
+    prompt_writer_trouble: str | None = None
+    """Why none wrote them although the request asked for it: the prompt was used as it is."""
     media: MediaInfo | None = None
     """Facts of the finished video."""
     links: LinksInfo = Field(default_factory=LinksInfo)

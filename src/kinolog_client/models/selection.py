@@ -94,7 +94,8 @@ class VideoRequest:
     """A video to make. None means the model's default; give `duration` in seconds or `frames`, not both.
 
     `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
-    auto: the prompt is cut at marks such as "Scene 1:". With `scenes` the prompt may be empty; it precedes each.
+    auto: the prompt is cut at marks such as "Scene 1:", or written: a language model writes the shots. With `scenes`
+    the prompt may be empty; it precedes each. With `enhance_prompt` a language model rewrites the prompt of one shot.
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
@@ -103,6 +104,7 @@ class VideoRequest:
     prompt: str = ""
     shots: str | None = None
     scenes: Sequence[VideoScene] | None = None
+    enhance_prompt: bool | None = None
     negative_prompt: str | None = None
     priority: str | None = None
     style: str | None = None

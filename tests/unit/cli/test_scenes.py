@@ -107,5 +107,5 @@ async def test_shots_are_a_word(kinolog: Kinolog, api: RecordingApi) -> None:
     assert (await kinolog("generate", "x", "--shots", "auto")).exit_code == 0
     done = await kinolog("generate", "x", "--shots", "two")
     assert done.exit_code == ExitCode.USAGE
-    assert "'one' or 'auto'" in done.output
+    assert "'one', 'auto' or 'written'" in done.output
     assert [request.shots for request in api.requests("SubmitJob")] == [pb.SHOTS_AUTO]

@@ -18,7 +18,11 @@ from kinolog_api.rpc.tenants import TenantLookup
 class ListCatalogue:
     """ListModels and ListWorkers."""
 
-    def __init__(self, catalogue: Catalogue, workers: WorkerRegistry, tenants: TenantLookup) -> None:
+    def __init__(
+        self, catalogue: Catalogue, workers: WorkerRegistry, tenants: TenantLookup, prompt_writer: str = ""
+    ) -> None:
+        """`prompt_writer` is the name of the language model that writes prompts; empty without one."""
+        self._prompt_writer = prompt_writer
         self._catalogue = catalogue
         self._workers = workers
         self._tenants = tenants
@@ -28,10 +32,11 @@ class ListCatalogue:
         workers = await self._workers.present_workers()
         default = self._catalogue.default.name
         return pb.ListModelsResponse(
+            prompt_writer=self._prompt_writer,
             models=[
                 _model_to_proto(entry, is_default=entry.name == default, workers=workers)
                 for entry in self._catalogue
-            ]
+            ],
         )
 
     async def list_workers(self, request: pb.ListWorkersRequest, call: RpcCall) -> pb.ListWorkersResponse:

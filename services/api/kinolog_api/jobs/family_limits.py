@@ -13,6 +13,9 @@ from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RequestViolation, numbered_violation
 
+CUT_AT_MARKS = frozenset({pb.SHOTS_AUTO, pb.SHOTS_WRITTEN})
+"""A prompt whose shots a language model writes is cut at its marks if there is no usable answer."""
+
 
 def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
     """Return what the model's pipeline class does not take. A class that is not known here is left to the worker."""
@@ -50,7 +53,7 @@ def _negative_violations(
     problem = f"takes no negative prompt: {family.pipeline} ignores it. Leave it out"
     if blank_as_empty(request.negative_prompt):
         return [RequestViolation("negative_prompt", f"{model.name} {problem}")]
-    if request.shots == pb.SHOTS_AUTO and marked_shots(request.prompt, 1).negative:
+    if request.shots in CUT_AT_MARKS and marked_shots(request.prompt, 1).negative:
         return [RequestViolation("prompt", f"has a negative line, and {model.name} {problem}")]
     return []
 
@@ -62,9 +65,8 @@ def scene_violations(
 
     A number of frames that the pipeline does not draw is no violation: the worker rounds up and drops the tail.
     """
-    longest = model.family.longest if model.family else 0
-    # A model with a native length draws at most that many, and repeats them.
-    if not longest or model.native_frames:
+    longest = longest_scene(model)
+    if not longest:
         return []
     limit = f"{model.name} draws at most {counted(longest, 'frame')} in a scene"
     too_long = [scene for scene in scenes if scene.frames > longest]
@@ -77,10 +79,18 @@ def scene_violations(
     return [RequestViolation(_field_of_length(request), f"{limit}, and not {drawn}")] if drawn else []
 
 
+def longest_scene(model: ModelEntry) -> int:
+    """Return the frames of the longest scene that a model draws; 0 for one without a limit.
+
+    A model with a native length draws at most that many, and repeats them.
+    """
+    return model.family.longest if model.family and not model.native_frames else 0
+
+
 def _field_of_length(request: pb.SubmitJobRequest) -> str:
     """Return the field that the length of scenes comes from."""
     if request.HasField("frames"):
         return "frames"
-    if request.shots == pb.SHOTS_AUTO and not request.HasField("duration_seconds"):
+    if request.shots in CUT_AT_MARKS and not request.HasField("duration_seconds"):
         return "prompt"
     return "duration_seconds"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
@@ -15,7 +15,8 @@ from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, 
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.family_limits import family_violations
+from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
+from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
 
 MAX_PROMPT_CHARACTERS = 4_000
@@ -35,6 +36,7 @@ class JobPlan:
     """A complete specification of a job, without optional fields. Holds prompts unsealed.
 
     `common_prompt` is what each scene shows; `prompt` is what lists show: the same, or the prompts of all scenes.
+    `longest_frames` is the length of the longest scene that the model draws, 0 if there is no limit.
     """
 
     model: str
@@ -57,6 +59,26 @@ class JobPlan:
     title: str
     priority: Priority
     max_attempts: int
+    longest_frames: int = 0
+    prompt_writer: str = ""
+    prompt_writer_trouble: str = ""
+
+    @property
+    def wished_video(self) -> WishedVideo:
+        """What a language model writes scenes for."""
+        return WishedVideo(
+            prompt=self.prompt,
+            style=self.style,
+            frames=self.frames,
+            fps=self.fps,
+            longest_frames=self.longest_frames,
+        )
+
+    def with_scenes(self, written: WrittenScenes) -> JobPlan:
+        """Return the plan with the scenes of a language model; without any, as it is, with the reason."""
+        if not written.scenes:
+            return replace(self, prompt_writer_trouble=written.trouble)
+        return replace(self, common_prompt="", shots=written.scenes, prompt_writer=written.writer)
 
 
 def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Callable[[], int]) -> JobPlan:
@@ -102,12 +124,13 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         title=blank_as_empty(request.title).strip(),
         priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
         max_attempts=request.max_attempts if has("max_attempts") else DEFAULT_MAX_ATTEMPTS,
+        longest_frames=longest_scene(model),
     )
 
 
 def _shots(request: pb.SubmitJobRequest) -> Shots | tuple[SceneSpec, ...]:
     if not request.scenes:
-        return Shots.AUTO if request.shots == pb.SHOTS_AUTO else Shots.ONE
+        return Shots.AUTO if request.shots in CUT_AT_MARKS else Shots.ONE
     return tuple(
         SceneSpec(
             prompt=scene.prompt,

@@ -120,6 +120,8 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:
         crf=plan.crf,
         title=_sealed_or_none(plan.title, TITLE, sealer),
         tagged=True,
+        prompt_writer=plan.prompt_writer,
+        prompt_writer_trouble=plan.prompt_writer_trouble,
     )
 
 

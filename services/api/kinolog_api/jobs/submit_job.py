@@ -23,11 +23,12 @@ from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.codec_check import CodecCheck
 from kinolog_api.jobs.family_limits import scene_violations
-from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
+from kinolog_api.jobs.job_plan import SEED_LIMIT, JobPlan, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
+from kinolog_api.prompts.written_scenes import IN_BATCH, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
-from kinolog_api.rpc.errors import invalid_argument, request_id_of_erased_job
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
 
 CHUNK_SIZE = 500
@@ -70,7 +71,9 @@ class SubmitJob:
         archive: ArchiveCheck,
         codecs: CodecCheck,
         clock: Clock,
+        scene_writer: WriteScenes,
     ) -> None:
+        self._scene_writer = scene_writer
         self._archive = archive
         self._codecs = codecs
         self._clock = clock
@@ -84,8 +87,11 @@ class SubmitJob:
 
     async def submit(self, request: pb.SubmitJobRequest, call: RpcCall) -> pb.SubmitJobResponse:
         """SubmitJob."""
-        item = self._planned(request, call)
+        plan = plan_job(request, self._catalogue, _draw_seed)
         await self._write_guard.check_new_job()
+        if wants_writer(request):
+            plan = plan.with_scenes(await self._scene_writer.written(request, plan.wished_video))
+        item = self._planned(request, plan, call)
         if refused := await self._codecs.check_new_jobs({item.job_id: item.plan}):
             raise refused[item.job_id]
         if damaged := await self._archive.check_new_jobs({item.job_id: item.request_id}):
@@ -127,10 +133,11 @@ class SubmitJob:
         violations = self._rules.violations(request)
         if violations:
             raise invalid_argument(violations)
-        return self._planned(request, call)
+        if wants_writer(request):
+            raise invalid_argument([RequestViolation(*IN_BATCH)])
+        return self._planned(request, plan_job(request, self._catalogue, _draw_seed), call)
 
-    def _planned(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
-        plan = plan_job(request, self._catalogue, _draw_seed)
+    def _planned(self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall) -> PlannedSubmit:
         request_id = request.request_id or new_request_id(self._clock())
         job_id = derive_job_id(call.tenant, request_id)
         item = planned_submit(request, plan, request_id=request_id, job_id=job_id)

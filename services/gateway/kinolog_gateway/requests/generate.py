@@ -52,7 +52,7 @@ EXAMPLES: list[JsonValue] = [
     },
 ]
 
-_SHOTS = {None: pb.SHOTS_UNSPECIFIED, "one": pb.SHOTS_ONE, "auto": pb.SHOTS_AUTO}
+_SHOTS = {None: pb.SHOTS_UNSPECIFIED, "one": pb.SHOTS_ONE, "auto": pb.SHOTS_AUTO, "written": pb.SHOTS_WRITTEN}
 _TRANSITIONS = {
     None: pb.TRANSITION_UNSPECIFIED,
     "cut": pb.TRANSITION_CUT,
@@ -91,11 +91,12 @@ class GenerateRequest(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})
 
-    shots: Annotated[Literal["one", "auto"], BeforeValidator(lower_case)] | None = Field(
+    shots: Annotated[Literal["one", "auto", "written"], BeforeValidator(lower_case)] | None = Field(
         None,
         description=(
             "one: the prompt is one shot (the default). "
-            'auto: it is cut at its marks, such as "Scene 1:", "0-2s:", blank lines and "Then" after a full stop.'
+            'auto: it is cut at its marks, such as "Scene 1:", "0-2s:", blank lines and "Then" after a full stop. '
+            "written: a language model writes the shots, if the installation has one."
         ),
     )
     scenes: Annotated[list[GenerateScene], Field(min_length=1, max_length=32)] | None = Field(
@@ -108,6 +109,11 @@ class GenerateRequest(RequestModel):
             "Description of the video: 1 to 4,000 characters. It precedes each of the scenes; with them it may be "
             "omitted."
         ),
+    )
+    enhance_prompt: bool = Field(
+        False,
+        strict=True,
+        description="Whether a language model rewrites the prompt for the video model. The prompt is one shot then.",
     )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")
     priority: Priority | None = Field(None, description="Priority in the queue; medium by default.")
@@ -171,6 +177,15 @@ class GenerateRequest(RequestModel):
             raise ValueError("is required, unless scenes are given")
         return value
 
+    @field_validator("enhance_prompt")
+    @classmethod
+    def _check_one_shot(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and (info.data.get("scenes") or info.data.get("shots") not in (None, "one")):
+            raise ValueError(
+                "is for a prompt that is one shot; leave it out with scenes, and with other shots"
+            )
+        return value
+
     @field_validator("frames")
     @classmethod
     def _check_one_length(cls, value: int | None, info: ValidationInfo) -> int | None:
@@ -185,6 +200,7 @@ class GenerateRequest(RequestModel):
             prompt=self.prompt or "",
             shots=_SHOTS[self.shots],
             scenes=[scene.to_proto() for scene in self.scenes or ()],
+            enhance_prompt=self.enhance_prompt,
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",
             priority=PRIORITY_NUMBERS[self.priority] if self.priority else job_pb2.PRIORITY_UNSPECIFIED,

@@ -48,6 +48,9 @@ class ModelsView(ResponseModel):
     """The catalogue."""
 
     models: list[ModelView]
+    prompt_writer: str | None = Field(
+        description="Language model that writes shots and prompts; null if this installation has none."
+    )
 
 
 class WorkerView(ResponseModel):
@@ -83,7 +86,9 @@ class WorkersView(ResponseModel):
 
 def models_view(response: jobs.ListModelsResponse) -> ModelsView:
     """Return the catalogue."""
-    return ModelsView(models=[_model(model) for model in response.models])
+    return ModelsView(
+        models=[_model(model) for model in response.models], prompt_writer=response.prompt_writer or None
+    )
 
 
 def _model(model: pb.Model) -> ModelView:

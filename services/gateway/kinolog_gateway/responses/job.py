@@ -140,6 +140,14 @@ class JobDetail(JobView):
     )
     attempts: list[AttemptView] = job_field(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
     artifacts: list[ArtifactView] = job_field(lambda job: ArtifactView.all_of(job.artifacts))
+    prompt_writer: str | None = job_field(
+        lambda job: job.spec.prompt_writer or None,
+        "Language model that wrote the prompts of the scenes, if one did.",
+    )
+    prompt_writer_trouble: str | None = job_field(
+        lambda job: job.spec.prompt_writer_trouble or None,
+        "Why none wrote them although the request asked for it: the prompt was used as it is.",
+    )
     media: MediaView | None = job_field(
         lambda job: MediaView.of(job.media) if job.HasField("media") else None,
         "Facts of the finished video.",

@@ -1,0 +1,125 @@
+"""The scenes that a language model writes for a submitted job, or why there are none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from grpc import StatusCode
+
+from kinolog.storyboard.planner import MIN_SCENE_FRAMES, SceneSpec, max_scenes
+from kinolog.storyboard.prompt_writer import PromptWriter, PromptWriterFailed, WriterTask, WrittenShot
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.rpc.errors import RpcError
+
+MOST_AT_ONCE = 4
+"""Jobs that the language model is asked about at the same time. Those of a batch wait for their turn."""
+
+MAX_SCENE_CHARACTERS = 40_000
+"""Limit of all scene prompts together: a commit holds them twice."""
+
+IN_BATCH = (
+    "shots",
+    "a batch does not wait for a language model: submit a job whose prompts are written by one by itself",
+)
+"""Field and text of the violation of a job in a batch."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenScenes:
+    """Scenes of a language model, its name, and why there are none: in that case the prompt is used as it is."""
+
+    scenes: tuple[SceneSpec, ...] = ()
+    writer: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishedVideo:
+    """What the scenes are written for: the prompt, and the video as it is planned without them.
+
+    `longest_frames` is the length of the longest scene that its model draws, 0 if there is no limit.
+    """
+
+    prompt: str
+    style: str
+    frames: int
+    fps: int
+    longest_frames: int
+
+
+class WriteScenes:
+    """Asks the language model of the installation, if it has one."""
+
+    def __init__(self, writer: PromptWriter | None) -> None:
+        self._writer = writer
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+
+    @property
+    def name(self) -> str:
+        """Name of the language model; empty without one."""
+        return self._writer.name if self._writer else ""
+
+    async def written(self, request: pb.SubmitJobRequest, video: WishedVideo) -> WrittenScenes:
+        """Return the scenes that a request wants written, or the trouble with them.
+
+        Raises FAILED_PRECONDITION if the installation has no language model.
+        """
+        if self._writer is None:
+            raise _no_writer()
+        shortest = MIN_SCENE_FRAMES / video.fps
+        most = 1 if request.enhance_prompt else max_scenes(video.frames, video.fps)
+        task = WriterTask(
+            prompt=video.prompt,
+            max_shots=most,
+            seconds=video.frames / video.fps,
+            longest_seconds=video.longest_frames / video.fps,
+            style=video.style,
+        )
+        try:
+            async with self._turns:
+                shots = await self._writer.shots(task)
+            return WrittenScenes(scenes=_fitted(shots, task, shortest), writer=self.name)
+        except PromptWriterFailed as error:
+            logger.warning("no language model wrote the prompts of a job: %s", error)
+            return WrittenScenes(trouble=str(error))
+
+
+def wants_writer(request: pb.SubmitJobRequest) -> bool:
+    """Return whether a request asks for prompts of a language model."""
+    return request.enhance_prompt or request.shots == pb.SHOTS_WRITTEN
+
+
+def _fitted(
+    shots: tuple[WrittenShot, ...], task: WriterTask, shortest_seconds: float
+) -> tuple[SceneSpec, ...]:
+    """Return the shots as scenes that are together as long as the video. Raises PromptWriterFailed otherwise."""
+    if sum(len(shot.prompt) for shot in shots) > MAX_SCENE_CHARACTERS:
+        raise PromptWriterFailed(f"the language model wrote more than {MAX_SCENE_CHARACTERS} characters")
+    if len(shots) == 1:
+        lengths: list[float | None] = [None]
+        seconds = [task.seconds]
+    else:
+        written = sum(shot.seconds or 0.0 for shot in shots)
+        scale = task.seconds / written if written else 0.0
+        lengths = [shot.seconds * scale if shot.seconds else None for shot in shots]
+        seconds = [length or task.seconds / len(shots) for length in lengths]
+    if len(shots) > 1 and min(seconds) < shortest_seconds:
+        lengths, seconds = [None] * len(shots), [task.seconds / len(shots)] * len(shots)
+    if task.longest_seconds and max(seconds) > task.longest_seconds * (1 + 1e-6):
+        raise PromptWriterFailed("the language model wrote a shot that is longer than the video model draws")
+    return tuple(
+        SceneSpec(prompt=shot.prompt, seconds=length) for shot, length in zip(shots, lengths, strict=True)
+    )
+
+
+def _no_writer() -> RpcError:
+    return RpcError(
+        StatusCode.FAILED_PRECONDITION,
+        "NO_PROMPT_WRITER",
+        "this installation has no language model that writes prompts: set KINOLOG_PROMPT_WRITER_URL and "
+        "KINOLOG_PROMPT_WRITER_MODEL for the api, or submit with shots one or auto and without enhance_prompt",
+    )

@@ -1,0 +1,1 @@
+"""Adapter: a chat endpoint that speaks the protocol of OpenAI."""

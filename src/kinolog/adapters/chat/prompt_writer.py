@@ -1,0 +1,134 @@
+"""A language model behind an endpoint such as that of vLLM, llama.cpp, Ollama or OpenAI: POST …/chat/completions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from kinolog.adapters.chat.instructions import ANSWER_FORMAT, messages
+from kinolog.counts import counted
+from kinolog.process.settings import PromptWriterSettings, is_loopback
+from kinolog.storyboard.prompt_writer import PromptWriterFailed, WriterTask, WrittenShot
+
+MAX_ANSWER_BYTES = 1 << 20
+MAX_PROMPT_CHARACTERS = 4_000
+"""Limit of the prompt of a shot, as of that of a job."""
+
+_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
+"""What some models write before their answer."""
+
+_FENCE = re.compile(r"^```(?:json)?\s*\n(.*?)\n?```\s*$", re.DOTALL)
+
+
+class _Shot(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    prompt: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
+    ]
+    seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    shots: Annotated[list[_Shot], Field(min_length=1)]
+
+
+class ChatPromptWriter:
+    """Asks the language model of a chat endpoint. Call `close` at the end."""
+
+    def __init__(self, settings: PromptWriterSettings) -> None:
+        """Raises `ValueError` if the settings name no endpoint."""
+        if not settings.prompt_writer_url:
+            raise ValueError("KINOLOG_PROMPT_WRITER_URL is not set")
+        url = settings.prompt_writer_url.rstrip("/")
+        key = settings.prompt_writer_key.get_secret_value() if settings.prompt_writer_key else ""
+        self._url = f"{url}/chat/completions"
+        self._model = settings.prompt_writer_model
+        self._seconds = settings.prompt_writer_seconds
+        self._takes_format = True
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=settings.prompt_writer_seconds,
+            # a proxy of the environment cannot reach an endpoint of this machine
+            trust_env=not is_loopback(urlsplit(url).hostname or ""),
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the language model, as the endpoint knows it."""
+        return self._model
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def shots(self, task: WriterTask) -> tuple[WrittenShot, ...]:
+        """Return the shots that the language model writes. Raises `PromptWriterFailed`."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                text = await self._answer(task)
+        except TimeoutError:
+            problem = f"the language model did not answer within {self._seconds:g} s"
+            raise PromptWriterFailed(problem) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            problem = f"the language model cannot be asked: {type(error).__name__}"
+            raise PromptWriterFailed(problem) from error
+        return _shots(text, task)
+
+    async def _answer(self, task: WriterTask) -> str:
+        """Return the text of the answer."""
+        status, body = await self._posted(task)
+        if status == HTTPStatus.BAD_REQUEST and self._takes_format:
+            self._takes_format = False
+            status, body = await self._posted(task)
+        if status != HTTPStatus.OK:
+            raise PromptWriterFailed(f"the language model was refused with HTTP status {status}")
+        try:
+            text = json.loads(body)["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise PromptWriterFailed("the endpoint does not answer as a chat endpoint does") from error
+        if not isinstance(text, str):
+            raise PromptWriterFailed("the answer of the language model has no text")
+        return text
+
+    async def _posted(self, task: WriterTask) -> tuple[int, bytes]:
+        """Send the request. Return status and content of the answer, of which too much is not read."""
+        request = {"model": self._model, "messages": messages(task), "stream": False}
+        if self._takes_format:
+            request["response_format"] = ANSWER_FORMAT
+        async with self._client.stream("POST", self._url, json=request) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise PromptWriterFailed("the answer of the language model is longer than 1 MiB")
+            return response.status_code, bytes(body)
+
+
+def _shots(text: str, task: WriterTask) -> tuple[WrittenShot, ...]:
+    """Return the shots of an answer. Raises `PromptWriterFailed`, with no word of the answer."""
+    plain = _THOUGHTS.sub("", text).strip()
+    fenced = _FENCE.match(plain)
+    try:
+        shots = _Answer.model_validate_json(fenced[1] if fenced else plain).shots
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the answer"
+        problem = f"the answer of the language model is no list of shots: {where}: {first['type']}"
+        raise PromptWriterFailed(problem) from error
+    if len(shots) > task.max_shots:
+        problem = f"the language model wrote {len(shots)} shots, where {counted(task.max_shots, 'shot')} fit"
+        raise PromptWriterFailed(problem)
+    have_lengths = all(shot.seconds for shot in shots)
+    return tuple(
+        WrittenShot(prompt=shot.prompt, seconds=shot.seconds if have_lengths else None) for shot in shots
+    )
