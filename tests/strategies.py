@@ -13,6 +13,7 @@ from kinolog.job.values import (
     Artifact,
     ArtifactKind,
     JobError,
+    JobInput,
     MediaFacts,
     Priority,
     Runtime,
@@ -21,6 +22,7 @@ from kinolog.job.values import (
     Spec,
     Stage,
 )
+from kinolog.models.input_roles import InputRole
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,6 +52,14 @@ runtimes = st.builds(
     model_revision=words,
     libraries=st.dictionaries(words, words, max_size=3).map(lambda d: MappingProxyType(d)),
 )
+inputs = st.builds(
+    JobInput,
+    role=st.sampled_from(InputRole).map(str),
+    media_type=words,
+    size_bytes=numbers,
+    file=artifacts,
+    facts=sealed,
+)
 specs = st.builds(
     Spec,
     prompt=sealed,
@@ -69,6 +79,7 @@ specs = st.builds(
     crf=numbers,
     title=st.none() | sealed,
     tagged=st.booleans(),
+    inputs=st.lists(inputs, max_size=2).map(tuple),
 )
 media = st.builds(
     MediaFacts,

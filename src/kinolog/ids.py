@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -26,6 +27,19 @@ def _base32(data: bytes) -> str:
 def job_id(tenant: str, request_id: str) -> str:
     """Return the id of the job of a tenant's request. The same request always has the same job."""
     return _base32(sha256(f"{tenant}\0{request_id}".encode()).digest())
+
+
+def upload_id(secret: bytes, tenant: str, digest: str) -> str:
+    """Return the id of a tenant's upload of content with this SHA-256.
+
+    The same content always has the same id. Without the secret nobody finds out from an id what was uploaded.
+    """
+    return _base32(hmac.digest(secret, f"{tenant}\0{digest}".encode(), "sha256"))
+
+
+def upload_folder(tenant: str, upload: str) -> str:
+    """Return the folder of an upload: another one for each tenant, so that no tenant finds what another uploaded."""
+    return _base32(sha256(f"upload\0{tenant}\0{upload}".encode()).digest())
 
 
 def without_job_ids(text: str) -> str:

@@ -13,7 +13,17 @@ from kinolog.job.commands import Command, StartAttempt, Submit
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import Event
 from kinolog.job.state import Job
-from kinolog.job.values import Artifact, ArtifactKind, MediaFacts, Priority, Runtime, Scene, Sealed, Spec
+from kinolog.job.values import (
+    Artifact,
+    ArtifactKind,
+    JobInput,
+    MediaFacts,
+    Priority,
+    Runtime,
+    Scene,
+    Sealed,
+    Spec,
+)
 from kinolog.ports.event_store import EventStore, LoadedJob
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import PROMPT, scene_purpose
@@ -74,6 +84,23 @@ def video(job_id: str) -> Artifact:
     key = f"sha256/{digest[:2]}/{digest[2:]}.mp4"
     return Artifact(
         kind=ArtifactKind.VIDEO, key=key, sha256=digest, size_bytes=12_345, media_type="video/mp4"
+    )
+
+
+def job_input(key: str, size_bytes: int = 100) -> JobInput:
+    """A first frame whose sealed file is stored under this key. Its facts are sealed with no key."""
+    return JobInput(
+        role="first_frame",
+        media_type="image/png",
+        size_bytes=size_bytes,
+        file=Artifact(
+            kind=ArtifactKind.INPUT,
+            key=key,
+            sha256=key.split("/")[-1].partition(".")[0],
+            size_bytes=size_bytes,
+            media_type="application/octet-stream",
+        ),
+        facts=SEALED,
     )
 
 

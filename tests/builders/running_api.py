@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
-from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.dependencies import ApiDependencies, InputLimits
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.server import ApiServer
 
@@ -25,6 +25,7 @@ from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
+from kinolog.ports.artifacts import StoreArea
 from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
@@ -58,6 +59,7 @@ MEDIA = MediaFacts(
     pixel_format="yuv420p",
     frame_hash="f" * 64,
 )
+LIMITS = InputLimits()
 _commands = count(1)
 
 ANSWER_SECONDS = 20.0
@@ -134,6 +136,7 @@ class RunningApi:
     workers: MemoryWorkerRegistry
     alarms: MemoryAlarms
     artifacts: MemoryArtifacts
+    uploads: MemoryArtifacts
     read_model: MemoryReadModel
     clock: TickingClock
 
@@ -240,12 +243,14 @@ async def running_api(
     stores_of: RunningApi | None = None,
     catalogue: Catalogue = CATALOGUE,
     prompt_writer: PromptWriter | None = None,
+    input_limits: InputLimits = LIMITS,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
     keys = stores_of.keys if stores_of else MemoryKeyStore()
     artifacts = stores_of.artifacts if stores_of else MemoryArtifacts()
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
+    uploads = stores_of.uploads if stores_of else MemoryArtifacts(StoreArea.UPLOADS, clock)
     alarms = MemoryAlarms()
     read_model = MemoryReadModel(store, keys)
     server = ApiServer(
@@ -257,11 +262,13 @@ async def running_api(
             workers=workers,
             alarms=alarms,
             artifacts=artifacts,
+            uploads=uploads,
             read_model=read_model,
             catalogue=catalogue,
             authenticator=authenticator or Authenticator("default"),
             clock=clock,
             prompt_writer=prompt_writer,
+            input_limits=input_limits,
         )
     )
     port = await server.start("127.0.0.1", 0)
@@ -278,6 +285,7 @@ async def running_api(
                 workers,
                 alarms,
                 artifacts,
+                uploads,
                 read_model,
                 clock,
             )

@@ -41,6 +41,11 @@ def scene(**fields: Any) -> pb.SceneRequest:
     return pb.SceneRequest(**({"prompt": SECRET} | fields))
 
 
+def given(**fields: Any) -> pb.InputReference:
+    """Return an input of a job."""
+    return pb.InputReference(**dict[str, Any](role=1, upload_id="a" * 26) | fields)
+
+
 def span(start: Timestamp | None = None, end: Timestamp | None = None) -> an.TimeRange:
     """Return a time range; `from` is a keyword in Python."""
     return an.TimeRange(**{"from": start, "before": end})
@@ -90,6 +95,12 @@ CASES: list[tuple[str, Any, str]] = [
     ("SubmitJob", submit(scenes=[scene()], shots=pb.SHOTS_ONE), "shots"),
     ("SubmitJob", submit(shots=99), "shots"),
     ("SubmitJob", submit(prompt=f"0-40s: {SECRET}. 40-90s: {SECRET}.", shots=pb.SHOTS_AUTO), "prompt"),
+    ("SubmitJob", submit(inputs=[given()] * 17), "inputs"),
+    ("SubmitJob", submit(inputs=[given()]), "inputs"),
+    ("SubmitJob", submit(model="large", inputs=[given()]), "inputs"),
+    ("SubmitJob", submit(inputs=[given(), given(role=0)]), "inputs[1].role"),
+    ("SubmitJob", submit(inputs=[given(role=99)]), "inputs[0].role"),
+    ("SubmitJob", submit(inputs=[given(upload_id="nonsense")]), "inputs[0].upload_id"),
     ("SubmitJob", submit(negative_prompt=SECRET * 1_000), "negative_prompt"),
     ("SubmitJob", submit(duration_seconds=0), "duration_seconds"),
     ("SubmitJob", submit(duration_seconds=-1), "duration_seconds"),

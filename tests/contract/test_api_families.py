@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, with_family
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
@@ -21,9 +22,13 @@ def _scene(seconds: float | None = None) -> pb.SceneRequest:
     return pb.SceneRequest(prompt="a fox", duration_seconds=seconds)
 
 
+FIRST = pb.InputReference(role=job_pb2.INPUT_ROLE_FIRST_FRAME, upload_id="a" * 26)
+CLIP = pb.InputReference(role=job_pb2.INPUT_ROLE_VIDEO, upload_id="a" * 26)
+
 CATALOGUE = Catalogue(
     [
         TINY,
+        ModelEntry(name="no-class", source="owner/model"),
         _entry("latte", "LattePipeline"),
         _entry("hunyuan", "HunyuanVideoPipeline"),
         _entry("wan-i2v", "WanImageToVideoPipeline"),
@@ -67,7 +72,11 @@ async def families_api() -> AsyncIterator[RunningApi]:
             "prompt",
             "has a negative line, and hunyuan takes no negative prompt",
         ),
-        ({"model": "wan-i2v"}, "model", "needs a first picture, which jobs cannot have yet"),
+        ({"model": "wan-i2v"}, "inputs", "wan-i2v needs a first picture: upload it and name it here"),
+        ({"model": "latte", "inputs": [FIRST]}, "inputs", "latte starts from a text alone"),
+        ({"model": "no-class", "inputs": [FIRST]}, "inputs", "its entry in the catalogue needs `pipeline`"),
+        ({"model": "wan-i2v", "inputs": [FIRST, FIRST]}, "inputs", "takes at most 1 first picture"),
+        ({"model": "wan-i2v", "inputs": [FIRST, CLIP]}, "inputs", "wan-i2v takes no video"),
         ({"model": "wan-animate"}, "model", "a video of faces, which jobs cannot have yet"),
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),

@@ -24,10 +24,8 @@ from kinolog.ports.artifacts import (
     digest_in,
     is_shared,
 )
-from kinolog.process.tasks import end_tasks
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.fixtures.flushes import Flushes
-from tests.fixtures.waits import until
 
 Kind = Literal["memory", "folder"]
 
@@ -301,29 +299,6 @@ async def test_a_folder_store_keeps_no_empty_folders(tmp_path: Path) -> None:
     empty = [path.name for path in folders if not any(path.iterdir())]
     assert set(empty) <= {"jobs"}
     assert [path.name for path in folders if path.name.startswith(JOB)] == [JOB]
-
-
-async def test_what_a_killed_writer_leaves_is_found_and_deleted(tmp_path: Path) -> None:
-    """obstore writes to a file that it never lists. It counts as a file of its job: for erasure, proof and sweep."""
-    store, stuck = _open("folder", tmp_path), asyncio.Event()
-
-    async def half() -> AsyncIterator[bytes]:
-        yield b"half"
-        await stuck.wait()
-
-    writes = [asyncio.create_task(store.stage(half(), job_id)) for job_id in (JOB, JOB + "x")]
-    try:
-        (left,) = await until(lambda: store.keys_of(JOB), "the write has begun", bool)
-        assert "#" in left
-        assert (tmp_path / "artifacts" / left).is_file()
-        assert await store.delete_all(JOB) == 1
-        assert await store.keys_of(JOB) == []
-        await until(lambda: store.keys_of(JOB + "x"), "the other write has begun", bool)
-        assert await store.sweep(3600) == 0
-        assert await store.sweep(0) == 1
-        assert not [path for path in (tmp_path / "artifacts" / "tmp").rglob("*") if JOB in path.name]
-    finally:
-        await end_tasks(writes)
 
 
 async def test_a_committed_file_outlasts_a_power_cut(tmp_path: Path, flushes: Flushes) -> None:

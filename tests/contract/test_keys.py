@@ -118,7 +118,11 @@ async def test_discarded_keys_are_gone(keys: KeyStore) -> None:
     key = new_key()
     await keys.create({**unused, used: key, erased: new_key()})
     await keys.erase(erased)
-    await keys.discard([*unused, erased, key_name()])
+    await keys.discard([*unused, erased, key_name()], overwrite=True)
     assert await keys.get_many([*unused, used, erased]) == {used: key}
     await keys.discard([])
+    reused = {next(iter(unused)): new_key()}
+    assert await keys.create(reused) == reused
+    await keys.discard(list(reused))
+    assert await keys.get_many(list(reused)) == {}
     assert await keys.create({erased: new_key()}) == {}

@@ -22,6 +22,7 @@ from kinolog_projector.schema.position_partitions import PositionPartitions
 from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.backup.folder import MANIFEST, BackupFolder
 from kinolog.codec.commits import encode_commit
+from kinolog.job.commands import Cancel, Erase
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.raw_log import RawCommit
@@ -29,6 +30,7 @@ from kinolog.readmodel.database import writer_connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.raw_log import MemoryRawLog
+from tests.builders.jobs import job_input
 from tests.builders.memory_jobs import START, MemoryJobs
 from tests.fixtures.damage import flip_byte, flip_in_table
 from tests.fixtures.log import first_commit
@@ -121,6 +123,21 @@ async def test_the_same_history_is_continued(backed_up: BackedUpLog) -> None:
     flip_byte(backed_up.folder.path / first.path, 40)
     assert (await backed_up.back_up()).new_commits == 13
     assert backed_up.folder.checked_manifest().position == 13
+
+
+async def test_what_a_job_starts_from_is_backed_up(backed_up: BackedUpLog) -> None:
+    """Before the job has rendered anything, and no longer once it is erased. Its file stays sealed."""
+    store = artifacts_at(backed_up.artifacts.as_uri())
+    (backed_up.artifacts.parent / "sealed").write_bytes(b"sealed content")
+    stored = await store.commit(await store.stage(backed_up.artifacts.parent / "sealed", "job"), ".sealed")
+    await backed_up.jobs.submit_sealed("job", "a fox", {"inputs": (job_input(stored.key),)})
+    await backed_up.submit(0)
+    assert (await backed_up.back_up()).artifacts == 1
+    (file,) = backed_up.folder.checked_manifest().artifacts
+    assert (backed_up.folder.path / file.path).read_bytes() == b"sealed content"
+    await backed_up.jobs.send("job", Cancel(id="c", actor="ann"), Erase(id="e", actor="ann"))
+    await backed_up.submit(0)
+    assert (await backed_up.back_up()).artifacts == 0
 
 
 @pytest.mark.parametrize("position", [2, 10])

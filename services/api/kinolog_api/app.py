@@ -20,6 +20,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.configured_store import ArtifactStoreUnusable, configured_artifacts
 from kinolog.models.catalogue import CatalogueError, load_catalogue
+from kinolog.ports.artifacts import StoreArea
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.master_key_source import load_master_keys
@@ -33,7 +34,7 @@ from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ApiSettings
 from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.postgres import PostgresReadModel
-from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.dependencies import ApiDependencies, InputLimits
 from kinolog_api.rpc.authentication import authenticator_for
 from kinolog_api.server import ApiServer, ListenFailed, listen_address
 
@@ -50,6 +51,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
     authenticator = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
     catalogue = load_catalogue(settings)
     artifacts = configured_artifacts(settings.artifacts_url)
+    uploads = configured_artifacts(settings.artifacts_url, StoreArea.UPLOADS)
     master_keys = load_master_keys(settings)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.API, on_lost=end_this_process)
@@ -86,11 +88,17 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             workers=workers,
             alarms=alarms,
             artifacts=artifacts,
+            uploads=uploads,
             read_model=read_model,
             catalogue=catalogue,
             authenticator=authenticator,
             clock=system_clock,
             prompt_writer=prompt_writer,
+            input_limits=InputLimits(
+                max_bytes=settings.input_max_bytes,
+                max_pixels=settings.input_max_pixels,
+                upload_seconds=settings.upload_seconds,
+            ),
         )
 
 

@@ -19,6 +19,15 @@ from kinolog_api.rpc.authentication import Authenticator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputLimits:
+    """How large the pictures and clips of jobs may be, and how long an upload waits for jobs."""
+
+    max_bytes: int = 256 << 20
+    max_pixels: int = 50_000_000
+    upload_seconds: float = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
     """What the api needs from its surroundings. The composition root selects the implementations."""
 
@@ -29,8 +38,11 @@ class ApiDependencies:
     workers: WorkerRegistry
     alarms: Alarms
     artifacts: ArtifactStore
+    uploads: ArtifactStore
+    """The area of uploads of the same store."""
     read_model: ReadModel
     catalogue: Catalogue
     authenticator: Authenticator
     clock: Clock
     prompt_writer: PromptWriter | None = None
+    input_limits: InputLimits = InputLimits()

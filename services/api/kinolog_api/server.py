@@ -14,6 +14,7 @@ from kinolog.process.tasks import end_tasks, keep_running
 from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
+from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
@@ -112,6 +113,10 @@ class ApiServer:
                     erase_job.RETRY_SECONDS,
                 ),
                 name="erasures",
+            ),
+            asyncio.create_task(
+                keep_running("the sweep of the store", self._job_service.store_sweep.run, SWEEP_SECONDS),
+                name="store sweep",
             ),
         ]
         return bound

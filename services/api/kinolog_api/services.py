@@ -12,6 +12,10 @@ from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.exports.export_video import ExportVideo
+from kinolog_api.inputs.job_inputs import JobInputs
+from kinolog_api.inputs.store_sweep import StoreSweep
+from kinolog_api.inputs.upload_input import UploadInput
+from kinolog_api.inputs.uploads import Uploads
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.artifacts import ReadArtifact
 from kinolog_api.jobs.catalogue import ListCatalogue
@@ -47,13 +51,17 @@ class JobService:
         self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
         self._commands = JobCommands(handler, self._queries, d.keys, d.read_model, write_guard, archive)
         self._lists = ListJobs(d.store, d.read_model)
-        self._artifacts = ReadArtifact(self._queries, d.artifacts)
         self._exports = ExportVideo(self._queries, d.artifacts)
+        self._artifacts = ReadArtifact(self._queries, d.artifacts, d.keys)
         self._catalogue = ListCatalogue(
             d.catalogue, d.workers, tenants, d.prompt_writer.name if d.prompt_writer else ""
         )
         self._alarms = ListAlarms(d.alarms)
         self.key_pool = KeyPool(d.keys)
+        uploads = Uploads(d.uploads, d.keys, d.input_limits, d.clock)
+        self._upload = UploadInput(uploads, write_guard, d.input_limits)
+        inputs = JobInputs(uploads, d.artifacts, d.input_limits)
+        self.store_sweep = StoreSweep(uploads, d.artifacts, d.store, d.clock)
         self._submit = SubmitJob(
             self.writes,
             d.keys,
@@ -64,6 +72,7 @@ class JobService:
             write_guard,
             archive,
             CodecCheck(d.workers, d.store),
+            inputs,
             d.clock,
             WriteScenes(d.prompt_writer),
         )
@@ -74,6 +83,7 @@ class JobService:
     def methods(self) -> Methods:
         """Return the methods of JobService."""
         return {
+            "UploadInput": self._upload.upload,
             "SubmitJob": self._submit.submit,
             "BatchSubmitJobs": self._submit.submit_batch,
             "CancelJob": self._commands.cancel,

@@ -8,7 +8,6 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
@@ -29,9 +28,6 @@ ABORT_SECONDS = 6.0
 
 LIVENESS_SECONDS = 1.0
 """Interval at which an idle worker checks that the inference process lives."""
-
-STALE_UPLOAD_SECONDS = 24 * 3600.0
-"""Age at which a temporary file in the artifact store counts as left over from a writer that died."""
 
 START_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=30.0)
 """Pauses between attempts to start the inference process."""
@@ -63,7 +59,6 @@ class Supervisor:
         dependencies = self._dependencies
         background = [
             asyncio.create_task(self._reporter.run()),
-            asyncio.create_task(self._sweep_artifacts()),
         ]
         try:
             while not self._stop.is_set():
@@ -130,18 +125,6 @@ class Supervisor:
     async def _wait_for_inference_exit(self) -> None:
         while self._dependencies.inference.alive:  # noqa: ASYNC110 - a process has no event for its exit
             await asyncio.sleep(LIVENESS_SECONDS)
-
-    async def _sweep_artifacts(self) -> None:
-        """Remove temporary files of dead writers from the artifact store. A failure is only logged."""
-        try:
-            removed = await self._dependencies.artifacts.sweep(STALE_UPLOAD_SECONDS)
-        except Exception as error:
-            logger.warning("the artifact store cannot be swept: %s", type(error).__name__)
-            return
-        if removed:
-            logger.info(
-                "removed %s of dead writers from the artifact store", counted(removed, "temporary file")
-            )
 
     async def _handle(self, held: HeldTicket) -> None:
         """Handle a ticket and extend its ack wait meanwhile. On shutdown, release it after the grace period."""

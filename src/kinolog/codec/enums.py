@@ -31,6 +31,9 @@ STAGE_TO_PROTO: dict[Stage, pb.Stage.ValueType] = {s: pb.Stage.Value(f"STAGE_{s.
 KIND_TO_PROTO: dict[ArtifactKind, pb.ArtifactKind.ValueType] = {
     k: pb.ArtifactKind.Value(f"ARTIFACT_KIND_{k.name}") for k in ArtifactKind
 }
+ROLE_TO_PROTO: dict[str, pb.InputRole.ValueType] = {
+    name.removeprefix("INPUT_ROLE_").lower(): number for name, number in pb.InputRole.items() if number
+}
 LEVEL_TO_PROTO: dict[LogLevel, pb.LogLevel.ValueType] = {
     x: pb.LogLevel.Value(f"LOG_LEVEL_{x.name}") for x in LogLevel
 }
@@ -39,4 +42,5 @@ STATUS_FROM_PROTO: dict[int, Status] = KnownValues({wire: s for s, wire in STATU
 PRIORITY_FROM_PROTO: dict[int, Priority] = KnownValues({wire: p for p, wire in PRIORITY_TO_PROTO.items()})
 STAGE_FROM_PROTO: dict[int, Stage] = KnownValues({wire: s for s, wire in STAGE_TO_PROTO.items()})
 KIND_FROM_PROTO: dict[int, ArtifactKind] = KnownValues({wire: k for k, wire in KIND_TO_PROTO.items()})
+ROLE_FROM_PROTO: dict[int, str] = KnownValues({wire: role for role, wire in ROLE_TO_PROTO.items()})
 LEVEL_FROM_PROTO: dict[int, LogLevel] = KnownValues({wire: x for x, wire in LEVEL_TO_PROTO.items()})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kinolog.codec.enums import PRIORITY_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
+from kinolog.codec.enums import PRIORITY_TO_PROTO, ROLE_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
 from kinolog.codec.plain_fields import plain_fields
 from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import artifact_to_proto, attempt_to_proto, error_to_proto, media_to_proto
 from kinolog.job.state import Job, ListedFields
-from kinolog.job.values import Scene, Spec, StageState, Status
+from kinolog.job.values import InputFacts, Scene, Spec, StageState, Status
 from kinolog.ports.progress import Progress
 from kinolog.v1 import job_pb2 as pb
 
@@ -24,6 +25,7 @@ class UnsealedFields:
     webhook: str = ""
     title: str = ""
     scenes: tuple[str, ...] = ()
+    inputs: tuple[InputFacts, ...] = ()
 
 
 def public_job(job: Job, position: int, unsealed: UnsealedFields, progress: Progress | None = None) -> pb.Job:
@@ -35,6 +37,7 @@ def public_job(job: Job, position: int, unsealed: UnsealedFields, progress: Prog
         scenes=[public_scene(scene, unsealed, job) for scene in job.scenes],
         stages=[public_stage(stage, progress) for stage in job.stages],
         attempts=map(attempt_to_proto, job.attempts),
+        inputs=_public_inputs(job.spec, unsealed),
         position=position,
     )
     if progress is not None and job.status is Status.PROCESSING:
@@ -86,6 +89,20 @@ def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
         "title": unsealed.title,
     }
     return pb.JobSpec(**(plain_fields(pb.JobSpec, spec) | texts))
+
+
+def _public_inputs(spec: Spec, unsealed: UnsealedFields) -> Iterator[pb.JobInput]:
+    """Yield the messages of a job's inputs. Those of an erased job lack what identifies the content."""
+    facts = unsealed.inputs or (InputFacts(sha256=""),) * len(spec.inputs)
+    for value, identity in zip(spec.inputs, facts, strict=True):
+        yield pb.JobInput(
+            role=ROLE_TO_PROTO[value.role],
+            media_type=value.media_type,
+            size_bytes=value.size_bytes,
+            sha256=identity.sha256,
+            width=identity.width,
+            height=identity.height,
+        )
 
 
 def public_scene(scene: Scene, unsealed: UnsealedFields, job: Job) -> pb.Scene:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from kinolog.codec.enums import KIND_FROM_PROTO, KIND_TO_PROTO, STAGE_FROM_PROTO, STAGE_TO_PROTO
+from kinolog.codec.enums import (
+    KIND_FROM_PROTO,
+    KIND_TO_PROTO,
+    ROLE_FROM_PROTO,
+    ROLE_TO_PROTO,
+    STAGE_FROM_PROTO,
+    STAGE_TO_PROTO,
+)
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.job.values import (
     Artifact,
     Attempt,
     JobError,
+    JobInput,
     MediaFacts,
     Runtime,
     Scene,
@@ -50,6 +58,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         tagged=value.tagged,
         prompt_writer=value.prompt_writer,
         prompt_writer_trouble=value.prompt_writer_trouble,
+        inputs=map(input_to_proto, value.inputs),
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -82,6 +91,29 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         crf=wire.crf,
         title=sealed_from_proto(wire.title) if wire.HasField("title") else None,
         tagged=wire.tagged,
+        inputs=tuple(map(input_from_proto, wire.inputs)),
+    )
+
+
+def input_to_proto(value: JobInput) -> ev.StoredInput:
+    """Return the proto message of a `JobInput`."""
+    return ev.StoredInput(
+        role=ROLE_TO_PROTO[value.role],
+        media_type=value.media_type,
+        size_bytes=value.size_bytes,
+        file=artifact_to_proto(value.file),
+        facts=sealed_to_proto(value.facts),
+    )
+
+
+def input_from_proto(wire: ev.StoredInput) -> JobInput:
+    """Return the `JobInput` in a proto message."""
+    return JobInput(
+        role=ROLE_FROM_PROTO[wire.role],
+        media_type=wire.media_type,
+        size_bytes=wire.size_bytes,
+        file=artifact_from_proto(wire.file),
+        facts=sealed_from_proto(wire.facts),
     )
 
 

@@ -61,6 +61,7 @@ class ArtifactKind(StrEnum):
     THUMBNAIL = "thumbnail"
     PREVIEW = "preview"
     SCENE = "scene"
+    INPUT = "input"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,44 @@ class Sealed:
 
     nonce: bytes
     ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file that a job produced, addressed by its content; `sha256` is hexadecimal.
+
+    `signed_by` is the SHA-256 of the certificate that signed the C2PA manifest in the file; empty if it has none.
+    """
+
+    kind: ArtifactKind
+    key: str
+    sha256: str
+    size_bytes: int
+    media_type: str
+    signed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFacts:
+    """What identifies the content of an input. `width` and `height` are those of a picture in pixels, 0 for a clip."""
+
+    sha256: str
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobInput:
+    """A picture or clip that a job starts from. `role` says what it is to the job, such as `first_frame`.
+
+    `media_type` and `size_bytes` are those of the content. `file` has it sealed, and `facts` are its `InputFacts`.
+    """
+
+    role: str
+    media_type: str
+    size_bytes: int
+    file: Artifact
+    facts: Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,21 +138,7 @@ class Spec:
     tagged: bool = False
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A file that a job produced, addressed by its content; `sha256` is hexadecimal.
-
-    `signed_by` is the SHA-256 of the certificate that signed the C2PA manifest in the file; empty if it has none.
-    """
-
-    kind: ArtifactKind
-    key: str
-    sha256: str
-    size_bytes: int
-    media_type: str
-    signed_by: str = ""
+    inputs: tuple[JobInput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +191,12 @@ this happens to in as many attempts in a row as it may have fails."""
 RENDERER_FROZEN = "RENDERER_FROZEN"
 """Error code of an attempt whose rendering froze the inference process. It counts, as a crash does."""
 
-NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN, RENDERER_STOPPED})
+INPUTS_UNAVAILABLE = "INPUTS_UNAVAILABLE"
+"""Error code of an attempt that ended because the store of the job's inputs did not answer."""
+
+NOT_COUNTED = frozenset(
+    {WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN, RENDERER_STOPPED, INPUTS_UNAVAILABLE}
+)
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""
 
 

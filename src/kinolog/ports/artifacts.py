@@ -1,10 +1,13 @@
-"""Port: the store of finished files (videos, thumbnails, previews, scenes).
+"""Port: the store of finished files (videos, thumbnails, previews, scenes) and of what jobs start from.
 
 A file is stored in two steps. `stage` writes it under a temporary key and hashes it; `commit` moves it, create-only, to
 the address that derives from its job and its hash. So a reader never sees a partial file, no two contents share an
 address, and storing the same content twice has one effect. A key looks like `jobs/<job id>/<SHA-256>.mp4`. No two jobs
 share a file, so erasing a job deletes its folder and nothing else (decision 35). Earlier versions shared files between
 jobs, under keys like `sha256/ab/cdef….mp4`; they are read and deleted as before.
+
+A store has two areas, and an adapter serves one of them. In that of uploads, content belongs to an upload until it
+expires, and keys look like `uploads/<folder>/<SHA-256>.sealed` (decision 80). What is said of jobs applies to it too.
 
 Disks and people change files. So a store compares content with the hash in its address: `commit` before it relies on
 content that is there already, and `read` before it yields the first byte (decision 40).
@@ -15,14 +18,23 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-_KEY = re.compile(r"jobs/[a-z0-9]{1,64}/([0-9a-f]{64})\.[a-z0-9]{1,8}")
+_KEY = re.compile(r"(?:jobs|uploads)/[a-z0-9]{1,64}/([0-9a-f]{64})\.[a-z0-9]{1,8}")
 _SHARED_KEY = re.compile(r"sha256/([0-9a-f]{2})/([0-9a-f]{62})\.[a-z0-9]{1,8}")
 _JOB = re.compile(r"[a-z0-9]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+class StoreArea(StrEnum):
+    """What the content of an adapter belongs to. The values begin keys."""
+
+    JOBS = "jobs"
+    UPLOADS = "uploads"
 
 
 class ArtifactMissing(LookupError):
@@ -63,6 +75,7 @@ class ArtifactStat:
 
     key: str
     size_bytes: int
+    modified_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +97,12 @@ class ArtifactStore(Protocol):
         """Write content of a job under a new temporary key and hash it."""
         ...
 
-    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+    async def commit(
+        self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+    ) -> StoredArtifact:
         """Move staged content to its address, in the folder of its job; `suffix` is a file ending such as `.mp4`.
 
+        With `keep_staged` it is copied and stays staged until it is discarded or swept.
         Content that is already there is read in full: undamaged, it stays; damaged, the staged content replaces it.
         Raises `ArtifactMissing` if the staged content no longer exists (swept, or committed under another suffix),
         `ArtifactDamaged` if besides the content at its address is damaged.
@@ -126,25 +142,33 @@ class ArtifactStore(Protocol):
         """Delete everything in the folder of a job, and what is staged for it. Return the number of deletions."""
         ...
 
+    async def staged_before(self, older_than_seconds: float) -> list[str]:
+        """Return the ids of jobs with content that was staged longer ago and is neither committed nor discarded."""
+        ...
+
+    async def committed_before(self, older_than_seconds: float) -> list[str]:
+        """Return the keys of content that was stored longer ago. It lists the whole area."""
+        ...
+
     async def sweep(self, older_than_seconds: float) -> int:
         """Delete content staged longer ago, which exited writers left. Return the number of deletions."""
         ...
 
 
-def address(job_id: str, digest: str, suffix: str) -> str:
+def address(job_id: str, digest: str, suffix: str, area: StoreArea = StoreArea.JOBS) -> str:
     """Return the key of a job's content with this SHA-256 (64 hex digits) and ending (`.mp4`). Raises `ValueError`."""
     if not _DIGEST.fullmatch(digest):
         raise ValueError("a digest is 64 lower-case hex digits")
     if not _SUFFIX.fullmatch(suffix):
         raise ValueError("a suffix is a dot and 1 to 8 lower-case letters or digits")
-    return f"{folder_of(job_id)}/{digest}{suffix}"
+    return f"{folder_of(job_id, area)}/{digest}{suffix}"
 
 
-def folder_of(job_id: str) -> str:
+def folder_of(job_id: str, area: StoreArea = StoreArea.JOBS) -> str:
     """Return what the keys of a job begin with, without the slash. Raises `ValueError`."""
     if not _JOB.fullmatch(job_id):
         raise ValueError("a job id is 1 to 64 lower-case letters and digits")
-    return f"jobs/{job_id}"
+    return f"{area}/{job_id}"
 
 
 def is_shared(key: str) -> bool:

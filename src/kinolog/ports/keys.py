@@ -50,8 +50,11 @@ class KeyStore(Protocol):
         """Delete a key with its earlier revisions; its id cannot be used again. Erasing twice is no error."""
         ...
 
-    async def discard(self, key_ids: Sequence[str]) -> None:
-        """Delete keys that have sealed nothing. Unlike after `erase`, their ids can be used again."""
+    async def discard(self, key_ids: Sequence[str], *, overwrite: bool = False) -> None:
+        """Delete keys that have sealed nothing that is still stored. Unlike after `erase`, their ids can be used again.
+
+        `overwrite` also overwrites them where they were stored, as `erase` does.
+        """
         ...
 
 

@@ -1,18 +1,21 @@
 """Seal and unseal the personal data of jobs, in the api, the worker and the projector.
 
-See docs/decisions/0002 and docs/decisions/0036.
+See docs/decisions/0002, docs/decisions/0036 and docs/decisions/0081.
 
 The purposes are authenticated with the ciphertext. They are storage, like the names of events.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.events import CancelRequested
 from kinolog.job.state import Job
+from kinolog.job.values import InputFacts, Sealed
 from kinolog.ports.progress import LogLine, PreviewImage, SealedNote
+from kinolog.privacy.sealed_content import ContentSealer
 from kinolog.privacy.sealer import Sealer
 
 PROMPT = "prompt"
@@ -32,6 +35,20 @@ def scene_purpose(index: int) -> str:
     return f"scene/{index}"
 
 
+def input_content(sealer: Sealer, index: int) -> ContentSealer:
+    """Return what seals and unseals the content of an input of a job; `index` counts from 0."""
+    return ContentSealer(sealer, f"input/{index}")
+
+
+def seal_input_facts(facts: InputFacts, sealer: Sealer, index: int) -> Sealed:
+    """Return the sealed facts of an input. Raises `KeyErased`."""
+    return sealer.seal(json.dumps(asdict(facts), sort_keys=True), f"input/{index}/facts")
+
+
+def _unseal_input_facts(sealed: Sealed, sealer: Sealer, index: int) -> InputFacts:
+    return InputFacts(**json.loads(sealer.unseal(sealed, f"input/{index}/facts")))
+
+
 def unseal_job(job: Job, key: bytes | None) -> UnsealedFields:
     """Return the personal data of a job; empty if the job or its key is erased. Raises `UnsealFailed`."""
     if job.erased or key is None:
@@ -44,6 +61,7 @@ def unseal_job(job: Job, key: bytes | None) -> UnsealedFields:
         webhook=sealer.unseal(spec.webhook, WEBHOOK) if spec.webhook else "",
         title=sealer.unseal(spec.title, TITLE) if spec.title else "",
         scenes=tuple(sealer.unseal(scene.prompt, scene_purpose(scene.index)) for scene in job.scenes),
+        inputs=tuple(_unseal_input_facts(one.facts, sealer, index) for index, one in enumerate(spec.inputs)),
     )
 
 

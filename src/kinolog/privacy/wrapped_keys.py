@@ -88,8 +88,8 @@ class WrappedKeyStore:
     async def erase(self, key_id: str) -> None:
         await self._store.erase(key_id)
 
-    async def discard(self, key_ids: Sequence[str]) -> None:
-        await self._store.discard(key_ids)
+    async def discard(self, key_ids: Sequence[str], *, overwrite: bool = False) -> None:
+        await self._store.discard(key_ids, overwrite=overwrite)
 
     def _report(self, key_id: str, error: KeyNotUnwrapped) -> None:
         """Log a key that cannot be read, once."""

@@ -222,6 +222,15 @@ class ApiSettings(
     api_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     api_key_file: Path | None = Field(None, description="File with one API key per line.")
     tenant: str = Field("default", description="Tenant of callers without a key.")
+    input_max_bytes: int = Field(
+        256 << 20, ge=1, description="Largest picture or clip that can be uploaded, in bytes."
+    )
+    input_max_pixels: int = Field(
+        50_000_000, ge=1, description="Most pixels of a picture that can be uploaded: width times height."
+    )
+    upload_seconds: float = Field(
+        86_400.0, ge=60.0, description="How long an upload waits for jobs, in seconds. Then it is deleted."
+    )
 
 
 class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings):

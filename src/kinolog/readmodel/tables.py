@@ -238,7 +238,9 @@ artifacts = Table(
     "artifacts",
     projection,
     Column("job_id", Key, nullable=False),
-    Column("place", Integer, nullable=False, comment="Index in the job's list of files."),
+    Column(
+        "place", Integer, nullable=False, comment="Index in the job's list of files; inputs from -1 down."
+    ),
     Column("kind", Key, nullable=False),
     Column("key", Text, nullable=False),
     Column("sha256", Text, nullable=False),

@@ -189,6 +189,7 @@ class StoredSpec(_message.Message):
     TAGGED_FIELD_NUMBER: _builtins.int
     PROMPT_WRITER_FIELD_NUMBER: _builtins.int
     PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -235,6 +236,10 @@ class StoredSpec(_message.Message):
     def title(self) -> Global___Sealed:
         """The sealed title. Missing if there is none."""
 
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredInput]:
+        """What the job starts from."""
+
     def __init__(
         self,
         *,
@@ -257,14 +262,57 @@ class StoredSpec(_message.Message):
         tagged: _builtins.bool = ...,
         prompt_writer: _builtins.str = ...,
         prompt_writer_trouble: _builtins.str = ...,
+        inputs: _abc.Iterable[Global___StoredInput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StoredSpec: _TypeAlias = StoredSpec  # noqa: Y015
+
+@_typing.final
+class StoredInput(_message.Message):
+    """A JobInput as stored. Its content is a file of the job, sealed under the key of the job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    role: _job_pb2.InputRole.ValueType
+    """What it is to the job."""
+    media_type: _builtins.str
+    """Media type of the content."""
+    size_bytes: _builtins.int
+    """Size of the content in bytes, unsealed."""
+    @_builtins.property
+    def file(self) -> _job_pb2.Artifact:
+        """The sealed file."""
+
+    @_builtins.property
+    def facts(self) -> Global___Sealed:
+        """SHA-256, width and height of the content, sealed."""
+
+    def __init__(
+        self,
+        *,
+        role: _job_pb2.InputRole.ValueType = ...,
+        media_type: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        file: _job_pb2.Artifact | None = ...,
+        facts: Global___Sealed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "file", b"file", "media_type", b"media_type", "role", b"role", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoredInput: _TypeAlias = StoredInput  # noqa: Y015
 
 @_typing.final
 class StoredScene(_message.Message):

@@ -152,6 +152,8 @@ class _ArtifactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     """A small animation of the video."""
     ARTIFACT_KIND_SCENE: _ArtifactKind.ValueType  # 4
     """One rendered scene."""
+    ARTIFACT_KIND_INPUT: _ArtifactKind.ValueType  # 5
+    """A picture or clip that the job starts from. It is stored sealed under the key of the job."""
 
 class ArtifactKind(_ArtifactKind, metaclass=_ArtifactKindEnumTypeWrapper):
     """The kind of a file of a job."""
@@ -166,7 +168,41 @@ ARTIFACT_KIND_PREVIEW: ArtifactKind.ValueType  # 3
 """A small animation of the video."""
 ARTIFACT_KIND_SCENE: ArtifactKind.ValueType  # 4
 """One rendered scene."""
+ARTIFACT_KIND_INPUT: ArtifactKind.ValueType  # 5
+"""A picture or clip that the job starts from. It is stored sealed under the key of the job."""
 Global___ArtifactKind: _TypeAlias = ArtifactKind  # noqa: Y015
+
+class _InputRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InputRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INPUT_ROLE_UNSPECIFIED: _InputRole.ValueType  # 0
+    """No role was given."""
+    INPUT_ROLE_FIRST_FRAME: _InputRole.ValueType  # 1
+    """A picture: the first frame of the video."""
+    INPUT_ROLE_LAST_FRAME: _InputRole.ValueType  # 2
+    """A picture: the last frame of the video."""
+    INPUT_ROLE_REFERENCE: _InputRole.ValueType  # 3
+    """A picture of what the video must show."""
+    INPUT_ROLE_VIDEO: _InputRole.ValueType  # 4
+    """A clip that the video continues or changes."""
+
+class InputRole(_InputRole, metaclass=_InputRoleEnumTypeWrapper):
+    """What a picture or clip is to the job that starts from it."""
+
+INPUT_ROLE_UNSPECIFIED: InputRole.ValueType  # 0
+"""No role was given."""
+INPUT_ROLE_FIRST_FRAME: InputRole.ValueType  # 1
+"""A picture: the first frame of the video."""
+INPUT_ROLE_LAST_FRAME: InputRole.ValueType  # 2
+"""A picture: the last frame of the video."""
+INPUT_ROLE_REFERENCE: InputRole.ValueType  # 3
+"""A picture of what the video must show."""
+INPUT_ROLE_VIDEO: InputRole.ValueType  # 4
+"""A clip that the video continues or changes."""
+Global___InputRole: _TypeAlias = InputRole  # noqa: Y015
 
 class _LogLevel:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -351,6 +387,48 @@ class Artifact(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Artifact: _TypeAlias = Artifact  # noqa: Y015
+
+@_typing.final
+class JobInput(_message.Message):
+    """A picture or clip that a job starts from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    role: Global___InputRole.ValueType
+    """What it is to the job."""
+    media_type: _builtins.str
+    """Media type: image/png, image/jpeg, image/webp, video/mp4 or video/webm."""
+    size_bytes: _builtins.int
+    """Size in bytes."""
+    sha256: _builtins.str
+    """SHA-256 of the file, in hexadecimal. Empty once the job is erased."""
+    width: _builtins.int
+    """Width of a picture in pixels, as it is stored. 0 for a clip, and once the job is erased."""
+    height: _builtins.int
+    """Height of a picture in pixels."""
+    def __init__(
+        self,
+        *,
+        role: Global___InputRole.ValueType = ...,
+        media_type: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "media_type", b"media_type", "role", b"role", "sha256", b"sha256", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobInput: _TypeAlias = JobInput  # noqa: Y015
 
 @_typing.final
 class MediaFacts(_message.Message):
@@ -817,6 +895,7 @@ class Job(_message.Message):
     RUN_SECONDS_FIELD_NUMBER: _builtins.int
     SCENE_COUNT_FIELD_NUMBER: _builtins.int
     SCENE_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job, 26 lower-case letters and digits."""
     tenant: _builtins.str
@@ -909,6 +988,10 @@ class Job(_message.Message):
     def not_before(self) -> _timestamp_pb2.Timestamp:
         """The job does not start before this time."""
 
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobInput]:
+        """What it starts from, in the order of the request. Lists do not return them."""
+
     def __init__(
         self,
         *,
@@ -944,10 +1027,11 @@ class Job(_message.Message):
         run_seconds: _builtins.float | None = ...,
         scene_count: _builtins.int = ...,
         scene: _builtins.int | None = ...,
+        inputs: _abc.Iterable[Global___JobInput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_seconds: _TypeAlias = _typing.Literal["eta_seconds"]  # noqa: Y015
     _WhichOneofArgType__eta_seconds: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds"]  # noqa: Y015

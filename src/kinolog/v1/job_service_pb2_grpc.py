@@ -39,6 +39,11 @@ class JobServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.UploadInput = channel.stream_unary(
+                '/kinolog.v1.JobService/UploadInput',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.UploadInputRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.UploadInputResponse.FromString,
+                _registered_method=True)
         self.SubmitJob = channel.unary_unary(
                 '/kinolog.v1.JobService/SubmitJob',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.SubmitJobRequest.SerializeToString,
@@ -168,6 +173,14 @@ class JobServiceServicer:
     the domain kinolog. Each write returns the position of its commit in the log. Reads accept a minimum position
     and wait until it is visible.
     """
+
+    def UploadInput(self, request_iterator, context):
+        """Uploads a picture or clip that jobs can start from: a message that describes the file, its bytes, and its end.
+        The same file is one upload, however often it is sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def SubmitJob(self, request, context):
         """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
@@ -341,6 +354,11 @@ class JobServiceServicer:
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'UploadInput': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadInput,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.UploadInputRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.UploadInputResponse.SerializeToString,
+            ),
             'SubmitJob': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitJob,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.SubmitJobRequest.FromString,
@@ -476,6 +494,33 @@ class JobService:
     the domain kinolog. Each write returns the position of its commit in the log. Reads accept a minimum position
     and wait until it is visible.
     """
+
+    @staticmethod
+    def UploadInput(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/kinolog.v1.JobService/UploadInput',
+            kinolog_dot_v1_dot_job__service__pb2.UploadInputRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.UploadInputResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def SubmitJob(request,

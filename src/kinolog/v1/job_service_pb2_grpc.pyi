@@ -38,6 +38,10 @@ class JobServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobServiceAsyncStub: ...
+    UploadInput: _grpc.StreamUnaryMultiCallable[_job_service_pb2.UploadInputRequest, _job_service_pb2.UploadInputResponse]
+    """Uploads a picture or clip that jobs can start from: a message that describes the file, its bytes, and its end.
+    The same file is one upload, however often it is sent.
+    """
     SubmitJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.SubmitJobRequest, _job_service_pb2.SubmitJobResponse]
     """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
     refused with ALREADY_EXISTS.
@@ -99,6 +103,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    UploadInput: _aio.StreamUnaryMultiCallable[_job_service_pb2.UploadInputRequest, _job_service_pb2.UploadInputResponse]  # type: ignore[assignment]
+    """Uploads a picture or clip that jobs can start from: a message that describes the file, its bytes, and its end.
+    The same file is one upload, however often it is sent.
+    """
     SubmitJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.SubmitJobRequest, _job_service_pb2.SubmitJobResponse]  # type: ignore[assignment]
     """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
     refused with ALREADY_EXISTS.
@@ -157,6 +165,16 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     the domain kinolog. Each write returns the position of its commit in the log. Reads accept a minimum position
     and wait until it is visible.
     """
+
+    @_abc_1.abstractmethod
+    def UploadInput(
+        self,
+        request_iterator: _MaybeAsyncIterator[_job_service_pb2.UploadInputRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.UploadInputResponse, _abc.Awaitable[_job_service_pb2.UploadInputResponse]]:
+        """Uploads a picture or clip that jobs can start from: a message that describes the file, its bytes, and its end.
+        The same file is one upload, however often it is sent.
+        """
 
     @_abc_1.abstractmethod
     def SubmitJob(

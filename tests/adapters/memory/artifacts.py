@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
 from uuid import uuid4
 
 from kinolog.ports.artifacts import (
@@ -15,43 +15,54 @@ from kinolog.ports.artifacts import (
     ArtifactStat,
     ContentFacts,
     StagedContent,
+    StoreArea,
     StoredArtifact,
     address,
     digest_in,
     folder_of,
 )
+from kinolog.ports.clock import Clock, system_clock
 
 _CHUNK_BYTES = 256 * 1024
 
 
 class MemoryArtifacts:
-    """Stores artifacts in a dictionary."""
+    """Stores artifacts in a dictionary. `clock` says when content was stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, area: StoreArea = StoreArea.JOBS, clock: Clock = system_clock) -> None:
+        self._area = area
+        self._clock = clock
         self._artifacts: dict[str, bytes] = {}
-        self._temporaries: dict[str, tuple[float, bytes]] = {}
+        self._times: dict[str, datetime] = {}
+        """When staged and committed content was written, by key. What a test puts in by itself has no time."""
+        self._temporaries: dict[str, bytes] = {}
 
     async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
         if isinstance(content, Path):
             data = await asyncio.to_thread(content.read_bytes)
         else:
             data = b"".join([chunk async for chunk in content])
-        key = f"tmp/{folder_of(job_id)}/{uuid4().hex}"
-        self._temporaries[key] = (monotonic(), data)
+        key = f"tmp/{folder_of(job_id, self._area)}/{uuid4().hex}"
+        self._temporaries[key] = data
+        self._times[key] = self._clock()
         return StagedContent(
             job_id=job_id, temporary_key=key, sha256=sha256(data).hexdigest(), size_bytes=len(data)
         )
 
-    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
-        key = address(staged.job_id, staged.sha256, suffix)
+    async def commit(
+        self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+    ) -> StoredArtifact:
+        key = address(staged.job_id, staged.sha256, suffix, self._area)
         intact = self._is_intact(key)
         if not intact:
             if staged.temporary_key not in self._temporaries:
                 raise (
                     ArtifactDamaged(key) if key in self._artifacts else ArtifactMissing(staged.temporary_key)
                 )
-            self._artifacts[key] = self._temporaries[staged.temporary_key][1]
-        self._temporaries.pop(staged.temporary_key, None)
+            self._artifacts[key] = self._temporaries[staged.temporary_key]
+            self._times[key] = self._times[staged.temporary_key]
+        if not keep_staged:
+            self._temporaries.pop(staged.temporary_key, None)
         return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=not intact)
 
     async def discard(self, staged: StagedContent) -> None:
@@ -60,7 +71,7 @@ class MemoryArtifacts:
     async def head(self, key: str) -> ArtifactStat | None:
         digest_in(key)
         data = self._artifacts.get(key)
-        return None if data is None else ArtifactStat(key, len(data))
+        return None if data is None else ArtifactStat(key, len(data), self._times.get(key) or self._clock())
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         digest_in(key)
@@ -91,7 +102,7 @@ class MemoryArtifacts:
         return self._artifacts.pop(key, None) is not None
 
     async def keys_of(self, job_id: str) -> list[str]:
-        folder = f"{folder_of(job_id)}/"
+        folder = f"{folder_of(job_id, self._area)}/"
         stored = [*self._artifacts, *self._temporaries]
         return sorted(key for key in stored if key.removeprefix("tmp/").startswith(folder))
 
@@ -102,12 +113,21 @@ class MemoryArtifacts:
             self._temporaries.pop(key, None)
         return len(keys)
 
+    async def staged_before(self, older_than_seconds: float) -> list[str]:
+        return sorted({key.split("/")[2] for key in self._old(self._temporaries, older_than_seconds)})
+
+    async def committed_before(self, older_than_seconds: float) -> list[str]:
+        return self._old(self._artifacts, older_than_seconds)
+
     async def sweep(self, older_than_seconds: float) -> int:
-        limit = monotonic() - older_than_seconds
-        old = [key for key, (staged_at, _) in self._temporaries.items() if staged_at <= limit]
+        old = self._old(self._temporaries, older_than_seconds)
         for key in old:
             del self._temporaries[key]
         return len(old)
+
+    def _old(self, keys: Iterable[str], older_than_seconds: float) -> list[str]:
+        limit = self._clock() - timedelta(seconds=older_than_seconds)
+        return sorted(key for key in keys if self._times.get(key, limit) <= limit)
 
     def _is_intact(self, key: str) -> bool:
         content = self._artifacts.get(key)

@@ -39,7 +39,7 @@ class MemoryKeyStore:
     async def erase(self, key_id: str) -> None:
         self._keys[key_id] = None
 
-    async def discard(self, key_ids: Sequence[str]) -> None:
+    async def discard(self, key_ids: Sequence[str], *, overwrite: bool = False) -> None:
         for key_id in key_ids:
             if self._keys.get(key_id) is not None:
                 del self._keys[key_id]

@@ -212,6 +212,19 @@ def proof() -> audit.VerifyJobResponse:
     )
 
 
+def upload(content: bytes) -> jobs.Upload:
+    """An uploaded picture of these bytes."""
+    return jobs.Upload(
+        id="u" * 26,
+        sha256=sha256(content).hexdigest(),
+        media_type="image/png",
+        size_bytes=len(content),
+        width=64,
+        height=48,
+        expires_at=at(30),
+    )
+
+
 def model() -> pb.Model:
     """A model of the catalogue."""
     return pb.Model(

@@ -204,6 +204,17 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
     )
     BulkEraseJobs = _named("BulkEraseJobs", _bulk(jobs.BulkEraseJobsResponse, pb.STATUS_COMPLETED, "erased"))
 
+    async def UploadInput(self, parts: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        received = b""
+        try:
+            async for part in parts:
+                if part.WhichOneof("part") == "file":
+                    self.api.admit("UploadInput", part, context)
+                received += part.data
+            return jobs.UploadInputResponse(upload=canned.upload(received))
+        except Refusal as refusal:
+            await _refuse(context, refusal)
+
     BatchSubmitJobs = _named("BatchSubmitJobs", _not_offered)
 
     async def ReadArtifact(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name

@@ -12,11 +12,13 @@ from kinolog_projector.projection.job_projection import project_batch
 from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
 from sqlalchemy import Table
 
+from kinolog.job.commands import Cancel, Erase
 from kinolog.job.values import Artifact, JobError, MediaFacts
 from kinolog.ports.read_model import JobRow
 from kinolog.readmodel import tables
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS
 from kinolog.v1 import job_pb2 as pb
+from tests.builders.jobs import job_input
 from tests.builders.memory_jobs import MemoryJobs
 
 
@@ -46,6 +48,22 @@ async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) ->
         assert table_rows, name
         for row in table_rows:
             assert set(row) == set(written[name].columns.keys()), name
+
+
+async def test_inputs_are_files_of_a_job_until_it_is_erased() -> None:
+    """A backup finds them among the files, before the job has made any. A list of results does not show them."""
+    jobs = MemoryJobs()
+    keys = [f"jobs/{job_id}/{'a' * 64}.sealed" for job_id in ("kept", "erased")]
+    for key in keys:
+        await jobs.submit_sealed(key.split("/")[1], "a fox", {"inputs": (job_input(key),) * 2})
+    await jobs.send("erased", Cancel(id="c", actor="ann"), Erase(id="e", actor="ann"))
+    commits = [recorded async for some in jobs.store.read(0) for recorded in some]
+    rows = project_batch(await BatchPreparer(jobs.store, jobs.keys).prepare(0, commits), {}).new
+    assert [(row["key"], row["place"], row["kind"]) for row in rows.artifacts] == [
+        (keys[0], -1, "input"),
+        (keys[0], -2, "input"),
+    ]
+    assert [row["artifacts"] for row in rows.jobs] == [[], []]
 
 
 @pytest.mark.parametrize(

@@ -168,11 +168,13 @@ class OvertakenStore(MemoryArtifacts):
 
     overtake: Callable[[], Awaitable[object]]
 
-    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+    async def commit(
+        self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+    ) -> StoredArtifact:
         """Let everything else happen first."""
         if suffix != ".mp4":
             await self.overtake()
-        return await super().commit(staged, suffix)
+        return await super().commit(staged, suffix, keep_staged=keep_staged)
 
 
 async def test_files_that_are_stored_after_an_erasure(memory_worker: MemoryWorker) -> None:
@@ -265,12 +267,14 @@ class FullStore(MemoryArtifacts):
         super().__init__()
         self.takes = takes
 
-    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+    async def commit(
+        self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+    ) -> StoredArtifact:
         """Move staged content to its address, as long as there is room."""
         self.takes -= 1
         if self.takes < 0:
             raise OSError("the disk at /secret/place is full")
-        return await super().commit(staged, suffix)
+        return await super().commit(staged, suffix, keep_staged=keep_staged)
 
 
 async def test_files_that_cannot_be_stored_fail_the_attempt(memory_worker: MemoryWorker) -> None:

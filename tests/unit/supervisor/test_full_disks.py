@@ -52,10 +52,12 @@ class FillingStore(MemoryArtifacts):
         self._check("stage", content)
         return await super().stage(content, job_id)
 
-    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+    async def commit(
+        self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+    ) -> StoredArtifact:
         """Commit content, if there is room."""
         self._check("commit", suffix)
-        return await super().commit(staged, suffix)
+        return await super().commit(staged, suffix, keep_staged=keep_staged)
 
     def _check(self, method: str, about: object) -> None:
         if method == self._method and not self.freed.is_set() and "scene" not in str(about):

@@ -159,8 +159,9 @@ def folded_state(history: Sequence[RecordedCommit]) -> Job:
 
 
 def listed_artifacts(job: Job) -> list[Artifact]:
-    """Return the files that the job lists, results and rendered scenes, each once."""
-    return _distinct([*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact)])
+    """Return the files that the job lists, results, rendered scenes and sealed inputs, each once."""
+    scenes = (scene.artifact for scene in job.scenes if scene.artifact)
+    return _distinct([*job.artifacts, *scenes, *(one.file for one in job.spec.inputs)])
 
 
 def artifacts_ever_made(history: Iterable[RecordedCommit]) -> list[Artifact]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from grpc import StatusCode
 
@@ -12,7 +12,10 @@ from kinolog.counts import counted
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
+from kinolog.ports.keys import KeyStore
+from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.inputs.input_contents import InputContents
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased
@@ -24,9 +27,10 @@ MAX_CHUNK_BYTES = 256 * 1024
 class ReadArtifact:
     """ReadArtifact."""
 
-    def __init__(self, queries: JobQueries, artifacts: ArtifactStore) -> None:
+    def __init__(self, queries: JobQueries, artifacts: ArtifactStore, keys: KeyStore) -> None:
         self._queries = queries
         self._artifacts = artifacts
+        self._inputs = InputContents(artifacts, keys)
 
     async def read_artifact(
         self, request: pb.ReadArtifactRequest, call: RpcCall
@@ -36,27 +40,34 @@ class ReadArtifact:
         A file that is missing or damaged is refused before the first byte, also if the range is empty.
         """
         job = (await self._queries.load(call.tenant, request.job_id)).job
-        artifact = find_artifact(job, KIND_FROM_PROTO[request.kind], request.scene)
+        kind = KIND_FROM_PROTO[request.kind]
+        if kind is ArtifactKind.INPUT:
+            content = await self._inputs.open(job, request.input)
+            artifact = content.artifact
+        else:
+            content = None
+            artifact = find_artifact(job, kind, request.scene)
         start, end = _byte_range(artifact, request.offset, request.limit)
+        pieces = content.read(start, end) if content else self._artifacts.read(artifact.key, start, end)
         try:
-            async for message in self._messages(artifact, start, end):
+            async for message in self._messages(artifact, pieces, end - start):
                 yield message
-        except (ArtifactMissing, ArtifactDamaged) as error:
+        except (ArtifactMissing, ArtifactDamaged, UnsealFailed) as error:
             raise unusable_artifact(job, artifact, error) from error
 
     async def _messages(
-        self, artifact: Artifact, start: int, end: int
+        self, artifact: Artifact, pieces: AsyncIterator[bytes], expected: int
     ) -> AsyncGenerator[pb.ReadArtifactResponse, None]:
         wire = pb.ReadArtifactResponse(artifact=artifact_to_proto(artifact))
         sent = 0
-        async for content in self._artifacts.read(artifact.key, start, end):
+        async for content in pieces:
             view = memoryview(content)
             for begin in range(0, len(view), MAX_CHUNK_BYTES):
                 wire.data = bytes(view[begin : begin + MAX_CHUNK_BYTES])
                 sent += len(wire.data)
                 yield wire
                 wire = pb.ReadArtifactResponse()
-        if sent != end - start:
+        if sent != expected:
             raise ArtifactDamaged(artifact.key)
         if not sent:
             yield wire

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kinolog.codec.enums import ROLE_FROM_PROTO
 from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.families import Family, GuidanceKind, refusal_of
+from kinolog.models.input_roles import InputRole
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import marked_shots
 from kinolog.texts import blank_as_empty
@@ -23,10 +25,35 @@ def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[R
         return [RequestViolation("model", f"{model.name} renders no jobs: {refusal}")]
     family = model.family
     if family is None:
+        return _unknown_family_violations(request, model)
+    return [
+        *_input_violations(request, model, family),
+        *_fixed_violations(request, model, family),
+        *_negative_violations(request, model, family),
+    ]
+
+
+def _unknown_family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
+    if not request.inputs:
         return []
-    if missing := family.missing_inputs(()):
-        return [RequestViolation("model", f"{model.name} needs {missing}, which jobs cannot have yet")]
-    return [*_fixed_violations(request, model, family), *_negative_violations(request, model, family)]
+    problem = f"what {model.name} starts from is not known here; its entry in the catalogue needs `pipeline`"
+    return [RequestViolation("inputs", problem)]
+
+
+def _input_violations(
+    request: pb.SubmitJobRequest, model: ModelEntry, family: Family
+) -> list[RequestViolation]:
+    """Return the inputs that the model does not take, and those that it lacks."""
+    roles = [InputRole(ROLE_FROM_PROTO[reference.role]) for reference in request.inputs]
+    if roles and not family.inputs:
+        problem = f"{model.name} starts from a text alone; leave them out, or name a model that takes them"
+        return [RequestViolation("inputs", problem)]
+    found = []
+    if unknown := family.unknown_inputs(roles):
+        found.append(RequestViolation("inputs", f"{model.name} {unknown}"))
+    if missing := family.missing_inputs(roles):
+        found.append(RequestViolation("inputs", f"{model.name} needs {missing}: upload it and name it here"))
+    return found
 
 
 def _fixed_violations(

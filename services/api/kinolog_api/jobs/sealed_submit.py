@@ -5,7 +5,7 @@ See docs/decisions/0002.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.counts import counted
@@ -16,6 +16,7 @@ from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, TITLE, WEBHOO
 from kinolog.privacy.sealer import Sealer
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs
 from kinolog_api.jobs.job_plan import JobPlan
 from kinolog_api.jobs.key_pool import UnusedKey
 from kinolog_api.rpc.calls import RpcCall
@@ -33,6 +34,7 @@ class PlannedSubmit:
     request_id: str
     plan: JobPlan
     scenes: tuple[PlannedScene, ...]
+    inputs: tuple[pb.InputReference, ...]
     body: bytes
 
 
@@ -56,11 +58,14 @@ def planned_submit(
         request_id=request_id,
         plan=plan,
         scenes=scenes,
+        inputs=tuple(request.inputs),
         body=request.SerializeToString(deterministic=True),
     )
 
 
-def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> tuple[Submit, UnsealedFields]:
+def sealed_submit(
+    item: PlannedSubmit, key: UnusedKey, call: RpcCall, copied: CopiedInputs = NO_INPUTS
+) -> tuple[Submit, UnsealedFields]:
     """Return the Submit command of a job, and its personal data unsealed.
 
     The command has a new id: the hash of the body distinguishes a repeated request from another one, not this id.
@@ -73,7 +78,7 @@ def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> tuple[S
         tenant=call.tenant,
         request_id=item.request_id,
         body_hash=sealer.body_hash(item.body),
-        spec=_sealed_spec(plan, sealer),
+        spec=replace(_sealed_spec(plan, sealer), inputs=copied.inputs),
         priority=plan.priority,
         max_attempts=plan.max_attempts,
         scenes=tuple(_sealed_scene(scene, sealer) for scene in item.scenes),
@@ -85,6 +90,7 @@ def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> tuple[S
         webhook=plan.webhook,
         title=plan.title,
         scenes=tuple(scene.prompt for scene in item.scenes),
+        inputs=copied.facts,
     )
 
 

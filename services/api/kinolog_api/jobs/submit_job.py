@@ -18,8 +18,10 @@ from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.privacy.sealer import Sealer
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
+from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, JobInputs
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.codec_check import CodecCheck
 from kinolog_api.jobs.family_limits import scene_violations
@@ -28,7 +30,7 @@ from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
 from kinolog_api.prompts.written_scenes import IN_BATCH, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
-from kinolog_api.rpc.errors import RequestViolation, invalid_argument, request_id_of_erased_job
+from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
 
 CHUNK_SIZE = 500
@@ -70,10 +72,12 @@ class SubmitJob:
         write_guard: WriteGuard,
         archive: ArchiveCheck,
         codecs: CodecCheck,
+        inputs: JobInputs,
         clock: Clock,
         scene_writer: WriteScenes,
     ) -> None:
         self._scene_writer = scene_writer
+        self._inputs = inputs
         self._archive = archive
         self._codecs = codecs
         self._clock = clock
@@ -92,12 +96,9 @@ class SubmitJob:
         if wants_writer(request):
             plan = plan.with_scenes(await self._scene_writer.written(request, plan.wished_video))
         item = self._planned(request, plan, call)
-        if refused := await self._codecs.check_new_jobs({item.job_id: item.plan}):
+        if refused := await self._refused([item]):
             raise refused[item.job_id]
-        if damaged := await self._archive.check_new_jobs({item.job_id: item.request_id}):
-            raise damaged[item.job_id]
-        (key,) = await self._pool.take()
-        accepted = await self._store_one(item, key, call)
+        accepted = await self._store_one(item, call)
         return pb.SubmitJobResponse(
             job=public_job(accepted.job, accepted.position, accepted.unsealed),
             position=accepted.position,
@@ -114,7 +115,11 @@ class SubmitJob:
         async with asyncio.TaskGroup() as group:
             for index, single in enumerate(request.requests):
                 try:
-                    chunk.items.append(self._validated(single, call))
+                    item = self._validated(single, call)
+                    if item.inputs:
+                        group.create_task(self._store_with_inputs(item, results[index], call))
+                        continue
+                    chunk.items.append(item)
                     chunk.indexes.append(index)
                 except Exception as error:  # whatever is wrong with one job, the others are stored
                     results[index].error.CopyFrom(error_response(error, "BatchSubmitJobs").status())
@@ -160,23 +165,38 @@ class SubmitJob:
             if isinstance(outcome, Exception):
                 result.error.CopyFrom(error_response(outcome, "BatchSubmitJobs").status())
             else:
-                result.job_id = outcome.job.id
-                result.position = outcome.position
-                result.created = outcome.created
+                _fill(result, outcome)
+
+    async def _store_with_inputs(
+        self, item: PlannedSubmit, result: pb.BatchSubmitResult, call: RpcCall
+    ) -> None:
+        """Store one job of a batch, with copies of its uploads, and fill in its result."""
+        try:
+            if refused := await self._refused([item]):
+                raise refused[item.job_id]
+            accepted = await self._store_one(item, call)
+        except Exception as error:
+            result.error.CopyFrom(error_response(error, "BatchSubmitJobs").status())
+        else:
+            _fill(result, accepted)
 
     async def _store_many(
         self, items: Sequence[PlannedSubmit], call: RpcCall
     ) -> list[AcceptedJob | Exception]:
         """Store the jobs that are not refused. Return an accepted job or an error for each, in order."""
-        refused: dict[str, Exception] = dict(
-            await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
-        )
-        refused |= await self._codecs.check_new_jobs({item.job_id: item.plan for item in items})
+        refused = await self._refused(items)
         if not refused:
             return await self._store_new(items, call)
         others = [item for item in items if item.job_id not in refused]
         stored = iter(await self._store_new(others, call) if others else [])
         return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
+
+    async def _refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
+        """Return the errors of jobs that the log has lost, or whose codec no worker has, by id."""
+        refused: dict[str, Exception] = dict(
+            await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
+        )
+        return refused | await self._codecs.check_new_jobs({item.job_id: item.plan for item in items})
 
     async def _store_new(
         self, items: Sequence[PlannedSubmit], call: RpcCall
@@ -204,18 +224,29 @@ class SubmitJob:
             accepted[index] = found
         return [accepted[index] for index in range(len(items))]
 
-    async def _store_one(self, item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> AcceptedJob:
-        commit, unsealed = self._first_commit(item, key, call)
+    async def _store_one(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
+        """Store one job. A repeated request copies no upload again, which may have expired since."""
+        (key,) = await self._pool.take()
+        if item.inputs and await self._store.load(item.job_id) is not None:
+            return await self._existing_job(item, key, call)
+        try:
+            copied = await self._inputs.copied(item.inputs, call.tenant, Sealer(item.job_id, key.secret))
+        except RpcError:
+            self._pool.give_back([key])
+            raise
+        commit, unsealed = self._first_commit(item, key, call, copied)
         try:
             appended = await self._store.append(commit)
         except AppendConflict:
+            await self._inputs.drop(copied)
             return await self._existing_job(item, key, call)
+        await self._inputs.keep(copied)
         return _created(commit, unsealed, appended)
 
     def _first_commit(
-        self, item: PlannedSubmit, key: UnusedKey, call: RpcCall
+        self, item: PlannedSubmit, key: UnusedKey, call: RpcCall, copied: CopiedInputs = NO_INPUTS
     ) -> tuple[Commit, UnsealedFields]:
-        command, unsealed = sealed_submit(item, key, call)
+        command, unsealed = sealed_submit(item, key, call, copied)
         commit = self._handler.decide_from(item.job_id, None, command)
         if commit is None:
             raise AssertionError("a submit produced no events")
@@ -250,6 +281,10 @@ class SubmitJob:
 
 def _created(commit: Commit, unsealed: UnsealedFields, appended: Appended) -> AcceptedJob:
     return AcceptedJob(job=commit.state, unsealed=unsealed, position=appended.position, created=True)
+
+
+def _fill(result: pb.BatchSubmitResult, accepted: AcceptedJob) -> None:
+    result.job_id, result.position, result.created = accepted.job.id, accepted.position, accepted.created
 
 
 def _draw_seed() -> int:

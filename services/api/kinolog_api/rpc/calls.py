@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -57,7 +57,10 @@ UnaryMethod: TypeAlias = Callable[[Any, RpcCall], Awaitable[Message]]
 StreamMethod: TypeAlias = Callable[[Any, RpcCall], AsyncGenerator[Any, None]]
 """Yields messages, or encoded messages as bytes."""
 
-Methods: TypeAlias = Mapping[str, UnaryMethod | StreamMethod]
+UploadMethod: TypeAlias = Callable[[AsyncIterator[Any], RpcCall], Awaitable[Message]]
+"""Receives a stream of messages and returns one."""
+
+Methods: TypeAlias = Mapping[str, UnaryMethod | StreamMethod | UploadMethod]
 """Methods of a service by their name in the proto file."""
 
 Context: TypeAlias = ServicerContext[bytes, bytes]
@@ -73,14 +76,23 @@ class CallGuard:
 
     def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
+        call = self.caller_of(context)
+        return self.checked(kind, raw), call
+
+    def caller_of(self, context: Context) -> RpcCall:
+        """Return the caller. Raises `RpcError` for one without a valid key."""
         caller = self._authenticator.identify(context.invocation_metadata() or ())
-        request = _parsed(kind, raw)
-        self._rules.check(request)
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
-        return request, RpcCall(
+        return RpcCall(
             tenant=caller.tenant, actor=caller.actor, deadline=deadline, is_operator=caller.is_operator
         )
+
+    def checked(self, kind: type[Message], raw: bytes) -> Message:
+        """Return the parsed request. Raises `RpcError` if it is not acceptable."""
+        request = _parsed(kind, raw)
+        self._rules.check(request)
+        return request
 
     def admit_anyone(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller; of nobody if it has no valid key.
@@ -141,6 +153,8 @@ def service_handler(
 
 def _handler(method: MethodDescriptor, guard: CallGuard, function: Any) -> grpc.RpcMethodHandler[Any, Any]:
     kind = GetMessageClass(method.input_type)
+    if method.client_streaming:
+        return grpc.stream_unary_rpc_method_handler(_upload_handler(method.name, kind, guard, function))
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(_stream_handler(method.name, kind, guard, function))
     return grpc.unary_unary_rpc_method_handler(_unary_handler(method.name, kind, guard, function))
@@ -158,6 +172,21 @@ def _unary_handler(
             stale_seconds = guard.freshness.stale_seconds() if name in READ_MODEL_METHODS else 0
             if stale_seconds:
                 context.set_trailing_metadata(((STALE_KEY, str(stale_seconds)),))
+            return response.SerializeToString()
+        except Exception as error:
+            await abort(context, error, name)
+            raise
+
+    return handle
+
+
+def _upload_handler(
+    name: str, kind: type[Message], guard: CallGuard, function: UploadMethod
+) -> Callable[..., Any]:
+    async def handle(raws: AsyncIterator[bytes], context: Context) -> bytes:
+        try:
+            call = guard.caller_of(context)
+            response = await function((guard.checked(kind, raw) async for raw in raws), call)
             return response.SerializeToString()
         except Exception as error:
             await abort(context, error, name)

@@ -21,6 +21,7 @@ from kinolog_projector.projection.rows import (
     artifact_rows,
     attempt_row,
     counted_job,
+    input_rows,
     job_row,
     prompt_row,
     scene_rows,
@@ -122,6 +123,8 @@ class _JobProjection:
             self.projected.erased[state.id] = number
         elif self.completed and not self.erased:
             rows.artifacts += artifact_rows(state)
+        if before is None and not self.erased:
+            rows.artifacts += input_rows(state)
         if self.scenes_changed:
             rows.scenes += scene_rows(state)
         if self.first_changed_attempt is not None:

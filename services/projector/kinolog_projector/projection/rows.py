@@ -144,6 +144,12 @@ def artifact_rows(state: Job) -> Iterator[Row]:
         yield {"job_id": state.id, "place": index, **_file(artifact)}
 
 
+def input_rows(state: Job) -> Iterator[Row]:
+    """Yield the rows of `artifacts` of what a job starts from. Their places are counted down from -1."""
+    for index, one in enumerate(state.spec.inputs):
+        yield {"job_id": state.id, "place": -1 - index, **_file(one.file)}
+
+
 def _artifact(artifact: Artifact) -> dict[str, object]:
     """Return an artifact as lists show it: with every field."""
     return {**_file(artifact), "signed_by": artifact.signed_by}

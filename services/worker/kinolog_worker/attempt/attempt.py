@@ -19,11 +19,13 @@ from kinolog.job.values import WORKER_NOT_READY, Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
+from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.render_request import build_render_job
 from kinolog_worker.attempt.scratch_room import ScratchRoom
@@ -57,6 +59,7 @@ class RunningAttempt:
         lease: Lease,
         entry: ModelEntry,
         unsealed: UnsealedFields,
+        sealer: Sealer,
         seals: Seals,
         room: ScratchRoom,
     ) -> None:
@@ -64,6 +67,7 @@ class RunningAttempt:
         self._lease = lease
         self._entry = entry
         self._unsealed = unsealed
+        self._sealer = sealer
         self._recorder = AttemptRecorder(dependencies, lease, seals)
         self._cancel = asyncio.Event()
         self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
@@ -119,7 +123,14 @@ class RunningAttempt:
 
     async def _render(self, group: asyncio.TaskGroup) -> Outcome:
         """Render the job in the inference process and return the outcome."""
-        job = await self._prepare()
+        try:
+            job = await self._prepare()
+        except InputUnusable as unusable:
+            error = unusable.error
+            logger.warning("job %s cannot start: %s", self._lease.job.id, error.code)
+            return FailedMessage(
+                job_id=self._lease.job.id, code=error.code, message=error.message, retryable=error.retryable
+            )
         if self._cancel.is_set():
             return CancelledMessage(job_id=job.job_id)
         inference, timing = self._dependencies.inference, self._dependencies.timing
@@ -148,13 +159,15 @@ class RunningAttempt:
         return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
 
     async def _prepare(self) -> RenderJob:
-        """Fetch the scenes of earlier attempts and return what to render."""
+        """Fetch the inputs and the scenes of earlier attempts, and return what to render. Raises `InputUnusable`."""
         job = self._lease.job
         started = perf_counter()
         self._recorder.start_stage(Stage.STORYBOARD)
         await asyncio.to_thread(self._folder.mkdir, PRIVATE_FOLDER, exist_ok=True)
         finished_scenes = await self._fetch_scenes(job)
-        render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes)
+        artifacts = self._dependencies.artifacts
+        inputs = await fetch_inputs(artifacts, job, self._unsealed, self._sealer, self._folder)
+        render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes, inputs)
         self._recorder.start_estimate(render_job, self._entry.name)
         self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)
         return render_job

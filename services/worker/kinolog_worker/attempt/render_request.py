@@ -14,7 +14,7 @@ from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.media.encoder_settings import VideoEncoding
-from kinolog_worker.renderers.renderer import ModelSource
+from kinolog_worker.renderers.renderer import InputFile, ModelSource
 
 
 def build_render_job(
@@ -23,8 +23,12 @@ def build_render_job(
     entry: ModelEntry,
     folder: Path,
     finished_scenes: Sequence[SceneFile] = (),
+    inputs: Sequence[InputFile] = (),
 ) -> RenderJob:
-    """Return what to render. All files are made in `folder`; `finished_scenes` come from earlier attempts."""
+    """Return what to render. All files are made in `folder`; `finished_scenes` come from earlier attempts.
+
+    A job that is prefetched has no `inputs` yet.
+    """
     spec = job.spec
     return RenderJob(
         job_id=job.id,
@@ -45,6 +49,7 @@ def build_render_job(
         tagged=spec.tagged,
         title=unsealed.title,
         finished_scenes=tuple(finished_scenes),
+        inputs=tuple(inputs),
     )
 
 

@@ -15,7 +15,7 @@ from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
 from kinolog.ports.workers import WorkerReport
 from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
-from kinolog.privacy.sealer import UnsealFailed
+from kinolog.privacy.sealer import Sealer, UnsealFailed
 from kinolog.process.full_disk import NO_ROOM, is_full
 from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
@@ -258,8 +258,9 @@ class TicketHandler:
         except UnsealFailed:
             await lease.record(self._failure(lease, UNREADABLE))
             return
+        seals = ProgressSealer(job, key)
         self._attempt = RunningAttempt(
-            self._dependencies, lease, entry, texts, ProgressSealer(job, key), self.room
+            self._dependencies, lease, entry, texts, Sealer(job.id, key), seals, self.room
         )
         if self._stopping:
             self._attempt.stop()

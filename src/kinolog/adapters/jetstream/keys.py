@@ -81,12 +81,12 @@ class JetStreamKeyStore:
         await retry_until_answered(partial(self._erase, _subject(key_id)), self._patience_seconds)
         await self._delete_copy(key_id)
 
-    async def discard(self, key_ids: Sequence[str]) -> None:
+    async def discard(self, key_ids: Sequence[str], *, overwrite: bool = False) -> None:
         read = partial(self._reader.lasts, list(map(_subject, key_ids)))
         stored = iter((await retry_until_answered(read, self._patience_seconds)).values())
         while chunk := list(islice(stored, CONCURRENT_DISCARDS)):
             deleting = [
-                partial(self._delete, m.position, overwrite=False) for m in chunk if not m.kv_operation
+                partial(self._delete, m.position, overwrite=overwrite) for m in chunk if not m.kv_operation
             ]
             await asyncio.gather(*(retry_until_answered(each, self._patience_seconds) for each in deleting))
 

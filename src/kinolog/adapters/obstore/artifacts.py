@@ -42,6 +42,7 @@ from kinolog.ports.artifacts import (
     ArtifactStat,
     ContentFacts,
     StagedContent,
+    StoreArea,
     StoredArtifact,
     address,
     digest_in,
@@ -60,10 +61,13 @@ _TRIES = 3
 
 
 class ObstoreArtifacts:
-    """Stores artifacts in an object store. `folder` is its path if the store is a folder of this machine."""
+    """Stores artifacts in an area of an object store. `folder` is its path if it is a folder of this machine."""
 
-    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, folder: Path | None = None, area: StoreArea = StoreArea.JOBS
+    ) -> None:
         self._store = store
+        self._area = area
         self._folder = folder
         self._mounted = MountedFolder(folder) if folder is not None else None
         self._verified = VerifiedVersions()
@@ -87,7 +91,7 @@ class ObstoreArtifacts:
                 unreadable.append(error)
                 raise
 
-        key = f"{_temporary_folder(job_id)}/{uuid4().hex}"
+        key = f"{self._temporary_folder(job_id)}/{uuid4().hex}"
         try:
             with store_errors():
                 await obstore.put_async(self._store, key, hashed())
@@ -99,22 +103,25 @@ class ObstoreArtifacts:
             job_id=job_id, temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes
         )
 
-    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+    async def commit(
+        self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+    ) -> StoredArtifact:
         await self._check_mounted()
-        key = address(staged.job_id, staged.sha256, suffix)
+        key = address(staged.job_id, staged.sha256, suffix, self._area)
+        move = obstore.copy_async if keep_staged else obstore.rename_async
         created = True
         try:
             with store_errors():
                 if self._folder is not None:
                     await asyncio.to_thread(flush_file, self._folder / staged.temporary_key)
-                await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
+                await move(self._store, staged.temporary_key, key, overwrite=False)
         except AlreadyExistsError:
             created = not await self._is_intact(key)
             if created:
                 logger.warning("the artifact %s is damaged and is replaced", key)
                 with store_errors():
-                    await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=True)
-            else:
+                    await move(self._store, staged.temporary_key, key, overwrite=True)
+            elif not keep_staged:
                 await self.discard(staged)
         except (NotFoundError, FileNotFoundError):
             created = False
@@ -122,15 +129,16 @@ class ObstoreArtifacts:
                 raise ArtifactMissing(staged.temporary_key) from None
             if not await self._is_intact(key):
                 raise ArtifactDamaged(key) from None
-        self._remove_if_empty(_temporary_folder(staged.job_id))
+        self._remove_if_empty(_folder_in(staged.temporary_key))
         if self._folder is not None:
             with store_errors():
                 await asyncio.to_thread(self._flush_name, self._folder / key)
         return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=created)
 
     async def discard(self, staged: StagedContent) -> None:
-        await self._delete(staged.temporary_key)
-        self._remove_if_empty(_temporary_folder(staged.job_id))
+        with store_errors():
+            await self._delete(staged.temporary_key)
+        self._remove_if_empty(_folder_in(staged.temporary_key))
 
     async def head(self, key: str) -> ArtifactStat | None:
         digest_in(key)
@@ -140,7 +148,7 @@ class ObstoreArtifacts:
         except (NotFoundError, FileNotFoundError):
             await self._check_mounted()
             return None
-        return ArtifactStat(key, meta["size"])
+        return ArtifactStat(key, meta["size"], meta["last_modified"])
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         for _ in range(_TRIES):
@@ -175,12 +183,15 @@ class ObstoreArtifacts:
         if await self.head(key) is None:
             return False
         with store_errors():
-            return await self._delete(key)
+            deleted = await self._delete(key)
+        if self._area is StoreArea.UPLOADS:
+            self._remove_if_empty(_folder_in(key))
+        return deleted
 
     async def keys_of(self, job_id: str) -> list[str]:
         await self._check_mounted()
         keys: list[str] = []
-        for folder in (folder_of(job_id), _temporary_folder(job_id)):
+        for folder in self._folders(job_id):
             with store_errors():
                 async for batch in obstore.list(self._store, prefix=folder):
                     keys += [str(meta["path"]) for meta in batch]
@@ -192,28 +203,34 @@ class ObstoreArtifacts:
         for key in await self.keys_of(job_id):
             with store_errors():
                 deleted += await self._delete(key)
-        for folder in (folder_of(job_id), _temporary_folder(job_id)):
+        for folder in self._folders(job_id):
             self._remove_if_empty(folder)
         return deleted
 
+    async def staged_before(self, older_than_seconds: float) -> list[str]:
+        old = await self._keys_before(older_than_seconds, f"{_TEMPORARY_PREFIX}/{self._area}")
+        return sorted({key.split("/")[2] for key in old})
+
+    async def committed_before(self, older_than_seconds: float) -> list[str]:
+        return await self._keys_before(older_than_seconds, self._area)
+
     async def sweep(self, older_than_seconds: float) -> int:
-        await self._check_mounted()
-        limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         swept = 0
-        with store_errors():
-            async for batch in obstore.list(self._store, prefix=_TEMPORARY_PREFIX):
-                for meta in batch:
-                    if meta["last_modified"] <= limit:
-                        swept += await self._sweep_one(meta["path"])
-            for left in await self._interrupted(_TEMPORARY_PREFIX):
-                if left.modified_at <= limit:
-                    swept += await self._sweep_one(left.key)
+        for key in await self._keys_before(older_than_seconds, _TEMPORARY_PREFIX):
+            with store_errors():
+                swept += await self._delete(key)
+            self._remove_if_empty(_folder_in(key))
         return swept
 
-    async def _sweep_one(self, key: str) -> bool:
-        deleted = await self._delete(key)
-        self._remove_if_empty(key.rpartition("/")[0])
-        return deleted
+    async def _keys_before(self, older_than_seconds: float, prefix: str) -> list[str]:
+        """Return the keys below a prefix of what was written longer ago, files of interrupted writes included."""
+        await self._check_mounted()
+        limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        with store_errors():
+            found = [(left.key, left.modified_at) for left in await self._interrupted(prefix)]
+            async for batch in obstore.list(self._store, prefix=prefix):
+                found += [(str(meta["path"]), meta["last_modified"]) for meta in batch]
+        return sorted(key for key, modified_at in found if modified_at <= limit)
 
     async def _interrupted(self, prefix: str) -> list[InterruptedWrite]:
         """Return the files that interrupted writes left below a prefix."""
@@ -280,6 +297,14 @@ class ObstoreArtifacts:
             await self._check_mounted()
             raise ArtifactMissing(key) from None
 
+    def _temporary_folder(self, job_id: str) -> str:
+        """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
+        return f"{_TEMPORARY_PREFIX}/{folder_of(job_id, self._area)}"
+
+    def _folders(self, job_id: str) -> tuple[str, str]:
+        """Return what the keys of a job begin with: those of committed and of staged content. Raises `ValueError`."""
+        return folder_of(job_id, self._area), self._temporary_folder(job_id)
+
     async def _check_mounted(self) -> None:
         """Raise `ArtifactsUnavailable` if the disk is away: what is there instead is not the store."""
         if self._mounted is not None:
@@ -309,9 +334,9 @@ class ObstoreArtifacts:
         return True
 
 
-def _temporary_folder(job_id: str) -> str:
-    """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
-    return f"{_TEMPORARY_PREFIX}/{folder_of(job_id)}"
+def _folder_in(key: str) -> str:
+    """Return the folder of a key, without the slash."""
+    return key.rpartition("/")[0]
 
 
 async def _chunks_of(path: Path) -> AsyncIterator[bytes]:

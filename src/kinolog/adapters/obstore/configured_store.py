@@ -10,6 +10,7 @@ from obstore.store import LocalStore, S3Store, from_url
 
 from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
+from kinolog.ports.artifacts import StoreArea
 from kinolog.process.settings import without_credentials
 
 
@@ -17,18 +18,18 @@ class ArtifactStoreUnusable(OSError):
     """The store at the configured URL cannot be used. The message names the setting and the reason."""
 
 
-def configured_artifacts(url: str) -> ObstoreArtifacts:
-    """Return the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
+def configured_artifacts(url: str, area: StoreArea = StoreArea.JOBS) -> ObstoreArtifacts:
+    """Return an area of the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
     try:
-        return artifacts_at(url)
+        return artifacts_at(url, area)
     except (OSError, ValueError, BaseError) as error:
         shown = without_credentials(url)
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
         raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {shown}: {reason}") from None
 
 
-def artifacts_at(url: str) -> ObstoreArtifacts:
-    """Return the store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
+def artifacts_at(url: str, area: StoreArea = StoreArea.JOBS) -> ObstoreArtifacts:
+    """Return an area of the store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
 
     Credentials of cloud stores come from their usual environment variables. Raises `OSError` if the folder cannot be
     created, `ValueError` for a file:// URL that is not absolute.
@@ -39,7 +40,7 @@ def artifacts_at(url: str) -> ObstoreArtifacts:
             raise ValueError(f"a file URL needs an absolute path: {url}")
         folder = Path(unquote(parts.path))
         make_folder(folder, mode=PRIVATE_FOLDER)
-        return ObstoreArtifacts(LocalStore(folder), folder)
+        return ObstoreArtifacts(LocalStore(folder), folder, area)
     if parts.scheme in ("s3", "s3a"):
-        return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}))
-    return ObstoreArtifacts(from_url(url))
+        return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}), area=area)
+    return ObstoreArtifacts(from_url(url), area=area)

@@ -1,0 +1,1 @@
+"""Pictures and clips that jobs start from: upload, copies of jobs, expiry."""

@@ -1,0 +1,177 @@
+"""Copies of uploads for jobs: sealed under the key of the job, in its folder.
+
+A job never needs its uploads again, and erasing it deletes its copies with everything else of it (decision 35). A copy
+stays staged as well until the job is in the log. So what an interrupted submit leaves is found: it is staged, and its
+job is not in the log (kinolog_api.inputs.store_sweep).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kinolog.codec.enums import ROLE_FROM_PROTO
+from kinolog.job.values import Artifact, ArtifactKind, InputFacts, JobInput
+from kinolog.models.input_roles import InputRole
+from kinolog.ports.artifacts import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    ArtifactStore,
+    ArtifactsUnavailable,
+    StagedContent,
+    StoredArtifact,
+)
+from kinolog.privacy.sealed_fields import input_content, seal_input_facts
+from kinolog.privacy.sealer import Sealer, UnsealFailed
+from kinolog.process.logs import fields
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.dependencies import InputLimits
+from kinolog_api.inputs.checked_content import CheckedContent
+from kinolog_api.inputs.uploads import SUFFIX, OpenUpload, Uploads, UploadUnknown
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument
+
+logger = logging.getLogger(__name__)
+
+SEALED_TYPE = "application/octet-stream"
+"""Media type of a sealed file."""
+
+CONCURRENT_COPIES = 4
+"""Jobs whose inputs are copied at the same time."""
+
+_UNKNOWN = "is no upload of yours, or it has expired; upload the file again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The copy of one upload."""
+
+    staged: StagedContent
+    stored: StoredArtifact
+    input: JobInput
+    facts: InputFacts
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedInputs:
+    """The inputs of a job that is being submitted."""
+
+    copies: tuple[_Copy, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[JobInput, ...]:
+        """The inputs as the log names them."""
+        return tuple(copy.input for copy in self.copies)
+
+    @property
+    def facts(self) -> tuple[InputFacts, ...]:
+        """What identifies them, unsealed."""
+        return tuple(copy.facts for copy in self.copies)
+
+
+NO_INPUTS = CopiedInputs()
+
+
+class JobInputs:
+    """Copies uploads for jobs."""
+
+    def __init__(self, uploads: Uploads, artifacts: ArtifactStore, limits: InputLimits) -> None:
+        self._uploads = uploads
+        self._artifacts = artifacts
+        self._limits = limits
+        self._copying = asyncio.Semaphore(CONCURRENT_COPIES)
+
+    async def copied(
+        self, references: Sequence[pb.InputReference], tenant: str, sealer: Sealer
+    ) -> CopiedInputs:
+        """Copy the uploads that a request names. Keep or drop the copies afterwards.
+
+        Raises INVALID_ARGUMENT for an upload that cannot be used, `ArtifactsUnavailable`, `LogUnavailable`.
+        """
+        if not references:
+            return NO_INPUTS
+        copies: list[_Copy] = []
+        async with self._copying:
+            found = await self._found(references, tenant)
+            try:
+                for index, (reference, upload) in enumerate(zip(references, found, strict=True)):
+                    copies.append(await self._copy(reference, upload, sealer, index))
+            except BaseException:
+                await self.drop(CopiedInputs(tuple(copies)))
+                raise
+        return CopiedInputs(tuple(copies))
+
+    async def keep(self, copied: CopiedInputs) -> None:
+        """Note that the job is in the log."""
+        for copy in copied.copies:
+            try:
+                await self._artifacts.discard(copy.staged)
+            except ArtifactsUnavailable as error:
+                logger.warning("a staged file stays until it is swept: %s", error)
+
+    async def drop(self, copied: CopiedInputs) -> None:
+        """Delete the copies: no commit names them. What cannot be deleted now is swept later."""
+        for copy in copied.copies:
+            try:
+                await self._artifacts.delete(copy.stored.key)
+                await self._artifacts.discard(copy.staged)
+            except ArtifactsUnavailable as error:
+                logger.warning("a copy of an upload stays until it is swept: %s", error)
+
+    async def _found(self, references: Sequence[pb.InputReference], tenant: str) -> list[OpenUpload]:
+        """Return the uploads that a request names. Raises INVALID_ARGUMENT with one violation for each wrong one."""
+        found: list[OpenUpload] = []
+        unknown: list[RequestViolation] = []
+        wrong: list[RequestViolation] = []
+        for index, reference in enumerate(references):
+            at = f"inputs[{index}]"
+            try:
+                upload = await self._uploads.open(tenant, reference.upload_id)
+            except UploadUnknown:
+                unknown.append(RequestViolation(f"{at}.upload_id", _UNKNOWN))
+                continue
+            found.append(upload)
+            role = InputRole(ROLE_FROM_PROTO[reference.role])
+            if upload.media_type not in role.media_types:
+                problem = (
+                    f"{role} takes {' or '.join(role.media_types)}, and the upload is {upload.media_type}"
+                )
+                wrong.append(RequestViolation(f"{at}.role", problem))
+        if unknown:
+            raise invalid_argument([*unknown, *wrong], "UPLOAD_UNKNOWN")
+        if wrong:
+            raise invalid_argument(wrong, "INPUT_UNSUPPORTED")
+        return found
+
+    async def _copy(
+        self, reference: pb.InputReference, upload: OpenUpload, sealer: Sealer, index: int
+    ) -> _Copy:
+        checked = CheckedContent(self._limits)
+        content = checked.pieces(self._uploads.read(upload))
+        try:
+            staged = await self._artifacts.stage(input_content(sealer, index).seal(content), sealer.job_id)
+        except (UnsealFailed, ArtifactMissing, ArtifactDamaged) as error:
+            logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
+            violation = RequestViolation(f"inputs[{index}].upload_id", _UNKNOWN)
+            raise invalid_argument([violation], "UPLOAD_UNKNOWN") from error
+        try:
+            stored = await self._artifacts.commit(staged, SUFFIX, keep_staged=True)
+        except BaseException:
+            await self._artifacts.discard(staged)
+            raise
+        file = Artifact(
+            kind=ArtifactKind.INPUT,
+            key=stored.key,
+            sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+            media_type=SEALED_TYPE,
+        )
+        copied = JobInput(
+            role=ROLE_FROM_PROTO[reference.role],
+            media_type=checked.media_type,
+            size_bytes=checked.size_bytes,
+            file=file,
+            facts=seal_input_facts(checked.facts, sealer, index),
+        )
+        return _Copy(staged, stored, copied, checked.facts)

@@ -1,0 +1,77 @@
+"""Deletes what is left in the artifact store: expired uploads, and files of dead writers and interrupted submits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import DamagedLog, EventStore
+from kinolog.process.logs import fields
+from kinolog_api.inputs.uploads import SUFFIX, Uploads
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 600.0
+"""Pause between two sweeps."""
+
+STALE_SECONDS = 24 * 3600.0
+"""Age at which staged content counts as left over from a writer that died."""
+
+
+class StoreSweep:
+    """Sweeps both areas of the store."""
+
+    def __init__(self, uploads: Uploads, artifacts: ArtifactStore, store: EventStore, clock: Clock) -> None:
+        self._uploads = uploads
+        self._artifacts = artifacts
+        self._store = store
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep again and again, until it is cancelled. A store that is away is swept later."""
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:
+                extra = fields("sweep_failed", error=type(error).__name__)
+                logger.warning("the artifact store cannot be swept now; retrying", extra=extra)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Sweep once. Raises `ArtifactsUnavailable`, `LogUnavailable`."""
+        expired = await self._uploads.sweep()
+        copies = sum(
+            [await self._sweep_job(job_id) for job_id in await self._artifacts.staged_before(STALE_SECONDS)]
+        )
+        staged = await self._artifacts.sweep(STALE_SECONDS)
+        if expired or copies or staged:
+            extra = fields("swept", expired=expired, copies=copies, staged=staged)
+            logger.info(
+                "deleted expired uploads, and what dead writers left in the artifact store", extra=extra
+            )
+
+    async def _sweep_job(self, job_id: str) -> int:
+        """Delete the copies of uploads of a job that was never submitted. Return the number of deletions.
+
+        Newer copies may be of a submit in progress. They stay until they are as old.
+        """
+        try:
+            if await self._store.load(job_id) is not None:
+                return 0
+        except DamagedLog:  # the job may be one that the log has lost
+            return 0
+        limit = self._clock() - timedelta(seconds=STALE_SECONDS)
+        return sum(
+            [
+                await self._artifacts.delete(key)
+                for key in await self._artifacts.keys_of(job_id)
+                if key.endswith(SUFFIX) and await self._is_older(key, limit)
+            ]
+        )
+
+    async def _is_older(self, key: str, limit: datetime) -> bool:
+        stat = await self._artifacts.head(key)
+        return stat is not None and stat.modified_at <= limit

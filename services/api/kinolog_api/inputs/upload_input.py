@@ -1,0 +1,88 @@
+"""UploadInput: receives a picture or clip, and stores it until jobs start from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from grpc import StatusCode
+
+from kinolog.codec.times import time_to_proto
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.alarms.write_guard import WriteGuard
+from kinolog_api.dependencies import InputLimits
+from kinolog_api.inputs.checked_content import CheckedContent, refused
+from kinolog_api.inputs.uploads import Uploads
+from kinolog_api.rpc.calls import RpcCall
+from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
+
+MAX_PART_BYTES = 1 << 20
+PART_SECONDS = 60.0
+"""How long a client may take to send the next part."""
+
+
+class UploadInput:
+    """UploadInput."""
+
+    def __init__(self, uploads: Uploads, write_guard: WriteGuard, limits: InputLimits) -> None:
+        self._uploads = uploads
+        self._write_guard = write_guard
+        self._limits = limits
+
+    async def upload(
+        self, parts: AsyncIterator[pb.UploadInputRequest], call: RpcCall
+    ) -> pb.UploadInputResponse:
+        """UploadInput. Nothing of a file that is refused, or that does not arrive as a whole, stays stored."""
+        first = await _next_part(parts)
+        if first is None or first.WhichOneof("part") != "file":
+            raise invalid_argument([RequestViolation("file", "must be in the first message, and only there")])
+        stated = first.file
+        if stated.size_bytes > self._limits.max_bytes:
+            problem = f"has {stated.size_bytes:,} bytes, and at most {self._limits.max_bytes:,} are taken"
+            raise refused("INPUT_TOO_LARGE", f"{problem}; send a smaller file")
+        await self._write_guard.check_new_job()
+        checked = CheckedContent(self._limits, size_bytes=stated.size_bytes)
+        stored = await self._uploads.put(call.tenant, _content(parts, checked), checked)
+        wire = pb.Upload(
+            id=stored.id,
+            sha256=stored.facts.sha256,
+            media_type=stored.media_type,
+            size_bytes=stored.size_bytes,
+            width=stored.facts.width,
+            height=stored.facts.height,
+        )
+        time_to_proto(wire.expires_at, stored.expires_at)
+        return pb.UploadInputResponse(upload=wire)
+
+
+async def _content(
+    parts: AsyncIterator[pb.UploadInputRequest], checked: CheckedContent
+) -> AsyncIterator[bytes]:
+    """Yield the bytes of a file. Raises INVALID_ARGUMENT for a wrong part, and for a file without an end.
+
+    A stream ends in the same way if its client has gone, so an end without its message is no end.
+    """
+    while (part := await _next_part(parts)) is not None:
+        match part.WhichOneof("part"):
+            case "end":
+                checked.stated_sha256 = part.end.sha256
+                return
+            case "data" if len(part.data) <= MAX_PART_BYTES:
+                yield part.data
+            case "data":
+                problem = f"must have at most {MAX_PART_BYTES:,} bytes"
+                raise invalid_argument([RequestViolation("data", problem)])
+            case _:
+                problem = "must be in every message but the first and the last"
+                raise invalid_argument([RequestViolation("data", problem)])
+    raise refused("INPUT_TORN", "did not arrive to its end; send it again")
+
+
+async def _next_part(parts: AsyncIterator[pb.UploadInputRequest]) -> pb.UploadInputRequest | None:
+    """Return the next part; None at the end. Raises DEADLINE_EXCEEDED if none comes in time."""
+    try:
+        async with asyncio.timeout(PART_SECONDS):
+            return await anext(parts, None)
+    except TimeoutError:
+        message = f"no part of the file arrived for {PART_SECONDS:.0f} s; send it again"
+        raise RpcError(StatusCode.DEADLINE_EXCEEDED, "UPLOAD_STALLED", message) from None

@@ -1,0 +1,181 @@
+"""Uploads of tenants in the artifact store, each sealed under a key of its own until it expires.
+
+A file begins with the id of its key; its sealed content follows. The folder of an upload derives from tenant and id, so
+a tenant finds its own uploads only. The same content has the same id, by an HMAC under a secret of the installation:
+nobody who sees ids or folders finds out what was uploaded. See docs/decisions/0080.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from kinolog.ids import new_id, upload_folder, upload_id
+from kinolog.job.values import InputFacts
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStat, ArtifactStore
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.keys import KeyStore
+from kinolog.privacy.sealed_content import SEALED_CHUNK_BYTES, ContentSealer
+from kinolog.privacy.sealer import Sealer, UnsealFailed, new_key
+from kinolog.process.logs import fields
+from kinolog_api.dependencies import InputLimits
+from kinolog_api.inputs.checked_content import CheckedContent
+from kinolog_api.inputs.media_format import media_type_of
+
+logger = logging.getLogger(__name__)
+
+ID_SECRET = "upload-ids"  # noqa: S105 - the name of one
+"""Id of the secret of the installation that ids of uploads derive from. It is stored like a key."""
+
+SUFFIX = ".sealed"
+KEY_ID_BYTES = 26
+"""What a file begins with: the id of its key."""
+
+PURPOSE = "upload"
+
+
+class UploadUnknown(LookupError):
+    """The tenant has no upload with this id, or it has expired or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUpload:
+    """What was uploaded."""
+
+    id: str
+    facts: InputFacts
+    media_type: str
+    size_bytes: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpload:
+    """An upload that jobs can start from."""
+
+    media_type: str
+    stat: ArtifactStat
+    sealer: ContentSealer = field(repr=False)
+
+
+class Uploads:
+    """Stores, reads and deletes uploads. `store` serves the area of uploads."""
+
+    def __init__(self, store: ArtifactStore, keys: KeyStore, limits: InputLimits, clock: Clock) -> None:
+        self._store = store
+        self._keys = keys
+        self._limits = limits
+        self._clock = clock
+        self._lifetime = timedelta(seconds=limits.upload_seconds)
+
+    async def put(self, tenant: str, content: AsyncIterable[bytes], checked: CheckedContent) -> StoredUpload:
+        """Store content that passes the check. An earlier upload of the same content is replaced, and expires later.
+
+        Raises INVALID_ARGUMENT for content that jobs cannot start from, `ArtifactsUnavailable`, `LogUnavailable`.
+        """
+        secret = await self._secret()
+        key_id, key = new_id(), new_key()
+        await self._keys.create({key_id: key})
+        sealed = _sealer(key_id, key).seal(checked.pieces(content))
+        try:
+            staged = await self._store.stage(_with_key_id(key_id, sealed), key_id)
+            upload = upload_id(secret, tenant, checked.facts.sha256)
+            folder = upload_folder(tenant, upload)
+            stored = await self._store.commit(replace(staged, job_id=folder), SUFFIX)
+        except BaseException:
+            await self._keys.discard([key_id], overwrite=True)
+            raise
+        stat = await self._store.head(stored.key)
+        if stat is None:
+            raise ArtifactMissing(stored.key)
+        for earlier in await self._versions(folder):
+            if _age(earlier) < _age(stat):
+                await self._delete(earlier.key)
+        return StoredUpload(
+            id=upload,
+            facts=checked.facts,
+            media_type=checked.media_type,
+            size_bytes=checked.size_bytes,
+            expires_at=stat.modified_at + self._lifetime,
+        )
+
+    async def open(self, tenant: str, upload: str) -> OpenUpload:
+        """Return an upload of a tenant. Raises `UploadUnknown`, `ArtifactsUnavailable`, `LogUnavailable`."""
+        versions = await self._versions(upload_folder(tenant, upload))
+        if not versions or versions[-1].modified_at + self._lifetime <= self._clock():
+            raise UploadUnknown(upload)
+        stat = versions[-1]
+        try:
+            key_id = await self._key_id(stat.key)
+            key = await self._keys.get(key_id)
+            if key is None:
+                raise UploadUnknown(upload)
+            opened = OpenUpload(media_type="", stat=stat, sealer=_sealer(key_id, key))
+            async with aclosing(self.read(opened, SEALED_CHUNK_BYTES)) as pieces:
+                head = await anext(pieces, b"")
+        except (ArtifactMissing, ArtifactDamaged, UnsealFailed) as error:
+            logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
+            raise UploadUnknown(upload) from error
+        return replace(opened, media_type=media_type_of(head))
+
+    async def read(self, opened: OpenUpload, first_bytes: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the content of an upload, or of its first sealed bytes.
+
+        Raises `UnsealFailed`, `ArtifactMissing`, `ArtifactDamaged`, `ArtifactsUnavailable`.
+        """
+        size = opened.stat.size_bytes - KEY_ID_BYTES
+        end = KEY_ID_BYTES + first_bytes if first_bytes else None
+        sealed = self._store.read(opened.stat.key, KEY_ID_BYTES, end)
+        async for piece in opened.sealer.unseal(sealed, whole=not first_bytes or first_bytes >= size):
+            yield piece
+
+    async def sweep(self) -> int:
+        """Delete the uploads that have expired, with their keys. Return the number of deletions."""
+        expired = await self._store.committed_before(self._limits.upload_seconds)
+        for key in expired:
+            await self._delete(key)
+        return len(expired)
+
+    async def _secret(self) -> bytes:
+        stored = await self._keys.create({ID_SECRET: new_key()})
+        if ID_SECRET not in stored:
+            raise LogUnavailable(f"the key {ID_SECRET} is erased")
+        return stored[ID_SECRET]
+
+    async def _versions(self, folder: str) -> list[ArtifactStat]:
+        """Return the files of an upload, the newest last. There is more than one while one replaces another."""
+        found = [
+            await self._store.head(key) for key in await self._store.keys_of(folder) if key.endswith(SUFFIX)
+        ]
+        return sorted(filter(None, found), key=_age)
+
+    async def _key_id(self, key: str) -> str:
+        head = b"".join([piece async for piece in self._store.read(key, 0, KEY_ID_BYTES)])
+        return head.decode("ascii", "replace")
+
+    async def _delete(self, key: str) -> None:
+        """Delete a file and its key. A file that is damaged leaves its key behind, which seals nothing then."""
+        try:
+            key_ids = [await self._key_id(key)]
+        except (ArtifactMissing, ArtifactDamaged):
+            key_ids = []
+        await self._store.delete(key)
+        await self._keys.discard(key_ids, overwrite=True)
+
+
+def _sealer(key_id: str, key: bytes) -> ContentSealer:
+    return ContentSealer(Sealer(key_id, key), PURPOSE)
+
+
+def _age(stat: ArtifactStat) -> tuple[datetime, str]:
+    return stat.modified_at, stat.key
+
+
+async def _with_key_id(key_id: str, sealed: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    yield key_id.encode("ascii")
+    async for piece in sealed:
+        yield piece

@@ -1,0 +1,175 @@
+"""UploadInput: files that jobs can start from, sealed where they are stored, and deleted when they expire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from hashlib import sha256
+
+import grpc
+import pytest
+from kinolog_api.dependencies import InputLimits
+from kinolog_api.inputs.store_sweep import StoreSweep
+from kinolog_api.inputs.uploads import ID_SECRET, Uploads
+
+from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
+from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.running_api import RunningApi, refused, running_api
+from tests.builders.uploaded_files import WEBM, parts, picture, uploaded
+
+OTHER = (("x-kinolog-tenant", "other"),)
+LIMITS = InputLimits(max_bytes=1_000_000, max_pixels=100_000, upload_seconds=3_600)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory that takes small files."""
+    async with running_api(input_limits=LIMITS) as running:
+        yield running
+
+
+def _stored(api: RunningApi) -> list[bytes]:
+    return list(api.uploads._artifacts.values())
+
+
+def _keys(api: RunningApi) -> set[str]:
+    """Return the ids of the keys of uploads: those that the pool of keys did not make."""
+    return {content[:26].decode() for content in _stored(api)}
+
+
+def _sweep(api: RunningApi) -> StoreSweep:
+    uploads = Uploads(api.uploads, api.keys, LIMITS, api.clock)
+    return StoreSweep(uploads, api.artifacts, api.store, api.clock)
+
+
+async def test_a_picture_is_uploaded(api: RunningApi) -> None:
+    """The answer says what it is. What is stored is sealed, under a key that is stored too."""
+    content = picture()
+    stated = parts(content, size_bytes=len(content), sha256=sha256(content).hexdigest())
+    found = (await api.jobs.UploadInput(stated)).upload
+    assert (found.media_type, found.size_bytes) == ("image/png", len(content))
+    assert (found.sha256, found.width, found.height) == (sha256(content).hexdigest(), 160, 120)
+    lifetime = found.expires_at.ToDatetime() - api.clock.now.replace(tzinfo=None)
+    assert timedelta(minutes=50) < lifetime <= timedelta(hours=1)
+    (stored,) = _stored(api)
+    assert content[200:240] not in stored
+    assert all([await api.keys.get(key_id) for key_id in _keys(api)])
+
+
+async def test_a_clip_is_uploaded(api: RunningApi) -> None:
+    """A clip has no size before it is decoded."""
+    found = await uploaded(api, WEBM)
+    assert (found.media_type, found.width, found.height) == ("video/webm", 0, 0)
+
+
+async def test_the_same_file_is_one_upload(api: RunningApi) -> None:
+    """It replaces the earlier one, whose key is gone, and expires later. Also if both are sent at once."""
+    first = await uploaded(api, picture())
+    (key_id,) = _keys(api)
+    again = await uploaded(api, picture())
+    assert (again.id, again.expires_at.seconds > first.expires_at.seconds) == (first.id, True)
+    assert len(_stored(api)) == 1
+    assert await api.keys.get(key_id) is None
+    await asyncio.gather(*(uploaded(api, picture()) for _ in range(5)))
+    assert len(_stored(api)) == 1
+    other = await uploaded(api, picture(1))
+    assert other.id != first.id
+
+
+async def test_an_id_tells_nothing_of_the_content(api: RunningApi) -> None:
+    """Two tenants have two ids for the same file, and another installation has others: they come from its secret."""
+    mine, theirs = await uploaded(api, picture()), await uploaded(api, picture(), OTHER)
+    assert mine.id != theirs.id
+    assert len(_stored(api)) == 2
+    async with running_api(input_limits=LIMITS) as elsewhere:
+        assert (await uploaded(elsewhere, picture())).id != mine.id
+    assert await api.keys.get(ID_SECRET) is not None
+
+
+WRONG: dict[str, tuple[Iterable[pb.UploadInputRequest], str, str]] = {
+    "no picture": (parts(b"GIF89a" + bytes(100)), "INPUT_UNSUPPORTED", "file: is not a PNG, JPEG or WebP"),
+    "nothing": (parts(b""), "INPUT_UNSUPPORTED", "is not a PNG"),
+    "too large": (parts(picture() + bytes(1_000_000)), "INPUT_TOO_LARGE", "has more than 1,000,000 bytes"),
+    "said to be too large": (
+        parts(picture(), size_bytes=2_000_000), "INPUT_TOO_LARGE", "has 2,000,000 bytes, and at most 1,000,000",
+    ),
+    "too many pixels": (parts(picture(2, 400, 300)), "INPUT_TOO_LARGE", "has 400x300 pixels, and at most 100,000"),
+    "another size": (parts(picture(), size_bytes=7), "INPUT_TORN", "bytes and not 7; send it again"),
+    "another hash": (parts(picture(), sha256="0" * 64), "INPUT_TORN", "another SHA-256"),
+    "no hash": (parts(picture(), sha256="none"), "INVALID_FIELDS", "end.sha256: "),
+    "no end": (list(parts(picture()))[:-1], "INPUT_TORN", "did not arrive to its end"),
+    "no message": ([], "INVALID_FIELDS", "file: must be in the first message"),
+    "no file": (list(parts(picture()))[1:], "INVALID_FIELDS", "file: must be in the first message"),
+    "two files": (list(parts(picture()))[:-1] * 2, "INVALID_FIELDS", "data: must be in every message but"),
+    "a large part": (parts(picture(3, 700, 700), size=1_100_000), "INVALID_FIELDS", "at most 1,048,576 bytes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_wrong_file_is_refused(api: RunningApi, name: str) -> None:
+    """The error says what is wrong and what to do. Nothing stays stored, neither the file nor its key."""
+    messages, reason, text = WRONG[name]
+    known = set(api.keys._keys)
+    problem = await refused(api.jobs.UploadInput(iter(messages)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    assert text in problem.message
+    assert (_stored(api), api.uploads._temporaries) == ([], {})
+    assert set(api.keys._keys) <= known | {ID_SECRET}
+
+
+async def test_a_client_that_goes_leaves_nothing(api: RunningApi) -> None:
+    """An upload that ends half-way is no upload."""
+    sent = asyncio.Event()
+
+    async def half() -> AsyncIterator[pb.UploadInputRequest]:
+        for part in list(parts(picture()))[:2]:
+            yield part
+        sent.set()
+        await asyncio.Event().wait()
+
+    call = api.jobs.UploadInput(half())
+    await sent.wait()
+    call.cancel()
+    await uploaded(api, picture(1))
+    assert len(_stored(api)) == 1
+
+
+async def test_a_store_that_is_away_is_no_fault_of_the_file(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client may send the file again, and is told when."""
+
+    async def away(*_: object) -> None:
+        raise ArtifactsUnavailable("no answer")
+
+    monkeypatch.setattr(api.uploads, "commit", away)
+    problem = await refused(api.jobs.UploadInput(parts(picture())))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE")
+    assert problem.retry_seconds
+
+
+async def test_a_full_disk_takes_no_uploads(api: RunningApi) -> None:
+    """As it takes no jobs."""
+    severity = AlarmSeverity.REFUSE_WRITES
+    await api.alarms.raise_alarm(
+        Alarm(name=STORAGE_FULL, severity=severity, text="full", source="test", since=api.clock())
+    )
+    problem = await refused(api.jobs.UploadInput(parts(picture())))
+    assert problem.reason == "STORAGE_FULL"
+
+
+async def test_expired_uploads_are_deleted(api: RunningApi) -> None:
+    """With their keys, and none before its time."""
+    await uploaded(api, picture(0))
+    (old,) = _keys(api)
+    api.clock.now += timedelta(minutes=50)
+    await uploaded(api, picture(1))
+    await _sweep(api).sweep()
+    assert len(_stored(api)) == 2
+    api.clock.now += timedelta(minutes=20)
+    await _sweep(api).sweep()
+    (young,) = _keys(api)
+    assert (await api.keys.get(old), young != old) == (None, True)
+    assert await api.keys.get(young) is not None
