@@ -14,7 +14,11 @@ from tests.renderers.tiny.families import GUARDED_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
-STEPS = {"anyflow_far": 3 * REQUEST.steps, "helios_pyramid": 3, "cosmos3_distilled": 4}
+STEPS = {
+    "anyflow_far": 3 * REQUEST.steps,
+    "helios_pyramid": 3,
+    "cosmos3_distilled": 4,
+}
 """Steps of families that draw in chunks, each with all steps, or in stages, of which each has one step at least, or
 that state their steps."""
 

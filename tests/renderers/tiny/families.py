@@ -66,7 +66,16 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         single_families.allegro,
         single_families.easyanimate,
         single_families.motif,
+        modular.wan21_modular,
+        modular.wan22_modular,
+        modular.wan22_vace,
+        modular.helios_modular,
+        modular.helios_pyramid_modular,
+        modular.helios_distilled,
+        modular.ltx_modular,
+        modular.ltx2_modular,
         modular.ltx25,
+        modular.hunyuan15_modular,
         modular.minimax_h3,
         modular.echo,
         modular.cosmos3_modular,
@@ -93,6 +102,22 @@ PICTURE_FAMILIES = frozenset(
     {"wan_i2v", "ltx_i2v", "ltx2_i2v", "cogvideox_i2v", "hunyuan_framepack", "cosmos2_v2w"}
 )
 """The families that cannot draw from a text alone: they start from a picture."""
+
+TWIN_FAMILIES = frozenset(
+    {
+        "wan21_modular",
+        "wan22_modular",
+        "wan22_vace",
+        "helios_modular",
+        "helios_pyramid_modular",
+        "helios_distilled",
+        "ltx_modular",
+        "ltx2_modular",
+        "cosmos3_modular",
+        "hunyuan15_modular",
+    }
+)
+"""The modular families with the networks of an ordinary one, which `tests/contract/test_modular_twins.py` tests."""
 
 GUARDED_FAMILIES = frozenset(
     {"cosmos1", "cosmos2_v2w", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"}

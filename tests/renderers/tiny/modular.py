@@ -9,7 +9,7 @@ import diffusers
 import transformers
 from diffusers.pipelines.ltx2 import duration_head as _duration_head
 
-from tests.renderers.tiny import cosmos, ltx
+from tests.renderers.tiny import cosmos, hunyuan, ltx, wan
 from tests.renderers.tiny.text import qwen3, tokenizer
 from tests.renderers.tiny.weights import network
 
@@ -29,6 +29,52 @@ class ModularFolder:
         self._pipe.save_pretrained(
             str(folder), safe_serialization=safe_serialization, overwrite_modular_index=True
         )
+
+
+def _modular(kind: str, ordinary: Any, **more: Any) -> ModularFolder:
+    """Return a modular pipeline of the parts of an ordinary one."""
+    parts = {name: part for name, part in ordinary.components.items() if part is not None}
+    return ModularFolder(kind, **parts | more)
+
+
+def wan21_modular() -> ModularFolder:
+    return _modular("WanModularPipeline", wan.wan21())
+
+
+def wan22_modular() -> ModularFolder:
+    return _modular("Wan22ModularPipeline", wan.wan22(), boundary_ratio=0.875)
+
+
+def wan22_vace() -> ModularFolder:
+    """Return a Wan 2.2 VACE: one transformer for the noisy steps, another for the others."""
+    second = wan.vace_transformer(weights_seed=1)
+    return _modular("Wan22VaceModularPipeline", wan.wan_vace(), transformer_2=second, boundary_ratio=0.875)
+
+
+def helios_modular() -> ModularFolder:
+    return _modular("HeliosModularPipeline", wan.helios())
+
+
+def helios_pyramid_modular() -> ModularFolder:
+    return _modular("HeliosPyramidModularPipeline", wan.helios_pyramid())
+
+
+def helios_distilled() -> ModularFolder:
+    """Return a distilled Helios Pyramid, whose scheduler doubles the steps of the first chunk."""
+    steps = _d.HeliosDMDScheduler(use_dynamic_shifting=True, gamma=0.25)
+    return _modular("HeliosPyramidDistilledModularPipeline", wan.helios_pyramid(), scheduler=steps)
+
+
+def ltx_modular() -> ModularFolder:
+    return _modular("LTXModularPipeline", ltx.ltx())
+
+
+def ltx2_modular() -> ModularFolder:
+    return ModularFolder("LTX2ModularPipeline", **ltx.sounding_parts(layers=2))
+
+
+def hunyuan15_modular() -> ModularFolder:
+    return _modular("HunyuanVideo15ModularPipeline", hunyuan.hunyuan15())
 
 
 def ltx25() -> ModularFolder:

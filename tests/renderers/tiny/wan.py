@@ -102,10 +102,12 @@ def wan22_5b() -> Any:
 
 
 def wan_vace() -> Any:
-    transformer = denoiser(
-        "WanVACETransformer3DModel", num_layers=3, vace_layers=[0, 2], vace_in_channels=96, **_NORM
-    )
-    return _d.WanVACEPipeline(**_parts(), transformer=transformer)
+    return _d.WanVACEPipeline(**_parts(), transformer=vace_transformer())
+
+
+def vace_transformer(weights_seed: int = 0) -> Any:
+    more: dict[str, Any] = {"num_layers": 3, "vace_layers": [0, 2], "vace_in_channels": 96}
+    return denoiser("WanVACETransformer3DModel", weights_seed=weights_seed, **more, **_NORM)
 
 
 def wan_i2v() -> Any:

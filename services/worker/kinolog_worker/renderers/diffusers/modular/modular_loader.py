@@ -17,10 +17,14 @@ from typing import Any
 import diffusers
 import torch
 
-from kinolog.models.families import Family, StepReports
+from kinolog.models.families import Family, GuidanceKind, StepReports
 from kinolog_worker.renderers.diffusers.modular.driven_pipeline import DrivenPipeline
 from kinolog_worker.renderers.diffusers.modular.model_parts import MODULAR_INDEX, ModelPart
-from kinolog_worker.renderers.diffusers.modular.remembered_texts import TextTokenTypes, with_remembered_texts
+from kinolog_worker.renderers.diffusers.modular.remembered_texts import (
+    GUIDERS,
+    TextTokenTypes,
+    with_remembered_texts,
+)
 from kinolog_worker.renderers.renderer import RenderFailed
 
 _library: Any = diffusers  # untyped in part
@@ -100,5 +104,12 @@ def _complete(pipe: Any, family: Family) -> None:
         pipe.enable_safety_checker()
     if _PICTURE_PROCESSOR in pipe.pretrained_component_names:
         pipe.processor = TextTokenTypes()
+    if (
+        family.guidance is GuidanceKind.NONE
+    ):  # a guider of the text blocks may be in the place of that of the class
+        for name in GUIDERS:
+            guider = getattr(pipe, name, None)
+            if guider is not None:
+                setattr(pipe, name, guider.new(guidance_scale=1.0))
     if family.step_reports is StepReports.CALLBACK:
         pipe.report_steps()

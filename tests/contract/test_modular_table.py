@@ -1,0 +1,65 @@
+"""The rows of modular classes against the installed diffusers: none is missing, and none names what a class lacks."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+
+from kinolog.models.families import Family, GuidanceKind, StepReports, families
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
+
+_library: Any = diffusers  # untyped in part
+PACKAGE = Path(diffusers.__file__).parent
+ROWS = [family for family in families().values() if family.modular]
+
+
+@cache
+def _listed() -> frozenset[str]:
+    """Return the modular classes that diffusers exports and whose decoders return videos, from their sources."""
+    exported = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
+    found = set()
+    for module in (PACKAGE / "modular_pipelines").glob("*/modular_pipeline.py"):
+        decoders = module.with_name("decoders.py")
+        if decoders.is_file() and "block_state.videos" in decoders.read_text(encoding="utf-8"):
+            nodes = ast.parse(module.read_text(encoding="utf-8")).body
+            found |= {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    return frozenset(name for name in found if f'"{name}"' in exported)
+
+
+def test_every_modular_class_that_makes_video_has_a_row() -> None:
+    """A class of diffusers that makes video is in the table, driven or with the reason why it is not."""
+    assert len(_listed()) >= 18, "the classes were not found"
+    assert _listed() == {family.pipeline for family in ROWS}
+
+
+@pytest.mark.parametrize("family", ROWS, ids=lambda family: family.pipeline)
+def test_a_row_names_what_the_blocks_take(family: Family) -> None:
+    """Parameters, lengths of prompts, guiders and the place of the steps are those of the blocks."""
+    blocks = getattr(_library, getattr(_library, family.pipeline).default_blocks_name)()
+    defaults = {parameter.name: parameter.default for parameter in blocks.inputs}
+    named = {
+        family.frames_parameter,
+        family.fps_parameter,
+        family.steps_parameter,
+        *family.arguments,
+        *family.needs,
+    }
+    scale = family.guidance is GuidanceKind.SCALE
+    assert named | ({family.guidance_parameter} if scale else set()) <= {*defaults, ""}
+    assert {"prompt", "generator", "output_type", "height", "width"} <= set(defaults)
+    assert (family.prompt_tokens or None) == defaults.get("max_sequence_length")
+    assert (not family.negative_prompt) or "negative_prompt" in defaults
+    guided = "guider" in {part.name for part in blocks.expected_components}
+    assert (family.guidance is GuidanceKind.GUIDER) <= guided
+    chunked = family.chunk_frames > 0 or "driving_video" in family.needs
+    assert (family.step_reports is StepReports.SCHEDULER) == chunked
+    if family.sigmas:
+        assert tuple(defaults[family.steps_parameter]) == family.sigmas
+        assert len(family.sigmas) - 1 == (family.native and family.native.steps)

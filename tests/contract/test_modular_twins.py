@@ -1,0 +1,57 @@
+"""Modular classes whose ordinary class is in the conformance suite of families, with the same networks.
+
+Of these one test each looks at what differs: the seams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.renderer import ModelSource, StepReport
+
+from kinolog.models.families import GuidanceKind, families
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, drawn_family
+from tests.fixtures.network_passes import counted_passes
+from tests.renderers.tiny.families import GUARDED_FAMILIES, TWIN_FAMILIES
+
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
+
+STEPS = {"helios_pyramid_modular": 3, "helios_distilled": 6}
+"""Steps of families that draw in stages of one step at least; the first chunk of a distilled one has them twice."""
+
+PASSES_OF_SOUND = 3
+"""Passes of LTX-2 beside that of the prompt: they guide sound, whatever the guidance."""
+
+
+def _differ(one: Frames, other: Frames) -> bool:
+    return bool((one != other).any())
+
+
+@pytest.mark.parametrize("name", sorted(TWIN_FAMILIES))
+def test_a_twin_draws_as_its_class_does(name: str) -> None:
+    """Size, steps and pixels are right; a guidance of 1 takes one pass a step; text, cancelling and dtypes work."""
+    with drawn_family(name, "float32") as family:
+        steps = STEPS.get(name, REQUEST.steps)
+        denoised = [(report.step, report.steps) for report in family.reports if report.stage == "denoise"]
+        assert denoised == [(step, steps) for step in range(1, steps + 1)]
+        assert family.steps_until_cancelled() == 1
+        assert not _differ(family.frames, family.bare_frames())
+        assert family.renderer.encode_prompt(REQUEST).cached == (name not in GUARDED_FAMILIES)
+        assert _differ(family.frames, family.draw(prompt="green grass " * 100))
+        with counted_passes() as passes:
+            alone = family.draw(guidance=1.0)
+        guided = families()[family.pipeline].guidance is not GuidanceKind.NONE
+        assert _differ(family.frames, alone) == guided
+        assert len(passes) == steps * (1 + (PASSES_OF_SOUND if name == "ltx2_modular" else 0))
+        other = DiffusersRenderer()
+        other.load(ModelSource(name, str(family.folder), dtype="bfloat16"), "cpu")
+        reports: list[StepReport] = []
+        rounded = np.concatenate(
+            list(other.render(replace(REQUEST, negative_prompt=""), reports.append, lambda: False))
+        )
+        assert rounded.shape == family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+        assert min(family.frames.std(), rounded.std()) > 5
