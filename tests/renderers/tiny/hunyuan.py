@@ -99,7 +99,7 @@ def hunyuan15() -> Any:
         _d.HunyuanVideo15Transformer3DModel,
         in_channels=9,
         out_channels=4,
-        num_attention_heads=2,
+        num_attention_heads=1,
         attention_head_dim=8,
         num_layers=1,
         num_refiner_layers=1,

@@ -84,7 +84,7 @@ def sana_video() -> Any:
 
 
 def allegro() -> Any:
-    """Return an Allegro, whose autoencoder decodes whole tiles only: 24 frames of 160 pixels a side at least."""
+    """Return an Allegro, whose autoencoder decodes whole tiles only: 24 frames of 128 pixels a side at least."""
     transformer = network(
         _d.AllegroTransformer3DModel,
         num_attention_heads=2,
@@ -104,12 +104,12 @@ def allegro() -> Any:
         out_channels=3,
         down_block_types=("AllegroDownBlock3D",) * 4,
         up_block_types=("AllegroUpBlock3D",) * 4,
-        block_out_channels=(8, 8, 8, 8),
+        block_out_channels=(4, 4, 4, 4),
         latent_channels=4,
         layers_per_block=1,
         norm_num_groups=2,
         temporal_compression_ratio=4,
-        sample_size=160,
+        sample_size=128,
     )
     return _d.AllegroPipeline(
         transformer=transformer,
