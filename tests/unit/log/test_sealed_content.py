@@ -45,7 +45,7 @@ async def test_content_of_any_length_is_unsealed(size: int) -> None:
     """The pieces that either side gets have nothing to do with the chunks."""
     content = _content(size)
     sealed = await _sealed(content)
-    assert content[:100] == b"" or content[:100] not in sealed
+    assert len(content) < 16 or content[:100] not in sealed, "what is shorter may be there by chance"
     assert await _unsealed(sealed) == content
     assert await _sealed(content) != sealed, "every seal has nonces of its own"
 
