@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from kinolog_worker.media.encoder import ClipEncoder
-from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
 from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.models.renderers import EMBEDDED
@@ -44,7 +44,7 @@ def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
 
 def main() -> None:
     """Draw the jobs of standard input until it ends."""
-    pipe, _, _, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
+    pipe = load_pipeline(checked_model(ModelSource("kinolog-tiny", EMBEDDED), "cpu"))
     print("ready", flush=True)
     with TemporaryDirectory() as folder:
         for line in sys.stdin:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
 from kinolog_worker.renderers.renderer import ModelSource, RenderFailed
 
 from kinolog.models.families import families
@@ -35,7 +35,7 @@ def folder(intact: Path, tmp_path: Path) -> Path:
 
 
 def _load(folder: Path) -> Any:
-    return load_pipeline(ModelSource("echo", str(folder)), "cpu")[0]
+    return load_pipeline(checked_model(ModelSource("echo", str(folder)), "cpu"))
 
 
 def _refusal(folder: Path) -> RenderFailed:

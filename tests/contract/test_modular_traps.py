@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.renderers.diffusers.pipeline_call import call_of, set_guidance
-from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, RenderCancelled, StepReport
 
@@ -61,7 +61,8 @@ def test_two_pipelines_of_a_class_do_not_share_their_blocks(echo: DrawnFamily) -
 
 def test_the_native_steps_have_the_native_noise_levels(echo: DrawnFamily) -> None:
     """Those that the model was made for; half of the steps are every second one of them."""
-    pipe, family, _, _ = load_pipeline(ModelSource("echo", str(echo.folder)), "cpu")
+    checked = checked_model(ModelSource("echo", str(echo.folder)), "cpu")
+    pipe, family = load_pipeline(checked), checked.family
     call = call_of(pipe, family)
     native, half = (
         call.arguments(replace(REQUEST, steps=steps), call.canvas(REQUEST))["sigmas"] for steps in (8, 4)
@@ -73,7 +74,8 @@ def test_the_native_steps_have_the_native_noise_levels(echo: DrawnFamily) -> Non
 def test_sound_keeps_the_guidance_of_its_own(tmp_path: Path) -> None:
     """LTX-2.5 has a guider for frames and one for sound. Four passes a step stay, also at a guidance of 1."""
     TINY_FAMILIES["ltx25"](tmp_path)
-    pipe, family, _, _ = load_pipeline(ModelSource("ltx25", str(tmp_path)), "cpu")
+    checked = checked_model(ModelSource("ltx25", str(tmp_path)), "cpu")
+    pipe, family = load_pipeline(checked), checked.family
     set_guidance(pipe, family, 1.0)
     assert (pipe.guider.guidance_scale, pipe.audio_guider.guidance_scale) == (1.0, 7.0)
     assert (pipe.guider.stg_scale, pipe.guider.modality_scale, pipe.guider.guidance_rescale) == (

@@ -134,3 +134,14 @@ def test_a_role_is_a_picture_or_a_video() -> None:
     """The types of its files follow from that."""
     assert "image/png" in FIRST.media_types
     assert VIDEO.media_types == ("video/mp4", "video/webm")
+
+
+def test_an_unknown_placement_is_refused() -> None:
+    """The message lists those that there are."""
+    entry = {"name": "wan", "source": "/models/wan", "options": {"placement": "gpu"}}
+    with pytest.raises(
+        ValidationError, match=r"there is no placement 'gpu'; there are auto, device, text-offload"
+    ):
+        ModelEntry.model_validate(entry)
+    named = {**entry, "options": {"placement": "group-offload"}}
+    assert ModelEntry.model_validate(named).options["placement"] == "group-offload"

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
+from kinolog.models.memory.placement import AUTO, PLACEMENTS
 from kinolog.models.model_index import pipeline_class
 from kinolog.models.renderers import (
     DEFAULT_OPTIONS,
@@ -108,6 +109,11 @@ class ModelEntry(BaseModel):
             raise ValueError(
                 f"options: there is no option {' and no option '.join(unknown)}; there are "
                 f"{', '.join(sorted(DEFAULT_OPTIONS))}"
+            )
+        placement = self.options.get("placement", AUTO)
+        if self.renderer == DEFAULT_RENDERER and placement not in PLACEMENTS:
+            raise ValueError(
+                f"options.placement: there is no placement {placement!r}; there are {', '.join(PLACEMENTS)}"
             )
         return self
 

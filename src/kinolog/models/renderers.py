@@ -11,7 +11,16 @@ DEFAULT_RENDERER = "diffusers"
 """Name of the entry point that entries without a `renderer` use."""
 
 DEFAULT_OPTIONS = frozenset(
-    {"allow_download", "cache_folder", "dtype", "flow_shift", "size_multiple", "text_tokens", "vae_dtype"}
+    {
+        "allow_download",
+        "cache_folder",
+        "dtype",
+        "flow_shift",
+        "placement",
+        "size_multiple",
+        "text_tokens",
+        "vae_dtype",
+    }
 )
 """Options of entries with the default renderer. Other renderers have their own."""
 

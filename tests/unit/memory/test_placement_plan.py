@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinolog.models.memory.autoencoders import decode_memory
-from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory
+from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory, Phase
 from kinolog.models.memory.placement import LADDER, DecodeMode, Rung, WeightPlacement, ladder_of
 from kinolog.models.memory.placement_page import (
     CARDS_GIB,
@@ -18,7 +18,7 @@ from kinolog.models.memory.placement_page import (
     placement_table,
     with_placements,
 )
-from kinolog.models.memory.planner import DoesNotFit, plan_placement
+from kinolog.models.memory.planner import DoesNotFit, FailedRung, plan_placement
 
 PAGE = Path(__file__).parents[3] / "docs" / "memory.md"
 WAN, *_ = known_models()
@@ -91,18 +91,18 @@ def test_what_other_processes_hold_is_told_apart() -> None:
 
 def test_each_failure_goes_on_with_a_rung_that_needs_less() -> None:
     """The estimates were too low, so what needs as much would fail too. In the end there is nothing left."""
-    failed: list[Rung] = []
+    failed: list[FailedRung] = []
     needs = []
     figures = figures_of_card(80)
-    while failed[-1:] != [Rung(GROUP, TILED)]:
+    while failed[-1:] != [(Rung(GROUP, TILED), Phase.DECODE)]:
         plan = plan_placement(WAN.memory, WAN.size, figures, failed=failed)
         assert ("memory ran out before" in plan.reason) == bool(failed)
-        failed.append(plan.rung)
-        needs.append(plan.need.device_bytes)
+        failed.append((plan.rung, Phase.DECODE))
+        needs.append(plan.need.peaks[Phase.DECODE])
     with pytest.raises(DoesNotFit, match="need more than") as refused:
         plan_placement(WAN.memory, WAN.size, figures, failed=failed)
     assert refused.value.needed_bytes >= figures.free
-    assert failed[0] == Rung(DEVICE, FULL)
+    assert failed[0] == (Rung(DEVICE, FULL), Phase.DECODE)
     assert needs == sorted(needs, reverse=True)
 
 
@@ -110,12 +110,13 @@ def test_each_failure_goes_on_with_a_rung_that_needs_less() -> None:
 def test_a_named_placement_is_tried_whatever_it_needs(placement: WeightPlacement) -> None:
     """Only the way of decoding changes when memory runs out."""
     small = figures_of_card(4)
-    plan = plan_placement(WAN.memory, WAN.size, small, placement=placement)
+    plan = plan_placement(WAN.memory, WAN.size, small, ladder_of(placement), stated=True)
     assert plan.rung == Rung(placement, FULL)
     assert "its entry names it, though it may lack memory" in plan.reason
-    assert plan_placement(WAN.memory, WAN.size, small, placement=placement, failed=[plan.rung]).rung == Rung(
-        placement, HALF
+    next_plan = plan_placement(
+        WAN.memory, WAN.size, small, ladder_of(placement), stated=True, failed=[(plan.rung, Phase.DECODE)]
     )
+    assert next_plan.rung == Rung(placement, HALF)
 
 
 def test_auto_is_exact_in_its_weights() -> None:
@@ -126,11 +127,10 @@ def test_auto_is_exact_in_its_weights() -> None:
         ladder_of("somewhere")
 
 
-def test_a_model_without_text_encoders_or_tiles_has_fewer_rungs() -> None:
-    """No rung is tried that is the same as another one."""
-    networks = {name: size for name, size in WAN.memory.networks.items() if name != "text_encoder"}
-    bare = ModelMemory(networks, decode_memory({"_class_name": "AutoencoderKLCosmos"}))
-    assert [rung for rung in LADDER if bare.has(rung)] == [Rung(DEVICE, FULL), Rung(GROUP, FULL)]
+def test_a_model_is_decoded_in_the_ways_that_it_has() -> None:
+    """No tiles where the autoencoder has none, and no float16 where an entry or the family names a dtype."""
+    bare = ModelMemory(WAN.memory.networks, decode_memory({"_class_name": "AutoencoderKLCosmos"}))
+    assert [rung.decode for rung in LADDER if bare.has(rung)] == [FULL, FULL, FULL]
 
 
 def test_no_scene_needs_less_than_the_least() -> None:

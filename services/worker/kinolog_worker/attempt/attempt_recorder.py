@@ -16,6 +16,7 @@ from kinolog_worker.inference.messages import (
     LoadedMessage,
     LogLineMessage,
     Message,
+    PlacedMessage,
     PreviewMessage,
     RenderJob,
     SceneFile,
@@ -96,6 +97,10 @@ class AttemptRecorder:
                 self._dependencies.status.model_loaded(model, facts)
                 if not cached:
                     text = f"loaded {model} in {facts.seconds:.1f} s on {facts.device}"
+                    self.progress.put_log_line("INFO", text)
+            case PlacedMessage(facts=facts):
+                if facts.placement_reason:
+                    text = f"placement {facts.placement}: {facts.placement_reason}"
                     self.progress.put_log_line("INFO", text)
             case StageStartedMessage(stage=stage, scene=scene):
                 self.start_stage(Stage(stage), scene)

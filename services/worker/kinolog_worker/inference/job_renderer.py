@@ -18,6 +18,7 @@ from kinolog_worker.inference.messages import (
     FinishedMessage,
     LoadedMessage,
     Message,
+    PlacedMessage,
     PrefetchedMessage,
     PreviewMessage,
     RenderJob,
@@ -35,7 +36,14 @@ from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
-from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, RenderFailed, StepReport
+from kinolog_worker.renderers.renderer import (
+    PlacedRenderer,
+    RenderAgain,
+    RenderCancelled,
+    Renderer,
+    RenderFailed,
+    StepReport,
+)
 
 _PREVIEW_COST_FACTOR = 50
 """A preview waits for fifty times the cost of the last one, so that previews take at most two percent of the time."""
@@ -67,6 +75,10 @@ class JobRenderer:
         self._send = send
         self._should_stop = should_stop
         self._stage: _RunningStage | None = None
+        self._interrupted_seconds: dict[tuple[str, int | None], float] = {}
+        """Seconds of stages that were interrupted, to be begun again."""
+        self._finished_stages: set[tuple[str, int | None]] = set()
+        self._placement = ""
         self._device_seconds = 0.0
         self._revision = ""
         # The first steps show noise: the first preview waits a quarter of the interval.
@@ -110,10 +122,19 @@ class JobRenderer:
         return file
 
     def _render_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
+        """Draw a scene into its file, again from its first frame as often as the renderer asks for it."""
+        while True:
+            try:
+                return self._draw_scene(renderer, scene)
+            except RenderAgain:
+                self._interrupt_stage()
+
+    def _draw_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
         job = self._job
         request = job.request(scene)
         self._start_stage("encode_prompt", scene.index)
         encoded = renderer.encode_prompt(request)
+        self._send_placement(renderer)
         if encoded.words.count:
             self._send(UnknownWordsMessage(job_id=job.job_id, scene=scene.index, words=encoded.words))
         self._device_seconds += self._finish_stage()
@@ -140,6 +161,7 @@ class JobRenderer:
             raise _unusable(
                 "PICTURE_EMPTY", "all pixels of the scene have one colour: the model computed no picture"
             )
+        self._send_placement(renderer)
         unfinished.replace(path)
         return SceneFile(
             index=scene.index,
@@ -237,22 +259,45 @@ class JobRenderer:
             self._device_seconds += self._finish_stage()
             self._start_stage("decode", scene.index)
 
+    def _send_placement(self, renderer: Renderer) -> None:
+        """Tell the supervisor where the networks are, if that is not what it knows."""
+        if not isinstance(renderer, PlacedRenderer):
+            return
+        facts = renderer.current_facts()
+        if facts.placement != self._placement:
+            self._placement = facts.placement
+            self._send(PlacedMessage(job_id=self._job.job_id, facts=facts))
+
     def _start_stage(self, name: str, scene: int | None = None) -> None:
+        """Start a stage. One that was begun before goes on, and one that was finished stays so."""
         self._stage = _RunningStage(name, scene, perf_counter())
-        self._send(StageStartedMessage(job_id=self._job.job_id, stage=name, scene=scene))
+        key = (name, scene)
+        if key not in self._interrupted_seconds and key not in self._finished_stages:
+            self._send(StageStartedMessage(job_id=self._job.job_id, stage=name, scene=scene))
+
+    def _interrupt_stage(self) -> None:
+        """End the running stage, which is begun again."""
+        if self._stage is not None:
+            key = (self._stage.name, self._stage.scene)
+            seconds = perf_counter() - self._stage.started
+            self._interrupted_seconds[key] = self._interrupted_seconds.get(key, 0.0) + seconds
+            self._stage = None
 
     def _finish_stage(self) -> float:
         """Finish the running stage and return its seconds."""
         stage = self._stage
         if stage is None:
             return 0.0
-        seconds = perf_counter() - stage.started
+        key = (stage.name, stage.scene)
+        seconds = perf_counter() - stage.started + self._interrupted_seconds.pop(key, 0.0)
         self._stage = None
-        self._send(
-            StageFinishedMessage(
-                job_id=self._job.job_id, stage=stage.name, seconds=seconds, scene=stage.scene
+        if key not in self._finished_stages:
+            self._finished_stages.add(key)
+            self._send(
+                StageFinishedMessage(
+                    job_id=self._job.job_id, stage=stage.name, seconds=seconds, scene=stage.scene
+                )
             )
-        )
         return seconds
 
     def _raise_if_cancelled(self) -> None:

@@ -104,6 +104,14 @@ class LoadedMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedMessage:
+    """Where the networks of the model are for the next scene, or were for the last one. See docs/memory.md."""
+
+    job_id: str
+    facts: LoadedFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageStartedMessage:
     """A stage has started; `scene` is None for stages of the whole job."""
 
@@ -217,6 +225,7 @@ class PrefetchedMessage:
 Outcome: TypeAlias = FinishedMessage | FailedMessage | CancelledMessage
 Message: TypeAlias = (
     LoadedMessage
+    | PlacedMessage
     | StageStartedMessage
     | StageFinishedMessage
     | StepMessage

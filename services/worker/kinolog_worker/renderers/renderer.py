@@ -23,6 +23,10 @@ class RenderCancelled(Exception):
     """The caller's `should_stop` returned True; nothing more is drawn."""
 
 
+class RenderAgain(Exception):
+    """A scene has to be drawn again from its first frame: memory ran out, and the renderer now needs less of it."""
+
+
 class RenderFailed(Exception):
     """A model cannot be loaded or a scene cannot be drawn.
 
@@ -59,7 +63,11 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedFacts:
-    """What was loaded, for the runtime of the attempt. `size_bytes` is the size of the weights."""
+    """What was loaded, for the runtime of the attempt. `size_bytes` is the size of the weights.
+
+    `placement` names where the networks are and how frames are decoded, as docs/memory.md lists it, and
+    `placement_reason` says why, for people.
+    """
 
     revision: str
     libraries: Mapping[str, str]
@@ -68,6 +76,9 @@ class LoadedFacts:
     dtype: str
     seconds: float
     size_bytes: int
+    scheduler: str = ""
+    placement: str = ""
+    placement_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +162,15 @@ class DeviceUser(Protocol):
         ...
 
 
+@runtime_checkable
+class PlacedRenderer(Protocol):
+    """A renderer that changes where its networks are, so that a scene fits its device."""
+
+    def current_facts(self) -> LoadedFacts:
+        """Return the facts as they are now, after the last scene or as the next one begins."""
+        ...
+
+
 class Renderer(Protocol):
     """Draws scenes with one model. Every method raises `RenderFailed` if it cannot do its work."""
 
@@ -166,7 +186,8 @@ class Renderer(Protocol):
         """Draw the scene. Yields runs of frames as they are decoded, `request.frames` in all.
 
         Reports `denoise` steps, then `decode` steps (frames). Calls `should_stop` between steps and between runs, and
-        raises `RenderCancelled` when it returns True. The same request gives the same frames.
+        raises `RenderCancelled` when it returns True. The same request gives the same frames. After `RenderAgain` the
+        same call is made once more, and its frames replace those before.
         """
         ...
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from enum import StrEnum
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -67,16 +68,30 @@ class DrawnSize:
         return f"{self.width}x{self.height}, {counted(self.frames, 'frame')}"
 
 
+class Phase(StrEnum):
+    """What a scene is made by, one after the other. Each has a peak of memory of its own."""
+
+    ENCODE = "encode"
+    DENOISE = "denoise"
+    DECODE = "decode"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RungNeed:
-    """What a rung needs at its peak: bytes of the device, and bytes of host memory that stay occupied.
+    """What a rung needs: bytes of the device at the peak of each phase, and bytes of host memory that stay occupied."""
 
-    `phase` is when the peak of the device is: `encode`, `denoise` or `decode`.
-    """
-
-    device_bytes: int
+    peaks: Mapping[Phase, int]
     host_bytes: int
-    phase: str
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that needs most of the device."""
+        return max(self.peaks, key=lambda phase: self.peaks[phase])
+
+    @property
+    def device_bytes(self) -> int:
+        """Bytes of the device at the highest peak."""
+        return self.peaks[self.phase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +118,17 @@ class ModelMemory:
     def need(self, rung: Rung, size: DrawnSize) -> RungNeed:
         """Return what a rung needs for a scene of this size."""
         peaks = {
-            "encode": self._resident(rung, "encode") + _ENCODING_BYTES,
-            "denoise": self._resident(rung, "denoise") + self.denoising_bytes(size),
-            "decode": self._resident(rung, "decode") + self._decoding_bytes(rung.decode, size),
+            Phase.ENCODE: self._resident(rung, Phase.ENCODE) + _ENCODING_BYTES,
+            Phase.DENOISE: self._resident(rung, Phase.DENOISE) + self.denoising_bytes(size),
+            Phase.DECODE: self._resident(rung, Phase.DECODE) + self._decoding_bytes(rung.decode, size),
         }
-        phase = max(peaks, key=lambda name: peaks[name])
-        return RungNeed(device_bytes=peaks[phase], host_bytes=self._host_bytes(rung.weights), phase=phase)
+        return RungNeed(peaks=peaks, host_bytes=self._host_bytes(rung.weights))
 
     def has(self, rung: Rung) -> bool:
-        """Return whether the rung is one of this model: not if it is what another one is too."""
-        if rung.decode is DecodeMode.HALF and not self.may_halve:
-            return False
-        if rung.decode is DecodeMode.TILED and not self.autoencoder.has_tiles:
-            return False
-        return rung.weights is not WeightPlacement.TEXT_OFFLOAD or bool(self._named(ENCODERS))
+        """Return whether the model can be decoded as the rung says, in a way that is not that of another one."""
+        if rung.decode is DecodeMode.HALF:
+            return self.may_halve
+        return rung.decode is not DecodeMode.TILED or self.autoencoder.has_tiles
 
     def denoising_bytes(self, size: DrawnSize) -> int:
         """Return what the denoiser holds beside its weights."""
@@ -157,18 +169,18 @@ class ModelMemory:
         halved = decode is not DecodeMode.FULL and self.may_halve
         return _HALF_BYTES if halved else self.decode_bytes
 
-    def _resident(self, rung: Rung, phase: str) -> int:
+    def _resident(self, rung: Rung, phase: Phase) -> int:
         """Return the weights on the device in a phase."""
         encoders, denoisers = self._named(ENCODERS), self._named(DENOISERS)
         resident = self._others_bytes(rung.decode)
         if rung.weights is WeightPlacement.DEVICE:
             resident += self._bytes_of(encoders)
-        elif phase == "encode":
+        elif phase is Phase.ENCODE:
             resident += max((network.tensor for network in encoders.values()), default=0) * self.weight_bytes
         if rung.weights is not WeightPlacement.GROUP_OFFLOAD:
             share = _FLOAT8_SHARE if rung.weights is WeightPlacement.FLOAT8 else 1.0
             resident += int(self._bytes_of(denoisers) * share)
-        elif phase == "denoise":
+        elif phase is Phase.DENOISE:
             parts = (network.outside + _LAYERS_AHEAD * network.block for network in denoisers.values())
             resident += max(parts, default=0) * self.weight_bytes
         return resident

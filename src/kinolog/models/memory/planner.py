@@ -1,12 +1,13 @@
-"""Which rung of the ladder a device holds: the first one that fits. Pure."""
+"""Which rung of the ladder a device holds: the first one that fits (decision 84). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory, RungNeed
-from kinolog.models.memory.placement import AUTO, Rung, ladder_of
+from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory, Phase, RungNeed
+from kinolog.models.memory.placement import LADDER, Rung
 
 HOST_SPARE_BYTES = 2 * GIB
 """Host memory that is left to others."""
@@ -19,6 +20,10 @@ class MemoryFigures:
     total: int
     free: int
     host_free: int
+
+
+FailedRung: TypeAlias = tuple[Rung, Phase]
+"""A rung, and the phase in which memory ran out with it."""
 
 
 class DoesNotFit(Exception):
@@ -47,30 +52,31 @@ def plan_placement(
     memory: ModelMemory,
     size: DrawnSize,
     figures: MemoryFigures,
+    rungs: Iterable[Rung] = LADDER,
     *,
-    placement: str = AUTO,
-    failed: Collection[Rung] = (),
+    stated: bool = False,
+    failed: Collection[FailedRung] = (),
 ) -> PlacementPlan:
-    """Return the first rung that fits the device and the host. `failed` are those that ran out of memory.
+    """Return the first of the rungs that fits the device and the host. `failed` are those that ran out of memory.
 
-    A rung that failed shows that estimates are too low: of the others, only those are left that need less. The rungs
-    of a placement that an entry names are tried whatever they need. Raises DoesNotFit.
+    A rung that failed shows that estimates are too low: of the others, only those are left that need less in the phase
+    in which it failed. Rungs that an entry has `stated` are tried whatever they need. Raises DoesNotFit.
     """
-    needs = {rung: memory.need(rung, size) for rung in ladder_of(placement) if memory.has(rung)}
-    ceiling = min((memory.need(rung, size).device_bytes for rung in failed), default=None)
+    needs = {rung: memory.need(rung, size) for rung in rungs if memory.has(rung)}
+    ceilings = [(phase, memory.need(rung, size).peaks[phase]) for rung, phase in failed]
     left = {
         rung: need
         for rung, need in needs.items()
-        if rung not in failed and (ceiling is None or need.device_bytes < ceiling)
+        if all(need.peaks[phase] < ceiling for phase, ceiling in ceilings)
     }
     passed: list[tuple[Rung, RungNeed]] = []
     for rung, need in left.items():
-        if _lack(need, figures) and placement == AUTO:
+        if _lack(need, figures) and not stated:
             passed.append((rung, need))
             continue
-        reason = _reason(rung, need, figures, passed, stated=placement != AUTO, failed=bool(failed))
+        reason = _reason(rung, need, figures, passed, stated=stated, failed=bool(failed))
         return PlacementPlan(rung=rung, need=need, reason=reason)
-    raise _does_not_fit(needs or left, size, figures, failed=bool(failed))
+    raise _does_not_fit(needs, size, figures, failed=bool(failed))
 
 
 def gib(count: float) -> str:

@@ -7,14 +7,20 @@ the latents frame by frame after the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
 import torch
 from diffusers.models.autoencoders import vae as _vae
 
+from kinolog_worker.renderers.diffusers.latents import decode_runs
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
+from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
+    HalfOverflow,
+    is_out_of_memory,
+    release_frames,
+)
 
 _autoencoders: Any = _vae  # untyped in part
 _NAMES = ("vae", "audio_vae", "vqvae", "diffusion_decoder")
@@ -27,6 +33,7 @@ class AutoencoderSeam:
         self._pipe = pipe
         self._streams = streams
         self._taken: torch.Tensor | None = None
+        self._lower: Callable[[BaseException], bool] = no_other_way
         for name in _NAMES:
             autoencoder = getattr(pipe, name, None)
             if autoencoder is not None:
@@ -45,6 +52,14 @@ class AutoencoderSeam:
             and getattr(self._pipe, "safety_checker", None) is None
         )
 
+    def lower_with(self, lower: Callable[[BaseException], bool]) -> None:
+        """Call this when memory runs out in `vae.decode`, or float16 is too small for its numbers.
+
+        It changes how the autoencoder decodes and returns True, or returns False. The latents are decoded again, so
+        that no step is drawn twice.
+        """
+        self._lower = lower
+
     def take(self) -> torch.Tensor | None:
         """Return the latents that `decode` was called with, in the scale of the autoencoder, and forget them.
 
@@ -53,13 +68,26 @@ class AutoencoderSeam:
         taken, self._taken = self._taken, None
         return taken
 
+    def decoded_runs(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield videos (batch, 3, frames, height, width), -1 to 1, of latents that were taken: whole if in tiles.
+
+        Raises HalfOverflow.
+        """
+        vae = self._pipe.vae
+        latents = latents.to(vae.device, vae.dtype)
+        if not self.streams:
+            with torch.no_grad():
+                yield vae.decode(latents, return_dict=False)[0].clamp(-1.0, 1.0)
+            return
+        yield from decode_runs(vae, latents)
+
     def _decode(self, autoencoder: Any, *, takes: bool) -> Callable[..., Any]:
         decode = _cast(autoencoder, autoencoder.decode)
 
         @wraps(decode)
         def decode_or_take(latents: torch.Tensor, *positional: Any, **named: Any) -> Any:
             if not (takes and self.streams and latents.ndim == 5):
-                return decode(latents, *positional, **named)
+                return self._decoded(lambda: decode(latents, *positional, **named))
             self._taken = latents.to(autoencoder.dtype)
             blank = torch.zeros((len(latents), 3, 1, 8, 8), dtype=autoencoder.dtype, device=latents.device)
             if named.get("return_dict") is False:
@@ -67,6 +95,23 @@ class AutoencoderSeam:
             return _autoencoders.DecoderOutput(sample=blank)
 
         return decode_or_take
+
+    def _decoded(self, decode: Callable[[], Any]) -> Any:
+        """Return what a decode returns, in whatever way there is memory for it."""
+        while True:
+            try:
+                return decode()
+            except (RuntimeError, MemoryError, HalfOverflow) as error:
+                if not (isinstance(error, HalfOverflow) or is_out_of_memory(error)):
+                    raise
+                release_frames(error)
+                if not self._lower(error):
+                    raise
+
+
+def no_other_way(_: BaseException) -> bool:
+    """Return False: there is one way to decode."""
+    return False
 
 
 def _cast(autoencoder: Any, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,8 +7,8 @@ the model's entry allows it.
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import diffusers
@@ -16,6 +16,9 @@ import torch
 import transformers
 
 from kinolog.models.families import Family
+from kinolog.models.memory.needs import ModelMemory, folder_memory
+from kinolog.models.memory.placement import WeightPlacement
+from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
 from kinolog_worker.renderers.diffusers.model_folder import (
@@ -27,6 +30,8 @@ from kinolog_worker.renderers.diffusers.model_folder import (
     weights_of,
 )
 from kinolog_worker.renderers.diffusers.modular.modular_loader import load_modular
+from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
+from kinolog_worker.renderers.diffusers.placement.placed_networks import place
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 
 _library: Any = diffusers  # untyped in part, as is transformers
@@ -34,44 +39,84 @@ _transformers: Any = transformers
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, Family, LoadedFacts, Path]:
-    """Return the pipeline on its device, its family, the facts about it, and its folder. Raises RenderFailed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedModel:
+    """A model whose folder was checked and of which nothing is loaded yet."""
 
-    Options of the model: `vae_dtype` (default that of the family; `float32` where all is), `flow_shift` (default that
-    of the folder's scheduler).
-    """
-    started = perf_counter()
+    model: ModelSource
+    device: torch.device
+    folder: Path
+    family: Family
+    dtype: torch.dtype
+
+    @property
+    def memory(self) -> ModelMemory:
+        """What it needs of the device. Raises RenderFailed."""
+        try:
+            return folder_memory(
+                self.folder,
+                self.family,
+                weight_bytes=self.dtype.itemsize,
+                vae_dtype=self._stated_vae_dtype,
+            )
+        except WeightsUnreadable as error:
+            raise RenderFailed("MODEL_DAMAGED", str(error), retryable=False) from error
+
+    @property
+    def _stated_vae_dtype(self) -> str:
+        stated = self.model.options.get("vae_dtype")
+        if stated is None and self.dtype is not torch.float32:
+            return ""  # that of the family
+        return str(stated or "float32")
+
+
+def checked_model(model: ModelSource, device_name: str) -> CheckedModel:
+    """Return a model whose folder is safe and whose class is known. Raises RenderFailed."""
     _silence()
     device = device_named(device_name)
     folder = _folder_of(model)
     check_folder(folder, frozenset(name for name in dir(_library.pipelines) if not name.startswith("_")))
-    family = family_of(folder)
-    dtype = _dtype_for(model, device)
+    return CheckedModel(
+        model=model, device=device, folder=folder, family=family_of(folder), dtype=_dtype_for(model, device)
+    )
+
+
+def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacement.DEVICE) -> Any:
+    """Return the pipeline with its networks in their places.
+
+    Raises RenderFailed, and whatever torch raises when memory runs out. Options of the model: `vae_dtype` (default that
+    of the family; `float32` where all is), `flow_shift` (default that of the folder's scheduler).
+    """
+    model, family = checked.model, checked.family
     try:
-        pipe = _loaded(folder, family, _dtypes(model, family, dtype)).to(device)
-    except torch.OutOfMemoryError:
-        raise RenderFailed(
-            "OUT_OF_MEMORY", f"{model.name} does not fit on {device}", retryable=True
-        ) from None
+        pipe = _loaded(checked.folder, family, _dtypes(model, family, checked.dtype))
+        place(pipe, weights, checked.device)
     except (OSError, ValueError, ImportError, AttributeError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise RenderFailed(
             "MODEL_DAMAGED", f"{model.name} cannot be loaded: {str(error)[:300]}", retryable=False
         ) from error
     pipe.set_progress_bar_config(disable=True)
-    _check_guardrail(pipe, family, folder)
+    _check_guardrail(pipe, family, checked.folder)
     if family.tiling:
         pipe.vae.enable_tiling()
     _set_flow_shift(pipe, model.options.get("flow_shift"))
-    facts = LoadedFacts(
-        revision=revision_of(folder),
+    return pipe
+
+
+def facts_of(checked: CheckedModel, pipe: Any, seconds: float) -> LoadedFacts:
+    """Return the facts about a pipeline that took so many seconds to load."""
+    return LoadedFacts(
+        revision=revision_of(checked.folder),
         libraries=library_versions(),
-        device=str(device),
-        hardware=hardware_of(device),
-        dtype=str(dtype).removeprefix("torch."),
-        seconds=perf_counter() - started,
-        size_bytes=sum(path.stat().st_size for path in weights_of(folder)),
+        device=str(checked.device),
+        hardware=hardware_of(checked.device),
+        dtype=str(checked.dtype).removeprefix("torch."),
+        scheduler=type(pipe.scheduler).__name__ if getattr(pipe, "scheduler", None) is not None else "",
+        seconds=seconds,
+        size_bytes=sum(path.stat().st_size for path in weights_of(checked.folder)),
     )
-    return pipe, family, facts, folder
 
 
 def device_named(name: str) -> torch.device:

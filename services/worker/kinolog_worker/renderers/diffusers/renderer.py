@@ -6,13 +6,15 @@ The pipeline's own call runs, hooked at four seams (decision 76): prompts, autoe
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from kinolog.models.memory.needs import DrawnSize, Phase
+from kinolog.models.memory.planner import MemoryFigures
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
@@ -29,7 +31,17 @@ from kinolog_worker.renderers.diffusers.latents import (
 )
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
-from kinolog_worker.renderers.diffusers.pipeline_loader import device_named, is_lost, load_pipeline
+from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, device_named, is_lost
+from kinolog_worker.renderers.diffusers.placement.denoised_scene import DenoisedScene
+from kinolog_worker.renderers.diffusers.placement.figures import figures_of
+from kinolog_worker.renderers.diffusers.placement.ladder import FailedRungs
+from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
+    HalfOverflow,
+    is_out_of_memory,
+    release_frames,
+    release_memory,
+)
+from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
 from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
 from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
@@ -38,8 +50,8 @@ from kinolog_worker.renderers.renderer import (
     LoadedFacts,
     ModelSource,
     Observe,
+    RenderAgain,
     RenderCancelled,
-    RenderFailed,
     SceneRequest,
     ShouldStop,
     StepReport,
@@ -64,36 +76,42 @@ class _LoadedPipeline:
     autoencoder: AutoencoderSeam
     vocabulary: SceneVocabulary | None
 
+    def drawn_size(self, request: SceneRequest) -> DrawnSize:
+        """Return the size that the model draws for a request. Raises RenderFailed."""
+        canvas = self.call.canvas(request)
+        return DrawnSize(width=canvas.width, height=canvas.height, frames=canvas.frames)
+
 
 class DiffusersRenderer:
     """Draws with a pipeline of diffusers.
 
     Options of the model: `text_tokens` (length that prompts are padded to), `size_multiple` (what width and height
-    are rounded to), `vae_dtype` and `flow_shift` (see `load_pipeline`). The table of families has a value for each.
+    are rounded to), `placement` (see docs/memory.md), `vae_dtype` and `flow_shift` (see `load_pipeline`). The table of
+    families has a value for each.
+
+    When memory runs out, the pipeline is placed so that it needs less, and the scene is drawn again.
     """
 
-    def __init__(self) -> None:
+    failed_rungs = FailedRungs()
+    """Those of all renderers of this process."""
+
+    def __init__(self, figures: Callable[[torch.device], MemoryFigures | None] = figures_of) -> None:
+        self._figures = figures
+        self._placed: PlacedModel | None = None
         self._loaded: _LoadedPipeline | None = None
         self._device: torch.device | None = None
+        self._denoised = DenoisedScene()
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
-        pipe, family, facts, folder = load_pipeline(model, device)
-        call = call_of(
-            pipe,
-            family,
-            text_tokens=model.options.get("text_tokens"),
-            size_multiple=model.options.get("size_multiple"),
-        )
-        self._loaded = _LoadedPipeline(
-            pipe,
-            call,
-            PromptMemory(pipe),
-            AutoencoderSeam(pipe, streams=family.streams),
-            load_vocabulary(folder, getattr(pipe, "tokenizer", None)),
-        )
+        self._placed = PlacedModel(checked_model(model, device), self._figures, self.failed_rungs)
+        self._loaded = self._load()
+        facts = self._placed.facts
         logger.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
+
+    def current_facts(self) -> LoadedFacts:
+        return self._placed_model().facts
 
     def has_lost_device(self) -> bool:
         return self._device is not None and is_lost(self._device)
@@ -104,26 +122,39 @@ class DiffusersRenderer:
         if loaded.vocabulary is not None:
             _, words = loaded.vocabulary.rewrite(request.prompt)
             request = loaded.vocabulary.rewrite_request(request)
-        with _OutOfMemoryErrors():
-            return EncodedPrompt(_encode(loaded, request), words)
+        size = loaded.drawn_size(request)
+        del loaded
+        while True:
+            try:
+                return EncodedPrompt(_encode(self._fitting(size), request), words)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                release_frames(error)
+            self._descend(size, Phase.ENCODE)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         loaded = self._loaded_pipeline()
         if loaded.vocabulary is not None:
             request = loaded.vocabulary.rewrite_request(request)
-        canvas = loaded.call.canvas(request)
-        _log_canvas(request, canvas)
         check_inputs(loaded.call.family, request)
-        drawn = 0
-        with _OutOfMemoryErrors():
-            runs = _draw(loaded, request, canvas, observe, should_stop)
-            for frames in selected_frames(runs, loaded.call.frame_numbers(request, canvas)):
-                if should_stop():
-                    raise RenderCancelled
-                run = fit(frames, canvas, request)[: request.frames - drawn]
-                drawn += len(run)
-                observe(StepReport("decode", drawn, request.frames))
-                yield run
+        size = loaded.drawn_size(request)
+        del loaded
+        try:
+            yield from self._frames(self._fitting(size), request, observe, should_stop)
+        except Exception as error:
+            if not isinstance(error, HalfOverflow) and not is_out_of_memory(error):
+                self._denoised.forget()
+                raise
+            release_frames(error)
+            overflow = isinstance(error, HalfOverflow)
+        else:
+            self._denoised.forget()
+            return
+        self._denoised.to_host()
+        phase = Phase.DENOISE if self._denoised.of(request) is None else Phase.DECODE
+        self._descend(size, phase, overflow=overflow)
+        raise RenderAgain
 
     def forget_prompts(self, unused_seconds: float) -> None:
         """Drop the prompts that were not used for so long."""
@@ -131,13 +162,64 @@ class DiffusersRenderer:
             self._loaded.prompts.forget(unused_seconds)
 
     def close(self) -> None:
-        self._loaded = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        self._loaded = self._placed = None
+        self._denoised.forget()
+        release_memory()
+
+    def _frames(
+        self, loaded: _LoadedPipeline, request: SceneRequest, observe: Observe, should_stop: ShouldStop
+    ) -> Iterator[Frames]:
+        canvas = loaded.call.canvas(request)
+        _log_canvas(request, canvas)
+        drawn = 0
+        runs = _draw(loaded, request, canvas, observe, should_stop, self._denoised)
+        for frames in selected_frames(runs, loaded.call.frame_numbers(request, canvas)):
+            if should_stop():
+                raise RenderCancelled
+            run = fit(frames, canvas, request)[: request.frames - drawn]
+            drawn += len(run)
+            observe(StepReport("decode", drawn, request.frames))
+            yield run
+
+    def _load(self) -> _LoadedPipeline:
+        """Load the pipeline in the placement that is planned."""
+        placed = self._placed_model()
+        model, family = placed.checked.model, placed.checked.family
+        pipe = placed.load()
+        call = call_of(
+            pipe,
+            family,
+            text_tokens=model.options.get("text_tokens"),
+            size_multiple=model.options.get("size_multiple"),
+        )
+        autoencoder = AutoencoderSeam(pipe, streams=family.streams)
+        autoencoder.lower_with(placed.lower_decode)
+        vocabulary = load_vocabulary(placed.checked.folder, getattr(pipe, "tokenizer", None))
+        return _LoadedPipeline(pipe, call, PromptMemory(pipe), autoencoder, vocabulary)
+
+    def _fitting(self, size: DrawnSize) -> _LoadedPipeline:
+        """Return the pipeline, placed so that a scene of this size fits. Raises RenderFailed."""
+        if self._placed_model().fit(size):
+            self._loaded = None
+        return self._loaded_pipeline()
+
+    def _descend(self, size: DrawnSize, phase: Phase, *, overflow: bool = False) -> None:
+        """Plan for less memory. Nothing of the call that failed may be referred to. Raises RenderFailed."""
+        release_memory()
+        if self._placed_model().descend(size, phase, overflow=overflow):
+            self._loaded = None
+            release_memory()
+
+    def _placed_model(self) -> PlacedModel:
+        if self._placed is None:
+            raise RuntimeError("no model is loaded: call load first")
+        return self._placed
 
     def _loaded_pipeline(self) -> _LoadedPipeline:
+        """Return the pipeline. It is loaded again if it was let go for another placement."""
+        self._placed_model()
         if self._loaded is None:
-            raise RuntimeError("no model is loaded: call load first")
+            self._loaded = self._load()
         return self._loaded
 
 
@@ -179,28 +261,36 @@ def _called(
 
 
 def _draw(
-    loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
+    loaded: _LoadedPipeline,
+    request: SceneRequest,
+    canvas: Canvas,
+    observe: Observe,
+    should_stop: ShouldStop,
+    denoised: DenoisedScene,
 ) -> Iterator[Frames]:
-    """Denoise, then yield frames of the canvas as they are decoded."""
+    """Denoise, unless that was done before, then yield frames of the canvas as they are decoded."""
 
     def check() -> None:
         if should_stop():
             raise RenderCancelled
 
     check()
-    pictures = decoded_inputs(loaded.call.family, request, canvas, check)
     loaded.autoencoder.take()  # of a call that failed
-    after_step = _step_observer(loaded, request, canvas, observe, should_stop)
-    with (
-        reported_steps(loaded.pipe, loaded.call.family, after_step) as more,
-        ended_within_passes(loaded.pipe, should_stop),
-    ):
-        output = _called(loaded, request, canvas, pictures, more)
-    latents = loaded.autoencoder.take()
+    latents = denoised.of(request)
     if latents is None:
-        yield from frame_runs(decoded_video(output))
-        return
-    for video in decode_runs(loaded.pipe.vae, latents):
+        pictures = decoded_inputs(loaded.call.family, request, canvas, check)
+        after_step = _step_observer(loaded, request, canvas, observe, should_stop)
+        with (
+            reported_steps(loaded.pipe, loaded.call.family, after_step) as more,
+            ended_within_passes(loaded.pipe, should_stop),
+        ):
+            output = _called(loaded, request, canvas, pictures, more)
+        latents = loaded.autoencoder.take()
+        if latents is None:
+            yield from frame_runs(decoded_video(output))
+            return
+        denoised.keep(request, latents)
+    for video in loaded.autoencoder.decoded_runs(latents):
         yield frames_of_tensor(video)
 
 
@@ -247,19 +337,3 @@ def _log_canvas(request: SceneRequest, canvas: Canvas) -> None:
             *drawn,
             *(request.width, request.height, request.frames),
         )
-
-
-class _OutOfMemoryErrors:
-    """Replaces the exceptions that torch raises when memory runs out by RenderFailed."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        out_of_memory = isinstance(error, torch.OutOfMemoryError) or (
-            isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-        )
-        if out_of_memory:
-            raise RenderFailed(
-                "OUT_OF_MEMORY", "the device's memory was not enough for this scene", retryable=True
-            ) from None

@@ -1,0 +1,47 @@
+"""Places the networks of a pipeline. It is loaded on the CPU before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import hooks
+
+from kinolog.models.memory.needs import DENOISERS, ENCODERS
+from kinolog.models.memory.placement import WeightPlacement
+
+_hooks: Any = hooks  # untyped in part
+
+
+def place(pipe: Any, weights: WeightPlacement, device: torch.device) -> None:
+    """Bring the networks of a pipeline to their places."""
+    if weights is WeightPlacement.DEVICE:
+        pipe.to(device)
+        return
+    for name, component in pipe.components.items():
+        if not isinstance(component, torch.nn.Module):
+            continue
+        if name.startswith(ENCODERS):
+            _offload(component, device, "leaf_level")
+        elif name.startswith(DENOISERS) and weights is WeightPlacement.GROUP_OFFLOAD:
+            _offload(component, device, "block_level")
+        else:
+            component.to(device)
+            if name.startswith(DENOISERS) and weights is WeightPlacement.FLOAT8:
+                _store_in_float8(component)
+
+
+def _offload(network: Any, device: torch.device, level: str) -> None:
+    """Keep the weights of a network in pinned host memory, and copy groups of them to the device ahead of their use."""
+    _hooks.apply_group_offloading(
+        network,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type=level,
+        num_blocks_per_group=1,
+        use_stream=device.type == "cuda",
+    )
+
+
+def _store_in_float8(network: Any) -> None:
+    network.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=network.dtype)

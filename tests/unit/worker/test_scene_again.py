@@ -1,0 +1,100 @@
+"""A scene that is drawn again because memory ran out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from kinolog_worker.inference.job_renderer import JobRenderer
+from kinolog_worker.inference.messages import (
+    FinishedMessage,
+    Message,
+    PlacedMessage,
+    StageFinishedMessage,
+    StageStartedMessage,
+)
+from kinolog_worker.inference.model_cache import LoadedModel, ModelCache
+from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.renderer import (
+    EncodedPrompt,
+    LoadedFacts,
+    ModelSource,
+    Observe,
+    RenderAgain,
+    SceneRequest,
+    ShouldStop,
+    StepReport,
+)
+
+from tests.builders.render_jobs import card_job
+
+
+class StarvedRenderer:
+    """Draws grey frames. Memory runs out as often as it is said, after the first frame."""
+
+    def __init__(self, starved: int) -> None:
+        self._left = starved
+        self.placements = ["device", "text-offload", "group-offload"][-starved - 1 :]
+
+    def load(self, model: ModelSource, device: str) -> LoadedFacts:
+        raise AssertionError("it is loaded")
+
+    def current_facts(self) -> LoadedFacts:
+        return LoadedFacts(
+            revision="r1",
+            libraries={},
+            device="cuda:0",
+            hardware="a card",
+            dtype="bfloat16",
+            seconds=0.0,
+            size_bytes=0,
+            placement=self.placements[-self._left - 1],
+            placement_reason="it fits",
+        )
+
+    def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
+        return EncodedPrompt(cached=False)
+
+    def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
+        observe(StepReport("denoise", 1, 1))
+        grey = np.linspace(0, 255, request.width, dtype=np.uint8)[None, None, :, None]
+        yield np.broadcast_to(grey, (1, request.height, request.width, 3))
+        if self._left:
+            self._left -= 1
+            raise RenderAgain
+        yield np.broadcast_to(grey, (request.frames - 1, request.height, request.width, 3))
+
+    def close(self) -> None:
+        raise AssertionError("it stays")
+
+
+class HeldModel(ModelCache):
+    """Holds one renderer."""
+
+    def __init__(self, renderer: StarvedRenderer) -> None:
+        super().__init__("cpu")
+        self._renderer = renderer
+
+    def load(self, model: ModelSource) -> LoadedModel:
+        return LoadedModel(self._renderer, self._renderer.current_facts(), cached=True)
+
+
+def test_a_scene_is_drawn_again_from_its_first_frame(tmp_path: Path) -> None:
+    """Frames of the tries that failed are in no file, each stage is told once, and each placement when it changes."""
+    sent: list[Message] = []
+    job = card_job(tmp_path, "a ball", 6)
+    finished = JobRenderer(job, HeldModel(StarvedRenderer(2)), sent.append, lambda: False).execute()
+    assert isinstance(finished, FinishedMessage)
+    assert finished.media.frames == 6
+    for kind in (StageStartedMessage, StageFinishedMessage):
+        stages = [(message.stage, message.scene) for message in sent if isinstance(message, kind)]
+        assert stages == [
+            ("prefetch", None),
+            ("encode_prompt", 0),
+            ("denoise", 0),
+            ("decode", 0),
+            ("assemble", None),
+        ]
+    placed = [message.facts.placement for message in sent if isinstance(message, PlacedMessage)]
+    assert placed == ["device", "text-offload", "group-offload"]
