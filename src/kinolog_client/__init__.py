@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         HealthInfo,
         ModelDefaultsInfo,
         ModelInfo,
+        ModelInputInfo,
         ModelListInfo,
         WorkerInfo,
         WorkerListInfo,
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
         ArtifactInfo,
         AttemptInfo,
         ErrorInfo,
+        InputInfo,
         LinksInfo,
         MediaInfo,
         StageInfo,
@@ -116,7 +118,8 @@ if TYPE_CHECKING:
         StoryboardInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
-    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoRequest, VideoScene
+    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoInput, VideoRequest, VideoScene
+    from kinolog_client.models.uploads import UploadInfo
 
 __all__ = [
     "PRIORITIES",
@@ -151,6 +154,7 @@ __all__ = [
     "GatewayUnreachable",
     "HealthInfo",
     "HistoryInfo",
+    "InputInfo",
     "InvalidRequest",
     "InvalidSettings",
     "JobCountsInfo",
@@ -175,6 +179,7 @@ __all__ = [
     "MessageReceived",
     "ModelDefaultsInfo",
     "ModelInfo",
+    "ModelInputInfo",
     "ModelListInfo",
     "NotFound",
     "OverviewInfo",
@@ -203,6 +208,8 @@ __all__ = [
     "TrendsInfo",
     "Unauthorized",
     "UnexpectedAnswer",
+    "UploadInfo",
+    "VideoInput",
     "VideoRequest",
     "VideoScene",
     "WorkerInfo",
@@ -221,6 +228,7 @@ _MODULES = (
     "models.catalogue",
     "models.analytics",
     "models.selection",
+    "models.uploads",
     "live.updates",
     "live.steps",
     "live.flow",

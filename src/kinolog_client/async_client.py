@@ -11,12 +11,11 @@ from typing import Self, TypeVar
 
 from kinolog_client import defaults
 from kinolog_client.endpoint import Endpoint
-from kinolog_client.http import analytics_operations, file_transfer, operations
+from kinolog_client.http import analytics_operations, file_transfer, input_operations, operations
 from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.methods import awaitable
 from kinolog_client.http.operation import Operation
-from kinolog_client.http.partial_file import flush_to_disk, partial_file
 from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.live.async_feed import AsyncLiveFeed
 from kinolog_client.live.flow import LiveFlow, LiveSettings
@@ -26,6 +25,7 @@ from kinolog_client.live.updates import LiveUpdate
 from kinolog_client.live.watches import FeedWatch, watch_for
 from kinolog_client.models.jobs import JobInfo
 from kinolog_client.models.selection import JobSelection
+from kinolog_client.partial_file import flush_to_disk, partial_file
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class AsyncKinologClient:
         """Perform an operation. Raises `GatewayError`."""
         return await self._transport.send(operation)
 
+    upload_input = awaitable(input_operations.upload_input)
     submit = awaitable(operations.submit)
     generate = awaitable(operations.generate)
     cancel = awaitable(operations.cancel)
@@ -129,13 +130,15 @@ class AsyncKinologClient:
             if cursor is None:
                 return
 
-    def stream(self, job_id: str, *, file: str = "video", scene: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes of a file of a job: its video, thumbnail or preview, or a scene by its index.
+    def stream(
+        self, job_id: str, *, file: str = "video", scene: int | None = None, index: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file of a job: its video, thumbnail or preview, a scene, or an input (`index`).
 
         A lost connection is resumed at the byte where it broke. Raises `UnexpectedAnswer` if the answer is neither
         video nor image, or, after the last byte, if the gateway's ETag is a hash and the bytes have another.
         """
-        return self._transport.read_file(self._transfer(job_id, file, scene))
+        return self._transport.read_file(self._transfer(job_id, file, scene, index))
 
     async def download(
         self,
@@ -144,6 +147,7 @@ class AsyncKinologClient:
         *,
         file: str = "video",
         scene: int | None = None,
+        index: int | None = None,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Path:
         """Save a file of a job under `to`, whole and checked or not at all; return the path. See `stream`.
@@ -152,7 +156,7 @@ class AsyncKinologClient:
         `on_progress` is called with the bytes received and the size, None while it is unknown. Raises OSError if the
         file cannot be written.
         """
-        return await self._saved(self._transfer(job_id, file, scene), to, on_progress)
+        return await self._saved(self._transfer(job_id, file, scene, index), to, on_progress)
 
     async def export(
         self,
@@ -205,8 +209,8 @@ class AsyncKinologClient:
         flow = LiveFlow(session, FeedWatch(session), replace(settings or self._live, give_up_seconds=None))
         return AsyncLiveFeed(self._transport, session, flow)
 
-    def _transfer(self, job_id: str, file: str, scene: int | None) -> FileTransfer:
-        return FileTransfer(self.url, file_operation(job_id, file, scene), self._transport.policy)
+    def _transfer(self, job_id: str, file: str, scene: int | None, index: int | None) -> FileTransfer:
+        return FileTransfer(self.url, file_operation(job_id, file, scene, index), self._transport.policy)
 
     async def _saved(
         self, transfer: FileTransfer, to: Path | str, on_progress: Callable[[int, int | None], object] | None

@@ -9,11 +9,10 @@ from typing import Self, TypeVar
 
 from kinolog_client import defaults
 from kinolog_client.endpoint import Endpoint
-from kinolog_client.http import analytics_operations, file_transfer, operations
+from kinolog_client.http import analytics_operations, file_transfer, input_operations, operations
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.methods import blocking
 from kinolog_client.http.operation import Operation
-from kinolog_client.http.partial_file import partial_file
 from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.http.sync_transport import SyncTransport
 from kinolog_client.live.flow import LiveFlow, LiveSettings
@@ -24,6 +23,7 @@ from kinolog_client.live.updates import LiveUpdate
 from kinolog_client.live.watches import watch_for
 from kinolog_client.models.jobs import JobInfo
 from kinolog_client.models.selection import JobSelection
+from kinolog_client.partial_file import partial_file
 
 T = TypeVar("T")
 
@@ -69,6 +69,7 @@ class KinologClient:
         """Perform an operation. Raises `GatewayError`."""
         return self._transport.send(operation)
 
+    upload_input = blocking(input_operations.upload_input)
     submit = blocking(operations.submit)
     generate = blocking(operations.generate)
     cancel = blocking(operations.cancel)
@@ -126,13 +127,15 @@ class KinologClient:
             if cursor is None:
                 return
 
-    def stream(self, job_id: str, *, file: str = "video", scene: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes of a file of a job: its video, thumbnail or preview, or a scene by its index.
+    def stream(
+        self, job_id: str, *, file: str = "video", scene: int | None = None, index: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield the bytes of a file of a job: its video, thumbnail or preview, a scene, or an input (`index`).
 
         A lost connection is resumed at the byte where it broke. Raises `UnexpectedAnswer` if the answer is neither
         video nor image, or, after the last byte, if the gateway's ETag is a hash and the bytes have another.
         """
-        return self._transport.read_file(self._transfer(job_id, file, scene))
+        return self._transport.read_file(self._transfer(job_id, file, scene, index))
 
     def download(
         self,
@@ -141,6 +144,7 @@ class KinologClient:
         *,
         file: str = "video",
         scene: int | None = None,
+        index: int | None = None,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Path:
         """Save a file of a job under `to`, whole and checked or not at all; return the path. See `stream`.
@@ -149,7 +153,7 @@ class KinologClient:
         `on_progress` is called with the bytes received and the size, None while it is unknown. Raises OSError if the
         file cannot be written.
         """
-        return self._saved(self._transfer(job_id, file, scene), to, on_progress)
+        return self._saved(self._transfer(job_id, file, scene, index), to, on_progress)
 
     def export(
         self,
@@ -193,8 +197,8 @@ class KinologClient:
                 elif isinstance(event, LinkState) and on_link is not None:
                     on_link(event)
 
-    def _transfer(self, job_id: str, file: str, scene: int | None) -> FileTransfer:
-        return FileTransfer(self.url, file_operation(job_id, file, scene), self._transport.policy)
+    def _transfer(self, job_id: str, file: str, scene: int | None, index: int | None) -> FileTransfer:
+        return FileTransfer(self.url, file_operation(job_id, file, scene, index), self._transport.policy)
 
     def _saved(
         self, transfer: FileTransfer, to: Path | str, on_progress: Callable[[int, int | None], object] | None

@@ -197,7 +197,7 @@ async def test_a_clip_is_no_first_frame(api: RunningApi) -> None:
     request = pb.SubmitJobRequest(prompt="a fox", model="i2v", inputs=[first_frame(image)])
     request.inputs.append(pb.InputReference(role=LAST, upload_id=clip.id))
     problem = await refused(api.jobs.SubmitJob(request))
-    assert problem.reason == "INPUT_UNSUPPORTED"
+    assert problem.reason == "INPUT_UNSUITABLE"
     assert "last_frame takes image/png or image/jpeg or image/webp" in problem.fields["inputs[1].role"]
     assert api.artifacts._artifacts == {}
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import JobEnded, KinologClient, PreviewReceived, VideoScene
+from kinolog_client import JobEnded, KinologClient, PreviewReceived, VideoInput, VideoScene
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
@@ -19,9 +19,15 @@ from tests.fixtures.whole_stack import whole_stack
 
 PROMPT_WORD, NEGATIVE_WORD, REASON_WORD, OTHER = "zanzibarquux", "wobblefrotz", "sprongleback", "kettlemumble"
 ERROR_WORD = "blimperdonk"
+PIXELS = "\x07quixotry\x00\xfe\x80"
+"""Bytes of a picture."""
 WORDS = (PROMPT_WORD, NEGATIVE_WORD, REASON_WORD, ERROR_WORD)
 JPEG = "\xff\xd8\xff\xe0"
 """How a preview begins, each character a byte."""
+
+PNG_HEAD = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (64).to_bytes(4) + (48).to_bytes(4) + bytes(9) + b"\0\0\xff\xffIDAT"
+)
 
 ERASE_SECONDS = 4 * WAIT_SECONDS
 """It takes less than a minute on an idle machine."""
@@ -108,6 +114,21 @@ def _failed(client: KinologClient) -> str:
     return job_id
 
 
+def _pictured(client: KinologClient, stack: Stack) -> str:
+    """Run a job that starts from a picture. Return its id. The picture is sealed wherever it lies, meanwhile too."""
+    content = PNG_HEAD + PIXELS.encode("latin-1") * 5_000
+    upload = client.upload_input(content)
+    assert (upload.width, upload.height) == (64, 48)
+    inputs = [VideoInput("first_frame", upload.upload_id)]
+    job_id = client.generate("a picture", model="picture-card", inputs=inputs).job_id
+    final = [update for update in client.watch(job_id) if isinstance(update, JobEnded)][-1]
+    assert final.state.status == "completed", final.state
+    assert client.verify(job_id).valid
+    assert b"".join(client.stream(job_id, file="input", index=0)) == content
+    assert not _holders(stack.folder.path.rglob("*"), [PIXELS])
+    return job_id
+
+
 def _back_up(stack: Stack, backup: Path) -> None:
     """Back up the running stack."""
     done = CliRunner().invoke(app, ["backup", str(backup), "--data", str(stack.folder.path)])
@@ -118,6 +139,7 @@ def _use(stack: Stack, backup: Path) -> tuple[str, str]:
     """Make jobs with words of their own and erase them. Return the ids of one that is erased and one that is not."""
     with KinologClient(stack.addresses["gateway"]) as client:
         failed, cancelled = _failed(client), _cancelled_while_previewed(client)
+        pictured = _pictured(client, stack)
         assert not _holders(stack.folder.nats.rglob("*"), [JPEG]), "previews are stored in the clear"
         erased, kept = (
             _completed(client, f"a red circle {PROMPT_WORD}"),
@@ -126,13 +148,16 @@ def _use(stack: Stack, backup: Path) -> tuple[str, str]:
         wait_until(
             lambda: [row.prompt for row in client.iterate_jobs()],
             "the lists show all jobs",
-            lambda prompts: len(prompts) == 4,
+            lambda prompts: len(prompts) == 5,
         )
         assert _holders(stack.folder.path.rglob("*"), [PROMPT_WORD])
         _back_up(stack, backup)
         assert _folders_of(backup, erased)
-        for job_id in (failed, cancelled, erased):
+        (sealed,) = [path for path in backup.rglob("*.sealed") if pictured in str(path)]
+        for job_id in (failed, cancelled, erased, pictured):
             client.erase(job_id)
+        assert client.verify(pictured).valid
+        assert not _folders_of(stack.folder.artifacts, pictured)
         _wait_until_gone(stack.folder.path, PROMPT_WORD, REASON_WORD, ERROR_WORD)
         assert [row.prompt for row in client.iterate_jobs() if row.prompt] == [f"a kite {OTHER}"]
         lines = client.logs(failed, limit=100).entries
@@ -148,6 +173,7 @@ def _use(stack: Stack, backup: Path) -> tuple[str, str]:
         client.erase(kept)
         _wait_until_gone(stack.folder.path, NEGATIVE_WORD)  # with its last job
         _back_up(stack, backup)
+        assert not sealed.exists()
     return erased, kept
 
 
@@ -161,7 +187,7 @@ def test_no_file_holds_what_was_erased(folder: Path) -> None:
     backup = folder.with_name("backup")
     with whole_stack(folder) as stack:
         erased, kept = _use(stack, backup)
-    assert not _holders([*folder.rglob("*"), *backup.rglob("*")], (*WORDS, OTHER))
+    assert not _holders([*folder.rglob("*"), *backup.rglob("*")], (*WORDS, OTHER, PIXELS))
     assert not _holders(DataFolder(folder).nats.rglob("*"), [JPEG])
     for job_id in (erased, kept):
         assert not (DataFolder(folder).artifacts / "jobs" / job_id).exists()

@@ -13,7 +13,7 @@ from kinolog import durable_files
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import UnusableBackup
 from kinolog.durable_files import create_durably, make_folder, rename_durably, write_durably
-from kinolog_client.http.partial_file import partial_file
+from kinolog_client.partial_file import partial_file
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.passwords import load_passwords

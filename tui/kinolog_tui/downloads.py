@@ -14,7 +14,7 @@ from weakref import finalize
 
 from kinolog.process_folders import dead_folders, mark_in_use
 from kinolog_client import AsyncKinologClient, GatewayError, JobInfo
-from kinolog_client.http.partial_file import partial_file
+from kinolog_client.partial_file import partial_file
 
 if TYPE_CHECKING:  # numpy is imported later
     from kinolog_tui.graphics.clip_decoder import Picture

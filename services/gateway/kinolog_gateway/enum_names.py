@@ -14,7 +14,8 @@ PriorityName: TypeAlias = Literal["low", "medium", "high", "critical"]
 StageName: TypeAlias = Literal[
     "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store"
 ]
-ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene"]
+ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene", "input"]
+InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "video"]
 AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -32,6 +33,7 @@ STAGE_NUMBERS: dict[str, pb.Stage.ValueType] = _numbers(StageName, "STAGE", pb.S
 ARTIFACT_KIND_NUMBERS: dict[str, pb.ArtifactKind.ValueType] = _numbers(
     ArtifactKindName, "ARTIFACT_KIND", pb.ArtifactKind
 )
+INPUT_ROLE_NUMBERS: dict[str, pb.InputRole.ValueType] = _numbers(InputRoleName, "INPUT_ROLE", pb.InputRole)
 LOG_LEVEL_NUMBERS: dict[str, pb.LogLevel.ValueType] = _numbers(LogLevelName, "LOG_LEVEL", pb.LogLevel)
 ALARM_SEVERITY_NUMBERS: dict[str, pb.AlarmSeverity.ValueType] = _numbers(
     AlarmSeverityName, "ALARM_SEVERITY", pb.AlarmSeverity
@@ -41,6 +43,7 @@ _STATUSES = {int(number): name for name, number in STATUS_NUMBERS.items()}
 _PRIORITIES = {int(number): name for name, number in PRIORITY_NUMBERS.items()}
 _STAGES = {int(number): name for name, number in STAGE_NUMBERS.items()}
 _KINDS = {int(number): name for name, number in ARTIFACT_KIND_NUMBERS.items()}
+_ROLES = {int(number): name for name, number in INPUT_ROLE_NUMBERS.items()}
 _LEVELS = {int(number): name for name, number in LOG_LEVEL_NUMBERS.items()}
 _ALARM_SEVERITIES = {int(number): name for name, number in ALARM_SEVERITY_NUMBERS.items()}
 
@@ -58,6 +61,11 @@ def priority_name(number: int) -> PriorityName:
 def stage_name(number: int) -> StageName | None:
     """Return the name of a stage; None before the first."""
     return cast("StageName | None", _STAGES.get(number))
+
+
+def input_role_name(number: int) -> InputRoleName | None:
+    """Return the name of an input's role; None for a role that this gateway does not know."""
+    return cast("InputRoleName | None", _ROLES.get(number))
 
 
 def artifact_kind_name(number: int) -> ArtifactKindName | None:

@@ -23,6 +23,8 @@ ResponseT = TypeVar("ResponseT")
 
 READ_SECONDS = 15.0
 """Timeout of a call. It includes waiting for a minimum position."""
+COPY_SECONDS = 120.0
+"""Timeout of a submit with inputs. The api copies them."""
 BULK_SECONDS = 60.0
 """Timeout of a bulk command."""
 PROOF_SECONDS = 60.0

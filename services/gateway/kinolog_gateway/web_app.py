@@ -21,7 +21,18 @@ from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import HttpProblemError, respond
-from kinolog_gateway.routes import audit, bulk, catalogue, charts, commands, exports, jobs, probes, results
+from kinolog_gateway.routes import (
+    audit,
+    bulk,
+    catalogue,
+    charts,
+    commands,
+    exports,
+    inputs,
+    jobs,
+    probes,
+    results,
+)
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
@@ -32,6 +43,7 @@ ROUTERS = (
     jobs.router,
     audit.router,
     results.router,
+    inputs.router,
     exports.router,
     charts.router,
     catalogue.router,

@@ -1111,6 +1111,36 @@ class JobFilter(_message.Message):
 Global___JobFilter: _TypeAlias = JobFilter  # noqa: Y015
 
 @_typing.final
+class ModelInput(_message.Message):
+    """What a model starts from beside the prompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    role: Global___InputRole.ValueType
+    """What it is to the job."""
+    required: _builtins.bool
+    """Whether each job must have it. Of inputs that replace each other none is required by itself."""
+    most: _builtins.int
+    """The maximum number in a job."""
+    def __init__(
+        self,
+        *,
+        role: Global___InputRole.ValueType = ...,
+        required: _builtins.bool = ...,
+        most: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["most", b"most", "required", b"required", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelInput: _TypeAlias = ModelInput  # noqa: Y015
+
+@_typing.final
 class Model(_message.Message):
     """A model of the catalogue."""
 
@@ -1127,6 +1157,7 @@ class Model(_message.Message):
     WORKERS_FIELD_NUMBER: _builtins.int
     VOCABULARY_FIELD_NUMBER: _builtins.int
     CODECS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model in requests."""
     description: _builtins.str
@@ -1161,6 +1192,10 @@ class Model(_message.Message):
     def codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codecs that jobs of the model can have. Those of the GPU are there if a worker that serves the model has them."""
 
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]:
+        """Pictures and clips that its jobs can start from."""
+
     def __init__(
         self,
         *,
@@ -1175,10 +1210,11 @@ class Model(_message.Message):
         workers: _abc.Iterable[_builtins.str] | None = ...,
         vocabulary: _abc.Iterable[_builtins.str] | None = ...,
         codecs: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Iterable[Global___ModelInput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "inputs", b"inputs", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,9 +12,10 @@ from kinolog.texts import is_blank
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed, error_json, error_lines
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.jobs.input_files import InputFiles, inputs_of
 from kinolog_cli.jobs.scene_list import scenes_of
 from kinolog_cli.jobs.text_file import text_of
-from kinolog_client import InvalidRequest, KinologClient, ProblemError, VideoRequest
+from kinolog_client import InvalidRequest, KinologClient, ProblemError, VideoInput, VideoRequest
 
 _FIELDS = frozenset(field.name for field in fields(VideoRequest)) | {"request_id"}
 LONGEST_PROMPT_SHOWN = 60
@@ -30,17 +31,22 @@ class PromptLine:
     problem: str = ""
 
 
-def submit_file(context: CliContext, path: Path, defaults: VideoRequest, request_id: str | None) -> ExitCode:
+def submit_file(
+    context: CliContext, path: Path, defaults: VideoRequest, request_id: str | None, files: InputFiles
+) -> ExitCode:
     """Submit every line of a file, and print the id of each job. A wrong line does not keep the others back.
 
-    With a `request_id`, line 3 has the id `REQUEST_ID-3`: submitting the same file twice makes each job once.
+    All jobs start from the same `files`, but for lines that name inputs of their own. With a `request_id`, line 3 has
+    the id `REQUEST_ID-3`: submitting the same file twice makes each job once.
     """
     lines = list(prompt_lines(path, defaults, request_id))
     if not lines:
         raise CommandFailed(ExitCode.USAGE, f"{path} has no line with a prompt")
     wrong = 0
     with context.client() as client:
-        for line in lines:
+        inputs = files.uploaded(client)
+        for read in lines:
+            line = replace(read, request=_with_inputs(read.request, inputs))
             wrong += not _submit_line(context, client, line)
     if not context.as_json:
         context.print_note(f"{len(lines) - wrong} submitted" + (f", {wrong} refused" if wrong else ""))
@@ -68,6 +74,10 @@ def _submit_line(context: CliContext, client: KinologClient, line: PromptLine) -
         shown = prompt if len(prompt) <= LONGEST_PROMPT_SHOWN else f"{prompt[:LONGEST_PROMPT_SHOWN]}…"
         context.out.print(f"{answer.job_id}  {answer.status}  {shown}", markup=False, soft_wrap=True)
     return True
+
+
+def _with_inputs(request: VideoRequest, inputs: list[VideoInput] | None) -> VideoRequest:
+    return request if inputs is None or request.inputs is not None else replace(request, inputs=inputs)
 
 
 def prompt_lines(path: Path, defaults: VideoRequest, request_id: str | None) -> Iterator[PromptLine]:
@@ -112,4 +122,9 @@ def _object_in(line: str) -> tuple[dict[str, Any], str]:
         except ValueError as error:
             return {}, str(error)
         found.setdefault("shots", None)
+    if found.get("inputs") is not None:
+        try:
+            found["inputs"] = inputs_of(found["inputs"])
+        except ValueError as error:
+            return {}, str(error)
     return found, ""

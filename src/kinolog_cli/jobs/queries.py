@@ -21,7 +21,7 @@ from kinolog_cli.output.columns import print_columns, print_details
 from kinolog_cli.output.formats import age, duration, job_facts, status_text
 from kinolog_cli.output.history import print_history
 from kinolog_cli.output.places import checked_place, writes_standard_output
-from kinolog_client import JobInfo, KinologClient
+from kinolog_client import InputInfo, JobInfo, KinologClient
 
 LOG_LINES = 10
 
@@ -54,10 +54,17 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("in the queue", job.queue_position),
         ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
         ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
+        *((f"input {number}", _input(one)) for number, one in enumerate(job.inputs, 1)),
         ("error", f"{error.code}: {error.message}" if error else ""),
         ("video", f"{media.width}x{media.height} {media.codec}" if media else ""),
         ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
     ]
+
+
+def _input(one: InputInfo) -> str:
+    """Return what a job starts from: role, type and size."""
+    pixels = f", {one.width}x{one.height}" if one.width else ""
+    return f"{one.role or 'unknown'}: {one.media_type}, {counted(one.size_bytes, 'byte')}{pixels}"
 
 
 @command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,13 @@ import typer
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
+from kinolog_cli.jobs.input_files import (
+    ImageOption,
+    InputFiles,
+    LastImageOption,
+    ReferenceOption,
+    VideoOption,
+)
 from kinolog_cli.jobs.prompt_file import submit_file
 from kinolog_cli.jobs.queries import save_video
 from kinolog_cli.jobs.scene_list import scene_file
@@ -56,6 +64,10 @@ def generate(
             help="JSON file of scenes: a list of objects with prompt, duration, transition, seed; - for standard input."
         ),
     ] = None,
+    image: ImageOption = None,
+    last_image: LastImageOption = None,
+    reference: ReferenceOption = None,
+    video: VideoOption = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
     size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
@@ -102,15 +114,16 @@ def generate(
         crf=crf,
         title=title,
     )
+    files = InputFiles(image=image, last_image=last_image, reference=reference or (), video=video)
     if file is not None:
         if watch or output:
             raise CommandFailed(
                 ExitCode.USAGE, "--file submits and does not wait; leave --watch and --output away"
             )
-        return submit_file(context, file, request, request_id)
+        return submit_file(context, file, request, request_id, files)
     place = None if output is None else checked_place(output)
     with context.client() as client:
-        answer = client.submit(request, request_id=request_id)
+        answer = client.submit(replace(request, inputs=files.uploaded(client)), request_id=request_id)
         if watch or place is not None:
             return _watch_and_save(context, client, answer, place)
     if context.as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client.http.partial_file import standard_output_at
+from kinolog_client.partial_file import standard_output_at
 
 STANDARD_OUTPUT = Path("/dev/fd/1")
 

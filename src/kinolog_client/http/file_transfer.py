@@ -12,7 +12,7 @@ from kinolog_client.http.operation import API_PREFIX, HttpAnswer, Operation
 from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.models.results import FileInfo
 
-FILES = ("video", "thumbnail", "preview", "scene")
+FILES = ("video", "thumbnail", "preview", "scene", "input")
 EXPORT_TYPES = {"gif": "image/gif", "webp": "image/webp", "png": "application/zip"}
 """Media types of exports by their format."""
 EXPORT_SECONDS = 660.0
@@ -21,25 +21,30 @@ CHUNK_BYTES = 1 << 16
 _MEDIA_TYPES = {"video": ("video/",), "thumbnail": ("image/",), "preview": ("image/",)}
 """How the media type of a file begins."""
 _SCENE_TYPES = ("video/", "image/")
+_ROUTES = {"scene": "result/{job_id}/scenes/{index}", "input": "inputs/{job_id}/{index}"}
 _HASH_TAG = re.compile(r'"([0-9a-f]{64})"')
 _DIGEST = re.compile(r"(?:^|[,\s])sha-256=:([A-Za-z0-9+/]{43}=):")
 """The SHA-256 in the header Repr-Digest (RFC 9530)."""
 _FIRST_BYTE = re.compile(r"bytes (\d+)-")
 
 
-def file_operation(job_id: str, file: str, scene: int | None) -> Operation[FileInfo]:
-    """Return the operation that reads a file. Raises ValueError for a kind of file that no job makes.
+def file_operation(
+    job_id: str, file: str, scene: int | None = None, index: int | None = None
+) -> Operation[FileInfo]:
+    """Return the operation that reads a file. Raises ValueError for a kind of file that no job has.
 
     Its result has the facts of the headers. The bytes are read by `FileTransfer`.
     """
-    if file not in FILES or (file == "scene") is (scene is None):
-        raise ValueError(f"file must be one of {', '.join(FILES)}, and scene its index with scene alone")
-    values = {"job_id": job_id} | ({} if scene is None else {"index": str(scene)})
-    tail = "scenes/{index}" if scene is not None else file
+    numbers = {"scene": scene, "input": index}
+    if file not in FILES or any((file == kind) is (number is None) for kind, number in numbers.items()):
+        raise ValueError(
+            f"file must be one of {', '.join(FILES)}; scene is the index of a scene, index that of an input"
+        )
+    number = numbers.get(file)
     return Operation(
         method="GET",
-        route=f"{API_PREFIX}/result/{{job_id}}/{tail}",
-        path_values=values,
+        route=f"{API_PREFIX}/{_ROUTES.get(file, f'result/{{job_id}}/{file}')}",
+        path_values={"job_id": job_id} | ({} if number is None else {"index": str(number)}),
         headers={"Accept-Encoding": "identity"},
         read=_facts_reader(file),
     )

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from kinolog_client.errors import UnexpectedAnswer, problem_error
 from kinolog_client.http.sendable import check_sendable
+from kinolog_client.http.sent_file import SentFile
 from kinolog_client.models.base import ClientModel
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Operation(Generic[T]):
 
     Raises `InvalidRequest` for values that cannot be sent, such as a text that is not UTF-8.
 
+    A request has a `body` of JSON, or a `file`, or neither.
+
     `read` raises ValueError for an answer of another form. `repeatable`: sent twice, it has one effect. `accepted` are
     statuses of 400 or more that `read` understands.
     """
@@ -46,6 +49,7 @@ class Operation(Generic[T]):
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    file: SentFile | None = None
     repeatable: bool = True
     with_key: bool = True
     timeout_seconds: float | None = None

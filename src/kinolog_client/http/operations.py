@@ -33,11 +33,13 @@ from kinolog_client.models.commands import BulkInfo, CommandInfo
 from kinolog_client.models.history import HistoryInfo, LogPageInfo, ProofInfo
 from kinolog_client.models.jobs import JobInfo, JobPageInfo, StoryboardInfo
 from kinolog_client.models.results import ManifestInfo, ResultInfo
-from kinolog_client.models.selection import JobSelection, VideoRequest, VideoScene
+from kinolog_client.models.selection import JobSelection, VideoInput, VideoRequest, VideoScene
 
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
 BULK_SECONDS = 90.0
+COPY_SECONDS = 150.0
+"""How long a submit with inputs may take: the service copies them."""
 
 _document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
@@ -74,6 +76,7 @@ def submit(request: VideoRequest, *, request_id: str | None = None) -> Operation
         method="POST",
         route=f"{API_PREFIX}/generate",
         body=request.body() | {"request_id": request_id or new_request_id()},
+        timeout_seconds=COPY_SECONDS if request.inputs else None,
         read=model_of(CommandInfo),
     )
 
@@ -84,6 +87,7 @@ def generate(
     shots: str | None = None,
     scenes: Sequence[VideoScene] | None = None,
     enhance_prompt: bool | None = None,
+    inputs: Sequence[VideoInput] | None = None,
     negative_prompt: str | None = None,
     priority: str | None = None,
     style: str | None = None,
@@ -108,6 +112,7 @@ def generate(
         shots=shots,
         scenes=scenes,
         enhance_prompt=enhance_prompt,
+        inputs=inputs,
         negative_prompt=negative_prompt,
         priority=priority,
         style=style,

@@ -13,6 +13,7 @@ from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
 from kinolog_client.http.network_errors import proxy_errors, unreachable
 from kinolog_client.http.operation import HttpAnswer, Operation, T
 from kinolog_client.http.retry import RetryPolicy
+from kinolog_client.http.sent_file import multipart_of
 
 
 class SyncTransport:
@@ -39,14 +40,17 @@ class SyncTransport:
         timeout_seconds = operation.timeout_seconds or self._timeout_seconds
         while True:
             try:
-                answer = self._http.request(
-                    operation.method,
-                    url + operation.path,
-                    params=operation.params or None,
-                    json=operation.body,
-                    headers=(self.endpoint.headers if operation.with_key else {}) | dict(operation.headers),
-                    timeout=timeout_seconds,
-                )
+                with multipart_of(operation.file) as files:
+                    answer = self._http.request(
+                        operation.method,
+                        url + operation.path,
+                        params=operation.params or None,
+                        json=operation.body,
+                        files=files,
+                        headers=(self.endpoint.headers if operation.with_key else {})
+                        | dict(operation.headers),
+                        timeout=timeout_seconds,
+                    )
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failures += 1
                 pause = self.policy.pause_seconds(error, failures, repeatable=operation.repeatable)

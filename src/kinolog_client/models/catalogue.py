@@ -24,10 +24,19 @@ class ModelDefaultsInfo(ClientModel):
     crf: int | None = None
 
 
+class ModelInputInfo(ClientModel):
+    """What a model starts from beside the prompt: a role, whether each job needs it, and how many it takes."""
+
+    role: str
+    required: bool = False
+    most: int = 1
+
+
 class ModelInfo(ClientModel):
     """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now.
 
-    `vocabulary` has the words that it knows, and is empty if it takes any. `codecs` are those that its jobs can have.
+    `vocabulary` has the words that it knows, and is empty if it takes any. `codecs` are those that its jobs can have,
+    `inputs` the pictures and clips that they can start from.
     """
 
     name: str
@@ -41,6 +50,7 @@ class ModelInfo(ClientModel):
     workers: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
     codecs: tuple[str, ...] = ()
+    inputs: tuple[ModelInputInfo, ...] = ()
 
 
 class ModelListInfo(ClientModel):

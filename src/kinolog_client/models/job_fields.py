@@ -11,6 +11,7 @@ from kinolog_client.models.job_parts import (
     ArtifactInfo,
     AttemptInfo,
     ErrorInfo,
+    InputInfo,
     LinksInfo,
     MediaInfo,
     StageInfo,
@@ -92,6 +93,8 @@ class JobFields(ClientModel):
     stages: tuple[StageInfo, ...] = ()
     """The stages of the current or last attempt, in order."""
     attempts: tuple[AttemptInfo, ...] = ()
+    inputs: tuple[InputInfo, ...] = ()
+    """What it starts from, in the order of the request."""
     artifacts: tuple[ArtifactInfo, ...] = ()
     prompt_writer: str | None = None
     """Language model that wrote the prompts of the scenes, if one did."""

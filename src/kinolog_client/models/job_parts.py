@@ -54,6 +54,18 @@ class ArtifactInfo(ClientModel):
     signed_by: str | None = None
 
 
+class InputInfo(ClientModel):
+    """A picture or clip that a job starts from. `file` is its path, None once the job is erased, like its hash."""
+
+    role: str | None = None
+    media_type: str = ""
+    size_bytes: int = 0
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+    file: str | None = None
+
+
 class MediaInfo(ClientModel):
     """Facts of a finished video. Sizes in pixels, `duration` in seconds."""
 

@@ -89,6 +89,17 @@ class VideoScene:
     seed: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class VideoInput:
+    """A picture or clip that a video starts from: an upload, and what it is to the video.
+
+    `role` is first_frame, last_frame, reference (pictures) or video (a clip), as the model takes it.
+    """
+
+    role: str
+    upload_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
     """A video to make. None means the model's default; give `duration` in seconds or `frames`, not both.
@@ -96,6 +107,7 @@ class VideoRequest:
     `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
     auto: the prompt is cut at marks such as "Scene 1:", or written: a language model writes the shots. With `scenes`
     the prompt may be empty; it precedes each. With `enhance_prompt` a language model rewrites the prompt of one shot.
+    `inputs` are what the video starts from.
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
@@ -105,6 +117,7 @@ class VideoRequest:
     shots: str | None = None
     scenes: Sequence[VideoScene] | None = None
     enhance_prompt: bool | None = None
+    inputs: Sequence[VideoInput] | None = None
     negative_prompt: str | None = None
     priority: str | None = None
     style: str | None = None
@@ -129,9 +142,11 @@ class VideoRequest:
             del values["prompt"]
         if self.scenes is not None:
             values["scenes"] = [_given(scene) for scene in self.scenes]
+        if self.inputs is not None:
+            values["inputs"] = [_given(one) for one in self.inputs]
         return values
 
 
-def _given(record: VideoRequest | VideoScene) -> dict[str, Any]:
+def _given(record: VideoRequest | VideoScene | VideoInput) -> dict[str, Any]:
     values = ((field.name, getattr(record, field.name)) for field in fields(record))
     return {name: value for name, value in values if value is not None}

@@ -8,11 +8,12 @@ import sys
 from typing import Any, get_type_hints
 
 from kinolog_client import AsyncKinologClient, KinologClient
-from kinolog_client.http import analytics_operations, operations
+from kinolog_client.http import analytics_operations, input_operations, operations
 from kinolog_client.http.file_transfer import FILES, export_operation, file_operation, video_info
 from kinolog_client.http.operation import Operation
 from tests.unit.gateway.conftest import RunningGateway
 
+OPERATIONS = (operations, input_operations, analytics_operations)
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {("GET", "/metrics"): "Prometheus reads it"}
 NOT_SERVED_YET = {("GET", "/mcp/keys")}
@@ -46,7 +47,7 @@ def test_both_clients_have_the_same_methods() -> None:
 
 def test_every_method_names_its_result() -> None:
     """Each operation declares the type of its result, so that callers are checked."""
-    for module in (operations, analytics_operations):
+    for module in OPERATIONS:
         for name, function in _described(module).items():
             assert get_type_hints(function)["return"] is not Operation, name
             assert function.__doc__, name
@@ -64,11 +65,11 @@ async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
     """The OpenAPI document lists no route that no method reaches, and no method reaches another."""
     document = (await gateway.client.get("/openapi.json")).json()
     served = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
-    described = [*_described(operations).values(), *_described(analytics_operations).values()]
+    described = [function for module in OPERATIONS for function in _described(module).values()]
     reached = {_route(function) for function in described} | {_route(video_info)}
     reached.add((export_operation("a", "gif").method, export_operation("a", "gif").route))
     for file in FILES:
-        operation = file_operation("a", file, 0 if file == "scene" else None)
+        operation = file_operation("a", file, 0 if file == "scene" else None, 0 if file == "input" else None)
         reached.add((operation.method, operation.route))
     assert served - reached == set(NO_METHOD)
     assert reached - served == NOT_SERVED_YET
@@ -87,7 +88,7 @@ def _route(function: Any) -> tuple[str, str]:
 
 def test_every_operation_is_a_method() -> None:
     """What is described is offered."""
-    names = set(_described(operations)) | set(_described(analytics_operations))
+    names = {name for module in OPERATIONS for name in _described(module)}
     assert names <= set(methods_of(KinologClient))
 
 

@@ -66,6 +66,8 @@ class RecordingApi:
         self.log: list[jobs.WatchJobsResponse] = []
         self.lines: dict[str, list[pb.LogEntry]] = {}
         self.files: dict[tuple[str, int, int], bytes] = {}
+        self.uploads: list[list[jobs.UploadInputRequest]] = []
+        """The messages of each upload."""
         self.read_bytes = 0
         self.downloads_done = 0
         self.download_ended = asyncio.Event()

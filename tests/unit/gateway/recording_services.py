@@ -205,14 +205,18 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
     BulkEraseJobs = _named("BulkEraseJobs", _bulk(jobs.BulkEraseJobsResponse, pb.STATUS_COMPLETED, "erased"))
 
     async def UploadInput(self, parts: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
-        received = b""
+        received: list[Any] = []
+        self.api.uploads.append(received)
         try:
             async for part in parts:
-                if part.WhichOneof("part") == "file":
+                if not received:
                     self.api.admit("UploadInput", part, context)
-                received += part.data
-            return jobs.UploadInputResponse(upload=canned.upload(received))
+                received.append(part)
+            content = b"".join(part.data for part in received)
+            return jobs.UploadInputResponse(upload=canned.upload(content))
         except Refusal as refusal:
+            async for _ in parts:
+                pass
             await _refuse(context, refusal)
 
     BatchSubmitJobs = _named("BatchSubmitJobs", _not_offered)
@@ -221,7 +225,7 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
         context.add_done_callback(lambda _: self.api.download_ended.set())
         try:
             self.api.admit("ReadArtifact", request, context)
-            data = self.api.files[request.job_id, request.kind, request.scene]
+            data = self.api.files[request.job_id, request.kind, request.scene or request.input]
             end = request.offset + request.limit if request.limit else len(data)
             for start in range(request.offset, end, 65_536):
                 part = data[start : min(end, start + 65_536)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from kinolog_client.http.partial_file import partial_file
+from kinolog_client.partial_file import partial_file
 from kinolog_tui.keys.keymap import valid_keymap
 
 REFRESH_SECONDS = (2, 5, 10, 30, 60)

@@ -141,7 +141,7 @@ class JobInputs:
         if unknown:
             raise invalid_argument([*unknown, *wrong], "UPLOAD_UNKNOWN")
         if wrong:
-            raise invalid_argument(wrong, "INPUT_UNSUPPORTED")
+            raise invalid_argument(wrong, "INPUT_UNSUITABLE")
         return found
 
     async def _copy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from grpc import StatusCode
@@ -32,7 +33,21 @@ class UploadInput:
     async def upload(
         self, parts: AsyncIterator[pb.UploadInputRequest], call: RpcCall
     ) -> pb.UploadInputResponse:
-        """UploadInput. Nothing of a file that is refused, or that does not arrive as a whole, stays stored."""
+        """UploadInput. Nothing of a file that is refused, or that does not arrive as a whole, stays stored.
+
+        What is left of a refused file is read, up to the size that is taken: a client of gRPC may lose the error of a
+        call that ends while it still sends.
+        """
+        try:
+            return await self._upload(parts, call)
+        except RpcError as error:
+            if error.code is not StatusCode.DEADLINE_EXCEEDED:
+                await _drain(parts, self._limits.max_bytes)
+            raise
+
+    async def _upload(
+        self, parts: AsyncIterator[pb.UploadInputRequest], call: RpcCall
+    ) -> pb.UploadInputResponse:
         first = await _next_part(parts)
         if first is None or first.WhichOneof("part") != "file":
             raise invalid_argument([RequestViolation("file", "must be in the first message, and only there")])
@@ -76,6 +91,13 @@ async def _content(
                 problem = "must be in every message but the first and the last"
                 raise invalid_argument([RequestViolation("data", problem)])
     raise refused("INPUT_TORN", "did not arrive to its end; send it again")
+
+
+async def _drain(parts: AsyncIterator[pb.UploadInputRequest], most_bytes: int) -> None:
+    """Read what is left of a file and drop it, at most so many bytes."""
+    with contextlib.suppress(RpcError):  # the first error counts
+        while most_bytes > 0 and (part := await _next_part(parts)) is not None:
+            most_bytes -= max(1, len(part.data))
 
 
 async def _next_part(parts: AsyncIterator[pb.UploadInputRequest]) -> pb.UploadInputRequest | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from kinolog.codec.enums import ROLE_TO_PROTO
 from kinolog.codec.workers import worker_to_proto
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
@@ -51,6 +52,14 @@ class ListCatalogue:
         return replace(report, job_id="", attempt=0)
 
 
+def _inputs_to_proto(entry: ModelEntry) -> Iterator[job_pb2.ModelInput]:
+    if entry.family is None:
+        return
+    for role, taken in entry.family.inputs.items():
+        required = not taken.optional and role not in entry.family.alternatives
+        yield job_pb2.ModelInput(role=ROLE_TO_PROTO[role], required=required, most=taken.most)
+
+
 def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[WorkerReport]) -> job_pb2.Model:
     defaults = entry.defaults
     return job_pb2.Model(
@@ -74,6 +83,7 @@ def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[Wo
         max_steps=entry.max_steps,
         styles=entry.styles,
         vocabulary=entry.vocabulary,
+        inputs=_inputs_to_proto(entry),
         codecs=offered_codecs(workers, entry.name),
         workers=[report.name for report in workers if entry.name in report.models],
     )

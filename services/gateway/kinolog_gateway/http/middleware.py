@@ -23,6 +23,9 @@ MAX_BODY_BYTES = 1_000_000
 CALLER = "kinolog.caller"
 """Key of the ASGI scope under which routes find the caller."""
 
+UPLOAD_PATH = "/mcp/inputs"
+"""The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
+
 _PUBLIC_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/asyncapi.json"})
 """Paths that need no key: they contain nothing about jobs."""
 _UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; see its log")
@@ -96,6 +99,7 @@ class RequestMiddleware:
                 scope["type"] == "http"
                 and scope["method"] not in _SAFE_METHODS
                 and scope["path"].startswith("/mcp")
+                and scope["path"] != UPLOAD_PATH
             ):
                 receive = await _read_body(headers, receive)
             await self._app(scope, receive, with_staleness(send) if scope["type"] == "http" else send)

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
+from kinolog.ids import JOB_ID_PATTERN
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.enum_names import PRIORITY_NUMBERS
+from kinolog_gateway.enum_names import INPUT_ROLE_NUMBERS, PRIORITY_NUMBERS, InputRoleName
 from kinolog_gateway.requests.value_types import (
     Codec,
     Name,
@@ -86,6 +87,22 @@ class GenerateScene(RequestModel):
         )
 
 
+class GenerateInput(RequestModel):
+    """A picture or clip that a video starts from."""
+
+    role: Annotated[InputRoleName, BeforeValidator(lower_case)] = Field(
+        description="What it is to the video. GET /mcp/models and docs/models.md say what a model takes."
+    )
+    upload_id: Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")] = Field(
+        description="Id of the upload: 26 lower-case letters and digits.",
+        examples=["abcdefghijklmnopqrstuvwxyz"],
+    )
+
+    def to_proto(self) -> pb.InputReference:
+        """Return the input in the request to the api."""
+        return pb.InputReference(role=INPUT_ROLE_NUMBERS[self.role], upload_id=self.upload_id)
+
+
 class GenerateRequest(RequestModel):
     """A video to generate. Omitted fields take the model's defaults, which GET /mcp/models lists."""
 
@@ -114,6 +131,9 @@ class GenerateRequest(RequestModel):
         False,
         strict=True,
         description="Whether a language model rewrites the prompt for the video model. The prompt is one shot then.",
+    )
+    inputs: Annotated[list[GenerateInput], Field(max_length=16)] | None = Field(
+        None, description="What the video starts from: uploads, each in a role, as the model takes them."
     )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")
     priority: Priority | None = Field(None, description="Priority in the queue; medium by default.")
@@ -201,6 +221,7 @@ class GenerateRequest(RequestModel):
             shots=_SHOTS[self.shots],
             scenes=[scene.to_proto() for scene in self.scenes or ()],
             enhance_prompt=self.enhance_prompt,
+            inputs=[one.to_proto() for one in self.inputs or ()],
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",
             priority=PRIORITY_NUMBERS[self.priority] if self.priority else job_pb2.PRIORITY_UNSPECIFIED,

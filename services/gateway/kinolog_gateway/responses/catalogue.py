@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StageName, stage_name, time_field
+from kinolog_gateway.enum_names import InputRoleName, StageName, input_role_name, stage_name, time_field
 from kinolog_gateway.responses.job_parts import ResponseModel, duration_seconds
 
 
@@ -26,6 +26,16 @@ class ModelDefaults(ResponseModel):
     crf: int = Field(description="Constant rate factor of the codec.")
 
 
+class ModelInputView(ResponseModel):
+    """What a model starts from beside the prompt."""
+
+    role: InputRoleName
+    required: bool = Field(
+        description="Whether each job must have it. Of inputs that replace each other none is required by itself."
+    )
+    most: int = Field(description="The largest number in a job.")
+
+
 class ModelView(ResponseModel):
     """A model of the catalogue."""
 
@@ -39,6 +49,7 @@ class ModelView(ResponseModel):
     styles: list[str]
     workers: list[str] = Field(description="Workers that serve it at present.")
     codecs: list[str] = Field(description="Codecs that its jobs can have: those that its workers can encode.")
+    inputs: list[ModelInputView] = Field(description="Pictures and clips that its jobs can start from.")
     vocabulary: list[str] = Field(
         description="Words that it knows; empty if it takes any. It leaves out the others."
     )
@@ -113,6 +124,11 @@ def _model(model: pb.Model) -> ModelView:
         max_steps=model.max_steps,
         styles=list(model.styles),
         workers=list(model.workers),
+        inputs=[
+            ModelInputView(role=role, required=one.required, most=one.most)
+            for one in model.inputs
+            if (role := input_role_name(one.role)) is not None
+        ],
         codecs=list(model.codecs),
         vocabulary=list(model.vocabulary),
     )

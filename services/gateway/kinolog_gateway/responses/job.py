@@ -30,6 +30,7 @@ from kinolog_gateway.responses.job_parts import (
     ArtifactView,
     AttemptView,
     ErrorView,
+    InputView,
     JobLinks,
     MediaView,
     ResponseModel,
@@ -139,6 +140,7 @@ class JobDetail(JobView):
         "The stages of the current or last attempt, in order.",
     )
     attempts: list[AttemptView] = job_field(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
+    inputs: list[InputView] = job_field(InputView.all_of, "What it starts from, in the order of the request.")
     artifacts: list[ArtifactView] = job_field(lambda job: ArtifactView.all_of(job.artifacts))
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from kinolog.v1 import job_pb2 as pb
 from kinolog_gateway.enum_names import (
     ArtifactKindName,
+    InputRoleName,
     StageName,
     artifact_kind_name,
+    input_role_name,
     optional_field,
     stage_name,
     time_field,
@@ -115,6 +117,36 @@ class ArtifactView(ResponseModel):
             )
             for artifact in artifacts
             if (kind := artifact_kind_name(artifact.kind)) is not None
+        ]
+
+
+class InputView(ResponseModel):
+    """A picture or clip that a job starts from."""
+
+    role: InputRoleName | None = Field(description="What it is to the job.")
+    media_type: str = Field(examples=["image/png"])
+    size_bytes: int
+    sha256: str | None = Field(
+        description="SHA-256 of the file, in hexadecimal; null once the job is erased."
+    )
+    width: int | None = Field(description="Width of a picture in pixels, as it is stored; null for a clip.")
+    height: int | None
+    file: str | None = Field(description="Path of the file; null once the job is erased.")
+
+    @classmethod
+    def all_of(cls, job: pb.Job) -> list[InputView]:
+        """Return the views of what a job starts from."""
+        return [
+            cls(
+                role=input_role_name(one.role),
+                media_type=one.media_type,
+                size_bytes=one.size_bytes,
+                sha256=one.sha256 or None,
+                width=one.width or None,
+                height=one.height or None,
+                file=None if job.erased else f"/mcp/inputs/{job.id}/{index}",
+            )
+            for index, one in enumerate(job.inputs)
         ]
 
 

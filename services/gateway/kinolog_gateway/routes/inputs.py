@@ -1,0 +1,128 @@
+"""Routes of pictures and clips that jobs start from: upload, and download of those of a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from grpc.aio import AioRpcError
+from starlette.responses import Response
+
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.http import grpc_errors
+from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.multipart_file import MultipartFile
+from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.responses.upload import UploadView
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
+from kinolog_gateway.routes.file_response import FILE_RESPONSES, file_response
+from kinolog_gateway.upstream import Upstream
+
+router = APIRouter(prefix="/mcp/inputs", tags=["inputs"], responses=PROBLEMS)
+
+PART_BYTES = 512 * 1024
+"""Bytes of a file in one message to the api."""
+
+DRAINED_BYTES = 16 << 20
+"""Bytes of a refused file that are still read, so that its client gets to read the answer."""
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A PNG, JPEG or WebP picture, or an MP4 or WebM clip. Its name is ignored.",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=UploadView,
+    openapi_extra=_BODY,
+    summary="Upload a picture or clip",
+)
+async def upload_input(request: Request, api: Api, caller: Caller) -> Response:
+    """Upload a picture or clip that jobs can start from. The same file is one upload, however often it is sent."""
+    body = aiter(request.stream())
+    try:
+        file = MultipartFile(request.headers.get("content-type", ""))
+        response = await _upload(file.pieces(body), api, caller)
+    except (HttpProblemError, AioRpcError) as error:
+        await _drain(body)
+        problem = error if isinstance(error, HttpProblemError) else grpc_errors.from_call(error)
+        problem.headers["Connection"] = "close"
+        raise problem from None
+    return json_response(UploadView.of(response.upload), status=201)
+
+
+async def _upload(pieces: AsyncIterator[bytes], api: Upstream, caller: HttpCaller) -> pb.UploadInputResponse:
+    """Send a file to the api while it arrives. Raises `AioRpcError` if the api refuses it, also before its end."""
+    call = api.jobs.UploadInput(  # type: ignore[call-arg]  # the stubs require the messages, grpc.aio does not
+        metadata=caller.metadata
+    )
+    try:
+        await call.write(pb.UploadInputRequest(file=pb.UploadedFile()))
+        async for piece in pieces:
+            for start in range(0, len(piece), PART_BYTES):
+                await call.write(pb.UploadInputRequest(data=piece[start : start + PART_BYTES]))
+        await call.write(pb.UploadInputRequest(end=pb.UploadEnd()))
+        await call.done_writing()
+    except (AioRpcError, asyncio.InvalidStateError):
+        pass  # the call has ended: its status says why
+    except BaseException:
+        call.cancel()
+        raise
+    return await call
+
+
+async def _drain(body: AsyncIterator[bytes]) -> None:
+    """Read what is left of a body that is not too large: a client may read no answer before it has sent everything."""
+    left = DRAINED_BYTES
+    async for chunk in body:
+        left -= len(chunk)
+        if left < 0:
+            break
+
+
+@router.head("/{job_id}/{index}", response_class=Response, include_in_schema=False)
+@router.get(
+    "/{job_id}/{index}", response_class=Response, responses=FILE_RESPONSES, summary="An input of a job"
+)
+async def job_input(
+    request: Request,
+    job_id: JobIdPath,
+    index: Annotated[int, Path(ge=0, le=99, description="The input, from 0.")],
+    api: Api,
+    caller: Caller,
+) -> Response:
+    """Read a picture or clip that a job starts from, until the job is erased."""
+    job = (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)).job
+    if index >= len(job.inputs):
+        raise HttpProblemError(
+            404, "ARTIFACT_NOT_FOUND", "the job has no such input; the job itself lists those that it has"
+        )
+    found = job.inputs[index]
+    artifact = job_pb2.Artifact(
+        kind=job_pb2.ARTIFACT_KIND_INPUT,
+        sha256=found.sha256,
+        size_bytes=found.size_bytes,
+        media_type=found.media_type,
+    )
+    return await file_response(request, api, caller, artifact, job_id, index)
