@@ -25,6 +25,9 @@ CHUNK_BYTES = 256 * 1024
 WORKING_SECONDS = 10.0
 """Interval of the empty chunks that say that the process still works. An animation arrives as a whole."""
 
+LONGEST_SECONDS = 900.0
+"""How long an export may take, with a client that reads it slowly. The process is ended then."""
+
 _INHERITED = (
     "LANG",
     "LC_ALL",
@@ -56,7 +59,8 @@ def check_installed() -> None:
 async def exported(video: AsyncIterator[bytes], export_format: ExportFormat) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of an export of an MP4, and an empty chunk whenever there are none for a while.
 
-    Raises `ExportFailed`, and what reading `video` raises. Closing the generator ends the process.
+    Raises `ExportFailed`, also if it takes too long, and what reading `video` raises. Closing the generator ends the
+    process.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "kinolog_export", export_format.value),
@@ -68,19 +72,30 @@ async def exported(video: AsyncIterator[bytes], export_format: ExportFormat) -> 
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
     feeding = asyncio.create_task(_feed(process.stdin, video))
+    limit = asyncio.get_running_loop().call_later(LONGEST_SECONDS, _kill, process)
     try:
         while (chunk := await _next_chunk(process.stdout)) != b"":
             yield chunk or b""
-        await feeding  # the video may be the reason
+        if feeding.done():
+            feeding.result()  # the video may be the reason
         if code := await process.wait():
+            if limit.when() <= asyncio.get_running_loop().time():
+                raise ExportFailed(
+                    f"the export was not read to its end within {LONGEST_SECONDS / 60:.0f} minutes"
+                )
             raise ExportFailed(f"the video could not be exported as {export_format} ({_cause(code)})")
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        limit.cancel()
+        _kill(process)
         await end_tasks((feeding,))
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
 async def _next_chunk(output: asyncio.StreamReader) -> bytes | None:

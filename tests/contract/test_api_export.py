@@ -80,36 +80,58 @@ async def test_an_api_without_the_libraries(api: RunningApi, monkeypatch: pytest
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNIMPLEMENTED, "EXPORT_NOT_INSTALLED")
 
 
-async def test_two_exports_are_made_at_a_time(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than may wait are refused. A caller that leaves makes room."""
+async def endless(*_: Any) -> AsyncGenerator[bytes, None]:
+    """Yield an export that never ends."""
+    while True:
+        yield b"x"
+        await asyncio.sleep(0.01)
+
+
+async def is_admitted(api: RunningApi, job_id: str) -> bool:
+    """Return whether there is room for an export."""
+    call = api.jobs.ExportVideo(gif(job_id))
+    try:
+        return bool(await first_type(call))
+    except grpc.aio.AioRpcError:
+        return False
+    finally:
+        call.cancel()
+
+
+@pytest.mark.parametrize("name", ["WAITING_AT_MOST", "WAIT_SECONDS"])
+async def test_two_exports_are_made_at_a_time(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """More than may wait are refused, and those that wait too long. A caller that leaves makes room."""
     job_id = await api.submit()
     await api.complete(job_id)
-
-    async def endless(*_: Any) -> AsyncGenerator[bytes, None]:
-        while True:
-            yield b"x"
-            await asyncio.sleep(0.01)
-
     monkeypatch.setattr(export_video, "exported", endless)
-    monkeypatch.setattr(export_video, "WAITING_AT_MOST", 0)
+    monkeypatch.setattr(export_video, name, 0)
     running = [api.jobs.ExportVideo(gif(job_id)) for _ in range(2)]
     for call in running:
         assert await first_type(call) == "image/gif"
     problem = await refused(api.jobs.ExportVideo(gif(job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "EXPORTS_BUSY")
     running[0].cancel()
-
-    async def is_admitted() -> bool:
-        call = api.jobs.ExportVideo(gif(job_id))
-        try:
-            return bool(await first_type(call))
-        except grpc.aio.AioRpcError:
-            return False
-        finally:
-            call.cancel()
-
-    await until(is_admitted, "there is room again")
+    await until(lambda: is_admitted(api, job_id), "there is room again")
     running[1].cancel()
+
+
+async def test_a_caller_that_does_not_read_keeps_no_room(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the longest time of an export there is room for another one, whatever its caller does."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    monkeypatch.setattr(export_video, "exported", endless)
+    monkeypatch.setattr(export_video, "WAITING_AT_MOST", 0)
+    monkeypatch.setattr(export_video, "LONGEST_SECONDS", 0.05)
+    running = [api.jobs.ExportVideo(gif(job_id)) for _ in range(2)]
+    for call in running:
+        assert await first_type(call) == "image/gif"
+    await until(lambda: is_admitted(api, job_id), "there is room again")
+    for call in running:
+        call.cancel()
 
 
 async def test_a_waiting_export_is_made_when_there_is_room(api: RunningApi, tmp_path: Path) -> None:

@@ -84,6 +84,45 @@ async def test_without_a_usable_answer_the_prompt_is_used(
         assert (job.spec.prompt_writer, job.spec.prompt_writer_trouble) == ("", "the language model is gone")
 
 
+@pytest.mark.parametrize(
+    ("written", "trouble"),
+    [
+        ("a heron \x1b[2J", "a prompt of the language model must not contain U+001B, a control character"),
+        ("\u200b", "the language model wrote an empty prompt"),
+    ],
+)
+async def test_written_texts_obey_the_rules_of_texts(written: str, trouble: str) -> None:
+    """They are shown on terminals like those of users."""
+    writer = ScriptedWriter(written=(WrittenShot(prompt=written),))
+    async with running_api(prompt_writer=writer) as api:
+        job = await _job(api, enhance_prompt=True)
+        assert (_scenes(job), job.spec.prompt_writer_trouble) == ([(PROMPT, 32)], trouble)
+
+
+async def test_scenes_over_a_limit_are_no_error_of_the_user() -> None:
+    """The prompt is used as it is instead: the user listed no scenes."""
+    writer = ScriptedWriter(written=tuple(WrittenShot(prompt="long " * 800) for _ in range(11)))
+    async with running_api(prompt_writer=writer) as api:
+        job_id = await api.submit(PROMPT, duration_seconds=12, shots=pb.SHOTS_WRITTEN, model="large", fps=6)
+        job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+        assert len(job.scenes) == 2
+        assert "exceed a limit" in job.spec.prompt_writer_trouble
+
+
+async def test_a_repeated_request_asks_no_language_model() -> None:
+    """It is the same job, also where there is no language model any more. Another body is refused."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, shots=pb.SHOTS_WRITTEN, request_id="again")
+    async with running_api(prompt_writer=(writer := ScriptedWriter())) as api:
+        first = await api.jobs.SubmitJob(request)
+        async with running_api(stores_of=api) as later:
+            again = await later.jobs.SubmitJob(request)
+            assert (again.created, again.job.id) == (False, first.job.id)
+            assert again.job.scenes == first.job.scenes
+            request.prompt = "another"
+            assert (await refused(later.jobs.SubmitJob(request))).code == grpc.StatusCode.ALREADY_EXISTS
+    assert len(writer.tasks) == 1
+
+
 async def test_shots_that_are_too_short_share_the_video_equally() -> None:
     """A scene has at least five frames."""
     short = (WrittenShot(prompt="a", seconds=0.1), WrittenShot(prompt="b", seconds=9.0))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
-from kinolog.adapters.chat.prompt_writer import ChatPromptWriter
+from kinolog.adapters.chat.prompt_writer import MOST_AT_ONCE, ChatPromptWriter
 from kinolog.process.settings import PromptWriterSettings
 from kinolog.storyboard.prompt_writer import PromptWriterFailed, WriterTask, WrittenShot
 from tests.builders.chat_endpoint import ChatEndpoint, chat_endpoint
@@ -31,7 +32,13 @@ async def _shots(
 
 
 @pytest.mark.parametrize(
-    "text", [TWO, f"```json\n{TWO}\n```", f"<think>two moments, so two shots</think>\n{TWO}"]
+    "text",
+    [
+        TWO,
+        f"```json\n{TWO}\n```",
+        f"<think>two moments, so two shots</think>\n{TWO}",
+        f"so two shots</think>\n```\n{TWO}```",
+    ],
 )
 async def test_the_shots_of_an_answer_are_taken(text: str) -> None:
     """Also out of a fence and after thoughts, which some models write."""
@@ -77,6 +84,17 @@ async def test_an_endpoint_without_formats_is_asked_without_one() -> None:
     assert ["response_format" in request for request in endpoint.requests] == [True, False, False]
 
 
+async def test_one_refused_request_says_nothing_of_the_next_ones() -> None:
+    """A prompt that is too long for the language model is refused in the same way as a form that it does not know."""
+    with chat_endpoint(400, 400, TWO) as endpoint:
+        writer = ChatPromptWriter(_settings(endpoint))
+        with pytest.raises(PromptWriterFailed, match="HTTP status 400"):
+            await writer.shots(TASK)
+        await writer.shots(TASK)
+        await writer.close()
+    assert ["response_format" in request for request in endpoint.requests] == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
@@ -100,11 +118,15 @@ async def test_an_answer_that_cannot_be_used_says_why(answer: str | int | bytes,
 
 
 async def test_an_endpoint_that_is_silent_or_gone_says_so() -> None:
-    """A submission waits no longer than the setting says."""
+    """A submission waits no longer than the setting says, also for its turn."""
     with chat_endpoint(TWO) as endpoint:
         endpoint.is_silent = True
-        with pytest.raises(PromptWriterFailed, match=r"did not answer within 0\.05 s"):
-            await _shots(endpoint, prompt_writer_seconds=0.05)
+        writer = ChatPromptWriter(_settings(endpoint, prompt_writer_seconds=0.05))
+        asked = [writer.shots(TASK) for _ in range(MOST_AT_ONCE + 1)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        await writer.close()
+        assert {str(answer) for answer in answers} == {"the language model did not answer within 0.05 s"}
+        assert len(endpoint.requests) <= MOST_AT_ONCE
     with pytest.raises(PromptWriterFailed, match="cannot be asked: ConnectError"):
         await _shots(endpoint)
 

@@ -193,6 +193,19 @@ async def test_a_process_that_works_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
+@in_a_process
+async def test_an_export_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says so, and not that the video cannot be exported."""
+    monkeypatch.setattr(exporter_process, "LONGEST_SECONDS", 0.05)
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b""
+        await asyncio.Event().wait()
+
+    with pytest.raises(ExportFailed, match="was not read to its end within"):
+        _ = [chunk async for chunk in exported(stalled(), ExportFormat.GIF)]
+
+
 async def test_no_setting_and_no_secret_reaches_the_process() -> None:
     """The process gets what Python needs to start."""
     environment = {"PATH": "/bin", "KINOLOG_DATABASE_URL": "secret", "AWS_SECRET_ACCESS_KEY": "secret"}

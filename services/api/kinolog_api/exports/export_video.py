@@ -18,12 +18,21 @@ from kinolog_api.jobs.artifacts import find_artifact, unusable_artifact
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError
-from kinolog_export.exporter_process import ExportFailed, ExportNotInstalled, check_installed, exported
+from kinolog_export.exporter_process import (
+    LONGEST_SECONDS,
+    ExportFailed,
+    ExportNotInstalled,
+    check_installed,
+    exported,
+)
 from kinolog_export.formats import ExportFormat
 
 RUNNING_AT_ONCE = 2
 WAITING_AT_MOST = 8
 """Exports that wait for the running ones. More are refused."""
+
+WAIT_SECONDS = 45.0
+"""How long an export waits. The gateway gives up after a minute in which nothing comes."""
 
 RETRY_SECONDS = 10.0
 
@@ -56,14 +65,14 @@ class ExportVideo:
         export_format = _FORMATS[request.format]
         try:
             check_installed()
-            await self._enter()
+            room = await self._enter()
             try:
                 yield pb.ExportVideoResponse(media_type=export_format.media_type)
                 async with aclosing(self._bytes(artifact, export_format)) as chunks:
                     async for chunk in chunks:
                         yield pb.ExportVideoResponse(data=chunk)
             finally:
-                self._room.release()
+                room.leave()
         except (ArtifactMissing, ArtifactDamaged) as error:
             raise unusable_artifact(job, artifact, error) from error
         except ExportNotInstalled as error:
@@ -75,15 +84,36 @@ class ExportVideo:
         video = self._artifacts.read(artifact.key, 0, artifact.size_bytes)
         return exported(video, export_format)
 
-    async def _enter(self) -> None:
-        """Wait for room. Raises RESOURCE_EXHAUSTED if too many wait already."""
+    async def _enter(self) -> _Room:
+        """Wait for room. Raises RESOURCE_EXHAUSTED if too many wait already, or for too long."""
         if self._room.locked() and self._waiting >= WAITING_AT_MOST:
-            message = "too many exports are being made; try again in a moment"
-            raise RpcError(
-                StatusCode.RESOURCE_EXHAUSTED, "EXPORTS_BUSY", message, retry_seconds=RETRY_SECONDS
-            )
+            raise _busy()
         self._waiting += 1
         try:
-            await self._room.acquire()
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._room.acquire()
+        except TimeoutError:
+            raise _busy() from None
         finally:
             self._waiting -= 1
+        return _Room(self._room)
+
+
+class _Room:
+    """Room for one export, until it is left or its longest time is over: a client that reads no more keeps none."""
+
+    def __init__(self, taken: asyncio.Semaphore) -> None:
+        self._taken: asyncio.Semaphore | None = taken
+        self._limit = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self.leave)
+
+    def leave(self) -> None:
+        """Make room for another export. Leaving twice is no error."""
+        self._limit.cancel()
+        if self._taken is not None:
+            self._taken.release()
+            self._taken = None
+
+
+def _busy() -> RpcError:
+    message = "too many exports are being made; try again in a moment"
+    return RpcError(StatusCode.RESOURCE_EXHAUSTED, "EXPORTS_BUSY", message, retry_seconds=RETRY_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import randbelow
 
 from kinolog.codec.public_job import UnsealedFields, public_job
@@ -19,6 +19,7 @@ from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LogU
 from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import Sealer
+from kinolog.storyboard.planner import Shots
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, JobInputs
@@ -28,7 +29,7 @@ from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, JobPlan, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
-from kinolog_api.prompts.written_scenes import IN_BATCH, WriteScenes, wants_writer
+from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
@@ -93,17 +94,41 @@ class SubmitJob:
         """SubmitJob."""
         plan = plan_job(request, self._catalogue, _draw_seed)
         await self._write_guard.check_new_job()
-        if wants_writer(request):
-            plan = plan.with_scenes(await self._scene_writer.written(request, plan.wished_video))
-        item = self._planned(request, plan, call)
-        if refused := await self._refused([item]):
-            raise refused[item.job_id]
-        accepted = await self._store_one(item, call)
+        accepted = await self._submitted_before(request, plan, call) if wants_writer(request) else None
+        if accepted is None:
+            item = await self._written(request, plan, call)
+            if refused := await self._refused([item]):
+                raise refused[item.job_id]
+            accepted = await self._store_one(item, call)
         return pb.SubmitJobResponse(
             job=public_job(accepted.job, accepted.position, accepted.unsealed),
             position=accepted.position,
             created=accepted.created,
         )
+
+    async def _submitted_before(
+        self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall
+    ) -> AcceptedJob | None:
+        """Return the job of a repeated request: the language model is asked once for each job."""
+        job_id = derive_job_id(call.tenant, request.request_id)
+        if not request.request_id or await self._store.load(job_id) is None:
+            return None
+        unwritten = replace(plan, shots=Shots.ONE)  # the scenes are those of the job
+        item = planned_submit(request, unwritten, request_id=request.request_id, job_id=job_id)
+        (key,) = await self._pool.take()
+        return await self._existing_job(item, key, call)
+
+    async def _written(self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall) -> PlannedSubmit:
+        """Return the job to submit, with the scenes of a language model if the request wants them."""
+        if not wants_writer(request):
+            return self._planned(request, plan, call)
+        written = await self._scene_writer.written(request, plan.wished_video)
+        try:
+            return self._planned(request, plan.with_scenes(written), call)
+        except RpcError:
+            if not written.scenes:
+                raise
+            return self._planned(request, plan.with_scenes(OVER_LIMIT), call)
 
     async def submit_batch(
         self, request: pb.BatchSubmitJobsRequest, call: RpcCall

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -10,14 +9,9 @@ from grpc import StatusCode
 
 from kinolog.storyboard.planner import MIN_SCENE_FRAMES, SceneSpec, max_scenes
 from kinolog.storyboard.prompt_writer import PromptWriter, PromptWriterFailed, WriterTask, WrittenShot
+from kinolog.texts import is_blank, refusal
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RpcError
-
-MOST_AT_ONCE = 4
-"""Jobs that the language model is asked about at the same time. Those of a batch wait for their turn."""
-
-MAX_SCENE_CHARACTERS = 40_000
-"""Limit of all scene prompts together: a commit holds them twice."""
 
 IN_BATCH = (
     "shots",
@@ -35,6 +29,10 @@ class WrittenScenes:
     scenes: tuple[SceneSpec, ...] = ()
     writer: str = ""
     trouble: str = ""
+
+
+OVER_LIMIT = WrittenScenes(trouble="the language model wrote shots that exceed a limit of jobs")
+"""Instead of scenes that would be refused if a user had listed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,6 @@ class WriteScenes:
 
     def __init__(self, writer: PromptWriter | None) -> None:
         self._writer = writer
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     @property
     def name(self) -> str:
@@ -80,8 +77,7 @@ class WriteScenes:
             style=video.style,
         )
         try:
-            async with self._turns:
-                shots = await self._writer.shots(task)
+            shots = await self._writer.shots(task)
             return WrittenScenes(scenes=_fitted(shots, task, shortest), writer=self.name)
         except PromptWriterFailed as error:
             logger.warning("no language model wrote the prompts of a job: %s", error)
@@ -96,9 +92,15 @@ def wants_writer(request: pb.SubmitJobRequest) -> bool:
 def _fitted(
     shots: tuple[WrittenShot, ...], task: WriterTask, shortest_seconds: float
 ) -> tuple[SceneSpec, ...]:
-    """Return the shots as scenes that are together as long as the video. Raises PromptWriterFailed otherwise."""
-    if sum(len(shot.prompt) for shot in shots) > MAX_SCENE_CHARACTERS:
-        raise PromptWriterFailed(f"the language model wrote more than {MAX_SCENE_CHARACTERS} characters")
+    """Return the shots as scenes that are together as long as the video. Raises PromptWriterFailed otherwise.
+
+    Their texts are of no user, so the rules of texts are checked here.
+    """
+    for shot in shots:
+        if problem := refusal(shot.prompt, lines=True):
+            raise PromptWriterFailed(f"a prompt of the language model {problem}")
+        if is_blank(shot.prompt):
+            raise PromptWriterFailed("the language model wrote an empty prompt")
     if len(shots) == 1:
         lengths: list[float | None] = [None]
         seconds = [task.seconds]

@@ -22,6 +22,7 @@ from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_
 _FIELD_OF_MESSAGE_RULE = {
     "submit.prompt": "prompt",
     "submit.shots_once": "shots",
+    "submit.enhanced_shot": "enhance_prompt",
     "submit.scene_lengths": "scenes",
     "submit.length_once": "duration_seconds",
     "job_filter.dates_in_order": "created_from",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -21,10 +20,15 @@ MAX_ANSWER_BYTES = 1 << 20
 MAX_PROMPT_CHARACTERS = 4_000
 """Limit of the prompt of a shot, as of that of a job."""
 
-_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
-"""What some models write before their answer."""
+MOST_AT_ONCE = 4
+"""Requests that are made at the same time. Others wait for their turn, and no longer than for an answer."""
 
-_FENCE = re.compile(r"^```(?:json)?\s*\n(.*?)\n?```\s*$", re.DOTALL)
+_END_OF_THOUGHTS = "</think>"
+"""What ends the thoughts that some models write before their answer."""
+
+_FENCE = "```"
+_FORMAT_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""How endpoints answer a request with a field that they do not know. They may mean something else in it."""
 
 
 class _Shot(BaseModel):
@@ -55,6 +59,7 @@ class ChatPromptWriter:
         self._model = settings.prompt_writer_model
         self._seconds = settings.prompt_writer_seconds
         self._takes_format = True
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=settings.prompt_writer_seconds,
@@ -74,7 +79,7 @@ class ChatPromptWriter:
     async def shots(self, task: WriterTask) -> tuple[WrittenShot, ...]:
         """Return the shots that the language model writes. Raises `PromptWriterFailed`."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), self._turns:
                 text = await self._answer(task)
         except TimeoutError:
             problem = f"the language model did not answer within {self._seconds:g} s"
@@ -86,10 +91,10 @@ class ChatPromptWriter:
 
     async def _answer(self, task: WriterTask) -> str:
         """Return the text of the answer."""
-        status, body = await self._posted(task)
-        if status == HTTPStatus.BAD_REQUEST and self._takes_format:
-            self._takes_format = False
-            status, body = await self._posted(task)
+        status, body = await self._posted(task, with_format=self._takes_format)
+        if status in _FORMAT_REFUSED and self._takes_format:
+            status, body = await self._posted(task, with_format=False)
+            self._takes_format = status != HTTPStatus.OK
         if status != HTTPStatus.OK:
             raise PromptWriterFailed(f"the language model was refused with HTTP status {status}")
         try:
@@ -100,10 +105,10 @@ class ChatPromptWriter:
             raise PromptWriterFailed("the answer of the language model has no text")
         return text
 
-    async def _posted(self, task: WriterTask) -> tuple[int, bytes]:
+    async def _posted(self, task: WriterTask, *, with_format: bool) -> tuple[int, bytes]:
         """Send the request. Return status and content of the answer, of which too much is not read."""
         request = {"model": self._model, "messages": messages(task), "stream": False}
-        if self._takes_format:
+        if with_format:
             request["response_format"] = ANSWER_FORMAT
         async with self._client.stream("POST", self._url, json=request) as response:
             body = bytearray()
@@ -116,10 +121,8 @@ class ChatPromptWriter:
 
 def _shots(text: str, task: WriterTask) -> tuple[WrittenShot, ...]:
     """Return the shots of an answer. Raises `PromptWriterFailed`, with no word of the answer."""
-    plain = _THOUGHTS.sub("", text).strip()
-    fenced = _FENCE.match(plain)
     try:
-        shots = _Answer.model_validate_json(fenced[1] if fenced else plain).shots
+        shots = _Answer.model_validate_json(_without_wrapping(text)).shots
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the answer"
@@ -132,3 +135,11 @@ def _shots(text: str, task: WriterTask) -> tuple[WrittenShot, ...]:
     return tuple(
         WrittenShot(prompt=shot.prompt, seconds=shot.seconds if have_lengths else None) for shot in shots
     )
+
+
+def _without_wrapping(text: str) -> str:
+    """Return an answer without the thoughts before it, and out of its fence."""
+    plain = text.rpartition(_END_OF_THOUGHTS)[2].strip()
+    if plain.startswith(_FENCE) and plain.endswith(_FENCE):
+        return plain.removeprefix(_FENCE).removeprefix("json").removesuffix(_FENCE)
+    return plain
