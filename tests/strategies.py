@@ -91,6 +91,9 @@ media = st.builds(
     codec=words,
     pixel_format=words,
     frame_hash=words,
+    audio_codec=words,
+    audio_sample_rate=numbers,
+    audio_channels=numbers,
 )
 
 

@@ -65,6 +65,9 @@ MEDIA = MediaFacts(
     codec="h264",
     pixel_format="yuv420p",
     frame_hash="f" * 64,
+    audio_codec="aac",
+    audio_sample_rate=24_000,
+    audio_channels=2,
 )
 
 

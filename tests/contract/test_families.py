@@ -60,9 +60,18 @@ def test_a_seed_is_repeatable(family: DrawnFamily) -> None:
     assert _differ(family.frames, family.draw(seed=12))
 
 
-def test_pixels_are_those_of_the_bare_pipeline(family: DrawnFamily) -> None:
-    """What is hooked at a pipeline changes no pixel: the class of diffusers alone gives the same frames."""
-    assert not _differ(family.frames, family.bare_frames())
+def test_frames_and_sound_are_those_of_the_bare_pipeline(family: DrawnFamily) -> None:
+    """What is hooked at a pipeline changes no pixel and no sample: the class of diffusers alone gives the same.
+
+    Sound lasts as long as the frames at least, but for a few hundredths of a second, and there is something to hear.
+    """
+    frames, samples = family.bare()
+    assert not _differ(family.frames, frames)
+    assert (family.sound is not None) == (samples is not None) == bool(families()[family.pipeline].audio)
+    if family.sound is not None and samples is not None:
+        assert (family.sound.samples == samples).all()
+        assert samples.std() > 0.001
+        assert samples.shape[1] / family.sound.rate > REQUEST.frames / REQUEST.fps - 0.05
 
 
 def test_text_and_guidance_matter(family: DrawnFamily) -> None:

@@ -22,7 +22,7 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
     """Each stage finishes with results, and those that a CPU can have are good."""
     command = (
         *(sys.executable, "-m", "tests.gpu.check", "--device", "cpu", "--tiny"),
-        *("--budget", str(BUDGET_SECONDS), "--out", str(tmp_path / "out"), "--families", "wan21,ltx"),
+        *("--budget", str(BUDGET_SECONDS), "--out", str(tmp_path / "out"), "--families", "wan21,ltx2"),
     )
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,7 +33,11 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
     assert {stage["state"] for stage in stages.values()} == {"finished"}
     assert all(stage["results"] for stage in stages.values())
     families = _results(stages["families"])
-    assert set(families) == {"wan21", "ltx"}
+    assert set(families) == {"wan21", "ltx2"}
+    assert {name: result.get("sound") for name, result in families.items()} == {
+        "wan21": None,
+        "ltx2": "aac 16000",
+    }
     assert all(result["frames"] == 9 and result["size"] == "128x64" for result in families.values())
     steps = _results(stages["wan"])
     assert steps["eager"]["step_seconds"] > 0

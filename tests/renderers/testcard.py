@@ -16,6 +16,7 @@ from zlib import crc32
 
 import numpy as np
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.media.thumbnails import jpeg_of
 from kinolog_worker.renderers.canvas import canvas_for, fit
 from kinolog_worker.renderers.renderer import (
@@ -44,14 +45,15 @@ class TestcardRenderer:
     """Draws vertical bars that move to the right, one bar width in sixteen frames.
 
     Options: `step_seconds` (delay of each denoising step), `load_seconds`, `is_blank` (all frames are black),
-    `frames_left_out`, and for faults `die_at_step` (the process kills itself), `fail_at_step` (RenderFailed),
-    `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes the prompt), `misuse_at_step` (an error of
-    a wrong call), `lose_at_step` (an error after which the device takes no more work from the process),
-    `quote_at_step` (prints, warnings and log records of a library that quote it, and no error), `stop_at_step` (a
-    signal stops the process), `hang_at_step` (native code holds the interpreter lock and waits without end; so does
-    `hang_at_load`), `compute_at_step` (it holds the lock and computes for some `compute_seconds`). Steps count from
-    1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names a file that
-    must not exist yet.
+    `frames_left_out`, `click_frames` (the frames at whose start its sound clicks; no sound without any,
+    `sound_rate` samples a second, `sound_value` instead of the click's), and for faults `die_at_step` (the process
+    kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that
+    quotes the prompt), `misuse_at_step` (an error of a wrong call), `lose_at_step` (an error after which the device
+    takes no more work from the process), `quote_at_step` (prints, warnings and log records of a library that quote
+    it, and no error), `stop_at_step` (a signal stops the process), `hang_at_step` (native code holds the
+    interpreter lock and waits without end; so does `hang_at_load`), `compute_at_step` (it holds the lock and
+    computes for some `compute_seconds`). Steps count from 1. `at_seed` limits a fault to the scene with this seed,
+    and `once_file` to the first time: it names a file that must not exist yet.
     """
 
     __test__ = False  # the name starts like a test class
@@ -60,6 +62,7 @@ class TestcardRenderer:
         self._options: dict[str, object] = {}
         self._encoded: set[str] = set()
         self._has_lost_device = False
+        self._sound: Sound | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         started = time.perf_counter()
@@ -97,6 +100,7 @@ class TestcardRenderer:
             if should_stop():
                 raise RenderCancelled
             observe(StepReport("denoise", step, request.steps, lambda: jpeg_of(_card(bars, 0, 64, 64))))
+        self._sound = self._clicks(request)
         drawn = 0
         for start in range(0, canvas.frames, _RUN_FRAMES):
             if should_stop():
@@ -107,6 +111,22 @@ class TestcardRenderer:
             drawn += len(run)
             yield run[: max(0, len(run) - int(self._number("frames_left_out")))]
             observe(StepReport("decode", drawn, request.frames))
+
+    def take_sound(self) -> Sound | None:
+        sound, self._sound = self._sound, None
+        return sound
+
+    def _clicks(self, request: SceneRequest) -> Sound | None:
+        """Return sound of two channels that clicks, half a second longer than the scene."""
+        clicks = self._options.get("click_frames")
+        if not isinstance(clicks, list | tuple):
+            return None
+        rate = int(self._number("sound_rate")) or 24_000
+        samples = np.zeros((2, request.frames * rate // request.fps + rate // 2), np.float32)
+        for frame in clicks:
+            start = frame * rate // request.fps
+            samples[:, start : start + rate // 1000] = self._number("sound_value") or 0.9
+        return Sound(samples, rate)
 
     def has_lost_device(self) -> bool:
         return self._has_lost_device

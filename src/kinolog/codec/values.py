@@ -152,6 +152,9 @@ def media_to_proto(value: MediaFacts) -> pb.MediaFacts:
         codec=value.codec,
         pixel_format=value.pixel_format,
         frame_hash=value.frame_hash,
+        audio_codec=value.audio_codec,
+        audio_sample_rate=value.audio_sample_rate,
+        audio_channels=value.audio_channels,
     )
 
 
@@ -166,6 +169,9 @@ def media_from_proto(wire: pb.MediaFacts) -> MediaFacts:
         codec=wire.codec,
         pixel_format=wire.pixel_format,
         frame_hash=wire.frame_hash,
+        audio_codec=wire.audio_codec,
+        audio_sample_rate=wire.audio_sample_rate,
+        audio_channels=wire.audio_channels,
     )
 
 

@@ -143,7 +143,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFacts:
-    """Facts about a finished video, read back from the file."""
+    """Facts about a finished video, read back from the file. `audio_codec` is empty if it has no sound."""
 
     width: int
     height: int
@@ -153,6 +153,9 @@ class MediaFacts:
     codec: str
     pixel_format: str
     frame_hash: str
+    audio_codec: str = ""
+    audio_sample_rate: int = 0
+    audio_channels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

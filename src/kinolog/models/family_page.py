@@ -57,7 +57,7 @@ def _state(family: Family) -> str:
         return f"not yet: needs {' and '.join(family.needs.values())}"
     notes = []
     if family.audio:
-        notes.append("its sound is dropped")
+        notes.append("with sound")
     if not family.negative_prompt:
         notes.append("no negative prompt")
     if family.packages:

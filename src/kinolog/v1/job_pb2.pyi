@@ -444,6 +444,9 @@ class MediaFacts(_message.Message):
     CODEC_FIELD_NUMBER: _builtins.int
     PIXEL_FORMAT_FIELD_NUMBER: _builtins.int
     FRAME_HASH_FIELD_NUMBER: _builtins.int
+    AUDIO_CODEC_FIELD_NUMBER: _builtins.int
+    AUDIO_SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    AUDIO_CHANNELS_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Width in pixels."""
     height: _builtins.int
@@ -460,6 +463,12 @@ class MediaFacts(_message.Message):
     """Pixel format, such as yuv420p."""
     frame_hash: _builtins.str
     """SHA-256 over the decoded frames, in hexadecimal."""
+    audio_codec: _builtins.str
+    """Codec of the sound, such as aac. Empty for a video without sound."""
+    audio_sample_rate: _builtins.int
+    """Samples of the sound per second."""
+    audio_channels: _builtins.int
+    """Channels of the sound: 1 or 2."""
     def __init__(
         self,
         *,
@@ -471,10 +480,13 @@ class MediaFacts(_message.Message):
         codec: _builtins.str = ...,
         pixel_format: _builtins.str = ...,
         frame_hash: _builtins.str = ...,
+        audio_codec: _builtins.str = ...,
+        audio_sample_rate: _builtins.int = ...,
+        audio_channels: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "duration_seconds", b"duration_seconds", "fps", b"fps", "frame_hash", b"frame_hash", "frames", b"frames", "height", b"height", "pixel_format", b"pixel_format", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_channels", b"audio_channels", "audio_codec", b"audio_codec", "audio_sample_rate", b"audio_sample_rate", "codec", b"codec", "duration_seconds", b"duration_seconds", "fps", b"fps", "frame_hash", b"frame_hash", "frames", b"frames", "height", b"height", "pixel_format", b"pixel_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -57,6 +57,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         *((f"input {number}", _input(one)) for number, one in enumerate(job.inputs, 1)),
         ("error", f"{error.code}: {error.message}" if error else ""),
         ("video", f"{media.width}x{media.height} {media.codec}" if media else ""),
+        ("sound", media.sound if media else ""),
         ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
     ]
 
@@ -92,6 +93,7 @@ def result(
         return
     media = made.media
     pairs = [("video", f"{media.width}x{media.height}, {counted(media.frames, 'frame')}, {media.codec}")]
+    pairs += [("sound", media.sound)] if media.sound else []
     pairs += [
         (artifact.kind, f"{artifact.sha256}  {counted(artifact.size_bytes, 'byte')}")
         for artifact in made.artifacts

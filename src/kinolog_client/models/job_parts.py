@@ -67,7 +67,7 @@ class InputInfo(ClientModel):
 
 
 class MediaInfo(ClientModel):
-    """Facts of a finished video. Sizes in pixels, `duration` in seconds."""
+    """Facts of a finished video. Sizes in pixels, `duration` in seconds. None for the facts of sound without sound."""
 
     width: int
     height: int
@@ -77,6 +77,17 @@ class MediaInfo(ClientModel):
     codec: str
     pixel_format: str
     frame_hash: str
+    audio_codec: str | None = None
+    audio_sample_rate: int | None = None
+    audio_channels: int | None = None
+
+    @property
+    def sound(self) -> str:
+        """The sound in words, such as `aac, 24 kHz, stereo`; empty without sound."""
+        if not self.audio_codec:
+            return ""
+        channels = "mono" if self.audio_channels == 1 else "stereo"
+        return f"{self.audio_codec}, {(self.audio_sample_rate or 0) / 1000:g} kHz, {channels}"
 
 
 class TimingsInfo(ClientModel):

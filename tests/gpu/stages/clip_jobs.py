@@ -94,7 +94,13 @@ def _figures(message: Message, before: Mapping[str, Any]) -> dict[str, Any]:
             return {f"{stage}_seconds": round(seconds, 3)}
         case FinishedMessage(media=media, files=files):
             video = next(file.path for file in files if file.kind == "video")
-            return {"frames": media.frames, "size": f"{media.width}x{media.height}", "video": str(video)}
+            sound = {"sound": f"{media.audio_codec} {media.audio_sample_rate}"} if media.audio_codec else {}
+            return {
+                "frames": media.frames,
+                "size": f"{media.width}x{media.height}",
+                "video": str(video),
+                **sound,
+            }
         case FailedMessage():
             text = f"{message.message}: {message.detail}" if message.detail else message.message
             return {"code": message.code, "retryable": message.retryable, "error": text[:ERROR_CHARACTERS]}

@@ -159,7 +159,7 @@ def kandinsky5() -> Any:
 
 
 def kandinsky6() -> Any:
-    """Return a Kandinsky 6 without the components of its sound."""
+    """Return a Kandinsky 6, which makes sound as well."""
     transformer = network(
         _d.Kandinsky6Transformer3DModel,
         in_visual_dim=16,
@@ -177,7 +177,37 @@ def kandinsky6() -> Any:
         in_audio_dim=4,
         out_audio_dim=4,
     )
-    return _d.Kandinsky6TI2VAPipeline(**_kandinsky_parts(), transformer=transformer)
+    return _d.Kandinsky6TI2VAPipeline(
+        **_kandinsky_parts(),
+        transformer=transformer,
+        audio_vae=_audio_autoencoder(),
+        vocoder=_audio_vocoder(),
+    )
+
+
+def _audio_autoencoder() -> Any:
+    return network(
+        _d.MMAudioVAE,
+        mel_bins=8,
+        latent_channels=4,
+        hidden_channels=8,
+        layers_per_block=1,
+        sample_rate=16000,
+        n_fft=128,
+        hop_length=64,
+    )
+
+
+def _audio_vocoder() -> Any:
+    return network(
+        _d.MMAudioVocoder,
+        num_mels=8,
+        upsample_initial_channel=32,
+        upsample_rates=(8, 8),
+        upsample_kernel_sizes=(16, 16),
+        resblock_kernel_sizes=(3,),
+        resblock_dilation_sizes=((1,),),
+    )
 
 
 def _kandinsky_parts() -> dict[str, Any]:

@@ -149,6 +149,7 @@ async def test_a_job_is_read_with_everything(client: EitherClient, api: Recordin
     assert (found.status, found.ended, found.position) == ("completed", True, job.position)
     assert found.media is not None
     assert (found.media.codec, len(found.artifacts)) == ("h264", 3)
+    assert found.media.sound == "aac, 24 kHz, stereo"
     assert found.links.video == f"/mcp/result/{job.id}/video"
 
 

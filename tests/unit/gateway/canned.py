@@ -117,6 +117,9 @@ def completed(job: pb.Job, *artifacts: pb.Artifact) -> pb.Job:
             codec="h264",
             pixel_format="yuv420p",
             frame_hash="ab" * 32,
+            audio_codec="aac",
+            audio_sample_rate=24000,
+            audio_channels=2,
         )
     )
     return changed

@@ -37,6 +37,7 @@ async def test_facts_of_a_result(gateway: RunningGateway, api: RecordingApi) -> 
     job = finished(api)
     body = (await gateway.client.get(f"/mcp/result/{job.id}")).json()
     assert (body["media"]["codec"], body["media"]["frames"]) == ("h264", 16)
+    assert (body["media"]["audio_codec"], body["media"]["audio_sample_rate"]) == ("aac", 24_000)
     assert body["artifacts"][0]["sha256"] == canned.HASH
     assert body["links"]["video"] == f"/mcp/result/{job.id}/video"
     assert body["links"]["thumbnail"] == f"/mcp/result/{job.id}/thumbnail"

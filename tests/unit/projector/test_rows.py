@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from kinolog_projector.projection.batch import BatchPreparer
@@ -10,6 +10,7 @@ from kinolog_projector.projection.counter_changes import CounterKey, RollupKey, 
 from kinolog_projector.projection.current_row import CURRENT_COLUMNS
 from kinolog_projector.projection.job_projection import project_batch
 from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
+from kinolog_projector.projection.rows import _media
 from sqlalchemy import Table
 
 from kinolog.job.commands import Cancel, Erase
@@ -18,7 +19,7 @@ from kinolog.ports.read_model import JobRow
 from kinolog.readmodel import tables
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS
 from kinolog.v1 import job_pb2 as pb
-from tests.builders.jobs import job_input
+from tests.builders.jobs import MEDIA, job_input
 from tests.builders.memory_jobs import MemoryJobs
 
 
@@ -85,6 +86,14 @@ async def test_lists_hold_every_field_of_files_and_facts(projected: ProjectedRow
             for facts in value if isinstance(value, list) else [value]:
                 assert isinstance(facts, dict)
                 assert set(facts) == {field.name for field in fields(kind)}, column
+
+
+def test_a_video_without_sound_is_stored_as_in_earlier_versions() -> None:
+    """A replay of jobs that an earlier version projected gives equal rows: they have no facts of sound."""
+    silent = replace(MEDIA, audio_codec="", audio_sample_rate=0, audio_channels=0)
+    stored = _media(silent)
+    assert set(stored) == {field.name for field in fields(MediaFacts) if not field.name.startswith("audio_")}
+    assert MediaFacts(**stored) == silent  # type: ignore[arg-type] # JSON
 
 
 def test_current_rows_are_read_by_column() -> None:

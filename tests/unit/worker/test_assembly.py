@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
+from kinolog_worker.media.assembly import ClipTarget, assemble
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
+from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 
 from kinolog.storyboard.shots import Transition

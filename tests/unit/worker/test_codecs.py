@@ -12,10 +12,11 @@ from pathlib import Path
 import av
 import pytest
 from kinolog_worker.media import encoder_settings
-from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
+from kinolog_worker.media.assembly import ClipTarget, assemble
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.media.encoder_settings import VideoEncoding, add_video_stream, available_codecs
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, VerifiedMedia, verify_video
 
 from kinolog.models.codecs import SOFTWARE_CODECS, VideoCodec

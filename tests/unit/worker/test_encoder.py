@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify
 from PIL import Image
 
 from tests.builders.frames import textured_frames
+from tests.builders.libraries import loaded_library
 
 RED, BLUE = (200, 30, 30), (20, 40, 200)
 
@@ -86,7 +86,7 @@ def test_colours_survive(tmp_path: Path) -> None:
 
 def test_pixels_are_converted_alike_on_every_processor(tmp_path: Path) -> None:
     """Without any vector instruction libswscale converts the same frames to the same pixels, and scales them alike."""
-    library = _loaded_library("libavutil")
+    library = loaded_library("libavutil")
     if library is None:
         pytest.skip("the libraries of FFmpeg are linked in another way here")
     clip = textured_frames(3, 50, 38)
@@ -104,14 +104,6 @@ def test_pixels_are_converted_alike_on_every_processor(tmp_path: Path) -> None:
         assert results("plain.mp4") == usual
     finally:
         library.av_force_cpu_flags(flags)
-
-
-def _loaded_library(name: str) -> ctypes.CDLL | None:
-    """Return a library that this process has loaded; None if it cannot be found."""
-    maps = Path("/proc/self/maps")
-    lines = maps.read_text().splitlines() if maps.exists() else []
-    paths = {line.split(maxsplit=5)[5] for line in lines if name in line}
-    return ctypes.CDLL(paths.pop()) if len(paths) == 1 else None
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:

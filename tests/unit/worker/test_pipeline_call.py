@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
-from kinolog_worker.renderers.renderer import SceneRequest
+from kinolog_worker.renderers.renderer import InputFile, SceneRequest
 
 from kinolog.models.families import Family, families
 from kinolog.models.input_roles import InputRole
@@ -38,6 +39,7 @@ def _call(pipeline: str, **components: Any) -> PipelineCall:
         family.fps_parameter,
         family.steps_parameter,
         family.guidance_parameter,
+        "sample_audio",
     ]
     parameters = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in dict.fromkeys(filter(None, names))
@@ -77,6 +79,26 @@ def test_arguments_have_the_names_of_the_family(pipeline: str, expected: dict[st
     assert {name: arguments.get(name) for name in expected} == expected
     assert arguments["prompt"] == "a ball"
     assert arguments.get("negative_prompt") == ("blurry" if call.family.negative_prompt else None)
+
+
+def test_sound_lasts_as_long_as_the_frames_that_are_shown() -> None:
+    """A pipeline that makes sound draws at the rate at which its frames are shown; the clip's rate is 12.
+
+    Frames are shown more than once if the model draws few, and some are left out before a last picture. Sound of
+    Kandinsky 6 is asked for only if its folder has the components of it.
+    """
+    components = {"audio_vae": object(), "vocoder": object()}
+    call = _call("LTX2Pipeline", **components)
+    assert call.arguments(REQUEST, call.canvas(REQUEST))["frame_rate"] == 12
+    repeated = replace(REQUEST, native_frames=5)
+    assert call.arguments(repeated, call.canvas(repeated))["frame_rate"] == 6
+    ending = replace(
+        REQUEST, inputs=(InputFile(role=InputRole.LAST_FRAME, path=Path("last.png"), media_type="image/png"),)
+    )
+    canvas = call.canvas(ending)
+    assert (canvas.frames, call.arguments(ending, canvas)["frame_rate"]) == (17, 12 * 17 / 10)
+    kandinsky = _call("Kandinsky6TI2VAPipeline", **components)
+    assert kandinsky.arguments(REQUEST, kandinsky.canvas(REQUEST))["sample_audio"]
 
 
 def test_what_a_family_ignores_is_not_passed() -> None:

@@ -161,6 +161,9 @@ class MediaView(ResponseModel):
     codec: str = Field(examples=["h264"])
     pixel_format: str = Field(examples=["yuv420p"])
     frame_hash: str = Field(description="SHA-256 over the decoded frames, in hexadecimal.")
+    audio_codec: str | None = Field(description="Codec of the sound; null without sound.", examples=["aac"])
+    audio_sample_rate: int | None = Field(description="Samples of the sound per second; null without sound.")
+    audio_channels: int | None = Field(description="Channels of the sound, 1 or 2; null without sound.")
 
     @classmethod
     def of(cls, media: pb.MediaFacts) -> MediaView:
@@ -174,6 +177,9 @@ class MediaView(ResponseModel):
             codec=media.codec,
             pixel_format=media.pixel_format,
             frame_hash=media.frame_hash,
+            audio_codec=media.audio_codec or None,
+            audio_sample_rate=media.audio_sample_rate or None,
+            audio_channels=media.audio_channels or None,
         )
 
 

@@ -166,6 +166,12 @@ def _file(artifact: Artifact) -> dict[str, object]:
 
 
 def _media(media: MediaFacts) -> dict[str, object]:
+    """Return the column of a video. Without sound it is that of earlier versions, so that replays find it equal."""
+    sound = {
+        "audio_codec": media.audio_codec,
+        "audio_sample_rate": media.audio_sample_rate,
+        "audio_channels": media.audio_channels,
+    }
     return {
         "width": media.width,
         "height": media.height,
@@ -175,6 +181,7 @@ def _media(media: MediaFacts) -> dict[str, object]:
         "codec": media.codec,
         "pixel_format": media.pixel_format,
         "frame_hash": media.frame_hash,
+        **{name: value for name, value in sound.items() if value},
     }
 
 

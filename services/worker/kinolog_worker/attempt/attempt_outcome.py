@@ -295,6 +295,9 @@ def media_facts(finished: FinishedMessage) -> MediaFacts:
         codec=media.codec,
         pixel_format=media.pixel_format,
         frame_hash=media.frame_hash,
+        audio_codec=media.audio_codec,
+        audio_sample_rate=media.audio_sample_rate,
+        audio_channels=media.audio_channels,
     )
 
 

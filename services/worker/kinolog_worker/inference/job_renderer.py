@@ -30,10 +30,13 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.model_cache import ModelCache
-from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
+from kinolog_worker.inference.scene_sound import add_scene_sound
+from kinolog_worker.media.assembly import ClipTarget, assemble
 from kinolog_worker.media.container_tags import ContainerTags, provenance_comment, write_tags
 from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.scene_clip import SceneClip
+from kinolog_worker.media.sound.scenes import sound_format_of_scenes
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 from kinolog_worker.renderers.renderer import (
@@ -158,9 +161,8 @@ class JobRenderer:
             drawn = counted(encoder.frames, "frame")
             raise _unusable("FRAMES_WRONG", f"the renderer drew {drawn}, not {scene.frames}")
         if is_blank:
-            raise _unusable(
-                "PICTURE_EMPTY", "all pixels of the scene have one colour: the model computed no picture"
-            )
+            raise _unusable("PICTURE_EMPTY", "all pixels have one colour: the model computed no picture")
+        add_scene_sound(unfinished, renderer, scene.frames, job.fps, self._raise_if_cancelled)
         self._send_placement(renderer)
         unfinished.replace(path)
         return SceneFile(
@@ -212,7 +214,12 @@ class JobRenderer:
             write_tags(video, self._tags(files), self._raise_if_cancelled)
         frames = sum(file.frames for file in files)
         expected = ExpectedMedia(
-            width=job.width, height=job.height, fps=job.fps, frames=frames, codec=job.encoding.codec
+            width=job.width,
+            height=job.height,
+            fps=job.fps,
+            frames=frames,
+            codec=job.encoding.codec,
+            has_sound=sound_format_of_scenes(scenes) is not None,
         )
         thumbnails = ThumbnailCollector(frames=frames, fps=job.fps)
         media = verify_video(video, expected, thumbnails.add_frame)
@@ -250,8 +257,7 @@ class JobRenderer:
             steps=job.steps,
             guidance=job.guidance,
         )
-        lengths = [file.frames for file in files]
-        return ContainerTags(title=job.title, comment=comment, fps=job.fps, scene_frames=lengths)
+        return ContainerTags(job.title, comment, job.fps, [file.frames for file in files])
 
     def _start_decode(self, scene: PlannedScene) -> None:
         """Finish denoising and start decoding, unless decoding runs already."""

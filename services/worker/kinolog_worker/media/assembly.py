@@ -2,7 +2,8 @@
 
 Scenes joined by cuts only are copied without encoding them again. If one of them fades or dissolves, all are decoded,
 blended and encoded again. The clip always has as many frames as its scenes together: a fade darkens existing frames,
-and a dissolve mixes the last frame of a scene into the first frames of the next.
+and a dissolve mixes the last frame of a scene into the first frames of the next. If scenes have sound, theirs is joined
+and encoded again, and the clip has it.
 """
 
 from __future__ import annotations
@@ -23,16 +24,10 @@ from kinolog_worker.media.conversion import EXACT_BILINEAR
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.scene_clip import SceneClip
+from kinolog_worker.media.sound.scenes import joined_sound, sound_format_of_scenes
+from kinolog_worker.media.sound.track import add_sound
 from kinolog_worker.media.stream_copy import add_copied_stream, packets
-
-
-@dataclass(frozen=True, slots=True)
-class SceneClip:
-    """The file of a scene and the transition into it."""
-
-    path: Path
-    frames: int
-    transition: Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,7 @@ class ClipTarget:
 
 
 def assemble(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> bool:
-    """Join `scenes` into `clip.path`. Return True if nothing was encoded again.
+    """Join `scenes` into `clip.path`. Return True if no frame was encoded again.
 
     `check` is called between frames or scenes and may raise to stop. Raises EncodingFailed.
     """
@@ -57,14 +52,17 @@ def assemble(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], 
     try:
         if cuts_only and len(scenes) == 1:
             _link(scenes[0].path, clip.path)
-        elif cuts_only and _same_encoding(scenes):
+            return True
+        copies = cuts_only and _same_encoding(scenes)
+        if copies:
             _join(scenes, clip, check)
         else:
             _blend(scenes, clip, check)
-            return False
+        if sound_format := sound_format_of_scenes(scenes):
+            add_sound(clip.path, sound_format, joined_sound(scenes, clip.fps, sound_format), check)
     except FFmpegError as error:
         raise EncodingFailed(f"the scenes cannot be joined: {error.strerror}") from error
-    return True
+    return copies
 
 
 def _link(source: Path, target: Path) -> None:
@@ -134,7 +132,7 @@ def _blend(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], No
         previous: Frames | None = None  # the last frame of the scene before
         for number, scene in enumerate(scenes):
             following = scenes[number + 1].transition if number + 1 < len(scenes) else Transition.CUT
-            span = max(1, min(clip.fps // 2, scene.frames // 3))
+            span = scene.transition_frames(clip.fps)
             for index, frame in enumerate(_decoded_frames(scene.path)):
                 check()
                 shown = _faded_in(frame, index, span, scene.transition, previous)

@@ -15,10 +15,10 @@ import av
 from av.error import FFmpegError
 
 from kinolog_worker.media.encoder import EncodingFailed
-from kinolog_worker.media.stream_copy import add_copied_stream, packets
+from kinolog_worker.media.stream_copy import copied_packets
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ContainerTags:
     """What a file says about itself. `scene_frames` has the length of each scene; one scene makes no chapters."""
 
@@ -40,8 +40,9 @@ def provenance_comment(
 
 
 def write_tags(path: Path, tags: ContainerTags, check: Callable[[], None]) -> None:
-    """Replace a video by a copy with these tags; its frames and their times stay. The same tags give the same bytes.
+    """Replace a video by a copy with these tags; its frames, its sound and their times stay.
 
+    The same tags give the same bytes.
     `check` is called between packets and may raise to stop. Raises EncodingFailed.
     """
     tagged = path.with_name(f"tagged-{path.name}")
@@ -55,11 +56,8 @@ def write_tags(path: Path, tags: ContainerTags, check: Callable[[], None]) -> No
             )
             if len(tags.scene_frames) > 1:
                 target.set_chapters(_chapters(tags))
-            stream = source.streams.video[0]
-            copied = add_copied_stream(target, stream)
-            for packet in packets(source, stream):
+            for packet in copied_packets(source, target):
                 check()
-                packet.stream = copied
                 target.mux(packet)
         tagged.replace(path)  # the old name may be a hard link to a scene, which stays
     except FFmpegError as error:

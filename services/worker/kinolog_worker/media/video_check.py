@@ -16,6 +16,10 @@ from av.video.frame import VideoFrame
 from kinolog.counts import counted
 from kinolog.models.codecs import VideoCodec
 from kinolog_worker.media.encoder_settings import format_of
+from kinolog_worker.media.sound.facts import SoundFacts, sound_facts
+
+_AUDIO_BLOCK = 1024
+"""Samples that are encoded together. Decoders return the last block as a whole."""
 
 OnFrame: TypeAlias = Callable[[int, VideoFrame], None]
 
@@ -33,7 +37,8 @@ class VerifiedMedia:
     """Facts about a video file. Source: decoding it.
 
     `frame_hash` is the sha256 over the Y, U and V planes of all frames in order (what
-    `ffmpeg -i FILE -f rawvideo -pix_fmt yuv420p - | sha256sum` prints), so it does not depend on the container.
+    `ffmpeg -i FILE -f rawvideo -pix_fmt yuv420p - | sha256sum` prints), so it depends neither on the container nor on
+    the sound. `audio_codec` is empty for a video without sound.
     """
 
     codec: str
@@ -46,6 +51,9 @@ class VerifiedMedia:
     size_bytes: int
     sha256: str
     frame_hash: str
+    audio_codec: str = ""
+    audio_sample_rate: int = 0
+    audio_channels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +65,14 @@ class ExpectedMedia:
     fps: int
     frames: int
     codec: VideoCodec = VideoCodec.H264
+    has_sound: bool = False
 
 
 def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None = None) -> VerifiedMedia:
     """Decode every frame of `path`, pass each to `on_frame`, and compare the video with `expected`.
 
-    Raises MediaInvalid if the file cannot be read, or is not of that codec, size, rate and length, in yuv420p.
+    Raises MediaInvalid if the file cannot be read, or is not of that codec, size, rate and length, in yuv420p, or if
+    its sound does not last as long as its frames.
     """
     running = sha256()
     count = 0
@@ -80,6 +90,7 @@ def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None =
     except FFmpegError as error:
         raise MediaInvalid(f"the file cannot be decoded: {error.strerror}") from None
     _check_video(codec, rate, count, expected)
+    sound = _checked_sound(path, expected)
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     return VerifiedMedia(
@@ -93,6 +104,9 @@ def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None =
         size_bytes=path.stat().st_size,
         sha256=digest,
         frame_hash=running.hexdigest(),
+        audio_codec=sound.codec if sound else "",
+        audio_sample_rate=sound.format.rate if sound else 0,
+        audio_channels=sound.format.channels if sound else 0,
     )
 
 
@@ -118,6 +132,25 @@ def _check_video(codec: str, rate: Fraction | None, frames: int, expected: Expec
         raise MediaInvalid(f"the file holds {counted(frames, 'frame')}, not {expected.frames}")
     if frames > 1 and rate != expected.fps:
         raise MediaInvalid(f"the rate is {rate} frames a second, not {expected.fps}")
+
+
+def _checked_sound(path: Path, expected: ExpectedMedia) -> SoundFacts | None:
+    """Decode the sound. It starts with the first frame and ends with the last, within one frame."""
+    try:
+        sound = sound_facts(path)
+    except FFmpegError as error:
+        raise MediaInvalid(f"the sound cannot be decoded: {error.strerror}") from None
+    except ValueError as error:
+        raise MediaInvalid(f"the file is no video: {error}") from None
+    if (sound is not None) != expected.has_sound:
+        raise MediaInvalid("the file has sound" if sound else "the file has no sound")
+    if sound is not None:
+        frame, block = Fraction(1, expected.fps), Fraction(_AUDIO_BLOCK, sound.format.rate)
+        end = expected.frames * frame
+        if abs(sound.start) > frame or not end - frame <= sound.end <= end + frame + block:
+            lasts = f"from {float(sound.start):.3f} to {float(sound.end):.3f} s"
+            raise MediaInvalid(f"the sound lasts {lasts}, and the frames to {float(end):.3f} s")
+    return sound
 
 
 def _hash_planes(running: _Hash, frame: VideoFrame) -> None:

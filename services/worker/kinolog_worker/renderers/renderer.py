@@ -17,6 +17,7 @@ from kinolog.models.input_roles import InputRole
 from kinolog.models.renderers import DEFAULT_RENDERER
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.sound.samples import Sound
 
 
 class RenderCancelled(Exception):
@@ -168,6 +169,18 @@ class PlacedRenderer(Protocol):
 
     def current_facts(self) -> LoadedFacts:
         """Return the facts as they are now, after the last scene or as the next one begins."""
+        ...
+
+
+@runtime_checkable
+class SoundMaker(Protocol):
+    """A renderer whose model may make sound with the frames."""
+
+    def take_sound(self) -> Sound | None:
+        """Return the sound of the scene that was rendered last, once; None if it has none.
+
+        It starts with the first frame. It may be longer or shorter than the frames: the rest is cut off, or silent.
+        """
         ...
 
 

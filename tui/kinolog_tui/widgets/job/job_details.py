@@ -146,6 +146,7 @@ class JobFacts(Static):
         ]
         if media is not None:
             facts.append(("made", f"{media.codec} {media.pixel_format}, {counted(media.frames, 'frame')}"))
+            facts.append(("sound", media.sound))
             facts.append(("frame hash", media.frame_hash))
         facts += [
             (artifact.kind, f"{size(artifact.size_bytes)} {artifact.sha256}") for artifact in job.artifacts

@@ -15,6 +15,7 @@ import torch
 from diffusers.models.autoencoders import autoencoder_kl_wan
 
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.thumbnails import jpeg_of
 
 _wan: Any = autoencoder_kl_wan  # untyped in part
 _RUN_FRAMES = 8
@@ -56,6 +57,14 @@ def frames_of_tensor(video: torch.Tensor) -> Frames:
     scaled = ((video[0].permute(1, 2, 3, 0).float() + 1) * 127.5).round().clamp(0, 255)
     frames: Frames = scaled.to(torch.uint8).cpu().numpy()
     return frames
+
+
+def preview_jpeg(vae: Any, latents: torch.Tensor) -> bytes:
+    """Return the middle latent frame, decoded alone, as a small JPEG."""
+    middle = latents.shape[2] // 2
+    with torch.no_grad():
+        video = next(decode_runs(vae, denormalized(vae, latents[:1, :, middle : middle + 1])))
+    return jpeg_of(frames_of_tensor(video)[0])
 
 
 def decoded_video(output: Any) -> torch.Tensor:

@@ -34,7 +34,8 @@ _SPATIAL_FACTORS = (
 class PipelineCall:
     """The call of one pipeline.
 
-    Sides and frames follow the rules, and prompts are padded to `text_tokens`, None for the call's own length.
+    Sides and frames follow the rules, and prompts are padded to `text_tokens`, None for the call's own length. With
+    `has_sound` the pipeline makes sound too.
     """
 
     family: Family
@@ -43,6 +44,7 @@ class PipelineCall:
     height_rule: NumberRule
     frame_rule: NumberRule
     text_tokens: int | None
+    has_sound: bool = False
 
     def canvas(self, request: SceneRequest) -> Canvas:
         """Return what the pipeline draws for a request. Raises RenderFailed if it cannot draw so much."""
@@ -66,6 +68,11 @@ class PipelineCall:
         skipped = sum(taken.skipped_frames for taken in self._taken(request))
         return range(skipped, skipped + count)
 
+    def shown_fps(self, request: SceneRequest, canvas: Canvas) -> float:
+        """Return how many drawn frames the clip shows in a second, those between them that it leaves out included."""
+        numbers = self.frame_numbers(request, canvas)
+        return request.fps * (numbers[-1] - numbers[0] + 1) / len(numbers) / canvas.repeat
+
     def _taken(self, request: SceneRequest) -> list[FamilyInput]:
         return [self.family.inputs[file.role] for file in request.inputs if file.role in self.family.inputs]
 
@@ -82,7 +89,8 @@ class PipelineCall:
             "height": canvas.height,
             family.frames_parameter: canvas.frames,
             family.steps_parameter: self._steps_argument(request),
-            family.fps_parameter: request.fps,
+            family.fps_parameter: self.shown_fps(request, canvas) if self.has_sound else request.fps,
+            "sample_audio": self.has_sound,
         }
         if self.text_tokens is not None:
             values["max_sequence_length"] = self.text_tokens
@@ -137,14 +145,21 @@ def call_of(
     frames, height, width = _rules(pipe, family)
     if isinstance(size_multiple, int):
         height = width = NumberRule(size_multiple)
+    accepts = _accepted(pipe)
     return PipelineCall(
         family=family,
-        accepts=_accepted(pipe),
+        accepts=accepts,
         width_rule=width,
         height_rule=height,
         frame_rule=frames,
         text_tokens=_text_tokens(pipe, family, text_tokens),
+        has_sound=bool(family.audio) and ("sample_audio" not in accepts or _has_vocoder(pipe)),
     )
+
+
+def _has_vocoder(pipe: Any) -> bool:
+    """Return True if the pipeline has the components that make sound, where they may be left out."""
+    return all(getattr(pipe, name, None) is not None for name in ("audio_vae", "vocoder"))
 
 
 def _accepted(pipe: Any) -> frozenset[str]:

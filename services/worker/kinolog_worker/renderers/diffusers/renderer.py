@@ -17,17 +17,16 @@ from kinolog.models.memory.needs import DrawnSize, Phase
 from kinolog.models.memory.planner import MemoryFigures
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.media.thumbnails import jpeg_of
+from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
 from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
 from kinolog_worker.renderers.diffusers.input_arguments import input_arguments
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
-    decode_runs,
     decoded_video,
-    denormalized,
     frame_runs,
     frames_of_tensor,
+    preview_jpeg,
 )
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
@@ -43,6 +42,7 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
 )
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
+from kinolog_worker.renderers.diffusers.scene_sound import sound_in
 from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
 from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
@@ -101,6 +101,7 @@ class DiffusersRenderer:
         self._loaded: _LoadedPipeline | None = None
         self._device: torch.device | None = None
         self._denoised = DenoisedScene()
+        self._sound: Sound | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
@@ -156,6 +157,11 @@ class DiffusersRenderer:
         self._descend(size, phase, overflow=overflow)
         raise RenderAgain
 
+    def take_sound(self) -> Sound | None:
+        """Return the sound of the scene that was rendered last, once; None if it has none."""
+        sound, self._sound = self._sound, None
+        return sound
+
     def forget_prompts(self, unused_seconds: float) -> None:
         """Drop the prompts that were not used for so long."""
         if self._loaded is not None:
@@ -172,7 +178,11 @@ class DiffusersRenderer:
         canvas = loaded.call.canvas(request)
         _log_canvas(request, canvas)
         drawn = 0
-        runs = _draw(loaded, request, canvas, observe, should_stop, self._denoised)
+
+        def keep_sound(output: Any) -> None:
+            self._sound = sound_in(output, loaded.pipe, loaded.call, request, canvas)
+
+        runs = _draw(loaded, request, canvas, observe, should_stop, self._denoised, keep_sound)
         for frames in selected_frames(runs, loaded.call.frame_numbers(request, canvas)):
             if should_stop():
                 raise RenderCancelled
@@ -267,8 +277,12 @@ def _draw(
     observe: Observe,
     should_stop: ShouldStop,
     denoised: DenoisedScene,
+    on_output: Callable[[Any], None],
 ) -> Iterator[Frames]:
-    """Denoise, unless that was done before, then yield frames of the canvas as they are decoded."""
+    """Denoise, unless that was done before, then yield frames of the canvas as they are decoded.
+
+    `on_output` is called with what the pipeline returned.
+    """
 
     def check() -> None:
         if should_stop():
@@ -285,6 +299,7 @@ def _draw(
             ended_within_passes(loaded.pipe, should_stop),
         ):
             output = _called(loaded, request, canvas, pictures, more)
+        on_output(output)
         latents = loaded.autoencoder.take()
         if latents is None:
             yield from frame_runs(decoded_video(output))
@@ -312,20 +327,12 @@ def _step_observer(
             clean = estimate.after_step(done, latents)
 
             def preview() -> bytes:
-                return _preview(pipe.vae, clean)
+                return preview_jpeg(pipe.vae, clean)
 
         done += 1
         observe(StepReport("denoise", done, max(done, loaded.call.steps(pipe, request, canvas)), preview))
 
     return after_step
-
-
-def _preview(vae: Any, latents: torch.Tensor) -> bytes:
-    """Return the middle latent frame, decoded alone, as a small JPEG."""
-    middle = latents.shape[2] // 2
-    with torch.no_grad():
-        video = next(decode_runs(vae, denormalized(vae, latents[:1, :, middle : middle + 1])))
-    return jpeg_of(frames_of_tensor(video)[0])
 
 
 def _log_canvas(request: SceneRequest, canvas: Canvas) -> None:

@@ -1,0 +1,34 @@
+"""The sound of a rendered scene, into the scene's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kinolog_worker.media.sound.samples import SoundFormat, fitted
+from kinolog_worker.media.sound.track import add_sound
+from kinolog_worker.renderers.renderer import Renderer, RenderFailed, SoundMaker
+
+
+def add_scene_sound(path: Path, renderer: Renderer, frames: int, fps: int, check: Callable[[], None]) -> None:
+    """Give a scene's file the sound that the renderer made, exactly as long as its frames.
+
+    `check` may raise to stop. Raises RenderFailed for sound that no file can have, and EncodingFailed.
+    """
+    sound = renderer.take_sound() if isinstance(renderer, SoundMaker) else None
+    if sound is None:
+        return
+    try:
+        sound_format = SoundFormat(sound.rate, len(sound.samples))
+    except ValueError as error:
+        raise _wrong(f"the renderer made sound that cannot be stored: {error}") from None
+    if not np.isfinite(sound.samples).all():
+        raise _wrong("the numbers of the scene's sound are none: the model computed no sound")
+    samples = fitted(np.clip(sound.samples, -1, 1), sound_format.samples_before(frames, fps))
+    add_sound(path, sound_format, [samples], check)
+
+
+def _wrong(message: str) -> RenderFailed:
+    return RenderFailed("SOUND_WRONG", message, retryable=False)
