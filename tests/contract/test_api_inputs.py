@@ -73,6 +73,15 @@ async def test_a_job_shows_what_it_starts_from(api: RunningApi) -> None:
     assert job.artifacts == []
 
 
+async def test_models_say_what_they_start_from(api: RunningApi) -> None:
+    """In which roles, whether a job needs them, and how many it may have."""
+    models = (await api.jobs.ListModels(pb.ListModelsRequest())).models
+    assert [[(one.role, one.required, one.most) for one in model.inputs] for model in models] == [
+        [],
+        [(FIRST, True, 1), (LAST, False, 1)],
+    ]
+
+
 async def test_the_owner_reads_an_input(api: RunningApi) -> None:
     """In full and any range, with hash and size of the content. Nobody else does."""
     content = picture(1, 300, 200)

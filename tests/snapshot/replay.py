@@ -120,8 +120,8 @@ class Replay:
             self._sockets.remove(client)
 
     async def _answer(self, request: Request) -> Response:
-        body = json.loads(await request.body() or "{}")
         path = request.url.path
+        body = {} if path == "/mcp/inputs" else json.loads(await request.body() or "{}")
         await self._record(self.requests, (request.method, path, body or dict(request.query_params)))
         if path in self.held:
             await self.held[path].wait()

@@ -201,7 +201,8 @@ def models(as_json: JsonOption = False) -> None:
     for model in listed.models:
         mark = " (default)" if model.is_default else ""
         serving = counted(len(model.workers), "worker") if model.workers else "no worker serves it now"
-        context.out.print(f"{model.name}{mark}: {model.description} {serving}.", markup=False)
+        takes = f" Starts from {', '.join(one.role for one in model.inputs)}." if model.inputs else ""
+        context.out.print(f"{model.name}{mark}: {model.description} {serving}.{takes}", markup=False)
     if listed.prompt_writer:
         context.print_note(f"{listed.prompt_writer} writes shots and prompts: --shots written, --enhance")
 

@@ -73,3 +73,8 @@ async def test_a_job_shows_what_it_starts_from(kinolog: Kinolog, api: RecordingA
     shown = (await kinolog("show", job.id)).stdout
     assert "input 1" in shown
     assert "first_frame: image/png, 2048 bytes, 64x48" in shown
+
+
+async def test_models_say_what_they_start_from(kinolog: Kinolog) -> None:
+    """Beside the workers that serve them."""
+    assert "Starts from first_frame, video." in (await kinolog("models")).stdout

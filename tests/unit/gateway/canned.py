@@ -240,6 +240,10 @@ def model() -> pb.Model:
         max_steps=100,
         styles=["cinematic"],
         workers=["worker-1"],
+        inputs=[
+            pb.ModelInput(role=pb.INPUT_ROLE_FIRST_FRAME, required=True, most=1),
+            pb.ModelInput(role=pb.INPUT_ROLE_VIDEO, most=1),
+        ],
     )
 
 

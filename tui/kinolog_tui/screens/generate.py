@@ -29,6 +29,7 @@ from kinolog_client import (
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.prompts.external_editor import EditorFailed, edited
 from kinolog_tui.prompts.history import PromptHistory
+from kinolog_tui.prompts.pictured_submit import submit_with_picture
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.drafts import FIELD_NAMES, Draft, check_draft, draft_size, planned_scenes, shots_of
 from kinolog_tui.session.estimates.render_times import RenderTimes
@@ -36,13 +37,13 @@ from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.draft_view import DraftView
+from kinolog_tui.widgets.picture_field import PictureField
 from kinolog_tui.widgets.scroll_area import ScrollArea
 
 PAST_PROMPTS = 100
 """Jobs whose prompts can be recalled."""
 PAST_JOBS = 50
-"""Past jobs that a time is estimated from: as many of the newest, and of the longest of the last 30 days. The newest
-alone may all be of one size."""
+"""Past jobs that a time is estimated from: the newest, and as many of the longest of the last 30 days."""
 FIELDS = ("duration", "size", "steps", "seed")
 
 
@@ -106,6 +107,7 @@ class GeneratePage(Page):
                         with Vertical(classes=name):
                             yield Label(FIELD_NAMES.get(name, name))
                             yield Input(id=name, compact=True)
+                yield PictureField(classes="row")
                 yield Button(self._submit_label(), variant="primary", id="submit", compact=True)
             yield ScrollArea(DraftView(), id="outlook")
 
@@ -177,9 +179,7 @@ class GeneratePage(Page):
             self._choose_model_to_fill()
             return
         self._models = {model.name: model for model in models}
-        chosen = next(
-            (model.name for model in models if model.is_default), models[0].name if models else None
-        )
+        chosen = next((one.name for one in models if one.is_default), models[0].name if models else None)
         select = self.query_one("#model", Select)
         select.set_options([(model.name, model.name) for model in models])
         if self._to_fill is not None and self._to_fill.model in self._models:
@@ -227,6 +227,7 @@ class GeneratePage(Page):
         else:
             style.clear()
         lost = "; its scenes are one shot now" if shots is Shots.ONE and job.scenes > 1 else ""
+        lost += "; name its picture again" if job.inputs else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
 
     def _write(self, text: str) -> None:
@@ -249,6 +250,7 @@ class GeneratePage(Page):
             return
         self.query_one("#style", Select).set_options([(style, style) for style in model.styles])
         self._styles_of = model.name
+        self.query_one(PictureField).show_for(model)
         hints = {
             "duration": f"{model.defaults.duration:g}",
             "size": model.defaults.size,
@@ -305,9 +307,6 @@ class GeneratePage(Page):
         )
 
     @on(Button.Pressed, "#submit")
-    def _pressed(self) -> None:
-        self.action_submit()
-
     def action_submit(self) -> None:
         """Submit the draft, unless it has errors."""
         model = self.model
@@ -322,8 +321,9 @@ class GeneratePage(Page):
             self.query_one(f"#{field}").focus()
             return
         self._sending, self._sent_text = True, self.query_one("#prompt", TextArea).text
-        submit = self.kinolog.client.submit
-        self.request("submit", partial(submit, checked.request, request_id=self._request_id))
+        picture, client = self.query_one(PictureField).path, self.kinolog.client
+        submit = partial(submit_with_picture, client, checked.request, picture, self._request_id)
+        self.request("submit", submit)
 
     def action_leave(self) -> None:
         """Leave the field, so that the number keys go to pages."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kinolog_client import GatewayError, GatewayUnreachable, ProblemError, UnexpectedAnswer
+from kinolog_tui.prompts.pictured_submit import PictureUnreadable
 
 NEXT_STEPS = {
     401: "Give the right API key in Settings ({everywhere.settings}).",
@@ -48,6 +49,8 @@ class RequestFailure:
 
     @classmethod
     def of_file(cls, error: OSError) -> RequestFailure:
-        """Return the failure for a file that cannot be written."""
+        """Return the failure for a file that cannot be written, or a picture that cannot be read."""
+        if isinstance(error, PictureUnreadable):
+            return cls(str(error), "Name another picture.", 0)
         name = error.filename or "The file"
         return cls(f"{name} cannot be written: {error.strerror or error}.", "Choose another place.", 0)

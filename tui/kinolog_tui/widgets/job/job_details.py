@@ -135,6 +135,10 @@ class JobFacts(Static):
             ("sampling", f"{counted(job.steps, 'step')}, guidance {job.guidance:g}, seed {job.seed}"),
             ("style", job.style or ""),
             ("without", job.negative_prompt or ""),
+            *(
+                (plain(one.role or "input"), f"{one.media_type}, {size(one.size_bytes)}")
+                for one in job.inputs
+            ),
             ("attempt", f"{job.attempt} by {job.worker}" if job.attempt and job.worker else ""),
             ("submitted", f"{moment(job.created_at)} by {job.actor}"),
             ("started", moment(job.started_at) if job.started_at else ""),

@@ -1,0 +1,70 @@
+"""Stories of a video that begins with a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kinolog_tui.widgets.picture_field import PictureField
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.snapshot.dashboard_pilot import app_of, press, settled, text
+from tests.snapshot.replay import Replay, recorded, requests_of
+
+RUNNING, MADE = recorded()["running"], recorded()["made"]
+UPLOAD = {
+    "upload_id": "u" * 26,
+    "sha256": "0" * 64,
+    "media_type": "image/png",
+    "size_bytes": 9,
+    "expires_at": "2026-11-23T15:00:00Z",
+}
+
+pytestmark = pytest.mark.slow
+
+
+def _takes_a_picture(gateway: Replay) -> None:
+    """Let all models begin with a picture."""
+    for model in gateway.answers["/mcp/models"]["models"]:
+        model["inputs"] = [{"role": "first_frame", "required": True, "most": 1}]
+
+
+async def test_a_picture_is_uploaded_and_named(gateway: Replay, pilot: Pilot[None], tmp_path: Path) -> None:
+    """A path that cannot be read is said, and nothing is sent; another one is sent with the prompt."""
+    _takes_a_picture(gateway)
+    gateway.answers["/mcp/inputs"] = UPLOAD
+    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    await press(pilot, "3", *"a cat yawns")
+    field = pilot.app.screen.query_one(PictureField).query_one(Input)
+    assert "the model needs one" in field.placeholder
+    field.value = str(tmp_path / "cat.png")
+    await press(pilot, "ctrl+s")
+    assert "cat.png cannot be read: No such file" in text(pilot).replace("\n", "")
+    assert not requests_of(gateway, "POST", "/mcp/generate")
+    (tmp_path / "cat.png").write_bytes(b"a picture")
+    await press(pilot, "ctrl+s")
+    (sent,) = requests_of(gateway, "POST", "/mcp/generate")
+    assert sent["inputs"] == [{"role": "first_frame", "upload_id": "u" * 26}]
+
+
+async def test_a_model_of_texts_has_no_such_field(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Nothing of it is on the page, and what was typed for another model is not sent."""
+    await press(pilot, "3", *"a cat")
+    field = pilot.app.screen.query_one(PictureField)
+    assert not field.display
+    field.query_one(Input).value = "/nowhere"
+    assert field.path is None
+
+
+async def test_a_job_shows_what_it_starts_from(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Role, type and size, beside its other facts."""
+    gateway.answers[f"/mcp/status/{MADE}"] |= {
+        "inputs": [{"role": "first_frame", "media_type": "image/png", "size_bytes": 2_000_000}]
+    }
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    shown = text(pilot)
+    assert "first frame" in shown
+    assert "image/png" in shown
