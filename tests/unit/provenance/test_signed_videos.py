@@ -12,6 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from kinolog_worker.media.container_tags import ContainerTags, write_tags
+from kinolog_worker.media.sound.samples import SoundFormat
+from kinolog_worker.media.sound.track import add_sound
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 
 from kinolog.adapters.c2pa.assertions import manifest_of, provenance_in
@@ -58,11 +60,13 @@ def test_a_signed_video_says_what_made_it(chain: SigningChain, video: Path) -> N
 
 @pytest.mark.parametrize("codec", SOFTWARE_CODECS)
 def test_videos_of_every_codec_are_signed(chain: SigningChain, tmp_path: Path, codec: VideoCodec) -> None:
-    """A tagged video of each codec is trusted, has its tags, and decodes to the same frames as before."""
+    """A tagged video of each codec with sound is trusted, has its tags, and decodes to the same frames and sound."""
     unsigned, signed = small_video(tmp_path / "unsigned.mp4", codec), tmp_path / "signed.mp4"
+    sound = SoundFormat(24_000, 2)
+    add_sound(unsigned, sound, [sound.silence(sound.samples_before(FRAMES, FPS))], lambda: None)
     tags = ContainerTags(title="Rain", comment="made by a model", fps=FPS, scene_frames=(4, FRAMES - 4))
     write_tags(unsigned, tags, lambda: None)
-    expected = replace(EXPECTED, codec=codec)
+    expected = replace(EXPECTED, codec=codec, has_sound=True)
     before = verify_video(unsigned, expected)
     C2paSigner(chain.signer, chain.signer_key).sign(unsigned, signed, PROVENANCE)
     found = read_signed_file(signed, [chain.root.read_text()])
