@@ -135,8 +135,12 @@ def test_code_is_refused(folder: Path) -> None:
 
 def test_what_a_text_does_not_need_is_not_loaded(tmp_path: Path) -> None:
     """MiniMax-H3 has a second network for references, LTX-2.5 one that chooses a length. Neither has to be there."""
-    for name, part in (("minimax_h3", "transformer_ref"), ("ltx25", "duration_head")):
-        folder = tmp_path / name
+    for name, part in (
+        ("minimax_h3", "transformer_ref"),
+        ("ltx25", "duration_head"),
+        ("ltx25", "diffusion_decoder"),
+    ):
+        folder = tmp_path / part
         TINY_FAMILIES[name](folder)
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir()

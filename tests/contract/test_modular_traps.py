@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kinolog_worker.renderers.diffusers.pipeline_call import call_of, set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
@@ -69,6 +71,17 @@ def test_the_native_steps_have_the_native_noise_levels(echo: DrawnFamily) -> Non
     )
     assert tuple(native) == family.sigmas
     assert half == native[::2]
+
+
+def test_the_decoder_that_attends_to_windows_draws_no_less_than_one(tmp_path: Path) -> None:
+    """An LTX-2.5 without an autoencoder decodes by denoising, in windows of three latent pixels: of 96 pixels here."""
+    TINY_FAMILIES["ltx25"](tmp_path)
+    shutil.rmtree(tmp_path / "vae")
+    renderer = DiffusersRenderer()
+    renderer.load(ModelSource("ltx25", str(tmp_path)), "cpu")
+    frames = np.concatenate(list(renderer.render(REQUEST, lambda report: None, lambda: False)))
+    assert frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+    assert frames.std() > 5
 
 
 def test_sound_keeps_the_guidance_of_its_own(tmp_path: Path) -> None:

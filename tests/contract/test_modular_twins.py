@@ -23,8 +23,8 @@ pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 STEPS = {"helios_pyramid_modular": 3, "helios_distilled": 6}
 """Steps of families that draw in stages of one step at least; the first chunk of a distilled one has them twice."""
 
-PASSES_OF_SOUND = 3
-"""Passes of LTX-2 beside that of the prompt: they guide sound, whatever the guidance."""
+MORE_PASSES = {"ltx2_modular": 3 * REQUEST.steps, "wan_animate2_distilled": 1}
+"""Passes beside one a step: those that guide the sound of LTX-2, whatever the guidance, and one over a video."""
 
 
 def _differ(one: Frames, other: Frames) -> bool:
@@ -40,18 +40,18 @@ def test_a_twin_draws_as_its_class_does(name: str) -> None:
         assert denoised == [(step, steps) for step in range(1, steps + 1)]
         assert family.steps_until_cancelled() == 1
         assert not _differ(family.frames, family.bare_frames())
-        assert family.renderer.encode_prompt(REQUEST).cached == (name not in GUARDED_FAMILIES)
+        assert family.renderer.encode_prompt(family.request).cached == (name not in GUARDED_FAMILIES)
         assert _differ(family.frames, family.draw(prompt="green grass " * 100))
         with counted_passes() as passes:
             alone = family.draw(guidance=1.0)
         guided = families()[family.pipeline].guidance is not GuidanceKind.NONE
         assert _differ(family.frames, alone) == guided
-        assert len(passes) == steps * (1 + (PASSES_OF_SOUND if name == "ltx2_modular" else 0))
+        assert len(passes) == steps + MORE_PASSES.get(name, 0)
         other = DiffusersRenderer()
         other.load(ModelSource(name, str(family.folder), dtype="bfloat16"), "cpu")
         reports: list[StepReport] = []
         rounded = np.concatenate(
-            list(other.render(replace(REQUEST, negative_prompt=""), reports.append, lambda: False))
+            list(other.render(replace(family.request, negative_prompt=""), reports.append, lambda: False))
         )
         assert rounded.shape == family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
         assert min(family.frames.std(), rounded.std()) > 5

@@ -116,7 +116,10 @@ class Family:
 
     With `step_stages` the steps are a list of so many equal numbers that add up to at least those of the job, else a
     number. `prompt_tokens` is the length that prompts are padded to, 0 if the call does not take it. A family without
-    `negative_prompt` ignores one. A call draws in chunks of `chunk_frames`, each with all steps, or at once (0).
+    `negative_prompt` ignores one. A call draws in chunks of `chunk_frames`, each with all steps, or at once (0). With
+    `chunk_overlap` chunks share so many frames; such a call follows a video of the whole length, and is passed that of
+    a chunk.
+
     `flow_shift`: the scheduler has a shift that the option `flow_shift` of a model changes. `vae_dtype` is the dtype of
     its autoencoder on a GPU, and `tiling` that it decodes whole tiles and leaves the rest of a picture blank: frames
     and sides follow its tiles. `streams`: it hands all latents to `vae.decode` once and does nothing with the frames,
@@ -130,7 +133,7 @@ class Family:
     parameters are the inputs of its blocks. With `sigmas` the steps are a list of noise levels that ends at 0: these
     for the native number of steps, levels between them for another. A call is passed `added_steps` more than it makes;
     with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
-    the others.
+    the others. A network that is `compiled` on a GPU has an attention that takes too much memory otherwise.
 
     `inputs` are the pictures and videos that it takes beside the text. Of the `alternatives` among them a job has one.
     `note` is what people should know of it. `needs` are arguments that jobs cannot have, each with a word for people.
@@ -153,6 +156,7 @@ class Family:
     negative_prompt: bool = True
     prompt_tokens: int = 0
     chunk_frames: int = 0
+    chunk_overlap: int = 0
     step_stages: int = 0
     step_reports: StepReports = StepReports.CALLBACK
     flow_shift: bool = False
@@ -168,6 +172,7 @@ class Family:
     added_steps: int = 0
     fixed_steps: bool = False
     first_chunk_steps: int = 1
+    compiled: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
     inputs: Mapping[InputRole, FamilyInput] = field(default_factory=dict)

@@ -69,6 +69,10 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         modular.wan21_modular,
         modular.wan22_modular,
         modular.wan22_vace,
+        modular.wan21_i2v_modular,
+        modular.wan22_i2v_modular,
+        modular.wan_animate2,
+        modular.wan_animate2_distilled,
         modular.helios_modular,
         modular.helios_pyramid_modular,
         modular.helios_distilled,
@@ -99,7 +103,15 @@ TINY_FAMILIES: dict[str, Callable[[Path], None]] = {
 """Each writes the folder of a diffusers pipeline of about 1 MB on the CPU. The same libraries write the same bytes."""
 
 PICTURE_FAMILIES = frozenset(
-    {"wan_i2v", "ltx_i2v", "ltx2_i2v", "cogvideox_i2v", "hunyuan_framepack", "cosmos2_v2w"}
+    {
+        "wan_i2v",
+        "ltx_i2v",
+        "ltx2_i2v",
+        "cogvideox_i2v",
+        "hunyuan_framepack",
+        "cosmos2_v2w",
+        "wan_animate2",
+    }
 )
 """The families that cannot draw from a text alone: they start from a picture."""
 
@@ -108,6 +120,9 @@ TWIN_FAMILIES = frozenset(
         "wan21_modular",
         "wan22_modular",
         "wan22_vace",
+        "wan21_i2v_modular",
+        "wan22_i2v_modular",
+        "wan_animate2_distilled",
         "helios_modular",
         "helios_pyramid_modular",
         "helios_distilled",
@@ -118,6 +133,9 @@ TWIN_FAMILIES = frozenset(
     }
 )
 """The modular families with the networks of an ordinary one, which `tests/contract/test_modular_twins.py` tests."""
+
+COMPILED_FAMILIES = frozenset({"wan_animate2", "wan_animate2_distilled"})
+"""The families that compile a part of their network as they draw."""
 
 GUARDED_FAMILIES = frozenset(
     {"cosmos1", "cosmos2_v2w", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"}

@@ -51,6 +51,68 @@ def wan22_vace() -> ModularFolder:
     return _modular("Wan22VaceModularPipeline", wan.wan_vace(), transformer_2=second, boundary_ratio=0.875)
 
 
+def wan21_i2v_modular() -> ModularFolder:
+    """Return a Wan 2.1 that starts from a picture, which its network sees through a CLIP as well."""
+    return ModularFolder(
+        "WanImage2VideoModularPipeline",
+        **wan.parts(),
+        transformer=wan.picture_transformer(image_dim=32),
+        image_encoder=_clip(32, layers=2, side=32, patch=8),
+        image_processor=_t.CLIPImageProcessorPil(
+            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+        ),
+    )
+
+
+def wan22_i2v_modular() -> ModularFolder:
+    return _modular("Wan22Image2VideoModularPipeline", wan.wan_i2v(), boundary_ratio=0.875)
+
+
+def wan_animate2() -> ModularFolder:
+    """Return a Wan Animate 2, which moves a picture as a video does. Its scheduler takes a generator."""
+    steps = _d.DPMSolverMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
+    )
+    return ModularFolder("WanAnimate2ModularPipeline", **_animated_parts(), scheduler=steps)
+
+
+def wan_animate2_distilled() -> ModularFolder:
+    steps = _d.FlowMatchEulerDiscreteScheduler(shift=5.0)
+    return ModularFolder("WanAnimate2DistilledModularPipeline", **_animated_parts(), scheduler=steps)
+
+
+def _animated_parts() -> dict[str, Any]:
+    transformer = network(
+        _d.WanAnimate2Transformer3DModel,
+        text_len=512,
+        in_dim=36,
+        dim=24,
+        ffn_dim=32,
+        freq_dim=256,
+        text_dim=32,
+        out_dim=16,
+        num_heads=2,
+        num_layers=2,
+    )
+    encoder = _clip(1280, layers=1, side=224, patch=16)  # a width that the transformer insists on
+    parts = wan.parts() | {"transformer": transformer.half(), "image_encoder": encoder.half()}
+    del parts["scheduler"]
+    return parts
+
+
+def _clip(width: int, layers: int, side: int, patch: int) -> Any:
+    """Return an encoder of pictures of this side in patches."""
+    configuration = _t.CLIPVisionConfig(
+        hidden_size=width,
+        intermediate_size=16,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        image_size=side,
+        patch_size=patch,
+    )
+    return network(_t.CLIPVisionModel, configuration)
+
+
 def helios_modular() -> ModularFolder:
     return _modular("HeliosModularPipeline", wan.helios())
 

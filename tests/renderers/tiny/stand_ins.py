@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -39,6 +40,19 @@ def packages_of_cosmos() -> Iterator[list[str]]:
         patch.setattr("kinolog_worker.renderers.diffusers.model_folder.find_spec", lambda name: name)
         cosmos_guardrail.checked.clear()
         yield cosmos_guardrail.checked
+
+
+@contextmanager
+def without_compiling() -> Iterator[None]:
+    """Let Wan Animate 2 compute the mask of its attention as it is: compiling that takes a minute and a C compiler."""
+    module = import_module("diffusers.models.transformers.transformer_wan_animate_2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "create_block_mask", partial(_uncompiled, module.create_block_mask))
+        yield
+
+
+def _uncompiled(create: Any, *arguments: Any, _compile: bool, **named: Any) -> Any:
+    return create(*arguments, **named)
 
 
 def _transforms() -> Any:

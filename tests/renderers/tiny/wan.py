@@ -51,7 +51,7 @@ def scheduler(shift: float = 3.0) -> Any:
     )
 
 
-def _parts() -> dict[str, Any]:
+def parts() -> dict[str, Any]:
     return {
         "tokenizer": tokenizer(512),
         "text_encoder": umt5(),
@@ -64,13 +64,13 @@ _NORM: dict[str, Any] = {"qk_norm": "rms_norm_across_heads"}
 
 
 def wan21() -> Any:
-    return _d.WanPipeline(**_parts(), transformer=denoiser(**_NORM))
+    return _d.WanPipeline(**parts(), transformer=denoiser(**_NORM))
 
 
 def wan22() -> Any:
     """Return a Wan 2.2: one transformer for the noisy steps, another for the others."""
     return _d.WanPipeline(
-        **_parts(),
+        **parts(),
         transformer=denoiser(**_NORM),
         transformer_2=denoiser(weights_seed=1, **_NORM),
         boundary_ratio=0.875,
@@ -97,12 +97,12 @@ def wan22_5b() -> Any:
         scale_factor_temporal=4,
     )
     transformer = denoiser(channels=channels, out_channels=channels, **_NORM)
-    parts = _parts() | {"vae": autoencoder, "scheduler": scheduler(5.0)}
-    return _d.WanPipeline(**parts, transformer=transformer, expand_timesteps=True)
+    changed = parts() | {"vae": autoencoder, "scheduler": scheduler(5.0)}
+    return _d.WanPipeline(**changed, transformer=transformer, expand_timesteps=True)
 
 
 def wan_vace() -> Any:
-    return _d.WanVACEPipeline(**_parts(), transformer=vace_transformer())
+    return _d.WanVACEPipeline(**parts(), transformer=vace_transformer())
 
 
 def vace_transformer(weights_seed: int = 0) -> Any:
@@ -110,12 +110,16 @@ def vace_transformer(weights_seed: int = 0) -> Any:
     return denoiser("WanVACETransformer3DModel", weights_seed=weights_seed, **more, **_NORM)
 
 
+def picture_transformer(**more: Any) -> Any:
+    return denoiser(channels=36, **more, **_NORM)
+
+
 def wan_i2v() -> Any:
     """Return a Wan 2.2 that starts from a picture: noise, mask and encoded picture are its input."""
     return _d.WanImageToVideoPipeline(
-        **_parts(),
-        transformer=denoiser(channels=36, **_NORM),
-        transformer_2=denoiser(channels=36, weights_seed=1, **_NORM),
+        **parts(),
+        transformer=picture_transformer(),
+        transformer_2=picture_transformer(weights_seed=1),
         image_encoder=None,
         image_processor=None,
         boundary_ratio=0.875,
@@ -123,22 +127,22 @@ def wan_i2v() -> Any:
 
 
 def skyreels_v2() -> Any:
-    parts = _parts() | {"scheduler": _d.UniPCMultistepScheduler(flow_shift=8.0, use_flow_sigmas=True)}
-    return _d.SkyReelsV2Pipeline(**parts, transformer=denoiser("SkyReelsV2Transformer3DModel", **_NORM))
+    changed = parts() | {"scheduler": _d.UniPCMultistepScheduler(flow_shift=8.0, use_flow_sigmas=True)}
+    return _d.SkyReelsV2Pipeline(**changed, transformer=denoiser("SkyReelsV2Transformer3DModel", **_NORM))
 
 
 def skyreels_v2_df() -> Any:
     """Return a SkyReels-V2 with diffusion forcing: each frame has a time of its own."""
     transformer = denoiser("SkyReelsV2Transformer3DModel", **_NORM)
     return _d.SkyReelsV2DiffusionForcingPipeline(
-        **_parts() | {"scheduler": scheduler(8.0)}, transformer=transformer
+        **parts() | {"scheduler": scheduler(8.0)}, transformer=transformer
     )
 
 
 def anyflow() -> Any:
     transformer = denoiser("AnyFlowTransformer3DModel", gate_value=0.25, deltatime_type="r")
     steps = _d.FlowMapEulerDiscreteScheduler(num_train_timesteps=1000, shift=5.0)
-    return _d.AnyFlowPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
+    return _d.AnyFlowPipeline(**parts() | {"scheduler": steps}, transformer=transformer)
 
 
 def anyflow_far() -> Any:
@@ -147,13 +151,13 @@ def anyflow_far() -> Any:
         "AnyFlowFARTransformer3DModel", gate_value=0.25, deltatime_type="r", chunk_partition=(1, 2, 1)
     )
     steps = _d.FlowMapEulerDiscreteScheduler(num_train_timesteps=1000, shift=5.0)
-    return _d.AnyFlowFARPipeline(**_parts() | {"scheduler": steps}, transformer=transformer)
+    return _d.AnyFlowFARPipeline(**parts() | {"scheduler": steps}, transformer=transformer)
 
 
 def helios() -> Any:
     """Return a Helios, which denoises and decodes one chunk of frames after the other."""
     steps = _d.HeliosScheduler(stage_range=[0, 1], stages=1, use_dynamic_shifting=True)
-    return _d.HeliosPipeline(**_parts() | {"scheduler": steps}, transformer=_helios_transformer())
+    return _d.HeliosPipeline(**parts() | {"scheduler": steps}, transformer=_helios_transformer())
 
 
 def helios_pyramid() -> Any:
@@ -162,7 +166,7 @@ def helios_pyramid() -> Any:
     `gamma` is less than the default: with that the noise between the sizes has a covariance that LAPACK calls singular.
     """
     steps = _d.HeliosScheduler(use_dynamic_shifting=True, gamma=0.25)
-    return _d.HeliosPyramidPipeline(**_parts() | {"scheduler": steps}, transformer=_helios_transformer())
+    return _d.HeliosPyramidPipeline(**parts() | {"scheduler": steps}, transformer=_helios_transformer())
 
 
 def _helios_transformer() -> Any:

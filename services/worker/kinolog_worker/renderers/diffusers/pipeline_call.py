@@ -87,7 +87,9 @@ class PipelineCall:
             "prompt": request.prompt,
             "width": canvas.width,
             "height": canvas.height,
-            family.frames_parameter: canvas.frames,
+            family.frames_parameter: min(canvas.frames, family.chunk_frames)
+            if family.chunk_overlap
+            else canvas.frames,
             family.steps_parameter: self._steps_argument(request),
             family.fps_parameter: self.shown_fps(request, canvas) if self.has_sound else request.fps,
             "sample_audio": self.has_sound,
@@ -105,7 +107,8 @@ class PipelineCall:
     def steps(self, pipe: Any, request: SceneRequest, canvas: Canvas) -> int:
         """Return the number of denoising steps of the whole call, which a scheduler may have changed."""
         family = self.family
-        chunks = ceil(canvas.frames / family.chunk_frames) if family.chunk_frames else 1
+        length, overlap = family.chunk_frames, family.chunk_overlap
+        chunks = ceil((canvas.frames - overlap) / (length - overlap)) if length else 1
         chunks += family.first_chunk_steps - 1
         if family.step_stages:  # the pipeline states the steps of one stage
             return sum(self._stages(request)) * chunks

@@ -98,6 +98,8 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
             "MODEL_DAMAGED", f"{model.name} cannot be loaded: {str(error)[:300]}", retryable=False
         ) from error
     pipe.set_progress_bar_config(disable=True)
+    if family.compiled and checked.device.type == "cuda":
+        pipe.transformer.compile_repeated_blocks()
     _check_guardrail(pipe, family, checked.folder)
     if family.tiling:
         pipe.vae.enable_tiling()

@@ -25,12 +25,14 @@ class ModularOutput:
 class DrivenPipeline:
     """Mixed into the class of a modular pipeline.
 
-    `accepted` are the names of its inputs, `num_timesteps` the steps of the running call, None before the first.
+    `accepted` are the names of its inputs, `num_timesteps` the steps of the running call, None before the first. The
+    height is passed with a `height_margin`.
     """
 
     _blocks: Any
     _on_step_end: StepCallback | None = None
     num_timesteps: int | None = None
+    height_margin: float = 0.0
 
     @property
     def accepted(self) -> frozenset[str]:
@@ -38,6 +40,8 @@ class DrivenPipeline:
 
     def __call__(self, *, callback_on_step_end: StepCallback | None = None, **inputs: Any) -> ModularOutput:
         self._on_step_end = callback_on_step_end
+        if self.height_margin:
+            inputs["height"] += self.height_margin
         try:
             state = super().__call__(**inputs)  # type: ignore[misc] # of the class that it is mixed into
         finally:

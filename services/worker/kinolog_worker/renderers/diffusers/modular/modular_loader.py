@@ -2,8 +2,8 @@
 
 `load_components` of diffusers would take a part that is not there from where the index points, and it only logs a part
 that cannot be loaded. So the parts are loaded one by one. The blocks are those of the class: an index may name others.
-Those that a text and a number of frames do not run are left out, with their parts: MiniMax-H3 has a second network of
-62 GB for references, and LTX-2.5 a model that chooses the number of frames.
+Those that a text, a number of frames and the inputs of a family do not run are left out, with their parts: MiniMax-H3
+has a second network of 62 GB for references, and LTX-2.5 a model that chooses the number of frames.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.modular_pipelines.ltx2 import modular_blocks_ltx2
 
 from kinolog.models.families import Family, GuidanceKind, StepReports
 from kinolog_worker.renderers.diffusers.modular.driven_pipeline import DrivenPipeline
@@ -28,11 +29,15 @@ from kinolog_worker.renderers.diffusers.modular.remembered_texts import (
 from kinolog_worker.renderers.renderer import RenderFailed
 
 _library: Any = diffusers  # untyped in part
+_ltx2: Any = modular_blocks_ltx2
 _BLOCK_ERRORS = "diffusers.modular_pipelines.modular_pipeline"
 """The logger to which each level of blocks writes an error, with its traceback, before it raises it again."""
 
 _PICTURE_PROCESSOR = "processor"
 """The part that MiniMax-H3 reads pictures with. It needs a package for them as soon as it is loaded."""
+
+_AREA_CLASSES = {"WanAnimate2ModularPipeline", "WanAnimate2DistilledModularPipeline"}
+"""They compute sides from the area and the shape of the picture and cut them off: 480 pixels of 832x480 become 464."""
 
 
 def load_modular(
@@ -47,14 +52,17 @@ def load_modular(
     blocks = deepcopy(
         getattr(_library, kind.default_blocks_name)()
     )  # some classes share the instances of theirs
-    blocks = blocks.get_execution_blocks(prompt=True, **{family.frames_parameter: True})
+    needed = {taken.parameter for taken in family.inputs.values() if not taken.optional}
+    if (folder / _place("vae", parts)).is_dir():
+        _decode_by_convolutions(blocks)
+    blocks = blocks.get_execution_blocks(**dict.fromkeys({"prompt", family.frames_parameter, *needed}, True))
     texts = None
     if not family.guardrail:  # it looks at the text where that is encoded
         blocks, texts = with_remembered_texts(blocks)
     driven = type(kind.__name__, (DrivenPipeline, kind), {})
     pipe = driven(blocks=blocks, pretrained_model_name_or_path=str(folder), local_files_only=True)
     loaded = {
-        name: _loaded(pipe.get_component_spec(name), folder, parts.get(name), dtypes)
+        name: _loaded(pipe.get_component_spec(name), folder, parts, dtypes)
         for name in pipe.pretrained_component_names
         if name != _PICTURE_PROCESSOR
     }
@@ -65,10 +73,26 @@ def load_modular(
     return pipe
 
 
+def _place(name: str, parts: Mapping[str, ModelPart]) -> str:
+    """Return the sub-folder of a part."""
+    return parts[name].subfolder if name in parts else name
+
+
+def _decode_by_convolutions(blocks: Any) -> None:
+    """Let an LTX-2.5 decode with its autoencoder instead of its diffusion decoder (decision 87)."""
+    for name, block in blocks.sub_blocks.items():
+        if "diffusion_decoder" in block.component_names:
+            blocks.sub_blocks[name] = _ltx2.LTX2AutoDecoderStep()
+
+
 def _loaded(
-    spec: Any, folder: Path, part: ModelPart | None, dtypes: torch.dtype | dict[str, torch.dtype]
+    spec: Any,
+    folder: Path,
+    parts: Mapping[str, ModelPart],
+    dtypes: torch.dtype | dict[str, torch.dtype],
 ) -> Any:
-    subfolder = part.subfolder if part else spec.name
+    part = parts.get(spec.name)
+    subfolder = _place(spec.name, parts)
     if not (folder / subfolder).is_dir():
         raise RenderFailed(
             "MODEL_DAMAGED",
@@ -111,5 +135,7 @@ def _complete(pipe: Any, family: Family) -> None:
             guider = getattr(pipe, name, None)
             if guider is not None:
                 setattr(pipe, name, guider.new(guidance_scale=1.0))
+    if family.pipeline in _AREA_CLASSES:
+        pipe.height_margin = 1e-6
     if family.step_reports is StepReports.CALLBACK:
         pipe.report_steps()

@@ -28,6 +28,11 @@ def ended_within_passes(pipe: Any, should_stop: ShouldStop) -> Iterator[None]:
                 hooks.callback(network.register_forward_pre_hook(check).remove)
                 for children in network.children():
                     if isinstance(children, torch.nn.ModuleList):
-                        for block in children:
+                        for block in filter(_is_interpreted, children):
                             hooks.callback(block.register_forward_pre_hook(check).remove)
         yield
+
+
+def _is_interpreted(block: torch.nn.Module) -> bool:
+    """Return False for a block that is compiled: a new hook would have it compiled again."""
+    return block._compiled_call_impl is None
