@@ -134,7 +134,9 @@ def test_code_is_refused(folder: Path) -> None:
 
 
 def test_what_a_text_does_not_need_is_not_loaded(tmp_path: Path) -> None:
-    """MiniMax-H3 has a second network for references, LTX-2.5 one that chooses a length. Neither has to be there."""
+    """MiniMax-H3 has a second network for references, LTX-2.5 one that chooses a length. Neither has to be there,
+    nor to fit.
+    """
     for name, part in (
         ("minimax_h3", "transformer_ref"),
         ("ltx25", "duration_head"),
@@ -145,7 +147,9 @@ def test_what_a_text_does_not_need_is_not_loaded(tmp_path: Path) -> None:
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir()
         (folder / part / "model.safetensors").write_bytes(b"damaged")
-        assert part not in _load(folder).components
+        checked = checked_model(ModelSource(name, str(folder)), "cpu")
+        assert part not in checked.memory.networks
+        assert part not in load_pipeline(checked).components
 
 
 def test_every_modular_family_has_a_modular_class() -> None:

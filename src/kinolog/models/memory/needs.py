@@ -8,7 +8,7 @@ estimates of eight peaks are between 8 % less and 17 % more than what was measur
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from math import ceil
@@ -205,11 +205,16 @@ class ModelMemory:
 
 
 def folder_memory(
-    folder: Path, family: Family, *, weight_bytes: int = _HALF_BYTES, vae_dtype: str = ""
+    folder: Path,
+    family: Family,
+    *,
+    weight_bytes: int = _HALF_BYTES,
+    vae_dtype: str = "",
+    parts: Collection[str] | None = None,
 ) -> ModelMemory:
     """Return the memory of the model in a folder. `vae_dtype` is that of its entry, empty for that of the family.
 
-    Raises WeightsUnreadable.
+    `parts` are the folders of the networks that are loaded, None for all. Raises WeightsUnreadable.
     """
     vae, denoiser = _config(folder / "vae"), _config(folder / "transformer")
     stated = vae_dtype or str(family.vae_dtype)
@@ -218,7 +223,7 @@ def folder_memory(
     if isinstance(spatial, int) and isinstance(patch, list) and patch and isinstance(patch[-1], int):
         side = spatial * patch[-1]
     return ModelMemory(
-        network_sizes(folder),
+        network_sizes(folder, parts),
         decode_memory(vae),
         weight_bytes=weight_bytes,
         decode_bytes=_WHOLE_BYTES if "32" in stated else _HALF_BYTES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -36,12 +36,15 @@ class NetworkSize:
     width: int = 0
 
 
-def network_sizes(folder: Path) -> dict[str, NetworkSize]:
-    """Return the networks of a model folder by the names of their folders. Raises WeightsUnreadable."""
+def network_sizes(folder: Path, parts: Collection[str] | None = None) -> dict[str, NetworkSize]:
+    """Return the networks of a model folder by the names of their folders; with `parts` those of these folders alone.
+
+    Raises WeightsUnreadable.
+    """
     return {
         part.name: _network_size(files)
         for part in sorted(folder.iterdir())
-        if part.is_dir() and (files := _weight_files(part))
+        if part.is_dir() and (parts is None or part.name in parts) and (files := _weight_files(part))
     }
 
 

@@ -29,7 +29,7 @@ from kinolog_worker.renderers.diffusers.model_folder import (
     revision_of,
     weights_of,
 )
-from kinolog_worker.renderers.diffusers.modular.modular_loader import load_modular
+from kinolog_worker.renderers.diffusers.modular.modular_loader import load_modular, used_folders
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
 from kinolog_worker.renderers.diffusers.placement.placed_networks import place
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
@@ -58,6 +58,9 @@ class CheckedModel:
                 self.family,
                 weight_bytes=self.dtype.itemsize,
                 vae_dtype=self._stated_vae_dtype,
+                parts=used_folders(self.folder, self.family, parts_of(self.folder))
+                if self.family.modular
+                else None,
             )
         except WeightsUnreadable as error:
             raise RenderFailed("MODEL_DAMAGED", str(error), retryable=False) from error

@@ -48,14 +48,7 @@ def load_modular(
 ) -> Any:
     """Return the pipeline of a checked folder on the CPU. Raises RenderFailed and what loading a part raises."""
     logging.getLogger(_BLOCK_ERRORS).setLevel(logging.CRITICAL)
-    kind = getattr(_library, family.pipeline)
-    blocks = deepcopy(
-        getattr(_library, kind.default_blocks_name)()
-    )  # some classes share the instances of theirs
-    needed = {taken.parameter for taken in family.inputs.values() if not taken.optional}
-    if (folder / _place("vae", parts)).is_dir():
-        _decode_by_convolutions(blocks)
-    blocks = blocks.get_execution_blocks(**dict.fromkeys({"prompt", family.frames_parameter, *needed}, True))
+    kind, blocks = _used_blocks(folder, family, parts)
     texts = None
     if not family.guardrail:  # it looks at the text where that is encoded
         blocks, texts = with_remembered_texts(blocks)
@@ -71,6 +64,25 @@ def load_modular(
         pipe.encode_prompt = lambda **inputs: texts.encode(pipe, inputs)
     _complete(pipe, family)
     return pipe
+
+
+def used_folders(folder: Path, family: Family, parts: Mapping[str, ModelPart]) -> frozenset[str]:
+    """Return the sub-folders of the parts that a pipeline of the folder loads."""
+    _, blocks = _used_blocks(folder, family, parts)
+    return frozenset(_place(name, parts) for name in blocks.component_names)
+
+
+def _used_blocks(folder: Path, family: Family, parts: Mapping[str, ModelPart]) -> tuple[Any, Any]:
+    """Return the class of a pipeline, and those of its blocks that a call runs."""
+    kind = getattr(_library, family.pipeline)
+    blocks = deepcopy(
+        getattr(_library, kind.default_blocks_name)()
+    )  # some classes share the instances of theirs
+    if (folder / _place("vae", parts)).is_dir():
+        _decode_by_convolutions(blocks)
+    needed = {taken.parameter for taken in family.inputs.values() if not taken.optional}
+    triggers = dict.fromkeys({"prompt", family.frames_parameter, *needed}, True)
+    return kind, blocks.get_execution_blocks(**triggers)
 
 
 def _place(name: str, parts: Mapping[str, ModelPart]) -> str:
