@@ -73,6 +73,17 @@ async def families_api() -> AsyncIterator[RunningApi]:
             "has a negative line, and hunyuan takes no negative prompt",
         ),
         ({"model": "wan-i2v"}, "inputs", "wan-i2v needs a first picture: upload it and name it here"),
+        (
+            {
+                "model": "wan-i2v",
+                "inputs": [FIRST],
+                "shots": pb.SHOTS_AUTO,
+                "prompt": "0-1s: rain. 1-4s: sun.",
+            },
+            "shots",
+            "wan-i2v needs a first picture for each scene, and a job has one for its first: give one scene",
+        ),
+        ({"model": "wan-i2v", "inputs": [FIRST], "scenes": [_scene()] * 2}, "scenes", "give one scene"),
         ({"model": "latte", "inputs": [FIRST]}, "inputs", "latte starts from a text alone"),
         ({"model": "no-class", "inputs": [FIRST]}, "inputs", "its entry in the catalogue needs `pipeline`"),
         ({"model": "wan-i2v", "inputs": [FIRST, FIRST]}, "inputs", "takes at most 1 first picture"),

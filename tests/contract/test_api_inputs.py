@@ -161,6 +161,31 @@ async def test_racing_submits_leave_one_copy(api: RunningApi) -> None:
     assert api.artifacts._temporaries == {}
 
 
+@pytest.mark.parametrize("replaced_before", [{1}, {2}, {3}, {1, 4}])
+async def test_an_upload_that_is_sent_again_meanwhile_can_be_used(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, replaced_before: set[int]
+) -> None:
+    """Clients send the picture of several jobs once for each. Whichever read it comes before, the new file is used."""
+    upload = await uploaded(api, picture())
+    read, reads, replacing = api.uploads.read, 0, False
+
+    async def replaced(*arguments: Any) -> AsyncIterator[bytes]:
+        nonlocal reads, replacing
+        if not replacing:
+            reads += 1
+            if replacing := reads in replaced_before:
+                await uploaded(api, picture())
+                replacing = False
+        async for piece in read(*arguments):
+            yield piece
+
+    monkeypatch.setattr(api.uploads, "read", replaced)
+    job_id = await api.submit(model="i2v", inputs=[first_frame(upload)])
+    monkeypatch.undo()
+    assert reads > 3  # as many as there are if nothing happens
+    assert (await _read(api, job_id))[1] == picture()
+
+
 async def test_a_batch_takes_inputs(api: RunningApi) -> None:
     """An upload that cannot be used refuses its job alone."""
     known, unknown = (
@@ -255,3 +280,20 @@ async def test_what_an_interrupted_submit_leaves_is_swept(
     (kept,) = _sealed(api)
     assert await api.store.load(kept.split("/")[1]) is not None
     assert api.artifacts._temporaries == {}
+
+
+async def test_a_copy_that_the_job_does_not_name_is_swept(api: RunningApi) -> None:
+    """It is of a submit that lost to another one and was interrupted before it deleted its copy."""
+    api.artifacts._clock = api.clock
+    job_id = await _submitted(api)
+    (named,) = _sealed(api)
+
+    async def sealed() -> AsyncIterator[bytes]:
+        yield b"sealed under a key that no job names"
+
+    await api.artifacts.commit(await api.artifacts.stage(sealed(), job_id), ".sealed", keep_staged=True)
+    await _sweep(api).sweep()
+    assert len(_sealed(api)) == 2
+    api.clock.now += timedelta(days=1, hours=1)
+    await _sweep(api).sweep()
+    assert _sealed(api) == [named]

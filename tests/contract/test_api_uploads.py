@@ -103,7 +103,10 @@ WRONG: dict[str, tuple[Iterable[pb.UploadInputRequest], str, str]] = {
     "no message": ([], "INVALID_FIELDS", "file: must be in the first message"),
     "no file": (list(parts(picture()))[1:], "INVALID_FIELDS", "file: must be in the first message"),
     "two files": (list(parts(picture()))[:-1] * 2, "INVALID_FIELDS", "data: must be in every message but"),
-    "a large part": (parts(picture(3, 700, 700), size=1_100_000), "INVALID_FIELDS", "at most 1,048,576 bytes"),
+    "a large part": (parts(picture(3, 700, 700), size=1_100_000), "INVALID_FIELDS", "1 to 1,048,576 bytes"),
+    "an empty part": (
+        [*list(parts(picture()))[:-1], pb.UploadInputRequest(data=b"")], "INVALID_FIELDS", "must have 1 to",
+    ),
 }  # fmt: skip
 
 
@@ -173,3 +176,23 @@ async def test_expired_uploads_are_deleted(api: RunningApi) -> None:
     (young,) = _keys(api)
     assert (await api.keys.get(old), young != old) == (None, True)
     assert await api.keys.get(young) is not None
+
+
+async def test_the_key_of_an_interrupted_upload_is_deleted(api: RunningApi) -> None:
+    """With what was written of it, once it is a day old."""
+    await uploaded(api, picture())
+    (key_id,) = _keys(api)
+    await api.keys.create({"interrupted": b"k" * 32})
+
+    async def begun() -> AsyncIterator[bytes]:
+        yield b"interrupted"
+
+    await api.uploads.stage(begun(), "interrupted")
+    await _sweep(api).sweep()
+    assert await api.keys.get("interrupted") is not None
+    api.clock.now += timedelta(days=1, minutes=1)
+    await uploaded(api, picture())
+    await _sweep(api).sweep()
+    assert await api.keys.get("interrupted") is None
+    assert await api.keys.get(key_id) is None
+    assert len(_keys(api)) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from typing import Any, cast
 
@@ -10,6 +10,9 @@ import av
 import numpy as np
 import pytest
 from av.video.stream import VideoStream
+from kinolog_api.dependencies import InputLimits
+from kinolog_api.inputs import checked_content
+from kinolog_api.inputs.checked_content import CheckedContent
 from kinolog_api.inputs.media_format import HEADER_BYTES, MediaFormat, UnsupportedMedia, media_format
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -130,3 +133,41 @@ def test_other_files_are_refused(make: Callable[[], bytes], message: str) -> Non
     """The text says what the file is, where that helps."""
     with pytest.raises(UnsupportedMedia, match=message):
         media_format(make(), complete=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xd8" + b"\xff" * 5_000,
+        _picture("PNG")[:33] + b"\0\0\0\0tEXt\0\0\0\0" * 2_000,
+        b"\x1a\x45\xdf\xa3\x01\0\0\0\0\x10\0\0" + b"\x81\x80" * 5_000,
+    ],
+    ids=["jpeg", "png", "webm"],
+)
+def test_a_header_of_very_many_parts_is_not_read_to_its_end(content: bytes) -> None:
+    """It is refused although it goes on: no picture has so many."""
+    with pytest.raises(UnsupportedMedia):
+        media_format(content, complete=False)
+
+
+async def test_a_header_that_comes_in_small_pieces_is_read_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not again from its first byte with each of them."""
+    lengths: list[int] = []
+
+    def observed(head: bytes, *, complete: bool) -> MediaFormat | None:
+        lengths.append(len(head))
+        return media_format(head, complete=complete)
+
+    monkeypatch.setattr(checked_content, "media_format", observed)
+    content = _commented_png()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(len(content)):
+            yield content[at : at + 1]
+
+    checked = CheckedContent(InputLimits())
+    assert b"".join([piece async for piece in checked.pieces(pieces())]) == content
+    assert checked.facts.width == SIZE[0]
+    assert sum(lengths) < 4 * len(content)

@@ -16,20 +16,18 @@ from kinolog.codec.enums import ROLE_FROM_PROTO
 from kinolog.job.values import Artifact, ArtifactKind, InputFacts, JobInput
 from kinolog.models.input_roles import InputRole
 from kinolog.ports.artifacts import (
-    ArtifactDamaged,
-    ArtifactMissing,
     ArtifactStore,
     ArtifactsUnavailable,
     StagedContent,
     StoredArtifact,
 )
 from kinolog.privacy.sealed_fields import input_content, seal_input_facts
-from kinolog.privacy.sealer import Sealer, UnsealFailed
+from kinolog.privacy.sealer import Sealer
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs.checked_content import CheckedContent
-from kinolog_api.inputs.uploads import SUFFIX, OpenUpload, Uploads, UploadUnknown
+from kinolog_api.inputs.uploads import SUFFIX, UNREADABLE, OpenUpload, Uploads, UploadUnknown
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
 logger = logging.getLogger(__name__)
@@ -96,7 +94,7 @@ class JobInputs:
             found = await self._found(references, tenant)
             try:
                 for index, (reference, upload) in enumerate(zip(references, found, strict=True)):
-                    copies.append(await self._copy(reference, upload, sealer, index))
+                    copies.append(await self._copy(reference, upload, tenant, sealer, index))
             except BaseException:
                 await self.drop(CopiedInputs(tuple(copies)))
                 raise
@@ -145,14 +143,11 @@ class JobInputs:
         return found
 
     async def _copy(
-        self, reference: pb.InputReference, upload: OpenUpload, sealer: Sealer, index: int
+        self, reference: pb.InputReference, upload: OpenUpload, tenant: str, sealer: Sealer, index: int
     ) -> _Copy:
-        checked = CheckedContent(self._limits)
-        content = checked.pieces(self._uploads.read(upload))
         try:
-            staged = await self._artifacts.stage(input_content(sealer, index).seal(content), sealer.job_id)
-        except (UnsealFailed, ArtifactMissing, ArtifactDamaged) as error:
-            logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
+            staged, checked = await self._staged(upload, reference.upload_id, tenant, sealer, index)
+        except UploadUnknown as error:
             violation = RequestViolation(f"inputs[{index}].upload_id", _UNKNOWN)
             raise invalid_argument([violation], "UPLOAD_UNKNOWN") from error
         try:
@@ -175,3 +170,22 @@ class JobInputs:
             facts=seal_input_facts(checked.facts, sealer, index),
         )
         return _Copy(staged, stored, copied, checked.facts)
+
+    async def _staged(
+        self, upload: OpenUpload, upload_id: str, tenant: str, sealer: Sealer, index: int
+    ) -> tuple[StagedContent, CheckedContent]:
+        """Stage a copy of an upload. One that was replaced meanwhile is copied from its new file.
+
+        Raises `UploadUnknown`.
+        """
+        while True:
+            checked = CheckedContent(self._limits)
+            content = input_content(sealer, index).seal(checked.pieces(self._uploads.read(upload)))
+            try:
+                return await self._artifacts.stage(content, sealer.job_id), checked
+            except UNREADABLE as error:
+                newer = await self._uploads.open(tenant, upload_id)
+                if newer.stat.key == upload.stat.key:
+                    logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
+                    raise UploadUnknown(upload_id) from error
+                upload = newer

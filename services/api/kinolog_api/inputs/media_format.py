@@ -10,6 +10,12 @@ from typing import Any
 HEADER_BYTES = 1 << 20
 """A picture states its size within so many bytes: behind a large colour profile, but not behind a film."""
 
+MOST_PARTS = 1_000
+"""Parts of a header that are read. Pictures have tens; more would only keep the api busy."""
+
+_TYPE_BYTES = 4_096
+"""A clip states its type within so many bytes."""
+
 PNG, JPEG, WEBP, MP4, WEBM = "image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"
 TAKEN = "a PNG, JPEG or WebP picture, or an MP4 or WebM clip"
 
@@ -67,8 +73,8 @@ def media_type_of(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return WEBP
     if head[4:8] == b"ftyp":
-        return _mp4(head)
-    if head.startswith(_EBML_MARK) and _doc_type(head) == b"webm":
+        return _mp4(head[:_TYPE_BYTES])
+    if head.startswith(_EBML_MARK) and _doc_type(head[:_TYPE_BYTES]) == b"webm":
         return WEBM
     raise UnsupportedMedia(f"is not {TAKEN}")
 
@@ -98,7 +104,7 @@ def media_format(head: bytes, *, complete: bool) -> MediaFormat | None:
 def _png_size(head: bytes) -> tuple[int, int]:
     width = height = 0
     at = len(_PNG_MARK)
-    while True:
+    for _ in range(MOST_PARTS):
         length, kind = _unpacked(">I4s", head, at)
         if at == len(_PNG_MARK):
             if kind != b"IHDR":
@@ -109,11 +115,12 @@ def _png_size(head: bytes) -> tuple[int, int]:
         if kind in (b"IDAT", b"IEND"):
             return width, height
         at += 12 + length
+    raise UnsupportedMedia("is a damaged image/png file: it does not come to its picture")
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int]:
     at = 2
-    while True:
+    for _ in range(MOST_PARTS):
         (mark,) = _unpacked(">B", head, at)
         if mark != 0xFF:
             raise UnsupportedMedia("is a damaged image/jpeg file")
@@ -130,6 +137,7 @@ def _jpeg_size(head: bytes) -> tuple[int, int]:
         else:
             (length,) = _unpacked(">H", head, at + 2)
             at += 2 + max(length, 2)
+    raise UnsupportedMedia("is a damaged image/jpeg file: it does not state its size")
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:

@@ -42,7 +42,7 @@ class StoreSweep:
 
     async def sweep(self) -> None:
         """Sweep once. Raises `ArtifactsUnavailable`, `LogUnavailable`."""
-        expired = await self._uploads.sweep()
+        expired = await self._uploads.sweep(STALE_SECONDS)
         copies = sum(
             [await self._sweep_job(job_id) for job_id in await self._artifacts.staged_before(STALE_SECONDS)]
         )
@@ -54,21 +54,24 @@ class StoreSweep:
             )
 
     async def _sweep_job(self, job_id: str) -> int:
-        """Delete the copies of uploads of a job that was never submitted. Return the number of deletions.
+        """Delete the copies of uploads that no job in the log names. Return the number of deletions.
 
-        Newer copies may be of a submit in progress. They stay until they are as old.
+        A submit may have been interrupted before its commit, or after another one had made the same job. Newer copies
+        may be of a submit in progress. They stay until they are as old.
         """
         try:
-            if await self._store.load(job_id) is not None:
-                return 0
+            loaded = await self._store.load(job_id)
         except DamagedLog:  # the job may be one that the log has lost
             return 0
+        named = (
+            {one.file.key for one in loaded.job.spec.inputs} if loaded and not loaded.job.erased else set()
+        )
         limit = self._clock() - timedelta(seconds=STALE_SECONDS)
         return sum(
             [
                 await self._artifacts.delete(key)
                 for key in await self._artifacts.keys_of(job_id)
-                if key.endswith(SUFFIX) and await self._is_older(key, limit)
+                if key.endswith(SUFFIX) and key not in named and await self._is_older(key, limit)
             ]
         )
 

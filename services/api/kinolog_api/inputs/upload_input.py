@@ -82,10 +82,10 @@ async def _content(
             case "end":
                 checked.stated_sha256 = part.end.sha256
                 return
-            case "data" if len(part.data) <= MAX_PART_BYTES:
+            case "data" if 0 < len(part.data) <= MAX_PART_BYTES:
                 yield part.data
             case "data":
-                problem = f"must have at most {MAX_PART_BYTES:,} bytes"
+                problem = f"must have 1 to {MAX_PART_BYTES:,} bytes"
                 raise invalid_argument([RequestViolation("data", problem)])
             case _:
                 problem = "must be in every message but the first and the last"

@@ -15,7 +15,13 @@ from datetime import datetime, timedelta
 
 from kinolog.ids import new_id, upload_folder, upload_id
 from kinolog.job.values import InputFacts
-from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStat, ArtifactStore
+from kinolog.ports.artifacts import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    ArtifactStat,
+    ArtifactStore,
+    ArtifactsUnavailable,
+)
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import KeyStore
@@ -36,6 +42,10 @@ KEY_ID_BYTES = 26
 """What a file begins with: the id of its key."""
 
 PURPOSE = "upload"
+
+
+UNREADABLE = (ArtifactMissing, ArtifactDamaged, UnsealFailed)
+"""Errors of an upload that is damaged, or that is being replaced or deleted."""
 
 
 class UploadUnknown(LookupError):
@@ -89,37 +99,45 @@ class Uploads:
         except BaseException:
             await self._keys.discard([key_id], overwrite=True)
             raise
-        stat = await self._store.head(stored.key)
-        if stat is None:
-            raise ArtifactMissing(stored.key)
-        for earlier in await self._versions(folder):
-            if _age(earlier) < _age(stat):
-                await self._delete(earlier.key)
+        versions = await self._versions(folder)
+        if not versions:
+            raise ArtifactsUnavailable(f"{stored.key} was deleted meanwhile")
+        for earlier in versions[:-1]:
+            await self._delete(earlier.key)
         return StoredUpload(
             id=upload,
             facts=checked.facts,
             media_type=checked.media_type,
             size_bytes=checked.size_bytes,
-            expires_at=stat.modified_at + self._lifetime,
+            expires_at=versions[-1].modified_at + self._lifetime,
         )
 
     async def open(self, tenant: str, upload: str) -> OpenUpload:
         """Return an upload of a tenant. Raises `UploadUnknown`, `ArtifactsUnavailable`, `LogUnavailable`."""
-        versions = await self._versions(upload_folder(tenant, upload))
-        if not versions or versions[-1].modified_at + self._lifetime <= self._clock():
-            raise UploadUnknown(upload)
-        stat = versions[-1]
-        try:
-            key_id = await self._key_id(stat.key)
-            key = await self._keys.get(key_id)
-            if key is None:
+        folder = upload_folder(tenant, upload)
+        tried = ""
+        while True:
+            versions = await self._versions(folder)
+            if not versions or versions[-1].modified_at + self._lifetime <= self._clock():
                 raise UploadUnknown(upload)
-            opened = OpenUpload(media_type="", stat=stat, sealer=_sealer(key_id, key))
-            async with aclosing(self.read(opened, SEALED_CHUNK_BYTES)) as pieces:
-                head = await anext(pieces, b"")
-        except (ArtifactMissing, ArtifactDamaged, UnsealFailed) as error:
-            logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
-            raise UploadUnknown(upload) from error
+            stat = versions[-1]
+            if stat.key == tried:
+                raise UploadUnknown(upload)
+            try:
+                return await self._upload_in(stat)
+            except UNREADABLE as error:
+                logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
+                tried = stat.key  # the same file may have been uploaded again meanwhile, which replaced it
+
+    async def _upload_in(self, stat: ArtifactStat) -> OpenUpload:
+        """Return the upload in a file. Raises one of `UNREADABLE`."""
+        key_id = await self._key_id(stat.key)
+        key = await self._keys.get(key_id)
+        if key is None:
+            raise UnsealFailed(f"the key of {stat.key} is gone")
+        opened = OpenUpload(media_type="", stat=stat, sealer=_sealer(key_id, key))
+        async with aclosing(self.read(opened, SEALED_CHUNK_BYTES)) as pieces:
+            head = await anext(pieces, b"")
         return replace(opened, media_type=media_type_of(head))
 
     async def read(self, opened: OpenUpload, first_bytes: int = 0) -> AsyncGenerator[bytes, None]:
@@ -133,11 +151,15 @@ class Uploads:
         async for piece in opened.sealer.unseal(sealed, whole=not first_bytes or first_bytes >= size):
             yield piece
 
-    async def sweep(self) -> int:
-        """Delete the uploads that have expired, with their keys. Return the number of deletions."""
+    async def sweep(self, stale_seconds: float) -> int:
+        """Delete the uploads that have expired, with their keys. Return the number of deletions.
+
+        The keys of uploads that were interrupted longer ago than `stale_seconds` are deleted too.
+        """
         expired = await self._store.committed_before(self._limits.upload_seconds)
         for key in expired:
             await self._delete(key)
+        await self._keys.discard(await self._store.staged_before(stale_seconds), overwrite=True)
         return len(expired)
 
     async def _secret(self) -> bytes:

@@ -88,10 +88,16 @@ def _negative_violations(
 def scene_violations(
     request: pb.SubmitJobRequest, scenes: Sequence[PlannedScene], model: ModelEntry
 ) -> list[RequestViolation]:
-    """Return the violation of scenes that are longer than one call of the model's pipeline draws.
+    """Return the violation of scenes that one call of the model's pipeline does not draw.
 
-    A number of frames that the pipeline does not draw is no violation: the worker rounds up and drops the tail.
+    It draws so many frames at most, and the inputs of a job are those of its first scene. A number of frames that the
+    pipeline does not draw is no violation: the worker rounds up and drops the tail.
     """
+    if len(scenes) > 1 and model.family and (missing := model.family.missing_inputs(())):
+        problem = (
+            f"{model.name} needs {missing} for each scene, and a job has one for its first: give one scene"
+        )
+        return [RequestViolation("scenes" if request.scenes else "shots", problem)]
     longest = longest_scene(model)
     if not longest:
         return []
