@@ -57,6 +57,13 @@ class StepReports(StrEnum):
     SCHEDULER = "scheduler"
 
 
+class InputForm(StrEnum):
+    """How a family takes its inputs: each as an argument, or the pictures as a video with a mask over the rest."""
+
+    ARGUMENTS = "arguments"
+    MASKED_VIDEO = "masked_video"
+
+
 class AutoencoderDtype(StrEnum):
     """The dtype of an autoencoder on a GPU."""
 
@@ -135,7 +142,9 @@ class Family:
     with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
     the others. A network that is `compiled` on a GPU has an attention that takes too much memory otherwise.
 
-    `inputs` are the pictures and videos that it takes beside the text. Of the `alternatives` among them a job has one.
+    `inputs` are the pictures and videos that it takes beside the text, in the `input_form`. Of the `alternatives` among
+    them a job has one. A call that starts from a noisy video makes the share `strength` of its steps. A family without
+    `prompt` reads no text. With `device_noise` it draws noise on its device with the generator that it is given.
     `note` is what people should know of it. `needs` are arguments that jobs cannot have, each with a word for people.
     `unusable` says why kinolog does not drive the class.
     """
@@ -153,8 +162,11 @@ class Family:
     steps_parameter: str = "num_inference_steps"
     guidance: GuidanceKind = GuidanceKind.SCALE
     guidance_parameter: str = "guidance_scale"
+    prompt: bool = True
     negative_prompt: bool = True
     prompt_tokens: int = 0
+    strength: float = 0.0
+    device_noise: bool = False
     chunk_frames: int = 0
     chunk_overlap: int = 0
     step_stages: int = 0
@@ -176,6 +188,7 @@ class Family:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
     inputs: Mapping[InputRole, FamilyInput] = field(default_factory=dict)
+    input_form: InputForm = InputForm.ARGUMENTS
     alternatives: tuple[InputRole, ...] = ()
     note: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)

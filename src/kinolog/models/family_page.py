@@ -46,7 +46,7 @@ def _inputs(family: Family) -> str:
         noun = role.noun if taken.most == 1 else f"up to {counted(taken.most, role.noun)}"
         (optional if taken.optional else needed).append(noun)
     between = " or " if family.alternatives else ", "
-    words = f"text, {between.join(needed)}" if needed else "text"
+    words = ", ".join([*(["text"] if family.prompt else []), *filter(None, [between.join(needed)])])
     return f"{words}; {between.join(optional)} if given" if optional else words
 
 

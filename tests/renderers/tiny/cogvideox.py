@@ -73,3 +73,7 @@ def cogvideox_15() -> Any:
 
 def cogvideox_i2v() -> Any:
     return _d.CogVideoXImageToVideoPipeline(**_parts(), transformer=_transformer(channels=8))
+
+
+def cogvideox_v2v() -> Any:
+    return _d.CogVideoXVideoToVideoPipeline(**_parts(), transformer=_transformer())

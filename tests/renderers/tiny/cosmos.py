@@ -132,3 +132,9 @@ def cosmos3_parts() -> dict[str, Any]:
         "vae": wan_autoencoder(),
         "scheduler": scheduler(),
     }
+
+
+def cosmos1_v2w() -> Any:
+    parts = cosmos1().components | {"transformer": _transformer(5, 4)}
+    del parts["safety_checker"]
+    return _pipeline("CosmosVideoToWorldPipeline", **parts)

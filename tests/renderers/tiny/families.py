@@ -22,14 +22,47 @@ from tests.renderers.tiny import (
 
 _transformers: Any = transformers  # untyped in part
 
+_FROM_INPUTS: tuple[Callable[[], Any], ...] = (
+    wan.wan_i2v,
+    wan.wan21_flf2v,
+    wan.wan22_5b_i2v,
+    wan.wan_v2v,
+    wan.lucy_edit,
+    wan.skyreels_v2_i2v,
+    wan.skyreels_v2_df_i2v,
+    wan.skyreels_v2_df_v2v,
+    ltx.ltx_i2v,
+    ltx.ltx2_i2v,
+    cogvideox.cogvideox_i2v,
+    cogvideox.cogvideox_v2v,
+    hunyuan.hunyuan_framepack,
+    hunyuan.hunyuan_i2v,
+    hunyuan.hunyuan_i2v_33,
+    hunyuan.skyreels_v1_i2v,
+    hunyuan.hunyuan15_i2v,
+    hunyuan.kandinsky5_i2v,
+    cosmos.cosmos1_v2w,
+    cosmos.cosmos2_v2w,
+    picture_families.video_to_video_sd,
+    picture_families.i2vgen_xl,
+    picture_families.stable_video_diffusion,
+    picture_families.animatediff_v2v,
+    picture_families.pia,
+    single_families.sana_i2v,
+    single_families.easyanimate_inpaint,
+    single_families.motif_i2v,
+    modular.wan_animate2,
+)
+"""Those that cannot draw from a text alone."""
+
 _PIPELINES: dict[str, Callable[[], Any]] = {
     build.__name__: build
     for build in (
+        *_FROM_INPUTS,
         wan.wan21,
         wan.wan22,
         wan.wan22_5b,
         wan.wan_vace,
-        wan.wan_i2v,
         wan.skyreels_v2,
         wan.skyreels_v2_df,
         wan.anyflow,
@@ -38,22 +71,17 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         wan.helios_pyramid,
         ltx.ltx,
         ltx.ltx_097,
-        ltx.ltx_i2v,
         ltx.ltx2,
-        ltx.ltx2_i2v,
         ltx.ltx2_condition,
         ltx.ltx2_in_context,
         cogvideox.cogvideox_2b,
         cogvideox.cogvideox_5b,
         cogvideox.cogvideox_15,
-        cogvideox.cogvideox_i2v,
         hunyuan.hunyuan,
         hunyuan.hunyuan15,
-        hunyuan.hunyuan_framepack,
         hunyuan.kandinsky5,
         hunyuan.kandinsky6,
         cosmos.cosmos1,
-        cosmos.cosmos2_v2w,
         cosmos.cosmos25,
         cosmos.cosmos3,
         picture_families.animatediff,
@@ -71,7 +99,6 @@ _PIPELINES: dict[str, Callable[[], Any]] = {
         modular.wan22_vace,
         modular.wan21_i2v_modular,
         modular.wan22_i2v_modular,
-        modular.wan_animate2,
         modular.wan_animate2_distilled,
         modular.helios_modular,
         modular.helios_pyramid_modular,
@@ -102,18 +129,8 @@ TINY_FAMILIES: dict[str, Callable[[Path], None]] = {
 }
 """Each writes the folder of a diffusers pipeline of about 1 MB on the CPU. The same libraries write the same bytes."""
 
-PICTURE_FAMILIES = frozenset(
-    {
-        "wan_i2v",
-        "ltx_i2v",
-        "ltx2_i2v",
-        "cogvideox_i2v",
-        "hunyuan_framepack",
-        "cosmos2_v2w",
-        "wan_animate2",
-    }
-)
-"""The families that cannot draw from a text alone: they start from a picture."""
+PICTURE_FAMILIES = frozenset(build.__name__ for build in _FROM_INPUTS)
+"""The families that cannot draw from a text alone: they start from a picture or a video."""
 
 TWIN_FAMILIES = frozenset(
     {
@@ -138,6 +155,6 @@ COMPILED_FAMILIES = frozenset({"wan_animate2", "wan_animate2_distilled"})
 """The families that compile a part of their network as they draw."""
 
 GUARDED_FAMILIES = frozenset(
-    {"cosmos1", "cosmos2_v2w", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"}
+    {"cosmos1", "cosmos1_v2w", "cosmos2_v2w", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"}
 )
 """The families that load with the package `cosmos_guardrail` only. `tests/renderers/guardrail` has a stand-in."""

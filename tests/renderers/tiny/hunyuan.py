@@ -8,6 +8,13 @@ import diffusers
 import transformers
 
 from tests.renderers.tiny.text import clip, llama, qwen25, qwen25_text, t5, tokenizer
+from tests.renderers.tiny.vision import (
+    clip_pictures,
+    llava,
+    llava_tokenizer,
+    siglip_pictures,
+    siglip_vision,
+)
 from tests.renderers.tiny.weights import network
 
 _d: Any = diffusers  # untyped in part, as is transformers
@@ -93,9 +100,8 @@ def hunyuan_framepack() -> Any:
     )
 
 
-def hunyuan15() -> Any:
-    """Return a HunyuanVideo 1.5, whose guidance is a component of its own."""
-    transformer = network(
+def _transformer15(task: str) -> Any:
+    return network(
         _d.HunyuanVideo15Transformer3DModel,
         in_channels=9,
         out_channels=4,
@@ -111,8 +117,12 @@ def hunyuan15() -> Any:
         image_embed_dim=12,
         rope_axes_dim=(2, 2, 4),
         target_size=16,
-        task_type="t2v",
+        task_type=task,
     )
+
+
+def hunyuan15() -> Any:
+    """Return a HunyuanVideo 1.5, whose guidance is a component of its own."""
     autoencoder = network(
         _d.AutoencoderKLHunyuanVideo15,
         in_channels=3,
@@ -126,7 +136,7 @@ def hunyuan15() -> Any:
         upsample_match_channel=False,
     )
     return _d.HunyuanVideo15Pipeline(
-        transformer=transformer,
+        transformer=_transformer15("t2v"),
         vae=autoencoder,
         scheduler=_d.FlowMatchEulerDiscreteScheduler(shift=7.0),
         text_encoder=qwen25_text(),
@@ -139,7 +149,12 @@ def hunyuan15() -> Any:
 
 def kandinsky5() -> Any:
     """Return a Kandinsky 5. A plain tokenizer is its processor: that of Qwen needs torchvision, though not for text."""
-    transformer = network(
+    transformer = _kandinsky5_transformer(visual_cond=False)
+    return _d.Kandinsky5T2VPipeline(**_kandinsky_parts(), transformer=transformer)
+
+
+def _kandinsky5_transformer(*, visual_cond: bool) -> Any:
+    return network(
         _d.Kandinsky5Transformer3DModel,
         in_visual_dim=16,
         in_text_dim=32,
@@ -152,10 +167,9 @@ def kandinsky5() -> Any:
         num_text_blocks=1,
         num_visual_blocks=2,
         axes_dims=(1, 1, 2),
-        visual_cond=False,
+        visual_cond=visual_cond,
         attention_type="regular",
     )
-    return _d.Kandinsky5T2VPipeline(**_kandinsky_parts(), transformer=transformer)
 
 
 def kandinsky6() -> Any:
@@ -219,3 +233,39 @@ def _kandinsky_parts() -> dict[str, Any]:
         "tokenizer_2": tokenizer(77, starts=True),
         "scheduler": _d.FlowMatchEulerDiscreteScheduler(shift=7.0),
     }
+
+
+def hunyuan_i2v() -> Any:
+    """Return a HunyuanVideo whose first latent frame is replaced by that of its picture."""
+    return _i2v(image_condition_type="token_replace")
+
+
+def hunyuan_i2v_33() -> Any:
+    """Return a HunyuanVideo that has its picture beside the noise. Its call drops four frames."""
+    return _i2v(image_condition_type="latent_concat", in_channels=9, guidance_embeds=False)
+
+
+def _i2v(**more: Any) -> Any:
+    parts = _parts() | {"text_encoder": llava(), "tokenizer": llava_tokenizer()}
+    transformer = _transformer("HunyuanVideoTransformer3DModel", **more)
+    return _d.HunyuanVideoImageToVideoPipeline(
+        **parts, transformer=transformer, image_processor=clip_pictures(48)
+    )
+
+
+def skyreels_v1_i2v() -> Any:
+    transformer = _transformer("HunyuanVideoTransformer3DModel", in_channels=8)
+    return _d.HunyuanSkyreelsImageToVideoPipeline(**_parts(), transformer=transformer)
+
+
+def hunyuan15_i2v() -> Any:
+    parts = hunyuan15().components
+    parts["transformer"] = _transformer15("i2v")
+    return _d.HunyuanVideo15ImageToVideoPipeline(
+        **parts, image_encoder=siglip_vision(12), feature_extractor=siglip_pictures()
+    )
+
+
+def kandinsky5_i2v() -> Any:
+    transformer = _kandinsky5_transformer(visual_cond=True)
+    return _d.Kandinsky5I2VPipeline(**_kandinsky_parts(), transformer=transformer)

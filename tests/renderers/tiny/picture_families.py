@@ -7,6 +7,7 @@ from typing import Any
 import diffusers
 
 from tests.renderers.tiny.text import clip, clip_with_projection, t5, tokenizer
+from tests.renderers.tiny.vision import clip_pictures, clip_vision_with_projection
 from tests.renderers.tiny.weights import network
 
 _d: Any = diffusers  # untyped in part
@@ -63,8 +64,11 @@ def animatediff_sdxl() -> Any:
     )
 
 
-def _animatediff_parts(**more: Any) -> dict[str, Any]:
-    """Return the parts of AnimateDiff beside its text encoder. `more` is of the network of pictures."""
+def _animatediff_parts(*, adapter_channels: int | None = None, **more: Any) -> dict[str, Any]:
+    """Return the parts of AnimateDiff beside its text encoder. `more` is of the network of pictures.
+
+    `adapter_channels` are those of the input of an adapter that has one of its own.
+    """
     network_of_pictures = network(
         _d.UNet2DConditionModel,
         block_out_channels=(8, 8),
@@ -83,6 +87,7 @@ def _animatediff_parts(**more: Any) -> dict[str, Any]:
         motion_layers_per_block=2,
         motion_norm_num_groups=2,
         motion_num_attention_heads=4,
+        conv_in_channels=adapter_channels,
     )
     return {
         "unet": network_of_pictures,
@@ -137,4 +142,77 @@ def latte() -> Any:
         scheduler=_d.DDIMScheduler(),
         text_encoder=t5(),
         tokenizer=tokenizer(120),
+    )
+
+
+def animatediff_v2v() -> Any:
+    return _d.AnimateDiffVideoToVideoPipeline(**_text_side(), **_animatediff_parts())
+
+
+def pia() -> Any:
+    """Return a PIA, whose input has a mask and the encoded picture beside the noise."""
+    return _d.PIAPipeline(**_text_side(), **_animatediff_parts(adapter_channels=9))
+
+
+def video_to_video_sd() -> Any:
+    return _d.VideoToVideoSDPipeline(**text_to_video_sd().components)
+
+
+def i2vgen_xl() -> Any:
+    unet = network(
+        _d.I2VGenXLUNet,
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        sample_size=32,
+        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+        norm_num_groups=2,
+        cross_attention_dim=8,
+        attention_head_dim=4,
+    )
+    return _d.I2VGenXLPipeline(
+        **_text_side(),
+        unet=unet,
+        vae=_autoencoder(),
+        scheduler=_ddim("linear"),
+        image_encoder=clip_vision_with_projection(8, 8),
+        feature_extractor=clip_pictures(),
+    )
+
+
+def stable_video_diffusion() -> Any:
+    """Return a Stable Video Diffusion, which reads no text."""
+    unet = network(
+        _d.UNetSpatioTemporalConditionModel,
+        block_out_channels=(32, 32),
+        down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+        up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+        layers_per_block=1,
+        cross_attention_dim=8,
+        num_attention_heads=2,
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=24,
+    )
+    autoencoder = network(
+        _d.AutoencoderKLTemporalDecoder,
+        block_out_channels=(32, 32, 32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        latent_channels=4,
+    )
+    steps = _d.EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        timestep_type="continuous",
+        use_karras_sigmas=True,
+        sigma_min=0.002,
+        sigma_max=700.0,
+    )
+    return _d.StableVideoDiffusionPipeline(
+        vae=autoencoder,
+        image_encoder=clip_vision_with_projection(8, 8, 224, 56),
+        unet=unet,
+        scheduler=steps,
+        feature_extractor=clip_pictures(224),
     )

@@ -8,6 +8,7 @@ import diffusers
 import torch
 
 from tests.renderers.tiny.text import gemma2, qwen2, t5, t5gemma2, tokenizer
+from tests.renderers.tiny.vision import siglip_pictures
 from tests.renderers.tiny.wan import wan_autoencoder
 from tests.renderers.tiny.weights import network
 
@@ -120,12 +121,12 @@ def allegro() -> Any:
     )
 
 
-def easyanimate() -> Any:
-    transformer = network(
+def _easyanimate_transformer(channels: int) -> Any:
+    return network(
         _d.EasyAnimateTransformer3DModel,
         num_attention_heads=2,
         attention_head_dim=16,
-        in_channels=4,
+        in_channels=channels,
         out_channels=4,
         time_embed_dim=2,
         text_embed_dim=16,
@@ -134,6 +135,9 @@ def easyanimate() -> Any:
         sample_height=16,
         patch_size=2,
     )
+
+
+def easyanimate() -> Any:
     autoencoder = network(
         _d.AutoencoderKLMagvit,
         in_channels=3,
@@ -147,7 +151,7 @@ def easyanimate() -> Any:
         spatial_group_norm=False,
     )
     return _d.EasyAnimatePipeline(
-        transformer=transformer,
+        transformer=_easyanimate_transformer(4),
         vae=autoencoder,
         scheduler=_d.FlowMatchEulerDiscreteScheduler(),
         text_encoder=qwen2(),
@@ -155,9 +159,8 @@ def easyanimate() -> Any:
     )
 
 
-def motif() -> Any:
-    """Return a Motif, whose guidance is a component of its own."""
-    transformer = network(
+def _motif_transformer(**more: Any) -> Any:
+    return network(
         _d.MotifVideoTransformer3DModel,
         in_channels=33,
         out_channels=16,
@@ -171,9 +174,14 @@ def motif() -> Any:
         qk_norm="rms_norm",
         text_embed_dim=32,
         rope_axes_dim=(4, 4, 4),
+        **more,
     )
+
+
+def motif() -> Any:
+    """Return a Motif, whose guidance is a component of its own."""
     return _d.MotifVideoPipeline(
-        transformer=transformer,
+        transformer=_motif_transformer(),
         vae=wan_autoencoder(),
         scheduler=_d.FlowMatchEulerDiscreteScheduler(shift=7.0),
         text_encoder=t5gemma2(),
@@ -181,3 +189,20 @@ def motif() -> Any:
         feature_extractor=None,
         guider=_d.AdaptiveProjectedGuidance(),
     )
+
+
+def sana_i2v() -> Any:
+    return _d.SanaImageToVideoPipeline(**sana_video().components)
+
+
+def easyanimate_inpaint() -> Any:
+    """Return an EasyAnimate whose input has a mask and a masked video beside the noise."""
+    parts = easyanimate().components | {"transformer": _easyanimate_transformer(9)}
+    return _d.EasyAnimateInpaintPipeline(**parts)
+
+
+def motif_i2v() -> Any:
+    parts = motif().components
+    parts["transformer"] = _motif_transformer(image_embed_dim=16)
+    parts["feature_extractor"] = siglip_pictures(28)
+    return _d.MotifVideoImage2VideoPipeline(**parts)

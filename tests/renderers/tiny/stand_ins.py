@@ -51,7 +51,7 @@ def without_compiling() -> Iterator[None]:
         yield
 
 
-def _uncompiled(create: Any, *arguments: Any, _compile: bool, **named: Any) -> Any:
+def _uncompiled(create: Any, *arguments: Any, _compile: bool = False, **named: Any) -> Any:
     return create(*arguments, **named)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import diffusers
 
 from tests.renderers.tiny.text import tokenizer, umt5
+from tests.renderers.tiny.vision import clip_pictures, clip_vision
 from tests.renderers.tiny.weights import network
 
 _d: Any = diffusers  # untyped in part
@@ -188,3 +189,51 @@ def _helios_transformer() -> Any:
         "is_amplify_history": False,
     }
     return network(_d.HeliosTransformer3DModel, **configuration, **_NORM)
+
+
+_VISION: dict[str, Any] = {"image_dim": 16, "added_kv_proj_dim": 24}
+"""What a transformer of Wan 2.1 has that looks at pictures."""
+
+
+def _seeing_parts() -> dict[str, Any]:
+    return parts() | {"image_encoder": clip_vision(16), "image_processor": clip_pictures()}
+
+
+def wan21_flf2v() -> Any:
+    """Return a Wan 2.1 that goes from one picture to another: both are 10 tokens of its input."""
+    transformer = denoiser(channels=36, pos_embed_seq_len=10, **_VISION, **_NORM)
+    return _d.WanImageToVideoPipeline(**_seeing_parts(), transformer=transformer)
+
+
+def wan22_5b_i2v() -> Any:
+    """Return a Wan 2.2 of 5 B that starts from a picture, which is its first latent frame."""
+    parts = wan22_5b().components | {"image_encoder": None, "image_processor": None}
+    return _d.WanImageToVideoPipeline(**parts, expand_timesteps=True)
+
+
+def wan_v2v() -> Any:
+    return _d.WanVideoToVideoPipeline(**parts(), transformer=denoiser(**_NORM))
+
+
+def lucy_edit() -> Any:
+    """Return a Lucy Edit: the encoded video is the second half of its input."""
+    transformer = denoiser(channels=32, **_NORM)
+    return _d.LucyEditPipeline(**parts(), transformer=transformer, expand_timesteps=True)
+
+
+def skyreels_v2_i2v() -> Any:
+    transformer = denoiser("SkyReelsV2Transformer3DModel", channels=36, **_VISION, **_NORM)
+    return _d.SkyReelsV2ImageToVideoPipeline(**_seeing_parts(), transformer=transformer)
+
+
+def skyreels_v2_df_i2v() -> Any:
+    return _d.SkyReelsV2DiffusionForcingImageToVideoPipeline(**_forcing_parts())
+
+
+def skyreels_v2_df_v2v() -> Any:
+    return _d.SkyReelsV2DiffusionForcingVideoToVideoPipeline(**_forcing_parts())
+
+
+def _forcing_parts() -> dict[str, Any]:
+    transformer = denoiser("SkyReelsV2Transformer3DModel", **_NORM)
+    return parts() | {"scheduler": scheduler(8.0), "transformer": transformer}

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
 from kinolog_worker.renderers.renderer import InputFile, SceneRequest
 
@@ -207,3 +209,57 @@ def test_only_some_models_of_wan_take_a_last_picture(
     both = [InputRole.FIRST_FRAME, InputRole.LAST_FRAME]
     assert (family.unknown_inputs(both) == "") == takes_last
     assert (family.missing_inputs(both[:1]) == "a last picture") == needs_last
+
+
+def _inputs(*roles: InputRole) -> tuple[InputFile, ...]:
+    return tuple(InputFile(role=role, path=Path("file"), media_type="") for role in roles)
+
+
+def test_a_call_that_starts_from_a_noisy_video_makes_a_step_at_least() -> None:
+    """Of one step, four fifths are none: the call is given two and makes one of them."""
+    call = _call("CogVideoXVideoToVideoPipeline")
+    canvas = call.canvas(REQUEST)
+    assert call.arguments(REQUEST, canvas)["num_inference_steps"] == 7
+    assert call.steps(SimpleNamespace(), REQUEST, canvas) == 5
+    once = replace(REQUEST, steps=1)
+    assert call.arguments(once, canvas)["num_inference_steps"] == 2
+    assert call.steps(SimpleNamespace(), once, canvas) == 1
+
+
+def test_frames_of_a_continued_video_are_not_in_the_clip() -> None:
+    """SkyReels-V2 is given 17 frames, returns them, and draws them again before those that follow."""
+    call = _call("SkyReelsV2DiffusionForcingVideoToVideoPipeline")
+    request = replace(REQUEST, inputs=_inputs(InputRole.VIDEO))
+    canvas = call.canvas(request)
+    assert canvas.frames == 29  # 10 and 17 at least
+    assert list(call.frame_numbers(request, canvas)) == list(range(34, 44))
+
+
+def test_frames_that_a_pipeline_drops_are_asked_for() -> None:
+    """HunyuanVideo with a picture beside the noise returns all frames but the first four."""
+    network = SimpleNamespace(config={"image_condition_type": "latent_concat"})
+    call = _call("HunyuanVideoImageToVideoPipeline", transformer=network, vae_scale_factor_temporal=4)
+    canvas = call.canvas(REQUEST)
+    assert (canvas.frames, call.arguments(REQUEST, canvas)["num_frames"]) == (13, 17)
+
+
+def test_guidance_that_needs_a_negative_prompt_has_one() -> None:
+    """SkyReels-V1 ignores its guidance without: an empty one is passed."""
+    request = replace(REQUEST, negative_prompt="")
+    call = _call("HunyuanSkyreelsImageToVideoPipeline")
+    assert call.arguments(request, call.canvas(request))["negative_prompt"] == ""
+    call = _call("WanPipeline")
+    assert "negative_prompt" not in call.arguments(request, call.canvas(request))
+
+
+def test_noise_is_the_same_on_every_device() -> None:
+    """A class that draws on its device is given what the CPU draws: the generator of the CPU goes on."""
+    with seeded_noise(5) as generator:
+        expected = torch.randn(3, generator=generator)
+        assert torch.equal(torch.rand(2), torch.rand(2, generator=torch.Generator().manual_seed(5)))
+    with seeded_noise(5, device_noise=True) as generator:
+        assert torch.equal(torch.randn(3, generator=generator, device="cpu"), expected)
+        before = generator.get_state()
+        assert torch.randn(3, generator=generator, device="meta").device.type == "meta"
+        assert not torch.equal(before, generator.get_state())
+        assert torch.rand(3, generator=generator, dtype=torch.bfloat16, device="meta").dtype is torch.bfloat16

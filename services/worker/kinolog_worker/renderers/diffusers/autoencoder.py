@@ -39,7 +39,7 @@ class AutoencoderSeam:
             if autoencoder is not None:
                 autoencoder.decode = self._decode(autoencoder, takes=name == "vae")
                 if hasattr(autoencoder, "encode"):
-                    autoencoder.encode = _cast(autoencoder, autoencoder.encode)
+                    autoencoder.encode = _encode(autoencoder)
 
     @property
     def streams(self) -> bool:
@@ -112,6 +112,25 @@ class AutoencoderSeam:
 def no_other_way(_: BaseException) -> bool:
     """Return False: there is one way to decode."""
     return False
+
+
+def _encode(autoencoder: Any) -> Callable[..., Any]:
+    """Return the `encode` of an autoencoder that takes pixels of any dtype, and returns its latents in that dtype.
+
+    A pipeline gives pixels in the dtype of its network where it goes on with the latents as they are.
+    """
+    encode = _cast(autoencoder, autoencoder.encode)
+
+    @wraps(encode)
+    def encode_and_return(pixels: torch.Tensor, *positional: Any, **named: Any) -> Any:
+        encoded = encode(pixels, *positional, **named)
+        latents = encoded[0] if isinstance(encoded, tuple) else getattr(encoded, "latent_dist", None)
+        for name, value in vars(latents).items() if latents is not None else ():
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                setattr(latents, name, value.to(pixels.dtype))
+        return encoded
+
+    return encode_and_return
 
 
 def _cast(autoencoder: Any, function: Callable[..., Any]) -> Callable[..., Any]:

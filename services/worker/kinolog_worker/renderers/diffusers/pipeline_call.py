@@ -14,7 +14,7 @@ from kinolog.models.families import Family, FamilyInput, GuidanceKind
 from kinolog.models.input_roles import InputRole
 from kinolog.models.number_rule import NumberRule
 from kinolog_worker.renderers.canvas import Canvas, canvas_for, evenly
-from kinolog_worker.renderers.diffusers.input_arguments import of_pipeline
+from kinolog_worker.renderers.diffusers.classes.input_arguments import of_pipeline
 from kinolog_worker.renderers.renderer import SceneRequest
 
 _TEMPORAL_FACTORS = (
@@ -35,7 +35,7 @@ class PipelineCall:
     """The call of one pipeline.
 
     Sides and frames follow the rules, and prompts are padded to `text_tokens`, None for the call's own length. With
-    `has_sound` the pipeline makes sound too.
+    `has_sound` the pipeline makes sound too. The pipeline drops `lost_frames` of those that it draws.
     """
 
     family: Family
@@ -45,6 +45,7 @@ class PipelineCall:
     frame_rule: NumberRule
     text_tokens: int | None
     has_sound: bool = False
+    lost_frames: int = 0
 
     def canvas(self, request: SceneRequest) -> Canvas:
         """Return what the pipeline draws for a request. Raises RenderFailed if it cannot draw so much."""
@@ -80,7 +81,8 @@ class PipelineCall:
         """Return the arguments of the call for a scene.
 
         Texts are always passed, never embeddings: a pipeline's own `encode_prompt` is remembered instead. An empty
-        negative prompt is left out, so that the default of the class holds.
+        negative prompt is left out, so that the default of the class holds; but not where a class ignores its guidance
+        without one.
         """
         family = self.family
         values: dict[str, Any] = {
@@ -89,17 +91,19 @@ class PipelineCall:
             "height": canvas.height,
             family.frames_parameter: min(canvas.frames, family.chunk_frames)
             if family.chunk_overlap
-            else canvas.frames,
+            else canvas.frames + self.lost_frames,
             family.steps_parameter: self._steps_argument(request),
             family.fps_parameter: self.shown_fps(request, canvas) if self.has_sound else request.fps,
             "sample_audio": self.has_sound,
         }
         if self.text_tokens is not None:
             values["max_sequence_length"] = self.text_tokens
-        if family.negative_prompt and request.negative_prompt:
+        if family.negative_prompt and (request.negative_prompt or family.guidance is GuidanceKind.TRUE_CFG):
             values["negative_prompt"] = request.negative_prompt
         if family.guidance not in (GuidanceKind.GUIDER, GuidanceKind.NONE):
             values[family.guidance_parameter] = request.guidance
+        if family.strength:
+            values["strength"] = family.strength
         return {name: value for name, value in values.items() if name in self.accepts} | dict(
             family.arguments
         )
@@ -112,7 +116,7 @@ class PipelineCall:
         chunks += family.first_chunk_steps - 1
         if family.step_stages:  # the pipeline states the steps of one stage
             return sum(self._stages(request)) * chunks
-        return int(getattr(pipe, "num_timesteps", None) or request.steps) * chunks
+        return int(getattr(pipe, "num_timesteps", None) or self._steps_of_a_call(request)) * chunks
 
     def _steps_argument(self, request: SceneRequest) -> int | list[int] | list[float]:
         family = self.family
@@ -120,7 +124,15 @@ class PipelineCall:
             return self._stages(request)
         if family.sigmas:
             return noise_levels(family.sigmas, request.steps)
-        return request.steps + family.added_steps
+        return self._schedule(request) + family.added_steps
+
+    def _schedule(self, request: SceneRequest) -> int:
+        """Return the steps that noise is removed in from beginning to end, so many that one at least is made."""
+        strength = self.family.strength
+        return max(request.steps, ceil(1 / strength)) if strength else request.steps
+
+    def _steps_of_a_call(self, request: SceneRequest) -> int:
+        return int(self._schedule(request) * (self.family.strength or 1))
 
     def _stages(self, request: SceneRequest) -> list[int]:
         return [ceil(request.steps / self.family.step_stages)] * self.family.step_stages
@@ -157,6 +169,7 @@ def call_of(
         frame_rule=frames,
         text_tokens=_text_tokens(pipe, family, text_tokens),
         has_sound=bool(family.audio) and ("sample_audio" not in accepts or _has_vocoder(pipe)),
+        lost_frames=_lost_frames(pipe),
     )
 
 
@@ -189,8 +202,8 @@ def _rules(pipe: Any, family: Family) -> tuple[NumberRule, NumberRule, NumberRul
 
 def _frame_rule(pipe: Any, family: Family) -> NumberRule:
     temporal, rule = _first_factor(pipe, _TEMPORAL_FACTORS), family.frames
-    if temporal and rule.multiple and rule.offset == 1:
-        return NumberRule(temporal, 1)
+    if temporal and rule.multiple and rule.offset % rule.multiple == 1:
+        return NumberRule(temporal, rule.offset // rule.multiple * temporal + 1)
     chunks = getattr(getattr(pipe, "transformer", None), "config", {}).get("chunk_partition")
     if temporal and chunks and not rule.multiple:
         return NumberRule(0, (sum(chunks) - 1) * temporal + 1)
@@ -208,6 +221,13 @@ def set_guidance(pipe: Any, family: Family, guidance: float) -> None:
         guider = getattr(pipe, name, None)
         if guider is not None:
             setattr(pipe, name, guider.new(guidance_scale=guidance))
+
+
+def _lost_frames(pipe: Any) -> int:
+    """Return the number of frames that HunyuanVideo drops where it has its picture beside the noise."""
+    network = getattr(pipe, "transformer", None)
+    stated = getattr(network, "config", {}).get("image_condition_type")
+    return _first_factor(pipe, _TEMPORAL_FACTORS) if stated == "latent_concat" else 0
 
 
 def _first_factor(pipe: Any, names: tuple[str, ...]) -> int:

@@ -20,6 +20,7 @@ from kinolog.models.memory.needs import ModelMemory, folder_memory
 from kinolog.models.memory.placement import WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
+from kinolog_worker.renderers.diffusers.classes.repairs import repair
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
 from kinolog_worker.renderers.diffusers.model_folder import (
     check_folder,
@@ -106,6 +107,7 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     _check_guardrail(pipe, family, checked.folder)
     if family.tiling:
         pipe.vae.enable_tiling()
+    repair(pipe)
     _set_flow_shift(pipe, model.options.get("flow_shift"))
     return pipe
 

@@ -20,7 +20,8 @@ from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
 from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
-from kinolog_worker.renderers.diffusers.input_arguments import input_arguments
+from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arguments
+from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
     decoded_video,
@@ -257,17 +258,17 @@ def _called(
     more: Mapping[str, Any],
 ) -> Any:
     """Call the pipeline for a scene, with its inputs and more arguments, and return its output."""
-    set_guidance(loaded.pipe, loaded.call.family, request.guidance)
-    # On every device the generator is one of the CPU, so that a seed means the same noise everywhere.
-    generator = torch.Generator("cpu").manual_seed(request.seed)
-    # What is decoded here becomes bytes on the device. What is not is a blank picture, which no array should copy.
-    return loaded.pipe(
-        **loaded.call.arguments(request, canvas),
-        **input_arguments(loaded.call.family, pictures),
-        **more,
-        generator=generator,
-        output_type="pt",
-    )
+    family = loaded.call.family
+    set_guidance(loaded.pipe, family, request.guidance)
+    with seeded_noise(request.seed, device_noise=family.device_noise) as generator:
+        # What is decoded here becomes bytes on the device. What is not is a blank picture, which no array should copy.
+        return loaded.pipe(
+            **loaded.call.arguments(request, canvas),
+            **input_arguments(family, pictures, canvas),
+            **more,
+            generator=generator,
+            output_type="pt",
+        )
 
 
 def _draw(

@@ -1,0 +1,1 @@
+"""What single pipeline classes of diffusers need beyond a plain call."""

@@ -1,0 +1,75 @@
+"""The pictures and videos of a scene as arguments of a pipeline's call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from kinolog.models.families import Family, InputForm
+from kinolog.models.input_roles import InputRole
+from kinolog_worker.media.pictures import Picture
+from kinolog_worker.renderers.canvas import Canvas
+from kinolog_worker.renderers.scene_inputs import InputPictures
+
+
+def input_arguments(family: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
+    """Return the arguments: a list of frames for a video and where there may be several pictures, else the picture."""
+    if not pictures:
+        return {}
+    return _FORMS[family.input_form](family, pictures, canvas)
+
+
+def _by_parameter(family: Family, pictures: InputPictures, _: Canvas) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for role, given in pictures.items():
+        taken = family.inputs[role]
+        is_list = role is InputRole.VIDEO or taken.most > 1
+        arguments[taken.parameter] = given if is_list else given[0]
+    return arguments
+
+
+def _masked_video(family: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
+    """Return the video and the mask of EasyAnimate: pictures at the ends, and what is between is drawn.
+
+    The video has the shape (1, 3, frames, height, width) and values from 0 to 1, the mask one channel and 0 or 255.
+    """
+    video = _pixels(pictures[InputRole.FIRST_FRAME][0]).repeat(1, 1, canvas.frames, 1, 1)
+    mask = torch.full_like(video[:, :1], 255)
+    mask[:, :, 0] = 0
+    for last in pictures.get(InputRole.LAST_FRAME, []):
+        video[:, :, -1:] = _pixels(last)
+        mask[:, :, -1] = 0
+    return {family.inputs[InputRole.FIRST_FRAME].parameter: video, "mask_video": mask}
+
+
+def _pixels(picture: Picture) -> torch.Tensor:
+    """Return a picture as one frame, shape (1, 3, 1, height, width), values from 0 to 1."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None, :, None].float() / 255
+
+
+_FORMS: dict[InputForm, Callable[[Family, InputPictures, Canvas], dict[str, Any]]] = {
+    InputForm.ARGUMENTS: _by_parameter,
+    InputForm.MASKED_VIDEO: _masked_video,
+}
+
+
+def of_pipeline(pipe: Any, family: Family) -> Family:
+    """Return the family with the inputs that this pipeline takes: not every model of Wan takes a last picture."""
+    last = family.inputs.get(InputRole.LAST_FRAME)
+    if last is None or not hasattr(pipe, "image_encoder"):
+        return family
+    network = getattr(pipe, "transformer", None)
+    stated = getattr(network, "config", {})
+    others = dict(family.inputs)
+    del others[InputRole.LAST_FRAME]
+    if getattr(pipe, "config", {}).get("expand_timesteps"):
+        return replace(family, inputs=others)  # the call would ignore it
+    if not stated.get("image_dim"):
+        return family
+    if stated.get("pos_embed_seq_len"):  # its embedding of pictures has room for two
+        return replace(family, inputs=others | {InputRole.LAST_FRAME: replace(last, optional=False)})
+    return replace(family, inputs=others)
