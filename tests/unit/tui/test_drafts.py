@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from kinolog_tui.session.drafts import Draft, check_draft, planned_scenes, shots_of, unused_marks
+from kinolog_tui.session.drafts import Draft, check_draft, planned_scenes, shots_of, unused_marks, usual_crf
 
 from kinolog.storyboard.planner import Shots
 from kinolog_client import JobInfo, ModelInfo, ModelListInfo
@@ -31,6 +31,9 @@ def model() -> ModelInfo:
         (Draft(prompt="x", seed="-1"), "seed"),
         (Draft(prompt="x", size="100x100"), "size"),
         (Draft(prompt="x", size="large"), "size"),
+        (Draft(prompt="x", crf="52"), "crf"),
+        (Draft(prompt="x", crf="best"), "crf"),
+        (Draft(prompt="x", title="x" * 201), "title"),
     ],
 )
 def test_values_beyond_the_limits_are_named(draft: Draft, field: str, model: ModelInfo) -> None:
@@ -43,6 +46,15 @@ def test_empty_fields_have_the_defaults_of_the_model(model: ModelInfo) -> None:
     checked = check_draft(Draft(prompt=" a ball ", seed="7"), model)
     assert checked.request.body() == {"prompt": "a ball", "model": model.name, "seed": 7}
     assert (checked.frames, checked.steps) == (model.defaults.frames, model.defaults.steps)
+
+
+def test_codec_quality_and_title_are_sent(model: ModelInfo) -> None:
+    """Rate factors go as far as those of the codec; the usual one is the model's, or that of another codec."""
+    draft = Draft(prompt="a ball", codec="av1", crf="60", title="Ball")
+    body = check_draft(draft, model).request.body()
+    assert (body["codec"], body["crf"], body["title"]) == ("av1", 60, "Ball")
+    own = model.model_copy(update={"defaults": model.defaults.model_copy(update={"crf": 30})})
+    assert [usual_crf(codec, own) for codec in ("", "h264", "av1")] == [30, 30, 24]
 
 
 def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinolog_tui.widgets.picture_field import PictureField
+from kinolog_tui.widgets.draft.picture_field import PictureField
 from textual.pilot import Pilot
 from textual.widgets import Input
 

@@ -11,13 +11,12 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Button, Input, Label, Select, TextArea
+from textual.containers import Horizontal
+from textual.widgets import Button, Input, Select, TextArea
 
 from kinolog.ids import new_id
 from kinolog.storyboard.planner import Shots
 from kinolog_client import (
-    PRIORITIES,
     CommandInfo,
     JobInfo,
     JobPageInfo,
@@ -31,20 +30,29 @@ from kinolog_tui.prompts.external_editor import EditorFailed, edited
 from kinolog_tui.prompts.history import PromptHistory
 from kinolog_tui.prompts.pictured_submit import submit_with_picture
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.drafts import FIELD_NAMES, Draft, check_draft, draft_size, planned_scenes, shots_of
+from kinolog_tui.session.drafts import (
+    FIELD_NAMES,
+    NUMBER_FIELDS,
+    Draft,
+    check_draft,
+    draft_size,
+    planned_scenes,
+    shots_of,
+)
 from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import short_id
-from kinolog_tui.widgets.draft_view import DraftView
-from kinolog_tui.widgets.picture_field import PictureField
+from kinolog_tui.widgets.draft.draft_form import DraftForm
+from kinolog_tui.widgets.draft.draft_view import DraftView
+from kinolog_tui.widgets.draft.file_fields import FileFields
+from kinolog_tui.widgets.draft.picture_field import PictureField
 from kinolog_tui.widgets.scroll_area import ScrollArea
 
 PAST_PROMPTS = 100
 """Jobs whose prompts can be recalled."""
 PAST_JOBS = 50
 """Past jobs that a time is estimated from: the newest, and as many of the longest of the last 30 days."""
-FIELDS = ("duration", "size", "steps", "seed")
 
 
 class GeneratePage(Page):
@@ -80,35 +88,7 @@ class GeneratePage(Page):
     def body(self) -> ComposeResult:
         """The form beside the draft."""
         with Horizontal():
-            with VerticalScroll(id="form", can_focus=False):
-                yield Label("prompt")
-                yield TextArea(id="prompt", compact=True)
-                with Horizontal(classes="row first"):
-                    with Vertical(classes="negative"):
-                        yield Label(FIELD_NAMES["negative"])
-                        yield Input(id="negative", compact=True, placeholder="what it shall not show")
-                    with Vertical():
-                        yield Label("shots")
-                        words = [(shots.value, shots.value) for shots in Shots]
-                        yield Select(words, value="one", allow_blank=False, id="shots", compact=True)
-                with Horizontal(classes="row"):
-                    with Vertical(classes="model"):
-                        yield Label("model")
-                        yield Select[str]([], prompt="…", id="model", compact=True)
-                    with Vertical():
-                        yield Label("priority")
-                        words = [(word, word) for word in reversed(PRIORITIES)]
-                        yield Select(words, value="medium", allow_blank=False, id="priority", compact=True)
-                    with Vertical():
-                        yield Label("style")
-                        yield Select[str]([], prompt="none", id="style", compact=True)
-                with Horizontal(classes="row"):
-                    for name in FIELDS:
-                        with Vertical(classes=name):
-                            yield Label(FIELD_NAMES.get(name, name))
-                            yield Input(id=name, compact=True)
-                yield PictureField(classes="row")
-                yield Button(self._submit_label(), variant="primary", id="submit", compact=True)
+            yield DraftForm(self._submit_label())
             yield ScrollArea(DraftView(), id="outlook")
 
     def _submit_label(self) -> str:
@@ -226,6 +206,7 @@ class GeneratePage(Page):
             style.value = job.style
         else:
             style.clear()
+        self.query_one(FileFields).fill(job)
         lost = "; its scenes are one shot now" if shots is Shots.ONE and job.scenes > 1 else ""
         lost += "; name its picture again" if job.inputs else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
@@ -250,6 +231,7 @@ class GeneratePage(Page):
             return
         self.query_one("#style", Select).set_options([(style, style) for style in model.styles])
         self._styles_of = model.name
+        self.query_one(FileFields).show_for(model)
         self.query_one(PictureField).show_for(model)
         hints = {
             "duration": f"{model.defaults.duration:g}",
@@ -274,7 +256,7 @@ class GeneratePage(Page):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    @on(Select.Changed, "#priority,#style,#shots")
+    @on(Select.Changed, "#priority,#style,#shots,#codec")
     def _show_draft(self) -> None:
         model = self.model
         if model is None:
@@ -283,7 +265,7 @@ class GeneratePage(Page):
         checked = check_draft(draft, model)
         times = self._times.get(model.name, RenderTimes())
         estimate = times.estimate(draft_size(checked))
-        for name in FIELDS:
+        for name in (*NUMBER_FIELDS, "crf", "title"):
             self.query_one(f"#{name}", Input).set_class(name in checked.errors, "-wrong")
         self.query_one(DraftView).show(model, checked, planned_scenes(checked), estimate, times.jobs)
 
@@ -303,7 +285,8 @@ class GeneratePage(Page):
             shots=Shots(chosen("shots")),
             priority=chosen("priority"),
             style=chosen("style"),
-            **{name: text(name) for name in FIELDS},
+            **{name: text(name) for name in NUMBER_FIELDS},
+            **self.query_one(FileFields).values,
         )
 
     @on(Button.Pressed, "#submit")

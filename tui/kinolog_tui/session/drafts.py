@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
+from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_SCENES, PlannedScene, Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
 from kinolog.storyboard.shots import marked_shots
 from kinolog_client import JobInfo, ModelInfo, VideoRequest
 from kinolog_tui.session.estimates.render_times import RenderSize
 
-FIELD_NAMES = {"duration": "seconds", "negative": "without"}
+FIELD_NAMES = {"duration": "seconds", "negative": "without", "crf": "quality"}
 """Names of fields on the screen that differ from their ids."""
+NUMBER_FIELDS = ("duration", "size", "steps", "seed")
 MAX_PROMPT_CHARACTERS = 4_000
+MAX_TITLE_CHARACTERS = 200
 MAX_SEED = 9_007_199_254_740_991
 
 
@@ -31,6 +34,9 @@ class Draft:
     size: str = ""
     steps: str = ""
     seed: str = ""
+    codec: str = ""
+    crf: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,10 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     duration = parse("duration", default=defaults.duration, minimum=1 / defaults.fps, maximum=longest)
     steps = int(parse("steps", default=defaults.steps, minimum=1, maximum=model.max_steps, whole=True))
     seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED, whole=True))
+    largest_crf = _codec(draft.codec, model).crf_range.largest
+    crf = int(parse("crf", default=0, minimum=1, maximum=largest_crf, whole=True))
+    if len(draft.title) > MAX_TITLE_CHARACTERS:
+        errors["title"] = f"has {len(draft.title)} characters; {MAX_TITLE_CHARACTERS} at most"
     width, height = _parse_size(draft.size, model, errors)
     has_duration = bool(draft.duration)
     seconds = duration if has_duration else marked_seconds
@@ -80,6 +90,9 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         duration=float(duration) if has_duration else None,
         steps=steps if draft.steps else None,
         seed=seed if draft.seed else None,
+        codec=draft.codec or None,
+        crf=crf or None,
+        title=draft.title or None,
     )
     return CheckedDraft(
         request=request,
@@ -91,6 +104,20 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         height=height,
         errors=errors,
     )
+
+
+def usual_crf(codec: str, model: ModelInfo) -> int:
+    """Return the rate factor of a video of this codec, or of the model's if it is empty, if none is given."""
+    defaults = model.defaults
+    if defaults.crf and codec in {"", defaults.codec}:
+        return defaults.crf
+    return _codec(codec, model).crf_range.usual
+
+
+def _codec(codec: str, model: ModelInfo) -> VideoCodec:
+    """Return a codec, that of the model if it is empty. One that this version does not know counts as H.264."""
+    chosen = codec or model.defaults.codec
+    return VideoCodec(chosen) if chosen in set(VideoCodec) else VideoCodec.H264
 
 
 def _parse_number(
