@@ -81,7 +81,7 @@ class ChatPromptWriter:
         try:
             async with asyncio.timeout(self._seconds), self._turns:
                 text = await self._answer(task)
-        except TimeoutError:
+        except (TimeoutError, httpx.TimeoutException):
             problem = f"the language model did not answer within {self._seconds:g} s"
             raise PromptWriterFailed(problem) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
