@@ -126,6 +126,9 @@ EXAMPLES: Examples = {
     c.StartAttempt: lambda job, name: [
         c.StartAttempt(id=name, actor=worker, runtime=Runtime()) for worker in ("ada", "bob")
     ],
+    c.RecordRuntime: lambda job, name: [
+        c.RecordRuntime(id=name, actor=_holder(job), attempt=job.attempt, runtime=Runtime(dtype="float32"))
+    ],
     c.RecordStages: lambda job, name: [
         c.RecordStages(
             id=name,

@@ -51,6 +51,12 @@ runtimes = st.builds(
     hardware=words,
     model_revision=words,
     libraries=st.dictionaries(words, words, max_size=3).map(lambda d: MappingProxyType(d)),
+    dtype=words,
+    scheduler=words,
+    placement=words,
+    placement_reason=words,
+    options=st.dictionaries(words, words, max_size=2).map(lambda d: MappingProxyType(d)),
+    device=words,
 )
 inputs = st.builds(
     JobInput,
@@ -154,6 +160,7 @@ kinds_of_event = (
         size_bytes=numbers,
     ),
     st.builds(e.AttemptStarted, at=times, attempt=numbers, worker=words, runtime=runtimes),
+    st.builds(e.RuntimeRecorded, at=times, attempt=numbers, runtime=runtimes),
     st.builds(e.StageStarted, at=times, attempt=numbers, stage=stages, scene=maybe_scene),
     st.builds(e.StageFinished, at=times, attempt=numbers, stage=stages, seconds=seconds, scene=maybe_scene),
     st.builds(e.SceneRendered, at=times, attempt=numbers, scene=numbers, artifact=artifacts),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from types import MappingProxyType
 
 from kinolog.codec.enums import (
     PRIORITY_FROM_PROTO,
@@ -20,6 +19,8 @@ from kinolog.codec.values import (
     error_to_proto,
     media_from_proto,
     media_to_proto,
+    runtime_fields,
+    runtime_from_proto,
     scene_from_proto,
     scene_to_proto,
     sealed_from_proto,
@@ -28,7 +29,6 @@ from kinolog.codec.values import (
     spec_to_proto,
 )
 from kinolog.job import events as e
-from kinolog.job.values import Runtime
 from kinolog.v1 import event_pb2 as ev
 
 
@@ -91,6 +91,7 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
 
 _AttemptEvent = (
     e.AttemptStarted
+    | e.RuntimeRecorded
     | e.StageStarted
     | e.StageFinished
     | e.SceneRendered
@@ -106,12 +107,12 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
         case e.AttemptStarted(runtime=runtime):
             return ev.Event(
                 attempt_started=ev.AttemptStarted(
-                    attempt=event.attempt,
-                    worker=event.worker,
-                    hardware=runtime.hardware,
-                    model_revision=runtime.model_revision,
-                    libraries=runtime.libraries,
+                    attempt=event.attempt, worker=event.worker, **runtime_fields(runtime)
                 )
+            )
+        case e.RuntimeRecorded(runtime=runtime):
+            return ev.Event(
+                runtime_recorded=ev.RuntimeRecorded(attempt=event.attempt, **runtime_fields(runtime))
             )
         case e.StageStarted():
             return ev.Event(
@@ -215,12 +216,10 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
     match kind:
         case "attempt_started":
             a = wire.attempt_started
-            runtime = Runtime(
-                hardware=a.hardware,
-                model_revision=a.model_revision,
-                libraries=MappingProxyType(dict(a.libraries)),
-            )
-            return e.AttemptStarted(at=at, attempt=a.attempt, worker=a.worker, runtime=runtime)
+            return e.AttemptStarted(at=at, attempt=a.attempt, worker=a.worker, runtime=runtime_from_proto(a))
+        case "runtime_recorded":
+            r = wire.runtime_recorded
+            return e.RuntimeRecorded(at=at, attempt=r.attempt, runtime=runtime_from_proto(r))
         case "stage_started":
             b = wire.stage_started
             scene = b.scene if b.HasField("scene") else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from types import MappingProxyType
+from typing import Any
 
 from kinolog.codec.enums import (
     KIND_FROM_PROTO,
@@ -27,6 +29,9 @@ from kinolog.job.values import (
 )
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
+
+_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime))
+"""They have the same names in proto messages."""
 
 
 def sealed_to_proto(value: Sealed) -> ev.Sealed:
@@ -217,15 +222,33 @@ def scene_from_proto(wire: ev.StoredScene) -> Scene:
     )
 
 
+def runtime_fields(value: Runtime) -> dict[str, Any]:
+    """Return the fields of the proto messages that a `Runtime` is a part of."""
+    return {name: getattr(value, name) for name in _RUNTIME_FIELDS}
+
+
+def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt) -> Runtime:
+    """Return the `Runtime` in a proto message."""
+    return Runtime(
+        hardware=wire.hardware,
+        model_revision=wire.model_revision,
+        libraries=MappingProxyType(dict(wire.libraries)),
+        dtype=wire.dtype,
+        scheduler=wire.scheduler,
+        placement=wire.placement,
+        placement_reason=wire.placement_reason,
+        options=MappingProxyType(dict(wire.options)),
+        device=wire.device,
+    )
+
+
 def attempt_to_proto(value: Attempt) -> pb.Attempt:
     """Return the proto message of an `Attempt`."""
     wire = pb.Attempt(
         number=value.number,
         worker=value.worker,
-        hardware=value.runtime.hardware,
-        model_revision=value.runtime.model_revision,
-        libraries=value.runtime.libraries,
         percent=value.percent,
+        **runtime_fields(value.runtime),
     )
     time_to_proto(wire.started_at, value.started_at)
     if value.ended_at is not None:
@@ -240,11 +263,7 @@ def attempt_from_proto(wire: pb.Attempt) -> Attempt:
     return Attempt(
         number=wire.number,
         worker=wire.worker,
-        runtime=Runtime(
-            hardware=wire.hardware,
-            model_revision=wire.model_revision,
-            libraries=MappingProxyType(dict(wire.libraries)),
-        ),
+        runtime=runtime_from_proto(wire),
         started_at=time_from_proto(wire.started_at),
         ended_at=time_from_proto(wire.ended_at) if wire.HasField("ended_at") else None,
         error=error_from_proto(wire.error) if wire.HasField("error") else None,

@@ -128,6 +128,16 @@ class RecordStages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRuntime:
+    """A worker reports what its attempt runs on, once the model is loaded, and when that changes."""
+
+    id: str
+    actor: str
+    attempt: int
+    runtime: Runtime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordScene:
     """A worker reports that a scene is rendered and stored."""
 
@@ -190,6 +200,7 @@ Command: TypeAlias = (
     | Erase
     | FinishPrefetch
     | StartAttempt
+    | RecordRuntime
     | RecordStages
     | RecordScene
     | Complete

@@ -183,7 +183,9 @@ def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[
     ]
 
 
-_WorkerCommand: TypeAlias = c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+_WorkerCommand: TypeAlias = (
+    c.RecordRuntime | c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+)
 
 
 def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> list[e.Event]:
@@ -193,6 +195,8 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
         raise LeaseLost(job, command.attempt, command.actor)
     attempt = command.attempt
     match command:
+        case c.RecordRuntime(runtime=runtime):
+            return [e.RuntimeRecorded(at=at, attempt=attempt, runtime=runtime)]
         case c.RecordStages(marks=marks):
             return _stage_events(marks, attempt, job.updated_at, at)
         case c.RecordScene(scene=index, artifact=artifact):

@@ -84,6 +84,15 @@ class AttemptStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeRecorded:
+    """The worker of an attempt told what it runs on: the model is loaded, or placed in another way."""
+
+    at: datetime
+    attempt: int
+    runtime: Runtime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageStarted:
     """A stage started."""
 
@@ -196,6 +205,7 @@ Event: TypeAlias = (
     | PrefetchRequested
     | PrefetchFinished
     | AttemptStarted
+    | RuntimeRecorded
     | StageStarted
     | StageFinished
     | SceneRendered

@@ -78,6 +78,12 @@ def evolve(job: Job, event: e.Event) -> Changes:
             }
         case e.Erased():
             return {"erased": True, "artifacts": (), "scenes": _without_artifacts(job.scenes)}
+        case e.RuntimeRecorded():
+            attempts = (
+                replace(attempt, runtime=event.runtime) if attempt.number == event.attempt else attempt
+                for attempt in job.attempts
+            )
+            return {"attempts": tuple(attempts)}
         case e.AttemptStarted() | e.AttemptFailed() | e.StageStarted() | e.StageFinished():
             return _attempt_changes(job, event)
         case e.SceneRendered():

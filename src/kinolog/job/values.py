@@ -219,11 +219,21 @@ class JobError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Hardware, model revision and library versions of an attempt."""
+    """What an attempt runs on, as far as it is known: the model is loaded after the attempt has started.
+
+    `placement` names where the networks are and how frames are decoded (docs/memory.md), `placement_reason` why.
+    `options` are those of the model in the catalogue.
+    """
 
     hardware: str = ""
     model_revision: str = ""
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    dtype: str = ""
+    scheduler: str = ""
+    placement: str = ""
+    placement_reason: str = ""
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

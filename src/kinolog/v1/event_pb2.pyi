@@ -396,6 +396,7 @@ class Event(_message.Message):
     FAILED_FIELD_NUMBER: _builtins.int
     RETRIED_FIELD_NUMBER: _builtins.int
     ERASED_FIELD_NUMBER: _builtins.int
+    RUNTIME_RECORDED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -468,6 +469,10 @@ class Event(_message.Message):
     def erased(self) -> Global___Erased:
         """The prompts and files of the job were erased."""
 
+    @_builtins.property
+    def runtime_recorded(self) -> Global___RuntimeRecorded:
+        """The worker of an attempt told what it runs on."""
+
     def __init__(
         self,
         *,
@@ -489,12 +494,13 @@ class Event(_message.Message):
         failed: Global___Failed | None = ...,
         retried: Global___Retried | None = ...,
         erased: Global___Erased | None = ...,
+        runtime_recorded: Global___RuntimeRecorded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -688,11 +694,37 @@ class AttemptStarted(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ATTEMPT_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
     HARDWARE_FIELD_NUMBER: _builtins.int
     MODEL_REVISION_FIELD_NUMBER: _builtins.int
     LIBRARIES_FIELD_NUMBER: _builtins.int
+    DTYPE_FIELD_NUMBER: _builtins.int
+    SCHEDULER_FIELD_NUMBER: _builtins.int
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     worker: _builtins.str
@@ -701,9 +733,23 @@ class AttemptStarted(_message.Message):
     """Hardware of the worker."""
     model_revision: _builtins.str
     """The revision of the model's weights."""
+    dtype: _builtins.str
+    """Data type of the weights, such as bfloat16."""
+    scheduler: _builtins.str
+    """Class of the scheduler that made the steps."""
+    placement: _builtins.str
+    """Where the networks were and how frames were decoded, such as text-offload."""
+    placement_reason: _builtins.str
+    """Why, in a sentence for people."""
+    device: _builtins.str
+    """Device, such as cuda:0."""
     @_builtins.property
     def libraries(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Library versions by library name."""
+
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Options of the model in the catalogue, by name."""
 
     def __init__(
         self,
@@ -713,14 +759,122 @@ class AttemptStarted(_message.Message):
         hardware: _builtins.str = ...,
         model_revision: _builtins.str = ...,
         libraries: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        dtype: _builtins.str = ...,
+        scheduler: _builtins.str = ...,
+        placement: _builtins.str = ...,
+        placement_reason: _builtins.str = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        device: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AttemptStarted: _TypeAlias = AttemptStarted  # noqa: Y015
+
+@_typing.final
+class RuntimeRecorded(_message.Message):
+    """The worker of an attempt told what it runs on: the model is loaded, or placed in another way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LibrariesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    HARDWARE_FIELD_NUMBER: _builtins.int
+    MODEL_REVISION_FIELD_NUMBER: _builtins.int
+    LIBRARIES_FIELD_NUMBER: _builtins.int
+    DTYPE_FIELD_NUMBER: _builtins.int
+    SCHEDULER_FIELD_NUMBER: _builtins.int
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """The attempt, counted from 1."""
+    hardware: _builtins.str
+    """Hardware of the worker."""
+    model_revision: _builtins.str
+    """The revision of the model's weights, or the hash of their bytes."""
+    dtype: _builtins.str
+    """Data type of the weights, such as bfloat16."""
+    scheduler: _builtins.str
+    """Class of the scheduler that made the steps."""
+    placement: _builtins.str
+    """Where the networks were and how frames were decoded, such as text-offload."""
+    placement_reason: _builtins.str
+    """Why, in a sentence for people."""
+    device: _builtins.str
+    """Device, such as cuda:0."""
+    @_builtins.property
+    def libraries(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Library versions by library name."""
+
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Options of the model in the catalogue, by name."""
+
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        hardware: _builtins.str = ...,
+        model_revision: _builtins.str = ...,
+        libraries: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        dtype: _builtins.str = ...,
+        scheduler: _builtins.str = ...,
+        placement: _builtins.str = ...,
+        placement_reason: _builtins.str = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        device: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuntimeRecorded: _TypeAlias = RuntimeRecorded  # noqa: Y015
 
 @_typing.final
 class StageStarted(_message.Message):

@@ -813,6 +813,26 @@ class Attempt(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NUMBER_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
     HARDWARE_FIELD_NUMBER: _builtins.int
@@ -822,6 +842,12 @@ class Attempt(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
+    DTYPE_FIELD_NUMBER: _builtins.int
+    SCHEDULER_FIELD_NUMBER: _builtins.int
+    PLACEMENT_FIELD_NUMBER: _builtins.int
+    PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the attempt, counted from 1."""
     worker: _builtins.str
@@ -832,6 +858,16 @@ class Attempt(_message.Message):
     """The revision of the model's weights."""
     percent: _builtins.float
     """Percent of the whole job, 0 to 100, when the attempt failed or was cancelled. 0 otherwise, and if nobody knows."""
+    dtype: _builtins.str
+    """Data type of the weights, such as bfloat16."""
+    scheduler: _builtins.str
+    """Class of the scheduler that made the steps."""
+    placement: _builtins.str
+    """Where the networks were and how frames were decoded, such as text-offload."""
+    placement_reason: _builtins.str
+    """Why, in a sentence for people."""
+    device: _builtins.str
+    """Device, such as cuda:0."""
     @_builtins.property
     def libraries(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Library versions by library name."""
@@ -848,6 +884,10 @@ class Attempt(_message.Message):
     def error(self) -> Global___JobError:
         """Why it failed, if it failed."""
 
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Options of the model in the catalogue, by name."""
+
     def __init__(
         self,
         *,
@@ -860,10 +900,16 @@ class Attempt(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         error: Global___JobError | None = ...,
         percent: _builtins.float = ...,
+        dtype: _builtins.str = ...,
+        scheduler: _builtins.str = ...,
+        placement: _builtins.str = ...,
+        placement_reason: _builtins.str = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        device: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "number", b"number", "percent", b"percent", "started_at", b"started_at", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dtype", b"dtype", "ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "number", b"number", "options", b"options", "percent", b"percent", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "started_at", b"started_at", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,9 @@ def _summary(event: EventInfo) -> str:
             return f"{data.get('stage')}{scene}, {duration(data.get('seconds'))}"
         case "attempt_started":
             return f"attempt {data.get('attempt')} by {data.get('worker')}, {data.get('hardware')}"
+        case "runtime_recorded":
+            known = ("device", "dtype", "scheduler", "placement", "placement_reason", "model_revision")
+            return ", ".join(str(data[name]) for name in known if data.get(name))
     return ", ".join(_facts(data))
 
 
@@ -126,6 +129,8 @@ def _outline(event: EventInfo) -> str:
             return f"{data['stage']}{scene} {duration(data['seconds'])}"
         case "attempt_started":
             return f"attempt {data['attempt']} started on {data['hardware']}"
+        case "runtime_recorded":
+            return ", ".join(str(data[name]) for name in ("dtype", "placement") if data.get(name))
         case "attempt_failed":
             return f"attempt {data['attempt']} failed: {data['error']['code']}"
         case name:

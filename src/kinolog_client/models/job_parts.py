@@ -28,13 +28,23 @@ class StageInfo(ClientModel):
 
 
 class AttemptInfo(ClientModel):
-    """One try at a job by one worker. `number` counts from 1."""
+    """One try at a job by one worker. `number` counts from 1.
+
+    `placement` says where the networks of the model are and how frames are decoded, `placement_reason` why. What is
+    known of a model only when it is loaded is empty before.
+    """
 
     number: int
     worker: str
     hardware: str = ""
     model_revision: str = ""
     libraries: dict[str, str] = Field(default_factory=dict)
+    dtype: str = ""
+    scheduler: str = ""
+    placement: str = ""
+    placement_reason: str = ""
+    options: dict[str, str] = Field(default_factory=dict)
+    device: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: ErrorInfo | None = None

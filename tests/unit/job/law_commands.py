@@ -40,8 +40,11 @@ WORKER_COMMANDS: dict[type[c.Command], Arguments] = {
     c.FinishPrefetch: st.fixed_dictionaries({"assets": st.just(("weights",)), "size_bytes": numbers}),
     c.StartAttempt: st.fixed_dictionaries({"runtime": runtimes}),
 }
-AttemptCommand: TypeAlias = c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+AttemptCommand: TypeAlias = (
+    c.RecordRuntime | c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+)
 ATTEMPT_COMMANDS: dict[type[AttemptCommand], Arguments] = {
+    c.RecordRuntime: st.fixed_dictionaries({"runtime": runtimes}),
     c.RecordStages: st.fixed_dictionaries({"marks": st.lists(marks, min_size=1, max_size=4).map(tuple)}),
     c.RecordScene: st.fixed_dictionaries({"scene": st.integers(0, 4), "artifact": artifacts}),
     c.Complete: st.fixed_dictionaries(

@@ -71,6 +71,15 @@ class AttemptView(ResponseModel):
     hardware: str
     model_revision: str
     libraries: dict[str, str] = Field(description="Library versions by name.")
+    dtype: str = Field(description="Data type of the weights; empty until the model is loaded.")
+    scheduler: str = Field(description="Class of the scheduler that makes the steps.")
+    placement: str = Field(
+        description="Where the networks are and how frames are decoded.",
+        examples=["text-offload, float16 decode"],
+    )
+    placement_reason: str = Field(description="Why, in a sentence.")
+    options: dict[str, str] = Field(description="Options of the model in the catalogue, by name.")
+    device: str = Field(examples=["cuda:0"])
     started_at: datetime | None
     ended_at: datetime | None
     error: ErrorView | None
@@ -84,6 +93,12 @@ class AttemptView(ResponseModel):
             hardware=attempt.hardware,
             model_revision=attempt.model_revision,
             libraries=dict(attempt.libraries),
+            dtype=attempt.dtype,
+            scheduler=attempt.scheduler,
+            placement=attempt.placement,
+            placement_reason=attempt.placement_reason,
+            options=dict(attempt.options),
+            device=attempt.device,
             started_at=time_field(attempt, "started_at"),
             ended_at=time_field(attempt, "ended_at"),
             error=ErrorView.of(attempt),

@@ -227,6 +227,10 @@ def _attempt_started(job: _JobProjection, event: e.AttemptStarted) -> None:
     job.worker_totals(event.attempt).attempts += 1
 
 
+def _runtime_recorded(job: _JobProjection, event: e.RuntimeRecorded) -> None:
+    job.mark_attempt_changed(event.attempt)
+
+
 def _attempt_failed(job: _JobProjection, event: e.AttemptFailed) -> None:
     job.mark_attempt_changed(event.attempt)
     job.worker_totals(event.attempt).failed += event.error.counts
@@ -279,6 +283,7 @@ _HANDLERS: dict[type, Callable[[_JobProjection, Any], None]] = {
     e.Erased: _erased,
     e.AttemptStarted: _attempt_started,
     e.AttemptFailed: _attempt_failed,
+    e.RuntimeRecorded: _runtime_recorded,
     e.StageStarted: _stage_started,
     e.StageFinished: _stage_finished,
     e.Completed: _completed,

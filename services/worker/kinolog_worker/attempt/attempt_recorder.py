@@ -26,6 +26,7 @@ from kinolog_worker.inference.messages import (
     StepMessage,
     UnknownWordsMessage,
 )
+from kinolog_worker.renderers.renderer import LoadedFacts
 from kinolog_worker.reporting.estimate import Estimate, attempt_parts
 from kinolog_worker.reporting.progress_reporter import ProgressReporter, Seals
 
@@ -94,11 +95,12 @@ class AttemptRecorder:
         """Record a message. Return the file of a newly rendered scene, which the caller stores."""
         match message:
             case LoadedMessage(facts=facts, cached=cached):
-                self._dependencies.status.model_loaded(model, facts)
+                self._run_on(model, facts)
                 if not cached:
                     text = f"loaded {model} in {facts.seconds:.1f} s on {facts.device}"
                     self.progress.put_log_line("INFO", text)
             case PlacedMessage(facts=facts):
+                self._run_on(model, facts)
                 if facts.placement_reason:
                     text = f"placement {facts.placement}: {facts.placement_reason}"
                     self.progress.put_log_line("INFO", text)
@@ -124,6 +126,11 @@ class AttemptRecorder:
             case _:
                 pass
         return None
+
+    def _run_on(self, model: str, facts: LoadedFacts) -> None:
+        status = self._dependencies.status
+        status.model_loaded(model, facts)
+        self.stages.run_on(status.runtime(model))
 
     @property
     def percent(self) -> float:

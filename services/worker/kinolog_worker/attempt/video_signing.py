@@ -55,7 +55,7 @@ class VideoSigning:
         return Provenance(
             job_id=self._lease.job.id,
             model=spec.model,
-            model_revision=self._dependencies.status.revisions.get(spec.model, ""),
+            model_revision=self._dependencies.status.runtime(spec.model).model_revision,
             version=version("kinolog"),
             made_at=self._dependencies.clock(),
             frame_hash=finished.media.frame_hash,

@@ -66,6 +66,8 @@ class ModelSource:
 class LoadedFacts:
     """What was loaded, for the runtime of the attempt. `size_bytes` is the size of the weights.
 
+    `options` are those of the model's entry that the renderer follows.
+
     `placement` names where the networks are and how frames are decoded, as docs/memory.md lists it, and
     `placement_reason` says why, for people.
     """
@@ -78,6 +80,7 @@ class LoadedFacts:
     seconds: float
     size_bytes: int
     scheduler: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
     placement: str = ""
     placement_reason: str = ""
 

@@ -23,7 +23,8 @@ class WorkerStatus:
     started_at: datetime
     hardware: str = ""
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    revisions: dict[str, str] = field(default_factory=dict)
+    runtimes: dict[str, Runtime] = field(default_factory=dict)
+    """What an attempt with each model ran on last."""
     loaded_model: str = ""
     job_id: str = ""
     attempt: int = 0
@@ -41,9 +42,19 @@ class WorkerStatus:
     def model_loaded(self, model: str, facts: LoadedFacts) -> None:
         """Set the model that is on the device."""
         self.loaded_model = model
-        self.revisions[model] = facts.revision
         self.device, self.hardware = facts.device, facts.hardware
         self.libraries = MappingProxyType({**self.libraries, **facts.libraries})
+        self.runtimes[model] = Runtime(
+            hardware=self.hardware or self.device,
+            model_revision=facts.revision,
+            libraries=self.libraries,
+            dtype=facts.dtype,
+            scheduler=facts.scheduler,
+            placement=facts.placement,
+            placement_reason=facts.placement_reason,
+            options=MappingProxyType(dict(facts.options)),
+            device=facts.device,
+        )
         self.changed.set()
 
     def model_unloaded(self) -> None:
@@ -60,12 +71,9 @@ class WorkerStatus:
         self.attempt_started("", 0)
 
     def runtime(self, model: str) -> Runtime:
-        """Return what an attempt with this model runs on, as far as it is known before the model is loaded."""
-        return Runtime(
-            hardware=self.hardware or self.device,
-            model_revision=self.revisions.get(model, ""),
-            libraries=self.libraries,
-        )
+        """Return what an attempt with this model runs on: what the last one ran on, or what is known without it."""
+        unknown = Runtime(hardware=self.hardware or self.device, libraries=self.libraries)
+        return self.runtimes.get(model, unknown)
 
     def report(self, now: datetime) -> WorkerReport:
         """Return the report for the registry."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from kinolog_worker.renderers.renderer import RenderFailed
 
 INDEX = "model_index.json"
 _LIBRARIES = {"diffusers", "transformers"}
-_HASHED_WHOLE_BYTES = 256 * 1024 * 1024
-_HASHED_ENDS_BYTES = 1024 * 1024
 
 
 def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
@@ -118,27 +115,3 @@ def _index(folder: Path) -> dict[str, Any]:
 def weights_of(folder: Path) -> list[Path]:
     """Return the weight files, sorted."""
     return sorted(folder.rglob("*.safetensors"))
-
-
-def revision_of(folder: Path) -> str:
-    """Return what identifies the content of a model folder.
-
-    A snapshot of the hub is identified by its commit, any other folder by a hash of its configuration and weights. Of
-    weights larger than 256 MiB in all, the size and both ends of each file are hashed.
-    """
-    if folder.parent.name == "snapshots":
-        return folder.name
-    running = sha256()
-    weights = weights_of(folder)
-    whole = sum(path.stat().st_size for path in weights) <= _HASHED_WHOLE_BYTES
-    for path in [*sorted(folder.rglob("*.json")), *weights]:
-        running.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            if whole or path.suffix == ".json":
-                while chunk := file.read(_HASHED_ENDS_BYTES):
-                    running.update(chunk)
-            else:
-                running.update(file.read(_HASHED_ENDS_BYTES))
-                file.seek(max(0, path.stat().st_size - _HASHED_ENDS_BYTES))
-                running.update(file.read(_HASHED_ENDS_BYTES))
-    return f"sha256:{running.hexdigest()}"

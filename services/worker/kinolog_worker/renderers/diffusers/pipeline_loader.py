@@ -27,7 +27,6 @@ from kinolog_worker.renderers.diffusers.model_folder import (
     family_of,
     index_name,
     parts_of,
-    revision_of,
     weights_of,
 )
 from kinolog_worker.renderers.diffusers.modular.modular_loader import load_modular, used_folders
@@ -112,15 +111,16 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     return pipe
 
 
-def facts_of(checked: CheckedModel, pipe: Any, seconds: float) -> LoadedFacts:
-    """Return the facts about a pipeline that took so many seconds to load."""
+def facts_of(checked: CheckedModel, pipe: Any, revision: str, seconds: float) -> LoadedFacts:
+    """Return the facts about a pipeline of this revision that took so many seconds to load."""
     return LoadedFacts(
-        revision=revision_of(checked.folder),
+        revision=revision,
         libraries=library_versions(),
         device=str(checked.device),
         hardware=hardware_of(checked.device),
         dtype=str(checked.dtype).removeprefix("torch."),
         scheduler=type(pipe.scheduler).__name__ if getattr(pipe, "scheduler", None) is not None else "",
+        options={name: str(value) for name, value in sorted(checked.model.options.items())},
         seconds=seconds,
         size_bytes=sum(path.stat().st_size for path in weights_of(checked.folder)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from kinolog.models.memory.needs import DrawnSize, Phase
 from kinolog.models.memory.placement import AUTO
 from kinolog.models.memory.planner import DoesNotFit, MemoryFigures
+from kinolog_worker.renderers.diffusers.content_hash import revision_of
 from kinolog_worker.renderers.diffusers.pipeline_loader import CheckedModel, facts_of, load_pipeline
 from kinolog_worker.renderers.diffusers.placement.decode_switch import DecodeSwitch
 from kinolog_worker.renderers.diffusers.placement.ladder import FailedRungs, MemoryLadder
@@ -65,7 +67,16 @@ class PlacedModel:
 
     def load(self) -> Any:
         """Return the pipeline in its planned placement, or in one that needs less. Raises RenderFailed."""
+        if self._facts is not None:
+            return self._load()
         started = perf_counter()
+        with ThreadPoolExecutor(1) as thread:
+            revision = thread.submit(revision_of, self.checked.folder)
+            pipe = self._load()
+            self._facts = facts_of(self.checked, pipe, revision.result(), perf_counter() - started)
+        return pipe
+
+    def _load(self) -> Any:
         while True:
             try:
                 pipe = load_pipeline(self.checked, self._ladder.weights)
@@ -78,8 +89,6 @@ class PlacedModel:
             self.descend(self._size, Phase.ENCODE)  # which has all weights that are on the device
         self._switch = DecodeSwitch(getattr(pipe, "vae", None), always_tiles=self.checked.family.tiling)
         self._switch_decode()
-        if self._facts is None:
-            self._facts = facts_of(self.checked, pipe, perf_counter() - started)
         return pipe
 
     def fit(self, size: DrawnSize) -> bool:
