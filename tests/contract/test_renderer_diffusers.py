@@ -17,9 +17,9 @@ import pytest
 import torch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
+from kinolog_worker.renderers.diffusers.device import device_named
 from kinolog_worker.renderers.diffusers.embedded_model import FOLDER, embedded_folder
 from kinolog_worker.renderers.diffusers.latents import decode_runs
-from kinolog_worker.renderers.diffusers.pipeline_loader import device_named
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRequest, StepReport
 from PIL import Image
@@ -202,6 +202,21 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     """A device is refused by name, instead of falling back to another one."""
     with pytest.raises(RenderFailed, match="device"):
         device_named(name)
+
+
+def test_auto_is_no_cpu_where_a_gpu_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver has a GPU and CUDA finds none: it fell off the bus, or the driver does not fit. Jobs wait for it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidiactl").touch()
+    assert device_named("auto", tmp_path).type != "cuda"
+    (tmp_path / "nvidia0").touch()
+    with pytest.raises(RenderFailed, match=r"has a GPU \(nvidia0\), but CUDA does not find it") as missing:
+        device_named("auto", tmp_path)
+    assert (missing.value.code, missing.value.retryable) == ("DEVICE_MISSING", True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert device_named("auto", tmp_path).type != "cuda"
 
 
 def test_the_embedded_model_needs_no_folder() -> None:

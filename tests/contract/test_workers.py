@@ -43,6 +43,7 @@ BUSY = replace(
     attempts_failed=1,
     libraries={"torch": "2.9"},
     codecs=("h264", "av1_nvenc"),
+    problem="this machine has no device cuda:0",
 )
 
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from kinolog_worker.inference.messages import FailedMessage, FinishedMessage
+from kinolog_worker.inference.messages import FailedMessage, FinishedMessage, LoadedMessage
 from kinolog_worker.inference.process import InferenceProcess
 
 from tests.builders.render_jobs import card_job
@@ -41,6 +41,28 @@ async def test_a_process_that_lost_its_device_is_replaced_before_the_next_job(
     (*_, closing) = [message async for message in process.run(card_job(tmp_path / "b"))]
     assert isinstance(closing, FinishedMessage)
     assert process.pid != lost
+
+
+async def test_a_process_whose_device_is_gone_is_replaced_by_one_that_looks_for_it(
+    process: InferenceProcess, tmp_path: Path
+) -> None:
+    """A GPU that was used is named to later processes: one that finds none does not draw on the CPU instead."""
+    plugged = tmp_path / "gpu"
+    plugged.touch()
+    job = card_job(tmp_path / "a", device="cuda:3", device_file=str(plugged))
+    messages = [message async for message in process.run(job)]
+    assert isinstance(messages[-1], FinishedMessage)
+    await process.kill()
+    plugged.unlink()
+    (*_, failed) = [message async for message in process.run(job)]
+    assert isinstance(failed, FailedMessage)
+    assert (failed.code, failed.message) == ("DEVICE_MISSING", "this machine has no device cuda:3")
+    assert not process.alive
+    plugged.touch()
+    again = [message async for message in process.run(card_job(tmp_path / "b", device_file=str(plugged)))]
+    (loaded,) = [message for message in again if isinstance(message, LoadedMessage)]
+    assert loaded.facts.device == "cuda:3"
+    assert isinstance(again[-1], FinishedMessage)
 
 
 @pytest.mark.parametrize(

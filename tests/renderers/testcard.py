@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -31,6 +32,7 @@ from kinolog_worker.renderers.renderer import (
     StepReport,
 )
 
+from kinolog.job.values import DEVICE_MISSING
 from kinolog.models.number_rule import ANY_NUMBER, NumberRule
 
 RENDERER = "testcard"
@@ -44,7 +46,8 @@ _FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute",
 class TestcardRenderer:
     """Draws vertical bars that move to the right, one bar width in sixteen frames.
 
-    Options: `step_seconds` (delay of each denoising step), `load_seconds`, `is_blank` (all frames are black),
+    Options: `device` (what it says that it uses), `device_file` (a file without which the device is missing),
+    `step_seconds` (delay of each denoising step), `load_seconds`, `is_blank` (all frames are black),
     `frames_left_out`, `click_frames` (the frames at whose start its sound clicks; no sound without any,
     `sound_rate` samples a second, `sound_value` instead of the click's), and for faults `die_at_step` (the process
     kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that
@@ -69,13 +72,15 @@ class TestcardRenderer:
         if model.location == "missing":
             raise RenderFailed("MODEL_NOT_FOUND", "the test card is missing", retryable=False)
         self._options = dict(model.options)
+        if "device_file" in self._options and not Path(str(self._options["device_file"])).exists():
+            raise RenderFailed(DEVICE_MISSING, f"this machine has no device {device}", retryable=True)
         time.sleep(self._number("load_seconds"))
         if self._number("hang_at_load") and self._first_time():
             ctypes.PyDLL(None).pause()
         return LoadedFacts(
             revision="testcard-1",
             libraries={"numpy": np.__version__},
-            device="cpu" if device == "auto" else device,
+            device=str(self._options.get("device", "cpu" if device == "auto" else device)),
             hardware=platform.machine(),
             dtype="uint8",
             seconds=time.perf_counter() - started,

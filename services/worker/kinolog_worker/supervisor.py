@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from kinolog.job.values import DEVICE_MISSING
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
@@ -17,6 +18,7 @@ from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage, RenderJob
 from kinolog_worker.queue.ticket_handler import TicketHandler
+from kinolog_worker.reporting.device_trouble import DeviceMissing, DeviceTrouble
 from kinolog_worker.worker_reports import WorkerReporter
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class Supervisor:
         self._dependencies = dependencies
         self._handler = TicketHandler(dependencies)
         self._reporter = WorkerReporter(dependencies)
+        self._device = DeviceTrouble(dependencies.alarms, dependencies.status, dependencies.clock)
         self._stop = asyncio.Event()
         self._releases = BackgroundTasks()
         self._model_classes = _served_classes(dependencies)
@@ -48,7 +51,7 @@ class Supervisor:
     def missing(self) -> list[str]:
         """Return why the worker is not ready; empty when it is."""
         inference = [] if self.ready.is_set() else ["the inference process"]
-        return [*inference, *filter(None, [self._reporter.problem])]
+        return [*inference, *filter(None, [self._reporter.problem, self._dependencies.status.problem])]
 
     def stop(self) -> None:
         """Take no more tickets. The running attempt ends, or its job is queued again after the grace period."""
@@ -73,6 +76,7 @@ class Supervisor:
             self.ready.clear()
             await end_tasks(background)
             await self._releases.ended()
+            await self._device.end()
             await self._reporter.deregister()
             await dependencies.queue.close()
             await dependencies.inference.kill()
@@ -82,7 +86,10 @@ class Supervisor:
         room = self._handler.room
         if room.suffices():
             return
+        status = self._dependencies.status
+        status.set_problem(f"the disk of the temporary files {room.problem()}")
         waiting = await self._unless_stopped(room.wait())
+        status.set_problem("")
         if waiting.done() and not waiting.cancelled():
             waiting.result()
 
@@ -164,7 +171,11 @@ class Supervisor:
             if self._stop.is_set() or not loading.done():
                 break
             if not loading.cancelled() and loading.exception() is None:
+                await self._device.end()
                 return True
+            self.ready.clear()
+            if not loading.cancelled() and isinstance(missing := loading.exception(), DeviceMissing):
+                await self._device.begin(missing)
             why = "it was interrupted" if loading.cancelled() else loading.exception()
             logger.error("the inference process cannot be started: %s", why)
             with suppress(TimeoutError):
@@ -191,6 +202,8 @@ class Supervisor:
         result = await dependencies.inference.prefetch(job)
         if isinstance(result, FailedMessage):
             logger.error("%s cannot be loaded: %s: %s", entry.name, result.code, result.message)
+            if result.code == DEVICE_MISSING:
+                raise DeviceMissing(result.message)
             if not dependencies.inference.alive:
                 raise RuntimeError(f"it ended while it loaded {entry.name}: {result.message}")
             return

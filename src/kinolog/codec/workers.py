@@ -33,6 +33,7 @@ def worker_to_proto(report: WorkerReport) -> pb.Worker:
         jobs_completed=report.jobs_completed,
         attempts_failed=report.attempts_failed,
         libraries=dict(report.libraries),
+        problem=report.problem,
         codecs=report.codecs,
     )
     time_to_proto(wire.started_at, report.started_at)
@@ -61,5 +62,6 @@ def decode_report(raw: bytes) -> WorkerReport:
         jobs_completed=wire.jobs_completed,
         attempts_failed=wire.attempts_failed,
         libraries=MappingProxyType(dict(wire.libraries)),
+        problem=wire.problem,
         codecs=tuple(wire.codecs),
     )

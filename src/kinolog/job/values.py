@@ -197,8 +197,19 @@ RENDERER_FROZEN = "RENDERER_FROZEN"
 INPUTS_UNAVAILABLE = "INPUTS_UNAVAILABLE"
 """Error code of an attempt that ended because the store of the job's inputs did not answer."""
 
+DEVICE_MISSING = "DEVICE_MISSING"
+"""Error code of an attempt that ended because the device of its worker is not there, such as a GPU that is gone."""
+
 NOT_COUNTED = frozenset(
-    {WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN, RENDERER_STOPPED, INPUTS_UNAVAILABLE}
+    {
+        WORKER_STOPPED,
+        SCRATCH_FULL,
+        WORKER_NOT_READY,
+        WORKER_FROZEN,
+        RENDERER_STOPPED,
+        INPUTS_UNAVAILABLE,
+        DEVICE_MISSING,
+    }
 )
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""
 

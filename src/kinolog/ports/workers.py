@@ -19,6 +19,7 @@ class WorkerReport:
     """The state of a worker; memory in bytes. `job_id` is empty if it is idle.
 
     `codecs` are those that it can encode; none until its inference process is ready, and in an earlier version.
+    `problem` is why it takes no job, in a sentence; empty if it does.
     """
 
     name: str
@@ -39,6 +40,7 @@ class WorkerReport:
     attempts_failed: int = 0
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     codecs: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class WorkerRegistry(Protocol):

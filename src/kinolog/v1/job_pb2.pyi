@@ -1322,6 +1322,7 @@ class Worker(_message.Message):
     ATTEMPTS_FAILED_FIELD_NUMBER: _builtins.int
     LIBRARIES_FIELD_NUMBER: _builtins.int
     CODECS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the worker."""
     device: _builtins.str
@@ -1346,6 +1347,8 @@ class Worker(_message.Message):
     """Number of jobs completed since the worker started."""
     attempts_failed: _builtins.int
     """Number of attempts failed since the worker started."""
+    problem: _builtins.str
+    """Why the worker takes no job, in a sentence. Empty if it does."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the models that the worker serves."""
@@ -1391,10 +1394,11 @@ class Worker(_message.Message):
         attempts_failed: _builtins.int = ...,
         libraries: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         codecs: _abc.Iterable[_builtins.str] | None = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "problem", b"problem", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

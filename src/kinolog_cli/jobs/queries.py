@@ -217,7 +217,7 @@ def workers(as_json: JsonOption = False) -> None:
         context.print_json(listed.to_json())
         return
     for worker in listed.workers:
-        work = f"{worker.job_id} {worker.stage or ''}" if worker.job_id else "idle"
+        work = f"{worker.job_id} {worker.stage or ''}" if worker.job_id else worker.problem or "idle"
         context.out.print(f"{worker.name}  {worker.device}  {work}", markup=False)
     if not listed.workers:
         context.out.print("no worker is there; queued jobs wait", style="yellow")

@@ -81,6 +81,7 @@ class WorkerInfo(ClientModel):
     attempts_failed: int = 0
     libraries: dict[str, str] = Field(default_factory=dict)
     codecs: tuple[str, ...] = ()
+    problem: str | None = None
 
 
 class WorkerListInfo(ClientModel):

@@ -111,6 +111,8 @@ class WorkerList(Static):
         text.append("\n  ")
         if silent:
             text.append("silent", style=style(self.app, "error"))
+        elif worker.job_id is None and worker.problem:
+            text.append(plain(worker.problem), style=style(self.app, "error"))
         elif worker.job_id is None:
             done = f"idle, {worker.jobs_completed} done, {worker.attempts_failed} failed"
             text.append(done, style=style(self.app, "text-muted"))

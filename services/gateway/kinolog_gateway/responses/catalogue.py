@@ -86,6 +86,7 @@ class WorkerView(ResponseModel):
         description="Since its start. Attempts that ended by a stop or another trouble of the service do not count."
     )
     libraries: dict[str, str]
+    problem: str | None = Field(description="Why it takes no job; null if it does.")
     codecs: list[str] = Field(description="Codecs that it can encode; empty until its renderer is ready.")
 
 
@@ -159,5 +160,6 @@ def _worker(worker: pb.Worker) -> WorkerView:
         jobs_completed=worker.jobs_completed,
         attempts_failed=worker.attempts_failed,
         libraries=dict(worker.libraries),
+        problem=worker.problem or None,
         codecs=list(worker.codecs),
     )

@@ -99,7 +99,7 @@ class ScratchRoom:
 
     def suffices(self) -> bool:
         """Return whether there is enough room now."""
-        return not self._problem()
+        return not self.problem()
 
     async def wait(self) -> None:
         """Return when there is enough room. Raises an alarm meanwhile."""
@@ -108,7 +108,7 @@ class ScratchRoom:
             extra=fields("scratch_full"),
         )
         try:
-            while problem := self._problem():
+            while problem := self.problem():
                 await self._alarms.raise_alarm(self._alarm(problem))
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
@@ -135,7 +135,7 @@ class ScratchRoom:
         """Note that the room was enough for a job."""
         self.needed_bytes = FIRST_BYTES
 
-    def _problem(self) -> str:
+    def problem(self) -> str:
         """Return why no job can start, with what to do; empty if there is room."""
         try:
             self._restore_folder()

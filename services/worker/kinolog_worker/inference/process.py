@@ -14,7 +14,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from kinolog.job.values import RENDERER_FROZEN, RENDERER_STOPPED, WORKER_FROZEN, WORKER_NOT_READY
+from kinolog.job.values import (
+    DEVICE_MISSING,
+    RENDERER_FROZEN,
+    RENDERER_STOPPED,
+    WORKER_FROZEN,
+    WORKER_NOT_READY,
+)
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.child_environment import child_environment
@@ -111,8 +117,9 @@ class InferenceProcess:
 
     @property
     def alive(self) -> bool:
-        """True while the process runs."""
-        return self._process is not None and self._process.returncode is None
+        """True while the process runs and takes commands."""
+        running = self._process is not None and self._process.returncode is None
+        return running and not self._is_leaving
 
     @property
     def pid(self) -> int | None:
@@ -127,7 +134,7 @@ class InferenceProcess:
     async def start(self) -> None:
         """Start the process unless it runs. Raises RuntimeError if it exits before it is ready."""
         async with self._starting:
-            if self.alive and not self._is_leaving and self._ready is not None and self._ready.done():
+            if self.alive and self._ready is not None and self._ready.done():
                 return
             await self._start()
 
@@ -300,9 +307,27 @@ class InferenceProcess:
                 self._freeze.answered()
         elif (exchange := self._runs.get(answer.run_id)) is not None:
             exchange.begun.set()
-            if isinstance(answer.message, LoadedMessage):
+            message = answer.message
+            if isinstance(message, LoadedMessage):
                 exchange.loaded.set()
-            exchange.answers.put_nowait(answer.message)
+            if isinstance(message, LoadedMessage | PrefetchedMessage):
+                self._keep_device(message.facts.device)
+            elif isinstance(message, FailedMessage) and message.code == DEVICE_MISSING:
+                self._end_without_device(message.message)
+            exchange.answers.put_nowait(message)
+
+    def _keep_device(self, device: str) -> None:
+        """Start later processes with the GPU that this one uses: without it, `auto` would mean the CPU."""
+        if device.startswith("cuda"):
+            self._device = device
+
+    def _end_without_device(self, message: str) -> None:
+        """End a process whose device is not there. The next one looks for it again."""
+        self._is_leaving = True
+        self._kill_cause = (DEVICE_MISSING, message)
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
 
 async def _exit_code(process: Process) -> int:

@@ -25,6 +25,9 @@ class WorkerStatus:
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     runtimes: dict[str, Runtime] = field(default_factory=dict)
     """What an attempt with each model ran on last."""
+    problem: str = ""
+    """Why it takes no job; empty if it does."""
+
     loaded_model: str = ""
     job_id: str = ""
     attempt: int = 0
@@ -57,6 +60,12 @@ class WorkerStatus:
         )
         self.changed.set()
 
+    def set_problem(self, problem: str) -> None:
+        """Set why the worker takes no job; empty if it does."""
+        if problem != self.problem:
+            self.problem = problem
+            self.changed.set()
+
     def model_unloaded(self) -> None:
         """Clear the loaded model: the inference process has exited."""
         self.loaded_model = ""
@@ -83,6 +92,7 @@ class WorkerStatus:
             hardware=self.hardware,
             models=self.models,
             loaded_models=(self.loaded_model,) if self.loaded_model else (),
+            problem=self.problem,
             started_at=self.started_at,
             seen_at=now,
             job_id=self.job_id,

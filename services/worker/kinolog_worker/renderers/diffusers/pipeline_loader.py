@@ -21,6 +21,7 @@ from kinolog.models.memory.placement import WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.classes.repairs import repair
+from kinolog_worker.renderers.diffusers.device import device_named, hardware_of
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
 from kinolog_worker.renderers.diffusers.model_folder import (
     check_folder,
@@ -124,46 +125,6 @@ def facts_of(checked: CheckedModel, pipe: Any, revision: str, seconds: float) ->
         seconds=seconds,
         size_bytes=sum(path.stat().st_size for path in weights_of(checked.folder)),
     )
-
-
-def device_named(name: str) -> torch.device:
-    """Return the device of that name; `auto` is the first CUDA GPU, else `mps`, else the CPU. Raises RenderFailed."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda:0")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise RenderFailed(
-            "DEVICE_NOT_FOUND", f"there is no kind of device called {name}", retryable=False
-        ) from None
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not present.get(device.type, False):
-        raise RenderFailed("DEVICE_NOT_FOUND", f"this machine has no device {name}", retryable=False)
-    return device
-
-
-def is_lost(device: torch.device) -> bool:
-    """Return True if the device fails at a trivial task: after some errors CUDA takes no more work from a process."""
-    try:
-        torch.ones(1, device=device).sum().item()
-    except torch.OutOfMemoryError:
-        return False
-    except RuntimeError:
-        return True
-    return False
-
-
-def hardware_of(device: torch.device) -> str:
-    """Return a description of the device."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def library_versions() -> dict[str, str]:

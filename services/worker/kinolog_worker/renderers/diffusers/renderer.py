@@ -22,6 +22,7 @@ from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
 from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
 from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arguments
 from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
+from kinolog_worker.renderers.diffusers.device import device_named, is_lost
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
     decoded_video,
@@ -31,7 +32,7 @@ from kinolog_worker.renderers.diffusers.latents import (
 )
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
-from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, device_named, is_lost
+from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
 from kinolog_worker.renderers.diffusers.placement.denoised_scene import DenoisedScene
 from kinolog_worker.renderers.diffusers.placement.figures import figures_of
 from kinolog_worker.renderers.diffusers.placement.ladder import FailedRungs
