@@ -12,7 +12,7 @@ import pytest
 from kinolog.adapters.jetstream.subjects import WORKERS_STREAM, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.job.values import Stage
-from kinolog.ports.workers import PRESENT_SECONDS, WorkerRegistry, WorkerReport
+from kinolog.ports.workers import PRESENT_SECONDS, MemoryNeed, WorkerRegistry, WorkerReport
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import Server, connected, empty_streams
@@ -44,6 +44,7 @@ BUSY = replace(
     libraries={"torch": "2.9"},
     codecs=("h264", "av1_nvenc"),
     problem="this machine has no device cuda:0",
+    memory_needs={"wan": MemoryNeed(least_bytes=1 << 30, bytes_per_pixel=87.5)},
 )
 
 

@@ -19,13 +19,13 @@ from kinolog_api.inputs.uploads import Uploads
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.artifacts import ReadArtifact
 from kinolog_api.jobs.catalogue import ListCatalogue
-from kinolog_api.jobs.codec_check import CodecCheck
 from kinolog_api.jobs.commands import JobCommands
 from kinolog_api.jobs.erase_job import EraseJob
 from kinolog_api.jobs.key_pool import KeyPool
 from kinolog_api.jobs.list_jobs import ListJobs
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.submit_job import SubmitJob
+from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
 from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.rpc.calls import Methods
 from kinolog_api.rpc.tenants import TenantLookup
@@ -72,6 +72,7 @@ class JobService:
             write_guard,
             archive,
             CodecCheck(d.workers, d.store),
+            MemoryCheck(d.workers, d.store, d.catalogue),
             inputs,
             d.clock,
             WriteScenes(d.prompt_writer),

@@ -40,6 +40,7 @@ from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.queue.predecessors import return_tickets
 from kinolog_worker.reporting.identity import instance_name, libraries
+from kinolog_worker.reporting.memory_needs import memory_needs
 from kinolog_worker.reporting.worker_status import WorkerStatus
 from kinolog_worker.supervisor import ABORT_SECONDS, Supervisor
 from kinolog_worker.worker_reports import metrics_of
@@ -138,7 +139,14 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             signer=signer,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
             status=WorkerStatus(
-                name, settings.worker_device, tuple(sorted(served)), system_clock(), libraries=libraries()
+                name,
+                settings.worker_device,
+                tuple(sorted(served)),
+                system_clock(),
+                libraries=libraries(),
+                memory_needs=await asyncio.to_thread(
+                    memory_needs, [entry for entry in catalogue if entry.name in served]
+                ),
             ),
             timing=_timing(settings),
         )

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from kinolog.codec.enums import STAGE_FROM_PROTO, STAGE_TO_PROTO
 from kinolog.codec.times import time_from_proto, time_to_proto
-from kinolog.ports.workers import WorkerReport
+from kinolog.ports.workers import MemoryNeed, WorkerReport
 from kinolog.v1 import job_pb2 as pb
 
 
@@ -34,6 +34,10 @@ def worker_to_proto(report: WorkerReport) -> pb.Worker:
         attempts_failed=report.attempts_failed,
         libraries=dict(report.libraries),
         problem=report.problem,
+        memory_needs={
+            model: pb.ModelMemoryNeed(least_bytes=need.least_bytes, bytes_per_pixel=need.bytes_per_pixel)
+            for model, need in report.memory_needs.items()
+        },
         codecs=report.codecs,
     )
     time_to_proto(wire.started_at, report.started_at)
@@ -63,5 +67,11 @@ def decode_report(raw: bytes) -> WorkerReport:
         attempts_failed=wire.attempts_failed,
         libraries=MappingProxyType(dict(wire.libraries)),
         problem=wire.problem,
+        memory_needs=MappingProxyType(
+            {
+                model: MemoryNeed(least_bytes=need.least_bytes, bytes_per_pixel=need.bytes_per_pixel)
+                for model, need in wire.memory_needs.items()
+            }
+        ),
         codecs=tuple(wire.codecs),
     )

@@ -14,12 +14,32 @@ PRESENT_SECONDS = 30.0
 """How long a worker is present after its last report."""
 
 
+SURE_SHARE = 0.8
+"""The share of an estimated need that a scene needs in any case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNeed:
+    """What a model needs at least of a GPU: `least_bytes` for any scene, so much for each pixel of a scene's frames.
+
+    No scene needs less than either. Both are estimates.
+    """
+
+    least_bytes: int
+    bytes_per_pixel: float
+
+    def of(self, pixels: int) -> int:
+        """Return the bytes that a scene with so many pixels in all its frames needs at least."""
+        return int(max(self.least_bytes, self.bytes_per_pixel * pixels))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
     """The state of a worker; memory in bytes. `job_id` is empty if it is idle.
 
     `codecs` are those that it can encode; none until its inference process is ready, and in an earlier version.
-    `problem` is why it takes no job, in a sentence; empty if it does.
+    `problem` is why it takes no job, in a sentence; empty if it does. `memory_needs` are those of the models that it
+    could measure.
     """
 
     name: str
@@ -41,6 +61,17 @@ class WorkerReport:
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     codecs: tuple[str, ...] = ()
     problem: str = ""
+    memory_needs: Mapping[str, MemoryNeed] = field(default_factory=lambda: MappingProxyType({}))
+
+    def lacks_memory(self, model: str, pixels: int) -> bool:
+        """Return whether its GPU is too small for a scene with so many pixels in all its frames, however it is placed.
+
+        False for a CPU, and where the need of the model or the memory of the GPU is not known.
+        """
+        need = self.memory_needs.get(model)
+        if need is None or not self.memory_total_bytes or not self.device.startswith("cuda"):
+            return False
+        return need.of(pixels) * SURE_SHARE > self.memory_total_bytes
 
 
 class WorkerRegistry(Protocol):

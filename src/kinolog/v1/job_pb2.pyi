@@ -1304,6 +1304,27 @@ class Worker(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class MemoryNeedsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___ModelMemoryNeed: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___ModelMemoryNeed | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     HARDWARE_FIELD_NUMBER: _builtins.int
@@ -1323,6 +1344,7 @@ class Worker(_message.Message):
     LIBRARIES_FIELD_NUMBER: _builtins.int
     CODECS_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    MEMORY_NEEDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the worker."""
     device: _builtins.str
@@ -1373,6 +1395,10 @@ class Worker(_message.Message):
     def codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codecs that it can encode. Empty until its inference process is ready."""
 
+    @_builtins.property
+    def memory_needs(self) -> _containers.MessageMap[_builtins.str, Global___ModelMemoryNeed]:
+        """What the models that it serves need at least of its device, by name. Models that it could not measure are missing."""
+
     def __init__(
         self,
         *,
@@ -1395,14 +1421,41 @@ class Worker(_message.Message):
         libraries: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         codecs: _abc.Iterable[_builtins.str] | None = ...,
         problem: _builtins.str = ...,
+        memory_needs: _abc.Mapping[_builtins.str, Global___ModelMemoryNeed] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "problem", b"problem", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_needs", b"memory_needs", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "problem", b"problem", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Worker: _TypeAlias = Worker  # noqa: Y015
+
+@_typing.final
+class ModelMemoryNeed(_message.Message):
+    """What a model needs at least of a GPU, however it is placed. Both are estimates; no scene needs less than either."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAST_BYTES_FIELD_NUMBER: _builtins.int
+    BYTES_PER_PIXEL_FIELD_NUMBER: _builtins.int
+    least_bytes: _builtins.int
+    """Bytes for any scene."""
+    bytes_per_pixel: _builtins.float
+    """Bytes for each pixel of a scene's frames."""
+    def __init__(
+        self,
+        *,
+        least_bytes: _builtins.int = ...,
+        bytes_per_pixel: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_pixel", b"bytes_per_pixel", "least_bytes", b"least_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelMemoryNeed: _TypeAlias = ModelMemoryNeed  # noqa: Y015
 
 @_typing.final
 class Alarm(_message.Message):

@@ -60,8 +60,18 @@ class ModelListInfo(ClientModel):
     prompt_writer: str | None = None
 
 
+class MemoryNeedInfo(ClientModel):
+    """What a model needs at least of a GPU: `least_bytes` for any scene, and so much for each pixel of its frames."""
+
+    least_bytes: int
+    bytes_per_pixel: float
+
+
 class WorkerInfo(ClientModel):
-    """A worker as it last reported."""
+    """A worker as it last reported.
+
+    `problem` is why it takes no job; None if it does. `memory_needs` has those of its models that it could measure.
+    """
 
     name: str
     device: str
@@ -82,6 +92,7 @@ class WorkerInfo(ClientModel):
     libraries: dict[str, str] = Field(default_factory=dict)
     codecs: tuple[str, ...] = ()
     problem: str | None = None
+    memory_needs: dict[str, MemoryNeedInfo] = Field(default_factory=dict)
 
 
 class WorkerListInfo(ClientModel):

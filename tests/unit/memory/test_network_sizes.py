@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from kinolog.models.families import families
 from kinolog.models.memory.autoencoders import UNKNOWN_AUTOENCODER, autoencoders
 from kinolog.models.memory.needs import folder_memory
 from kinolog.models.memory.weights import WeightsUnreadable, network_sizes
+from tests.builders.weight_files import write_weights
 
 SHAPES = {
     "blocks.0.attention.weight": [8, 8],
@@ -23,18 +23,8 @@ SHAPES = {
 }
 
 
-def _write(path: Path, shapes: Mapping[str, list[int]]) -> None:
-    """Write a weight file that ends after its header: nothing else of it is read."""
-    header = {
-        name: {"dtype": "BF16", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()
-    }
-    raw = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(raw)) + raw)
-
-
 def test_a_network_is_measured_by_its_headers(tmp_path: Path) -> None:
-    _write(tmp_path / "transformer" / "diffusion_pytorch_model.safetensors", SHAPES)
+    write_weights(tmp_path / "transformer" / "diffusion_pytorch_model.safetensors", SHAPES)
     (tmp_path / "scheduler").mkdir()
     (size,) = network_sizes(tmp_path).values()
     assert (size.elements, size.block, size.outside, size.tensor, size.width) == (440, 320, 56, 256, 8)
@@ -44,10 +34,10 @@ def test_variants_and_files_that_no_index_names_are_left_out(tmp_path: Path) -> 
     """Folders of the hub hold weights in several dtypes, of which one is loaded."""
     part = tmp_path / "text_encoder"
     for name in ("model.safetensors", "model.fp16.safetensors", "other.safetensors"):
-        _write(part / name, {"weight": [2, 2]})
+        write_weights(part / name, {"weight": [2, 2]})
     assert network_sizes(tmp_path)["text_encoder"].elements == 4
-    _write(part / "model-00001-of-00002.safetensors", {"a": [5]})
-    _write(part / "model-00002-of-00002.safetensors", {"b": [6]})
+    write_weights(part / "model-00001-of-00002.safetensors", {"a": [5]})
+    write_weights(part / "model-00002-of-00002.safetensors", {"b": [6]})
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (part / "model.safetensors.index.json").write_text(json.dumps(index))
     (part / "model.safetensors.index.fp16.json").write_text("{}")
@@ -73,8 +63,8 @@ def test_a_damaged_index_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_has_the_memory_of_its_parts(tmp_path: Path) -> None:
     """The configuration of a folder decides over its family: Wan 2.2 5B has larger tokens than Wan 2.1."""
-    _write(tmp_path / "transformer" / "model.safetensors", SHAPES)
-    _write(tmp_path / "vae" / "model.safetensors", {"weight": [10]})
+    write_weights(tmp_path / "transformer" / "model.safetensors", SHAPES)
+    write_weights(tmp_path / "vae" / "model.safetensors", {"weight": [10]})
     vae = {"_class_name": "AutoencoderKLWan", "is_residual": True, "scale_factor_spatial": 16}
     (tmp_path / "vae" / "config.json").write_text(json.dumps(vae))
     (tmp_path / "transformer" / "config.json").write_text(json.dumps({"patch_size": [1, 2, 2]}))

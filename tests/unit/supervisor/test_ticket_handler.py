@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from kinolog.job import events as e
 from kinolog.job.commands import Cancel, FailAttempt, GiveUp, Prefetch
 from kinolog.job.commit import Commit
 from kinolog.job.values import JobError, Status
+from kinolog.models.memory.needs import GIB
 from kinolog.ports.event_store import Appended, DamagedLog, LoadedJob, LogUnavailable
-from kinolog.ports.workers import WorkerReport
+from kinolog.ports.workers import MemoryNeed, WorkerReport
 from tests.adapters.memory.commit_notifications import MemoryCommitSubscription
 from tests.builders.memory_worker import ME, START, MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference, rendering
@@ -259,3 +261,16 @@ async def test_a_ticket_before_its_time_is_postponed(memory_worker: MemoryWorker
     )
     assert (await memory_worker.work(job_id)).status is Status.QUEUED
     assert set(await memory_worker.issuer.outstanding()) == {job_id}
+
+
+@pytest.mark.parametrize("other_gib", [80, 16])
+async def test_a_job_for_a_larger_device_is_left_to_it(memory_worker: MemoryWorker, other_gib: int) -> None:
+    """A worker whose GPU is too small leaves it to one that holds it. If there is none, its error has the figure."""
+    status = memory_worker.dependencies.status
+    status.device, status.memory_total_bytes = "cuda:0", 8 * GIB
+    status.memory_needs = {"card": MemoryNeed(least_bytes=40 * GIB, bytes_per_pixel=0.0)}
+    job_id = await memory_worker.submit()
+    other = replace(status.report(START), name="worker-other", memory_total_bytes=other_gib * GIB)
+    await memory_worker.workers.report(other)
+    job = await memory_worker.work(job_id)
+    assert job.status is (Status.QUEUED if other_gib == 80 else Status.COMPLETED)

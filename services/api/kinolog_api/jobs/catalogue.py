@@ -11,7 +11,7 @@ from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.codec_check import offered_codecs
+from kinolog_api.jobs.worker_limits import offered_codecs
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.tenants import TenantLookup
 

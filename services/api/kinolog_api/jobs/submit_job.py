@@ -24,11 +24,11 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, JobInputs
 from kinolog_api.jobs.archive_check import ArchiveCheck
-from kinolog_api.jobs.codec_check import CodecCheck
 from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, JobPlan, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
+from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
 from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
@@ -73,6 +73,7 @@ class SubmitJob:
         write_guard: WriteGuard,
         archive: ArchiveCheck,
         codecs: CodecCheck,
+        memory: MemoryCheck,
         inputs: JobInputs,
         clock: Clock,
         scene_writer: WriteScenes,
@@ -81,6 +82,7 @@ class SubmitJob:
         self._inputs = inputs
         self._archive = archive
         self._codecs = codecs
+        self._memory = memory
         self._clock = clock
         self._store = store
         self._keys = keys
@@ -217,10 +219,11 @@ class SubmitJob:
         return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
 
     async def _refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
-        """Return the errors of jobs that the log has lost, or whose codec no worker has, by id."""
+        """Return the errors of jobs that the log has lost, or that no worker can encode or hold, by id."""
         refused: dict[str, Exception] = dict(
             await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
         )
+        refused |= await self._memory.check_new_jobs(items)
         return refused | await self._codecs.check_new_jobs({item.job_id: item.plan for item in items})
 
     async def _store_new(

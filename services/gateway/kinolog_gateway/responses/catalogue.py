@@ -64,6 +64,13 @@ class ModelsView(ResponseModel):
     )
 
 
+class MemoryNeedView(ResponseModel):
+    """What a model needs at least of a GPU. Both are estimates; no scene needs less than either."""
+
+    least_bytes: int = Field(description="For any scene.")
+    bytes_per_pixel: float = Field(description="For each pixel of a scene's frames.")
+
+
 class WorkerView(ResponseModel):
     """The last report of a worker."""
 
@@ -87,6 +94,9 @@ class WorkerView(ResponseModel):
     )
     libraries: dict[str, str]
     problem: str | None = Field(description="Why it takes no job; null if it does.")
+    memory_needs: dict[str, MemoryNeedView] = Field(
+        description="What its models need at least of its device; those that it could not measure are missing."
+    )
     codecs: list[str] = Field(description="Codecs that it can encode; empty until its renderer is ready.")
 
 
@@ -161,5 +171,9 @@ def _worker(worker: pb.Worker) -> WorkerView:
         attempts_failed=worker.attempts_failed,
         libraries=dict(worker.libraries),
         problem=worker.problem or None,
+        memory_needs={
+            model: MemoryNeedView(least_bytes=need.least_bytes, bytes_per_pixel=need.bytes_per_pixel)
+            for model, need in worker.memory_needs.items()
+        },
         codecs=list(worker.codecs),
     )

@@ -51,7 +51,8 @@ class WorkerSituation:
 
     `deliveries` counts how often the ticket was delivered; `jobs_of_others` are the jobs that other live workers
     report; `unserved_models` are models in the catalogue that this worker does not serve; `codecs` are those that it
-    can encode, none while that is not known.
+    can encode, none while that is not known. `lacks_memory`: its GPU is too small for the job, and another worker's is
+    not.
     """
 
     worker: str
@@ -60,6 +61,7 @@ class WorkerSituation:
     jobs_of_others: Collection[str] = ()
     unserved_models: Collection[str] = ()
     codecs: Collection[str] = ()
+    lacks_memory: bool = False
 
 
 def admit(job: Job | None, situation: WorkerSituation) -> Admission:
@@ -80,7 +82,7 @@ def _admit_queued(job: Job, situation: WorkerSituation) -> Admission:
     if early and not _has_waited(job, situation):
         return Postpone(_pause_seconds(job, situation.now))
     lacks_codec = bool(job.spec.codec and situation.codecs) and job.spec.codec not in situation.codecs
-    if job.spec.model in situation.unserved_models or lacks_codec:
+    if job.spec.model in situation.unserved_models or lacks_codec or situation.lacks_memory:
         return Postpone(UNSERVED_MODEL_BACKOFF.seconds(situation.deliveries))
     return Start(waited=early)
 

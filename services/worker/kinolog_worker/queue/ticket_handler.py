@@ -197,6 +197,25 @@ class TicketHandler:
             jobs_of_others=jobs_of_others,
             unserved_models=set(dependencies.catalogue.names) - dependencies.served,
             codecs=dependencies.inference.codecs,
+            lacks_memory=loaded is not None and await self._is_for_a_larger_device(loaded.job),
+        )
+
+    async def _is_for_a_larger_device(self, job: Job) -> bool:
+        """Return whether the GPU of this worker is too small for a queued job, and that of another one is not.
+
+        Where all are too small, this worker starts it: the error says how much it needs.
+        """
+        spec, dependencies = job.spec, self._dependencies
+        frames = max((scene.frames for scene in job.scenes), default=spec.frames)
+        pixels = spec.width * spec.height * frames
+        own = dependencies.status.report(dependencies.clock())
+        if job.status is not Status.QUEUED or not own.lacks_memory(spec.model, pixels):
+            return False
+        present = await dependencies.workers.present_workers()
+        return any(
+            spec.model in report.models and not report.lacks_memory(spec.model, pixels)
+            for report in present
+            if report.name != dependencies.worker
         )
 
     async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob, *, waited: bool) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from kinolog.job.values import Runtime, Stage
-from kinolog.ports.workers import WorkerReport
+from kinolog.ports.workers import MemoryNeed, WorkerReport
 from kinolog_worker.renderers.renderer import LoadedFacts
 
 
@@ -28,6 +28,7 @@ class WorkerStatus:
     problem: str = ""
     """Why it takes no job; empty if it does."""
 
+    memory_needs: Mapping[str, MemoryNeed] = field(default_factory=lambda: MappingProxyType({}))
     loaded_model: str = ""
     job_id: str = ""
     attempt: int = 0
@@ -93,6 +94,7 @@ class WorkerStatus:
             models=self.models,
             loaded_models=(self.loaded_model,) if self.loaded_model else (),
             problem=self.problem,
+            memory_needs=self.memory_needs,
             started_at=self.started_at,
             seen_at=now,
             job_id=self.job_id,

@@ -2,7 +2,7 @@
 
 Weights are known to the byte. What a network holds while it computes is estimated: the autoencoder's share from a pass
 without data, the denoiser's from its number of tokens. Both are calibrated with Wan 2.1 1.3B on an H200, where the
-estimates of eight peaks are between 8 % less and 17 % more than what was measured. See docs/memory.md.
+estimates of its peaks are between 3 % less and a fifth more than what was measured. See docs/memory.md.
 """
 
 from __future__ import annotations
@@ -137,14 +137,12 @@ class ModelMemory:
         width = max((network.width for network in self._named(DENOISERS).values()), default=0)
         return tokens * width * self.weight_bytes * _TOKEN_TENSORS * self.passes
 
-    def least_bytes(self) -> tuple[int, float]:
-        """Return the bytes that the last rung needs for any scene, and those for each pixel of a scene.
+    def least_bytes(self, weights: WeightPlacement = WeightPlacement.GROUP_OFFLOAD) -> tuple[int, float]:
+        """Return the bytes that the last rung of a placement needs for any scene, and those for each pixel of a scene.
 
         No scene needs less than either.
         """
-        rung = Rung(
-            WeightPlacement.GROUP_OFFLOAD, DecodeMode.TILED if self.autoencoder.has_tiles else DecodeMode.HALF
-        )
+        rung = Rung(weights, DecodeMode.TILED if self.autoencoder.has_tiles else DecodeMode.HALF)
         smallest = DrawnSize(width=self.token_side, height=self.token_side, frames=1)
         large = DrawnSize(
             width=self.token_side * 32, height=self.token_side * 32, frames=self.frames_of_latent * 32
