@@ -74,11 +74,13 @@ def _placements(results: Sequence[CheckResult]) -> str:
         if comma:
             cells.setdefault(placement, {})[size] = _placement_cell(result)
     sizes = list(dict.fromkeys(size for row in cells.values() for size in row))
-    rows = [(name, *(row.get(size, "does not fit") for size in sizes)) for name, row in cells.items()]
+    rows = [(name, *(row.get(size, NOT_RUN) for size in sizes)) for name, row in cells.items()]
     return _table(("placement", *sizes), rows)
 
 
 def _placement_cell(result: CheckResult) -> str:
+    if "rung" in result:
+        return f"{result['rung']}: {_number(result['estimated_gib'], 'GiB')}"
     if "step_seconds" in result:
         cell = f"{_number(result['step_seconds'], 's')} a step"
         if "peak_reserved_gib" in result:

@@ -48,7 +48,13 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
     asserted = _results(stages["device_assert"])
     assert asserted["the faulty job"]["code"] == "RENDER_FAILED"
     assert asserted["the next job"]["state"] == "ok"
-    assert _results(stages["memory"])["all on the device, whole device"]["state"] == "ok"
+    memory = _results(stages["memory"])
+    assert memory["device, whole device"]["state"] == memory["group-offload, whole device"]["state"] == "ok"
+    assert [memory[f"planned, {size} GiB"]["rung"] for size in (80, 24, 8)] == [
+        "device",
+        "text-offload",
+        "group-offload, float16 decode",
+    ]
 
 
 def _results(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:

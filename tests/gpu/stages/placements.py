@@ -1,18 +1,21 @@
-"""Ways to place the networks of a pipeline on a device that may be smaller than all of them."""
+"""Wan 2.1 1.3B with a text encoder of 10.6 GiB, placed as the worker places it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import hooks
 from kinolog_worker.renderers.diffusers.latents import decode_runs, denormalized, frames_of_tensor
+from kinolog_worker.renderers.diffusers.placement.placed_networks import place
 
+from kinolog.models.memory.autoencoders import decode_memory
+from kinolog.models.memory.needs import DrawnSize, ModelMemory
+from kinolog.models.memory.placement import WeightPlacement
+from kinolog.models.memory.weights import size_of
 from tests.gpu.stages.figures import GIB, forget_peak, synchronize, timed
-from tests.gpu.stages.wan_models import ClipShape, autoencoder, denoiser, noise, pipeline, text_encoder
+from tests.gpu.stages.wan_models import autoencoder, clip_shape, denoiser, noise, pipeline, text_encoder
 
 GUIDANCE = 5.0
 STEPS = 2
@@ -21,30 +24,41 @@ STEPS = 2
 DECODED_FRAMES = 3
 """Latent frames that a run decodes: every later one takes the memory of the third."""
 
-_hooks: Any = hooks  # untyped in part
+
+def memory_of_wan() -> ModelMemory:
+    """Return what the planner knows of the pipeline. Its networks are made without data."""
+    made = {
+        "text_encoder": text_encoder("meta", tiny=False),
+        "transformer": denoiser("meta", tiny=False),
+        "vae": autoencoder("meta", torch.float32, tiny=False),
+    }
+    sizes = {
+        name: size_of((name, list(parameter.shape)) for name, parameter in network.named_parameters())
+        for name, network in made.items()
+    }
+    autoencoder_memory = decode_memory({"_class_name": "AutoencoderKLWan"})
+    return ModelMemory(sizes, autoencoder_memory, streams=True, may_halve=True)
+
+
+def size_of_clip() -> DrawnSize:
+    """Return the size of the clip, as the planner knows it."""
+    shape = clip_shape(tiny=False)
+    return DrawnSize(width=shape.width, height=shape.height, frames=shape.frames)
 
 
 class PlacedPipeline:
-    """A pipeline of Wan 2.1 1.3B with a text encoder, placed in one way. It decodes on the device, frame by frame."""
+    """A pipeline that is placed in one way. It decodes on the device, frame by frame."""
 
-    host: str | None = None
-    """Where the weights are made: on the device, or on the CPU from which they are loaded in parts."""
-
-    def __init__(self, device: str, shape: ClipShape, *, tiny: bool) -> None:
+    def __init__(self, device: str, weights: WeightPlacement, *, tiny: bool) -> None:
         self._device = device
-        self._shape = shape
+        self._shape = clip_shape(tiny=tiny)
         self._encoder = text_encoder(device, tiny=tiny)
         self._network = denoiser(device, tiny=tiny)
         self._vae = autoencoder(device, torch.float32, tiny=tiny)
-        if self.host is not None:
-            self._encoder, self._network = self._encoder.to(self.host), self._network.to(self.host)
-        self.phase = ""
-        """What the last run did last: `encode`, `denoise` or `decode`."""
+        if weights is not WeightPlacement.DEVICE:
+            self._encoder, self._network = self._encoder.cpu(), self._network.cpu()
         self._pipe = pipeline(self._network, self._vae, self._encoder)
-        self.place()
-
-    def place(self) -> None:
-        """Bring the networks to their places."""
+        place(self._pipe, weights, torch.device(device))
 
     def decode_in(self, dtype: torch.dtype) -> None:
         """Decode with this dtype from now on."""
@@ -60,7 +74,6 @@ class PlacedPipeline:
         return {"step_seconds": round(ends[-1] - ends[-2], 3), "decode_dtype": dtype, **figures}
 
     def _phase(self, name: str, work: Callable[[], Any], figures: dict[str, Any]) -> Any:
-        self.phase = name
         forget_peak(self._device)
         value, seconds = timed(self._device, work)
         figures[f"{name}_seconds"] = round(seconds, 2)
@@ -103,83 +116,6 @@ class PlacedPipeline:
         self._vae.to(self._device)
         runs = decode_runs(self._vae, denormalized(self._vae, latents[:, :, :DECODED_FRAMES]))
         return sum(len(frames_of_tensor(run)) for run in runs)
-
-
-class OnDevice(PlacedPipeline):
-    """All networks stay on the device."""
-
-
-class DroppedEncoder(PlacedPipeline):
-    """The text encoder is on the device only while it encodes. Its weights are copied there, and not back."""
-
-    def place(self) -> None:
-        self._hosted = {parameter: parameter.data.cpu() for parameter in self._encoder.parameters()}
-        self._drop()
-
-    def _encode(self) -> tuple[torch.Tensor, torch.Tensor]:
-        try:
-            for parameter, weights in self._hosted.items():
-                parameter.data = weights.to(self._device)
-            return super()._encode()
-        finally:
-            self._drop()
-
-    def _drop(self) -> None:
-        for parameter, weights in self._hosted.items():
-            parameter.data = weights
-
-
-class ModelOffload(PlacedPipeline):
-    """One network at a time is on the device: `enable_model_cpu_offload`."""
-
-    host = "cpu"
-
-    def place(self) -> None:
-        self._pipe.enable_model_cpu_offload(device=self._device)
-
-
-class GroupOffload(PlacedPipeline):
-    """Blocks of the networks are copied to the device ahead of their use: group offloading with a stream."""
-
-    host = "cpu"
-
-    def place(self) -> None:
-        device = torch.device(self._device)
-        streamed = {"onload_device": device, "offload_device": torch.device("cpu"), "use_stream": True}
-        self._network.enable_group_offload(offload_type="block_level", num_blocks_per_group=1, **streamed)
-        _hooks.apply_group_offloading(self._encoder, offload_type="leaf_level", **streamed)
-
-
-class Float8Weights(PlacedPipeline):
-    """All networks stay on the device, with weights in 8 bits that each layer casts to bfloat16 for its use."""
-
-    def place(self) -> None:
-        self._network.enable_layerwise_casting(torch.float8_e4m3fn, torch.bfloat16)
-        _hooks.apply_layerwise_casting(
-            self._encoder,
-            storage_dtype=torch.float8_e4m3fn,
-            compute_dtype=torch.bfloat16,
-            # The encoder casts its activations to the dtype that the weights of `wo` have at that moment.
-            skip_modules_pattern=("shared", "embed_tokens", "relative_attention_bias", "norm", "wo"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A way to place a pipeline, by name."""
-
-    name: str
-    kind: type[PlacedPipeline]
-    needs_gpu: bool = False
-
-
-PLACEMENTS = (
-    Placement("all on the device", OnDevice),
-    Placement("group offload with a stream", GroupOffload, needs_gpu=True),
-    Placement("text encoder dropped after encoding", DroppedEncoder),
-    Placement("float8 weights on the device", Float8Weights),
-    Placement("model offload", ModelOffload, needs_gpu=True),
-)
 
 
 def _now(device: str) -> float:

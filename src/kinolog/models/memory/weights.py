@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -67,10 +67,15 @@ def _shards(index: Path) -> set[str]:
 
 
 def _network_size(files: list[Path]) -> NetworkSize:
+    return size_of(tensor for path in files for tensor in _tensors(path))
+
+
+def size_of(tensors: Iterable[tuple[str, Sequence[int]]]) -> NetworkSize:
+    """Return the size of a network with tensors of these names and shapes."""
     blocks: Counter[str] = Counter()
     widths: Counter[int] = Counter()
     outside = largest = elements = 0
-    for name, shape in (tensor for path in files for tensor in _tensors(path)):
+    for name, shape in tensors:
         size = prod(shape)
         elements += size
         largest = max(largest, size)
