@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.renderers.diffusers.placement.ladder import FailedRungs
+from kinolog_worker.renderers.diffusers.placement.ladder import FailedRungs, MemoryLadder
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import (
     ModelSource,
@@ -28,7 +28,7 @@ from kinolog.models.memory import needs
 from kinolog.models.memory.autoencoders import DecodeMemory
 from kinolog.models.memory.needs import CONTEXT_BYTES, GIB
 from kinolog.models.memory.placement import LADDER, WeightPlacement
-from kinolog.models.memory.placement_page import figures_of_card
+from kinolog.models.memory.placement_page import figures_of_card, known_models
 from kinolog.models.memory.planner import MemoryFigures
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
 from tests.renderers.tiny.families import TINY_FAMILIES
@@ -161,6 +161,20 @@ def test_no_step_is_drawn_twice_if_memory_runs_out_in_the_decoder(
     assert np.array_equal(small, _draw(_renderer(folders[name]), request=replace(REQUEST, frames=5)))
 
 
+def test_a_network_that_was_copied_in_parts_is_loaded_again(
+    folders: dict[str, Path], drawn: dict[str, Frames]
+) -> None:
+    """An error within it leaves it half-way, also if only the way of decoding changes."""
+    renderer = _renderer(folders["wan21"], placement="group-offload")
+    before = weakref.ref(_pipe(renderer).transformer)
+    _starve(_pipe(renderer).transformer.blocks[1])
+    frames = _draw(renderer)
+    gc.collect()
+    assert before() is None
+    assert renderer.current_facts().placement == "group-offload, float16 decode"
+    assert np.abs(frames.astype(int) - drawn["wan21"]).mean() < 3
+
+
 def test_without_a_rung_left_the_job_fails_for_good(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +206,17 @@ def test_the_process_remembers_what_failed_with_a_size(folders: dict[str, Path])
     again.encode_prompt(replace(REQUEST, frames=5))
     _draw(again)
     assert again.current_facts().placement == "text-offload"
+
+
+def test_weights_that_wait_on_the_host_do_not_count_against_themselves() -> None:
+    """They have taken the host's memory by the time of the next scene, which is planned again."""
+    wan = next(known_models())
+    figures = figures_of_card(8, host_gib=20)
+    left = [figures, replace(figures, host_free=6 * GIB)]
+    ladder = MemoryLadder("wan", wan.memory, lambda: left.pop(0), FailedRungs())
+    ladder.begin(wan.size)
+    assert ladder.weights is WeightPlacement.GROUP_OFFLOAD
+    assert not ladder.fit(wan.size)
 
 
 def test_a_scene_that_fits_nowhere_is_refused_before_it_begins(folders: dict[str, Path]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
-from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
 from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arguments
 from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
 from kinolog_worker.renderers.diffusers.device import device_named, is_lost
@@ -30,8 +29,9 @@ from kinolog_worker.renderers.diffusers.latents import (
     frames_of_tensor,
     preview_jpeg,
 )
+from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline, loaded_pipeline
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
-from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of, set_guidance
+from kinolog_worker.renderers.diffusers.pipeline_call import set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
 from kinolog_worker.renderers.diffusers.placement.denoised_scene import DenoisedScene
 from kinolog_worker.renderers.diffusers.placement.figures import figures_of
@@ -43,10 +43,8 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
     release_memory,
 )
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
-from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
 from kinolog_worker.renderers.diffusers.scene_sound import sound_in
 from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
-from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     LoadedFacts,
@@ -68,22 +66,6 @@ from kinolog_worker.renderers.scene_inputs import (
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _LoadedPipeline:
-    """A pipeline on its device with what drives it."""
-
-    pipe: Any
-    call: PipelineCall
-    prompts: PromptMemory
-    autoencoder: AutoencoderSeam
-    vocabulary: SceneVocabulary | None
-
-    def drawn_size(self, request: SceneRequest) -> DrawnSize:
-        """Return the size that the model draws for a request. Raises RenderFailed."""
-        canvas = self.call.canvas(request)
-        return DrawnSize(width=canvas.width, height=canvas.height, frames=canvas.frames)
-
-
 class DiffusersRenderer:
     """Draws with a pipeline of diffusers.
 
@@ -100,7 +82,7 @@ class DiffusersRenderer:
     def __init__(self, figures: Callable[[torch.device], MemoryFigures | None] = figures_of) -> None:
         self._figures = figures
         self._placed: PlacedModel | None = None
-        self._loaded: _LoadedPipeline | None = None
+        self._loaded: LoadedPipeline | None = None
         self._device: torch.device | None = None
         self._denoised = DenoisedScene()
         self._sound: Sound | None = None
@@ -108,7 +90,7 @@ class DiffusersRenderer:
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
         self._placed = PlacedModel(checked_model(model, device), self._figures, self.failed_rungs)
-        self._loaded = self._load()
+        self._loaded = loaded_pipeline(self._placed_model())
         facts = self._placed.facts
         logger.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
@@ -175,7 +157,7 @@ class DiffusersRenderer:
         release_memory()
 
     def _frames(
-        self, loaded: _LoadedPipeline, request: SceneRequest, observe: Observe, should_stop: ShouldStop
+        self, loaded: LoadedPipeline, request: SceneRequest, observe: Observe, should_stop: ShouldStop
     ) -> Iterator[Frames]:
         canvas = loaded.call.canvas(request)
         _log_canvas(request, canvas)
@@ -193,49 +175,37 @@ class DiffusersRenderer:
             observe(StepReport("decode", drawn, request.frames))
             yield run
 
-    def _load(self) -> _LoadedPipeline:
-        """Load the pipeline in the placement that is planned."""
-        placed = self._placed_model()
-        model, family = placed.checked.model, placed.checked.family
-        pipe = placed.load()
-        call = call_of(
-            pipe,
-            family,
-            text_tokens=model.options.get("text_tokens"),
-            size_multiple=model.options.get("size_multiple"),
-        )
-        autoencoder = AutoencoderSeam(pipe, streams=family.streams)
-        autoencoder.lower_with(placed.lower_decode)
-        vocabulary = load_vocabulary(placed.checked.folder, getattr(pipe, "tokenizer", None))
-        return _LoadedPipeline(pipe, call, PromptMemory(pipe), autoencoder, vocabulary)
-
-    def _fitting(self, size: DrawnSize) -> _LoadedPipeline:
+    def _fitting(self, size: DrawnSize) -> LoadedPipeline:
         """Return the pipeline, placed so that a scene of this size fits. Raises RenderFailed."""
         if self._placed_model().fit(size):
-            self._loaded = None
+            self._let_go()
         return self._loaded_pipeline()
 
     def _descend(self, size: DrawnSize, phase: Phase, *, overflow: bool = False) -> None:
         """Plan for less memory. Nothing of the call that failed may be referred to. Raises RenderFailed."""
         release_memory()
         if self._placed_model().descend(size, phase, overflow=overflow):
-            self._loaded = None
-            release_memory()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Free the pipeline, which is loaded again."""
+        self._loaded = None
+        release_memory()
 
     def _placed_model(self) -> PlacedModel:
         if self._placed is None:
             raise RuntimeError("no model is loaded: call load first")
         return self._placed
 
-    def _loaded_pipeline(self) -> _LoadedPipeline:
+    def _loaded_pipeline(self) -> LoadedPipeline:
         """Return the pipeline. It is loaded again if it was let go for another placement."""
         self._placed_model()
         if self._loaded is None:
-            self._loaded = self._load()
+            self._loaded = loaded_pipeline(self._placed_model())
         return self._loaded
 
 
-def _encode(loaded: _LoadedPipeline, request: SceneRequest) -> bool:
+def _encode(loaded: LoadedPipeline, request: SceneRequest) -> bool:
     """Encode the prompt and remember it. Return True if it was remembered before.
 
     A pipeline with a guardrail is left alone: it would load the guardrail for the text once more. Grey pictures stand
@@ -252,7 +222,7 @@ def _encode(loaded: _LoadedPipeline, request: SceneRequest) -> bool:
 
 
 def _called(
-    loaded: _LoadedPipeline,
+    loaded: LoadedPipeline,
     request: SceneRequest,
     canvas: Canvas,
     pictures: InputPictures,
@@ -273,7 +243,7 @@ def _called(
 
 
 def _draw(
-    loaded: _LoadedPipeline,
+    loaded: LoadedPipeline,
     request: SceneRequest,
     canvas: Canvas,
     observe: Observe,
@@ -312,7 +282,7 @@ def _draw(
 
 
 def _step_observer(
-    loaded: _LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
+    loaded: LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
 ) -> AfterStep:
     """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled."""
     pipe = loaded.pipe

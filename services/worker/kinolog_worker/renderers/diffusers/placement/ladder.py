@@ -88,7 +88,7 @@ class MemoryLadder:
 
         Raises DoesNotFit.
         """
-        figures = self._figures()
+        figures = self._figures_without_model()
         if figures is None or self.plan is None:
             return False
         before = self.weights
@@ -111,7 +111,7 @@ class MemoryLadder:
 
         The weights stay where they are.
         """
-        figures = self._figures()
+        figures = self._figures_without_model()
         if figures is None or self.plan is None:
             return False
         if overflow:
@@ -124,6 +124,13 @@ class MemoryLadder:
         except DoesNotFit:
             return False
         return True
+
+    def _figures_without_model(self) -> MemoryFigures | None:
+        """Return the memory as it would be without the weights that the model keeps on the host."""
+        figures = self._figures()
+        if figures is None or self.plan is None:
+            return figures
+        return replace(figures, host_free=figures.host_free + self.plan.need.host_bytes)
 
     def _rungs_below(self) -> list[Rung]:
         rungs = ladder_of(self._placement)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from kinolog.models.memory.needs import DrawnSize, Phase
-from kinolog.models.memory.placement import AUTO
+from kinolog.models.memory.placement import AUTO, WeightPlacement
 from kinolog.models.memory.planner import DoesNotFit, MemoryFigures
 from kinolog_worker.renderers.diffusers.content_hash import revision_of
 from kinolog_worker.renderers.diffusers.pipeline_loader import CheckedModel, facts_of, load_pipeline
@@ -116,6 +116,8 @@ class PlacedModel:
             moved = ladder.without_half(size) if overflow else ladder.descend(size, phase)
         except DoesNotFit as refused:
             raise _failure("OUT_OF_MEMORY", self.checked.model.name, refused) from None
+        # A network that was copied to the device in parts is not whole after an error within it.
+        moved = moved or (before.weights is not WeightPlacement.DEVICE and phase is not Phase.DECODE)
         logger.warning(
             "%s with %s; now %s",
             _TOO_SMALL_HALF if overflow else "memory ran out",

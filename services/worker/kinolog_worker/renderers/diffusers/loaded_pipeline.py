@@ -1,0 +1,46 @@
+"""A pipeline in its place, hooked at its seams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kinolog.models.memory.needs import DrawnSize
+from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
+from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of
+from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
+from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
+from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
+from kinolog_worker.renderers.renderer import SceneRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPipeline:
+    """A pipeline with what drives it."""
+
+    pipe: Any
+    call: PipelineCall
+    prompts: PromptMemory
+    autoencoder: AutoencoderSeam
+    vocabulary: SceneVocabulary | None
+
+    def drawn_size(self, request: SceneRequest) -> DrawnSize:
+        """Return the size that the model draws for a request. Raises RenderFailed."""
+        canvas = self.call.canvas(request)
+        return DrawnSize(width=canvas.width, height=canvas.height, frames=canvas.frames)
+
+
+def loaded_pipeline(placed: PlacedModel) -> LoadedPipeline:
+    """Load the pipeline of a model in the placement that is planned. Raises RenderFailed."""
+    model, family = placed.checked.model, placed.checked.family
+    pipe = placed.load()
+    call = call_of(
+        pipe,
+        family,
+        text_tokens=model.options.get("text_tokens"),
+        size_multiple=model.options.get("size_multiple"),
+    )
+    autoencoder = AutoencoderSeam(pipe, streams=family.streams)
+    autoencoder.lower_with(placed.lower_decode)
+    vocabulary = load_vocabulary(placed.checked.folder, getattr(pipe, "tokenizer", None))
+    return LoadedPipeline(pipe, call, PromptMemory(pipe), autoencoder, vocabulary)
