@@ -25,7 +25,7 @@ MAX_PROMPT_CHARACTERS = 4_000
 DEFAULT_MAX_ATTEMPTS = 3
 """Attempts of a job whose request does not limit them."""
 
-_CODECS = frozenset(VideoCodec)
+_CODECS = {codec.value: codec for codec in VideoCodec}
 
 SEED_LIMIT = 2**32
 """Drawn seeds are less than this."""
@@ -200,13 +200,13 @@ def _usual_crf(codec: str, model: ModelEntry) -> int:
     """Return the rate factor of a codec: that of the model if it is the model's codec. 0 for an unknown one."""
     if codec == model.defaults.codec and model.defaults.crf is not None:
         return model.defaults.crf
-    return VideoCodec(codec).crf_range.usual if codec in _CODECS else 0
+    return _CODECS[codec].crf_range.usual if codec in _CODECS else 0
 
 
 def _codec_violations(plan: JobPlan) -> list[RequestViolation]:
-    if plan.codec not in _CODECS:
+    codec = _CODECS.get(plan.codec)
+    if codec is None:
         return [RequestViolation("codec", f"must be one of {', '.join(VideoCodec)}")]
-    codec = VideoCodec(plan.codec)
     found = []
     if plan.crf > codec.crf_range.largest:
         found.append(RequestViolation("crf", f"must be 1 to {codec.crf_range.largest} for {codec}"))

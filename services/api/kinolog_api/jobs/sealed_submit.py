@@ -5,13 +5,13 @@ See docs/decisions/0002.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Submit
-from kinolog.job.values import Scene, Sealed, Spec
+from kinolog.job.values import JobInput, Scene, Sealed, Spec
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, TITLE, WEBHOOK, scene_purpose
 from kinolog.privacy.sealer import Sealer
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
@@ -78,7 +78,7 @@ def sealed_submit(
         tenant=call.tenant,
         request_id=item.request_id,
         body_hash=sealer.body_hash(item.body),
-        spec=replace(_sealed_spec(plan, sealer), inputs=copied.inputs),
+        spec=_sealed_spec(plan, sealer, copied.inputs),
         priority=plan.priority,
         max_attempts=plan.max_attempts,
         scenes=tuple(_sealed_scene(scene, sealer) for scene in item.scenes),
@@ -107,7 +107,7 @@ def _sealed_scene(scene: PlannedScene, sealer: Sealer) -> Scene:
     )
 
 
-def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:
+def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) -> Spec:
     return Spec(
         prompt=sealer.seal(plan.prompt, PROMPT),
         negative_prompt=_sealed_or_none(plan.negative_prompt, NEGATIVE_PROMPT, sealer),
@@ -128,6 +128,7 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:
         tagged=True,
         prompt_writer=plan.prompt_writer,
         prompt_writer_trouble=plan.prompt_writer_trouble,
+        inputs=inputs,
     )
 
 
