@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from kinolog_api.inputs.job_inputs import CONCURRENT_COPIES
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.uploads import Uploads
 
@@ -21,6 +22,7 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import LIMITS, RunningApi, refused, running_api
 from tests.builders.uploaded_files import WEBM, first_frame, picture, uploaded
+from tests.fixtures.waits import until_true
 
 OTHER = (("x-kinolog-tenant", "other"),)
 FIRST, LAST = job_pb2.INPUT_ROLE_FIRST_FRAME, job_pb2.INPUT_ROLE_LAST_FRAME
@@ -201,6 +203,30 @@ async def test_a_batch_takes_inputs(api: RunningApi) -> None:
     answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
     assert [result.error.code for result in answer.results] == [0, 0, 3, 3]
     assert (await _read(api, answer.results[1].job_id))[1] == picture()
+
+
+async def test_the_copies_of_a_batch_delay_no_other_tenant(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tenant has its own turns."""
+    mine, theirs = await uploaded(api, picture()), await uploaded(api, picture(), OTHER)
+    stage, slow = api.artifacts.stage, asyncio.Event()
+    waiting: set[str] = set()
+
+    async def slow_for_mine(content: Any, job_id: str) -> Any:
+        if len(waiting) < CONCURRENT_COPIES:
+            waiting.add(job_id)
+            await slow.wait()
+        return await stage(content, job_id)
+
+    monkeypatch.setattr(api.artifacts, "stage", slow_for_mine)
+    request = pb.SubmitJobRequest(prompt="a fox", model="i2v", inputs=[first_frame(mine)])
+    batch = api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=[request] * (CONCURRENT_COPIES + 2)))
+    await until_true(lambda: len(waiting) == CONCURRENT_COPIES, "the batch has all turns of its tenant")
+    request.inputs[0].upload_id = theirs.id
+    assert (await api.jobs.SubmitJob(request, metadata=OTHER)).created
+    slow.set()
+    assert all(result.created for result in (await batch).results)
 
 
 @pytest.mark.parametrize("case", ["unknown", "expired", "another tenant's", "key lost", "damaged"])

@@ -164,7 +164,7 @@ async def test_a_full_disk_takes_no_uploads(api: RunningApi) -> None:
 
 
 async def test_expired_uploads_are_deleted(api: RunningApi) -> None:
-    """With their keys, and none before its time."""
+    """With their keys, and none before its time. A foreign file in the store hinders nothing."""
     await uploaded(api, picture(0))
     (old,) = _keys(api)
     api.clock.now += timedelta(minutes=50)
@@ -172,7 +172,9 @@ async def test_expired_uploads_are_deleted(api: RunningApi) -> None:
     await _sweep(api).sweep()
     assert len(_stored(api)) == 2
     api.clock.now += timedelta(minutes=20)
+    api.uploads._artifacts["uploads/.DS_Store"] = b"of a file manager"
     await _sweep(api).sweep()
+    del api.uploads._artifacts["uploads/.DS_Store"]
     (young,) = _keys(api)
     assert (await api.keys.get(old), young != old) == (None, True)
     assert await api.keys.get(young) is not None

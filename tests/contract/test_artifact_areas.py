@@ -66,6 +66,14 @@ async def test_uploads_are_apart_from_jobs(kind: Kind, tmp_path: Path) -> None:
     assert not (tmp_path / "artifacts" / "uploads" / JOB).exists()
 
 
+async def test_a_foreign_file_is_no_staged_content(tmp_path: Path) -> None:
+    """A file manager may leave one between the folders of jobs."""
+    store = _open("folder", tmp_path)
+    await store.stage(_stream(b"staged"), JOB)
+    (tmp_path / "artifacts" / "tmp" / "jobs" / ".DS_Store").write_bytes(b"foreign")
+    assert await store.staged_before(0) == [JOB]
+
+
 async def test_what_a_killed_writer_leaves_is_found_and_deleted(tmp_path: Path) -> None:
     """obstore writes to a file that it never lists. It counts as a file of its job: for erasure, proof and sweep."""
     store, stuck = _open("folder", tmp_path), asyncio.Event()

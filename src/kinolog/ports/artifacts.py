@@ -176,6 +176,11 @@ def is_shared(key: str) -> bool:
     return _SHARED_KEY.fullmatch(key) is not None
 
 
+def is_artifact(key: str) -> bool:
+    """Return whether a key is that of an artifact in a folder of its own, and not of another file in the store."""
+    return _KEY.fullmatch(key) is not None
+
+
 def digest_in(key: str) -> str:
     """Return the SHA-256 in a key. Raises `ValueError` for anything that is not an artifact key."""
     match = _KEY.fullmatch(key) or _SHARED_KEY.fullmatch(key)

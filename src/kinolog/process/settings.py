@@ -226,7 +226,10 @@ class ApiSettings(
         256 << 20, ge=1, description="Largest picture or clip that can be uploaded, in bytes."
     )
     input_max_pixels: int = Field(
-        50_000_000, ge=1, description="Most pixels of a picture that can be uploaded: width times height."
+        50_000_000,
+        ge=1,
+        le=1 << 26,  # workers decode no larger ones
+        description="Most pixels of a picture that can be uploaded: width times height.",
     )
     upload_seconds: float = Field(
         86_400.0, ge=60.0, description="How long an upload waits for jobs, in seconds. Then it is deleted."

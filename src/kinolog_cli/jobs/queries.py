@@ -47,6 +47,8 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("status", status_text(job.status)),
         ("prompt", job.prompt or "(erased)"),
         *job_facts(job),
+        ("codec", f"{job.codec}, rate factor {job.crf}" if job.crf else job.codec),
+        ("title", job.title),
         ("written by", job.prompt_writer or job.prompt_writer_trouble),
         ("priority", job.priority),
         ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),

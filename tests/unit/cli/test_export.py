@@ -46,3 +46,13 @@ async def test_wrong_exports_are_refused(kinolog: Kinolog, api: RecordingApi, jo
         done = await kinolog("export", job_id, *options)
         assert done.exit_code == ExitCode.USAGE, done.stderr
     assert api.requests("ExportVideo") == []
+
+
+async def test_a_job_shows_its_codec_and_its_title(kinolog: Kinolog, api: RecordingApi) -> None:
+    """As they were requested, with the rate factor that counts."""
+    job = api.add_job()
+    job.spec.codec, job.spec.crf, job.spec.title = "av1", 30, "Herons at dawn"
+    api.commit(job, "queued")
+    shown = (await kinolog("show", job.id)).stdout
+    assert "av1, rate factor 30" in shown
+    assert "Herons at dawn" in shown

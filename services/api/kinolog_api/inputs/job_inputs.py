@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from kinolog.codec.enums import ROLE_FROM_PROTO
 from kinolog.job.values import Artifact, ArtifactKind, InputFacts, JobInput
@@ -36,7 +37,7 @@ SEALED_TYPE = "application/octet-stream"
 """Media type of a sealed file."""
 
 CONCURRENT_COPIES = 4
-"""Jobs whose inputs are copied at the same time."""
+"""Jobs of a tenant whose inputs are copied at the same time. A batch of one delays nobody else."""
 
 _UNKNOWN = "is no upload of yours, or it has expired; upload the file again"
 
@@ -78,7 +79,7 @@ class JobInputs:
         self._uploads = uploads
         self._artifacts = artifacts
         self._limits = limits
-        self._copying = asyncio.Semaphore(CONCURRENT_COPIES)
+        self._copying: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def copied(
         self, references: Sequence[pb.InputReference], tenant: str, sealer: Sealer
@@ -90,7 +91,7 @@ class JobInputs:
         if not references:
             return NO_INPUTS
         copies: list[_Copy] = []
-        async with self._copying:
+        async with self._copying.setdefault(tenant, asyncio.Semaphore(CONCURRENT_COPIES)):
             found = await self._found(references, tenant)
             try:
                 for index, (reference, upload) in enumerate(zip(references, found, strict=True)):

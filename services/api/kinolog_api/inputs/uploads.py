@@ -21,6 +21,7 @@ from kinolog.ports.artifacts import (
     ArtifactStat,
     ArtifactStore,
     ArtifactsUnavailable,
+    is_artifact,
 )
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LogUnavailable
@@ -156,7 +157,8 @@ class Uploads:
 
         The keys of uploads that were interrupted longer ago than `stale_seconds` are deleted too.
         """
-        expired = await self._store.committed_before(self._limits.upload_seconds)
+        old = await self._store.committed_before(self._limits.upload_seconds)
+        expired = [key for key in old if is_artifact(key)]  # foreign files may lie there too
         for key in expired:
             await self._delete(key)
         await self._keys.discard(await self._store.staged_before(stale_seconds), overwrite=True)

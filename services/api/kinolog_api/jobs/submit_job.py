@@ -197,8 +197,12 @@ class SubmitJob:
     async def _store_with_inputs(
         self, item: PlannedSubmit, result: pb.BatchSubmitResult, call: RpcCall
     ) -> None:
-        """Store one job of a batch, with copies of its uploads, and fill in its result."""
+        """Store one job of a batch, with copies of its uploads, and fill in its result.
+
+        Copies of earlier ones may have filled a disk.
+        """
         try:
+            await self._write_guard.check_new_job()
             if refused := await self._refused([item]):
                 raise refused[item.job_id]
             accepted = await self._store_one(item, call)

@@ -62,8 +62,7 @@ def read_clip(path: Path, media_type: str, wanted: ClipSampling, check: Callable
     try:
         options = {"protocol_whitelist": "file"}
         with av.open(str(path), format=_DEMUXERS[media_type], options=options) as container:
-            for number, frame in enumerate(_sampled(container, wanted.fps)):
-                check()
+            for number, frame in enumerate(_sampled(container, wanted.fps, check)):
                 if number >= MOST_FRAMES:
                     raise InputUnreadable(f"the video has more than {MOST_FRAMES} frames")
                 if wanted.from_end:
@@ -84,8 +83,12 @@ def read_clip(path: Path, media_type: str, wanted: ClipSampling, check: Callable
     return pictures + pictures[-1:] * (wanted.frames - len(pictures))
 
 
-def _sampled(container: InputContainer, fps: int) -> Iterator[VideoFrame]:
-    """Yield the frame that is shown at each moment of a video with that rate."""
+def _sampled(container: InputContainer, fps: int, check: Callable[[], None]) -> Iterator[VideoFrame]:
+    """Yield the frame that is shown at each moment of a video with that rate.
+
+    `check` is called for each frame of the file, of which any number may be shown at the same moment, and before each
+    that is yielded.
+    """
     if not container.streams.video:
         raise InputUnreadable("the file has no video")
     stream = container.streams.video[0]
@@ -95,6 +98,7 @@ def _sampled(container: InputContainer, fps: int) -> Iterator[VideoFrame]:
     start = end = Fraction(0)
     moments = 0
     for number, frame in enumerate(container.decode(stream)):
+        check()
         _check_size(frame.width, frame.height)
         time = number / rate
         if frame.pts is not None and frame.time_base is not None:
@@ -102,10 +106,12 @@ def _sampled(container: InputContainer, fps: int) -> Iterator[VideoFrame]:
         if shown is None:
             start = time
         while shown is not None and Fraction(moments, fps) < time - start - _ROUNDING:
+            check()
             yield shown
             moments += 1
         shown, end = frame, time - start + 1 / rate
     while shown is not None and Fraction(moments, fps) < end - _ROUNDING:
+        check()
         yield shown
         moments += 1
 

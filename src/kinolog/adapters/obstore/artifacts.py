@@ -209,7 +209,9 @@ class ObstoreArtifacts:
 
     async def staged_before(self, older_than_seconds: float) -> list[str]:
         old = await self._keys_before(older_than_seconds, f"{_TEMPORARY_PREFIX}/{self._area}")
-        return sorted({key.split("/")[2] for key in old})
+        return sorted(
+            {parts[2] for key in old if len(parts := key.split("/")) == 4}
+        )  # others are foreign files
 
     async def committed_before(self, older_than_seconds: float) -> list[str]:
         return await self._keys_before(older_than_seconds, self._area)
