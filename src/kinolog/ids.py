@@ -39,7 +39,14 @@ def upload_id(secret: bytes, tenant: str, digest: str) -> str:
 
 def upload_folder(tenant: str, upload: str) -> str:
     """Return the folder of an upload: another one for each tenant, so that no tenant finds what another uploaded."""
-    return _base32(sha256(f"upload\0{tenant}\0{upload}".encode()).digest())
+    folder = _base32(sha256(f"upload\0{tenant}\0{upload}".encode()).digest())
+    start = uploads_of(tenant)
+    return start + folder[len(start) :]
+
+
+def uploads_of(tenant: str) -> str:
+    """Return what the folders of all uploads of a tenant begin with: 50 bits. Folders of others begin differently."""
+    return _base32(sha256(f"uploads\0{tenant}".encode()).digest())[:10]
 
 
 def without_job_ids(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -11,7 +12,9 @@ import grpc
 import pytest
 from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs.store_sweep import StoreSweep
+from kinolog_api.inputs.upload_quota import ArrivingUpload, UploadQuota
 from kinolog_api.inputs.uploads import ID_SECRET, Uploads
+from kinolog_api.rpc.errors import RpcError
 
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
@@ -161,6 +164,49 @@ async def test_a_full_disk_takes_no_uploads(api: RunningApi) -> None:
     )
     problem = await refused(api.jobs.UploadInput(parts(picture())))
     assert problem.reason == "STORAGE_FULL"
+
+
+async def test_the_uploads_of_a_tenant_have_a_limit_together() -> None:
+    """Those that wait count until they are deleted. Other tenants have room of their own."""
+    size = len(picture(0))
+    async with running_api(input_limits=replace(LIMITS, tenant_bytes=2 * size + 2_000)) as api:
+        for number in range(2):
+            await uploaded(api, picture(number))
+        for stated in (0, size):
+            problem = await refused(api.jobs.UploadInput(parts(picture(3), size_bytes=stated)))
+            assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "UPLOADS_FULL")
+            assert problem.retry_seconds
+        assert (len(_stored(api)), api.uploads._temporaries) == (2, {})
+        await uploaded(api, picture(3), OTHER)
+        api.clock.now += timedelta(hours=2)
+        await _sweep(api).sweep()
+        await uploaded(api, picture(3))
+
+
+async def test_uploads_that_arrive_at_the_same_time_count_together() -> None:
+    """Also those that began before the others were stored. One that was refused counts no more."""
+
+    async def none_waits(_: str) -> int:
+        return 0
+
+    async def content(size: int) -> AsyncIterator[bytes]:
+        yield bytes(size)
+
+    async def arrive(upload: ArrivingUpload, size: int) -> int:
+        return sum([len(piece) async for piece in upload.counted(content(size))])
+
+    quota = UploadQuota(none_waits, 10)
+    async with quota.arriving("mine", 0) as late, quota.arriving("other", 0) as other:
+        async with quota.arriving("mine", 6) as stored:
+            assert await arrive(stored, 6) == 6
+            with pytest.raises(RpcError, match="may have 10 bytes together"):
+                await arrive(late, 5)
+            stored.stored = True
+        with pytest.raises(RpcError, match="and they have 6"):
+            await arrive(late, 5)
+        async with quota.arriving("other", 0) as refused_one:
+            assert await arrive(refused_one, 9) == 9
+        assert (await arrive(other, 10), await arrive(late, 4)) == (10, 4)
 
 
 async def test_expired_uploads_are_deleted(api: RunningApi) -> None:

@@ -60,6 +60,8 @@ async def test_uploads_are_apart_from_jobs(kind: Kind, tmp_path: Path) -> None:
     stat = await uploads.head(upload)
     assert stat is not None
     assert abs(datetime.now(UTC) - stat.modified_at) < timedelta(minutes=10)
+    sizes = [await uploads.committed_bytes(start) for start in ("a", JOB, "b")]
+    assert (sizes, await jobs.committed_bytes("a")) == ([6, 6, 0], 4)
     assert await uploads.delete(upload)
     assert await uploads.committed_before(0) == []
     assert await _read(jobs, mine) == b"mine"

@@ -98,6 +98,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
                 max_bytes=settings.input_max_bytes,
                 max_pixels=settings.input_max_pixels,
                 upload_seconds=settings.upload_seconds,
+                tenant_bytes=settings.upload_tenant_bytes,
             ),
         )
 

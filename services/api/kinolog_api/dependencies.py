@@ -20,11 +20,13 @@ from kinolog_api.rpc.authentication import Authenticator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputLimits:
-    """How large the pictures and clips of jobs may be, and how long an upload waits for jobs."""
+    """How large the pictures and clips of jobs may be, and how many bytes wait for jobs, how long."""
 
     max_bytes: int = 256 << 20
     max_pixels: int = 50_000_000
     upload_seconds: float = 24 * 3600.0
+    tenant_bytes: int = 16 << 30
+    """All uploads of a tenant together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,6 +150,10 @@ class ArtifactStore(Protocol):
         """Return the keys of content that was stored longer ago. It lists the whole area."""
         ...
 
+    async def committed_bytes(self, start: str) -> int:
+        """Return the size of all content in folders whose names begin so. It lists the whole area."""
+        ...
+
     async def sweep(self, older_than_seconds: float) -> int:
         """Delete content staged longer ago, which exited writers left. Return the number of deletions."""
         ...

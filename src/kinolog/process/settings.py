@@ -234,6 +234,11 @@ class ApiSettings(
     upload_seconds: float = Field(
         86_400.0, ge=60.0, description="How long an upload waits for jobs, in seconds. Then it is deleted."
     )
+    upload_tenant_bytes: int = Field(
+        16 << 30,
+        ge=1,
+        description="Most that all uploads of a tenant which wait for jobs may have, in bytes.",
+    )
 
 
 class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings):

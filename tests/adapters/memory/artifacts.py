@@ -119,6 +119,10 @@ class MemoryArtifacts:
     async def committed_before(self, older_than_seconds: float) -> list[str]:
         return self._old(self._artifacts, older_than_seconds)
 
+    async def committed_bytes(self, start: str) -> int:
+        begins = f"{self._area}/{start}"
+        return sum(len(content) for key, content in self._artifacts.items() if key.startswith(begins))
+
     async def sweep(self, older_than_seconds: float) -> int:
         old = self._old(self._temporaries, older_than_seconds)
         for key in old:

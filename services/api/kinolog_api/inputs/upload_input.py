@@ -13,6 +13,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs.checked_content import CheckedContent, refused
+from kinolog_api.inputs.upload_quota import UploadQuota
 from kinolog_api.inputs.uploads import Uploads
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
@@ -29,6 +30,7 @@ class UploadInput:
         self._uploads = uploads
         self._write_guard = write_guard
         self._limits = limits
+        self._quota = UploadQuota(uploads.waiting_bytes, limits.tenant_bytes)
 
     async def upload(
         self, parts: AsyncIterator[pb.UploadInputRequest], call: RpcCall
@@ -57,7 +59,10 @@ class UploadInput:
             raise refused("INPUT_TOO_LARGE", f"{problem}; send a smaller file")
         await self._write_guard.check_new_job()
         checked = CheckedContent(self._limits, size_bytes=stated.size_bytes)
-        stored = await self._uploads.put(call.tenant, _content(parts, checked), checked)
+        async with self._quota.arriving(call.tenant, stated.size_bytes) as upload:
+            content = upload.counted(_content(parts, checked))
+            stored = await self._uploads.put(call.tenant, content, checked)
+            upload.stored = True
         wire = pb.Upload(
             id=stored.id,
             sha256=stored.facts.sha256,

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from kinolog.ids import new_id, upload_folder, upload_id
+from kinolog.ids import new_id, upload_folder, upload_id, uploads_of
 from kinolog.job.values import InputFacts
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
@@ -112,6 +112,13 @@ class Uploads:
             size_bytes=checked.size_bytes,
             expires_at=versions[-1].modified_at + self._lifetime,
         )
+
+    async def waiting_bytes(self, tenant: str) -> int:
+        """Return the size of all uploads of a tenant, expired ones that are not deleted yet included.
+
+        Raises `ArtifactsUnavailable`.
+        """
+        return await self._store.committed_bytes(uploads_of(tenant))
 
     async def open(self, tenant: str, upload: str) -> OpenUpload:
         """Return an upload of a tenant. Raises `UploadUnknown`, `ArtifactsUnavailable`, `LogUnavailable`."""

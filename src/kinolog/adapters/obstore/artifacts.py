@@ -26,6 +26,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, NotFoundError
 from obstore.store import ObjectStore
 
+from kinolog.adapters.obstore.file_chunks import CHUNK_BYTES, chunks_of
 from kinolog.adapters.obstore.interrupted_writes import (
     InterruptedWrite,
     delete_interrupted,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:  # these names exist only in the stubs
 
 logger = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 1024 * 1024
 _TEMPORARY_PREFIX = "tmp"
 _TRIES = 3
 """How often a read starts again because the content was replaced meanwhile."""
@@ -83,7 +83,7 @@ class ObstoreArtifacts:
         async def hashed() -> AsyncIterator[bytes]:
             nonlocal size_bytes
             try:
-                async for chunk in _chunks_of(content) if isinstance(content, Path) else content:
+                async for chunk in chunks_of(content) if isinstance(content, Path) else content:
                     digest.update(chunk)
                     size_bytes += len(chunk)
                     yield chunk
@@ -165,7 +165,7 @@ class ObstoreArtifacts:
         digest = sha256()
         held = b""  # the last chunk is yielded only after the whole content has proved right
         with store_errors():
-            async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+            async for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
                 if held:
                     yield held
                 held = bytes(chunk)
@@ -215,6 +215,14 @@ class ObstoreArtifacts:
 
     async def committed_before(self, older_than_seconds: float) -> list[str]:
         return await self._keys_before(older_than_seconds, self._area)
+
+    async def committed_bytes(self, start: str) -> int:
+        await self._check_mounted()
+        found, begins = 0, f"{self._area}/{start}"
+        with store_errors():
+            async for batch in obstore.list(self._store, prefix=self._area):  # a prefix is a whole folder
+                found += sum(meta["size"] for meta in batch if meta["path"].startswith(begins))
+        return found
 
     async def sweep(self, older_than_seconds: float) -> int:
         swept = 0
@@ -276,7 +284,7 @@ class ObstoreArtifacts:
         answer = await self._get(key)
         digest, size_bytes = sha256(), 0
         with store_errors():
-            async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+            async for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
                 await asyncio.to_thread(digest.update, chunk)
                 size_bytes += len(chunk)
         return ContentFacts(digest.hexdigest(), size_bytes), ContentVersion.of(answer.meta)
@@ -339,9 +347,3 @@ class ObstoreArtifacts:
 def _folder_in(key: str) -> str:
     """Return the folder of a key, without the slash."""
     return key.rpartition("/")[0]
-
-
-async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
