@@ -15,6 +15,7 @@ import torch
 from diffusers.models.autoencoders import vae as _vae
 
 from kinolog_worker.renderers.diffusers.latents import decode_runs
+from kinolog_worker.renderers.diffusers.modular.minimax_decoding import decodes_clips
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
     HalfOverflow,
@@ -47,8 +48,7 @@ class AutoencoderSeam:
         vae: Any = getattr(self._pipe, "vae", None)  # a modular pipeline may have another decoder
         return (
             self._streams
-            and is_wan_autoencoder(vae)
-            and not vae.use_tiling
+            and (decodes_clips(vae) or (is_wan_autoencoder(vae) and not vae.use_tiling))
             and getattr(self._pipe, "safety_checker", None) is None
         )
 

@@ -16,6 +16,7 @@ from diffusers.models.autoencoders import autoencoder_kl_wan
 
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
+from kinolog_worker.renderers.diffusers.modular.minimax_decoding import clip_runs, decodes_clips
 
 _wan: Any = autoencoder_kl_wan  # untyped in part
 _RUN_FRAMES = 8
@@ -35,7 +36,10 @@ def denormalized(vae: Any, latents: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def decode_runs(vae: Any, latents: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Decode one latent frame after the other. Yields videos (batch, 3, frames, height, width), -1 to 1."""
+    """Decode one latent frame, or clip, after the other. Yields videos (batch, 3, frames, height, width), -1 to 1."""
+    if decodes_clips(vae):
+        yield from clip_runs(vae, latents)
+        return
     vae.clear_cache()
     try:
         prepared = vae.post_quant_conv(latents)

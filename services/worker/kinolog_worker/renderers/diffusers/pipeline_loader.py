@@ -30,7 +30,12 @@ from kinolog_worker.renderers.diffusers.model_folder import (
     parts_of,
     weights_of,
 )
-from kinolog_worker.renderers.diffusers.modular.modular_loader import load_modular, used_folders
+from kinolog_worker.renderers.diffusers.modular.hub_folder import hub_folder
+from kinolog_worker.renderers.diffusers.modular.modular_loader import (
+    has_autoencoder,
+    load_modular,
+    used_folders,
+)
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
 from kinolog_worker.renderers.diffusers.placement.placed_networks import place
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
@@ -59,12 +64,18 @@ class CheckedModel:
                 self.family,
                 weight_bytes=self.dtype.itemsize,
                 vae_dtype=self._stated_vae_dtype,
-                parts=used_folders(self.folder, self.family, parts_of(self.folder))
-                if self.family.modular
-                else None,
+                parts=self._parts,
             )
         except WeightsUnreadable as error:
             raise RenderFailed("MODEL_DAMAGED", str(error), retryable=False) from error
+
+    @property
+    def _parts(self) -> frozenset[str] | None:
+        """The sub-folders that are loaded, None for all."""
+        if not self.family.modular:
+            return None
+        parts = parts_of(self.folder)
+        return used_folders(self.family, parts, has_autoencoder=has_autoencoder(self.folder, parts))
 
     @property
     def _stated_vae_dtype(self) -> str:
@@ -146,6 +157,19 @@ def _folder_of(model: ModelSource) -> Path:
     if model.location.count("/") != 1 or model.location.startswith(("/", ".")):
         raise RenderFailed("MODEL_NOT_FOUND", f"there is no folder {model.location}", retryable=False)
     try:
+        return _hub_folder(model)
+    except (OSError, ValueError) as error:
+        hint = "" if model.allow_download else "; it is not on this machine, and its entry allows no download"
+        raise RenderFailed(
+            "MODEL_NOT_FOUND",
+            f"{model.location} cannot be loaded ({type(error).__name__}){hint}",
+            retryable=model.allow_download,
+        ) from error
+
+
+def _hub_folder(model: ModelSource) -> Path:
+    """Return the folder of a model of the hub: of an ordinary pipeline, or else of a modular one."""
+    try:
         return Path(
             _library.DiffusionPipeline.download(
                 model.location,
@@ -156,12 +180,15 @@ def _folder_of(model: ModelSource) -> Path:
             )
         )
     except (OSError, ValueError) as error:
-        hint = "" if model.allow_download else "; it is not on this machine, and its entry allows no download"
-        raise RenderFailed(
-            "MODEL_NOT_FOUND",
-            f"{model.location} cannot be loaded ({type(error).__name__}){hint}",
-            retryable=model.allow_download,
-        ) from error
+        try:
+            return hub_folder(
+                model.location,
+                revision=model.revision,
+                cache_folder=model.cache_folder,
+                allow_download=model.allow_download,
+            )
+        except (OSError, ValueError):
+            raise error from None  # it is neither
 
 
 def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:

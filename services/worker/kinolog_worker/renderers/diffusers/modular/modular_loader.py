@@ -48,7 +48,7 @@ def load_modular(
 ) -> Any:
     """Return the pipeline of a checked folder on the CPU. Raises RenderFailed and what loading a part raises."""
     logging.getLogger(_BLOCK_ERRORS).setLevel(logging.CRITICAL)
-    kind, blocks = _used_blocks(folder, family, parts)
+    kind, blocks = _used_blocks(family, parts, has_autoencoder=has_autoencoder(folder, parts))
     texts = None
     if not family.guardrail:  # it looks at the text where that is encoded
         blocks, texts = with_remembered_texts(blocks)
@@ -66,19 +66,24 @@ def load_modular(
     return pipe
 
 
-def used_folders(folder: Path, family: Family, parts: Mapping[str, ModelPart]) -> frozenset[str]:
-    """Return the sub-folders of the parts that a pipeline of the folder loads."""
-    _, blocks = _used_blocks(folder, family, parts)
+def used_folders(family: Family, parts: Mapping[str, ModelPart], *, has_autoencoder: bool) -> frozenset[str]:
+    """Return the sub-folders of the parts that a pipeline loads."""
+    _, blocks = _used_blocks(family, parts, has_autoencoder=has_autoencoder)
     return frozenset(_place(name, parts) for name in blocks.component_names)
 
 
-def _used_blocks(folder: Path, family: Family, parts: Mapping[str, ModelPart]) -> tuple[Any, Any]:
+def has_autoencoder(folder: Path, parts: Mapping[str, ModelPart]) -> bool:
+    """Return whether the folder has an autoencoder of frames."""
+    return (folder / _place("vae", parts)).is_dir()
+
+
+def _used_blocks(family: Family, parts: Mapping[str, ModelPart], *, has_autoencoder: bool) -> tuple[Any, Any]:
     """Return the class of a pipeline, and those of its blocks that a call runs."""
     kind = getattr(_library, family.pipeline)
     blocks = deepcopy(
         getattr(_library, kind.default_blocks_name)()
     )  # some classes share the instances of theirs
-    if (folder / _place("vae", parts)).is_dir():
+    if has_autoencoder:
         _decode_by_convolutions(blocks)
     needed = {taken.parameter for taken in family.inputs.values() if not taken.optional}
     triggers = dict.fromkeys({"prompt", family.frames_parameter, *needed}, True)

@@ -87,7 +87,9 @@ class PlacedModel:
                 release_frames(error)
             release_memory()
             self.descend(self._size, Phase.ENCODE)  # which has all weights that are on the device
-        self._switch = DecodeSwitch(getattr(pipe, "vae", None), always_tiles=self.checked.family.tiling)
+        vae = getattr(pipe, "vae", None)
+        made_for_tiles = bool(getattr(vae, "use_tiling", False))  # as that of MiniMax-H3 is
+        self._switch = DecodeSwitch(vae, always_tiles=self.checked.family.tiling or made_for_tiles)
         self._switch_decode()
         return pipe
 
