@@ -81,6 +81,20 @@ def test_a_card_that_holds_no_rung_is_refused_with_the_figure() -> None:
     assert not refused.value.others_hold_it
 
 
+def test_a_card_that_may_be_large_enough_is_tried() -> None:
+    """Estimates are not exact: a need that is a fifth too high refuses no job."""
+    least = min(WAN.memory.need(rung, WAN.size).device_bytes for rung in LADDER)
+    figures = replace(figures_of_card(80), free=int(least * 0.85))
+    plan = plan_placement(WAN.memory, WAN.size, figures)
+    assert plan.rung == Rung(GROUP, TILED)
+    assert plan.reason.endswith("which may not be enough")
+    failed = [(plan.rung, Phase.DECODE)]
+    with pytest.raises(DoesNotFit, match="need more than"):
+        plan_placement(WAN.memory, WAN.size, figures, failed=failed)
+    with pytest.raises(DoesNotFit, match="need about"):
+        plan_placement(WAN.memory, WAN.size, replace(figures, free=int(least * 0.75)))
+
+
 def test_what_other_processes_hold_is_told_apart() -> None:
     """A card that would be large enough if it were free."""
     figures = replace(figures_of_card(80), free=2 * GIB)

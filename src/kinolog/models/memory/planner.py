@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory, Phase, RungNeed
 from kinolog.models.memory.placement import LADDER, Rung
+from kinolog.ports.workers import SURE_SHARE
 
 HOST_SPARE_BYTES = 2 * GIB
 """Host memory that is left to others."""
@@ -60,7 +61,8 @@ def plan_placement(
     """Return the first of the rungs that fits the device and the host. `failed` are those that ran out of memory.
 
     A rung that failed shows that estimates are too low: of the others, only those are left that need less in the phase
-    in which it failed. Rungs that an entry has `stated` are tried whatever they need. Raises DoesNotFit.
+    in which it failed. Rungs that an entry has `stated` are tried whatever they need. If none fits, the smallest one is
+    tried if it would fit with a fifth less. Raises DoesNotFit.
     """
     needs = {rung: memory.need(rung, size) for rung in rungs if memory.has(rung)}
     ceilings = [(phase, memory.need(rung, size).peaks[phase]) for rung, phase in failed]
@@ -76,7 +78,29 @@ def plan_placement(
             continue
         reason = _reason(rung, need, figures, passed, stated=stated, failed=bool(failed))
         return PlacementPlan(rung=rung, need=need, reason=reason)
+    if (nearly := _nearly_fitting(left, figures)) and not failed:
+        return nearly
     raise _does_not_fit(needs, size, figures, failed=bool(failed))
+
+
+def _nearly_fitting(needs: Mapping[Rung, RungNeed], figures: MemoryFigures) -> PlacementPlan | None:
+    """Return the smallest rung if it may fit because estimates are not exact."""
+    possible = {
+        rung: need
+        for rung, need in needs.items()
+        if need.device_bytes * SURE_SHARE <= figures.free and not _lacks_host(need, figures)
+    }
+    if not possible:
+        return None
+    rung, need = min(possible.items(), key=lambda item: item[1].device_bytes)
+    reason = (
+        f"{rung.words}; needs about {gib(need.device_bytes)} of {gib(figures.free)}, which may not be enough"
+    )
+    return PlacementPlan(rung=rung, need=need, reason=reason)
+
+
+def _lacks_host(need: RungNeed, figures: MemoryFigures) -> bool:
+    return bool(need.host_bytes) and need.host_bytes + HOST_SPARE_BYTES > figures.host_free
 
 
 def gib(count: float) -> str:
@@ -88,7 +112,7 @@ def _lack(need: RungNeed, figures: MemoryFigures) -> str:
     """Return what a rung lacks; empty if it fits."""
     if need.device_bytes > figures.free:
         return f"{gib(need.device_bytes)} of the device"
-    if need.host_bytes and need.host_bytes + HOST_SPARE_BYTES > figures.host_free:
+    if _lacks_host(need, figures):
         return f"{gib(need.host_bytes + HOST_SPARE_BYTES)} of free host memory"
     return ""
 
