@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.pictures import fitted
 from kinolog_worker.renderers.renderer import InputFile, RenderFailed
+from PIL import Image
 
 from kinolog.models.families import families
 from kinolog.models.input_roles import InputRole
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, DrawnFamily, drawn_family
-from tests.fixtures.input_files import clip_file, input_files, picture_file
+from tests.fixtures.input_files import clip_file, input_files, picture_file, pixels
 from tests.renderers.tiny.families import PICTURE_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
@@ -102,3 +106,68 @@ def test_a_clip_ends_with_its_last_picture() -> None:
         six = family.draw(inputs=both)
         assert _differ(six, family.frames)
         assert not _differ(six, nine[[0, 2, 3, 5, 6, 8]])
+
+
+FIRST, LAST, REFERENCE, VIDEO = (
+    InputRole.FIRST_FRAME,
+    InputRole.LAST_FRAME,
+    InputRole.REFERENCE,
+    InputRole.VIDEO,
+)
+ADDED: dict[str, list[tuple[InputRole, ...]]] = {
+    "wan_vace": [(FIRST, LAST), (REFERENCE,)],
+    "ltx_097": [(FIRST, LAST), (VIDEO,)],
+    "ltx2_condition": [(FIRST, LAST), (VIDEO,)],
+    "helios": [(FIRST,), (VIDEO,)],
+    "kandinsky6": [(FIRST,)],
+    "cosmos25": [(FIRST,), (VIDEO,)],
+    "cosmos3": [(FIRST,), (VIDEO,)],
+}
+"""Inputs that families which draw from a text take as well, together and one after the other."""
+
+
+def _encoded(family: DrawnFamily, inputs: tuple[InputFile, ...]) -> list[float]:
+    """Draw with these inputs, check the clip, and return the means of what the autoencoder encoded for them."""
+    means: list[float] = []
+    with family.encodes(lambda pixels: means.append(float(pixels.float().mean()))):
+        drawn = family.draw(inputs=inputs)
+    assert drawn.shape == family.frames.shape
+    assert _differ(drawn, family.frames)
+    return means
+
+
+@pytest.mark.parametrize(("name", "given"), [("wan_i2v", 1), ("ltx_097", 17)])
+def test_a_scene_goes_on_from_the_one_before(name: str, given: int) -> None:
+    """The end of that scene is encoded: its last frame, or as many as the family continues. None is shown again."""
+    with drawn_family(name, "float32") as family:
+        seen: list[torch.Tensor] = []
+        before = replace(clip_file(family.folder, frames=24), continued_frames=24)
+        with family.encodes(seen.append):
+            drawn = family.draw(inputs=(before,))
+        assert drawn.shape == family.frames.shape
+        (encoded,) = [clip for clip in seen if clip.shape[2] >= given]
+        shown = (encoded[0, :, given - 1].permute(1, 2, 0).numpy() + 1) * 127.5
+        last = fitted(Image.fromarray(pixels(23)), shown.shape[1], shown.shape[0])
+        assert abs(shown - np.asarray(last, dtype=float)).mean() < 8  # it was a frame of an H.264 file
+
+
+@pytest.mark.parametrize("name", sorted(ADDED))
+def test_a_family_that_draws_from_text_draws_from_inputs_too(name: str) -> None:
+    """Its clip is what was asked for, and another picture or video reaches its autoencoder as another.
+
+    Not all untrained networks make much of it.
+    """
+    with drawn_family(name, "float32") as family:
+        for roles in ADDED[name]:
+            files = [
+                tuple(
+                    clip_file(family.folder, number, frames=40)
+                    if role is VIDEO
+                    else picture_file(family.folder, number, role)
+                    for role in roles
+                )
+                for number in (0, 3)
+            ]
+            one, other = (_encoded(family, inputs) for inputs in files)
+            assert len(one) == len(other) > 0
+            assert one != other

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from kinolog.models.catalogue import CatalogueError, ModelEntry, RenderDefaults, load_catalogue, with_family
-from kinolog.models.families import Family, FamilyInput, NativeVideo
+from kinolog.models.families import Family, FamilyInput, NativeVideo, families
 from kinolog.models.input_roles import InputRole
 from kinolog.process.settings import CatalogueSettings
 
@@ -145,3 +145,19 @@ def test_an_unknown_placement_is_refused() -> None:
         ModelEntry.model_validate(entry)
     named = {**entry, "options": {"placement": "group-offload"}}
     assert ModelEntry.model_validate(named).options["placement"] == "group-offload"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "frames", "role"),
+    [
+        ("WanPipeline", 81, None),
+        ("WanImageToVideoPipeline", 81, FIRST),
+        ("WanVideoToVideoPipeline", 81, None),
+        ("LTXConditionPipeline", 17, VIDEO),
+        ("LTXConditionPipeline", 16, FIRST),
+        ("SkyReelsV2DiffusionForcingVideoToVideoPipeline", 16, None),
+    ],
+)
+def test_a_scene_is_continued_as_the_family_can(pipeline: str, frames: int, role: InputRole | None) -> None:
+    """By its last frames if the family continues videos and there are enough, else by the last one."""
+    assert families()[pipeline].chain_role(frames) is role

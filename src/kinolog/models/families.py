@@ -58,10 +58,19 @@ class StepReports(StrEnum):
 
 
 class InputForm(StrEnum):
-    """How a family takes its inputs: each as an argument, or the pictures as a video with a mask over the rest."""
+    """How a family takes its inputs.
+
+    `arguments`: each as one. `masked_video`: pictures as a video of EasyAnimate with a mask over the rest, `grey_video`
+    as one of VACE. `conditions` and `latent_conditions`: as the conditions of LTX and LTX-2, with places in the clip.
+    `placed_pictures`: as those of SparseCtrl, with the numbers of their frames.
+    """
 
     ARGUMENTS = "arguments"
     MASKED_VIDEO = "masked_video"
+    GREY_VIDEO = "grey_video"
+    CONDITIONS = "conditions"
+    LATENT_CONDITIONS = "latent_conditions"
+    PLACED_PICTURES = "placed_pictures"
 
 
 class AutoencoderDtype(StrEnum):
@@ -98,6 +107,11 @@ class FamilyInput:
     most: int = 1
     context_frames: int = 0
     skipped_frames: int = 0
+
+    @property
+    def redrawn_frames(self) -> int:
+        """How many frames a call has to draw on top of those that are new."""
+        return self.context_frames if self.skipped_frames else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +241,16 @@ class Family:
             words = " or ".join(f"a {role.noun}" for role in self.alternatives)
             problems.append(f"takes {words}, but not both")
         return " and ".join(problems)
+
+    def chain_role(self, frames: int) -> InputRole | None:
+        """Return the role in which a scene of so many frames is continued by the next one; None if it is not.
+
+        It is a video that is continued, if it is long enough for that, or its last frame is a first picture.
+        """
+        video = self.inputs.get(InputRole.VIDEO)
+        if video is not None and 0 < video.context_frames <= frames:
+            return InputRole.VIDEO
+        return InputRole.FIRST_FRAME if InputRole.FIRST_FRAME in self.inputs else None
 
     @property
     def guardrail(self) -> bool:

@@ -41,13 +41,18 @@ def _inputs(family: Family) -> str:
     """Return what a job for the family has: text, the inputs that it needs, and those that it may have."""
     if family.unusable:
         return ""
-    needed, optional = list(family.needs.values()), list[str]()
+    needed = [["text"]] if family.prompt else []
+    needed.extend([word] for word in family.needs.values())
+    optional: list[list[str]] = []
     for role, taken in family.inputs.items():
         noun = role.noun if taken.most == 1 else f"up to {counted(taken.most, role.noun)}"
-        (optional if taken.optional else needed).append(noun)
-    between = " or " if family.alternatives else ", "
-    words = ", ".join([*(["text"] if family.prompt else []), *filter(None, [between.join(needed)])])
-    return f"{words}; {between.join(optional)} if given" if optional else words
+        groups = optional if taken.optional else needed
+        if role in family.alternatives[1:]:
+            groups[-1].append(noun)
+        else:
+            groups.append([noun])
+    words, more = (", ".join(" or ".join(group) for group in groups) for groups in (needed, optional))
+    return f"{words}; {more} if given" if more else words
 
 
 def _state(family: Family) -> str:

@@ -48,6 +48,7 @@ _FROM_INPUTS: tuple[Callable[[], Any], ...] = (
     picture_families.stable_video_diffusion,
     picture_families.animatediff_v2v,
     picture_families.pia,
+    picture_families.animatediff_sparse,
     single_families.sana_i2v,
     single_families.easyanimate_inpaint,
     single_families.motif_i2v,

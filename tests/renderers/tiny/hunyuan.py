@@ -188,6 +188,7 @@ def kandinsky6() -> Any:
         num_visual_blocks=2,
         axes_dims=(4, 6, 6),
         visual_cond=True,
+        visual_token_type_num_embeddings=2,
         in_audio_dim=4,
         out_audio_dim=4,
     )

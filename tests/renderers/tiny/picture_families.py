@@ -216,3 +216,24 @@ def stable_video_diffusion() -> Any:
         scheduler=steps,
         feature_extractor=clip_pictures(224),
     )
+
+
+def animatediff_sparse() -> Any:
+    """Return an AnimateDiff with a SparseCtrl that reads encoded pictures."""
+    controlnet = network(
+        _d.SparseControlNetModel,
+        in_channels=4,
+        conditioning_channels=4,
+        block_out_channels=(8, 8),
+        layers_per_block=2,
+        down_block_types=("CrossAttnDownBlockMotion", "DownBlockMotion"),
+        norm_num_groups=2,
+        cross_attention_dim=8,
+        transformer_layers_per_block=1,
+        num_attention_heads=4,
+        motion_num_attention_heads=4,
+        use_simplified_condition_embedding=True,
+    )
+    return _d.AnimateDiffSparseControlNetPipeline(
+        **_text_side(), **_animatediff_parts(), controlnet=controlnet
+    )

@@ -9,7 +9,9 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from torch import from_numpy
 from torch.nn.functional import interpolate
 
 from tests.renderers.guardrail import cosmos_guardrail
@@ -36,7 +38,10 @@ def packages_of_cosmos() -> Iterator[list[str]]:
         modular = import_module("diffusers.modular_pipelines.cosmos.modular_pipeline")
         patch.setattr(modular, "CosmosSafetyChecker", cosmos_guardrail.CosmosSafetyChecker)
         networks = import_module("diffusers.models.transformers.transformer_cosmos")
-        patch.setattr(networks, "transforms", _transforms(), raising=False)
+        transforms = _transforms()
+        patch.setattr(networks, "transforms", transforms, raising=False)
+        predict = import_module("diffusers.pipelines.cosmos.pipeline_cosmos2_5_predict")
+        patch.setattr(predict, "torchvision", SimpleNamespace(transforms=transforms), raising=False)
         patch.setattr("kinolog_worker.renderers.diffusers.model_folder.find_spec", lambda name: name)
         cosmos_guardrail.checked.clear()
         yield cosmos_guardrail.checked
@@ -56,11 +61,15 @@ def _uncompiled(create: Any, *arguments: Any, _compile: bool = False, **named: A
 
 
 def _transforms() -> Any:
-    """Return the one function of `torchvision.transforms` that a transformer of Cosmos calls."""
+    """Return the two functions of `torchvision.transforms` that Cosmos calls."""
 
     def resize(mask: Any, size: list[int], interpolation: str) -> Any:
         return interpolate(mask, size, mode=interpolation)
 
+    def to_tensor(picture: Any) -> Any:
+        return from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
+
     return SimpleNamespace(
-        functional=SimpleNamespace(resize=resize), InterpolationMode=SimpleNamespace(NEAREST="nearest")
+        functional=SimpleNamespace(resize=resize, to_tensor=to_tensor),
+        InterpolationMode=SimpleNamespace(NEAREST="nearest"),
     )

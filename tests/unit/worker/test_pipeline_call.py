@@ -263,3 +263,12 @@ def test_noise_is_the_same_on_every_device() -> None:
         assert torch.randn(3, generator=generator, device="meta").device.type == "meta"
         assert not torch.equal(before, generator.get_state())
         assert torch.rand(3, generator=generator, dtype=torch.bfloat16, device="meta").dtype is torch.bfloat16
+
+
+def test_the_end_of_the_scene_before_is_not_shown_again() -> None:
+    """A scene that starts from it draws one frame more, and leaves that out."""
+    call = _call("LTXImageToVideoPipeline")
+    (end,) = _inputs(InputRole.FIRST_FRAME)
+    request = replace(REQUEST, frames=9, inputs=(replace(end, continued_frames=9),))
+    canvas = call.canvas(request)
+    assert (canvas.frames, list(call.frame_numbers(request, canvas))) == (17, list(range(1, 10)))

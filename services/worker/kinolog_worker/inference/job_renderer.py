@@ -83,6 +83,7 @@ class JobRenderer:
         self._finished_stages: set[tuple[str, int | None]] = set()
         self._placement = ""
         self._device_seconds = 0.0
+        self._files: list[SceneFile] = []
         self._revision = ""
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
@@ -91,8 +92,9 @@ class JobRenderer:
         """Render the job and return the closing message. Raises RenderCancelled, RenderFailed, EncodingFailed."""
         self._job.folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         renderer = self._load_model()
-        files = [self._scene_file(renderer, scene) for scene in self._job.scenes]
-        media, artifacts = self._assemble(files)
+        for scene in self._job.scenes:
+            self._files.append(self._scene_file(renderer, scene))
+        media, artifacts = self._assemble()
         return FinishedMessage(
             job_id=self._job.job_id,
             media=media,
@@ -134,7 +136,7 @@ class JobRenderer:
 
     def _draw_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
         job = self._job
-        request = job.request(scene)
+        request = job.request(scene, self._files[-1] if self._files else None)
         self._start_stage("encode_prompt", scene.index)
         encoded = renderer.encode_prompt(request)
         self._send_placement(renderer)
@@ -198,16 +200,14 @@ class JobRenderer:
         self._next_preview_at = now + pause
         self._send(PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg))
 
-    def _assemble(self, files: list[SceneFile]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
+    def _assemble(self) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
         """Join the scenes into the clip, verify it, and make its thumbnail and preview."""
-        job = self._job
+        job, files = self._job, self._files
         self._raise_if_cancelled()
         self._start_stage("assemble")
         video = job.folder / "video.mp4"
-        scenes = [
-            SceneClip(file.path, file.frames, scene.transition)
-            for file, scene in zip(files, job.scenes, strict=True)
-        ]
+        pairs = zip(files, job.scenes, strict=True)
+        scenes = [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
         clip = ClipTarget(video, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding)
         assemble(scenes, clip, self._raise_if_cancelled)
         if job.tagged:

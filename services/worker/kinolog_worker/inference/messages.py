@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from kinolog.models.input_roles import InputRole
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding
@@ -50,8 +51,8 @@ class RenderJob:
 
     If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
 
-    `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. `inputs` are
-    those of the first scene.
+    `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
+    each scene goes on from the one before.
     """
 
     job_id: str
@@ -74,9 +75,10 @@ class RenderJob:
     finished_scenes: tuple[SceneFile, ...] = ()
     preview_interval_seconds: float = 1.0
     inputs: tuple[InputFile, ...] = ()
+    chained: bool = False
 
-    def request(self, scene: PlannedScene) -> SceneRequest:
-        """Return the renderer's request for one scene."""
+    def request(self, scene: PlannedScene, before: SceneFile | None = None) -> SceneRequest:
+        """Return the renderer's request for one scene. A job that is chained needs the file of the scene `before`."""
         return SceneRequest(
             prompt=scene.prompt,
             negative_prompt=self.negative_prompt,
@@ -90,8 +92,23 @@ class RenderJob:
             native_width=self.native_width,
             native_height=self.native_height,
             native_frames=self.native_frames,
-            inputs=self.inputs if scene.index == 0 else (),
+            inputs=self._inputs(scene, before),
         )
+
+    def _inputs(self, scene: PlannedScene, before: SceneFile | None) -> tuple[InputFile, ...]:
+        """Return what a scene starts from. A last picture is that of the last scene, and each has the references."""
+        roles = {InputRole.REFERENCE}
+        if scene.index == 0:
+            roles |= {InputRole.FIRST_FRAME, InputRole.VIDEO}
+        if scene.index == len(self.scenes) - 1:
+            roles.add(InputRole.LAST_FRAME)
+        given = tuple(file for file in self.inputs if file.role in roles)
+        if not self.chained or before is None:
+            return given
+        continued = InputFile(
+            role=InputRole.VIDEO, path=before.path, media_type="video/mp4", continued_frames=before.frames
+        )
+        return (*given, continued)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

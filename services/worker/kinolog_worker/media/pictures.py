@@ -59,9 +59,9 @@ def within(picture: Picture, width: int, height: int) -> Picture:
     return smaller
 
 
-def blank(width: int, height: int) -> Picture:
-    """Return a grey picture, which stands for one that is not there yet."""
-    return Image.new("RGB", (width, height), (128, 128, 128))
+def blank(width: int, height: int, shade: int = 128) -> Picture:
+    """Return a picture of one grey, 0 for black to 255 for white."""
+    return Image.new("RGB", (width, height), (shade, shade, shade))
 
 
 def _check(opened: Image.Image) -> None:

@@ -89,12 +89,14 @@ class LoadedFacts:
 class InputFile:
     """A picture or a video that a scene starts from: a plain file, made for this attempt.
 
-    Users made its content. Only the inference process decodes it.
+    Users made its content. Only the inference process decodes it. A video of `continued_frames` is the scene before:
+    the scene goes on from its end, and shows none of its frames again.
     """
 
     role: InputRole
     path: Path
     media_type: str
+    continued_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import ceil
+from pathlib import Path
 from typing import TypeAlias
 
 from kinolog.models.families import Family
@@ -15,6 +17,17 @@ from kinolog_worker.renderers.renderer import InputFile, RenderFailed, SceneRequ
 
 InputPictures: TypeAlias = Mapping[InputRole, list[Picture]]
 """The inputs of a scene by their roles: pictures in the order of the files, or the frames of a video."""
+
+
+def of_family(family: Family, request: SceneRequest) -> SceneRequest:
+    """Return the request with the scene before in the role that the family continues it in: a video or its end."""
+    inputs = tuple(
+        replace(file, role=family.chain_role(file.continued_frames) or file.role)
+        if file.continued_frames
+        else file
+        for file in request.inputs
+    )
+    return replace(request, inputs=inputs)
 
 
 def check_inputs(family: Family, request: SceneRequest) -> None:
@@ -44,12 +57,27 @@ def decoded_inputs(
     return pictures
 
 
+def with_expected_inputs(family: Family, request: SceneRequest) -> SceneRequest:
+    """Return the request with nameless files for inputs: those that it has, and those that its family needs.
+
+    A job that is prefetched has no files yet, nor a scene that goes on from one before.
+    """
+    given = [replace(file, path=Path(), continued_frames=0) for file in of_family(family, request).inputs]
+    roles = {file.role for file in given}
+    for role, taken in family.inputs.items():
+        replaced = role in family.alternatives and not roles.isdisjoint(family.alternatives)
+        if not taken.optional and role not in roles and not replaced:
+            roles.add(role)
+            given.append(InputFile(role=role, path=Path(), media_type=role.media_types[0]))
+    return replace(request, inputs=tuple(given))
+
+
 def blank_inputs(family: Family, request: SceneRequest, canvas: Canvas) -> InputPictures:
     """Return grey pictures in place of the inputs of a scene."""
     grey = blank(canvas.width, canvas.height)
     pictures: dict[InputRole, list[Picture]] = {}
     for file in request.inputs:
-        frames = _sampling(family, request, canvas).frames if file.role is InputRole.VIDEO else 1
+        frames = _sampling(family, file, request, canvas).frames
         pictures.setdefault(file.role, []).extend([grey] * frames)
     return pictures
 
@@ -57,17 +85,17 @@ def blank_inputs(family: Family, request: SceneRequest, canvas: Canvas) -> Input
 def _decoded(
     file: InputFile, family: Family, request: SceneRequest, canvas: Canvas, check: Callable[[], None]
 ) -> list[Picture]:
-    if file.role is InputRole.VIDEO:
-        return read_clip(file.path, file.media_type, _sampling(family, request, canvas), check)
+    if file.role is InputRole.VIDEO or file.continued_frames:
+        return read_clip(file.path, file.media_type, _sampling(family, file, request, canvas), check)
     picture = read_picture(file.path, file.media_type)
     if file.role is InputRole.REFERENCE:  # what is on it matters, and not where
         return [within(picture, canvas.width, canvas.height)]
     return [fitted(picture, canvas.width, canvas.height)]
 
 
-def _sampling(family: Family, request: SceneRequest, canvas: Canvas) -> ClipSampling:
-    """Return which frames of a video are wanted: the last ones of a continued one, else as many as are drawn."""
-    context = family.inputs[InputRole.VIDEO].context_frames
+def _sampling(family: Family, file: InputFile, request: SceneRequest, canvas: Canvas) -> ClipSampling:
+    """Return which frames of a file are wanted: the last ones of a continued one, else as many as are drawn."""
+    context = family.inputs[file.role].context_frames if file.role is InputRole.VIDEO else 1
     return ClipSampling(
         width=canvas.width,
         height=canvas.height,

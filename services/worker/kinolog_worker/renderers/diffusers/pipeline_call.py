@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, lcm
 from typing import Any
 
 import numpy as np
 
-from kinolog.models.families import Family, FamilyInput, GuidanceKind
+from kinolog.models.families import Family, GuidanceKind
 from kinolog.models.input_roles import InputRole
 from kinolog.models.number_rule import NumberRule
 from kinolog_worker.renderers.canvas import Canvas, canvas_for, evenly
@@ -54,19 +54,19 @@ class PipelineCall:
             width_rule=self.width_rule,
             height_rule=self.height_rule,
             frame_rule=self.frame_rule,
-            context_frames=sum(taken.context_frames for taken in self._taken(request)),
+            context_frames=sum(redrawn for redrawn, _ in self._shown_before(request)),
         )
 
     def frame_numbers(self, request: SceneRequest, canvas: Canvas) -> Sequence[int]:
         """Return the numbers of the drawn frames that are in the clip, from 0 on.
 
         Frames beyond those that were asked for are left out at the end, but evenly if the clip ends with a given
-        picture. So are those at the start which a given video has already.
+        picture. Those at the start which a given video has already are left out, too.
         """
         count = ceil(request.frames / canvas.repeat)
+        skipped = sum(skipped for _, skipped in self._shown_before(request))
         if any(file.role is InputRole.LAST_FRAME for file in request.inputs):
-            return evenly(count, canvas.frames)
-        skipped = sum(taken.skipped_frames for taken in self._taken(request))
+            return [skipped + number for number in evenly(count, canvas.frames - skipped)]
         return range(skipped, skipped + count)
 
     def shown_fps(self, request: SceneRequest, canvas: Canvas) -> float:
@@ -74,8 +74,14 @@ class PipelineCall:
         numbers = self.frame_numbers(request, canvas)
         return request.fps * (numbers[-1] - numbers[0] + 1) / len(numbers) / canvas.repeat
 
-    def _taken(self, request: SceneRequest) -> list[FamilyInput]:
-        return [self.family.inputs[file.role] for file in request.inputs if file.role in self.family.inputs]
+    def _shown_before(self, request: SceneRequest) -> Iterator[tuple[int, int]]:
+        """Yield of each input how many frames are drawn again for it, and how many at the start are not new."""
+        for file in request.inputs:
+            taken = self.family.inputs.get(file.role)
+            if taken is not None and taken.skipped_frames:
+                yield taken.redrawn_frames, taken.skipped_frames
+            elif file.continued_frames and file.role is InputRole.FIRST_FRAME:
+                yield 1, 1  # the last frame of the scene before
 
     def arguments(self, request: SceneRequest, canvas: Canvas) -> dict[str, Any]:
         """Return the arguments of the call for a scene.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -61,6 +60,8 @@ from kinolog_worker.renderers.scene_inputs import (
     blank_inputs,
     check_inputs,
     decoded_inputs,
+    of_family,
+    with_expected_inputs,
 )
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class DiffusersRenderer:
         if loaded.vocabulary is not None:
             _, words = loaded.vocabulary.rewrite(request.prompt)
             request = loaded.vocabulary.rewrite_request(request)
+        request = with_expected_inputs(loaded.call.family, request)
         size = loaded.drawn_size(request)
         del loaded
         while True:
@@ -122,6 +124,7 @@ class DiffusersRenderer:
         loaded = self._loaded_pipeline()
         if loaded.vocabulary is not None:
             request = loaded.vocabulary.rewrite_request(request)
+        request = of_family(loaded.call.family, request)
         check_inputs(loaded.call.family, request)
         size = loaded.drawn_size(request)
         del loaded
@@ -213,11 +216,10 @@ def _encode(loaded: LoadedPipeline, request: SceneRequest) -> bool:
     """
     if getattr(loaded.pipe, "safety_checker", None) is not None:
         return False
-    canvas = loaded.call.canvas(request)
-    roles = tuple(replace(file, path=Path()) for file in request.inputs)
+    family, canvas = loaded.call.family, loaded.call.canvas(request)
     return loaded.prompts.encode(
-        lambda: _called(loaded, request, canvas, blank_inputs(loaded.call.family, request, canvas), {}),
-        replace(request, seed=0, inputs=roles),  # no text depends on the seed, nor on what is on a picture
+        lambda: _called(loaded, request, canvas, blank_inputs(family, request, canvas), {}),
+        replace(request, seed=0),  # no text depends on the seed, nor on what is on a picture
     )
 
 
@@ -231,7 +233,7 @@ def _called(
     """Call the pipeline for a scene, with its inputs and more arguments, and return its output."""
     family = loaded.call.family
     set_guidance(loaded.pipe, family, request.guidance)
-    with seeded_noise(request.seed, device_noise=family.device_noise) as generator:
+    with seeded_noise(request.seed, device_noise=family.device_noise and bool(pictures)) as generator:
         # What is decoded here becomes bytes on the device. What is not is a blank picture, which no array should copy.
         return loaded.pipe(
             **loaded.call.arguments(request, canvas),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from kinolog.models.families import Family, InputForm
 from kinolog.models.input_roles import InputRole
-from kinolog_worker.media.pictures import Picture
+from kinolog_worker.media.pictures import Picture, blank
 from kinolog_worker.renderers.canvas import Canvas
 from kinolog_worker.renderers.scene_inputs import InputPictures
 
@@ -46,6 +47,65 @@ def _masked_video(family: Family, pictures: InputPictures, canvas: Canvas) -> di
     return {family.inputs[InputRole.FIRST_FRAME].parameter: video, "mask_video": mask}
 
 
+def _grey_video(family: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
+    """Return the arguments of VACE: reference pictures, and a grey video with given pictures at its ends.
+
+    The mask is black where the video is given and white where it is drawn.
+    """
+    arguments: dict[str, Any] = {}
+    if references := pictures.get(InputRole.REFERENCE):
+        arguments[family.inputs[InputRole.REFERENCE].parameter] = list(references)
+    ends = {InputRole.FIRST_FRAME: 0, InputRole.LAST_FRAME: canvas.frames - 1}
+    given = {ends[role]: shown[0] for role, shown in pictures.items() if role in ends}
+    if given:
+        size = (canvas.width, canvas.height)
+        grey, white, black = (blank(*size, shade) for shade in (128, 255, 0))
+        arguments["video"] = [given.get(number, grey) for number in range(canvas.frames)]
+        arguments["mask"] = [black if number in given else white for number in range(canvas.frames)]
+    return arguments
+
+
+def _conditions(_: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
+    """Return the conditions of LTX: what is given, and the number of the frame where it begins."""
+    condition = _of_module("diffusers.pipelines.ltx.pipeline_ltx_condition", "LTXVideoCondition")
+    conditions = []
+    for role, given in pictures.items():
+        if role is InputRole.VIDEO:
+            conditions.append(condition(video=given))
+        else:
+            number = canvas.frames - 1 if role is InputRole.LAST_FRAME else 0
+            conditions.append(condition(image=given[0], frame_index=number))
+    return {"conditions": conditions}
+
+
+def _latent_conditions(_: Family, pictures: InputPictures, __: Canvas) -> dict[str, Any]:
+    """Return the conditions of LTX-2: what is given, and the number of the latent frame where it begins."""
+    condition = _of_module("diffusers.pipelines.ltx2.pipeline_ltx2_condition", "LTX2VideoCondition")
+    conditions = [
+        condition(
+            frames=list(given) if role is InputRole.VIDEO else given[0],
+            index=-1 if role is InputRole.LAST_FRAME else 0,
+        )
+        for role, given in pictures.items()
+    ]
+    return {"conditions": conditions}
+
+
+def _placed_pictures(family: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
+    """Return the pictures of SparseCtrl and the numbers of their frames."""
+    ends = {InputRole.FIRST_FRAME: 0, InputRole.LAST_FRAME: canvas.frames - 1}
+    given = [(ends[role], shown[0]) for role, shown in pictures.items()]
+    return {
+        family.inputs[InputRole.FIRST_FRAME].parameter: [shown for _, shown in given],
+        "controlnet_frame_indices": [number for number, _ in given],
+    }
+
+
+def _of_module(module: str, name: str) -> Any:
+    """Return what a module of diffusers holds, which takes long to import and is not needed for other classes."""
+    return getattr(import_module(module), name)
+
+
 def _pixels(picture: Picture) -> torch.Tensor:
     """Return a picture as one frame, shape (1, 3, 1, height, width), values from 0 to 1."""
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None, :, None].float() / 255
@@ -54,6 +114,10 @@ def _pixels(picture: Picture) -> torch.Tensor:
 _FORMS: dict[InputForm, Callable[[Family, InputPictures, Canvas], dict[str, Any]]] = {
     InputForm.ARGUMENTS: _by_parameter,
     InputForm.MASKED_VIDEO: _masked_video,
+    InputForm.GREY_VIDEO: _grey_video,
+    InputForm.CONDITIONS: _conditions,
+    InputForm.LATENT_CONDITIONS: _latent_conditions,
+    InputForm.PLACED_PICTURES: _placed_pictures,
 }
 
 
