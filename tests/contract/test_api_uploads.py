@@ -11,6 +11,7 @@ from hashlib import sha256
 import grpc
 import pytest
 from kinolog_api.dependencies import InputLimits
+from kinolog_api.inputs import upload_input
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.upload_quota import ArrivingUpload, UploadQuota
 from kinolog_api.inputs.uploads import ID_SECRET, Uploads
@@ -140,6 +141,20 @@ async def test_a_client_that_goes_leaves_nothing(api: RunningApi) -> None:
     call.cancel()
     await uploaded(api, picture(1))
     assert len(_stored(api)) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"), [("PART_SECONDS", "no part"), ("WHOLE_SECONDS", "did not arrive")]
+)
+async def test_a_file_that_does_not_end_in_time_is_refused(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, limit: str, text: str
+) -> None:
+    """Neither a client that sends nothing more keeps its call, nor one that sends little by little."""
+    monkeypatch.setattr(upload_input, limit, 0.0)
+    problem = await refused(api.jobs.UploadInput(parts(picture())))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "UPLOAD_STALLED")
+    assert text in problem.message
+    assert _stored(api) == []
 
 
 async def test_a_store_that_is_away_is_no_fault_of_the_file(

@@ -93,7 +93,8 @@ async def test_other_bodies_are_refused(gateway: RunningGateway, api: RecordingA
 
 
 @pytest.mark.parametrize(
-    ("reason", "status"), [("INPUT_TOO_LARGE", 413), ("INPUT_UNSUPPORTED", 415), ("INPUT_TORN", 400)]
+    ("reason", "status"),
+    [("INPUT_TOO_LARGE", 413), ("INPUT_UNSUPPORTED", 415), ("INPUT_TORN", 400), ("UPLOAD_STALLED", 408)],
 )
 async def test_a_file_that_the_api_refuses(
     gateway: RunningGateway, api: RecordingApi, reason: str, status: int

@@ -21,6 +21,29 @@ from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 MAX_PART_BYTES = 1 << 20
 PART_SECONDS = 60.0
 """How long a client may take to send the next part."""
+WHOLE_SECONDS = 3600.0
+"""How long a client may take to send the whole file."""
+
+
+class _ArrivingParts:
+    """The parts of a file, each of which and all of which arrive in time."""
+
+    def __init__(self, parts: AsyncIterator[pb.UploadInputRequest]) -> None:
+        self._parts = parts
+        self._ends_at = asyncio.get_running_loop().time() + WHOLE_SECONDS
+
+    async def next(self) -> pb.UploadInputRequest | None:
+        """Return the next part; None at the end. Raises DEADLINE_EXCEEDED if none comes in time."""
+        left_seconds = self._ends_at - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(0.0, min(PART_SECONDS, left_seconds))):
+                return await anext(self._parts, None)
+        except TimeoutError:
+            problem = f"the file did not arrive within {WHOLE_SECONDS:,.0f} s"
+            if left_seconds > PART_SECONDS:
+                problem = f"no part of the file arrived for {PART_SECONDS:.0f} s"
+            message = f"{problem}; send it again"
+            raise RpcError(StatusCode.DEADLINE_EXCEEDED, "UPLOAD_STALLED", message) from None
 
 
 class UploadInput:
@@ -40,17 +63,16 @@ class UploadInput:
         What is left of a refused file is read, up to the size that is taken: a client of gRPC may lose the error of a
         call that ends while it still sends.
         """
+        arriving = _ArrivingParts(parts)
         try:
-            return await self._upload(parts, call)
+            return await self._upload(arriving, call)
         except RpcError as error:
             if error.code is not StatusCode.DEADLINE_EXCEEDED:
-                await _drain(parts, self._limits.max_bytes)
+                await _drain(arriving, self._limits.max_bytes)
             raise
 
-    async def _upload(
-        self, parts: AsyncIterator[pb.UploadInputRequest], call: RpcCall
-    ) -> pb.UploadInputResponse:
-        first = await _next_part(parts)
+    async def _upload(self, parts: _ArrivingParts, call: RpcCall) -> pb.UploadInputResponse:
+        first = await parts.next()
         if first is None or first.WhichOneof("part") != "file":
             raise invalid_argument([RequestViolation("file", "must be in the first message, and only there")])
         stated = first.file
@@ -75,14 +97,12 @@ class UploadInput:
         return pb.UploadInputResponse(upload=wire)
 
 
-async def _content(
-    parts: AsyncIterator[pb.UploadInputRequest], checked: CheckedContent
-) -> AsyncIterator[bytes]:
+async def _content(parts: _ArrivingParts, checked: CheckedContent) -> AsyncIterator[bytes]:
     """Yield the bytes of a file. Raises INVALID_ARGUMENT for a wrong part, and for a file without an end.
 
     A stream ends in the same way if its client has gone, so an end without its message is no end.
     """
-    while (part := await _next_part(parts)) is not None:
+    while (part := await parts.next()) is not None:
         match part.WhichOneof("part"):
             case "end":
                 checked.stated_sha256 = part.end.sha256
@@ -98,18 +118,8 @@ async def _content(
     raise refused("INPUT_TORN", "did not arrive to its end; send it again")
 
 
-async def _drain(parts: AsyncIterator[pb.UploadInputRequest], most_bytes: int) -> None:
+async def _drain(parts: _ArrivingParts, most_bytes: int) -> None:
     """Read what is left of a file and drop it, at most so many bytes."""
     with contextlib.suppress(RpcError):  # the first error counts
-        while most_bytes > 0 and (part := await _next_part(parts)) is not None:
+        while most_bytes > 0 and (part := await parts.next()) is not None:
             most_bytes -= max(1, len(part.data))
-
-
-async def _next_part(parts: AsyncIterator[pb.UploadInputRequest]) -> pb.UploadInputRequest | None:
-    """Return the next part; None at the end. Raises DEADLINE_EXCEEDED if none comes in time."""
-    try:
-        async with asyncio.timeout(PART_SECONDS):
-            return await anext(parts, None)
-    except TimeoutError:
-        message = f"no part of the file arrived for {PART_SECONDS:.0f} s; send it again"
-        raise RpcError(StatusCode.DEADLINE_EXCEEDED, "UPLOAD_STALLED", message) from None

@@ -37,7 +37,12 @@ _HTTP = {
     grpc.StatusCode.DATA_LOSS: 500,
     grpc.StatusCode.UNAUTHENTICATED: 401,
 }
-_HTTP_BY_REASON = {"STORAGE_FULL": 507, "INPUT_TOO_LARGE": 413, "INPUT_UNSUPPORTED": 415}
+_HTTP_BY_REASON = {
+    "STORAGE_FULL": 507,
+    "INPUT_TOO_LARGE": 413,
+    "INPUT_UNSUPPORTED": 415,
+    "UPLOAD_STALLED": 408,
+}
 """Statuses of reasons that HTTP knows more exactly than gRPC."""
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
