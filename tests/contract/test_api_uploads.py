@@ -126,6 +126,23 @@ async def test_a_wrong_file_is_refused(api: RunningApi, name: str) -> None:
     assert set(api.keys._keys) <= known | {ID_SECRET}
 
 
+async def test_what_is_no_picture_never_has_a_key(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is three writes to the log: none for a file that is refused by its first bytes."""
+    await uploaded(api, picture())
+    made: list[Iterable[str]] = []
+    create = api.keys.create
+
+    async def noted(keys: dict[str, bytes]) -> dict[str, bytes]:
+        made.append(set(keys) - {ID_SECRET})
+        return await create(keys)
+
+    monkeypatch.setattr(api.keys, "create", noted)
+    await refused(api.jobs.UploadInput(parts(b"GIF89a" + bytes(200_000))))
+    assert not any(made)
+    await uploaded(api, picture(1))
+    assert len([keys for keys in made if keys]) == 1
+
+
 async def test_a_client_that_goes_leaves_nothing(api: RunningApi) -> None:
     """An upload that ends half-way is no upload."""
     sent = asyncio.Event()

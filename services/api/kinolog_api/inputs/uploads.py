@@ -90,15 +90,27 @@ class Uploads:
         """
         secret = await self._secret()
         key_id, key = new_id(), new_key()
-        await self._keys.create({key_id: key})
         sealed = _sealer(key_id, key).seal(checked.pieces(content))
+        may_have_key = False
+
+        async def with_key() -> AsyncIterator[bytes]:
+            """Store the key before the first bytes that it seals. Content that is refused by then needs none."""
+            nonlocal may_have_key
+            async for chunk in sealed:
+                if not may_have_key:
+                    may_have_key = True
+                    await self._keys.create({key_id: key})
+                    yield key_id.encode("ascii")
+                yield chunk
+
         try:
-            staged = await self._store.stage(_with_key_id(key_id, sealed), key_id)
+            staged = await self._store.stage(with_key(), key_id)
             upload = upload_id(secret, tenant, checked.facts.sha256)
             folder = upload_folder(tenant, upload)
             stored = await self._store.commit(replace(staged, job_id=folder), SUFFIX)
         except BaseException:
-            await self._keys.discard([key_id], overwrite=True)
+            if may_have_key:
+                await self._keys.discard([key_id], overwrite=True)
             raise
         versions = await self._versions(folder)
         if not versions:
@@ -204,9 +216,3 @@ def _sealer(key_id: str, key: bytes) -> ContentSealer:
 
 def _age(stat: ArtifactStat) -> tuple[datetime, str]:
     return stat.modified_at, stat.key
-
-
-async def _with_key_id(key_id: str, sealed: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    yield key_id.encode("ascii")
-    async for piece in sealed:
-        yield piece
