@@ -64,6 +64,17 @@ async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay,
     assert "its scenes are one shot now" in " ".join(text(pilot).split())
 
 
+async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The form does not ask a language model, and offers what the model's workers encode now."""
+    gateway.answers[f"/mcp/status/{MADE}"] |= {"codec": "h265_nvenc", "prompt_writer": "a-model"}
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "e")
+    shown = " ".join(text(pilot).split())
+    assert "h265_nvenc is not offered now" in shown
+    assert "no language model writes its prompt now" in shown
+
+
 async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:
     """A prompt is one scene until its shots are auto; then it is cut at its marks, and the choice is sent."""
     job = gateway.answers[f"/mcp/status/{RUNNING}"]

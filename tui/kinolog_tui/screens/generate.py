@@ -209,6 +209,8 @@ class GeneratePage(Page):
         self.query_one(FileFields).fill(job)
         lost = "; its scenes are one shot now" if shots is Shots.ONE and job.scenes > 1 else ""
         lost += "; name its picture again" if job.inputs else ""
+        lost += f"; {job.codec} is not offered now" if model and job.codec not in ("", *model.codecs) else ""
+        lost += "; no language model writes its prompt now" if job.prompt_writer else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
 
     def _write(self, text: str) -> None:
