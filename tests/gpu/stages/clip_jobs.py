@@ -23,7 +23,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.renderers.renderer import ModelSource
+from kinolog_worker.renderers.renderer import InputFile, ModelSource
 
 from kinolog.storyboard.planner import plan_storyboard
 from tests.gpu.context import ERROR_CHARACTERS
@@ -45,6 +45,7 @@ def clip_job(
     size: tuple[int, int] = (WIDTH, HEIGHT),
     dtype: str = "auto",
     preview_seconds: float = NO_PREVIEW_SECONDS,
+    inputs: tuple[InputFile, ...] = (),
 ) -> RenderJob:
     """Return a job of one scene with the model in a folder, at the dtypes that the worker chooses."""
     slug = name.replace(" ", "-")
@@ -60,6 +61,7 @@ def clip_job(
         negative_prompt="green grass",
         folder=folder / f"job-{slug}",
         preview_interval_seconds=preview_seconds,
+        inputs=inputs,
     )
 
 

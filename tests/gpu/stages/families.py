@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from kinolog_worker.inference.process import InferenceProcess
 
+from kinolog.models.families import families
+from kinolog.models.model_index import pipeline_class
+from tests.fixtures.input_files import input_files
 from tests.gpu.context import OUT_OF_TIME, StageContext, error_text
 from tests.gpu.stages.clip_jobs import HEIGHT, WIDTH, clip_job, frames_of, outcome
 from tests.gpu.stages.figures import psnr
@@ -67,11 +70,15 @@ async def _record_family(
     folder = context.folder / name
     await asyncio.to_thread(TINY_FAMILIES[name], folder)
     frames = _FRAMES_OF.get(name, FRAMES)
+    family = families()[str(pipeline_class(str(folder)))]
+    inputs = input_files(context.folder, family)
     seconds = min(FAMILY_SECONDS, context.seconds_left())
 
     async def result(one: InferenceProcess, place: str, dtype: str = "auto") -> dict[str, Any]:
         return await outcome(
-            one, clip_job(f"{name}-{place}", folder, context.folder, frames=frames, dtype=dtype), seconds
+            one,
+            clip_job(f"{name}-{place}", folder, context.folder, frames=frames, dtype=dtype, inputs=inputs),
+            seconds,
         )
 
     if reference is None:
