@@ -2,7 +2,7 @@
 
 Weights are known to the byte. What a network holds while it computes is estimated: the autoencoder's share from a pass
 without data, the denoiser's from its number of tokens. Both are calibrated with Wan 2.1 1.3B on an H200, where the
-estimates of its peaks are between 3 % less and a fifth more than what was measured. See docs/memory.md.
+estimates of its peaks are between 3 % less and 27 % more than what was measured. See docs/memory.md.
 """
 
 from __future__ import annotations
