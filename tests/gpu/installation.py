@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = (ROOT, ROOT / "src", ROOT / "services/worker", ROOT / "tests/renderers/guardrail")
 """The last one stands for a package that the Cosmos families need."""
 PRESENT_PACKAGES = (
-    *("accelerate", "numpy", "pillow", "regex", "requests", "safetensors", "tokenizers", "torch"),
-    *("transformers", "zipp"),
+    *("accelerate", "huggingface-hub", "numpy", "pillow", "regex", "requests", "safetensors"),
+    *("tokenizers", "torch", "transformers", "zipp"),
 )
 """What the machine has to have, with all that these packages need."""
 
