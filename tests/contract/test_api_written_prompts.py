@@ -123,11 +123,11 @@ async def test_a_repeated_request_asks_no_language_model() -> None:
     assert len(writer.tasks) == 1
 
 
-async def test_shots_that_are_too_short_share_the_video_equally() -> None:
-    """A scene has at least five frames."""
+async def test_a_shot_that_is_too_short_has_the_length_of_the_shortest_scene() -> None:
+    """A scene has at least five frames, which the planner takes from the others."""
     short = (WrittenShot(prompt="a", seconds=0.1), WrittenShot(prompt="b", seconds=9.0))
     async with running_api(prompt_writer=ScriptedWriter(written=short)) as api:
-        assert _scenes(await _job(api, shots=pb.SHOTS_WRITTEN)) == [("a", 16), ("b", 16)]
+        assert _scenes(await _job(api, shots=pb.SHOTS_WRITTEN)) == [("a", 5), ("b", 27)]
 
 
 async def test_an_installation_without_a_language_model_says_so() -> None:

@@ -16,6 +16,9 @@ from kinolog.storyboard.shots import Transition, joined, marked_shots
 MAX_SCENES = 32
 """Maximum number of scenes; the rest of the prompt joins the last one."""
 
+MAX_PROMPT_CHARACTERS = 4_000
+"""Limit of a prompt, also of one that is made from the prompts of scenes, and of a negative prompt."""
+
 MIN_SCENE_SECONDS = 1.0
 MIN_SCENE_FRAMES = 5
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from kinolog.models.codecs import VideoCodec
-from kinolog.storyboard.planner import MAX_SCENES, PlannedScene, Shots, plan_storyboard
+from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, PlannedScene, Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
 from kinolog.storyboard.shots import marked_shots
 from kinolog_client import JobInfo, ModelInfo, VideoRequest
@@ -16,7 +16,6 @@ from kinolog_tui.session.estimates.render_times import RenderSize
 FIELD_NAMES = {"duration": "seconds", "negative": "without", "crf": "quality"}
 """Names of fields on the screen that differ from their ids."""
 NUMBER_FIELDS = ("duration", "size", "steps", "seed")
-MAX_PROMPT_CHARACTERS = 4_000
 MAX_TITLE_CHARACTERS = 200
 MAX_SEED = 9_007_199_254_740_991
 

@@ -11,16 +11,13 @@ from kinolog.counts import counted
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.codecs import VideoCodec
-from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
+from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
-
-MAX_PROMPT_CHARACTERS = 4_000
-"""Limit of a prompt, also of one that is made from the prompts of scenes, and of a negative prompt."""
 
 DEFAULT_MAX_ATTEMPTS = 3
 """Attempts of a job whose request does not limit them."""

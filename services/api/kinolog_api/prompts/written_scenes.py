@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from grpc import StatusCode
 
-from kinolog.storyboard.planner import MIN_SCENE_FRAMES, SceneSpec, max_scenes
+from kinolog.storyboard.planner import SceneSpec, max_scenes
 from kinolog.storyboard.prompt_writer import PromptWriter, PromptWriterFailed, WriterTask, WrittenShot
 from kinolog.texts import is_blank, refusal
 from kinolog.v1 import job_service_pb2 as pb
@@ -67,7 +67,6 @@ class WriteScenes:
         """
         if self._writer is None:
             raise _no_writer()
-        shortest = MIN_SCENE_FRAMES / video.fps
         most = 1 if request.enhance_prompt else max_scenes(video.frames, video.fps)
         task = WriterTask(
             prompt=video.prompt,
@@ -78,7 +77,7 @@ class WriteScenes:
         )
         try:
             shots = await self._writer.shots(task)
-            return WrittenScenes(scenes=_fitted(shots, task, shortest), writer=self.name)
+            return WrittenScenes(scenes=_scenes(shots), writer=self.name)
         except PromptWriterFailed as error:
             logger.warning("no language model wrote the prompts of a job: %s", error)
             return WrittenScenes(trouble=str(error))
@@ -89,10 +88,8 @@ def wants_writer(request: pb.SubmitJobRequest) -> bool:
     return request.enhance_prompt or request.shots == pb.SHOTS_WRITTEN
 
 
-def _fitted(
-    shots: tuple[WrittenShot, ...], task: WriterTask, shortest_seconds: float
-) -> tuple[SceneSpec, ...]:
-    """Return the shots as scenes that are together as long as the video. Raises PromptWriterFailed otherwise.
+def _scenes(shots: tuple[WrittenShot, ...]) -> tuple[SceneSpec, ...]:
+    """Return the shots as scenes, whose lengths the planner fits to the video. Raises PromptWriterFailed.
 
     Their texts are of no user, so the rules of texts are checked here.
     """
@@ -101,21 +98,7 @@ def _fitted(
             raise PromptWriterFailed(f"a prompt of the language model {problem}")
         if is_blank(shot.prompt):
             raise PromptWriterFailed("the language model wrote an empty prompt")
-    if len(shots) == 1:
-        lengths: list[float | None] = [None]
-        seconds = [task.seconds]
-    else:
-        written = sum(shot.seconds or 0.0 for shot in shots)
-        scale = task.seconds / written if written else 0.0
-        lengths = [shot.seconds * scale if shot.seconds else None for shot in shots]
-        seconds = [length or task.seconds / len(shots) for length in lengths]
-    if len(shots) > 1 and min(seconds) < shortest_seconds:
-        lengths, seconds = [None] * len(shots), [task.seconds / len(shots)] * len(shots)
-    if task.longest_seconds and max(seconds) > task.longest_seconds * (1 + 1e-6):
-        raise PromptWriterFailed("the language model wrote a shot that is longer than the video model draws")
-    return tuple(
-        SceneSpec(prompt=shot.prompt, seconds=length) for shot, length in zip(shots, lengths, strict=True)
-    )
+    return tuple(SceneSpec(prompt=shot.prompt, seconds=shot.seconds) for shot in shots)
 
 
 def _no_writer() -> RpcError:

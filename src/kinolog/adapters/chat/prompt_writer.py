@@ -14,12 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from kinolog.adapters.chat.instructions import ANSWER_FORMAT, messages
 from kinolog.counts import counted
 from kinolog.process.settings import PromptWriterSettings, is_loopback
+from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS
 from kinolog.storyboard.prompt_writer import PromptWriterFailed, WriterTask, WrittenShot
 
 MAX_ANSWER_BYTES = 1 << 20
-MAX_PROMPT_CHARACTERS = 4_000
-"""Limit of the prompt of a shot, as of that of a job."""
-
 MOST_AT_ONCE = 4
 """Requests that are made at the same time. Others wait for their turn, and no longer than for an answer."""
 
