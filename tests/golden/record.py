@@ -1,12 +1,14 @@
 """Write the golden histories of this release: `python -m tests.golden.record tests/golden/vX.Y`.
 
-Run once per release, before it; what is recorded is never changed afterwards.
+Run once per release, before it; what is recorded is never changed afterwards. A later run adds the histories that the
+folder lacks.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from kinolog.job.values import (
     Artifact,
     ArtifactKind,
     JobError,
+    JobInput,
     MediaFacts,
     Priority,
     Runtime,
@@ -53,7 +56,30 @@ MEDIA = MediaFacts(
     pixel_format="yuv420p",
     frame_hash="cc" * 32,
 )
+PICTURE = JobInput(
+    role="first_frame",
+    media_type="image/png",
+    size_bytes=4_321,
+    file=Artifact(
+        kind=ArtifactKind.INPUT,
+        key=f"jobs/golden00000000000000000000/{'dd' * 32}.sealed",
+        sha256="dd" * 32,
+        size_bytes=4_349,
+        media_type="application/octet-stream",
+    ),
+    facts=SEALED,
+)
 RUNTIME = Runtime(hardware="a GPU", model_revision="revision-1", libraries={"torch": "2.13.0"})
+PLACED = replace(
+    RUNTIME,
+    device="cuda:0",
+    dtype="bfloat16",
+    scheduler="UniPCMultistepScheduler",
+    placement="group-offload",
+    placement_reason="the device has 8 GiB",
+    options={"flow_shift": "3.0"},
+)
+SOUNDING = replace(MEDIA, audio_codec="aac", audio_sample_rate=24_000, audio_channels=2)
 LOST = JobError(code="OUT_OF_MEMORY", message="the device ran out of memory", retryable=True)
 BROKEN = JobError(code="WEIGHTS_MISSING", message="the model's folder is empty", retryable=False)
 
@@ -98,6 +124,23 @@ def submit(scenes: int = 1) -> c.Submit:
     )
 
 
+def submit_with_everything() -> c.Submit:
+    """Return a submit that starts from a picture, with a title, a codec, and scenes of a language model."""
+    plain = submit(2)
+    return replace(
+        plain,
+        spec=replace(
+            plain.spec,
+            codec="av1",
+            crf=30,
+            title=SEALED,
+            tagged=True,
+            prompt_writer="a language model",
+            inputs=(PICTURE,),
+        ),
+    )
+
+
 def work(worker: str, attempt: int) -> list[c.Command]:
     """Return the commands of a worker up to a rendered scene."""
     start = f"{attempt}-start"
@@ -125,6 +168,12 @@ HISTORIES: dict[str, list[c.Command]] = {
         c.Complete(
             id="done", actor="ada-1", attempt=1, artifacts=(VIDEO, CLIP), media=MEDIA, gpu_seconds=3.5
         ),
+    ],
+    "started-from-a-picture": [
+        submit_with_everything(),
+        *work("ada-1", 1),
+        c.RecordRuntime(id="runtime", actor="ada-1", attempt=1, runtime=PLACED),
+        c.Complete(id="done", actor="ada-1", attempt=1, artifacts=(VIDEO,), media=SOUNDING, gpu_seconds=3.5),
     ],
     "lost-worker": [
         submit(),
@@ -175,7 +224,9 @@ def record(name: str, write: Callable[[bytes], object]) -> None:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=False)
+    folder.mkdir(parents=True, exist_ok=True)
     for history in HISTORIES:
-        with (folder / f"{history}.log").open("wb") as file:
-            record(history, file.write)
+        path = folder / f"{history}.log"
+        if not path.exists():
+            with path.open("xb") as file:
+                record(history, file.write)

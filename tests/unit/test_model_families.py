@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from kinolog.models.catalogue import CatalogueError, ModelEntry, RenderDefaults, load_catalogue, with_family
+from kinolog.models.catalogue import (
+    TINY,
+    CatalogueError,
+    ModelEntry,
+    RenderDefaults,
+    load_catalogue,
+    with_family,
+)
 from kinolog.models.families import Family, FamilyInput, NativeVideo, families
 from kinolog.models.input_roles import InputRole
 from kinolog.process.settings import CatalogueSettings
@@ -161,3 +168,10 @@ def test_an_unknown_placement_is_refused() -> None:
 def test_a_scene_is_continued_as_the_family_can(pipeline: str, frames: int, role: InputRole | None) -> None:
     """By its last frames if the family continues videos and there are enough, else by the last one."""
     assert families()[pipeline].chain_role(frames) is role
+
+
+def test_a_model_with_a_native_size_draws_no_more_than_it() -> None:
+    """Whoever compares memory counts what is drawn, and not what it is enlarged to."""
+    assert TINY.drawn_pixels(512, 256, 480) == 64 * 64 * 33
+    assert TINY.drawn_pixels(32, 48, 9) == 32 * 48 * 9
+    assert ModelEntry(name="any", source="/models/any").drawn_pixels(512, 256, 480) == 512 * 256 * 480

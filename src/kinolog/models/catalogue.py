@@ -130,6 +130,14 @@ class ModelEntry(BaseModel):
         """The family of its pipeline; None if its class is not known here, or not in the table."""
         return families().get(self.pipeline)
 
+    def drawn_pixels(self, width: int, height: int, frames: int) -> int:
+        """Return the pixels in all frames of a scene of this size, at most so many as the model has natively."""
+        return (
+            min(width, self.native_width or width)
+            * min(height, self.native_height or height)
+            * min(frames, self.native_frames or frames)
+        )
+
     def takes_size(self, width: int, height: int) -> bool:
         """Return whether the model accepts this size."""
         if self.sizes:

@@ -120,12 +120,7 @@ class MemoryCheck:
     def _pixels(self, item: PlannedSubmit) -> int:
         """Return the pixels in all frames of the longest scene, as the model draws it."""
         plan, entry = item.plan, self._catalogue.get(item.plan.model)
-        width, height = plan.width, plan.height
         frames = max((scene.frames for scene in item.scenes), default=plan.frames)
-        if entry is not None:
-            width, height = (
-                min(width, entry.native_width or width),
-                min(height, entry.native_height or height),
-            )
-            frames = min(frames, entry.native_frames or frames)
-        return width * height * frames
+        if entry is None:
+            return plan.width * plan.height * frames
+        return entry.drawn_pixels(plan.width, plan.height, frames)

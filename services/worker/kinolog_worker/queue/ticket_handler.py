@@ -206,8 +206,11 @@ class TicketHandler:
         Where all are too small, this worker starts it: the error says how much it needs.
         """
         spec, dependencies = job.spec, self._dependencies
+        entry = dependencies.catalogue.get(spec.model)
+        if entry is None:
+            return False
         frames = max((scene.frames for scene in job.scenes), default=spec.frames)
-        pixels = spec.width * spec.height * frames
+        pixels = entry.drawn_pixels(spec.width, spec.height, frames)
         own = dependencies.status.report(dependencies.clock())
         if job.status is not Status.QUEUED or not own.lacks_memory(spec.model, pixels):
             return False
