@@ -50,6 +50,7 @@ def test_a_row_names_what_the_blocks_take(family: Family) -> None:
         family.steps_parameter,
         *family.arguments,
         *family.needs,
+        *(taken.parameter for taken in family.inputs.values()),
     }
     scale = family.guidance is GuidanceKind.SCALE
     assert named | ({family.guidance_parameter} if scale else set()) <= {*defaults, ""}
@@ -58,8 +59,7 @@ def test_a_row_names_what_the_blocks_take(family: Family) -> None:
     assert (not family.negative_prompt) or "negative_prompt" in defaults
     guided = "guider" in {part.name for part in blocks.expected_components}
     assert (family.guidance is GuidanceKind.GUIDER) <= guided
-    chunked = family.chunk_frames > 0 or "driving_video" in family.needs
-    assert (family.step_reports is StepReports.SCHEDULER) == chunked
+    assert (family.step_reports is StepReports.SCHEDULER) == (family.chunk_frames > 0)
     if family.sigmas:
         assert tuple(defaults[family.steps_parameter]) == family.sigmas
         assert len(family.sigmas) - 1 == (family.native and family.native.steps)

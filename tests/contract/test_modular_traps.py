@@ -15,7 +15,9 @@ from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, lo
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, RenderCancelled, StepReport
 
+from kinolog.models.input_roles import InputRole
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, DrawnFamily, drawn_family
+from tests.fixtures.input_files import clip_file, picture_file
 from tests.renderers.tiny.families import TINY_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
@@ -96,3 +98,26 @@ def test_sound_keeps_the_guidance_of_its_own(tmp_path: Path) -> None:
         3.0,
         0.7,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "roles"),
+    [
+        ("ltx25", [InputRole.FIRST_FRAME]),
+        ("cosmos3_distilled", [InputRole.FIRST_FRAME, InputRole.VIDEO]),
+        ("helios_modular", [InputRole.VIDEO]),
+    ],
+)
+def test_a_picture_takes_other_blocks_than_a_text(name: str, roles: list[InputRole]) -> None:
+    """The same loaded model draws from all of them, in any order, as the bare pipeline does."""
+    with drawn_family(name, "float32") as family:
+        alone = family.request
+        for role in roles:
+            video = role is InputRole.VIDEO
+            file = clip_file(family.folder, frames=40) if video else picture_file(family.folder)
+            family.request = replace(alone, inputs=(file,))
+            pictured = family.draw()
+            assert (pictured != family.frames).any()
+            assert (family.draw(inputs=()) == family.frames).all()
+            assert (pictured == family.bare_frames()).all()
+        assert family.steps_until_cancelled() == 1

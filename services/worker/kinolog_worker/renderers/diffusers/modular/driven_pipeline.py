@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeAlias
 
 from diffusers.modular_pipelines import modular_pipeline as _modular
 
-_blocks: Any = _modular  # untyped in part
+from kinolog_worker.renderers.diffusers.modular.remembered_texts import texts_of, with_remembered_texts
+from kinolog_worker.renderers.renderer import RenderFailed
+
+_modular_blocks: Any = _modular  # untyped in part
 StepCallback: TypeAlias = Callable[[Any, int, Any, dict[str, Any]], Any]
 
 
@@ -30,16 +33,34 @@ class DrivenPipeline:
     """
 
     _blocks: Any
+    _by_inputs: Mapping[frozenset[str], Any] = {}
+    _pictures: frozenset[str] = frozenset()
     _on_step_end: StepCallback | None = None
     num_timesteps: int | None = None
     height_margin: float = 0.0
 
+    def drive(self, by_inputs: Mapping[frozenset[str], Any], *, remembers_texts: bool) -> None:
+        """Run these blocks in calls, by the names of the pictures and videos that a call is given."""
+        if remembers_texts:
+            by_inputs = {names: with_remembered_texts(blocks) for names, blocks in by_inputs.items()}
+            self.encode_prompt = lambda **inputs: texts_of(self._blocks).encode(self, inputs)
+        self._by_inputs = by_inputs
+        self._pictures = frozenset(name for names in by_inputs for name in names)
+
     @property
     def accepted(self) -> frozenset[str]:
-        return frozenset(self._blocks.input_names)
+        return frozenset(name for blocks in self._by_inputs.values() for name in blocks.input_names)
 
     def __call__(self, *, callback_on_step_end: StepCallback | None = None, **inputs: Any) -> ModularOutput:
         self._on_step_end = callback_on_step_end
+        given = frozenset(inputs.keys() & self._pictures)
+        if given not in self._by_inputs:
+            raise RenderFailed(
+                "INPUT_UNSUPPORTED",
+                f"this model takes no {' and no '.join(sorted(given))}",
+                retryable=False,
+            )
+        self._blocks = self._by_inputs[given]
         if self.height_margin:
             inputs["height"] += self.height_margin
         try:
@@ -64,10 +85,12 @@ class DrivenPipeline:
             loop.loop_step = self._reporting(loop.loop_step)
 
     def _loops(self) -> Iterator[Any]:
+        """Yield the loops of all blocks, which may share some."""
+        blocks = {id(block): block for used in self._by_inputs.values() for block in _all_blocks(used)}
         return (
             block
-            for block in _all_blocks(self._blocks)
-            if isinstance(block, _blocks.LoopSequentialPipelineBlocks)
+            for block in blocks.values()
+            if isinstance(block, _modular_blocks.LoopSequentialPipelineBlocks)
         )
 
     def _reporting(self, loop_step: Callable[..., Any]) -> Callable[..., Any]:

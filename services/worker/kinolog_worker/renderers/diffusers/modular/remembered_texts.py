@@ -39,18 +39,22 @@ class RememberedTexts(_blocks.SequentialPipelineBlocks):  # type: ignore[misc] #
         }
 
 
-def with_remembered_texts(blocks: Any) -> tuple[Any, RememberedTexts]:
-    """Return the blocks of a pipeline with its text blocks, which follow each other, as one, and that one."""
+def with_remembered_texts(blocks: Any) -> Any:
+    """Return the blocks of a pipeline with its text blocks, which follow each other, as one."""
     named = blocks.sub_blocks.items()
     texts = {name: block for name, block in named if name.split(".")[0] == _TEXT_BLOCK}
     first = next(iter(texts))
-    together = RememberedTexts.from_blocks_dict(texts)
     merged = {
-        name: together if name == first else block
+        name: RememberedTexts.from_blocks_dict(texts) if name == first else block
         for name, block in named
         if name == first or name not in texts
     }
-    return _blocks.SequentialPipelineBlocks.from_blocks_dict(merged), together
+    return _blocks.SequentialPipelineBlocks.from_blocks_dict(merged)
+
+
+def texts_of(blocks: Any) -> RememberedTexts:
+    """Return the text blocks of blocks that have them as one."""
+    return next(block for block in blocks.sub_blocks.values() if isinstance(block, RememberedTexts))
 
 
 @contextmanager
