@@ -35,6 +35,7 @@ settings.load_profile("untimed")
 pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.tasks",
+    "tests.fixtures.tiny_folders",
     "tests.fixtures.connections",
     "tests.fixtures.whole_stack",
     "tests.fixtures.filled_folder",

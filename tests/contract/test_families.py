@@ -51,27 +51,22 @@ def test_every_step_is_reported_once(family: DrawnFamily) -> None:
 
 
 def test_a_seed_is_repeatable(family: DrawnFamily) -> None:
-    """The same request gives the same frames after a cancelled one, and another seed gives others.
+    """After a cancelled scene another seed gives other frames, and they are those of a pipeline that is loaded anew.
 
-    A cancelled scene ends within one step.
+    A cancelled scene ends within one step. What is hooked at a pipeline changes no pixel and no sample: the class of
+    diffusers alone gives the same. Sound lasts as long as the frames at least, but for a few hundredths of a second,
+    and there is something to hear.
     """
     assert family.steps_until_cancelled() == 1
-    assert not _differ(family.frames, family.draw())
-    assert _differ(family.frames, family.draw(seed=12))
-
-
-def test_frames_and_sound_are_those_of_the_bare_pipeline(family: DrawnFamily) -> None:
-    """What is hooked at a pipeline changes no pixel and no sample: the class of diffusers alone gives the same.
-
-    Sound lasts as long as the frames at least, but for a few hundredths of a second, and there is something to hear.
-    """
-    frames, samples = family.bare()
-    assert not _differ(family.frames, frames)
-    assert (family.sound is not None) == (samples is not None) == bool(families()[family.pipeline].audio)
-    if family.sound is not None and samples is not None:
-        assert (family.sound.samples == samples).all()
+    drawn, sound = family.scene(seed=12)
+    assert _differ(family.frames, drawn)
+    frames, samples = family.bare(seed=12)
+    assert not _differ(drawn, frames)
+    assert (sound is not None) == (samples is not None) == bool(families()[family.pipeline].audio)
+    if sound is not None and samples is not None:
+        assert (sound.samples == samples).all()
         assert samples.std() > 0.001
-        assert samples.shape[1] / family.sound.rate > REQUEST.frames / REQUEST.fps - 0.05
+        assert samples.shape[1] / sound.rate > REQUEST.frames / REQUEST.fps - 0.05
 
 
 def test_text_and_guidance_matter(family: DrawnFamily) -> None:

@@ -56,7 +56,7 @@ def test_a_scene_ends_within_a_step(echo: DrawnFamily, caplog: pytest.LogCapture
 def test_two_pipelines_of_a_class_do_not_share_their_blocks(echo: DrawnFamily) -> None:
     """The class hands out the same instances each time: the steps of one would be reported to the other."""
     other = DiffusersRenderer()
-    other.load(ModelSource("echo", str(echo.folder)), "cpu")
+    other.load(ModelSource("echo", str(echo.model)), "cpu")
     reports: list[StepReport] = []
     list(other.render(REQUEST, reports.append, lambda: False))
     assert [report.step for report in reports if report.stage == "denoise"] == [1, 2]
@@ -65,7 +65,7 @@ def test_two_pipelines_of_a_class_do_not_share_their_blocks(echo: DrawnFamily) -
 
 def test_the_native_steps_have_the_native_noise_levels(echo: DrawnFamily) -> None:
     """Those that the model was made for; half of the steps are every second one of them."""
-    checked = checked_model(ModelSource("echo", str(echo.folder)), "cpu")
+    checked = checked_model(ModelSource("echo", str(echo.model)), "cpu")
     pipe, family = load_pipeline(checked), checked.family
     call = call_of(pipe, family)
     native, half = (

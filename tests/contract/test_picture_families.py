@@ -63,7 +63,7 @@ def test_a_family_draws_from_its_inputs(name: str) -> None:
         if name not in VARIANTS:
             assert not _differ(family.frames, family.bare_frames())
             assert _differ(family.frames, family.draw(inputs=input_files(family.folder, row, 3)))
-            with drawn_family(name, "bfloat16", family.folder) as cast:
+            with drawn_family(name, "bfloat16") as cast:
                 _check_clip(cast)
         if name in OWN_TEXT:
             assert not _differ(family.frames, family.draw())

@@ -11,6 +11,7 @@ from kinolog_worker.renderers.diffusers.model_folder import check_folder
 
 from kinolog.models.model_index import pipeline_class
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+from tests.fixtures.tiny_folders import tiny_folder
 from tests.renderers.tiny.families import GUARDED_FAMILIES, PICTURE_FAMILIES, TINY_FAMILIES
 
 LARGEST_BYTES = 20 << 20
@@ -18,12 +19,12 @@ pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 
 @pytest.mark.parametrize("name", TINY_FAMILIES)
-def test_a_family_is_a_small_folder_that_a_worker_loads(name: str, tmp_path: Path) -> None:
+def test_a_family_is_a_small_folder_that_a_worker_loads(name: str) -> None:
     """It holds safetensors, configuration and the name of a class of diffusers."""
-    TINY_FAMILIES[name](tmp_path)
-    check_folder(tmp_path, frozenset(dir(diffusers.pipelines)))
-    assert hasattr(diffusers, str(pipeline_class(str(tmp_path))))
-    assert sum(map(len, _files(tmp_path).values())) < LARGEST_BYTES
+    folder = tiny_folder(name)
+    check_folder(folder, frozenset(dir(diffusers.pipelines)))
+    assert hasattr(diffusers, str(pipeline_class(str(folder))))
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < LARGEST_BYTES
 
 
 def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:

@@ -77,19 +77,19 @@ def ltx2() -> Any:
 
 
 def ltx2_i2v() -> Any:
-    return _d.LTX2ImageToVideoPipeline(**sounding_parts())
+    return _d.LTX2ImageToVideoPipeline(**sounding_parts(layers=2))
 
 
 def ltx2_condition() -> Any:
-    return _d.LTX2ConditionPipeline(**sounding_parts())
+    return _d.LTX2ConditionPipeline(**sounding_parts(layers=2))
 
 
 def ltx2_in_context() -> Any:
-    return _d.LTX2InContextPipeline(**sounding_parts())
+    return _d.LTX2InContextPipeline(**sounding_parts(layers=2))
 
 
 def sounding_parts(layers: int = 30) -> dict[str, Any]:
-    """Return the parts of LTX-2. Of 30 layers the call perturbs the attention of layer 28."""
+    """Return the parts of LTX-2. Of 30 layers the call perturbs the attention of layer 28; two are fast."""
     transformer = network(
         _d.LTX2VideoTransformer3DModel,
         in_channels=4,
