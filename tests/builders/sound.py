@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from kinolog_worker.media.sound.samples import Samples, SoundFormat
+from kinolog_worker.media.sound.samples import Samples, silence
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import decoded_sound, sound_format_of
 
 
 def clicking(sound_format: SoundFormat, samples: int, *clicks: int) -> Samples:
     """Return so many samples that click for a millisecond at each of these samples."""
-    found = sound_format.silence(samples)
+    found = silence(sound_format, samples)
     for click in clicks:
         found[:, click : click + sound_format.rate // 1000] = 0.9
     return found

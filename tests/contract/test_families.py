@@ -51,7 +51,7 @@ def test_every_step_is_reported_once(family: DrawnFamily) -> None:
 
 
 def test_a_seed_is_repeatable(family: DrawnFamily) -> None:
-    """After a cancelled scene another seed gives other frames, and they are those of a pipeline that is loaded anew.
+    """After a cancelled scene another seed gives other frames, and they are those of another pipeline of the model.
 
     A cancelled scene ends within one step. What is hooked at a pipeline changes no pixel and no sample: the class of
     diffusers alone gives the same. Sound lasts as long as the frames at least, but for a few hundredths of a second,

@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from kinolog.adapters.chat.prompt_writer import ChatPromptWriter
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
@@ -77,8 +76,13 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         database_url = settings.database_url.get_secret_value()
         read_model = await PostgresReadModel.connect(database_url, settings.database_pool_size, "kinolog-api")
         stack.push_async_callback(read_model.close)
-        prompt_writer = ChatPromptWriter(settings) if settings.prompt_writer_url else None
-        if prompt_writer is not None:
+        prompt_writer = None
+        if settings.prompt_writer_url:
+            from kinolog.adapters.chat.prompt_writer import (
+                ChatPromptWriter,  # most have none: 0.1 s of a start
+            )
+
+            prompt_writer = ChatPromptWriter(settings)
             stack.push_async_callback(prompt_writer.close)
         yield ApiDependencies(
             store=store,

@@ -18,7 +18,8 @@ from kinolog_worker.media.assembly import _decoded_frames
 from kinolog_worker.media.container_tags import ContainerTags, write_tags
 from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.encoder_settings import VideoEncoding
-from kinolog_worker.media.sound.samples import SoundFormat
+from kinolog_worker.media.sound.samples import silence
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import add_sound
 from PIL import Image
 
@@ -41,7 +42,7 @@ def video(path: Path, frames: int, fps: int, codec: VideoCodec = VideoCodec.H264
     with ClipEncoder(path, width=WIDTH, height=HEIGHT, fps=fps, encoding=VideoEncoding(codec)) as encoder:
         encoder.write(textured_frames(frames, WIDTH, HEIGHT))
     sound = SoundFormat(24_000, 2)
-    add_sound(path, sound, [sound.silence(sound.samples_before(frames, fps))], lambda: None)
+    add_sound(path, sound, [silence(sound, sound.samples_before(frames, fps))], lambda: None)
     lengths = (1, frames - 1) if frames > 1 else (1,)
     write_tags(path, ContainerTags(title="t", comment="c", fps=fps, scene_frames=lengths), lambda: None)
     return path.read_bytes()

@@ -12,7 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from kinolog_worker.media.container_tags import ContainerTags, write_tags
-from kinolog_worker.media.sound.samples import SoundFormat
+from kinolog_worker.media.sound.samples import silence
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import add_sound
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 
@@ -63,7 +64,7 @@ def test_videos_of_every_codec_are_signed(chain: SigningChain, tmp_path: Path, c
     """A tagged video of each codec with sound is trusted, has its tags, and decodes to the same frames and sound."""
     unsigned, signed = small_video(tmp_path / "unsigned.mp4", codec), tmp_path / "signed.mp4"
     sound = SoundFormat(24_000, 2)
-    add_sound(unsigned, sound, [sound.silence(sound.samples_before(FRAMES, FPS))], lambda: None)
+    add_sound(unsigned, sound, [silence(sound, sound.samples_before(FRAMES, FPS))], lambda: None)
     tags = ContainerTags(title="Rain", comment="made by a model", fps=FPS, scene_frames=(4, FRAMES - 4))
     write_tags(unsigned, tags, lambda: None)
     expected = replace(EXPECTED, codec=codec, has_sound=True)

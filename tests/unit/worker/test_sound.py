@@ -12,7 +12,8 @@ from kinolog_worker.media.assembly import ClipTarget, assemble
 from kinolog_worker.media.container_tags import ContainerTags, write_tags
 from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.scene_clip import SceneClip
-from kinolog_worker.media.sound.samples import Samples, SoundFormat
+from kinolog_worker.media.sound.samples import Samples, silence
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import add_sound, decoded_sound, sound_format_of
 from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, VerifiedMedia, verify_video
 
@@ -75,7 +76,7 @@ def test_frames_stay_as_they_are(tmp_path: Path) -> None:
     """A file with sound has the frames and times that it had, and its index in front."""
     path = _silent(tmp_path / "scene.mp4", 31)
     before = _verified(path, 31, has_sound=False)
-    add_sound(path, CD, [CD.silence(CD.samples_before(31, FPS))], _never_stop)
+    add_sound(path, CD, [silence(CD, CD.samples_before(31, FPS))], _never_stop)
     assert _verified(path, 31).frame_hash == before.frame_hash
     content = path.read_bytes()
     assert 0 < content.index(b"moov") < content.index(b"mdat")
@@ -200,7 +201,7 @@ def test_sound_that_is_missing_or_short_is_refused(tmp_path: Path) -> None:
     path = _silent(tmp_path / "scene.mp4", 24)
     with pytest.raises(MediaInvalid, match="has no sound"):
         _verified(path, 24)
-    add_sound(path, CD, [CD.silence(CD.rate // 2)], _never_stop)
+    add_sound(path, CD, [silence(CD, CD.rate // 2)], _never_stop)
     with pytest.raises(
         MediaInvalid, match=r"the sound lasts from 0\.000 to 0\.511 s, and the frames to 1\.000 s"
     ):
@@ -218,6 +219,6 @@ def test_a_cancelled_job_leaves_no_half_of_its_sound(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        add_sound(path, CD, [CD.silence(CD.rate)], stop)
+        add_sound(path, CD, [silence(CD, CD.rate)], stop)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [before]
     assert sound_format_of(path) is None

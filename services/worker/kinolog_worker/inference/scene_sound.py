@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kinolog_worker.media.sound.samples import SoundFormat, fitted
+from kinolog_worker.media.sound.samples import fitted
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import add_sound
 from kinolog_worker.renderers.renderer import Renderer, RenderFailed, SoundMaker
 

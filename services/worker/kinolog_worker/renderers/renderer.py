@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from kinolog.models.input_roles import InputRole
 from kinolog.models.renderers import DEFAULT_RENDERER
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
-from kinolog_worker.media.frames import Frames
-from kinolog_worker.media.sound.samples import Sound
+
+if TYPE_CHECKING:  # the process of a worker needs no numpy, which takes 0.1 s to import
+    from kinolog_worker.media.frames import Frames
+    from kinolog_worker.media.sound.samples import Sound
 
 
 class RenderCancelled(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 
-from kinolog_worker.media.sound.samples import SoundFormat
+from kinolog_worker.media.sound.sound_format import SoundFormat
 
 
 @dataclass(frozen=True, slots=True)

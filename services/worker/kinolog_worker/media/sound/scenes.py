@@ -12,7 +12,8 @@ import numpy as np
 
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.media.scene_clip import SceneClip
-from kinolog_worker.media.sound.samples import Samples, SoundFormat, fitted
+from kinolog_worker.media.sound.samples import Samples, fitted
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import decoded_sound, sound_format_of
 
 _SEAM_SECONDS = 0.005

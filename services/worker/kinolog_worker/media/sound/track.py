@@ -22,7 +22,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from kinolog_worker.media.encoder import EncodingFailed
-from kinolog_worker.media.sound.samples import Samples, SoundFormat
+from kinolog_worker.media.sound.samples import Samples, silence
+from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.stream_copy import add_copied_stream, packets
 
 _CODEC = "aac"
@@ -71,7 +72,7 @@ def sound_format_of(path: Path) -> SoundFormat | None:
 
 def decoded_sound(path: Path, sound_format: SoundFormat) -> Samples:
     """Return the sound of a file, from the first frame on, in a format; none if it has none. Raises FFmpegError."""
-    runs = [sound_format.silence(0)]
+    runs = [silence(sound_format, 0)]
     with av.open(str(path)) as source:
         if source.streams.audio:
             resampler = AudioResampler("fltp", sound_format.layout, sound_format.rate)
