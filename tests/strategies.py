@@ -86,6 +86,7 @@ specs = st.builds(
     title=st.none() | sealed,
     tagged=st.booleans(),
     inputs=st.lists(inputs, max_size=2).map(tuple),
+    chained=st.booleans(),
 )
 media = st.builds(
     MediaFacts,

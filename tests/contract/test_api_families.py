@@ -15,7 +15,7 @@ from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 
 def _entry(name: str, pipeline: str) -> ModelEntry:
-    return with_family(ModelEntry(name=name, source=f"/models/{name}", pipeline=pipeline))
+    return with_family(ModelEntry(name=name, source=f"/models/{name}", pipeline=pipeline, max_frames=3000))
 
 
 def _scene(seconds: float | None = None) -> pb.SceneRequest:
@@ -32,6 +32,8 @@ CATALOGUE = Catalogue(
         _entry("latte", "LattePipeline"),
         _entry("hunyuan", "HunyuanVideoPipeline"),
         _entry("wan-i2v", "WanImageToVideoPipeline"),
+        _entry("ltx", "LTXConditionPipeline"),
+        _entry("skyreels-v2v", "SkyReelsV2DiffusionForcingVideoToVideoPipeline"),
         _entry("wan-animate", "WanAnimatePipeline"),
         _entry("upsampler", "LTXLatentUpsamplePipeline"),
         _entry("flux", "FluxPipeline"),
@@ -81,7 +83,7 @@ async def families_api() -> AsyncIterator[RunningApi]:
                 "prompt": "0-1s: rain. 1-4s: sun.",
             },
             "shots",
-            "wan-i2v needs a first picture for each scene, and a job has one for its first: give one scene",
+            "wan-i2v needs a first picture for each scene, and a job has one for its first: set chained",
         ),
         ({"model": "wan-i2v", "inputs": [FIRST], "scenes": [_scene()] * 2}, "scenes", "give one scene"),
         ({"model": "latte", "inputs": [FIRST]}, "inputs", "latte starts from a text alone"),
@@ -92,6 +94,28 @@ async def families_api() -> AsyncIterator[RunningApi]:
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
         ({"model": "modular"}, "model", "Flux3ModularPipeline is no text-to-video pipeline"),
+        ({"model": "latte", "chained": True}, "chained", "LattePipeline takes neither a first picture"),
+        (
+            {"model": "wan-i2v", "inputs": [FIRST], "scenes": [_scene(), _scene()]},
+            "scenes",
+            "for its first: set chained, and each goes on from the one before or give one scene",
+        ),
+        (
+            {
+                "model": "skyreels-v2v",
+                "inputs": [CLIP],
+                "chained": True,
+                "fps": 8,
+                "scenes": [_scene(1), _scene(2)],
+            },
+            "chained",
+            "skyreels-v2v goes on from more frames than 8",
+        ),
+        (
+            {"model": "skyreels-v2v", "inputs": [CLIP], "chained": True, "frames": 2000},
+            "frames",
+            "would be 34 windows of 60 frames, and there are at most 32",
+        ),
         ({"model": "minimax", "guidance": 3}, "guidance", "minimax takes no guidance"),
         ({"model": "distilled", "steps": 8}, "steps", "distilled takes no number of steps"),
     ],
@@ -127,3 +151,19 @@ async def test_other_numbers_of_frames_are_rounded_by_the_worker(families_api: R
         pb.SubmitJobRequest(prompt=PROMPT, model="hunyuan", negative_prompt=" ")
     )
     assert (accepted.job.spec.width, accepted.job.spec.frames) == (1280, 129)
+
+
+async def test_a_chained_job_is_cut_into_what_its_model_draws(families_api: RunningApi) -> None:
+    """A scene longer than that becomes windows, which share its frames and its prompt. The job is chained."""
+    scenes = [pb.SceneRequest(prompt="a fox"), pb.SceneRequest(prompt="a hen")]
+    request = pb.SubmitJobRequest(model="ltx", frames=500, scenes=scenes, chained=True, seed=7, prompt="noir")
+    job = (await families_api.jobs.SubmitJob(request)).job
+    found = await families_api.jobs.GetJob(pb.GetJobRequest(job_id=job.id))
+    assert found.job.spec.chained
+    assert [(scene.frames, scene.seed) for scene in found.job.scenes] == [
+        (125, 7),
+        (125, 8),
+        (125, 7),
+        (125, 8),
+    ]
+    assert [scene.prompt for scene in found.job.scenes] == ["noir. a fox"] * 2 + ["noir. a hen"] * 2

@@ -94,7 +94,8 @@ class TestcardRenderer:
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         canvas = canvas_for(request, width_rule=EVEN, height_rule=EVEN, frame_rule=ANY_NUMBER)
-        bars = np.random.default_rng((request.seed, crc32(request.prompt.encode()))).integers(
+        before = [crc32(file.path.read_bytes()) for file in request.inputs if file.continued_frames]
+        bars = np.random.default_rng((request.seed, crc32(request.prompt.encode()), *before)).integers(
             0, 256, size=(8, 3), dtype=np.uint8
         )
         if self._options.get("is_blank"):

@@ -64,6 +64,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         prompt_writer=value.prompt_writer,
         prompt_writer_trouble=value.prompt_writer_trouble,
         inputs=map(input_to_proto, value.inputs),
+        chained=value.chained,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -97,6 +98,7 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         title=sealed_from_proto(wire.title) if wire.HasField("title") else None,
         tagged=wire.tagged,
         inputs=tuple(map(input_from_proto, wire.inputs)),
+        chained=wire.chained,
     )
 
 

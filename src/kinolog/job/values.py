@@ -116,7 +116,8 @@ class Spec:
 
     Jobs of earlier versions have no `codec`, no `crf`, and files that are not `tagged` with what made them.
     `prompt_writer` is the language model that wrote the prompts of the scenes, `prompt_writer_trouble` why none did
-    although the request asked for it; both are empty for a job that did not ask.
+    although the request asked for it; both are empty for a job that did not ask. Each scene of a `chained` job goes on
+    from the end of the one before.
     """
 
     prompt: Sealed
@@ -139,6 +140,7 @@ class Spec:
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
     inputs: tuple[JobInput, ...] = ()
+    chained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,6 +190,7 @@ class StoredSpec(_message.Message):
     PROMPT_WRITER_FIELD_NUMBER: _builtins.int
     PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    CHAINED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -220,6 +221,8 @@ class StoredSpec(_message.Message):
     """Language model that wrote the prompts of the scenes. Empty if none did."""
     prompt_writer_trouble: _builtins.str
     """Why no language model wrote them although the request asked for it. Empty if it did."""
+    chained: _builtins.bool
+    """Whether each scene goes on from the end of the one before."""
     @_builtins.property
     def prompt(self) -> Global___Sealed:
         """The sealed prompt."""
@@ -263,10 +266,11 @@ class StoredSpec(_message.Message):
         prompt_writer: _builtins.str = ...,
         prompt_writer_trouble: _builtins.str = ...,
         inputs: _abc.Iterable[Global___StoredInput] | None = ...,
+        chained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

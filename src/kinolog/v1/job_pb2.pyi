@@ -283,6 +283,7 @@ class JobSpec(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     PROMPT_WRITER_FIELD_NUMBER: _builtins.int
     PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
+    CHAINED_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -317,6 +318,8 @@ class JobSpec(_message.Message):
     """Language model that wrote the prompts of the scenes. Empty if none did. Lists do not return it."""
     prompt_writer_trouble: _builtins.str
     """Why no language model wrote them although the request asked for it: the prompt was used as it is."""
+    chained: _builtins.bool
+    """Whether each scene goes on from the end of the one before. Lists do not return it."""
     def __init__(
         self,
         *,
@@ -337,10 +340,11 @@ class JobSpec(_message.Message):
         title: _builtins.str = ...,
         prompt_writer: _builtins.str = ...,
         prompt_writer_trouble: _builtins.str = ...,
+        chained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -353,6 +353,7 @@ class SubmitJobRequest(_message.Message):
     SHOTS_FIELD_NUMBER: _builtins.int
     SCENES_FIELD_NUMBER: _builtins.int
     ENHANCE_PROMPT_FIELD_NUMBER: _builtins.int
+    CHAINED_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show. With scenes it may be empty; it precedes the prompt of each scene."""
@@ -396,6 +397,8 @@ class SubmitJobRequest(_message.Message):
     """What the prompt is, if there are no scenes."""
     enhance_prompt: _builtins.bool
     """Whether a language model rewrites the prompt for the video model. The prompt is one shot then."""
+    chained: _builtins.bool
+    """Whether each scene goes on from the end of the one before. Scenes longer than the model draws are cut into several."""
     @_builtins.property
     def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SceneRequest]:
         """The scenes, at most 32. Without scenes, shots says how the prompt is cut."""
@@ -429,11 +432,12 @@ class SubmitJobRequest(_message.Message):
         shots: Global___Shots.ValueType = ...,
         scenes: _abc.Iterable[Global___SceneRequest] | None = ...,
         enhance_prompt: _builtins.bool = ...,
+        chained: _builtins.bool = ...,
         inputs: _abc.Iterable[Global___InputReference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
     _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015

@@ -64,6 +64,9 @@ def generate(
             help="JSON file of scenes: a list of objects with prompt, duration, transition, seed; - for standard input."
         ),
     ] = None,
+    chained: Annotated[
+        bool, typer.Option("--chained", help="Let each scene go on from the end of the one before.")
+    ] = False,
     image: ImageOption = None,
     last_image: LastImageOption = None,
     reference: ReferenceOption = None,
@@ -98,6 +101,7 @@ def generate(
         prompt=prompt or "",
         shots=shots,
         enhance_prompt=enhance or None,
+        chained=chained or None,
         scenes=_scenes(scene, scenes),
         priority=priority,
         style=style,

@@ -96,6 +96,8 @@ class JobFields(ClientModel):
     inputs: tuple[InputInfo, ...] = ()
     """What it starts from, in the order of the request."""
     artifacts: tuple[ArtifactInfo, ...] = ()
+    chained: bool = False
+    """Whether each scene goes on from the end of the one before."""
     prompt_writer: str | None = None
     """Language model that wrote the prompts of the scenes, if one did."""
     prompt_writer_trouble: str | None = None

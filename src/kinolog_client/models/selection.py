@@ -107,7 +107,7 @@ class VideoRequest:
     `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
     auto: the prompt is cut at marks such as "Scene 1:", or written: a language model writes the shots. With `scenes`
     the prompt may be empty; it precedes each. With `enhance_prompt` a language model rewrites the prompt of one shot.
-    `inputs` are what the video starts from.
+    `inputs` are what the video starts from. With `chained` each scene goes on from the end of the one before.
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
@@ -117,6 +117,7 @@ class VideoRequest:
     shots: str | None = None
     scenes: Sequence[VideoScene] | None = None
     enhance_prompt: bool | None = None
+    chained: bool | None = None
     inputs: Sequence[VideoInput] | None = None
     negative_prompt: str | None = None
     priority: str | None = None

@@ -46,6 +46,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         codec="av1",
         crf=30,
         title="Rain",
+        chained=True,
         request_id="r-1",
     )
     (sent,) = api.requests("SubmitJob")
@@ -53,7 +54,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.duration_seconds, sent.width, sent.height, sent.fps) == (2.0, 256, 128, 8)
     assert (sent.steps, sent.guidance, sent.seed, sent.HasField("seed")) == (20, 4.5, 0, True)
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
-    assert (sent.codec, sent.crf, sent.title) == ("av1", 30, "Rain")
+    assert (sent.codec, sent.crf, sent.title, sent.chained) == ("av1", 30, "Rain", True)
     assert (done.created, done.status, done.job.prompt) == (True, "queued", canned.PROMPT)
     assert done.position == api.position
 

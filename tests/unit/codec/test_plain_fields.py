@@ -21,7 +21,11 @@ from tests.builders.memory_jobs import MemoryJobs
     [
         (pb.Job, JobRow, {"queue_position"}),
         (pb.Job, Job, {"queue_position", "percent", "eta_seconds", "position"}),
-        (pb.JobSpec, JobRow, {"webhook", "codec", "crf", "title", "prompt_writer", "prompt_writer_trouble"}),
+        (
+            pb.JobSpec,
+            JobRow,
+            {"webhook", "codec", "crf", "title", "prompt_writer", "prompt_writer_trouble", "chained"},
+        ),
         (pb.JobSpec, Spec, set()),
     ],
 )

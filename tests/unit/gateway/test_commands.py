@@ -36,6 +36,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "codec": "H265",
             "crf": 22,
             "title": "Rain",
+            "chained": True,
         },
     )
     assert response.status_code == 202, response.text
@@ -50,6 +51,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
         2,
     )
     assert (request.codec, request.crf, request.title) == ("h265", 22, "Rain")
+    assert request.chained
     body = response.json()
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"

@@ -9,7 +9,7 @@ from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.families import Family, GuidanceKind, refusal_of
 from kinolog.models.input_roles import InputRole
-from kinolog.storyboard.planner import PlannedScene
+from kinolog.storyboard.planner import MAX_SCENES, PlannedScene
 from kinolog.storyboard.shots import marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
@@ -17,6 +17,10 @@ from kinolog_api.rpc.errors import RequestViolation, numbered_violation
 
 CUT_AT_MARKS = frozenset({pb.SHOTS_AUTO, pb.SHOTS_WRITTEN})
 """A prompt whose shots a language model writes is cut at its marks if there is no usable answer."""
+
+
+MANY_FRAMES = 1_000
+"""More than any family needs of a scene to go on from it."""
 
 
 def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
@@ -28,16 +32,16 @@ def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[R
         return _unknown_family_violations(request, model)
     return [
         *_input_violations(request, model, family),
+        *_chain_violations(request, model, family),
         *_fixed_violations(request, model, family),
         *_negative_violations(request, model, family),
     ]
 
 
 def _unknown_family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
-    if not request.inputs:
-        return []
     problem = f"what {model.name} starts from is not known here; its entry in the catalogue needs `pipeline`"
-    return [RequestViolation("inputs", problem)]
+    asked = {"inputs": bool(request.inputs), "chained": request.chained}
+    return [RequestViolation(field, problem) for field, is_asked in asked.items() if is_asked]
 
 
 def _input_violations(
@@ -54,6 +58,18 @@ def _input_violations(
     if missing := family.missing_inputs(roles):
         found.append(RequestViolation("inputs", f"{model.name} needs {missing}: upload it and name it here"))
     return found
+
+
+def _chain_violations(
+    request: pb.SubmitJobRequest, model: ModelEntry, family: Family
+) -> list[RequestViolation]:
+    if not request.chained or family.chain_role(MANY_FRAMES):
+        return []
+    problem = (
+        f"{model.name} goes on from no scene: {family.pipeline} takes neither a first picture nor a video that "
+        "it continues. Leave it out"
+    )
+    return [RequestViolation("chained", problem)]
 
 
 def _fixed_violations(
@@ -93,11 +109,11 @@ def scene_violations(
     It draws so many frames at most, and the inputs of a job are those of its first scene. A number of frames that the
     pipeline does not draw is no violation: the worker rounds up and drops the tail.
     """
-    if len(scenes) > 1 and model.family and (missing := model.family.missing_inputs(())):
-        problem = (
-            f"{model.name} needs {missing} for each scene, and a job has one for its first: give one scene"
-        )
-        return [RequestViolation("scenes" if request.scenes else "shots", problem)]
+    if len(scenes) > 1 and model.family and (found := _unconnected_violations(request, scenes, model)):
+        return found
+    if len(scenes) > MAX_SCENES:
+        problem = f"of {model.name} would be {len(scenes)} windows of {longest_window(model)} frames, and there are at "
+        return [RequestViolation(_field_of_length(request), f"{problem}most {MAX_SCENES}: make it shorter")]
     longest = longest_scene(model)
     if not longest:
         return []
@@ -110,6 +126,44 @@ def scene_violations(
         ]
     drawn = max((scene.frames for scene in too_long), default=0)
     return [RequestViolation(_field_of_length(request), f"{limit}, and not {drawn}")] if drawn else []
+
+
+def _unconnected_violations(
+    request: pb.SubmitJobRequest, scenes: Sequence[PlannedScene], model: ModelEntry
+) -> list[RequestViolation]:
+    """Return the violation of scenes after the first that have nothing to start from."""
+    family, field = model.family, "scenes" if request.scenes else "shots"
+    if family is None:
+        return []
+    if request.chained:
+        short = [scene for scene in scenes[:-1] if family.chain_role(scene.frames) is None]
+        problem = (
+            f"{model.name} goes on from more frames than {short[0].frames}: make scenes longer"
+            if short
+            else ""
+        )
+        return [RequestViolation("chained", problem)] if problem else []
+    if not (missing := family.missing_inputs(())):
+        return []
+    way_out = "set chained, and each goes on from the one before" if family.chain_role(MANY_FRAMES) else ""
+    problem = f"{model.name} needs {missing} for each scene, and a job has one for its first: "
+    return [RequestViolation(field, f"{problem}{' or '.join(filter(None, [way_out, 'give one scene']))}")]
+
+
+def longest_window(model: ModelEntry) -> int:
+    """Return the frames of a scene that goes on from the one before; 0 if a model has no such limit.
+
+    It is the number that the model was made for, without those that are drawn again.
+    """
+    family = model.family
+    if family is None or family.native is None or model.native_frames:
+        return 0
+    role = family.chain_role(family.native.frames)
+    drawn_again = 1 if role is InputRole.FIRST_FRAME else 0
+    if role is InputRole.VIDEO:
+        drawn_again = family.inputs[role].redrawn_frames
+    most = min(filter(None, [family.longest, family.native.frames]))
+    return most - drawn_again
 
 
 def longest_scene(model: ModelEntry) -> int:

@@ -15,7 +15,7 @@ from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SC
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
+from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene, longest_window
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
 
@@ -33,7 +33,8 @@ class JobPlan:
     """A complete specification of a job, without optional fields. Holds prompts unsealed.
 
     `common_prompt` is what each scene shows; `prompt` is what lists show: the same, or the prompts of all scenes.
-    `longest_frames` is the length of the longest scene that the model draws, 0 if there is no limit.
+    `longest_frames` is the length of the longest scene that the model draws, 0 if there is no limit. Each scene of a
+    `chained` job goes on from the one before, and one of more than `window_frames` is cut into several.
     """
 
     model: str
@@ -57,6 +58,8 @@ class JobPlan:
     priority: Priority
     max_attempts: int
     longest_frames: int = 0
+    chained: bool = False
+    window_frames: int = 0
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
 
@@ -100,6 +103,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     marked = marked_shots(request.prompt, MAX_SCENES) if shots is Shots.AUTO else MarkedPrompt(())
     seconds = _seconds(request, marked)
     length = defaults.frames if seconds is None else max(1, round(seconds * fps))
+    window_frames = longest_window(model) if request.chained else 0
     return JobPlan(
         model=model.name,
         model_class=model.model_class,
@@ -121,7 +125,9 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         title=blank_as_empty(request.title).strip(),
         priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
         max_attempts=request.max_attempts if has("max_attempts") else DEFAULT_MAX_ATTEMPTS,
-        longest_frames=longest_scene(model),
+        longest_frames=0 if window_frames else longest_scene(model),
+        chained=request.chained,
+        window_frames=window_frames,
     )
 
 

@@ -15,6 +15,7 @@ from kinolog.job.values import JobInput, Scene, Sealed, Spec
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, TITLE, WEBHOOK, scene_purpose
 from kinolog.privacy.sealer import Sealer
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
+from kinolog.storyboard.windows import cut_into_windows
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs
 from kinolog_api.jobs.job_plan import JobPlan
@@ -48,6 +49,8 @@ def planned_submit(
     scenes = plan_storyboard(
         plan.common_prompt, shots=plan.shots, frames=plan.frames, fps=plan.fps, seed=plan.seed
     )
+    if plan.window_frames:
+        scenes = cut_into_windows(scenes, plan.window_frames, plan.fps)
     if len(scenes) > 1 and sum(len(scene.prompt) for scene in scenes) > MAX_SCENE_CHARACTERS:
         description = (
             f"its {counted(len(scenes), 'scene')} repeat more than {MAX_SCENE_CHARACTERS} characters in total"
@@ -128,6 +131,7 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         tagged=True,
         prompt_writer=plan.prompt_writer,
         prompt_writer_trouble=plan.prompt_writer_trouble,
+        chained=plan.chained,
         inputs=inputs,
     )
 

@@ -132,6 +132,12 @@ class GenerateRequest(RequestModel):
         strict=True,
         description="Whether a language model rewrites the prompt for the video model. The prompt is one shot then.",
     )
+    chained: bool = Field(
+        False,
+        strict=True,
+        description="Whether each scene goes on from the end of the one before. Scenes longer than the model draws are "
+        "cut into several.",
+    )
     inputs: Annotated[list[GenerateInput], Field(max_length=16)] | None = Field(
         None, description="What the video starts from: uploads, each in a role, as the model takes them."
     )
@@ -221,6 +227,7 @@ class GenerateRequest(RequestModel):
             shots=_SHOTS[self.shots],
             scenes=[scene.to_proto() for scene in self.scenes or ()],
             enhance_prompt=self.enhance_prompt,
+            chained=self.chained,
             inputs=[one.to_proto() for one in self.inputs or ()],
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",

@@ -142,6 +142,9 @@ class JobDetail(JobView):
     attempts: list[AttemptView] = job_field(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
     inputs: list[InputView] = job_field(InputView.all_of, "What it starts from, in the order of the request.")
     artifacts: list[ArtifactView] = job_field(lambda job: ArtifactView.all_of(job.artifacts))
+    chained: bool = job_field(
+        lambda job: job.spec.chained, "Whether each scene goes on from the end of the one before."
+    )
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,
         "Language model that wrote the prompts of the scenes, if one did.",

@@ -50,6 +50,7 @@ def build_render_job(
         title=unsealed.title,
         finished_scenes=tuple(finished_scenes),
         inputs=tuple(inputs),
+        chained=spec.chained,
     )
 
 
