@@ -12,8 +12,13 @@ import av
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 
-_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-"""Without these flags libswscale rounds in another way on processors with other instructions."""
+_EXACT = (
+    Interpolation.BILINEAR
+    | Interpolation.ACCURATE_RND
+    | Interpolation.BITEXACT
+    | Interpolation.FULL_CHR_H_INT
+)
+"""Without these flags libswscale rounds in another way on other processors, and makes all colours darker."""
 
 _DECODER_THREADS = 2
 

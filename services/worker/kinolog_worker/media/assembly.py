@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from kinolog.storyboard.shots import Transition
-from kinolog_worker.media.conversion import EXACT_BILINEAR
+from kinolog_worker.media.conversion import EXACT_RGB
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding
 from kinolog_worker.media.frames import Frames
@@ -173,7 +173,7 @@ def _decoded_frames(path: Path) -> Iterator[Frames]:
                 src_colorspace="ITU709",
                 src_color_range="MPEG",
                 dst_color_range="JPEG",
-                interpolation=EXACT_BILINEAR,
+                interpolation=EXACT_RGB,
                 threads=1,
             )
             yield rgb.to_ndarray().astype(np.uint8, copy=False)

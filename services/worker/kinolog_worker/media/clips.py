@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from kinolog.counts import counted
-from kinolog_worker.media.conversion import EXACT_BILINEAR
+from kinolog_worker.media.conversion import EXACT_RGB
 from kinolog_worker.media.pictures import MOST_PIXELS, InputUnreadable, Picture, fitted
 
 MOST_FRAMES = 20_000
@@ -123,7 +123,7 @@ def _check_size(width: int, height: int) -> None:
 
 def _picture(frame: VideoFrame, wanted: ClipSampling) -> Picture:
     """Return a frame in the wanted size, upright as the file says."""
-    rgb = frame.reformat(format="rgb24", interpolation=EXACT_BILINEAR)
+    rgb = frame.reformat(format="rgb24", interpolation=EXACT_RGB)
     picture = Image.fromarray(rgb.to_ndarray())
     if frame.rotation:
         picture = picture.rotate(frame.rotation, expand=True)
