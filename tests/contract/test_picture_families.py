@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.media.pictures import fitted
+from kinolog_worker.renderers.canvas import fit
 from kinolog_worker.renderers.renderer import InputFile, RenderFailed
-from PIL import Image
 
 from kinolog.models.families import families
 from kinolog.models.input_roles import InputRole
@@ -138,17 +136,23 @@ def _encoded(family: DrawnFamily, inputs: tuple[InputFile, ...]) -> list[float]:
 
 @pytest.mark.parametrize(("name", "given"), [("wan_i2v", 1), ("ltx_097", 17)])
 def test_a_scene_goes_on_from_the_one_before(name: str, given: int) -> None:
-    """The end of that scene is encoded: its last frame, or as many as the family continues. None is shown again."""
+    """The end of that scene is encoded: its last frame, or as many as the family continues. None is shown again.
+
+    It lies where it is cut out of what is drawn: the film neither jumps nor zooms.
+    """
     with drawn_family(name, "float32") as family:
         seen: list[torch.Tensor] = []
-        before = replace(clip_file(family.folder, frames=24), continued_frames=24)
+        size = (REQUEST.width, REQUEST.height)
+        before = replace(clip_file(family.folder, frames=24, size=size), continued_frames=24)
         with family.encodes(seen.append):
             drawn = family.draw(inputs=(before,))
         assert drawn.shape == family.frames.shape
         (encoded,) = [clip for clip in seen if clip.shape[2] >= given]
         shown = (encoded[0, :, given - 1].permute(1, 2, 0).numpy() + 1) * 127.5
-        last = fitted(Image.fromarray(pixels(23)), shown.shape[1], shown.shape[0])
-        assert abs(shown - np.asarray(last, dtype=float)).mean() < 8  # it was a frame of an H.264 file
+        canvas = family.renderer._loaded_pipeline().call.canvas(family.request)
+        assert shown.shape[:2] == (canvas.height, canvas.width) != size[::-1]
+        last = fit(shown[None], canvas, REQUEST)[0]
+        assert abs(last - pixels(23, *size)).mean() < 8  # it was a frame of an H.264 file
 
 
 @pytest.mark.parametrize("name", sorted(ADDED))

@@ -16,10 +16,11 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from kinolog_worker.media.clips import ClipSampling, read_clip
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.media.thumbnails import jpeg_of
-from kinolog_worker.renderers.canvas import canvas_for, fit
+from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     LoadedFacts,
@@ -56,7 +57,8 @@ class TestcardRenderer:
     it, and no error), `stop_at_step` (a signal stops the process), `hang_at_step` (native code holds the
     interpreter lock and waits without end; so does `hang_at_load`), `compute_at_step` (it holds the lock and
     computes for some `compute_seconds`). Steps count from 1. `at_seed` limits a fault to the scene with this seed,
-    and `once_file` to the first time: it names a file that must not exist yet.
+    and `once_file` to the first time: it names a file that must not exist yet. `count_file` gets a line for each
+    scene that is begun, and one when it is drawn. A scene that goes on from another one moves the bars on.
     """
 
     __test__ = False  # the name starts like a test class
@@ -94,10 +96,11 @@ class TestcardRenderer:
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         canvas = canvas_for(request, width_rule=EVEN, height_rule=EVEN, frame_rule=ANY_NUMBER)
-        before = [crc32(file.path.read_bytes()) for file in request.inputs if file.continued_frames]
-        bars = np.random.default_rng((request.seed, crc32(request.prompt.encode()), *before)).integers(
+        bars = np.random.default_rng((request.seed, crc32(request.prompt.encode()))).integers(
             0, 256, size=(8, 3), dtype=np.uint8
         )
+        before = _end_of_scene_before(request, canvas)
+        self._count("begun")
         if self._options.get("is_blank"):
             bars[:] = 0
         for step in range(1, request.steps + 1):
@@ -112,11 +115,12 @@ class TestcardRenderer:
             if should_stop():
                 raise RenderCancelled
             indices = range(start, min(start + _RUN_FRAMES, canvas.frames))
-            cards = np.stack([_card(bars, index, canvas.width, canvas.height) for index in indices])
+            cards = np.stack([_frame(bars, before, index, canvas) for index in indices])
             run = fit(cards, canvas, request)[: request.frames - drawn]
             drawn += len(run)
             yield run[: max(0, len(run) - int(self._number("frames_left_out")))]
             observe(StepReport("decode", drawn, request.frames))
+        self._count("drawn")
 
     def take_sound(self) -> Sound | None:
         sound, self._sound = self._sound, None
@@ -139,6 +143,12 @@ class TestcardRenderer:
 
     def close(self) -> None:
         self._encoded.clear()
+
+    def _count(self, what: str) -> None:
+        """Write that a scene was begun or drawn, if the test counts."""
+        if "count_file" in self._options:
+            with Path(str(self._options["count_file"])).open("a") as file:
+                file.write(f"{what}\n")
 
     def _number(self, option: str) -> float:
         value = self._options.get(option, 0)
@@ -208,6 +218,24 @@ def _compute(seconds: float) -> None:
     started = time.process_time()
     sum(range(terms))
     sum(range(int(terms * seconds / (time.process_time() - started))))
+
+
+def _end_of_scene_before(request: SceneRequest, canvas: Canvas) -> Frames | None:
+    """Return the last frame of the scene that the request goes on from, shape (height, width, 3); None without one."""
+    for file in request.inputs:
+        if file.continued_frames:
+            size = ClipSampling(
+                width=canvas.width, height=canvas.height, fps=request.fps, frames=1, least=1, from_end=True
+            )
+            return np.asarray(read_clip(file.path, file.media_type, size, lambda: None)[-1])
+    return None
+
+
+def _frame(bars: Frames, before: Frames | None, index: int, canvas: Canvas) -> Frames:
+    """Return frame number `index`. After another scene its bars go on to move, whatever the seed."""
+    if before is None:
+        return _card(bars, index, canvas.width, canvas.height)
+    return np.roll(before, (index + 1) * canvas.width // 128, axis=1)
 
 
 def _card(bars: Frames, index: int, width: int, height: int) -> Frames:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kinolog_worker.media import pictures
-from kinolog_worker.media.pictures import InputUnreadable, fitted, read_picture, within
+from kinolog_worker.media.pictures import InputUnreadable, fitted, read_picture, uncut, within
 from PIL import Image
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -128,3 +128,16 @@ def test_a_picture_covers_the_size_that_is_drawn() -> None:
     assert covering.getpixel((1, 25)) == covering.getpixel((48, 25)) == RED
     assert within(wide, 150, 150).size == (150, 50)
     assert within(wide, 600, 600).size == (300, 100)
+
+
+@pytest.mark.parametrize(("scale", "width", "height"), [(1, 32, 32), (2, 16, 32)])
+def test_what_was_cut_out_of_a_frame_lies_where_it_was(scale: int, width: int, height: int) -> None:
+    """Its pixels are neither moved nor enlarged, and those at its edges go on to the sides."""
+    shown = np.random.default_rng(1).integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    shown = shown.repeat(scale, 0).repeat(scale, 1)[: 24 * scale, : 14 * scale]
+    drawn = np.asarray(uncut(Image.fromarray(shown), width, height, scale))
+    assert drawn.shape == (height, width, 3)
+    left, top = (width - 14) // 2, (height - 24) // 2
+    assert (drawn[top : top + 24, left : left + 14] == shown[::scale, ::scale]).all()
+    assert (drawn[:, :left] == drawn[:, left : left + 1]).all()
+    assert (drawn[:top] == drawn[top]).all()

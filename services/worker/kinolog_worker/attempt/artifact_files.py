@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kinolog.job.state import Job
-from kinolog.job.values import Artifact, ArtifactKind
+from kinolog.job.values import Artifact, ArtifactKind, Scene
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -95,31 +95,41 @@ async def commit_files(
 
 
 async def fetch_scenes(store: ArtifactStore, job: Job, folder: Path) -> list[SceneFile]:
-    """Download the scenes that earlier attempts stored into `folder`. Missing and damaged ones are left out."""
+    """Download the scenes that earlier attempts stored into `folder`. Missing and damaged ones are left out.
+
+    In a chained job so are those after them, which went on from another file than the one that is rendered now.
+    """
     fetched = []
     for scene in job.scenes:
-        artifact = scene.artifact
-        if artifact is None:
-            continue
-        path = folder / f"earlier-{scene.index:04}.mp4"
-        try:
-            await _download(store, artifact.key, path)
-        except ArtifactMissing:
-            logger.warning("scene %d of job %s is no longer stored", scene.index, job.id)
-            continue
-        except ArtifactDamaged:
-            logger.warning("scene %d of job %s is damaged and is rendered again", scene.index, job.id)
-            continue
-        fetched.append(
-            SceneFile(
-                index=scene.index,
-                path=path,
-                sha256=artifact.sha256,
-                frames=scene.frames,
-                size_bytes=artifact.size_bytes,
-            )
-        )
+        file = await _fetched_scene(store, job.id, scene, folder)
+        if file is not None:
+            fetched.append(file)
+        elif job.spec.chained:
+            break
     return fetched
+
+
+async def _fetched_scene(store: ArtifactStore, job_id: str, scene: Scene, folder: Path) -> SceneFile | None:
+    """Download one scene; None if no attempt has stored it, or it is missing or damaged."""
+    artifact = scene.artifact
+    if artifact is None:
+        return None
+    path = folder / f"earlier-{scene.index:04}.mp4"
+    try:
+        await _download(store, artifact.key, path)
+    except ArtifactMissing:
+        logger.warning("scene %d of job %s is no longer stored", scene.index, job_id)
+        return None
+    except ArtifactDamaged:
+        logger.warning("scene %d of job %s is damaged and is rendered again", scene.index, job_id)
+        return None
+    return SceneFile(
+        index=scene.index,
+        path=path,
+        sha256=artifact.sha256,
+        frames=scene.frames,
+        size_bytes=artifact.size_bytes,
+    )
 
 
 async def _download(store: ArtifactStore, key: str, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -24,13 +23,12 @@ from kinolog_worker.inference.messages import (
     RenderJob,
     SceneFile,
     SceneRenderedMessage,
-    StageFinishedMessage,
-    StageStartedMessage,
     StepMessage,
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.inference.scene_sound import add_scene_sound
+from kinolog_worker.inference.stage_messages import StageMessages
 from kinolog_worker.media.assembly import ClipTarget, assemble
 from kinolog_worker.media.container_tags import ContainerTags, provenance_comment, write_tags
 from kinolog_worker.media.encoder import BackgroundEncoder
@@ -54,15 +52,6 @@ _PREVIEW_COST_FACTOR = 50
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _RunningStage:
-    """The stage that runs, for its closing message."""
-
-    name: str
-    scene: int | None
-    started: float
-
-
 class JobRenderer:
     """Renders one job. `send` passes messages to the supervisor; `should_stop` returns True once it is cancelled."""
 
@@ -77,13 +66,12 @@ class JobRenderer:
         self._cache = cache
         self._send = send
         self._should_stop = should_stop
-        self._stage: _RunningStage | None = None
-        self._interrupted_seconds: dict[tuple[str, int | None], float] = {}
-        """Seconds of stages that were interrupted, to be begun again."""
-        self._finished_stages: set[tuple[str, int | None]] = set()
+        self._stages = StageMessages(job.job_id, send)
         self._placement = ""
         self._device_seconds = 0.0
         self._files: list[SceneFile] = []
+        self._is_chain_broken = False
+        """Whether a scene of a chained job was rendered: those after it, of earlier attempts, are of no use."""
         self._revision = ""
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
@@ -103,26 +91,26 @@ class JobRenderer:
         )
 
     def _load_model(self) -> Renderer:
-        self._start_stage("prefetch")
+        self._stages.start("prefetch")
         model = self._cache.load(self._job.model)
         self._revision = model.facts.revision
         self._send(LoadedMessage(job_id=self._job.job_id, facts=model.facts, cached=model.cached))
-        self._finish_stage()
+        self._stages.finish()
         return model.renderer
 
     def _scene_file(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
-        """Return the scene's file: that of an earlier attempt if it is intact, or else a new one."""
+        """Return the scene's file: that of an earlier attempt if it can be used, or else a new one."""
         self._raise_if_cancelled()
         started = perf_counter()
         earlier = next((file for file in self._job.finished_scenes if file.index == scene.index), None)
-        reused = earlier is not None and _is_intact(earlier, scene)
-        if earlier is not None and reused:
-            file, seconds = earlier, 0.0
+        if earlier is not None and not self._is_chain_broken and _is_intact(earlier, scene):
+            file, seconds, reused = earlier, 0.0, True
         else:
             if earlier is not None:
                 logger.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
-            file = self._render_scene(renderer, scene)
+            file, reused = self._render_scene(renderer, scene), False
             seconds = perf_counter() - started
+            self._is_chain_broken = self._job.chained
         self._send(SceneRenderedMessage(job_id=self._job.job_id, file=file, seconds=seconds, reused=reused))
         return file
 
@@ -132,20 +120,20 @@ class JobRenderer:
             try:
                 return self._draw_scene(renderer, scene)
             except RenderAgain:
-                self._interrupt_stage()
+                self._stages.interrupt()
 
     def _draw_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
         job = self._job
         request = job.request(scene, self._files[-1] if self._files else None)
-        self._start_stage("encode_prompt", scene.index)
+        self._stages.start("encode_prompt", scene.index)
         encoded = renderer.encode_prompt(request)
         self._send_placement(renderer)
         if encoded.words.count:
             self._send(UnknownWordsMessage(job_id=job.job_id, scene=scene.index, words=encoded.words))
-        self._device_seconds += self._finish_stage()
+        self._device_seconds += self._stages.finish()
         path = job.folder / f"scene-{scene.index:04}.mp4"
         unfinished = path.with_suffix(".part")
-        self._start_stage("denoise", scene.index)
+        self._stages.start("denoise", scene.index)
         with BackgroundEncoder(
             unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding
         ) as encoder:
@@ -158,7 +146,7 @@ class JobRenderer:
                     colour = run[0, 0, 0] if colour is None else colour
                     is_blank = bool((run == colour).all())
                 encoder.write(run)
-        self._device_seconds += self._finish_stage()
+        self._device_seconds += self._stages.finish()
         if encoder.frames != scene.frames:
             drawn = counted(encoder.frames, "frame")
             raise _unusable("FRAMES_WRONG", f"the renderer drew {drawn}, not {scene.frames}")
@@ -204,7 +192,7 @@ class JobRenderer:
         """Join the scenes into the clip, verify it, and make its thumbnail and preview."""
         job, files = self._job, self._files
         self._raise_if_cancelled()
-        self._start_stage("assemble")
+        self._stages.start("assemble")
         video = job.folder / "video.mp4"
         pairs = zip(files, job.scenes, strict=True)
         scenes = [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
@@ -244,7 +232,7 @@ class JobRenderer:
                 media_type="image/webp",
             ),
         )
-        self._finish_stage()
+        self._stages.finish()
         return media, artifacts
 
     def _tags(self, files: list[SceneFile]) -> ContainerTags:
@@ -261,9 +249,9 @@ class JobRenderer:
 
     def _start_decode(self, scene: PlannedScene) -> None:
         """Finish denoising and start decoding, unless decoding runs already."""
-        if self._stage is not None and self._stage.name == "denoise":
-            self._device_seconds += self._finish_stage()
-            self._start_stage("decode", scene.index)
+        if self._stages.running == "denoise":
+            self._device_seconds += self._stages.finish()
+            self._stages.start("decode", scene.index)
 
     def _send_placement(self, renderer: Renderer) -> None:
         """Tell the supervisor where the networks are, if that is not what it knows."""
@@ -273,38 +261,6 @@ class JobRenderer:
         if facts.placement != self._placement:
             self._placement = facts.placement
             self._send(PlacedMessage(job_id=self._job.job_id, facts=facts))
-
-    def _start_stage(self, name: str, scene: int | None = None) -> None:
-        """Start a stage. One that was begun before goes on, and one that was finished stays so."""
-        self._stage = _RunningStage(name, scene, perf_counter())
-        key = (name, scene)
-        if key not in self._interrupted_seconds and key not in self._finished_stages:
-            self._send(StageStartedMessage(job_id=self._job.job_id, stage=name, scene=scene))
-
-    def _interrupt_stage(self) -> None:
-        """End the running stage, which is begun again."""
-        if self._stage is not None:
-            key = (self._stage.name, self._stage.scene)
-            seconds = perf_counter() - self._stage.started
-            self._interrupted_seconds[key] = self._interrupted_seconds.get(key, 0.0) + seconds
-            self._stage = None
-
-    def _finish_stage(self) -> float:
-        """Finish the running stage and return its seconds."""
-        stage = self._stage
-        if stage is None:
-            return 0.0
-        key = (stage.name, stage.scene)
-        seconds = perf_counter() - stage.started + self._interrupted_seconds.pop(key, 0.0)
-        self._stage = None
-        if key not in self._finished_stages:
-            self._finished_stages.add(key)
-            self._send(
-                StageFinishedMessage(
-                    job_id=self._job.job_id, stage=stage.name, seconds=seconds, scene=stage.scene
-                )
-            )
-        return seconds
 
     def _raise_if_cancelled(self) -> None:
         if self._should_stop():

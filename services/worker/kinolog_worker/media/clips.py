@@ -16,7 +16,7 @@ from PIL import Image
 
 from kinolog.counts import counted
 from kinolog_worker.media.conversion import EXACT_RGB
-from kinolog_worker.media.pictures import MOST_PIXELS, InputUnreadable, Picture, fitted
+from kinolog_worker.media.pictures import MOST_PIXELS, InputUnreadable, Picture, fitted, uncut
 
 MOST_FRAMES = 20_000
 """The largest number of frames that are decoded of a video."""
@@ -36,7 +36,8 @@ class InputTooShort(InputUnreadable):
 class ClipSampling:
     """Which frames of a video are wanted: so many at this rate, of this size, the first ones or the last ones.
 
-    A video with fewer frames, but not with fewer than `least`, stands still at its end.
+    A video with fewer frames, but not with fewer than `least`, stands still at its end. With `scale` it is the middle
+    of what was drawn in this size, and each of its pixels was drawn `scale` times.
     """
 
     width: int
@@ -45,6 +46,7 @@ class ClipSampling:
     frames: int
     least: int
     from_end: bool = False
+    scale: int = 0
 
 
 def read_clip(path: Path, media_type: str, wanted: ClipSampling, check: Callable[[], None]) -> list[Picture]:
@@ -127,4 +129,6 @@ def _picture(frame: VideoFrame, wanted: ClipSampling) -> Picture:
     picture = Image.fromarray(rgb.to_ndarray())
     if frame.rotation:
         picture = picture.rotate(frame.rotation, expand=True)
+    if wanted.scale:
+        return uncut(picture, wanted.width, wanted.height, wanted.scale)
     return fitted(picture, wanted.width, wanted.height)

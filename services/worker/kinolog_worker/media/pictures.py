@@ -52,6 +52,17 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
     return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
 
 
+def uncut(picture: Picture, width: int, height: int, scale: int) -> Picture:
+    """Return a picture of this size whose pixels, repeated `scale` times on each side, have `picture` as their middle.
+
+    What was cut off is not known: the pixels at the edges are repeated there.
+    """
+    left, top = (width * scale - picture.width) // 2, (height * scale - picture.height) // 2
+    right, bottom = width * scale - picture.width - left, height * scale - picture.height - top
+    padded = np.pad(np.asarray(picture), ((top, bottom), (left, right), (0, 0)), mode="edge")
+    return Image.fromarray(padded).reduce(scale)
+
+
 def within(picture: Picture, width: int, height: int) -> Picture:
     """Return the whole picture, made smaller if it is larger than this size."""
     smaller = picture.copy()

@@ -52,6 +52,8 @@ def decoded_inputs(
         try:
             decoded = _decoded(file, family, request, canvas, check)
         except InputUnreadable as error:
+            if file.continued_frames:
+                raise RenderFailed("SCENE_UNREADABLE", f"the scene before: {error}", retryable=True) from None
             raise RenderFailed(error.code, f"the {file.role.noun}: {error}", retryable=False) from None
         pictures.setdefault(file.role, []).extend(decoded)
     return pictures
@@ -103,4 +105,5 @@ def _sampling(family: Family, file: InputFile, request: SceneRequest, canvas: Ca
         frames=context or canvas.frames,
         least=context or ceil(request.frames / canvas.repeat),
         from_end=bool(context),
+        scale=canvas.scale if file.continued_frames else 0,
     )
