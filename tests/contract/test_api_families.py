@@ -35,6 +35,7 @@ CATALOGUE = Catalogue(
         _entry("ltx", "LTXConditionPipeline"),
         _entry("skyreels-v2v", "SkyReelsV2DiffusionForcingVideoToVideoPipeline"),
         _entry("wan-animate", "WanAnimatePipeline"),
+        _entry("wan-animate-2", "WanAnimate2ModularPipeline"),
         _entry("upsampler", "LTXLatentUpsamplePipeline"),
         _entry("flux", "FluxPipeline"),
         _entry("modular", "Flux3ModularPipeline"),
@@ -94,7 +95,11 @@ async def families_api() -> AsyncIterator[RunningApi]:
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
         ({"model": "modular"}, "model", "Flux3ModularPipeline is no text-to-video pipeline"),
-        ({"model": "latte", "chained": True}, "chained", "LattePipeline takes neither a first picture"),
+        (
+            {"model": "latte", "chained": True},
+            "chained",
+            "LattePipeline starts neither from a first picture alone nor",
+        ),
         (
             {"model": "wan-i2v", "inputs": [FIRST], "scenes": [_scene(), _scene()]},
             "scenes",
@@ -114,7 +119,12 @@ async def families_api() -> AsyncIterator[RunningApi]:
         (
             {"model": "skyreels-v2v", "inputs": [CLIP], "chained": True, "frames": 2000},
             "frames",
-            "would be 34 windows of 60 frames, and there are at most 32",
+            "would be 34 windows of at most 60 frames, and a job has at most 32",
+        ),
+        (
+            {"model": "wan-animate-2", "inputs": [FIRST, CLIP], "chained": True},
+            "chained",
+            "wan-animate-2 goes on from no scene",
         ),
         ({"model": "minimax", "guidance": 3}, "guidance", "minimax takes no guidance"),
         ({"model": "distilled", "steps": 8}, "steps", "distilled takes no number of steps"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
@@ -151,7 +152,7 @@ def test_a_scene_goes_on_from_the_one_before(name: str, given: int) -> None:
         shown = (encoded[0, :, given - 1].permute(1, 2, 0).numpy() + 1) * 127.5
         canvas = family.renderer._loaded_pipeline().call.canvas(family.request)
         assert shown.shape[:2] == (canvas.height, canvas.width) != size[::-1]
-        last = fit(shown[None], canvas, REQUEST)[0]
+        last = fit(np.rint(shown[None]).astype(np.uint8), canvas, REQUEST)[0].astype(int)
         assert abs(last - pixels(23, *size)).mean() < 8  # it was a frame of an H.264 file
 
 

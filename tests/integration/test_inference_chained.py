@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from kinolog_worker.inference.messages import (
@@ -36,18 +37,29 @@ def _film(folder: Path, shots: Sequence[SceneSpec], **options: object) -> Render
     scenes = plan_storyboard("", shots=shots, frames=FRAMES, fps=8, seed=7)
     windows = cut_into_windows(scenes, 10, 8)
     seeded = tuple(replace(window, seed=7 + window.index) for window in windows)
-    return replace(card_job(folder, "a walk", FRAMES, **options), width=WIDTH, scenes=seeded, chained=True)
+    job = card_job(folder, "a walk", FRAMES, **options)
+    return replace(job, width=WIDTH, scenes=seeded, chained=True, tagged=True)
+
+
+def _chapters(film: FinishedMessage) -> int:
+    with av.open(str(_video(film))) as container:
+        return len(container.chapters())
 
 
 async def _run(process: InferenceProcess, job: RenderJob) -> list[Message]:
     return [message async for message in process.run(job)]
 
 
+def _video(film: FinishedMessage) -> Path:
+    return next(file.path for file in film.files if file.kind == "video")
+
+
 def _places(film: FinishedMessage) -> list[int]:
     """Return of each frame of a film by how many pixels the bars have moved since the first one."""
-    video = next(file.path for file in film.files if file.kind == "video")
     wanted = ClipSampling(width=WIDTH, height=48, fps=8, frames=FRAMES, least=FRAMES)
-    frames = [np.asarray(shown).astype(int) for shown in read_clip(video, "video/mp4", wanted, lambda: None)]
+    frames = [
+        np.asarray(shown).astype(int) for shown in read_clip(_video(film), "video/mp4", wanted, lambda: None)
+    ]
     moved = [np.roll(frames[0], place, axis=1) for place in range(WIDTH)]
     return [int(np.argmin([abs(frame - one).mean() for one in moved])) for frame in frames]
 
@@ -62,6 +74,7 @@ async def test_a_killed_film_goes_on_from_the_part_before(
     """
     whole = (await _run(process, _film(tmp_path / "whole", shots)))[-1]
     assert isinstance(whole, FinishedMessage)
+    assert _chapters(whole) == (0 if len(shots) == 1 else len(shots))
     assert _places(whole) == list(range(FRAMES))
     rendered: list[int] = []
     done: tuple[SceneRenderedMessage, ...] = ()

@@ -175,3 +175,40 @@ def test_a_model_with_a_native_size_draws_no_more_than_it() -> None:
     assert TINY.drawn_pixels(512, 256, 480) == 64 * 64 * 33
     assert TINY.drawn_pixels(32, 48, 9) == 32 * 48 * 9
     assert ModelEntry(name="any", source="/models/any").drawn_pixels(512, 256, 480) == 512 * 256 * 480
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "stated", "window", "again"),
+    [
+        ("WanImageToVideoPipeline", {}, 80, 1),
+        ("WanImageToVideoPipeline", {"defaults": RenderDefaults(frames=49)}, 48, 1),
+        ("WanImageToVideoPipeline", {"native_frames": 33}, 32, 1),
+        ("LTXConditionPipeline", {}, 144, 17),
+        ("HeliosPipeline", {}, 132, 0),
+        ("SkyReelsV2DiffusionForcingVideoToVideoPipeline", {}, 60, 17),
+        ("WanAnimate2ModularPipeline", {}, 0, 0),
+        ("WanPipeline", {}, 0, 0),
+        ("Unknown", {}, 0, 0),
+    ],
+)
+def test_long_scenes_are_cut_into_what_a_model_draws(
+    pipeline: str, stated: dict[str, object], window: int, again: int
+) -> None:
+    """A window is as long as the default video, less what is drawn again. A model that needs more has none."""
+    entry = with_family(
+        ModelEntry.model_validate({"name": "m", "source": "far/m", "pipeline": pipeline} | stated)
+    )
+    assert entry.window_frames == window
+    assert entry.redrawn_frames([100, 100]) == [0, again]
+    assert entry.longest_drawn_scene([90, 90], chained=True) == 90 + again
+    assert entry.longest_drawn_scene([90, 80], chained=False) == 90
+    assert entry.most_frames(chained=True) == max(257, 32 * window)
+    assert entry.most_frames(chained=False) == 257
+
+
+def test_a_stated_length_limits_chained_jobs_too() -> None:
+    """Whoever runs kinolog says how long videos may be."""
+    entry = with_family(
+        ModelEntry(name="m", source="far/m", pipeline="WanImageToVideoPipeline", max_frames=300)
+    )
+    assert entry.most_frames(chained=True) == 300

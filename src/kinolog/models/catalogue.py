@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from operator import add
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -28,6 +29,7 @@ from kinolog.models.renderers import (
     installed_renderers,
 )
 from kinolog.process.settings import CatalogueSettings
+from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES
 
 STYLES = ("cinematic", "documentary", "animation", "watercolor", "noir", "vintage", "minimal", "realistic")
 
@@ -129,6 +131,35 @@ class ModelEntry(BaseModel):
     def family(self) -> Family | None:
         """The family of its pipeline; None if its class is not known here, or not in the table."""
         return families().get(self.pipeline)
+
+    @property
+    def window_frames(self) -> int:
+        """The longest part that scenes of chained jobs are cut into; 0 if no scene of the model goes on from another.
+
+        It is the number of frames that the model draws by default, without those that it draws again.
+        """
+        family = self.family
+        if family is None or not family.chain_frames:
+            return 0
+        drawn = min(filter(None, (self.defaults.frames, family.longest, self.native_frames)))
+        return max(MIN_SCENE_FRAMES, drawn - family.redrawn_frames(drawn))
+
+    def most_frames(self, *, chained: bool) -> int:
+        """Return the length of the longest job. A chained one may have all windows if the entry states no length."""
+        if not chained or "max_frames" in self.model_fields_set:
+            return self.max_frames
+        return max(self.max_frames, MAX_SCENES * self.window_frames)
+
+    def longest_drawn_scene(self, scene_frames: Sequence[int], *, chained: bool) -> int:
+        """Return the frames that are drawn for the longest of these scenes, with those that are drawn again."""
+        again = self.redrawn_frames(scene_frames) if chained else [0] * len(scene_frames)
+        return max(map(add, scene_frames, again), default=0)
+
+    def redrawn_frames(self, scene_frames: Sequence[int]) -> list[int]:
+        """Return how many frames each scene of a chained job draws again of the one before."""
+        if self.family is None:
+            return [0] * len(scene_frames)
+        return [0, *map(self.family.redrawn_frames, scene_frames[:-1])]
 
     def drawn_pixels(self, width: int, height: int, frames: int) -> int:
         """Return the pixels in all frames of a scene of this size, at most so many as the model has natively."""

@@ -245,12 +245,34 @@ class Family:
     def chain_role(self, frames: int) -> InputRole | None:
         """Return the role in which a scene of so many frames is continued by the next one; None if it is not.
 
-        It is a video that is continued, if it is long enough for that, or its last frame is a first picture.
+        It is a video that is continued, if it is long enough for that, or its last frame is a first picture. The next
+        scene has nothing else, but for reference pictures.
         """
+        continued = self._continued_frames
+        return next((role for role, needed in continued.items() if needed <= frames), None)
+
+    @property
+    def chain_frames(self) -> int:
+        """How many frames at the end of a long scene the next one goes on from; 0 if none does."""
+        return max(self._continued_frames.values(), default=0)
+
+    @property
+    def _continued_frames(self) -> dict[InputRole, int]:
+        """How many frames at the end of a scene are continued in each role, those of a video first."""
         video = self.inputs.get(InputRole.VIDEO)
-        if video is not None and 0 < video.context_frames <= frames:
-            return InputRole.VIDEO
-        return InputRole.FIRST_FRAME if InputRole.FIRST_FRAME in self.inputs else None
+        continued = {InputRole.VIDEO: video.context_frames} if video and video.context_frames else {}
+        if InputRole.FIRST_FRAME in self.inputs:
+            continued[InputRole.FIRST_FRAME] = 1
+        return {
+            role: frames
+            for role, frames in continued.items()
+            if not self.missing_inputs((role, InputRole.REFERENCE))
+        }
+
+    def redrawn_frames(self, frames: int) -> int:
+        """Return how many frames the next scene draws again of one of so many frames that it goes on from."""
+        role = self.chain_role(frames)
+        return self.inputs[role].redrawn_frames if role is InputRole.VIDEO else int(role is not None)
 
     @property
     def guardrail(self) -> bool:

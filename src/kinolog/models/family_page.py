@@ -10,7 +10,9 @@ from kinolog.models.families import Family, families
 
 START, END = "<!-- families: written by kinolog.models.family_page -->\n", "<!-- end of families -->\n"
 _HEAD = (
-    "| class of diffusers | models | starts from | frames | native video | state |\n" + "| --- " * 6 + "|\n"
+    "| class of diffusers | models | starts from | goes on from | frames | native video | state |\n"
+    + "| --- " * 7
+    + "|\n"
 )
 
 
@@ -34,7 +36,22 @@ def _row(family: Family) -> str:
     video = f"{native.width}x{native.height}, {native.frames} at {native.fps} fps" if native else ""
     rule = str(family.frames) if native else ""
     limit = f", at most {family.longest}" if native and family.most_frames else ""
-    return f"| {family.pipeline} | {family.title} | {_inputs(family)} | {rule}{limit} | {video} | {_state(family)} |\n"
+    columns = (
+        family.pipeline,
+        family.title,
+        _inputs(family),
+        _end(family),
+        f"{rule}{limit}",
+        video,
+        _state(family),
+    )
+    return f"| {' | '.join(columns)} |\n"
+
+
+def _end(family: Family) -> str:
+    """Return what the next scene of a chained job goes on from."""
+    frames = 0 if family.unusable or family.needs else family.chain_frames
+    return f"the last {counted(frames, 'frame') if frames > 1 else 'frame'}" if frames else ""
 
 
 def _inputs(family: Family) -> str:

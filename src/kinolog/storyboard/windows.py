@@ -37,3 +37,21 @@ def cut_into_windows(scenes: Sequence[PlannedScene], most: int, fps: int) -> tup
                 )
             )
     return tuple(windows)
+
+
+def whole_scene_frames(windows: Sequence[PlannedScene]) -> list[int]:
+    """Return the lengths of the scenes that were cut into these windows: a window goes on with the seed after."""
+    lengths: list[int] = []
+    before: PlannedScene | None = None
+    for window in windows:
+        if before is not None and _continues(window, before):
+            lengths[-1] += window.frames
+        else:
+            lengths.append(window.frames)
+        before = window
+    return lengths
+
+
+def _continues(window: PlannedScene, before: PlannedScene) -> bool:
+    is_next = window.seed == (before.seed + 1) % _SEED_LIMIT
+    return is_next and window.prompt == before.prompt and window.transition is Transition.CUT

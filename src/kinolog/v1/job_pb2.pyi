@@ -1220,6 +1220,7 @@ class Model(_message.Message):
     VOCABULARY_FIELD_NUMBER: _builtins.int
     CODECS_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    WINDOW_FRAMES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model in requests."""
     description: _builtins.str
@@ -1230,6 +1231,8 @@ class Model(_message.Message):
     """The maximum number of frames of a job."""
     max_steps: _builtins.int
     """The maximum number of denoising steps."""
+    window_frames: _builtins.int
+    """The longest part, in frames, that scenes of chained jobs are cut into; 0 if its jobs cannot be chained."""
     @_builtins.property
     def defaults(self) -> Global___JobSpec:
         """Defaults of jobs of this model."""
@@ -1273,10 +1276,11 @@ class Model(_message.Message):
         vocabulary: _abc.Iterable[_builtins.str] | None = ...,
         codecs: _abc.Iterable[_builtins.str] | None = ...,
         inputs: _abc.Iterable[Global___ModelInput] | None = ...,
+        window_frames: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "inputs", b"inputs", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "inputs", b"inputs", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "window_frames", b"window_frames", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,7 +36,8 @@ class ModelInfo(ClientModel):
     """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now.
 
     `vocabulary` has the words that it knows, and is empty if it takes any. `codecs` are those that its jobs can have,
-    `inputs` the pictures and clips that they can start from.
+    `inputs` the pictures and clips that they can start from. Scenes of chained jobs are cut into parts of at most
+    `window_frames`; 0 if jobs of the model cannot be chained.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ModelInfo(ClientModel):
     vocabulary: tuple[str, ...] = ()
     codecs: tuple[str, ...] = ()
     inputs: tuple[ModelInputInfo, ...] = ()
+    window_frames: int = 0
 
 
 class ModelListInfo(ClientModel):

@@ -222,6 +222,13 @@ def test_small_jobs_do_not_spoil_the_eta_of_a_large_one(
             assert left / 3 < said < left * 3
 
 
+def test_what_is_drawn_again_of_the_scene_before_is_work() -> None:
+    """Denoising and the frames of the video are counted apart."""
+    parts = attempt_parts([10, 10], finished_scenes=(), pixels=1_000_000, steps=5, redrawn_frames=[0, 2])
+    assert [part.units for part in parts if part.stage is Stage.DENOISE] == [50, 60]
+    assert [part.units for part in parts if part.stage is Stage.DECODE] == [10, 10]
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A job of 240 frames of 256x256 in 100 steps, on a machine with other work: seconds after its start by step."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kinolog_worker.attempt.artifact_files import fetch_scenes
 from kinolog_worker.inference.messages import FinishedMessage, Message, RenderJob, StageStartedMessage
 
 from kinolog.ids import new_id
@@ -73,6 +75,41 @@ async def test_a_damaged_scene_is_rendered_again(memory_worker: MemoryWorker) ->
     assert (await memory_worker.work(job_id)).status is Status.COMPLETED
     assert [file.index for file in memory_worker.inference.jobs[1].finished_scenes] == [1]
     assert (await store.measure(keys[0])).sha256 == digest_in(keys[0])
+
+
+async def test_in_a_chained_job_what_follows_a_damaged_scene_is_left_out(
+    memory_worker: MemoryWorker,
+) -> None:
+    """It went on from frames that are not there any more."""
+    spec = {"model": "card", "guidance": 1.0, "frames": 24, "chained": True}
+    job_id = await memory_worker.submit_sealed(new_id(), "A star. Then a ring. Then a square.", spec)
+    await memory_worker.start_elsewhere(job_id)
+    for scene in range(3):
+        content = b"scene %d" % scene
+        path = memory_worker.folder / f"{scene}.mp4"
+        path.write_bytes(content)
+        staged = await memory_worker.dependencies.artifacts.stage(path, job_id)
+        stored = await memory_worker.dependencies.artifacts.commit(staged, ".mp4")
+        artifact = JobArtifact(
+            kind=ArtifactKind.SCENE,
+            key=stored.key,
+            sha256=stored.sha256,
+            size_bytes=len(content),
+            media_type="video/mp4",
+        )
+        await memory_worker.send(
+            job_id,
+            RecordScene(id=new_id(), actor="worker-other", attempt=1, scene=scene, artifact=artifact),
+        )
+    job = await memory_worker.job(job_id)
+    store = memory_worker.dependencies.artifacts
+    assert isinstance(store, MemoryArtifacts)
+    assert [file.index for file in await fetch_scenes(store, job, memory_worker.folder)] == [0, 1, 2]
+    assert job.scenes[1].artifact is not None
+    store.replace(job.scenes[1].artifact.key, b"damaged")
+    assert [file.index for file in await fetch_scenes(store, job, memory_worker.folder)] == [0]
+    apart = replace(job, spec=replace(job.spec, chained=False))
+    assert [file.index for file in await fetch_scenes(store, apart, memory_worker.folder)] == [0, 2]
 
 
 async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWorker) -> None:

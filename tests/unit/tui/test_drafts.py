@@ -101,3 +101,17 @@ def test_a_job_again_is_cut_as_it_was(prompt: str, scenes: int, shots: Shots) ->
     data = recorded()
     job = JobInfo.model_validate(data["answers"][f"/mcp/status/{data['made']}"])
     assert shots_of(job.model_copy(update={"prompt": prompt, "scenes": scenes, "frames": 48})) is shots
+
+
+def test_a_chained_draft_shows_the_parts_of_long_scenes(model: ModelInfo) -> None:
+    """The field is sent, and the scenes are those of the service. A job made again is cut at its marks as before."""
+    chains = model.model_copy(update={"window_frames": 10})
+    apart = check_draft(Draft(prompt="a walk", duration="4"), chains)
+    chained = check_draft(Draft(prompt="a walk", duration="4", chained=True), chains)
+    assert ("chained" in apart.request.body(), chained.request.body()["chained"]) == (False, True)
+    assert [scene.frames for scene in planned_scenes(apart)] == [32]
+    assert [scene.frames for scene in planned_scenes(chained)] == [8, 8, 8, 8]
+    job = JobInfo.model_validate(recorded()["answers"][f"/mcp/status/{recorded()['made']}"])
+    marked = job.model_copy(update={"prompt": "A star. Then a ring.", "scenes": 4, "frames": 40, "fps": 8})
+    assert shots_of(marked) is Shots.ONE
+    assert shots_of(marked.model_copy(update={"chained": True})) is Shots.AUTO

@@ -1,10 +1,11 @@
-"""Stories of a video that begins with a picture."""
+"""Stories of a video that begins with a picture, and of one whose scenes go on from each other."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from kinolog_tui.widgets.draft.chain_field import ChainField
 from kinolog_tui.widgets.draft.picture_field import PictureField
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -71,3 +72,22 @@ async def test_a_job_shows_what_it_starts_from(gateway: Replay, pilot: Pilot[Non
     shown = text(pilot)
     assert "first frame" in shown
     assert "image/png" in shown
+
+
+async def test_scenes_are_chained_where_the_model_can(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Another model has no such field. A chained job is made again as one."""
+    await press(pilot, "3")
+    assert not pilot.app.screen.query_one(ChainField).display
+    await press(pilot, "escape", "1")
+    for model in gateway.answers["/mcp/models"]["models"]:
+        model["window_frames"] = 10
+    job = gateway.answers[f"/mcp/status/{MADE}"] = gateway.answers[f"/mcp/status/{MADE}"] | {"chained": True}
+    gateway.answers["/mcp/generate"] = {"job_id": MADE, "status": "queued", "position": 7, "job": job}
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "e")
+    field = pilot.app.screen.query_one(ChainField)
+    assert (field.display, field.value) == (True, True)
+    await press(pilot, "ctrl+s")
+    (sent,) = requests_of(gateway, "POST", "/mcp/generate")
+    assert sent["chained"] is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -47,7 +48,7 @@ def _read(path: Path) -> Frames:
     return np.asarray(last)
 
 
-def _brightness(shown: Frames | Image.Image, picture: Frames) -> float:
+def _brightness(shown: np.ndarray[Any, Any] | Image.Image, picture: Frames) -> float:
     """Return by how much a picture is lighter than the one that was encoded, in levels of 256."""
     return float(np.asarray(shown).mean() - picture.mean())
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kinolog.storyboard.planner import SceneSpec, plan_storyboard
 from kinolog.storyboard.shots import Transition
-from kinolog.storyboard.windows import cut_into_windows
+from kinolog.storyboard.windows import cut_into_windows, whole_scene_frames
 
 
 @given(st.integers(10, 400), st.integers(1, 90), st.integers(1, 3))
@@ -25,6 +25,7 @@ def test_windows_show_the_frames_of_their_scenes(frames: int, most: int, count: 
         assert window.seed < 2**53
         shown += window.frames
     assert [window.prompt for window in windows] == sorted(window.prompt for window in windows)
+    assert whole_scene_frames(windows) == [scene.frames for scene in scenes]
 
 
 def test_only_the_first_window_has_the_transition_of_its_scene() -> None:

@@ -43,6 +43,7 @@ from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import short_id
+from kinolog_tui.widgets.draft.chain_field import ChainField
 from kinolog_tui.widgets.draft.draft_form import DraftForm
 from kinolog_tui.widgets.draft.draft_view import DraftView
 from kinolog_tui.widgets.draft.file_fields import FileFields
@@ -207,7 +208,10 @@ class GeneratePage(Page):
         else:
             style.clear()
         self.query_one(FileFields).fill(job)
-        lost = "; its scenes are one shot now" if shots is Shots.ONE and job.scenes > 1 else ""
+        self.query_one(ChainField).value = job.chained
+        is_one = shots is Shots.ONE and job.scenes > 1
+        lost = "; its scenes are one shot now" if is_one and not job.chained else ""
+        lost += "; it is one shot now, cut where the model needs it" if is_one and job.chained else ""
         lost += "; name its picture again" if job.inputs else ""
         lost += f"; {job.codec} is not offered now" if model and job.codec not in ("", *model.codecs) else ""
         lost += "; no language model writes its prompt now" if job.prompt_writer else ""
@@ -235,6 +239,7 @@ class GeneratePage(Page):
         self._styles_of = model.name
         self.query_one(FileFields).show_for(model)
         self.query_one(PictureField).show_for(model)
+        self.query_one(ChainField).show_for(model)
         hints = {
             "duration": f"{model.defaults.duration:g}",
             "size": model.defaults.size,
@@ -258,7 +263,7 @@ class GeneratePage(Page):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    @on(Select.Changed, "#priority,#style,#shots,#codec")
+    @on(Select.Changed, "#priority,#style,#shots,#codec,#chained")
     def _show_draft(self) -> None:
         model = self.model
         if model is None:
@@ -289,6 +294,7 @@ class GeneratePage(Page):
             style=chosen("style"),
             **{name: text(name) for name in NUMBER_FIELDS},
             **self.query_one(FileFields).values,
+            chained=self.query_one(ChainField).value,
         )
 
     @on(Button.Pressed, "#submit")

@@ -10,6 +10,7 @@ from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, PlannedScene, Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
 from kinolog.storyboard.shots import marked_shots
+from kinolog.storyboard.windows import cut_into_windows
 from kinolog_client import JobInfo, ModelInfo, VideoRequest
 from kinolog_tui.session.estimates.render_times import RenderSize
 
@@ -36,6 +37,7 @@ class Draft:
     codec: str = ""
     crf: str = ""
     title: str = ""
+    chained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class CheckedDraft:
     steps: int
     width: int
     height: int
+    window_frames: int = 0
+    """The longest part that a scene is cut into; 0 for a video that is not chained."""
     errors: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,7 +64,8 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         errors["prompt"] = "is empty; say what the video shall show"
     elif len(draft.prompt) > MAX_PROMPT_CHARACTERS:
         errors["prompt"] = f"has {len(draft.prompt):,} characters; {MAX_PROMPT_CHARACTERS:,} at most"
-    longest = model.max_frames / defaults.fps
+    window_frames = model.window_frames if draft.chained else 0
+    longest = max(model.max_frames, MAX_SCENES * window_frames) / defaults.fps
     marked = marked_shots(draft.prompt, MAX_SCENES) if draft.shots is Shots.AUTO else None
     marked_seconds = marked.seconds if marked is not None and not draft.duration else None
     if marked_seconds is not None and marked_seconds > longest:
@@ -92,6 +97,7 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         codec=draft.codec or None,
         crf=crf or None,
         title=draft.title or None,
+        chained=draft.chained or None,
     )
     return CheckedDraft(
         request=request,
@@ -101,6 +107,7 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         steps=steps,
         width=width,
         height=height,
+        window_frames=window_frames,
         errors=errors,
     )
 
@@ -174,13 +181,14 @@ def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
     """Return the scenes that the service will plan, by the same rules. Empty if prompt or duration is invalid."""
     if "prompt" in checked.errors or "duration" in checked.errors:
         return ()
-    return plan_storyboard(
+    scenes = plan_storyboard(
         checked.request.prompt,
         shots=checked.shots,
         frames=checked.frames,
         fps=checked.fps,
         seed=checked.request.seed or 0,
     )
+    return cut_into_windows(scenes, checked.window_frames, checked.fps) if checked.window_frames else scenes
 
 
 def unused_marks(checked: CheckedDraft) -> int:
@@ -192,11 +200,15 @@ def unused_marks(checked: CheckedDraft) -> int:
 
 
 def shots_of(job: JobInfo) -> Shots:
-    """Return how the prompt of a job is cut into as many scenes as it has: `ONE` if `AUTO` would not do it."""
+    """Return how the prompt of a job is cut into as many scenes as it has: `ONE` if `AUTO` would not do it.
+
+    Scenes of a chained job may be parts of longer ones.
+    """
     if job.scenes < 2 or not (job.prompt or "").strip():
         return Shots.ONE
     cut = plan_storyboard(job.prompt or "", shots=Shots.AUTO, frames=job.frames, fps=job.fps, seed=job.seed)
-    return Shots.AUTO if len(cut) == job.scenes else Shots.ONE
+    is_cut = len(cut) == job.scenes or (job.chained and 1 < len(cut) < job.scenes)
+    return Shots.AUTO if is_cut else Shots.ONE
 
 
 def draft_size(checked: CheckedDraft) -> RenderSize:

@@ -84,6 +84,7 @@ def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[Wo
         styles=entry.styles,
         vocabulary=entry.vocabulary,
         inputs=_inputs_to_proto(entry),
+        window_frames=entry.window_frames,
         codecs=offered_codecs(workers, entry.name),
         workers=[report.name for report in workers if entry.name in report.models],
     )

@@ -19,10 +19,6 @@ CUT_AT_MARKS = frozenset({pb.SHOTS_AUTO, pb.SHOTS_WRITTEN})
 """A prompt whose shots a language model writes is cut at its marks if there is no usable answer."""
 
 
-MANY_FRAMES = 1_000
-"""More than any family needs of a scene to go on from it."""
-
-
 def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
     """Return what the model's pipeline class does not take. A class that is not known here is left to the worker."""
     if model.pipeline and (refusal := refusal_of(model.pipeline)):
@@ -63,11 +59,11 @@ def _input_violations(
 def _chain_violations(
     request: pb.SubmitJobRequest, model: ModelEntry, family: Family
 ) -> list[RequestViolation]:
-    if not request.chained or family.chain_role(MANY_FRAMES):
+    if not request.chained or family.chain_frames:
         return []
     problem = (
-        f"{model.name} goes on from no scene: {family.pipeline} takes neither a first picture nor a video that "
-        "it continues. Leave it out"
+        f"{model.name} goes on from no scene: {family.pipeline} starts neither from a first picture alone nor from a "
+        "video that it continues. Leave it out, or name a model that does"
     )
     return [RequestViolation("chained", problem)]
 
@@ -112,8 +108,9 @@ def scene_violations(
     if len(scenes) > 1 and model.family and (found := _unconnected_violations(request, scenes, model)):
         return found
     if len(scenes) > MAX_SCENES:
-        problem = f"of {model.name} would be {len(scenes)} windows of {longest_window(model)} frames, and there are at "
-        return [RequestViolation(_field_of_length(request), f"{problem}most {MAX_SCENES}: make it shorter")]
+        length = counted(model.window_frames, "frame")
+        problem = f"would be {counted(len(scenes), 'window')} of at most {length}, and a job has at most {MAX_SCENES}"
+        return [RequestViolation(_field_of_length(request), f"{problem}: make it shorter")]
     longest = longest_scene(model)
     if not longest:
         return []
@@ -145,25 +142,9 @@ def _unconnected_violations(
         return [RequestViolation("chained", problem)] if problem else []
     if not (missing := family.missing_inputs(())):
         return []
-    way_out = "set chained, and each goes on from the one before" if family.chain_role(MANY_FRAMES) else ""
+    way_out = "set chained, and each goes on from the one before" if family.chain_frames else ""
     problem = f"{model.name} needs {missing} for each scene, and a job has one for its first: "
     return [RequestViolation(field, f"{problem}{' or '.join(filter(None, [way_out, 'give one scene']))}")]
-
-
-def longest_window(model: ModelEntry) -> int:
-    """Return the frames of a scene that goes on from the one before; 0 if a model has no such limit.
-
-    It is the number that the model was made for, without those that are drawn again.
-    """
-    family = model.family
-    if family is None or family.native is None or model.native_frames:
-        return 0
-    role = family.chain_role(family.native.frames)
-    drawn_again = 1 if role is InputRole.FIRST_FRAME else 0
-    if role is InputRole.VIDEO:
-        drawn_again = family.inputs[role].redrawn_frames
-    most = min(filter(None, [family.longest, family.native.frames]))
-    return most - drawn_again
 
 
 def longest_scene(model: ModelEntry) -> int:

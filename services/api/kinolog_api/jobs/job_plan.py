@@ -15,7 +15,7 @@ from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SC
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene, longest_window
+from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
 
@@ -103,7 +103,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     marked = marked_shots(request.prompt, MAX_SCENES) if shots is Shots.AUTO else MarkedPrompt(())
     seconds = _seconds(request, marked)
     length = defaults.frames if seconds is None else max(1, round(seconds * fps))
-    window_frames = longest_window(model) if request.chained else 0
+    window_frames = model.window_frames if request.chained else 0
     return JobPlan(
         model=model.name,
         model_class=model.model_class,
@@ -180,7 +180,7 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
         field = "width" if request.HasField("width") or not request.HasField("height") else "height"
         size = f"{plan.width}x{plan.height}"
         found.append(RequestViolation(field, f"{model.name} does not take {size}; it takes {_sizes(model)}"))
-    if plan.frames > model.max_frames:
+    if plan.frames > model.most_frames(chained=plan.chained):
         found.append(_too_long(request, plan, model))
     if len(plan.negative_prompt) > MAX_PROMPT_CHARACTERS:
         problem = f"has more than {MAX_PROMPT_CHARACTERS:,} characters with the negative lines of the prompt"
@@ -221,8 +221,9 @@ def _codec_violations(plan: JobPlan) -> list[RequestViolation]:
 
 def _too_long(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> RequestViolation:
     """Return the violation of the field that makes the clip longer than the model renders."""
+    most = model.most_frames(chained=plan.chained)
     limit = (
-        f"{model.name} renders at most {counted(model.max_frames, 'frame')}, {model.max_frames / plan.fps:g} s "
+        f"{model.name} renders at most {counted(most, 'frame')}, {most / plan.fps:g} s "
         f"at {counted(plan.fps, 'frame')} per second"
     )
     if request.HasField("frames") or request.HasField("duration_seconds"):

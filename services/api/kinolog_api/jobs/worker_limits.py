@@ -120,7 +120,8 @@ class MemoryCheck:
     def _pixels(self, item: PlannedSubmit) -> int:
         """Return the pixels in all frames of the longest scene, as the model draws it."""
         plan, entry = item.plan, self._catalogue.get(item.plan.model)
-        frames = max((scene.frames for scene in item.scenes), default=plan.frames)
+        lengths = [scene.frames for scene in item.scenes] or [plan.frames]
         if entry is None:
-            return plan.width * plan.height * frames
+            return plan.width * plan.height * max(lengths)
+        frames = entry.longest_drawn_scene(lengths, chained=plan.chained)
         return entry.drawn_pixels(plan.width, plan.height, frames)

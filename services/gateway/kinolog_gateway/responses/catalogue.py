@@ -50,6 +50,9 @@ class ModelView(ResponseModel):
     workers: list[str] = Field(description="Workers that serve it at present.")
     codecs: list[str] = Field(description="Codecs that its jobs can have: those that its workers can encode.")
     inputs: list[ModelInputView] = Field(description="Pictures and clips that its jobs can start from.")
+    window_frames: int = Field(
+        description="The longest part that scenes of chained jobs are cut into; 0 if its jobs cannot be chained."
+    )
     vocabulary: list[str] = Field(
         description="Words that it knows; empty if it takes any. It leaves out the others."
     )
@@ -131,6 +134,7 @@ def _model(model: pb.Model) -> ModelView:
             crf=defaults.crf,
         ),
         sizes=list(model.sizes),
+        window_frames=model.window_frames,
         max_frames=model.max_frames,
         max_steps=model.max_steps,
         styles=list(model.styles),

@@ -59,13 +59,17 @@ class AttemptRecorder:
 
     def start_estimate(self, job: RenderJob, model: str) -> None:
         """Estimate progress by the work that this job needs from now on."""
+        frames = [scene.frames for scene in job.scenes]
+        entry = self._dependencies.catalogue.get(model)
+        again = entry.redrawn_frames(frames) if entry is not None and job.chained else ()
         parts = attempt_parts(
-            [scene.frames for scene in job.scenes],
+            frames,
             finished_scenes={file.index for file in job.finished_scenes},
             pixels=job.width * job.height,
             steps=job.steps,
             native_pixels=job.native_width * job.native_height,
             native_frames=job.native_frames,
+            redrawn_frames=again,
         )
         if self._dependencies.status.loaded_model == model:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]

@@ -12,6 +12,7 @@ from time import perf_counter
 from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.storyboard.planner import PlannedScene
+from kinolog.storyboard.windows import whole_scene_frames
 from kinolog_worker.inference.messages import (
     ArtifactFile,
     FinishedMessage,
@@ -199,7 +200,7 @@ class JobRenderer:
         clip = ClipTarget(video, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding)
         assemble(scenes, clip, self._raise_if_cancelled)
         if job.tagged:
-            write_tags(video, self._tags(files), self._raise_if_cancelled)
+            write_tags(video, self._tags(), self._raise_if_cancelled)
         frames = sum(file.frames for file in files)
         expected = ExpectedMedia(
             width=job.width,
@@ -235,7 +236,7 @@ class JobRenderer:
         self._stages.finish()
         return media, artifacts
 
-    def _tags(self, files: list[SceneFile]) -> ContainerTags:
+    def _tags(self) -> ContainerTags:
         job = self._job
         comment = provenance_comment(
             version=version("kinolog"),
@@ -245,7 +246,8 @@ class JobRenderer:
             steps=job.steps,
             guidance=job.guidance,
         )
-        return ContainerTags(job.title, comment, job.fps, [file.frames for file in files])
+        lengths = whole_scene_frames(job.scenes) if job.chained else [scene.frames for scene in job.scenes]
+        return ContainerTags(job.title, comment, job.fps, lengths)
 
     def _start_decode(self, scene: PlannedScene) -> None:
         """Finish denoising and start decoding, unless decoding runs already."""

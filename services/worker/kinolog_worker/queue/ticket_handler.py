@@ -209,7 +209,8 @@ class TicketHandler:
         entry = dependencies.catalogue.get(spec.model)
         if entry is None:
             return False
-        frames = max((scene.frames for scene in job.scenes), default=spec.frames)
+        lengths = [scene.frames for scene in job.scenes] or [spec.frames]
+        frames = entry.longest_drawn_scene(lengths, chained=spec.chained)
         pixels = entry.drawn_pixels(spec.width, spec.height, frames)
         own = dependencies.status.report(dependencies.clock())
         if job.status is not Status.QUEUED or not own.lacks_memory(spec.model, pixels):

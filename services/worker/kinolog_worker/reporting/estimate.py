@@ -52,19 +52,21 @@ def attempt_parts(
     steps: int,
     native_pixels: int = 0,
     native_frames: int = 0,
+    redrawn_frames: Sequence[int] = (),
 ) -> list[EstimatedPart]:
     """Return the parts of an attempt.
 
     `pixels` is the size of a frame; scenes whose index is in `finished_scenes` need no rendering. A model with a native
-    size denoises at most so many pixels and frames, whatever the requested size; 0 for a model that takes any. Work is
-    counted in millions of pixels.
+    size denoises at most so many pixels and frames, whatever the requested size; 0 for a model that takes any. A scene
+    that goes on from another one draws `redrawn_frames` of it again. Work is counted in millions of pixels.
     """
+    again = [*redrawn_frames, *[0] * (len(scene_frames) - len(redrawn_frames))]
     megapixels = [frames * pixels / 1e6 for frames in scene_frames]
     drawn_pixels = min(pixels, native_pixels or pixels)
     parts = [EstimatedPart(Stage.PREFETCH, None, 1.0)]
     for scene, (frames, size) in enumerate(zip(scene_frames, megapixels, strict=True)):
         if scene not in finished_scenes:
-            drawn = min(frames, native_frames or frames) * drawn_pixels / 1e6
+            drawn = (min(frames, native_frames or frames) + again[scene]) * drawn_pixels / 1e6
             parts += [
                 EstimatedPart(Stage.ENCODE_PROMPT, scene, 1.0),
                 EstimatedPart(Stage.DENOISE, scene, drawn * steps),

@@ -9,6 +9,7 @@ from textual.widgets import Button, Input, Label, Select, TextArea
 from kinolog.storyboard.planner import Shots
 from kinolog_client import PRIORITIES
 from kinolog_tui.session.drafts import FIELD_NAMES, NUMBER_FIELDS
+from kinolog_tui.widgets.draft.chain_field import ChainField
 from kinolog_tui.widgets.draft.file_fields import FileFields
 from kinolog_tui.widgets.draft.picture_field import PictureField
 
@@ -32,6 +33,7 @@ class DraftForm(VerticalScroll):
                 yield Label("shots")
                 words = [(shots.value, shots.value) for shots in Shots]
                 yield Select(words, value="one", allow_blank=False, id="shots", compact=True)
+            yield ChainField()
         with Horizontal(classes="row"):
             with Vertical(classes="model"):
                 yield Label("model")
