@@ -33,7 +33,7 @@ COMMANDS = {
     "replay": "kinolog_cli.jobs.queries:replay",
     "verify": "kinolog_cli.verify:verify",
     "analytics": "kinolog_cli.jobs.analytics:analytics",
-    "models": "kinolog_cli.jobs.queries:models",
+    "models": "kinolog_cli.models.app:app",
     "workers": "kinolog_cli.jobs.queries:workers",
     "tui": "kinolog_cli.tui:tui",
     "doctor": "kinolog_cli.stack_commands:doctor",

@@ -9,6 +9,7 @@ from typing import Any
 
 import diffusers
 import pytest
+from kinolog_worker.renderers.diffusers.modular.modular_loader import used_folders
 
 from kinolog.models.families import Family, GuidanceKind, StepReports, families
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
@@ -63,3 +64,16 @@ def test_a_row_names_what_the_blocks_take(family: Family) -> None:
     if family.sigmas:
         assert tuple(defaults[family.steps_parameter]) == family.sigmas
         assert len(family.sigmas) - 1 == (family.native and family.native.steps)
+
+
+@pytest.mark.parametrize("family", ROWS, ids=lambda family: family.pipeline)
+def test_parts_that_no_job_needs_are_those_that_are_not_loaded(family: Family) -> None:
+    """They are not downloaded. A folder with an autoencoder needs no diffusion decoder."""
+    blocks = getattr(_library, getattr(_library, family.pipeline).default_blocks_name)()
+    pretrained = {
+        part.name for part in blocks.expected_components if part.default_creation_method == "from_pretrained"
+    }
+    for has_autoencoder in (True, False):
+        loaded = used_folders(family, {}, has_autoencoder=has_autoencoder)
+        unused = {*family.unused_parts, *(family.replaced_parts if has_autoencoder else ())}
+        assert unused == pretrained - loaded - (set() if has_autoencoder else {"vae"})

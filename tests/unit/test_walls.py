@@ -56,6 +56,7 @@ PLANTED = (
     Planted("composition", "services/api/kinolog_api/server.py", "import kinolog.adapters.jetstream.keys"),
     Planted("nats", "services/worker/kinolog_worker/planted.py", "import nats"),
     Planted("obstore", "services/worker/kinolog_worker/planted.py", "import obstore"),
+    Planted("hub", "services/worker/kinolog_worker/supervisor.py", "import huggingface_hub"),
     Planted("c2pa", "services/worker/kinolog_worker/planted.py", "import c2pa"),
     Planted("torch", "services/worker/kinolog_worker/app.py", "import torch"),
     Planted("torch", "services/worker/kinolog_worker/supervisor.py", "import torch"),

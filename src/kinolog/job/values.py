@@ -202,6 +202,12 @@ INPUTS_UNAVAILABLE = "INPUTS_UNAVAILABLE"
 DEVICE_MISSING = "DEVICE_MISSING"
 """Error code of an attempt that ended because the device of its worker is not there, such as a GPU that is gone."""
 
+HUB_UNREACHABLE = "HUB_UNREACHABLE"
+"""Error code of an attempt that ended because the hub did not answer that its model is downloaded from."""
+
+MODEL_DISK_FULL = "MODEL_DISK_FULL"
+"""Error code of an attempt that ended because the disk of downloaded models had no room for its model."""
+
 NOT_COUNTED = frozenset(
     {
         WORKER_STOPPED,
@@ -211,6 +217,8 @@ NOT_COUNTED = frozenset(
         RENDERER_STOPPED,
         INPUTS_UNAVAILABLE,
         DEVICE_MISSING,
+        HUB_UNREACHABLE,
+        MODEL_DISK_FULL,
     }
 )
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""

@@ -19,7 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
+from kinolog.models.hub.hub_model import is_hub_name
+from kinolog.models.known_models import known_models, known_table, with_known
 from kinolog.models.memory.placement import AUTO, PLACEMENTS
+from kinolog.models.model_folder import local_folder
 from kinolog.models.model_index import pipeline_class
 from kinolog.models.renderers import (
     DEFAULT_OPTIONS,
@@ -79,6 +82,7 @@ class ModelEntry(BaseModel):
     pipeline: str = Field(
         "", description="Class of the diffusers pipeline. Read from the source if that is a folder here."
     )
+    licence: str = Field("", description="Licence of the weights, for people.")
     renderer: str = Field(DEFAULT_RENDERER, description="Name of an entry point in `kinolog.renderers`.")
     model_class: str = Field("default", pattern=r"^[a-z0-9-]{1,40}$")
     native_width: int | None = Field(None, ge=16)
@@ -235,12 +239,13 @@ def load_catalogue(settings: CatalogueSettings) -> Catalogue:
 def with_family(entry: ModelEntry) -> ModelEntry:
     """Return the entry with the class of its pipeline, and the native values of that family where it states none.
 
-    An entry of another renderer, or whose folder is not on this machine, is returned as it is, unless it names its
+    An entry of another renderer, or whose files are not on this machine, is returned as it is, unless it names its
     class. Raises `CatalogueError` for an option that the family does not have.
     """
     if entry.renderer != DEFAULT_RENDERER or entry.source == EMBEDDED:
         return entry
-    entry = entry.model_copy(update={"pipeline": entry.pipeline or pipeline_class(entry.source) or ""})
+    if not entry.pipeline and (folder := local_folder(entry)) is not None:
+        entry = entry.model_copy(update={"pipeline": pipeline_class(folder) or ""})
     family = entry.family
     if family is None or family.native is None:
         return entry
@@ -278,7 +283,12 @@ def _read(path: Path) -> tuple[list[ModelEntry], str | None]:
 
 def _entry(path: Path, number: int, table: object) -> ModelEntry:
     try:
-        return ModelEntry.model_validate(table)
+        return ModelEntry.model_validate(with_known(table) if isinstance(table, dict) else table)
+    except (KeyError, TypeError) as error:
+        known = ", ".join(known_models())
+        raise CatalogueError(
+            f"{path}: model {number}: known: there is no {error}; there are {known}"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "entry"
@@ -286,5 +296,19 @@ def _entry(path: Path, number: int, table: object) -> ModelEntry:
 
 
 def _from_source(source: str) -> ModelEntry:
+    """Return the entry of KINOLOG_MODEL: a well-known model by either of its names, a hub name, or a folder.
+
+    Whoever names a model of the hub there allows its download.
+    """
+    known = known_table(source)
+    if known is None and "/" not in source and not Path(source).exists():
+        raise CatalogueError(
+            f"KINOLOG_MODEL: there is no folder {source}; write owner/name for a model of the hub, or one of "
+            f"{', '.join(known_models())}"
+        )
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "model"
-    return ModelEntry(name=name, description=f"A text-to-video pipeline from {source}.", source=source)
+    table: dict[str, Any] = {"name": name, "description": f"A pipeline from {source}.", "source": source}
+    table = {**table, **(known or {}), "name": name}
+    if is_hub_name(table["source"]):
+        table["options"] = {**table.get("options", {}), "allow_download": True}
+    return ModelEntry.model_validate(table)

@@ -151,7 +151,8 @@ class Family:
     one pass, which doubles the memory of a step.
 
     A `modular` class is one of the modular pipelines of diffusers: its folder has `modular_model_index.json`, and its
-    parameters are the inputs of its blocks. With `sigmas` the steps are a list of noise levels that ends at 0: these
+    parameters are the inputs of its blocks. No job needs its `unused_parts`, nor one of its `replaced_parts` if the
+    folder has the part that replaces it. With `sigmas` the steps are a list of noise levels that ends at 0: these
     for the native number of steps, levels between them for another. A call is passed `added_steps` more than it makes;
     with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
     the others. A network that is `compiled` on a GPU has an attention that takes too much memory otherwise.
@@ -194,6 +195,8 @@ class Family:
     token_side: int = 16
     batched_guidance: bool = False
     modular: bool = False
+    unused_parts: tuple[str, ...] = ()
+    replaced_parts: Mapping[str, str] = field(default_factory=dict)
     sigmas: tuple[float, ...] = ()
     added_steps: int = 0
     fixed_steps: bool = False

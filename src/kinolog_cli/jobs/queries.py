@@ -1,4 +1,4 @@
-"""Commands that read one job, or what the service offers: show, result, replay, storyboard, models, workers."""
+"""Commands that read one job, or what the service offers: show, result, replay, storyboard, workers."""
 
 from __future__ import annotations
 
@@ -189,24 +189,6 @@ def storyboard(job: JobArgument, as_json: JsonOption = False) -> None:
     ]
     headings = ("scene", "from", "length", "begins by", "camera", "status", "prompt")
     print_columns(context.out, headings, rows, fold=True)
-
-
-@command
-def models(as_json: JsonOption = False) -> None:
-    """List the models that jobs can name."""
-    context = current_context(as_json)
-    with context.client() as client:
-        listed = client.models()
-    if context.as_json:
-        context.print_json(listed.to_json())
-        return
-    for model in listed.models:
-        mark = " (default)" if model.is_default else ""
-        serving = counted(len(model.workers), "worker") if model.workers else "no worker serves it now"
-        takes = f" Starts from {', '.join(one.role for one in model.inputs)}." if model.inputs else ""
-        context.out.print(f"{model.name}{mark}: {model.description} {serving}.{takes}", markup=False)
-    if listed.prompt_writer:
-        context.print_note(f"{listed.prompt_writer} writes shots and prompts: --shots written, --enhance")
 
 
 @command

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from kinolog_worker.renderers.diffusers.placement.figures import figures_of, host_free_bytes
+from kinolog_worker.renderers.diffusers.placement.figures import figures_of
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
+
+from kinolog.models.memory.machine import host_free_bytes
 
 MIB = 1 << 20
 

@@ -104,6 +104,17 @@ def _tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
                 raise WeightsUnreadable(f"{path} has a damaged header") from error
 
 
+def stated_file_bytes(path: Path) -> int:
+    """Return the bytes of a weight file as its header states them. Raises WeightsUnreadable."""
+    header = _header(path)
+    try:
+        ends = [int(tensor["data_offsets"][1]) for name, tensor in header.items() if name != "__metadata__"]
+        with path.open("rb") as file:
+            return 8 + int.from_bytes(file.read(8), "little") + max(ends, default=0)
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise WeightsUnreadable(f"{path} has a damaged header") from error
+
+
 def _header(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:

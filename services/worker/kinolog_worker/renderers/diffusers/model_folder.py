@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kinolog.models.families import Family, families, refusal_of
-from kinolog_worker.renderers.diffusers.folder_safety import check_safety
+from kinolog.models.folder_safety import FolderRefused, check_safety
 from kinolog_worker.renderers.diffusers.modular.model_parts import (
     MODULAR_CODE,
     MODULAR_INDEX,
@@ -28,7 +28,10 @@ def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
     `pipeline_modules` are the names of the diffusers modules that hold components of its own pipelines.
     """
     name = index_name(folder)
-    check_safety(folder)
+    try:
+        check_safety(folder)
+    except FolderRefused as refused:
+        raise RenderFailed(refused.code, refused.message, retryable=False) from refused
     index = _index(folder)
     if not isinstance(index.get("_class_name"), str):
         raise RenderFailed("MODEL_UNSAFE", f"{name} names no pipeline class of diffusers", retryable=False)

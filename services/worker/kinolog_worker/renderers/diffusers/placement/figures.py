@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
+from kinolog.models.memory.machine import host_free_bytes
 from kinolog.models.memory.planner import MemoryFigures
-
-_MACHINE = Path("/proc/meminfo")
-_GROUP = Path("/sys/fs/cgroup")
 
 
 def figures_of(device: torch.device) -> MemoryFigures | None:
@@ -23,19 +19,3 @@ def figures_of(device: torch.device) -> MemoryFigures | None:
     return MemoryFigures(
         total=total, free=free + torch.cuda.memory_reserved(device), host_free=host_free_bytes()
     )
-
-
-def host_free_bytes(machine: Path = _MACHINE, group: Path = _GROUP) -> int:
-    """Return the free bytes of host memory: of the machine, or of the control group if it has a limit; 0 if unknown."""
-    free = 0
-    try:
-        lines = dict(line.split(":", 1) for line in machine.read_text().splitlines() if ":" in line)
-        free = int(lines["MemAvailable"].split()[0]) << 10
-        limit = (group / "memory.max").read_text().strip()
-        if limit != "max":
-            statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            used = int((group / "memory.current").read_text()) - int(statistics.get("inactive_file", 0))
-            free = min(free, max(0, int(limit) - used))
-    except (OSError, ValueError, LookupError):
-        pass
-    return free

@@ -1,4 +1,4 @@
-"""Whether loading a model folder could run code from it. No torch here.
+"""Whether loading a model folder could run code from it.
 
 Weights come from safetensors, code from the installed libraries. The libraries are told so as well; here a folder is
 refused that would make them do something else.
@@ -11,24 +11,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kinolog_worker.renderers.renderer import RenderFailed
+from kinolog.models.hub.needed_files import PICKLES, SAFE, WEIGHT_INDEX
 
-PICKLED = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
-SAFE = ".safetensors"
 _ATTENTION = "attn_implementation"
 
 
+class FolderRefused(ValueError):
+    """A model folder is not loaded. `code` is the error code of a job that needs it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 def check_safety(folder: Path) -> None:
-    """Raise RenderFailed for a folder that could run code when it is loaded."""
+    """Raise FolderRefused for a folder that could run code when it is loaded."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.suffix.lower() == ".py":
             raise _unsafe(f"{name} is code, which is never run")
-        if path.suffix.lower() in PICKLED and not any(path.parent.glob(f"*{SAFE}")):
+        if path.suffix.lower() in PICKLES and not any(path.parent.glob(f"*{SAFE}")):
             raise _unsafe(
                 f"{name} may hold pickled code, and no safetensors weights lie beside it. Convert it to safetensors"
             )
-        if path.name.endswith(f"{SAFE}.index.json"):
+        if path.name.endswith(WEIGHT_INDEX):
             _check_shards(path, name)
         elif path.name.endswith("config.json"):
             _check_attention(path, name)
@@ -39,7 +46,7 @@ def _check_shards(path: Path, name: str) -> None:
     index = _json(path, name)
     shards = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(shards, dict):
-        raise RenderFailed("MODEL_DAMAGED", f"{name} has no weight_map", retryable=False)
+        raise FolderRefused("MODEL_DAMAGED", f"{name} has no weight_map")
     for shard in sorted({str(shard) for shard in shards.values()}):
         if Path(shard).name != shard or not shard.endswith(SAFE):
             raise _unsafe(f"{name} names {shard[:100]!r}, which is no safetensors file in its folder")
@@ -67,8 +74,8 @@ def _json(path: Path, name: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise RenderFailed("MODEL_DAMAGED", f"{name} is not JSON", retryable=False) from None
+        raise FolderRefused("MODEL_DAMAGED", f"{name} is not JSON") from None
 
 
-def _unsafe(message: str) -> RenderFailed:
-    return RenderFailed("MODEL_UNSAFE", message, retryable=False)
+def _unsafe(message: str) -> FolderRefused:
+    return FolderRefused("MODEL_UNSAFE", message)

@@ -1,0 +1,1 @@
+"""`kinolog models`: what jobs can name, and the models of this machine."""

@@ -1,0 +1,113 @@
+"""`kinolog models`: its commands for the models of this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kinolog.models.hub.hub_model import HubModel
+from tests.fixtures.kinolog_command import kinolog_here
+from tests.fixtures.model_hub import COMMIT, ModelHub
+from tests.unit.hub.conftest import NAME
+
+
+@pytest.fixture(autouse=True)
+def _downloads(model: HubModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The folder of downloads is that of the test, and the catalogue has nothing else."""
+    for name in ("KINOLOG_MODEL", "KINOLOG_CATALOGUE", "HF_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(model.cache))
+    monkeypatch.setenv("KINOLOG_DATA", str(tmp_path / "data"))
+
+
+def _done(*arguments: str, code: int = 0, **environment: str) -> str:
+    done = kinolog_here("models", *arguments, env=environment)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def _json(*arguments: str, code: int = 0, **environment: str) -> dict[str, Any]:
+    found = json.loads(_done(*arguments, "--json", code=code, **environment).splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_model_is_pulled_listed_measured_checked_and_removed(hub: ModelHub, model: HubModel) -> None:
+    assert "is here: 0.0 GiB, revision ccc" in _done("pull", NAME)
+    assert "was here already" in _done("pull", NAME)
+    (row,) = [row for row in _json("list", "--card-gib", "24")["models"] if row["source"] == NAME]
+    assert (row["state"], row["pipeline"], row["revision"]) == ("here", "WanPipeline", COMMIT)
+    assert row["fits"].startswith("device: ")
+    assert row["size_bytes"] > 30_000
+    measured = _json("measure", NAME, "--card-gib", "24")
+    assert [one["weights"] for one in measured["weights"]] == [8_000, 4_000, 4_000]
+    assert measured["placements"][0]["placement"] == "device"
+    assert "the GPU: device: " in _done("measure", NAME, "--card-gib", "24")
+    assert _done("check") == "wan: whole\n"
+    assert _json("remove", NAME, "--yes")["freed_bytes"] > 30_000
+    assert not model.folder.exists()
+    _done("remove", NAME, "--yes", code=3)
+
+
+def test_damage_is_found_by_the_hash_of_the_hub(hub: ModelHub, model: HubModel) -> None:
+    """A bit that flipped leaves header and length as they are. --quick does not read it."""
+    _done("pull", NAME)
+    blob = (model.folder / "snapshots" / COMMIT / "vae/diffusion_pytorch_model.safetensors").resolve()
+    content = bytearray(blob.read_bytes())
+    content[-1] ^= 1
+    blob.write_bytes(content)
+    found = _json("check", NAME, code=1)
+    assert found["problems"] == [
+        "vae/diffusion_pytorch_model.safetensors is damaged: its bytes are not those that the hub has"
+    ]
+    assert _json("check", NAME, "--quick")["whole"]
+
+
+def test_a_model_of_the_catalogue_has_its_own_revision_and_folder(hub: ModelHub, tmp_path: Path) -> None:
+    hub.models[NAME].commit = "d" * 40
+    catalogue = tmp_path / "models.toml"
+    catalogue.write_text(
+        f'[[models]]\nname = "mine"\nsource = "{NAME}"\nrevision = "{"d" * 40}"\n'
+        f'[models.options]\ncache_folder = "{tmp_path}/elsewhere"\n'
+    )
+    found = _json("pull", "mine", KINOLOG_CATALOGUE=str(catalogue))
+    assert Path(found["folder"]).is_relative_to(tmp_path / "elsewhere")
+    assert found["revision"] == "d" * 40
+    assert "mine: whole" in _done("check", KINOLOG_CATALOGUE=str(catalogue))
+
+
+def test_a_question_is_asked_before_a_removal(hub: ModelHub, model: HubModel) -> None:
+    _done("pull", NAME)
+    assert "give --yes" in _done("remove", NAME, code=2)
+    assert model.folder.is_dir()
+
+
+def test_well_known_models_are_listed_whether_they_are_here_or_not() -> None:
+    rows = {row["name"]: row for row in _json("list", "--known")["models"]}
+    assert rows["wan-2.1-1.3b"]["licence"] == "Apache-2.0"
+    assert rows["wan-2.1-1.3b"]["state"] == "not here"
+    assert "wan-2.1-1.3b" not in _done("list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("pull", "nothing"), 3, "there is no model nothing; write owner/name"),
+        (("pull", "kinolog-tiny"), 2, "is no model of the hub"),
+        (("pull", "someone/else"), 3, "has no model someone/else"),
+        (("measure", NAME), 3, "not here; run `kinolog models pull someone/wan` first"),
+        (("check", NAME), 1, "it is not here"),
+        (("check", "kinolog-tiny"), 2, "installed with kinolog"),
+        (("remove", "kinolog-tiny"), 2, "was not downloaded"),
+    ],
+)
+def test_wrong_names_say_what_to_do(hub: ModelHub, arguments: tuple[str, ...], code: int, text: str) -> None:
+    assert text in _done(*arguments, code=code)
+
+
+def test_a_licence_that_was_not_accepted_is_a_refusal(hub: ModelHub) -> None:
+    hub.models[NAME].refusal = (403, "GatedRepo")
+    assert "set HF_TOKEN" in _done("pull", NAME, code=6)
