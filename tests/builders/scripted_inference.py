@@ -60,17 +60,20 @@ class ScriptedInference:
         self.alive = True
         self.pid: int | None = None
         self.codecs: tuple[str, ...] = ("h264", "h265", "av1")
+        self.loaded_models: tuple[str, ...] = ()
 
     async def start(self) -> None:
         self.alive = True
 
     async def run(self, job: RenderJob) -> AsyncGenerator[Message, None]:
         self.jobs.append(job)
+        self.loaded_models = (job.model.name,)
         async for message in self.script(self, job):
             yield message
 
     async def prefetch(self, job: RenderJob) -> PrefetchedMessage | FailedMessage:
         self.jobs.append(job)
+        self.loaded_models = (job.model.name,)
         return PrefetchedMessage(
             job_id=job.job_id, facts=FACTS, cached=False, embeddings=len(job.scenes), seconds=0.5
         )

@@ -61,7 +61,7 @@ def freeze_seconds() -> float:
 async def process(monkeypatch: pytest.MonkeyPatch, freeze_seconds: float) -> AsyncIterator[InferenceProcess]:
     """An inference process that finds the renderers of the tests. It starts when it is used."""
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    inference = InferenceProcess(device="cpu", threads=1, freeze_seconds=freeze_seconds)
+    inference = InferenceProcess(device="cpu", threads=1, model_memory=1 << 30, freeze_seconds=freeze_seconds)
     yield inference
     await inference.kill()
     assert not inference.alive

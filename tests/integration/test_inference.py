@@ -97,16 +97,22 @@ async def test_the_second_job_finds_the_model_loaded(process: InferenceProcess, 
 
 
 async def test_prefetch_leaves_nothing_to_load(process: InferenceProcess, tmp_path: Path) -> None:
-    """After a prefetch the run finds the model and the embeddings of all scenes."""
+    """After a prefetch the run finds the model and the embeddings of all scenes, also after one of another model."""
     job = card_job(tmp_path)
+    other = replace(job, model=replace(job.model, name="another"))
     first = await process.prefetch(job)
+    assert isinstance(await process.prefetch(other), PrefetchedMessage)
+    assert list(process.loaded_models) == ["another", "testcard"]
     again = await process.prefetch(job)
+    assert list(process.loaded_models) == ["testcard", "another"]
     assert isinstance(first, PrefetchedMessage)
     assert isinstance(again, PrefetchedMessage)
     assert (first.cached, first.embeddings) == (False, 2)
     assert (again.cached, again.embeddings) == (True, 0)
     (loaded,) = [message async for message in process.run(job) if isinstance(message, LoadedMessage)]
     assert loaded.cached
+    await process.kill()
+    assert not process.loaded_models
 
 
 async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ from kinolog_worker.media.thumbnails import jpeg_of
 from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
+    HeldMemory,
     LoadedFacts,
     ModelSource,
     Observe,
+    OtherModels,
     RenderCancelled,
     RenderFailed,
     SceneRequest,
@@ -88,6 +90,12 @@ class TestcardRenderer:
             seconds=time.perf_counter() - started,
             size_bytes=0,
         )
+
+    def share_memory(self, others: OtherModels) -> None:
+        """Leave the others as they are."""
+
+    def held_memory(self) -> HeldMemory:
+        return HeldMemory()
 
     def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
         cached = request.prompt in self._encoded

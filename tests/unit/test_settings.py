@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from kinolog_worker.reporting.device_memory import machine_bytes
 from pydantic import ValidationError
 
 from kinolog.process.settings import WorkerSettings, describe_invalid_setting
 
 NAME = "KINOLOG_WORKER_ACK_WAIT_SECONDS"
+MODEL_MEMORY = "KINOLOG_WORKER_MODEL_MEMORY"
 EARLIER_NAME = "KINOLOG_WORKER_LEASE_SECONDS"
 
 
@@ -41,3 +45,34 @@ def test_an_invalid_ack_wait_is_reported_by_name(monkeypatch: pytest.MonkeyPatch
         WorkerSettings()
     assert describe_invalid_setting(caught.value).startswith(f"{NAME}: ")
     assert "0.125" not in describe_invalid_setting(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stated", "size"), [("", None), ("0", 0), ("24GiB", 24 << 30), ("1.5 GB", 1_500_000_000)]
+)
+def test_an_amount_of_memory_has_a_unit(
+    monkeypatch: pytest.MonkeyPatch, stated: str, size: int | None
+) -> None:
+    monkeypatch.delenv(MODEL_MEMORY, raising=False)
+    if stated:
+        monkeypatch.setenv(MODEL_MEMORY, stated)
+    assert WorkerSettings().worker_model_memory == size
+
+
+@pytest.mark.parametrize("stated", ["-5", "lots", "12 parrots"])
+def test_what_is_no_amount_of_memory_is_refused(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    monkeypatch.setenv(MODEL_MEMORY, stated)
+    with pytest.raises(ValidationError) as caught:
+        WorkerSettings()
+    told = describe_invalid_setting(caught.value)
+    assert told == f"{MODEL_MEMORY}: must be a number of bytes, or a size such as 24GiB"
+
+
+def test_a_container_has_the_memory_of_its_limit(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    machine = machine_bytes(limit)
+    assert machine > 1 << 20
+    limit.write_text("max\n")
+    assert machine_bytes(limit) == machine
+    limit.write_text(f"{1 << 20}\n")
+    assert machine_bytes(limit) == 1 << 20

@@ -39,6 +39,7 @@ from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_f
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.queue.predecessors import return_tickets
+from kinolog_worker.reporting.device_memory import machine_bytes
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.memory_needs import memory_needs
 from kinolog_worker.reporting.worker_status import WorkerStatus
@@ -131,6 +132,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             inference=InferenceProcess(
                 settings.worker_device,
                 threads=settings.worker_threads,
+                model_memory=_model_memory(settings),
                 freeze_seconds=settings.worker_freeze_seconds,
                 downloads=any(
                     model_source(entry).allow_download for entry in catalogue if entry.name in served
@@ -150,6 +152,11 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             ),
             timing=_timing(settings),
         )
+
+
+def _model_memory(settings: WorkerSettings) -> int:
+    stated = settings.worker_model_memory
+    return machine_bytes() // 2 if stated is None else stated
 
 
 def _scratch_root(settings: WorkerSettings) -> Path:

@@ -47,8 +47,7 @@ class WorkerReporter:
 
     async def _report(self) -> None:
         status, inference = self._dependencies.status, self._dependencies.inference
-        if not inference.alive:
-            status.model_unloaded()
+        status.loaded_models = inference.loaded_models
         status.codecs = inference.codecs
         status.memory_used_bytes, status.memory_total_bytes = await device_memory(
             status.device, inference.pid

@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from kinolog.memory_size import MemorySize
+
 PREFIX = "KINOLOG_"
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -265,6 +267,11 @@ class WorkerSettings(
     worker_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     worker_scratch: Path | None = Field(None, description="Folder for unfinished files.")
     worker_threads: int = Field(0, ge=0, description="CPU threads for inference; 0 lets torch choose.")
+    worker_model_memory: MemorySize | None = Field(
+        None,
+        description="Main memory that loaded models may take together, such as `24GiB`; without it half of the "
+        "machine's. 0 keeps one model loaded.",
+    )
     worker_ack_wait_seconds: float = Field(
         30.0,
         ge=1.0,

@@ -202,6 +202,7 @@ def workers(as_json: JsonOption = False) -> None:
         return
     for worker in listed.workers:
         work = f"{worker.job_id} {worker.stage or ''}" if worker.job_id else worker.problem or "idle"
-        context.out.print(f"{worker.name}  {worker.device}  {work}", markup=False)
+        warm = f"  warm: {', '.join(worker.loaded_models)}" if worker.loaded_models else ""
+        context.out.print(f"{worker.name}  {worker.device}  {work}{warm}", markup=False)
     if not listed.workers:
         context.out.print("no worker is there; queued jobs wait", style="yellow")

@@ -71,7 +71,7 @@ async def test_a_worker_is_ready_once_its_model_is_loaded(memory_worker: MemoryW
         async with asyncio.timeout(30):
             await supervisor.ready.wait()
         assert [render_job.model.name for render_job in memory_worker.inference.jobs] == ["card"]
-        assert memory_worker.dependencies.status.loaded_model == "card"
+        assert memory_worker.dependencies.status.loaded_models == ("card",)
         assert memory_worker.dependencies.status.runtime("card").model_revision == FACTS.revision
 
 

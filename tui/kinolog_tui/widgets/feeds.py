@@ -115,7 +115,8 @@ class WorkerList(Static):
             text.append(plain(worker.problem), style=style(self.app, "error"))
         elif worker.job_id is None:
             done = f"idle, {worker.jobs_completed} done, {worker.attempts_failed} failed"
-            text.append(done, style=style(self.app, "text-muted"))
+            warm = f"; warm: {', '.join(map(plain, worker.loaded_models))}" if worker.loaded_models else ""
+            text.append(f"{done}{warm}", style=style(self.app, "text-muted"))
         else:
             step = f" {worker.step}/{worker.steps}" if worker.steps else ""
             text.append(f"{short_id(worker.job_id)} {plain(worker.stage or 'starting')}{step}")

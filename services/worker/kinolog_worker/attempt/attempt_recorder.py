@@ -71,7 +71,7 @@ class AttemptRecorder:
             native_frames=job.native_frames,
             redrawn_frames=again,
         )
-        if self._dependencies.status.loaded_model == model:
+        if model in self._dependencies.inference.loaded_models:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]
         self._estimate = Estimate(model, parts, self._dependencies.rates)
         self._scenes = len(job.scenes)

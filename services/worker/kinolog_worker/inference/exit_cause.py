@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import signal
+from asyncio.subprocess import Process
 from pathlib import Path
+
+EXIT_SECONDS = 1.0
+"""How long a process may take to exit after it closed its connection."""
 
 _MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
 
@@ -32,3 +38,18 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+async def exit_code_of(process: Process) -> int:
+    """Return the exit code of a process that closed its connection. Kill it if it does not exit.
+
+    It is not killed at once: asyncio's `kill` polls the process, which can take the exit code away from the task
+    that waits for it.
+    """
+    try:
+        async with asyncio.timeout(EXIT_SECONDS):
+            return await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()

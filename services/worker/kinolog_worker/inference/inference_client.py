@@ -26,6 +26,11 @@ class InferenceClient(Protocol):
         """Codecs that the process can encode; empty before it was ready once."""
         ...
 
+    @property
+    def loaded_models(self) -> tuple[str, ...]:
+        """Names of the models that the process has loaded, the one used last first."""
+        ...
+
     async def start(self) -> None:
         """Start the process unless it runs. Raises `RuntimeError`."""
         ...

@@ -34,6 +34,7 @@ from kinolog_worker.inference.messages import (
     FailedMessage,
     FinishedMessage,
     LeavingMessage,
+    LoadedModelsMessage,
     LogLineMessage,
     Message,
     Outcome,
@@ -83,6 +84,7 @@ class InferenceLoop:
     def __init__(self, connection: socket.socket, cache: ModelCache) -> None:
         self._connection = connection
         self._cache = cache
+        cache.on_change = lambda models: self.send(LoadedModelsMessage(models=models))
         self._send_lock = Lock()
         self._commands: Queue[RunCommand | PrefetchCommand] = Queue()
         self._cancelled: set[int] = set()
@@ -192,9 +194,9 @@ def main() -> None:
     parser = ArgumentParser(prog="kinolog_worker.inference")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--models", type=int, default=1)
+    parser.add_argument("--model-memory", type=int, default=0)
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
     silence_output()
     connection = socket.socket(fileno=arguments.fd)
-    InferenceLoop(connection, ModelCache(arguments.device, arguments.models)).serve()
+    InferenceLoop(connection, ModelCache(arguments.device, arguments.model_memory)).serve()

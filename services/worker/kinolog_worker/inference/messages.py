@@ -296,6 +296,13 @@ class ReadyMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModelsMessage:
+    """From the inference process: the names of the models that are loaded now, the one used last first."""
+
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeavingMessage:
     """From the inference process: it exits once it has sent the closing message that follows."""
 
@@ -309,4 +316,4 @@ class TaggedMessage:
 
 
 Command: TypeAlias = RunCommand | PrefetchCommand | CancelCommand | PingCommand
-Answer: TypeAlias = TaggedMessage | ReadyMessage | PongMessage | LeavingMessage
+Answer: TypeAlias = TaggedMessage | ReadyMessage | PongMessage | LoadedModelsMessage | LeavingMessage

@@ -24,7 +24,7 @@ from kinolog.job.values import (
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.child_environment import child_environment
-from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
+from kinolog_worker.inference.exit_cause import exit_cause, exit_code_of, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
 from kinolog_worker.inference.freeze import FREEZE_SECONDS, Freeze
 from kinolog_worker.inference.messages import (
@@ -36,6 +36,7 @@ from kinolog_worker.inference.messages import (
     FinishedMessage,
     LeavingMessage,
     LoadedMessage,
+    LoadedModelsMessage,
     Message,
     PingCommand,
     PongMessage,
@@ -48,9 +49,6 @@ from kinolog_worker.inference.messages import (
 
 KILL_SECONDS = 10.0
 """How long a killed process may take to exit."""
-
-EXIT_SECONDS = 1.0
-"""How long a process may take to exit after it closed its connection."""
 
 LOOK_SECONDS = 1.0
 """Longest pause between two looks whether the process is frozen."""
@@ -87,19 +85,20 @@ class InferenceProcess:
         device: str = "auto",
         *,
         threads: int = 0,
-        models: int = 1,
+        model_memory: int = 0,
         freeze_seconds: float = FREEZE_SECONDS,
         downloads: bool = False,
     ) -> None:
-        """`threads` limits the CPU threads, 0 leaves it to the libraries; `models` are cached at most.
+        """`threads` limits the CPU threads, 0 leaves it to the libraries.
 
-        `downloads` says whether a model may be downloaded: the process then gets the token of the hub.
+        Loaded models may hold `model_memory` bytes of host memory together; with 0 there is one at most. `downloads`
+        says whether a model may be downloaded: the process then gets the token of the hub.
 
         A process that is frozen for `freeze_seconds` is killed; 0 lets it live.
         """
         self._device = device
         self._threads = threads
-        self._models = models
+        self._model_memory = model_memory
         self._freeze_seconds = freeze_seconds
         self._downloads = downloads
         self._freeze: Freeze | None = None
@@ -113,6 +112,7 @@ class InferenceProcess:
         self._is_leaving = False
         """Whether the process has said that it exits by itself."""
         self._codecs: tuple[str, ...] = ()
+        self._loaded_models: tuple[str, ...] = ()
         self._starting = asyncio.Lock()
 
     @property
@@ -130,6 +130,11 @@ class InferenceProcess:
     def codecs(self) -> tuple[str, ...]:
         """Codecs that the process can encode, as it said when it was last ready; empty before."""
         return self._codecs
+
+    @property
+    def loaded_models(self) -> tuple[str, ...]:
+        """Names of the models that the process has loaded, the one used last first."""
+        return self._loaded_models if self.alive else ()
 
     async def start(self) -> None:
         """Start the process unless it runs. Raises RuntimeError if it exits before it is ready."""
@@ -199,7 +204,8 @@ class InferenceProcess:
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-X", "faulthandler", "-m", "kinolog_worker.inference"),
-                *("--fd", str(theirs.fileno()), "--device", self._device, "--models", str(self._models)),
+                *("--fd", str(theirs.fileno()), "--device", self._device),
+                *("--model-memory", str(self._model_memory)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sys.stderr,
                 pass_fds=(theirs.fileno(),),
@@ -209,6 +215,7 @@ class InferenceProcess:
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._kill_cause = None
         self._is_leaving = False
+        self._loaded_models = ()
         self._ready = asyncio.get_running_loop().create_future()
         self._watcher = asyncio.create_task(self._watch(self._process, reader, self._writer, memory_kills))
         await self._ready
@@ -262,7 +269,7 @@ class InferenceProcess:
         finally:
             looking.cancel()
         writer.close()
-        exit_code = await _exit_code(process)
+        exit_code = await exit_code_of(process)
         code, message = exit_cause(exit_code, killed_for_memory=out_of_memory_kills() > memory_kills)
         self._end_exchanges(*(self._kill_cause or (code, message)))
 
@@ -300,6 +307,8 @@ class InferenceProcess:
             self._codecs = answer.codecs
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
+        elif isinstance(answer, LoadedModelsMessage):
+            self._loaded_models = answer.models
         elif isinstance(answer, LeavingMessage):
             self._is_leaving = True
         elif isinstance(answer, PongMessage):
@@ -328,18 +337,3 @@ class InferenceProcess:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-
-
-async def _exit_code(process: Process) -> int:
-    """Return the exit code of a process that closed its connection. Kill it if it does not exit.
-
-    It is not killed at once: asyncio's `kill` polls the process, which can take the exit code away from the task
-    that waits for it.
-    """
-    try:
-        async with asyncio.timeout(EXIT_SECONDS):
-            return await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        return await process.wait()

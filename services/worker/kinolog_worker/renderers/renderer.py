@@ -148,6 +148,49 @@ class EncodedPrompt:
     words: VocabularyMatch = field(default_factory=VocabularyMatch)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldMemory:
+    """Bytes of a device that models hold between scenes, and bytes of host memory."""
+
+    device: int = 0
+    host: int = 0
+
+    def __add__(self, other: HeldMemory) -> HeldMemory:
+        return HeldMemory(self.device + other.device, self.host + other.host)
+
+
+class OtherModels(Protocol):
+    """The other models that are loaded in this process, as the renderer of one model sees them."""
+
+    @property
+    def host_budget(self) -> int:
+        """Bytes of host memory that all loaded models may hold together."""
+        ...
+
+    def held(self) -> HeldMemory:
+        """Return what the others hold."""
+        ...
+
+    def close_until(self, suffices: Callable[[HeldMemory], bool]) -> bool:
+        """Close one after the other, first the one that was used longest ago. Return whether one was closed.
+
+        Stop once `suffices` returns True for what the rest holds.
+        """
+        ...
+
+
+class NoOtherModels:
+    """The others of a model that is alone in its process."""
+
+    host_budget = 0
+
+    def held(self) -> HeldMemory:
+        return HeldMemory()
+
+    def close_until(self, suffices: Callable[[HeldMemory], bool]) -> bool:
+        return False
+
+
 Observe: TypeAlias = Callable[[StepReport], None]
 ShouldStop: TypeAlias = Callable[[], bool]
 
@@ -176,6 +219,22 @@ class PlacedRenderer(Protocol):
 
     def current_facts(self) -> LoadedFacts:
         """Return the facts as they are now, after the last scene or as the next one begins."""
+        ...
+
+
+@runtime_checkable
+class MemorySharer(Protocol):
+    """A renderer whose model may stay loaded beside others: it knows what memory it needs, and lets others make room.
+
+    A model of any other renderer is alone in its process.
+    """
+
+    def share_memory(self, others: OtherModels) -> None:
+        """Take the other models of this process. Called before `load`."""
+        ...
+
+    def held_memory(self) -> HeldMemory:
+        """Return what the model holds now."""
         ...
 
 

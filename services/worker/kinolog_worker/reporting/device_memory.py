@@ -7,6 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
 QUERY_SECONDS = 5.0
 """Time limit of a query with nvidia-smi."""
 
@@ -19,7 +21,7 @@ async def device_memory(device: str, pid: int | None) -> tuple[int, int]:
     """
     if device.startswith("cuda"):
         return await _gpu_memory(device)
-    return _resident_bytes(pid), _machine_bytes()
+    return _resident_bytes(pid), machine_bytes()
 
 
 async def _gpu_memory(device: str) -> tuple[int, int]:
@@ -55,8 +57,12 @@ def _resident_bytes(pid: int | None) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _machine_bytes() -> int:
+def machine_bytes(group_limit: Path = _GROUP_LIMIT) -> int:
+    """Return the memory of this machine, or of the control group if it has a limit; 0 if unknown."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return 0
+    with contextlib.suppress(OSError, ValueError):  # there is no limit, or it is "max"
+        total = min(total, int(group_limit.read_text()))
+    return total

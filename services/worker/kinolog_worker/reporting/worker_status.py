@@ -29,7 +29,9 @@ class WorkerStatus:
     """Why it takes no job; empty if it does."""
 
     memory_needs: Mapping[str, MemoryNeed] = field(default_factory=lambda: MappingProxyType({}))
-    loaded_model: str = ""
+    loaded_models: tuple[str, ...] = ()
+    """The models that are loaded, the one used last first."""
+
     job_id: str = ""
     attempt: int = 0
     stage: Stage | None = None
@@ -44,8 +46,8 @@ class WorkerStatus:
     """Set by every change that is reported at once."""
 
     def model_loaded(self, model: str, facts: LoadedFacts) -> None:
-        """Set the model that is on the device."""
-        self.loaded_model = model
+        """Note that a model is loaded, and what it runs on."""
+        self.loaded_models = (model, *(other for other in self.loaded_models if other != model))
         self.device, self.hardware = facts.device, facts.hardware
         self.libraries = MappingProxyType({**self.libraries, **facts.libraries})
         self.runtimes[model] = Runtime(
@@ -66,10 +68,6 @@ class WorkerStatus:
         if problem != self.problem:
             self.problem = problem
             self.changed.set()
-
-    def model_unloaded(self) -> None:
-        """Clear the loaded model: the inference process has exited."""
-        self.loaded_model = ""
 
     def attempt_started(self, job_id: str, attempt: int) -> None:
         """Set the attempt that runs."""
@@ -92,7 +90,7 @@ class WorkerStatus:
             device=self.device,
             hardware=self.hardware,
             models=self.models,
-            loaded_models=(self.loaded_model,) if self.loaded_model else (),
+            loaded_models=self.loaded_models,
             problem=self.problem,
             memory_needs=self.memory_needs,
             started_at=self.started_at,

@@ -124,6 +124,10 @@ class ModelMemory:
         }
         return RungNeed(peaks=peaks, host_bytes=self._host_bytes(rung.weights))
 
+    def resident_bytes(self, rung: Rung) -> int:
+        """Return the weights that stay on the device between scenes."""
+        return self._resident(rung, Phase.DECODE)
+
     def has(self, rung: Rung) -> bool:
         """Return whether the model can be decoded as the rung says, in a way that is not that of another one."""
         if rung.decode is DecodeMode.HALF:

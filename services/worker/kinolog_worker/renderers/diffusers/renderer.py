@@ -46,9 +46,12 @@ from kinolog_worker.renderers.diffusers.scene_sound import sound_in
 from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
+    HeldMemory,
     LoadedFacts,
     ModelSource,
+    NoOtherModels,
     Observe,
+    OtherModels,
     RenderAgain,
     RenderCancelled,
     SceneRequest,
@@ -85,12 +88,15 @@ class DiffusersRenderer:
         self._placed: PlacedModel | None = None
         self._loaded: LoadedPipeline | None = None
         self._device: torch.device | None = None
+        self._others: OtherModels = NoOtherModels()
         self._denoised = DenoisedScene()
         self._sound: Sound | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
-        self._placed = PlacedModel(checked_model(model, device), self._figures, self.failed_rungs)
+        self._placed = PlacedModel(
+            checked_model(model, device), self._figures, self.failed_rungs, self._others, self.held_memory
+        )
         self._loaded = loaded_pipeline(self._placed_model())
         facts = self._placed.facts
         logger.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
@@ -98,6 +104,12 @@ class DiffusersRenderer:
 
     def current_facts(self) -> LoadedFacts:
         return self._placed_model().facts
+
+    def share_memory(self, others: OtherModels) -> None:
+        self._others = others
+
+    def held_memory(self) -> HeldMemory:
+        return self._placed_model().held_memory if self._loaded else HeldMemory()
 
     def has_lost_device(self) -> bool:
         return self._device is not None and is_lost(self._device)

@@ -24,7 +24,8 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
     release_frames,
     release_memory,
 )
-from kinolog_worker.renderers.renderer import LoadedFacts, RenderFailed
+from kinolog_worker.renderers.diffusers.placement.shared_memory import SharedMemory, held_memory
+from kinolog_worker.renderers.renderer import HeldMemory, LoadedFacts, OtherModels, RenderFailed
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +40,20 @@ class PlacedModel:
         checked: CheckedModel,
         figures: Callable[[torch.device], MemoryFigures | None],
         failed: FailedRungs,
+        others: OtherModels,
+        own: Callable[[], HeldMemory],
     ) -> None:
+        """`own` returns what the pipeline of this model holds, if it is loaded."""
         self.checked = checked
         self._facts: LoadedFacts | None = None
         self._switch = DecodeSwitch(None, always_tiles=False)
         self._size = self._native_size()
+        self._memory = checked.memory
+        self._shared = SharedMemory(others, own, lambda: figures(checked.device))
         self._ladder = MemoryLadder(
             repr(checked.model),
-            checked.memory,
-            lambda: figures(checked.device),
+            self._memory,
+            self._shared.figures_alone,
             failed,
             str(checked.model.options.get("placement", AUTO)),
         )
@@ -65,6 +71,11 @@ class PlacedModel:
             placement_reason=plan.reason if plan else "",
         )
 
+    @property
+    def held_memory(self) -> HeldMemory:
+        """What the loaded pipeline holds between scenes."""
+        return held_memory(self._memory, self._ladder.plan)
+
     def load(self) -> Any:
         """Return the pipeline in its planned placement, or in one that needs less. Raises RenderFailed."""
         if self._facts is not None:
@@ -78,6 +89,7 @@ class PlacedModel:
 
     def _load(self) -> Any:
         while True:
+            self._shared.make_room(self._memory, self._ladder.plan, None)
             try:
                 pipe = load_pipeline(self.checked, self._ladder.weights)
                 break
@@ -100,15 +112,21 @@ class PlacedModel:
             moved = self._ladder.fit(size)
         except DoesNotFit as refused:
             raise _failure("MEMORY_TOO_SMALL", self.checked.model.name, refused) from None
+        self._shared.make_room(self._memory, self._ladder.plan, size)
         self._follow(moved)
         return moved
 
     def descend(self, size: DrawnSize, phase: Phase, *, overflow: bool = False) -> bool:
         """Plan for less memory than ran out in a phase, or without float16. Return what `fit` returns.
 
-        Raises RenderFailed.
+        Other models are closed first, which may be enough. Raises RenderFailed.
         """
         ladder = self._ladder
+        if not overflow and self._shared.close_others():
+            logger.warning("memory ran out; the other loaded models were closed")
+            moved = ladder.weights is not WeightPlacement.DEVICE and phase is not Phase.DECODE
+            self._follow(moved)
+            return moved
         if ladder.plan is None:
             raise RenderFailed(
                 "OUT_OF_MEMORY", "the device's memory was not enough for this scene", retryable=True
@@ -131,10 +149,13 @@ class PlacedModel:
 
     def lower_decode(self, error: BaseException) -> bool:
         """Decode in another way after this error, if there is one for the scene that was planned last."""
+        overflow = isinstance(error, HalfOverflow)
+        if not overflow and self._shared.close_others():
+            logger.warning("memory ran out as frames were decoded; the other loaded models were closed")
+            return True
         if self._ladder.plan is None:
             return False
         release_memory()
-        overflow = isinstance(error, HalfOverflow)
         if not self._ladder.descend_in_decode(self._size, overflow=overflow):
             return False
         logger.warning(
