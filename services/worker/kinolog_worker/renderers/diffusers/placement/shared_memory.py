@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from kinolog.models.memory.machine import host_free_bytes
 from kinolog.models.memory.needs import DrawnSize, ModelMemory
 from kinolog.models.memory.placement import LADDER
 from kinolog.models.memory.planner import HOST_SPARE_BYTES, MemoryFigures, PlacementPlan
-from kinolog_worker.renderers.diffusers.placement.figures import host_free_bytes
 from kinolog_worker.renderers.renderer import HeldMemory, OtherModels
 
 
