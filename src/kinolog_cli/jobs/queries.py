@@ -47,6 +47,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("status", status_text(job.status)),
         ("prompt", job.prompt or "(erased)"),
         *job_facts(job),
+        ("scenes", f"{job.scenes}, each goes on from the one before" if job.chained else ""),
         ("codec", f"{job.codec}, rate factor {job.crf}" if job.crf else job.codec),
         ("title", job.title),
         ("written by", job.prompt_writer or job.prompt_writer_trouble),

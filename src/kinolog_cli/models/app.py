@@ -46,6 +46,7 @@ def _offered(as_json: bool) -> None:
         mark = " (default)" if model.is_default else ""
         serving = counted(len(model.workers), "worker") if model.workers else "no worker serves it now"
         takes = f" Starts from {', '.join(one.role for one in model.inputs)}." if model.inputs else ""
-        context.out.print(f"{model.name}{mark}: {model.description} {serving}.{takes}", markup=False)
+        chains = " Scenes can be chained." if model.window_frames else ""
+        context.out.print(f"{model.name}{mark}: {model.description} {serving}.{takes}{chains}", markup=False)
     if listed.prompt_writer:
         context.print_note(f"{listed.prompt_writer} writes shots and prompts: --shots written, --enhance")

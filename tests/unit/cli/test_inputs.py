@@ -76,5 +76,18 @@ async def test_a_job_shows_what_it_starts_from(kinolog: Kinolog, api: RecordingA
 
 
 async def test_models_say_what_they_start_from(kinolog: Kinolog) -> None:
-    """Beside the workers that serve them."""
-    assert "Starts from first_frame, video." in (await kinolog("models")).stdout
+    """Beside the workers that serve them, and whether their scenes can go on from each other."""
+    shown = " ".join((await kinolog("models")).stdout.split())
+    assert "Starts from first_frame, video. Scenes can be chained." in shown
+
+
+async def test_scenes_go_on_from_each_other(kinolog: Kinolog, api: RecordingApi, tmp_path: Path) -> None:
+    """With the option, for a line of a file too; the job shows it."""
+    await kinolog("generate", "--scene", "a cat", "--scene", "it jumps", "--chained")
+    file = tmp_path / "prompts.jsonl"
+    file.write_text(json.dumps({"prompt": "a dog", "chained": True}) + "\n" + json.dumps({"prompt": "a fox"}))
+    await kinolog("generate", "--file", str(file))
+    assert [request.chained for request in api.requests("SubmitJob")] == [True, True, False]
+    job = api.add_job()
+    job.spec.chained = True
+    assert "each goes on from the one before" in (await kinolog("show", job.id)).stdout

@@ -244,6 +244,7 @@ def model() -> pb.Model:
             pb.ModelInput(role=pb.INPUT_ROLE_FIRST_FRAME, required=True, most=1),
             pb.ModelInput(role=pb.INPUT_ROLE_VIDEO, most=1),
         ],
+        window_frames=16,
     )
 
 

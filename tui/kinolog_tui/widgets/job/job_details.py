@@ -193,7 +193,7 @@ def _state(job: JobInfo) -> list[tuple[str, str]]:
         ("priority", job.priority),
         ("stage", plain(job.stage or "–")),
         ("attempt", f"{job.attempt}" + (f" by {job.worker}" if job.worker else "")),
-        ("scenes", str(job.scenes)),
+        ("scenes", f"{job.scenes}, chained" if job.chained else str(job.scenes)),
         ("done", ", ".join(_done(job)) or "–"),
         ("files", ", ".join(artifact.kind for artifact in job.artifacts) or "–"),
         ("cancel", "asked for" if job.cancel_requested else ""),
