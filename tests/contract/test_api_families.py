@@ -95,6 +95,8 @@ async def families_api() -> AsyncIterator[RunningApi]:
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
         ({"model": "modular"}, "model", "Flux3ModularPipeline is no text-to-video pipeline"),
+        ({"model": TINY.name, "chained": True}, "chained", "kinolog-tiny starts from a text alone"),
+        ({"model": "no-class", "chained": True}, "chained", "its entry in the catalogue needs `pipeline`"),
         (
             {"model": "latte", "chained": True},
             "chained",

@@ -108,6 +108,9 @@ async def test_in_a_chained_job_what_follows_a_damaged_scene_is_left_out(
     assert job.scenes[1].artifact is not None
     store.replace(job.scenes[1].artifact.key, b"damaged")
     assert [file.index for file in await fetch_scenes(store, job, memory_worker.folder)] == [0]
+    not_stored = (job.scenes[0], replace(job.scenes[1], artifact=None), job.scenes[2])
+    gap = replace(job, scenes=not_stored)
+    assert [file.index for file in await fetch_scenes(store, gap, memory_worker.folder)] == [0]
     apart = replace(job, spec=replace(job.spec, chained=False))
     assert [file.index for file in await fetch_scenes(store, apart, memory_worker.folder)] == [0, 2]
 

@@ -9,6 +9,7 @@ from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.families import Family, GuidanceKind, refusal_of
 from kinolog.models.input_roles import InputRole
+from kinolog.models.renderers import EMBEDDED
 from kinolog.storyboard.planner import MAX_SCENES, PlannedScene
 from kinolog.storyboard.shots import marked_shots
 from kinolog.texts import blank_as_empty
@@ -36,6 +37,8 @@ def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[R
 
 def _unknown_family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
     problem = f"what {model.name} starts from is not known here; its entry in the catalogue needs `pipeline`"
+    if model.source == EMBEDDED:
+        problem = f"{model.name} starts from a text alone; leave it out, or name another model"
     asked = {"inputs": bool(request.inputs), "chained": request.chained}
     return [RequestViolation(field, problem) for field, is_asked in asked.items() if is_asked]
 
