@@ -1,4 +1,4 @@
-"""Films whose scenes go on from each other, on worker processes that are killed, cancelled and cut off."""
+"""Films whose scenes go on from each other, on worker processes that are killed, and cancelled."""
 
 from __future__ import annotations
 
@@ -74,16 +74,13 @@ async def test_a_film_whose_worker_is_killed_in_each_scene(workers: RunningWorke
 
 
 async def test_a_cancelled_film_goes_on_when_it_is_retried(workers: RunningWorkers) -> None:
-    """The scenes before the cancel are used again, and the broker may restart meanwhile."""
-    await workers.start_worker(ack_wait_seconds=60)
+    """The scenes before the cancel are used again."""
+    await workers.start_worker(ack_wait_seconds=1)
     job_id = await _submit(workers)
     await _begins(workers, job_id, 1, begun=2)
     await workers.send(job_id, Cancel(id=new_id(), actor="ann"))
     assert (await workers.ended(job_id)).status is Status.CANCELLED
     await workers.send(job_id, Retry(id=new_id(), actor="ann"))
-    await _begins(workers, job_id, 2, begun=4)
-    workers.server.kill()
-    workers.server.start()
     job = await workers.ended(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, 2)
     assert await _rendered(workers, job_id) == [0, 1, 2]
