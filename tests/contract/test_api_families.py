@@ -91,7 +91,11 @@ async def families_api() -> AsyncIterator[RunningApi]:
         ({"model": "no-class", "inputs": [FIRST]}, "inputs", "its entry in the catalogue needs `pipeline`"),
         ({"model": "wan-i2v", "inputs": [FIRST, FIRST]}, "inputs", "takes at most 1 first picture"),
         ({"model": "wan-i2v", "inputs": [FIRST, CLIP]}, "inputs", "wan-i2v takes no video"),
-        ({"model": "wan-animate"}, "model", "a video of faces, which jobs cannot have yet"),
+        (
+            {"model": "wan-animate"},
+            "inputs",
+            "needs a reference picture and a control video and a video of a face",
+        ),
         ({"model": "upsampler"}, "model", "it enlarges the latents of another pipeline"),
         ({"model": "flux"}, "model", "FluxPipeline is no text-to-video pipeline"),
         ({"model": "modular"}, "model", "Flux3ModularPipeline is no text-to-video pipeline"),

@@ -139,7 +139,7 @@ def test_a_folder_without_an_index_has_no_class(tmp_path: Path) -> None:
         ('title = "A"\nunusable = "no"\nmost_frames = true', "most_frames: True is no int"),
         ('title = "A"\nunusable = "no"\nmost_frames = -1', "most_frames: -1 is negative"),
         ('title = "A"\nunusable = "no"\nneeds = { image = 3 }', "needs: 3 is no str"),
-        ('title = "A"\nunusable = "no"\ninputs = { face = { parameter = "face" } }', "'face' is not a valid"),
+        ('title = "A"\nunusable = "no"\ninputs = { mask = { parameter = "mask" } }', "'mask' is not a valid"),
         ('title = "A"\nunusable = "no"\nalternatives = ["video"]', "alternatives are inputs"),
         ('title = "A"\nnative = { width = 64 }', "height, frames, fps, steps, guidance is missing"),
     ],

@@ -19,7 +19,13 @@ from tests.renderers.tiny.families import PICTURE_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
-STEPS = {"wan_v2v": 1, "cogvideox_v2v": 1, "animatediff_v2v": 2, "video_to_video_sd": 2}
+STEPS = {
+    "wan_v2v": 1,
+    "cogvideox_v2v": 1,
+    "animatediff_v2v": 2,
+    "animatediff_v2v_controlnet": 2,
+    "video_to_video_sd": 2,
+}
 """Steps of families that start from a noisy video, which make a part of them."""
 
 BEGINS_WITH_PICTURE = {"wan22_5b_i2v", "skyreels_v2_df_i2v", "sana_i2v"}
@@ -47,7 +53,7 @@ def _check_clip(family: DrawnFamily) -> None:
 
 @pytest.mark.parametrize("name", sorted(PICTURE_FAMILIES))
 def test_a_family_draws_from_its_inputs(name: str) -> None:
-    """Its clip is what was asked for and follows picture, text, guidance and seed. A cancelled one ends in a step.
+    """Its clip is what was asked for and follows inputs, text, guidance and seed. A cancelled one ends in a step.
 
     Its pixels are those of the bare pipeline. In the dtypes of a GPU, networks in bfloat16 and the autoencoder in that
     of the table, it draws as well: both `encode` and `decode` are cast.
@@ -61,7 +67,9 @@ def test_a_family_draws_from_its_inputs(name: str) -> None:
         assert _differ(family.frames[0], other_seed[0]) == (name not in BEGINS_WITH_PICTURE)
         if name not in VARIANTS:
             assert not _differ(family.frames, family.bare_frames())
-            assert _differ(family.frames, family.draw(inputs=input_files(family.folder, row, 3)))
+            *kept, _ = family.request.inputs
+            *_, other = input_files(family.folder, row, 3)
+            assert _differ(family.frames, family.draw(inputs=(*kept, other)))
             with drawn_family(name, "bfloat16") as cast:
                 _check_clip(cast)
         if name in OWN_TEXT:
@@ -107,14 +115,9 @@ def test_a_clip_ends_with_its_last_picture() -> None:
         assert not _differ(six, nine[[0, 2, 3, 5, 6, 8]])
 
 
-FIRST, LAST, REFERENCE, VIDEO = (
-    InputRole.FIRST_FRAME,
-    InputRole.LAST_FRAME,
-    InputRole.REFERENCE,
-    InputRole.VIDEO,
-)
+FIRST, LAST, REFERENCE, VIDEO, CONTROL, _ = InputRole
 ADDED: dict[str, list[tuple[InputRole, ...]]] = {
-    "wan_vace": [(FIRST, LAST), (REFERENCE,)],
+    "wan_vace": [(FIRST, LAST), (REFERENCE,), (FIRST, CONTROL)],
     "ltx_097": [(FIRST, LAST), (VIDEO,)],
     "ltx2_condition": [(FIRST, LAST), (VIDEO,)],
     "helios": [(FIRST,), (VIDEO,)],
@@ -124,15 +127,18 @@ ADDED: dict[str, list[tuple[InputRole, ...]]] = {
 }
 """Inputs that families which draw from a text take as well, together and one after the other."""
 
+COMPARED = {"wan_vace", "ltx_097"}
+"""Those whose clips are compared with the bare pipeline: places in a clip, and a video that is shown only in part."""
 
-def _encoded(family: DrawnFamily, inputs: tuple[InputFile, ...]) -> list[float]:
-    """Draw with these inputs, check the clip, and return the means of what the autoencoder encoded for them."""
+
+def _encoded(family: DrawnFamily, inputs: tuple[InputFile, ...]) -> tuple[Frames, list[float]]:
+    """Draw with these inputs and check the clip. Returns it, and the means of what the autoencoder encoded for it."""
     means: list[float] = []
     with family.encodes(lambda pixels: means.append(float(pixels.float().mean()))):
         drawn = family.draw(inputs=inputs)
     assert drawn.shape == family.frames.shape
     assert _differ(drawn, family.frames)
-    return means
+    return drawn, means
 
 
 @pytest.mark.parametrize(("name", "given"), [("wan_i2v", 1), ("ltx_097", 17)])
@@ -158,21 +164,24 @@ def test_a_scene_goes_on_from_the_one_before(name: str, given: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(ADDED))
 def test_a_family_that_draws_from_text_draws_from_inputs_too(name: str) -> None:
-    """Its clip is what was asked for, and another picture or video reaches its autoencoder as another.
+    """Its clip is another one than without, and that of the bare pipeline with these inputs.
 
-    Not all untrained networks make much of it.
+    Another picture or video reaches its autoencoder as another: not all untrained networks make much of it.
     """
     with drawn_family(name, "float32") as family:
         for roles in ADDED[name]:
             files = [
                 tuple(
-                    clip_file(family.folder, number, frames=40)
-                    if role is VIDEO
+                    clip_file(family.folder, number, frames=40, role=role)
+                    if role.is_clip
                     else picture_file(family.folder, number, role)
                     for role in roles
                 )
                 for number in (0, 3)
             ]
-            one, other = (_encoded(family, inputs) for inputs in files)
+            (drawn, one), (_, other) = (_encoded(family, inputs) for inputs in files)
             assert len(one) == len(other) > 0
             assert one != other
+            if name in COMPARED:
+                given = replace(family, request=replace(family.request, inputs=files[0]))
+                assert not _differ(drawn, given.bare_frames())

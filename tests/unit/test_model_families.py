@@ -92,13 +92,15 @@ def test_an_option_that_no_renderer_reads_is_refused(tmp_path: Path) -> None:
     assert ModelEntry.model_validate({**entry, "renderer": "cards"}).options["vae_type"] == "float16"
 
 
-FIRST, LAST, REFERENCE, VIDEO = InputRole
+FIRST, LAST, REFERENCE, VIDEO, CONTROL, FACE = InputRole
 _NATIVE = NativeVideo(width=64, height=64, frames=9, fps=8, steps=2, guidance=1.0)
 _TAKEN = {
     FIRST: FamilyInput(parameter="image"),
     LAST: FamilyInput(parameter="last_image", optional=True),
     REFERENCE: FamilyInput(parameter="pictures", optional=True, most=2),
     VIDEO: FamilyInput(parameter="video"),
+    CONTROL: FamilyInput(parameter="poses"),
+    FACE: FamilyInput(parameter="faces"),
 }
 
 
@@ -117,6 +119,7 @@ def _family(*roles: InputRole, alternatives: tuple[InputRole, ...] = ()) -> Fami
         (_family(FIRST, LAST), (LAST,), "a first picture", ""),
         (_family(FIRST, VIDEO), (FIRST,), "a video", ""),
         (_family(FIRST, VIDEO), (), "a first picture and a video", ""),
+        (_family(CONTROL, FACE), (VIDEO,), "a control video and a video of a face", "takes no video"),
         (_family(FIRST), (FIRST, FIRST), "", "takes at most 1 first picture"),
         (_family(REFERENCE), (REFERENCE,) * 3, "", "takes at most 2 reference pictures"),
         (_family(FIRST, VIDEO, alternatives=(FIRST, VIDEO)), (), "a first picture or a video", ""),

@@ -15,7 +15,7 @@ StageName: TypeAlias = Literal[
     "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store"
 ]
 ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene", "input"]
-InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "video"]
+InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "video", "control", "face"]
 AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 

@@ -15,6 +15,8 @@ class InputRole(StrEnum):
     LAST_FRAME = "last_frame"
     REFERENCE = "reference"
     VIDEO = "video"
+    CONTROL = "control"
+    FACE = "face"
 
     @property
     def noun(self) -> str:
@@ -24,7 +26,12 @@ class InputRole(StrEnum):
     @property
     def media_types(self) -> tuple[str, ...]:
         """The types of file that are such an input."""
-        return VIDEO_TYPES if self is InputRole.VIDEO else PICTURE_TYPES
+        return VIDEO_TYPES if self.is_clip else PICTURE_TYPES
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether it has frames, and is no single picture."""
+        return self in _CLIPS
 
 
 _NOUNS = {
@@ -32,4 +39,7 @@ _NOUNS = {
     InputRole.LAST_FRAME: "last picture",
     InputRole.REFERENCE: "reference picture",
     InputRole.VIDEO: "video",
+    InputRole.CONTROL: "control video",
+    InputRole.FACE: "video of a face",
 }
+_CLIPS = frozenset({InputRole.VIDEO, InputRole.CONTROL, InputRole.FACE})

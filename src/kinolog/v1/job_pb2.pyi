@@ -188,6 +188,10 @@ class _InputRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputRole.V
     """A picture of what the video must show."""
     INPUT_ROLE_VIDEO: _InputRole.ValueType  # 4
     """A clip that the video continues or changes."""
+    INPUT_ROLE_CONTROL: _InputRole.ValueType  # 5
+    """A clip of outlines, depths or poses that the video follows frame by frame."""
+    INPUT_ROLE_FACE: _InputRole.ValueType  # 6
+    """A clip of a face whose expressions the video follows frame by frame."""
 
 class InputRole(_InputRole, metaclass=_InputRoleEnumTypeWrapper):
     """What a picture or clip is to the job that starts from it."""
@@ -202,6 +206,10 @@ INPUT_ROLE_REFERENCE: InputRole.ValueType  # 3
 """A picture of what the video must show."""
 INPUT_ROLE_VIDEO: InputRole.ValueType  # 4
 """A clip that the video continues or changes."""
+INPUT_ROLE_CONTROL: InputRole.ValueType  # 5
+"""A clip of outlines, depths or poses that the video follows frame by frame."""
+INPUT_ROLE_FACE: InputRole.ValueType  # 6
+"""A clip of a face whose expressions the video follows frame by frame."""
 Global___InputRole: _TypeAlias = InputRole  # noqa: Y015
 
 class _LogLevel:

@@ -29,6 +29,13 @@ VideoOption: TypeAlias = Annotated[
     Path | None, typer.Option("--video", help="Clip that the video continues or changes.")
 ]
 
+ControlOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--control", help="Clip of outlines, depths or poses that the video follows.")
+]
+FaceOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--face", help="Clip of a face whose expressions the video follows.")
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFiles:
@@ -38,6 +45,8 @@ class InputFiles:
     last_image: Path | None = None
     reference: Sequence[Path] = ()
     video: Path | None = None
+    control: Path | None = None
+    face: Path | None = None
 
     def uploaded(self, client: KinologClient) -> list[VideoInput] | None:
         """Upload the files. Return what a request names; None without files. Raises `CommandFailed`."""
@@ -46,6 +55,8 @@ class InputFiles:
             ("last_frame", self.last_image),
             *(("reference", path) for path in self.reference),
             ("video", self.video),
+            ("control", self.control),
+            ("face", self.face),
         ]
         found = [VideoInput(role, _upload(client, path)) for role, path in named if path is not None]
         return found or None

@@ -12,6 +12,8 @@ from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.jobs.input_files import (
+    ControlOption,
+    FaceOption,
     ImageOption,
     InputFiles,
     LastImageOption,
@@ -71,6 +73,8 @@ def generate(
     last_image: LastImageOption = None,
     reference: ReferenceOption = None,
     video: VideoOption = None,
+    control: ControlOption = None,
+    face: FaceOption = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
     size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
@@ -118,7 +122,14 @@ def generate(
         crf=crf,
         title=title,
     )
-    files = InputFiles(image=image, last_image=last_image, reference=reference or (), video=video)
+    files = InputFiles(
+        image=image,
+        last_image=last_image,
+        reference=reference or (),
+        video=video,
+        control=control,
+        face=face,
+    )
     if file is not None:
         if watch or output:
             raise CommandFailed(

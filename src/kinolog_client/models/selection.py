@@ -93,7 +93,7 @@ class VideoScene:
 class VideoInput:
     """A picture or clip that a video starts from: an upload, and what it is to the video.
 
-    `role` is first_frame, last_frame, reference (pictures) or video (a clip), as the model takes it.
+    `role` is first_frame, last_frame, reference (pictures), video, control or face (clips), as the model takes it.
     """
 
     role: str

@@ -75,5 +75,11 @@ def cogvideox_i2v() -> Any:
     return _d.CogVideoXImageToVideoPipeline(**_parts(), transformer=_transformer(channels=8))
 
 
+def cogvideox_fun_control() -> Any:
+    """Return a CogVideoX Fun: the encoded control video is the second half of its input."""
+    parts = _parts() | {"scheduler": _d.CogVideoXDDIMScheduler()}
+    return _d.CogVideoXFunControlPipeline(**parts, transformer=_transformer(channels=8))
+
+
 def cogvideox_v2v() -> Any:
     return _d.CogVideoXVideoToVideoPipeline(**_parts(), transformer=_transformer())

@@ -17,7 +17,7 @@ class _Unguarded:
     """Stands for the guardrail while a pipeline is built; it is not saved."""
 
 
-def _transformer(channels: int, latent_channels: int) -> Any:
+def _transformer(channels: int, latent_channels: int, **more: Any) -> Any:
     return network(
         _d.CosmosTransformer3DModel,
         in_channels=channels,
@@ -33,6 +33,7 @@ def _transformer(channels: int, latent_channels: int) -> Any:
         rope_scale=(2.0, 1.0, 1.0),
         concat_padding_mask=True,
         extra_pos_embed_type="learnable",
+        **more,
     )
 
 
@@ -100,6 +101,29 @@ def cosmos25() -> Any:
         text_encoder=qwen25(16, (1, 1, 2)),
         tokenizer=tokenizer(512, chats=True),
     )
+
+
+def cosmos25_transfer() -> Any:
+    """Return a Cosmos Transfer 2.5, whose ControlNet reads an encoded control video."""
+    controlnet = network(
+        _d.CosmosControlNetModel,
+        n_controlnet_blocks=2,
+        in_channels=18,
+        latent_channels=18,
+        model_channels=32,
+        num_attention_heads=2,
+        attention_head_dim=16,
+        mlp_ratio=2.0,
+        text_embed_dim=32,
+        adaln_lora_dim=4,
+        max_size=(4, 32, 32),
+    )
+    parts = cosmos25().components | {
+        "transformer": _transformer(17, 16, controlnet_block_every_n=1),
+        "controlnet": controlnet,
+    }
+    del parts["safety_checker"]
+    return _pipeline("Cosmos2_5_TransferPipeline", **parts)
 
 
 def cosmos3() -> Any:

@@ -27,6 +27,7 @@ _FROM_INPUTS: tuple[Callable[[], Any], ...] = (
     wan.wan21_flf2v,
     wan.wan22_5b_i2v,
     wan.wan_v2v,
+    wan.wan_animate,
     wan.lucy_edit,
     wan.skyreels_v2_i2v,
     wan.skyreels_v2_df_i2v,
@@ -35,6 +36,7 @@ _FROM_INPUTS: tuple[Callable[[], Any], ...] = (
     ltx.ltx2_i2v,
     cogvideox.cogvideox_i2v,
     cogvideox.cogvideox_v2v,
+    cogvideox.cogvideox_fun_control,
     hunyuan.hunyuan_framepack,
     hunyuan.hunyuan_i2v,
     hunyuan.hunyuan_i2v_33,
@@ -43,10 +45,13 @@ _FROM_INPUTS: tuple[Callable[[], Any], ...] = (
     hunyuan.kandinsky5_i2v,
     cosmos.cosmos1_v2w,
     cosmos.cosmos2_v2w,
+    cosmos.cosmos25_transfer,
     picture_families.video_to_video_sd,
     picture_families.i2vgen_xl,
     picture_families.stable_video_diffusion,
     picture_families.animatediff_v2v,
+    picture_families.animatediff_controlnet,
+    picture_families.animatediff_v2v_controlnet,
     picture_families.pia,
     picture_families.animatediff_sparse,
     single_families.sana_i2v,
@@ -156,6 +161,15 @@ COMPILED_FAMILIES = frozenset({"wan_animate2", "wan_animate2_distilled"})
 """The families that compile a part of their network as they draw."""
 
 GUARDED_FAMILIES = frozenset(
-    {"cosmos1", "cosmos1_v2w", "cosmos2_v2w", "cosmos25", "cosmos3", "cosmos3_modular", "cosmos3_distilled"}
+    {
+        "cosmos1",
+        "cosmos1_v2w",
+        "cosmos2_v2w",
+        "cosmos25",
+        "cosmos25_transfer",
+        "cosmos3",
+        "cosmos3_modular",
+        "cosmos3_distilled",
+    }
 )
 """The families that load with the package `cosmos_guardrail` only. `tests/renderers/guardrail` has a stand-in."""

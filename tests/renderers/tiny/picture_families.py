@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import diffusers
+import torch
 
 from tests.renderers.tiny.text import clip, clip_with_projection, t5, tokenizer
 from tests.renderers.tiny.vision import clip_pictures, clip_vision_with_projection
@@ -147,6 +148,32 @@ def latte() -> Any:
 
 def animatediff_v2v() -> Any:
     return _d.AnimateDiffVideoToVideoPipeline(**_text_side(), **_animatediff_parts())
+
+
+def animatediff_controlnet() -> Any:
+    return _d.AnimateDiffControlNetPipeline(**_controlled_parts())
+
+
+def animatediff_v2v_controlnet() -> Any:
+    return _d.AnimateDiffVideoToVideoControlNetPipeline(**_controlled_parts())
+
+
+def _controlled_parts() -> dict[str, Any]:
+    """Return the parts of an AnimateDiff with a ControlNet, which reads each frame of a control video."""
+    controlnet = network(
+        _d.ControlNetModel,
+        block_out_channels=(8, 8),
+        layers_per_block=2,
+        in_channels=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        norm_num_groups=2,
+        cross_attention_dim=8,
+        conditioning_embedding_out_channels=(8, 8, 8, 8),
+    )
+    with torch.no_grad():  # or an untrained network sees little of the control video
+        for embedding in controlnet.controlnet_cond_embedding.parameters():
+            embedding.mul_(8)
+    return _text_side() | _animatediff_parts() | {"controlnet": controlnet}
 
 
 def pia() -> Any:

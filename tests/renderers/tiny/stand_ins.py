@@ -21,6 +21,7 @@ _PIPELINES = (
     "cosmos_video2world",
     "cosmos2_video2world",
     "cosmos2_5_predict",
+    "cosmos2_5_transfer",
     "cosmos3_omni",
 )
 
@@ -37,9 +38,10 @@ def packages_of_cosmos() -> Iterator[list[str]]:
             patch.setattr(module, "CosmosSafetyChecker", cosmos_guardrail.CosmosSafetyChecker, raising=False)
         modular = import_module("diffusers.modular_pipelines.cosmos.modular_pipeline")
         patch.setattr(modular, "CosmosSafetyChecker", cosmos_guardrail.CosmosSafetyChecker)
-        networks = import_module("diffusers.models.transformers.transformer_cosmos")
         transforms = _transforms()
-        patch.setattr(networks, "transforms", transforms, raising=False)
+        for name in ("transformers.transformer_cosmos", "controlnets.controlnet_cosmos"):
+            networks = import_module(f"diffusers.models.{name}")
+            patch.setattr(networks, "transforms", transforms, raising=False)
         predict = import_module("diffusers.pipelines.cosmos.pipeline_cosmos2_5_predict")
         patch.setattr(predict, "torchvision", SimpleNamespace(transforms=transforms), raising=False)
         patch.setattr("kinolog_worker.renderers.diffusers.model_folder.find_spec", lambda name: name)

@@ -215,6 +215,25 @@ def wan_v2v() -> Any:
     return _d.WanVideoToVideoPipeline(**parts(), transformer=denoiser(**_NORM))
 
 
+def wan_animate() -> Any:
+    """Return a Wan Animate, which draws a video of poses in segments. It looks at a face as a square of 32 pixels."""
+    transformer = denoiser(
+        "WanAnimateTransformer3DModel",
+        channels=36,
+        motion_encoder_channel_sizes={str(2**power): 8 for power in range(2, 6)},
+        motion_encoder_size=32,
+        motion_style_dim=8,
+        motion_dim=4,
+        motion_encoder_dim=16,
+        face_encoder_hidden_dim=16,
+        face_encoder_num_heads=2,
+        inject_face_latents_blocks=1,
+        **_VISION,
+        **_NORM,
+    )
+    return _d.WanAnimatePipeline(**_seeing_parts(), transformer=transformer)
+
+
 def lucy_edit() -> Any:
     """Return a Lucy Edit: the encoded video is the second half of its input."""
     transformer = denoiser(channels=32, **_NORM)

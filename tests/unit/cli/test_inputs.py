@@ -25,9 +25,10 @@ async def test_files_are_uploaded_and_submitted(kinolog: Kinolog, api: Recording
     """Each option is a role; references repeat."""
     at = str(picture)
     options = ["--image", at, "--last-image", at, "--reference", at, "--reference", at, "--video", at]
+    options += ["--control", at, "--face", at]
     done = await kinolog("generate", "a cat yawns", *options)
     assert done.exit_code == ExitCode.OK, done.output
-    assert len(api.uploads) == 5
+    assert len(api.uploads) == 7
     (request,) = api.requests("SubmitJob")
     assert [one.role for one in request.inputs] == [
         pb.INPUT_ROLE_FIRST_FRAME,
@@ -35,6 +36,8 @@ async def test_files_are_uploaded_and_submitted(kinolog: Kinolog, api: Recording
         pb.INPUT_ROLE_REFERENCE,
         pb.INPUT_ROLE_REFERENCE,
         pb.INPUT_ROLE_VIDEO,
+        pb.INPUT_ROLE_CONTROL,
+        pb.INPUT_ROLE_FACE,
     ]
     assert {one.upload_id for one in request.inputs} == {"u" * 26}
 

@@ -99,7 +99,7 @@ class RenderJob:
         """Return what a scene starts from. A last picture is that of the last scene, and each has the references."""
         roles = {InputRole.REFERENCE}
         if scene.index == 0:
-            roles |= {InputRole.FIRST_FRAME, InputRole.VIDEO}
+            roles |= {InputRole.FIRST_FRAME, InputRole.VIDEO, InputRole.CONTROL, InputRole.FACE}
         if scene.index == len(self.scenes) - 1:
             roles.add(InputRole.LAST_FRAME)
         given = tuple(file for file in self.inputs if file.role in roles)

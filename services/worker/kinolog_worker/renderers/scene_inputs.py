@@ -87,7 +87,7 @@ def blank_inputs(family: Family, request: SceneRequest, canvas: Canvas) -> Input
 def _decoded(
     file: InputFile, family: Family, request: SceneRequest, canvas: Canvas, check: Callable[[], None]
 ) -> list[Picture]:
-    if file.role is InputRole.VIDEO or file.continued_frames:
+    if file.role.is_clip or file.continued_frames:
         return read_clip(file.path, file.media_type, _sampling(family, file, request, canvas), check)
     picture = read_picture(file.path, file.media_type)
     if file.role is InputRole.REFERENCE:  # what is on it matters, and not where
@@ -96,11 +96,17 @@ def _decoded(
 
 
 def _sampling(family: Family, file: InputFile, request: SceneRequest, canvas: Canvas) -> ClipSampling:
-    """Return which frames of a file are wanted: the last ones of a continued one, else as many as are drawn."""
-    context = family.inputs[file.role].context_frames if file.role is InputRole.VIDEO else 1
+    """Return which frames of a file are wanted: the last ones of a continued one, else as many as are drawn.
+
+    A face is looked at as a square.
+    """
+    context = family.inputs[file.role].context_frames if file.role.is_clip else 1
+    width, height = canvas.width, canvas.height
+    if file.role is InputRole.FACE:
+        width = height = min(width, height)
     return ClipSampling(
-        width=canvas.width,
-        height=canvas.height,
+        width=width,
+        height=height,
         fps=request.fps,
         frames=context or canvas.frames,
         least=context or ceil(request.frames / canvas.repeat),

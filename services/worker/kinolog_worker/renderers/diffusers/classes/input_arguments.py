@@ -28,7 +28,7 @@ def _by_parameter(family: Family, pictures: InputPictures, _: Canvas) -> dict[st
     arguments: dict[str, Any] = {}
     for role, given in pictures.items():
         taken = family.inputs[role]
-        is_list = role is InputRole.VIDEO or taken.most > 1
+        is_list = role.is_clip or taken.most > 1
         arguments[taken.parameter] = given if is_list else given[0]
     return arguments
 
@@ -48,19 +48,22 @@ def _masked_video(family: Family, pictures: InputPictures, canvas: Canvas) -> di
 
 
 def _grey_video(family: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
-    """Return the arguments of VACE: reference pictures, and a grey video with given pictures at its ends.
+    """Return the arguments of VACE: reference pictures, and a video with given pictures at its ends.
 
-    The mask is black where the video is given and white where it is drawn.
+    The rest of the video is grey, or the control video. The mask is black where the video is shown as it is, and white
+    where it is drawn.
     """
     arguments: dict[str, Any] = {}
     if references := pictures.get(InputRole.REFERENCE):
         arguments[family.inputs[InputRole.REFERENCE].parameter] = list(references)
     ends = {InputRole.FIRST_FRAME: 0, InputRole.LAST_FRAME: canvas.frames - 1}
     given = {ends[role]: shown[0] for role, shown in pictures.items() if role in ends}
-    if given:
+    control = pictures.get(InputRole.CONTROL)
+    if given or control:
         size = (canvas.width, canvas.height)
         grey, white, black = (blank(*size, shade) for shade in (128, 255, 0))
-        arguments["video"] = [given.get(number, grey) for number in range(canvas.frames)]
+        between = control or [grey] * canvas.frames
+        arguments["video"] = [given.get(number, shown) for number, shown in enumerate(between)]
         arguments["mask"] = [black if number in given else white for number in range(canvas.frames)]
     return arguments
 
