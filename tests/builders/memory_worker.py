@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kinolog_worker.dependencies import Timing, WorkerDependencies
+from kinolog_worker.downloads.model_files import ModelFiles
 from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.reporting.worker_status import WorkerStatus
 from kinolog_worker.supervisor import Supervisor
@@ -28,6 +29,7 @@ from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.builders.jobs import JobDriver
+from tests.builders.scripted_downloads import ScriptedDownloads
 from tests.builders.scripted_inference import ScriptedInference
 from tests.fixtures.tasks import background_task
 
@@ -59,6 +61,7 @@ class MemoryWorker(JobDriver):
         self.workers = MemoryWorkerRegistry()
         self.alarms = MemoryAlarms(ME)
         self.inference = ScriptedInference()
+        self.downloads = ScriptedDownloads()
         self.dependencies = WorkerDependencies(
             worker=ME,
             served=served,
@@ -74,6 +77,7 @@ class MemoryWorker(JobDriver):
             artifacts=MemoryArtifacts(),
             alarms=self.alarms,
             inference=self.inference,
+            models=ModelFiles(self.downloads, self.alarms, self.clock),
             scratch=folder,
             status=WorkerStatus(ME, "cpu", ("card",), START),
             timing=Timing(tail_check_seconds=0.05, cancel_timeout_seconds=0.05, holder_look_seconds=0.05),

@@ -188,10 +188,10 @@ def test_damaged_folders_are_refused(wan: Path, tmp_path: Path) -> None:
     assert _refusal(cut).code == "MODEL_DAMAGED"
 
 
-def test_nothing_is_downloaded_unless_allowed(tmp_path: Path) -> None:
-    """A hub name that is not on this machine is refused without a request to the hub."""
+def test_nothing_is_downloaded_by_the_renderer(tmp_path: Path) -> None:
+    """A hub name that is not on this machine is refused without a request to the hub. The supervisor downloads."""
     source = ModelSource("far", "nobody/nothing", cache_folder=tmp_path)
-    with pytest.raises(RenderFailed, match="allows no download") as refusal:
+    with pytest.raises(RenderFailed, match="run `kinolog models pull nobody/nothing`") as refusal:
         DiffusersRenderer().load(source, "cpu")
     assert refusal.value.code == "MODEL_NOT_FOUND"
     assert not refusal.value.retryable

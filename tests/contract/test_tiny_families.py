@@ -9,6 +9,7 @@ import pytest
 import torch
 from kinolog_worker.renderers.diffusers.model_folder import check_folder
 
+from kinolog.models.hub.snapshots import folder_files
 from kinolog.models.model_index import pipeline_class
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
 from tests.fixtures.tiny_folders import tiny_folder
@@ -23,6 +24,7 @@ def test_a_family_is_a_small_folder_that_a_worker_loads(name: str) -> None:
     """It holds safetensors, configuration and the name of a class of diffusers."""
     folder = tiny_folder(name)
     check_folder(folder, frozenset(dir(diffusers.pipelines)))
+    assert folder_files(folder).missing == ()
     assert hasattr(diffusers, str(pipeline_class(str(folder))))
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < LARGEST_BYTES
 

@@ -34,9 +34,10 @@ from kinolog.process.main import CannotStart, end_this_process, refuse_arguments
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
 from kinolog.provenance import ProvenanceSigner, SigningFailed
-from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
+from kinolog_worker.downloads.download_process import DownloadProcess
+from kinolog_worker.downloads.model_files import ModelFiles
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.queue.predecessors import return_tickets
 from kinolog_worker.reporting.device_memory import machine_bytes
@@ -134,10 +135,8 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
                 threads=settings.worker_threads,
                 model_memory=_model_memory(settings),
                 freeze_seconds=settings.worker_freeze_seconds,
-                downloads=any(
-                    model_source(entry).allow_download for entry in catalogue if entry.name in served
-                ),
             ),
+            models=ModelFiles(DownloadProcess(), alarms, system_clock),
             signer=signer,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
             status=WorkerStatus(

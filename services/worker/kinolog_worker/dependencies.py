@@ -17,6 +17,7 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.provenance import ProvenanceSigner
+from kinolog_worker.downloads.model_files import ModelFiles
 from kinolog_worker.inference.inference_client import InferenceClient
 from kinolog_worker.reporting.stage_rates import StageRates
 from kinolog_worker.reporting.worker_status import WorkerStatus
@@ -69,6 +70,7 @@ class WorkerDependencies:
     artifacts: ArtifactStore
     alarms: Alarms
     inference: InferenceClient
+    models: ModelFiles
     signer: ProvenanceSigner | None = None
     """None if videos are not signed."""
 

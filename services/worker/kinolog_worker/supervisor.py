@@ -188,9 +188,13 @@ class Supervisor:
         dependencies = self._dependencies
         await dependencies.inference.start()
         entry = _preferred_model(dependencies)
+        files = await dependencies.models.local(entry)
+        if files is None and dependencies.models.is_remote(entry):
+            logger.info("%s is not on this machine; the first job that needs it downloads it", entry.name)
+            return
         job = RenderJob(
             job_id="warm-up",
-            model=model_source(entry),
+            model=model_source(entry, files),
             scenes=(),
             width=16,
             height=16,

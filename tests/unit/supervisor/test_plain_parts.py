@@ -81,12 +81,19 @@ def test_options_that_are_settings_of_the_source() -> None:
         "vae_dtype": "float32",
     }
     source = model_source(ModelEntry(name="wan", source="owner/wan", revision="main", options=options))
-    assert (source.dtype, source.allow_download, source.cache_folder) == ("bfloat16", False, Path("/models"))
+    assert (source.dtype, source.cache_folder) == ("bfloat16", Path("/models"))
     assert (source.location, source.revision, dict(source.options)) == (
         "owner/wan",
         "main",
         {"vae_dtype": "float32"},
     )
+
+
+def test_a_model_of_the_hub_is_loaded_from_its_folder() -> None:
+    """The inference process knows nothing of the hub: its model is where the supervisor found it."""
+    entry = ModelEntry(name="wan", source="owner/wan", revision="main", options={"allow_download": True})
+    source = model_source(entry, Path("/cache/snapshots/abc"))
+    assert (source.location, source.revision, dict(source.options)) == ("/cache/snapshots/abc", None, {})
 
 
 def test_names_are_unique_words() -> None:

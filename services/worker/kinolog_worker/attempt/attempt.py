@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
@@ -17,6 +18,7 @@ from kinolog.job.decide import LeaseLost
 from kinolog.job.state import Job
 from kinolog.job.values import WORKER_NOT_READY, Stage
 from kinolog.models.catalogue import ModelEntry
+from kinolog.models.hub.errors import DownloadFailed
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import Sealer
@@ -27,7 +29,7 @@ from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
-from kinolog_worker.attempt.render_request import build_render_job
+from kinolog_worker.attempt.render_request import build_render_job, model_source
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
@@ -38,6 +40,7 @@ from kinolog_worker.inference.messages import (
     RenderJob,
     SceneFile,
 )
+from kinolog_worker.renderers.renderer import ModelSource
 from kinolog_worker.reporting.progress_reporter import Seals
 
 logger = logging.getLogger(__name__)
@@ -124,7 +127,17 @@ class RunningAttempt:
     async def _render(self, group: asyncio.TaskGroup) -> Outcome:
         """Render the job in the inference process and return the outcome."""
         try:
-            job = await self._prepare()
+            model = await self._fetch_model()
+            if model is None:
+                return CancelledMessage(job_id=self._lease.job.id)
+            job = await self._prepare(model)
+        except DownloadFailed as failed:
+            return FailedMessage(
+                job_id=self._lease.job.id,
+                code=failed.code,
+                message=failed.message,
+                retryable=failed.retryable,
+            )
         except InputUnusable as unusable:
             error = unusable.error
             logger.warning("job %s cannot start: %s", self._lease.job.id, error.code)
@@ -158,7 +171,19 @@ class RunningAttempt:
                 code, text = WORKER_NOT_READY, "the inference process could not be started"
         return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
 
-    async def _prepare(self) -> RenderJob:
+    async def _fetch_model(self) -> ModelSource | None:
+        """Return the model, downloaded if that is needed; None if the attempt is to end. Raises `DownloadFailed`."""
+        fetching = asyncio.create_task(
+            self._dependencies.models.fetched(self._entry, self._recorder.record_download)
+        )
+        ending = asyncio.create_task(self._cancel.wait())
+        try:
+            await asyncio.wait((fetching, ending), return_when=asyncio.FIRST_COMPLETED)
+            return model_source(self._entry, fetching.result()) if fetching.done() else None
+        finally:
+            await end_tasks((fetching, ending))
+
+    async def _prepare(self, model: ModelSource) -> RenderJob:
         """Fetch the inputs and the scenes of earlier attempts, and return what to render. Raises `InputUnusable`."""
         job = self._lease.job
         started = perf_counter()
@@ -168,6 +193,7 @@ class RunningAttempt:
         artifacts = self._dependencies.artifacts
         inputs = await fetch_inputs(artifacts, job, self._unsealed, self._sealer, self._folder)
         render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes, inputs)
+        render_job = replace(render_job, model=model)
         self._recorder.start_estimate(render_job, self._entry.name)
         self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)
         return render_job

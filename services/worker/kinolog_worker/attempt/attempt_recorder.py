@@ -7,6 +7,7 @@ from time import perf_counter
 
 from kinolog.counts import counted
 from kinolog.job.values import Stage
+from kinolog.models.memory.planner import gib
 from kinolog.ports.progress import Progress
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.attempt.lease import Lease
@@ -33,6 +34,9 @@ from kinolog_worker.reporting.progress_reporter import ProgressReporter, Seals
 REPORT_SECONDS = 1.0
 """Time between two reports of a stage without steps."""
 
+DOWNLOAD_LINE_SECONDS = 30.0
+"""Interval of log lines while a model is downloaded."""
+
 LIBRARY_LINE = "the renderer reports"
 """The public part of a line that was logged while the model worked. The rest may quote the prompt and is sealed."""
 
@@ -54,6 +58,7 @@ class AttemptRecorder:
         self._estimate = Estimate("", (), dependencies.rates)
         self._scenes = max(1, len(lease.job.scenes))
         self._stage_started = perf_counter()
+        self._download_line_at = -DOWNLOAD_LINE_SECONDS
         self._running: tuple[Stage, int | None] | None = None
         """The running stage with its scene, if it has one."""
 
@@ -135,6 +140,15 @@ class AttemptRecorder:
         status = self._dependencies.status
         status.model_loaded(model, facts)
         self.stages.run_on(status.runtime(model))
+
+    def record_download(self, received: int, total: int) -> None:
+        """Report how far the download of the model is, in MiB as steps, and now and then in a log line."""
+        now = perf_counter()
+        if received >= total or now - self._download_line_at >= DOWNLOAD_LINE_SECONDS:
+            self._download_line_at = now
+            self.progress.put_log_line("INFO", f"downloading the model: {gib(received)} of {gib(total)}")
+        steps = max(1, total >> 20)
+        self._put_progress(Stage.PREFETCH, None, step=min(steps, received >> 20), steps=steps)
 
     @property
     def percent(self) -> float:

@@ -54,20 +54,22 @@ def build_render_job(
     )
 
 
-def model_source(entry: ModelEntry) -> ModelSource:
-    """Return the source of a catalogue entry's model. Options with the name of a source setting become that setting."""
+def model_source(entry: ModelEntry, files: Path | None = None) -> ModelSource:
+    """Return the source of a catalogue entry's model. Options with the name of a source setting become that setting.
+
+    `files` is the folder of a model of the hub on this machine.
+    """
     options = dict(entry.options)
     dtype = options.pop("dtype", "auto")
-    allow_download = options.pop("allow_download", False)
+    options.pop("allow_download", None)  # the supervisor downloads
     cache_folder = options.pop("cache_folder", None)
     return ModelSource(
         name=entry.name,
-        location=entry.source,
+        location=str(files or entry.source),
         renderer=entry.renderer,
-        revision=entry.revision,
+        revision=None if files else entry.revision,
         dtype=str(dtype),
         cache_folder=Path(str(cache_folder)) if cache_folder else None,
-        allow_download=bool(allow_download),
         options=options,
     )
 

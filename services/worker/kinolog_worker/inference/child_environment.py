@@ -33,10 +33,10 @@ _HUB_TOKEN = re.compile(r"HF_TOKEN|HUGGING_FACE_HUB_TOKEN")
 def child_environment(
     environment: Mapping[str, str], threads: int = 0, *, downloads: bool = False
 ) -> dict[str, str]:
-    """Return the variables of the supervisor that the inference process gets, with those that kinolog sets.
+    """Return the variables of the supervisor that a child gets, with those that kinolog sets.
 
-    Code of models and media libraries runs there. `threads` limits the CPU threads, 0 leaves it to the libraries.
-    The token of the hub is passed on if a model is downloaded with it (`downloads`).
+    Code of models and media libraries runs in the inference process. `threads` limits the CPU threads, 0 leaves it to
+    the libraries. The process of `downloads` alone gets the token of the hub: no code of a model runs there.
     """
     limit = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     inherited = {

@@ -87,12 +87,10 @@ class InferenceProcess:
         threads: int = 0,
         model_memory: int = 0,
         freeze_seconds: float = FREEZE_SECONDS,
-        downloads: bool = False,
     ) -> None:
         """`threads` limits the CPU threads, 0 leaves it to the libraries.
 
-        Loaded models may hold `model_memory` bytes of host memory together; with 0 there is one at most. `downloads`
-        says whether a model may be downloaded: the process then gets the token of the hub.
+        Loaded models may hold `model_memory` bytes of host memory together; with 0 there is one at most.
 
         A process that is frozen for `freeze_seconds` is killed; 0 lets it live.
         """
@@ -100,7 +98,6 @@ class InferenceProcess:
         self._threads = threads
         self._model_memory = model_memory
         self._freeze_seconds = freeze_seconds
-        self._downloads = downloads
         self._freeze: Freeze | None = None
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -209,7 +206,7 @@ class InferenceProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sys.stderr,
                 pass_fds=(theirs.fileno(),),
-                env=child_environment(os.environ, self._threads, downloads=self._downloads),
+                env=child_environment(os.environ, self._threads),
             )
         ours.setblocking(False)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 
 from kinolog.ids import new_id
 from kinolog.job.commands import FinishPrefetch
 from kinolog.job.decide import Refused
 from kinolog.job.values import Status
+from kinolog.models.hub.errors import DownloadFailed
 from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.logs import fields
-from kinolog_worker.attempt.render_request import build_render_job
+from kinolog_worker.attempt.render_request import build_render_job, model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage
 from kinolog_worker.queue.admission import UNSERVED_MODEL_BACKOFF
@@ -46,7 +48,13 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
     if key is None:
         raise KeyMissing(job_id, job.sealing_key_id)
     render_job = build_render_job(job, unseal_job(job, key), entry, dependencies.scratch)
-    result = await dependencies.inference.prefetch(render_job)
+    try:
+        files = await dependencies.models.fetched(entry, lambda *_: None)
+    except DownloadFailed as error:
+        logger.warning("prefetch failed: %s", error.code, extra=fields("prefetch_failed", job=job_id))
+        await held.acknowledge()
+        return
+    result = await dependencies.inference.prefetch(replace(render_job, model=model_source(entry, files)))
     if isinstance(result, FailedMessage):
         logger.warning("prefetch failed: %s", result.code, extra=fields("prefetch_failed", job=job_id))
         await held.acknowledge()

@@ -60,7 +60,6 @@ class ModelSource:
     revision: str | None = None
     dtype: str = "auto"
     cache_folder: Path | None = None
-    allow_download: bool = False
     options: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.memory.needs import folder_memory
 from kinolog.models.memory.placement import AUTO, WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
+from kinolog.models.model_folder import local_folder
 from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED
 from kinolog.ports.workers import MemoryNeed
 
@@ -27,8 +27,11 @@ def memory_needs(entries: Iterable[ModelEntry]) -> Mapping[str, MemoryNeed]:
     """
     needs = {}
     for entry in entries:
-        folder, family = Path(entry.source), entry.family
+        folder, family = local_folder(entry), entry.family
         if entry.renderer != DEFAULT_RENDERER or entry.source == EMBEDDED or family is None or family.modular:
+            continue
+        if folder is None:
+            logger.info("the memory of %s is not known: it is not on this machine", entry.name)
             continue
         placement = str(entry.options.get("placement", AUTO))
         weights = WeightPlacement.GROUP_OFFLOAD if placement == AUTO else WeightPlacement(placement)

@@ -6,9 +6,13 @@ from kinolog.job.values import HUB_UNREACHABLE, MODEL_DISK_FULL
 
 
 class DownloadFailed(Exception):
-    """A model cannot be downloaded. `code` is the error code of a job that needs it."""
+    """A model cannot be downloaded. `code` is the error code of a job that needs it.
 
-    code = "MODEL_NOT_FOUND"
+    `retryable` says whether another try may succeed without a change of the request.
+    """
+
+    code = "DOWNLOAD_FAILED"
+    retryable = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -18,11 +22,15 @@ class DownloadFailed(Exception):
 class NoSuchModel(DownloadFailed):
     """The hub has no such model or revision, or not the files that kinolog loads."""
 
+    code = "MODEL_NOT_FOUND"
+    retryable = False
+
 
 class AccessDenied(DownloadFailed):
     """The hub does not give the model to this account."""
 
     code = "MODEL_ACCESS_DENIED"
+    retryable = False
 
 
 class HubUnreachable(DownloadFailed):
@@ -37,5 +45,11 @@ class NoRoomForModel(DownloadFailed):
     code = MODEL_DISK_FULL
 
 
-LATER_CODES = frozenset({HubUnreachable.code, NoRoomForModel.code})
-"""Codes of what may succeed later without a change of the request."""
+class CacheUnusable(NoRoomForModel):
+    """The folder of downloaded models cannot be written or read."""
+
+
+def failure_with(code: str, message: str) -> DownloadFailed:
+    """Return the failure with a code, as another process stated it."""
+    kinds = (NoSuchModel, AccessDenied, HubUnreachable, NoRoomForModel)
+    return next((kind for kind in kinds if kind.code == code), DownloadFailed)(message)

@@ -1,7 +1,6 @@
 """Loads a pipeline onto a device.
 
-Weights are read from safetensors only, code comes from the installed libraries only, and nothing is downloaded unless
-the model's entry allows it.
+Weights are read from safetensors only, code comes from the installed libraries only, and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import torch
 import transformers
 
 from kinolog.models.families import Family
+from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_name
+from kinolog.models.hub.snapshots import local_snapshot
 from kinolog.models.memory.needs import ModelMemory, folder_memory
 from kinolog.models.memory.placement import WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
@@ -30,7 +31,6 @@ from kinolog_worker.renderers.diffusers.model_folder import (
     parts_of,
     weights_of,
 )
-from kinolog_worker.renderers.diffusers.modular.hub_folder import hub_folder
 from kinolog_worker.renderers.diffusers.modular.modular_loader import (
     has_autoencoder,
     load_modular,
@@ -149,46 +149,27 @@ def library_versions() -> dict[str, str]:
 
 
 def _folder_of(model: ModelSource) -> Path:
-    """Return the folder with the model's files, downloaded from the hub only if the entry allows it."""
+    """Return the folder with the model's files. Nothing is downloaded here: the supervisor does that."""
     if model.location == EMBEDDED:
         return embedded_folder()
     if Path(model.location).is_dir():
         return Path(model.location)
-    if model.location.count("/") != 1 or model.location.startswith(("/", ".")):
+    if not is_hub_name(model.location):
         raise RenderFailed("MODEL_NOT_FOUND", f"there is no folder {model.location}", retryable=False)
-    try:
-        return _hub_folder(model)
-    except (OSError, ValueError) as error:
-        hint = "" if model.allow_download else "; it is not on this machine, and its entry allows no download"
+    folder = local_snapshot(
+        HubModel(
+            name=model.location,
+            revision=model.revision or MAIN,
+            cache=model.cache_folder or default_cache(),
+        )
+    )
+    if folder is None:
         raise RenderFailed(
             "MODEL_NOT_FOUND",
-            f"{model.location} cannot be loaded ({type(error).__name__}){hint}",
-            retryable=model.allow_download,
-        ) from error
-
-
-def _hub_folder(model: ModelSource) -> Path:
-    """Return the folder of a model of the hub: of an ordinary pipeline, or else of a modular one."""
-    try:
-        return Path(
-            _library.DiffusionPipeline.download(
-                model.location,
-                revision=model.revision,
-                cache_dir=model.cache_folder,
-                local_files_only=not model.allow_download,
-                use_safetensors=True,
-            )
+            f"{model.location} is not whole on this machine; run `kinolog models pull {model.location}`",
+            retryable=False,
         )
-    except (OSError, ValueError) as error:
-        try:
-            return hub_folder(
-                model.location,
-                revision=model.revision,
-                cache_folder=model.cache_folder,
-                allow_download=model.allow_download,
-            )
-        except (OSError, ValueError):
-            raise error from None  # it is neither
+    return folder
 
 
 def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
