@@ -96,14 +96,13 @@ def test_a_row_names_what_the_call_takes(family: Family) -> None:
         family.fps_parameter,
         family.steps_parameter,
         *family.arguments,
-        *family.needs,
         *inputs,
     }
     if family.guidance is not GuidanceKind.GUIDER:
         named.add(family.guidance_parameter)
     assert named - {""} <= set(parameters)
     required = {name for name, default in parameters.items() if default is None}
-    assert required <= {"prompt", *family.needs, *inputs}
+    assert required <= {"prompt", *inputs}
     has_callback = "callback_on_step_end" in parameters
     assert has_callback == (family.step_reports is StepReports.CALLBACK)
     assert str(family.prompt_tokens or None) == str(parameters.get("max_sequence_length"))
@@ -113,7 +112,7 @@ def test_a_row_names_what_the_call_takes(family: Family) -> None:
 def test_every_family_that_draws_is_tested() -> None:
     """What the table calls usable has a tiny pipeline in the conformance suite."""
     tested = {pipeline_class(str(tiny_folder(name))) for name in TINY_FAMILIES}
-    assert {family.pipeline for family in DRIVEN if not family.needs} <= tested
+    assert {family.pipeline for family in DRIVEN} <= tested
 
 
 def test_a_folder_without_an_index_has_no_class(tmp_path: Path) -> None:
@@ -138,7 +137,7 @@ def test_a_folder_without_an_index_has_no_class(tmp_path: Path) -> None:
         ('unusable = "no"', "title is missing"),
         ('title = "A"\nunusable = "no"\nmost_frames = true', "most_frames: True is no int"),
         ('title = "A"\nunusable = "no"\nmost_frames = -1', "most_frames: -1 is negative"),
-        ('title = "A"\nunusable = "no"\nneeds = { image = 3 }', "needs: 3 is no str"),
+        ('title = "A"\nunusable = "no"\nnote = 3', "note: 3 is no str"),
         ('title = "A"\nunusable = "no"\ninputs = { mask = { parameter = "mask" } }', "'mask' is not a valid"),
         ('title = "A"\nunusable = "no"\nalternatives = ["video"]', "alternatives are inputs"),
         ('title = "A"\nnative = { width = 64 }', "height, frames, fps, steps, guidance is missing"),

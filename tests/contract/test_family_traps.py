@@ -112,11 +112,11 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
     assert (refusal.value.code, refusal.value.retryable) == ("PACKAGE_MISSING", False)
 
 
-def test_a_family_that_needs_what_jobs_cannot_have_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
-    """Nobody can upload a video of poses. The message says what the family needs."""
-    (tmp_path / "model_index.json").write_text('{"_class_name": "WanAnimatePipeline"}')
-    with pytest.raises(RenderFailed, match="a video of faces, which jobs cannot have yet") as refusal:
-        DiffusersRenderer().load(ModelSource("animate", str(tmp_path)), "cpu")
+def test_a_class_that_is_not_driven_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    """The message says why it is not."""
+    (tmp_path / "model_index.json").write_text('{"_class_name": "SanaWMPipeline"}')
+    with pytest.raises(RenderFailed, match="it needs the path of a camera, which jobs cannot") as refusal:
+        DiffusersRenderer().load(ModelSource("world", str(tmp_path)), "cpu")
     assert (refusal.value.code, refusal.value.retryable) == ("MODEL_UNSUPPORTED", False)
 
 

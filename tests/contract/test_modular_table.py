@@ -50,7 +50,6 @@ def test_a_row_names_what_the_blocks_take(family: Family) -> None:
         family.fps_parameter,
         family.steps_parameter,
         *family.arguments,
-        *family.needs,
         *(taken.parameter for taken in family.inputs.values()),
     }
     scale = family.guidance is GuidanceKind.SCALE

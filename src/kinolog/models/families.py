@@ -160,8 +160,7 @@ class Family:
     `inputs` are the pictures and videos that it takes beside the text, in the `input_form`. Of the `alternatives` among
     them a job has one. A call that starts from a noisy video makes the share `strength` of its steps. A family without
     `prompt` reads no text. With `device_noise` it draws noise on its device with the generator that it is given.
-    `note` is what people should know of it. `needs` are arguments that jobs cannot have, each with a word for people.
-    `unusable` says why kinolog does not drive the class.
+    `note` is what people should know of it. `unusable` says why kinolog does not drive the class.
     """
 
     pipeline: str
@@ -208,7 +207,6 @@ class Family:
     input_form: InputForm = InputForm.ARGUMENTS
     alternatives: tuple[InputRole, ...] = ()
     note: str = ""
-    needs: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""
 
     def __post_init__(self) -> None:
@@ -220,11 +218,7 @@ class Family:
     @property
     def refusal(self) -> str:
         """Why no job can be rendered with this class; empty if it can."""
-        if self.unusable:
-            return f"{self.pipeline} is not supported: {self.unusable}"
-        if self.needs:
-            return f"{self.pipeline} needs {' and '.join(self.needs.values())}, which jobs cannot have yet"
-        return ""
+        return f"{self.pipeline} is not supported: {self.unusable}" if self.unusable else ""
 
     def missing_inputs(self, given: Collection[InputRole]) -> str:
         """Return which inputs a job lacks that has these, as `a first picture or a video`; empty if it lacks none."""

@@ -18,7 +18,7 @@ _HEAD = (
 
 def family_table() -> str:
     """Return the table, those that work first."""
-    rows = sorted(families().values(), key=lambda family: (bool(family.unusable), bool(family.needs)))
+    rows = sorted(families().values(), key=lambda family: bool(family.unusable))
     return _HEAD + "".join(map(_row, rows))
 
 
@@ -50,7 +50,7 @@ def _row(family: Family) -> str:
 
 def _end(family: Family) -> str:
     """Return what the next scene of a chained job goes on from."""
-    frames = 0 if family.unusable or family.needs else family.chain_frames
+    frames = 0 if family.unusable else family.chain_frames
     return f"the last {counted(frames, 'frame') if frames > 1 else 'frame'}" if frames else ""
 
 
@@ -59,7 +59,6 @@ def _inputs(family: Family) -> str:
     if family.unusable:
         return ""
     needed = [["text"]] if family.prompt else []
-    needed.extend([word] for word in family.needs.values())
     optional: list[list[str]] = []
     for role, taken in family.inputs.items():
         noun = role.noun if taken.most == 1 else f"up to {counted(taken.most, role.noun)}"
@@ -75,8 +74,6 @@ def _inputs(family: Family) -> str:
 def _state(family: Family) -> str:
     if family.unusable:
         return f"no: {family.unusable}"
-    if family.needs:
-        return f"not yet: needs {' and '.join(family.needs.values())}"
     notes = []
     if family.audio:
         notes.append("with sound")

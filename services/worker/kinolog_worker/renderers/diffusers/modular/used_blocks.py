@@ -51,11 +51,12 @@ def used_blocks(family: Family, *, has_autoencoder: bool) -> UsedBlocks:
         for inputs in _choices(family)
     }
     if not has_autoencoder:  # which encodes pictures, even where something else decodes
-        by_inputs = {
+        without = {
             inputs: blocks
             for inputs, blocks in by_inputs.items()
             if not inputs or _AUTOENCODER not in blocks.component_names
         }
+        by_inputs = without or by_inputs  # a family that needs a picture lacks its autoencoder
     return UsedBlocks(kind, whole, by_inputs)
 
 
