@@ -22,9 +22,11 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     InputView,
     JobLinks,
+    JobLoraView,
     MediaView,
     StageView,
     TimingsView,
+    UsedLoraView,
 )
 from pydantic.fields import FieldInfo
 
@@ -39,14 +41,18 @@ PARTS: dict[type, str] = {
     ErrorView: "ErrorInfo",
     InputView: "InputInfo",
     JobLinks: "LinksInfo",
+    JobLoraView: "JobLoraInfo",
     MediaView: "MediaInfo",
     StageView: "StageInfo",
     TimingsView: "TimingsInfo",
+    UsedLoraView: "UsedLoraInfo",
 }
 """The client's model of each part of a job."""
 
 _EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
-_IMPORTED = "".join(f"    {name},\n" for name in sorted(PARTS.values()))
+_WITHIN_PARTS = {"UsedLoraInfo"}
+"""Those that only other parts have."""
+_IMPORTED = "".join(f"    {name},\n" for name in sorted(set(PARTS.values()) - _WITHIN_PARTS))
 _HEAD = f'''\
 """The fields of a job. `python -m tests.client_job` writes this module from the gateway's `JobDetail`."""
 

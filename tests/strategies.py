@@ -14,6 +14,7 @@ from kinolog.job.values import (
     ArtifactKind,
     JobError,
     JobInput,
+    JobLora,
     MediaFacts,
     Priority,
     Runtime,
@@ -21,6 +22,7 @@ from kinolog.job.values import (
     Sealed,
     Spec,
     Stage,
+    UsedLora,
 )
 from kinolog.models.input_roles import InputRole
 
@@ -57,6 +59,9 @@ runtimes = st.builds(
     placement_reason=words,
     options=st.dictionaries(words, words, max_size=2).map(lambda d: MappingProxyType(d)),
     device=words,
+    loras=st.lists(
+        st.builds(UsedLora, name=words, weight=st.floats(-4, 4), sha256=words, licence=words), max_size=2
+    ).map(tuple),
 )
 inputs = st.builds(
     JobInput,
@@ -87,6 +92,7 @@ specs = st.builds(
     tagged=st.booleans(),
     inputs=st.lists(inputs, max_size=2).map(tuple),
     chained=st.booleans(),
+    loras=st.lists(st.builds(JobLora, name=words, weight=st.floats(-4, 4)), max_size=2).map(tuple),
 )
 media = st.builds(
     MediaFacts,

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from kinolog.job.values import UsedLora
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
@@ -25,6 +27,7 @@ class Provenance:
     made_at: datetime
     frame_hash: str
     log_hash: str
+    loras: tuple[UsedLora, ...] = ()
 
 
 class SigningFailed(Exception):

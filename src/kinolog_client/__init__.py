@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         ApiKeyInfo,
         ApiKeyListInfo,
         HealthInfo,
+        LoraInfo,
         ModelDefaultsInfo,
         ModelInfo,
         ModelInputInfo,
@@ -101,10 +102,12 @@ if TYPE_CHECKING:
         AttemptInfo,
         ErrorInfo,
         InputInfo,
+        JobLoraInfo,
         LinksInfo,
         MediaInfo,
         StageInfo,
         TimingsInfo,
+        UsedLoraInfo,
     )
     from kinolog_client.models.jobs import (
         PRIORITIES,
@@ -118,7 +121,14 @@ if TYPE_CHECKING:
         StoryboardInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
-    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoInput, VideoRequest, VideoScene
+    from kinolog_client.models.selection import (
+        JobSelection,
+        TimeSpan,
+        VideoInput,
+        VideoLora,
+        VideoRequest,
+        VideoScene,
+    )
     from kinolog_client.models.uploads import UploadInfo
 
 __all__ = [
@@ -160,6 +170,7 @@ __all__ = [
     "JobCountsInfo",
     "JobEnded",
     "JobInfo",
+    "JobLoraInfo",
     "JobPageInfo",
     "JobSelection",
     "JobState",
@@ -174,6 +185,7 @@ __all__ = [
     "LogLineInfo",
     "LogLineReceived",
     "LogPageInfo",
+    "LoraInfo",
     "ManifestInfo",
     "MediaInfo",
     "MessageReceived",
@@ -209,7 +221,9 @@ __all__ = [
     "Unauthorized",
     "UnexpectedAnswer",
     "UploadInfo",
+    "UsedLoraInfo",
     "VideoInput",
+    "VideoLora",
     "VideoRequest",
     "VideoScene",
     "WorkerInfo",

@@ -20,18 +20,20 @@ from kinolog.job.values import (
     Attempt,
     JobError,
     JobInput,
+    JobLora,
     MediaFacts,
     Runtime,
     Scene,
     Sealed,
     Spec,
     StageState,
+    UsedLora,
 )
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
-_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime))
-"""They have the same names in proto messages."""
+_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name != "loras")
+"""They have the same names and values in proto messages."""
 
 
 def sealed_to_proto(value: Sealed) -> ev.Sealed:
@@ -65,6 +67,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         prompt_writer_trouble=value.prompt_writer_trouble,
         inputs=map(input_to_proto, value.inputs),
         chained=value.chained,
+        loras=map(lora_to_proto, value.loras),
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -99,7 +102,13 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         tagged=wire.tagged,
         inputs=tuple(map(input_from_proto, wire.inputs)),
         chained=wire.chained,
+        loras=tuple(JobLora(name=lora.name, weight=lora.weight) for lora in wire.loras),
     )
+
+
+def lora_to_proto(value: JobLora) -> pb.JobLora:
+    """Return the proto message of a `JobLora`."""
+    return pb.JobLora(name=value.name, weight=value.weight)
 
 
 def input_to_proto(value: JobInput) -> ev.StoredInput:
@@ -226,7 +235,11 @@ def scene_from_proto(wire: ev.StoredScene) -> Scene:
 
 def runtime_fields(value: Runtime) -> dict[str, Any]:
     """Return the fields of the proto messages that a `Runtime` is a part of."""
-    return {name: getattr(value, name) for name in _RUNTIME_FIELDS}
+    loras = [
+        pb.UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
+        for lora in value.loras
+    ]
+    return {name: getattr(value, name) for name in _RUNTIME_FIELDS} | {"loras": loras}
 
 
 def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt) -> Runtime:
@@ -241,6 +254,10 @@ def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt
         placement_reason=wire.placement_reason,
         options=MappingProxyType(dict(wire.options)),
         device=wire.device,
+        loras=tuple(
+            UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
+            for lora in wire.loras
+        ),
     )
 
 

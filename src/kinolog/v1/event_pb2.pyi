@@ -191,6 +191,7 @@ class StoredSpec(_message.Message):
     PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     CHAINED_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -243,6 +244,10 @@ class StoredSpec(_message.Message):
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredInput]:
         """What the job starts from."""
 
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobLora]:
+        """LoRAs that change the model, each once."""
+
     def __init__(
         self,
         *,
@@ -267,10 +272,11 @@ class StoredSpec(_message.Message):
         prompt_writer_trouble: _builtins.str = ...,
         inputs: _abc.Iterable[Global___StoredInput] | None = ...,
         chained: _builtins.bool = ...,
+        loras: _abc.Iterable[_job_pb2.JobLora] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -729,6 +735,7 @@ class AttemptStarted(_message.Message):
     PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     worker: _builtins.str
@@ -755,6 +762,10 @@ class AttemptStarted(_message.Message):
     def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Options of the model in the catalogue, by name."""
 
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.UsedLora]:
+        """The LoRAs that changed the model."""
+
     def __init__(
         self,
         *,
@@ -769,10 +780,11 @@ class AttemptStarted(_message.Message):
         placement_reason: _builtins.str = ...,
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         device: _builtins.str = ...,
+        loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -834,6 +846,7 @@ class RuntimeRecorded(_message.Message):
     PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     hardware: _builtins.str
@@ -858,6 +871,10 @@ class RuntimeRecorded(_message.Message):
     def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Options of the model in the catalogue, by name."""
 
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.UsedLora]:
+        """The LoRAs that changed the model."""
+
     def __init__(
         self,
         *,
@@ -871,10 +888,11 @@ class RuntimeRecorded(_message.Message):
         placement_reason: _builtins.str = ...,
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         device: _builtins.str = ...,
+        loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

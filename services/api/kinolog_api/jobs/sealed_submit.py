@@ -133,6 +133,7 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         prompt_writer_trouble=plan.prompt_writer_trouble,
         chained=plan.chained,
         inputs=inputs,
+        loras=plan.loras,
     )
 
 

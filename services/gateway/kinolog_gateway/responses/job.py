@@ -32,6 +32,7 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     InputView,
     JobLinks,
+    JobLoraView,
     MediaView,
     ResponseModel,
     StageView,
@@ -144,6 +145,9 @@ class JobDetail(JobView):
     artifacts: list[ArtifactView] = job_field(lambda job: ArtifactView.all_of(job.artifacts))
     chained: bool = job_field(
         lambda job: job.spec.chained, "Whether each scene goes on from the end of the one before."
+    )
+    loras: list[JobLoraView] = job_field(
+        lambda job: JobLoraView.all_of(job.spec), "The LoRAs that it names, each with its weight."
     )
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,

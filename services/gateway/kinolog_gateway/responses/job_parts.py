@@ -63,6 +63,27 @@ class StageView(ResponseModel):
         )
 
 
+class JobLoraView(ResponseModel):
+    """A LoRA that a job names."""
+
+    name: str
+    weight: float = Field(description="How strongly it changes the model. With 0 it is not loaded.")
+
+    @classmethod
+    def all_of(cls, spec: pb.JobSpec) -> list[JobLoraView]:
+        """Return the views of the LoRAs of a job."""
+        return [cls(name=lora.name, weight=lora.weight) for lora in spec.loras]
+
+
+class UsedLoraView(ResponseModel):
+    """A LoRA that changed the model in an attempt."""
+
+    name: str
+    weight: float
+    sha256: str = Field(description="SHA-256 of its file, in hexadecimal.")
+    licence: str = Field(description="Its licence, as the catalogue states it.")
+
+
 class AttemptView(ResponseModel):
     """One attempt of a job by one worker."""
 
@@ -80,6 +101,9 @@ class AttemptView(ResponseModel):
     placement_reason: str = Field(description="Why, in a sentence.")
     options: dict[str, str] = Field(description="Options of the model in the catalogue, by name.")
     device: str = Field(examples=["cuda:0"])
+    loras: list[UsedLoraView] = Field(
+        description="The LoRAs that change the model; empty until it is loaded."
+    )
     started_at: datetime | None
     ended_at: datetime | None
     error: ErrorView | None
@@ -99,6 +123,10 @@ class AttemptView(ResponseModel):
             placement_reason=attempt.placement_reason,
             options=dict(attempt.options),
             device=attempt.device,
+            loras=[
+                UsedLoraView(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
+                for lora in attempt.loras
+            ],
             started_at=time_field(attempt, "started_at"),
             ended_at=time_field(attempt, "ended_at"),
             error=ErrorView.of(attempt),

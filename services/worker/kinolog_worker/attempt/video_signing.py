@@ -52,14 +52,16 @@ class VideoSigning:
     def _provenance(self, finished: FinishedMessage) -> Provenance:
         """Return what the video states. The last commit is the one that the worker knows: later ones build on it."""
         spec = self._lease.job.spec
+        runtime = self._dependencies.status.runtime(spec.model)
         return Provenance(
             job_id=self._lease.job.id,
             model=spec.model,
-            model_revision=self._dependencies.status.runtime(spec.model).model_revision,
+            model_revision=runtime.model_revision,
             version=version("kinolog"),
             made_at=self._dependencies.clock(),
             frame_hash=finished.media.frame_hash,
             log_hash=self._lease.tail.digest.hex(),
+            loras=runtime.loras,
         )
 
 

@@ -93,7 +93,7 @@ class JobRenderer:
 
     def _load_model(self) -> Renderer:
         self._stages.start("prefetch")
-        model = self._cache.load(self._job.model)
+        model = self._cache.load_with(self._job.model, self._job.loras)
         self._revision = model.facts.revision
         self._send(LoadedMessage(job_id=self._job.job_id, facts=model.facts, cached=model.cached))
         self._stages.finish()

@@ -15,7 +15,7 @@ from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
-from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, ModelSource, SceneRequest
+from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, LoraSource, ModelSource, SceneRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class RenderJob:
     If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
 
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
-    each scene goes on from the one before.
+    each scene goes on from the one before. `loras` change the model.
     """
 
     job_id: str
@@ -76,6 +76,7 @@ class RenderJob:
     preview_interval_seconds: float = 1.0
     inputs: tuple[InputFile, ...] = ()
     chained: bool = False
+    loras: tuple[LoraSource, ...] = ()
 
     def request(self, scene: PlannedScene, before: SceneFile | None = None) -> SceneRequest:
         """Return the renderer's request for one scene. A job that is chained needs the file of the scene `before`."""

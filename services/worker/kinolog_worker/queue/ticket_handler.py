@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
@@ -231,7 +232,7 @@ class TicketHandler:
         key = await dependencies.keys.get(loaded.job.sealing_key_id)
         if key is None:
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
-        runtime = dependencies.status.runtime(loaded.job.spec.model)
+        runtime = replace(dependencies.status.runtime(loaded.job.spec.model), loras=())  # of another job
         command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime, waited=waited)
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
@@ -267,14 +268,13 @@ class TicketHandler:
 
     async def _run_attempt(self, lease: Lease, key: bytes) -> None:
         job = lease.job
-        entry = self._dependencies.catalogue.get(job.spec.model)
+        catalogue = self._dependencies.catalogue
+        entry = catalogue.get(job.spec.model)
         if entry is None:
-            unknown = JobError(
-                code="MODEL_UNKNOWN",
-                message=f"this installation has no model {job.spec.model}",
-                retryable=False,
-            )
-            await lease.record(self._failure(lease, unknown))
+            await lease.record(self._failure(lease, _unknown("MODEL_UNKNOWN", f"model {job.spec.model}")))
+            return
+        if missing := [lora.name for lora in job.spec.loras if lora.name not in catalogue.loras]:
+            await lease.record(self._failure(lease, _unknown("LORA_UNKNOWN", f"LoRA {missing[0]}")))
             return
         try:
             texts = unseal_job(job, key)
@@ -301,6 +301,10 @@ class TicketHandler:
             error=error,
             retry_at=retry_at(lease.job, dependencies.clock(), dependencies.timing.first_retry_seconds),
         )
+
+
+def _unknown(code: str, missing: str) -> JobError:
+    return JobError(code=code, message=f"this installation has no {missing}", retryable=False)
 
 
 def _is_held_by_another(job: Job, worker: str) -> bool:

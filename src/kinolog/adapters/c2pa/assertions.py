@@ -7,9 +7,11 @@ which software, and when. `org.kinolog.job` is for kinolog: job, model and the l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from kinolog.job.values import UsedLora
 from kinolog.provenance import Provenance
 from kinolog.texts import one_line
 
@@ -29,13 +31,15 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
         "when": provenance.made_at.isoformat(),
         "softwareAgent": {"name": provenance.model, "version": provenance.model_revision or "unknown"},
     }
-    job = {
+    job: dict[str, Any] = {
         "job_id": provenance.job_id,
         "model": provenance.model,
         "model_revision": provenance.model_revision,
         "frame_hash": provenance.frame_hash,
         "log_hash": provenance.log_hash,
     }
+    if provenance.loras:
+        job["loras"] = [asdict(lora) for lora in provenance.loras]
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": provenance.version}],
         "title": f"{provenance.job_id}.mp4",
@@ -61,9 +65,19 @@ def provenance_in(manifest: Mapping[str, Any]) -> Provenance | None:
             made_at=datetime.fromisoformat(created["when"]),
             frame_hash=_text(job["frame_hash"]),
             log_hash=_text(job["log_hash"]),
+            loras=tuple(map(_lora, job.get("loras", ()))),
         )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
+
+
+def _lora(stated: Mapping[str, Any]) -> UsedLora:
+    return UsedLora(
+        name=_text(stated["name"]),
+        weight=float(stated["weight"]),
+        sha256=_text(stated["sha256"]),
+        licence=_text(stated["licence"]),
+    )
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,1 @@
+"""What a job chooses of the catalogue beside its model."""
