@@ -98,7 +98,8 @@ class Supervisor:
 
         A ticket that arrives although nobody waits for it any more is released.
         """
-        take = asyncio.create_task(self._dependencies.queue.take(self._model_classes), name="next ticket")
+        taking = self._dependencies.queue.take(self._model_classes, self._handler.warm_workers.coldness)
+        take = asyncio.create_task(taking, name="next ticket")
         interrupts = [
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._wait_for_inference_exit()),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from kinolog.job.values import Priority
+
+COLDEST = 9
+"""The greatest coldness."""
+
+Coldness: TypeAlias = Callable[[str], int]
+"""Returns how little of a model class a worker has loaded: 0 for all of its models, up to `COLDEST`."""
+
+
+def no_coldness(_: str) -> int:
+    """Return 0 for every model class: the worker waits like one that has all models loaded."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +113,12 @@ class HeldTicket(Protocol):
 class TicketQueue(Protocol):
     """Delivers tickets to a worker: higher priorities more often (8:4:2:1, with ageing), every priority eventually."""
 
-    async def take(self, model_classes: Sequence[str]) -> HeldTicket:
+    async def take(self, model_classes: Sequence[str], coldness: Coldness = no_coldness) -> HeldTicket:
         """Wait for a ticket of one of these model classes, however long the queue is unreachable.
 
-        Cancelling the wait loses no ticket. Raises `QueueClosed`.
+        Of several workers that wait, one with the least `coldness` for the class of a ticket gets it; it is read before
+        each request. No ticket waits for a worker that does not wait. Cancelling the wait loses no ticket. Raises
+        `QueueClosed`.
         """
         ...
 

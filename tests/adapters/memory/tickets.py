@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kinolog.ports.tickets import QueueClosed, Ticket
+from kinolog.ports.tickets import Coldness, QueueClosed, Ticket, no_coldness
 from kinolog.scheduling.lane_choice import PREFETCH_LANE, LaneChoice
 
 _TicketKey = tuple[str, bool]
@@ -32,6 +32,7 @@ class MemoryTicketIssuer:
         self.queued: dict[_TicketKey, _QueuedTicket] = {}
         self.changed = asyncio.Condition()
         self.changes = 0
+        self.waiting: dict[MemoryTicketQueue, tuple[Sequence[str], Coldness]] = {}
         self._issued = 0
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
@@ -107,16 +108,21 @@ class MemoryTicketQueue:
         self._choice = choice
         self._closed = False
 
-    async def take(self, model_classes: Sequence[str]) -> MemoryHeldTicket:
-        while not self._closed:
-            seen = self._issuer.changes
-            queued = self._next(model_classes)
-            if queued is not None:
-                queued.deliveries += 1
-                queued.free_at = self._issuer.now() + self._issuer.ack_wait_seconds
-                return MemoryHeldTicket(self._issuer, queued)
-            await self._wait(seen)
-        raise QueueClosed
+    async def take(self, model_classes: Sequence[str], coldness: Coldness = no_coldness) -> MemoryHeldTicket:
+        try:
+            while not self._closed:
+                seen = self._issuer.changes
+                queued = self._next(model_classes, coldness)
+                if queued is not None:
+                    queued.deliveries += 1
+                    queued.free_at = self._issuer.now() + self._issuer.ack_wait_seconds
+                    return MemoryHeldTicket(self._issuer, queued)
+                self._issuer.waiting[self] = (model_classes, coldness)
+                await self._wait(seen)
+            raise QueueClosed
+        finally:
+            if self._issuer.waiting.pop(self, None):
+                await self._issuer.notify()  # colder ones may take what was left to this one
 
     async def give_back(self, receipt: str) -> None:
         for queued in self._issuer.queued.values():
@@ -128,12 +134,14 @@ class MemoryTicketQueue:
         self._closed = True
         await self._issuer.notify()
 
-    def _next(self, model_classes: Sequence[str]) -> _QueuedTicket | None:
+    def _next(self, model_classes: Sequence[str], coldness: Coldness) -> _QueuedTicket | None:
         now = self._issuer.now()
         free = [
             queued
             for queued in self._issuer.queued.values()
-            if queued.free_at <= now and queued.ticket.model_class in model_classes
+            if queued.free_at <= now
+            and queued.ticket.model_class in model_classes
+            and not self._is_for_a_warmer_one(queued.ticket.model_class, coldness)
         ]
         for lane in self._choice.order(now):
             waiting = [queued for queued in free if _lane(queued.ticket) == lane]
@@ -142,6 +150,12 @@ class MemoryTicketQueue:
                 return min(waiting, key=lambda queued: queued.order)
             self._choice.record_empty(lane, now)
         return None
+
+    def _is_for_a_warmer_one(self, model_class: str, coldness: Coldness) -> bool:
+        return any(
+            model_class in classes and theirs(model_class) < coldness(model_class)
+            for classes, theirs in self._issuer.waiting.values()
+        )
 
     async def _wait(self, seen: int) -> None:
         """Wait for a change after the number `seen`, or until the next ticket is free."""

@@ -14,7 +14,7 @@ from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.supervisor import Supervisor
 
 from kinolog.job.values import Status
-from kinolog.ports.tickets import HeldTicket
+from kinolog.ports.tickets import Coldness, HeldTicket
 from kinolog.process.tasks import end_tasks
 from tests.builders.memory_worker import MemoryWorker, issued, supervised
 from tests.fixtures.tasks import background_task
@@ -37,7 +37,7 @@ def replace_take(memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch, *
     """Let the worker's requests for a ticket be `takes`, one after the other, then real ones. Return the real one."""
     real, left = memory_worker.dependencies.queue.take, list(takes)
 
-    async def take(model_classes: Sequence[str]) -> HeldTicket:
+    async def take(model_classes: Sequence[str], coldness: Coldness) -> HeldTicket:
         return await (left.pop(0) if left else real)(model_classes)
 
     monkeypatch.setattr(memory_worker.dependencies.queue, "take", take)

@@ -18,7 +18,7 @@ from kinolog_worker.queue.ticket_handler import TicketHandler
 
 from kinolog.job.values import Status
 from kinolog.ports.alarms import Alarm
-from kinolog.ports.tickets import HeldTicket
+from kinolog.ports.tickets import Coldness, HeldTicket
 from kinolog.process_folders import LOCK
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
@@ -61,7 +61,7 @@ async def test_the_jobs_are_there_for_others(
     """A worker whose disk is full, at its start or while it waits, leaves the first delivery to another worker."""
     take, taking = memory_worker.dependencies.queue.take, asyncio.Event()
 
-    async def noted_take(model_classes: Sequence[str]) -> HeldTicket:
+    async def noted_take(model_classes: Sequence[str], coldness: Coldness) -> HeldTicket:
         taking.set()
         return await take(model_classes)
 

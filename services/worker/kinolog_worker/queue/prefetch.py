@@ -20,12 +20,15 @@ from kinolog_worker.attempt.render_request import build_render_job, model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage
 from kinolog_worker.queue.admission import UNSERVED_MODEL_BACKOFF
+from kinolog_worker.queue.warm_workers import WarmWorkers
 
 logger = logging.getLogger(__name__)
 
 
-async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
+async def prefetch(dependencies: WorkerDependencies, held: HeldTicket, warm_workers: WarmWorkers) -> None:
     """Load the model of the ticket's job, encode its prompts, and record that in the log.
+
+    A ticket for which a warm worker waits is left to it.
 
     A failure is not retried: prefetch only saves time.
 
@@ -40,6 +43,8 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
     entry = dependencies.catalogue.get(job.spec.model)
     if entry is not None and entry.name not in dependencies.served:
         await held.release(UNSERVED_MODEL_BACKOFF.seconds(held.deliveries))
+        return
+    if await warm_workers.pass_on(held, job):
         return
     key = await dependencies.keys.get(job.sealing_key_id)
     if entry is None:

@@ -28,6 +28,7 @@ from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.queue.admission import Drop, Postpone, Start, WorkerSituation, admit
 from kinolog_worker.queue.predecessors import HeldTicketNote
 from kinolog_worker.queue.prefetch import prefetch
+from kinolog_worker.queue.warm_workers import WarmWorkers, largest_scene_pixels
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class TicketHandler:
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
         self.room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
+        self.warm_workers = WarmWorkers(dependencies)
         self._note = HeldTicketNote(dependencies.scratch)
         self._attempt: RunningAttempt | None = None
         self._stopping = False
@@ -79,7 +81,7 @@ class TicketHandler:
             while True:
                 try:
                     if held.ticket.prefetch:
-                        await prefetch(self._dependencies, held)
+                        await prefetch(self._dependencies, held, self.warm_workers)
                     else:
                         await self._handle_job(held, waited=waited)
                     return
@@ -136,6 +138,8 @@ class TicketHandler:
             if loaded.job.status is Status.QUEUED and not self.room.suffices():
                 logger.info("ticket released: no room for its job", extra=fields("no_room", job=job_id))
                 await held.release()
+                return
+            if loaded.job.status is Status.QUEUED and await self.warm_workers.pass_on(held, loaded.job):
                 return
             try:
                 await self._start_attempt(held, loaded, waited=admission.waited)
@@ -207,12 +211,7 @@ class TicketHandler:
         Where all are too small, this worker starts it: the error says how much it needs.
         """
         spec, dependencies = job.spec, self._dependencies
-        entry = dependencies.catalogue.get(spec.model)
-        if entry is None:
-            return False
-        lengths = [scene.frames for scene in job.scenes] or [spec.frames]
-        frames = entry.longest_drawn_scene(lengths, chained=spec.chained)
-        pixels = entry.drawn_pixels(spec.width, spec.height, frames)
+        pixels = largest_scene_pixels(job, dependencies.catalogue)
         own = dependencies.status.report(dependencies.clock())
         if job.status is not Status.QUEUED or not own.lacks_memory(spec.model, pixels):
             return False

@@ -58,15 +58,16 @@ class PullInbox:
         self._reconnects = self._client.stats["reconnects"]
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
 
-    async def pull_now(self, consumer: str) -> None:
-        """Request one message of a consumer if there is one now."""
-        await self._pull(consumer, {"batch": 1, "no_wait": True})
+    async def pull_now(self, consumer: str, **options: object) -> None:
+        """Request one message of a consumer if there is one now. `options` are further ones of the JetStream API."""
+        await self._pull(consumer, {**options, "batch": 1, "no_wait": True})
 
-    async def pull(self, consumer: str, batch: int) -> None:
+    async def pull(self, consumer: str, batch: int, **options: object) -> None:
         """Request `batch` messages of a consumer as they arrive. The server sends heartbeats meanwhile."""
         await self._pull(
             consumer,
             {
+                **options,
                 "batch": batch,
                 "expires": nanoseconds(PULL_SECONDS),
                 "idle_heartbeat": nanoseconds(HEARTBEAT_SECONDS),

@@ -2,7 +2,7 @@
 
 A worker requests a ticket that waits now from one lane after the other. Only if no ticket waits does it leave a pull
 request at every lane; the first ticket withdraws them all. So a busy worker holds nothing back, and an idle one
-receives a ticket as soon as it is issued.
+receives a ticket as soon as it is issued. Of several idle ones the server prefers a warm one (decision 95).
 """
 
 from __future__ import annotations
@@ -19,24 +19,18 @@ from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError, log_unavailable
-from kinolog.adapters.jetstream.client.consumers import create_durable_consumer
 from kinolog.adapters.jetstream.client.pull_inbox import PullInbox, PullInboxClosed, PullLost, pull_status
+from kinolog.adapters.jetstream.queue.lane_consumers import LaneConsumers
 from kinolog.adapters.jetstream.queue.ticket_issuer import ticket_in
 from kinolog.job.values import Priority
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.ports.tickets import QueueClosed, Ticket
+from kinolog.ports.tickets import Coldness, QueueClosed, Ticket, no_coldness
 from kinolog.scheduling.lane_choice import PREFETCH_LANE, LaneChoice
 
 logger = logging.getLogger(__name__)
 
 ACK_WAIT_SECONDS = 30.0
 MAX_DELIVERIES = 10
-MAX_HELD = 100_000
-"""Tickets of one lane that may be held or delayed at once."""
-
-MAX_WAITING = 10_000
-"""Pull requests that may wait at one lane at once."""
-
 RETRY_SECONDS = 0.25
 ANSWER_SECONDS = 3.0
 """How long a request for a ticket that waits now may take."""
@@ -92,15 +86,16 @@ class JetStreamTicketQueue:
         choice: LaneChoice | None = None,
     ) -> None:
         self._client = client
-        self._ack_wait_seconds = ack_wait_seconds
-        self._max_deliveries = max_deliveries
+        self._consumers = LaneConsumers(
+            client, tuple(_LANE_OF_TOKEN), ack_wait_seconds=ack_wait_seconds, max_deliveries=max_deliveries
+        )
         self._choice = choice or LaneChoice()
-        self._classes_with_consumers: set[str] = set()
-        """Model classes whose consumers this queue has created."""
         self._inboxes: set[PullInbox] = set()
         self._closed = False
 
-    async def take(self, model_classes: Sequence[str]) -> JetStreamHeldTicket:
+    async def take(
+        self, model_classes: Sequence[str], coldness: Coldness = no_coldness
+    ) -> JetStreamHeldTicket:
         if not model_classes:
             raise ValueError("a worker serves at least one model class")
         while not self._closed:
@@ -108,14 +103,14 @@ class JetStreamTicketQueue:
             self._inboxes.add(inbox)
             try:
                 await inbox.open()
-                held = await self._next_ticket(inbox, model_classes)
+                held = await self._next_ticket(inbox, model_classes, coldness)
                 if held is not None:
                     return held
             except PullInboxClosed:
                 break
             except (PullLost, LogUnavailable, JetStreamApiError, *NO_ANSWER) as error:
                 logger.debug("requesting tickets again: %s", error)
-                self._classes_with_consumers.clear()
+                self._consumers.forget()
                 await asyncio.sleep(RETRY_SECONDS)
             finally:
                 inbox.close(self._inboxes.discard)
@@ -138,21 +133,24 @@ class JetStreamTicketQueue:
         await asyncio.gather(*(inbox.closed() for inbox in inboxes))
 
     async def _next_ticket(
-        self, inbox: PullInbox, model_classes: Sequence[str]
+        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness
     ) -> JetStreamHeldTicket | None:
         """Return a ticket; None if the lanes must be tried again. Raises `PullLost`, `PullInboxClosed`."""
         for model_class in model_classes:
-            await self._create_consumers(model_class)
-        message = await self._waiting_message(inbox, model_classes)
+            await self._consumers.create(model_class)
+        message = await self._waiting_message(inbox, model_classes, coldness)
         if message is None:
-            message = await self._next_message(inbox, model_classes)
+            message = await self._next_message(inbox, model_classes, coldness)
         return await self._held_ticket(message) if message is not None else None
 
-    async def _waiting_message(self, inbox: PullInbox, model_classes: Sequence[str]) -> Msg | None:
+    async def _waiting_message(
+        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness
+    ) -> Msg | None:
         """Return a ticket that waits now, from the lane whose turn it is; None if no lane has one."""
         for lane in self._choice.order(time.monotonic()):
             for model_class in model_classes:
-                await inbox.pull_now(subjects.work_consumer(model_class, _TOKEN_OF_LANE[lane]))
+                consumer = subjects.work_consumer(model_class, _TOKEN_OF_LANE[lane])
+                await inbox.pull_now(consumer, **self._consumers.pull_options(coldness(model_class)))
                 message = await inbox.get(ANSWER_SECONDS)
                 if message is None:
                     raise PullLost("no answer")
@@ -161,11 +159,14 @@ class JetStreamTicketQueue:
             self._choice.record_empty(lane, time.monotonic())
         return None
 
-    async def _next_message(self, inbox: PullInbox, model_classes: Sequence[str]) -> Msg | None:
+    async def _next_message(
+        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness
+    ) -> Msg | None:
         """Wait for a ticket from any lane; None if a pull request ends without one."""
         for model_class in model_classes:
+            options = self._consumers.pull_options(coldness(model_class))
             for token in _LANE_OF_TOKEN:
-                await inbox.pull(subjects.work_consumer(model_class, token), batch=1)
+                await inbox.pull(subjects.work_consumer(model_class, token), batch=1, **options)
         message = await inbox.next_reply()
         return None if pull_status(message) else message
 
@@ -178,20 +179,3 @@ class JetStreamTicketQueue:
             logger.error("the message at %s is not a ticket; it is dropped", message.subject)
             await message.term()
             return None
-
-    async def _create_consumers(self, model_class: str) -> None:
-        """Create the consumers of a model class, unless this queue has done so."""
-        if model_class in self._classes_with_consumers:
-            return
-        for token in _LANE_OF_TOKEN:
-            await create_durable_consumer(
-                self._client,
-                subjects.WORK,
-                subjects.work_consumer(model_class, token),
-                subjects.work_filter(model_class, token),
-                ack_wait_seconds=self._ack_wait_seconds,
-                max_deliver=self._max_deliveries,
-                max_ack_pending=MAX_HELD,
-                max_waiting=MAX_WAITING,
-            )
-        self._classes_with_consumers.add(model_class)
