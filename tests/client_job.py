@@ -22,11 +22,10 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     InputView,
     JobLinks,
-    JobLoraView,
     MediaView,
     StageView,
     TimingsView,
-    UsedLoraView,
+    UsedUpscalerView,
 )
 from pydantic.fields import FieldInfo
 
@@ -41,16 +40,15 @@ PARTS: dict[type, str] = {
     ErrorView: "ErrorInfo",
     InputView: "InputInfo",
     JobLinks: "LinksInfo",
-    JobLoraView: "JobLoraInfo",
     MediaView: "MediaInfo",
     StageView: "StageInfo",
     TimingsView: "TimingsInfo",
-    UsedLoraView: "UsedLoraInfo",
+    UsedUpscalerView: "UsedUpscalerInfo",
 }
 """The client's model of each part of a job."""
 
 _EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
-_WITHIN_PARTS = {"UsedLoraInfo"}
+_WITHIN_PARTS = {"UsedUpscalerInfo"}
 """Those that only other parts have."""
 _IMPORTED = "".join(f"    {name},\n" for name in sorted(set(PARTS.values()) - _WITHIN_PARTS))
 _HEAD = f'''\

@@ -14,7 +14,6 @@ from kinolog.job.values import (
     ArtifactKind,
     JobError,
     JobInput,
-    JobLora,
     MediaFacts,
     Priority,
     Runtime,
@@ -22,7 +21,7 @@ from kinolog.job.values import (
     Sealed,
     Spec,
     Stage,
-    UsedLora,
+    UsedUpscaler,
 )
 from kinolog.models.input_roles import InputRole
 
@@ -59,9 +58,8 @@ runtimes = st.builds(
     placement_reason=words,
     options=st.dictionaries(words, words, max_size=2).map(lambda d: MappingProxyType(d)),
     device=words,
-    loras=st.lists(
-        st.builds(UsedLora, name=words, weight=st.floats(-4, 4), sha256=words, licence=words), max_size=2
-    ).map(tuple),
+    upscaler=st.none()
+    | st.builds(UsedUpscaler, name=words, scale=st.integers(2, 4), sha256=words, licence=words),
 )
 inputs = st.builds(
     JobInput,
@@ -92,7 +90,7 @@ specs = st.builds(
     tagged=st.booleans(),
     inputs=st.lists(inputs, max_size=2).map(tuple),
     chained=st.booleans(),
-    loras=st.lists(st.builds(JobLora, name=words, weight=st.floats(-4, 4)), max_size=2).map(tuple),
+    upscaler=words,
 )
 media = st.builds(
     MediaFacts,

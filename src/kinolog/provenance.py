@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from kinolog.job.values import UsedLora
+from kinolog.job.values import UsedUpscaler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Provenance:
     made_at: datetime
     frame_hash: str
     log_hash: str
-    loras: tuple[UsedLora, ...] = ()
+    upscaler: UsedUpscaler | None = None
 
 
 class SigningFailed(Exception):

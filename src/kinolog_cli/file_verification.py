@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from kinolog.job.values import UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed
@@ -146,10 +147,7 @@ def _print_text(
         pairs = [
             (stated, f"{found.generator}; the model {provenance.model}{revision} generated every frame"),
             ("at", f"{provenance.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
-            *(
-                (f"LoRA {lora.name}", f"weight {lora.weight:g}, sha256 {lora.sha256}, {lora.licence}")
-                for lora in provenance.loras
-            ),
+            ("enlarged by", _upscaler(provenance.upscaler)),
             ("job", provenance.job_id),
             ("built on", f"the commit {provenance.log_hash} of the job's log"),
             ("signed by", _signer(found)),
@@ -157,6 +155,11 @@ def _print_text(
     if comparison is not None:
         pairs.append(("log", comparison.detail))
     print_details(context.out, pairs)
+
+
+def _upscaler(used: UsedUpscaler | None) -> str:
+    """Return what enlarged the frames, in words; empty for nothing."""
+    return "" if used is None else f"{used.name}, {used.scale} times ({used.licence}, SHA-256 {used.sha256})"
 
 
 def _verdict(path: Path, found: SignedFile) -> Text:

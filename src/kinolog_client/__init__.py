@@ -79,11 +79,11 @@ if TYPE_CHECKING:
         ApiKeyInfo,
         ApiKeyListInfo,
         HealthInfo,
-        LoraInfo,
         ModelDefaultsInfo,
         ModelInfo,
         ModelInputInfo,
         ModelListInfo,
+        UpscalerInfo,
         WorkerInfo,
         WorkerListInfo,
     )
@@ -102,12 +102,11 @@ if TYPE_CHECKING:
         AttemptInfo,
         ErrorInfo,
         InputInfo,
-        JobLoraInfo,
         LinksInfo,
         MediaInfo,
         StageInfo,
         TimingsInfo,
-        UsedLoraInfo,
+        UsedUpscalerInfo,
     )
     from kinolog_client.models.jobs import (
         PRIORITIES,
@@ -121,14 +120,7 @@ if TYPE_CHECKING:
         StoryboardInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
-    from kinolog_client.models.selection import (
-        JobSelection,
-        TimeSpan,
-        VideoInput,
-        VideoLora,
-        VideoRequest,
-        VideoScene,
-    )
+    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoInput, VideoRequest, VideoScene
     from kinolog_client.models.uploads import UploadInfo
 
 __all__ = [
@@ -170,7 +162,6 @@ __all__ = [
     "JobCountsInfo",
     "JobEnded",
     "JobInfo",
-    "JobLoraInfo",
     "JobPageInfo",
     "JobSelection",
     "JobState",
@@ -185,7 +176,6 @@ __all__ = [
     "LogLineInfo",
     "LogLineReceived",
     "LogPageInfo",
-    "LoraInfo",
     "ManifestInfo",
     "MediaInfo",
     "MessageReceived",
@@ -221,9 +211,9 @@ __all__ = [
     "Unauthorized",
     "UnexpectedAnswer",
     "UploadInfo",
-    "UsedLoraInfo",
+    "UpscalerInfo",
+    "UsedUpscalerInfo",
     "VideoInput",
-    "VideoLora",
     "VideoRequest",
     "VideoScene",
     "WorkerInfo",

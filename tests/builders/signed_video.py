@@ -10,6 +10,7 @@ from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.encoder_settings import VideoEncoding
 
 from kinolog.adapters.c2pa.signer import C2paSigner
+from kinolog.job.values import UsedUpscaler
 from kinolog.models.codecs import VideoCodec
 from kinolog.provenance import Provenance
 from kinolog_stack.signing_certificates import SigningChain
@@ -24,6 +25,7 @@ PROVENANCE = Provenance(
     made_at=datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC),
     frame_hash="f" * 64,
     log_hash="ab" * 32,
+    upscaler=UsedUpscaler(name="sharp-x2", scale=2, sha256="cd" * 32, licence="apache-2.0"),
 )
 
 

@@ -12,7 +12,7 @@ from kinolog.v1 import job_pb2 as pb
 StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
 PriorityName: TypeAlias = Literal["low", "medium", "high", "critical"]
 StageName: TypeAlias = Literal[
-    "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store"
+    "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "postprocess", "assemble", "sign", "store"
 ]
 ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene", "input"]
 InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "video", "control", "face"]

@@ -20,19 +20,18 @@ from kinolog.job.values import (
     Attempt,
     JobError,
     JobInput,
-    JobLora,
     MediaFacts,
     Runtime,
     Scene,
     Sealed,
     Spec,
     StageState,
-    UsedLora,
+    UsedUpscaler,
 )
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
-_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name != "loras")
+_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name != "upscaler")
 """They have the same names and values in proto messages."""
 
 
@@ -67,7 +66,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         prompt_writer_trouble=value.prompt_writer_trouble,
         inputs=map(input_to_proto, value.inputs),
         chained=value.chained,
-        loras=map(lora_to_proto, value.loras),
+        upscaler=value.upscaler,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -102,13 +101,8 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         tagged=wire.tagged,
         inputs=tuple(map(input_from_proto, wire.inputs)),
         chained=wire.chained,
-        loras=tuple(JobLora(name=lora.name, weight=lora.weight) for lora in wire.loras),
+        upscaler=wire.upscaler,
     )
-
-
-def lora_to_proto(value: JobLora) -> pb.JobLora:
-    """Return the proto message of a `JobLora`."""
-    return pb.JobLora(name=value.name, weight=value.weight)
 
 
 def input_to_proto(value: JobInput) -> ev.StoredInput:
@@ -235,11 +229,14 @@ def scene_from_proto(wire: ev.StoredScene) -> Scene:
 
 def runtime_fields(value: Runtime) -> dict[str, Any]:
     """Return the fields of the proto messages that a `Runtime` is a part of."""
-    loras = [
-        pb.UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
-        for lora in value.loras
-    ]
-    return {name: getattr(value, name) for name in _RUNTIME_FIELDS} | {"loras": loras}
+    plain = {name: getattr(value, name) for name in _RUNTIME_FIELDS}
+    upscaler = value.upscaler
+    if upscaler is None:
+        return plain
+    used = pb.UsedUpscaler(
+        name=upscaler.name, scale=upscaler.scale, sha256=upscaler.sha256, licence=upscaler.licence
+    )
+    return plain | {"upscaler": used}
 
 
 def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt) -> Runtime:
@@ -254,11 +251,12 @@ def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt
         placement_reason=wire.placement_reason,
         options=MappingProxyType(dict(wire.options)),
         device=wire.device,
-        loras=tuple(
-            UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
-            for lora in wire.loras
-        ),
+        upscaler=_used_upscaler(wire.upscaler) if wire.HasField("upscaler") else None,
     )
+
+
+def _used_upscaler(wire: pb.UsedUpscaler) -> UsedUpscaler:
+    return UsedUpscaler(name=wire.name, scale=wire.scale, sha256=wire.sha256, licence=wire.licence)
 
 
 def attempt_to_proto(value: Attempt) -> pb.Attempt:

@@ -42,13 +42,14 @@ _RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 class Stage(StrEnum):
-    """The stages of an attempt, in order; denoise and decode repeat for each scene."""
+    """The stages of an attempt, in order; denoise, decode and postprocess repeat for each scene."""
 
     STORYBOARD = "storyboard"
     PREFETCH = "prefetch"
     ENCODE_PROMPT = "encode_prompt"
     DENOISE = "denoise"
     DECODE = "decode"
+    POSTPROCESS = "postprocess"
     ASSEMBLE = "assemble"
     SIGN = "sign"
     STORE = "store"
@@ -111,21 +112,14 @@ class JobInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobLora:
-    """A LoRA that a job names, and how strongly it changes the model. With a weight of 0 it is not loaded."""
-
-    name: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """The requested video: defaults filled in, personal data sealed.
 
     Jobs of earlier versions have no `codec`, no `crf`, and files that are not `tagged` with what made them.
     `prompt_writer` is the language model that wrote the prompts of the scenes, `prompt_writer_trouble` why none did
     although the request asked for it; both are empty for a job that did not ask. Each scene of a `chained` job goes on
-    from the end of the one before.
+    from the end of the one before. `width` and `height` are those of the drawn frames, which `upscaler` enlarges; it is
+    empty for none.
     """
 
     prompt: Sealed
@@ -149,7 +143,7 @@ class Spec:
     prompt_writer_trouble: str = ""
     inputs: tuple[JobInput, ...] = ()
     chained: bool = False
-    loras: tuple[JobLora, ...] = ()
+    upscaler: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,11 +242,14 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsedLora:
-    """A LoRA that changed the model in an attempt. `sha256` is that of its file, in hexadecimal."""
+class UsedUpscaler:
+    """The upscaler of an attempt. `sha256` is that of its weights, in hexadecimal.
+
+    Frames become `scale` times wider and higher.
+    """
 
     name: str
-    weight: float
+    scale: int
     sha256: str
     licence: str
 
@@ -274,7 +271,7 @@ class Runtime:
     placement_reason: str = ""
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     device: str = ""
-    loras: tuple[UsedLora, ...] = ()
+    upscaler: UsedUpscaler | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

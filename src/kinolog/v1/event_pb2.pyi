@@ -191,7 +191,7 @@ class StoredSpec(_message.Message):
     PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     CHAINED_FIELD_NUMBER: _builtins.int
-    LORAS_FIELD_NUMBER: _builtins.int
+    UPSCALER_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -224,6 +224,8 @@ class StoredSpec(_message.Message):
     """Why no language model wrote them although the request asked for it. Empty if it did."""
     chained: _builtins.bool
     """Whether each scene goes on from the end of the one before."""
+    upscaler: _builtins.str
+    """Upscaler of the catalogue that enlarges the drawn frames. Empty for none."""
     @_builtins.property
     def prompt(self) -> Global___Sealed:
         """The sealed prompt."""
@@ -243,10 +245,6 @@ class StoredSpec(_message.Message):
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredInput]:
         """What the job starts from."""
-
-    @_builtins.property
-    def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobLora]:
-        """LoRAs that change the model, each once."""
 
     def __init__(
         self,
@@ -272,11 +270,11 @@ class StoredSpec(_message.Message):
         prompt_writer_trouble: _builtins.str = ...,
         inputs: _abc.Iterable[Global___StoredInput] | None = ...,
         chained: _builtins.bool = ...,
-        loras: _abc.Iterable[_job_pb2.JobLora] | None = ...,
+        upscaler: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -735,7 +733,7 @@ class AttemptStarted(_message.Message):
     PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
-    LORAS_FIELD_NUMBER: _builtins.int
+    UPSCALER_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     worker: _builtins.str
@@ -763,8 +761,8 @@ class AttemptStarted(_message.Message):
         """Options of the model in the catalogue, by name."""
 
     @_builtins.property
-    def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.UsedLora]:
-        """The LoRAs that changed the model."""
+    def upscaler(self) -> _job_pb2.UsedUpscaler:
+        """The upscaler that enlarges the frames. Missing for none."""
 
     def __init__(
         self,
@@ -780,11 +778,11 @@ class AttemptStarted(_message.Message):
         placement_reason: _builtins.str = ...,
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         device: _builtins.str = ...,
-        loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
+        upscaler: _job_pb2.UsedUpscaler | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "upscaler", b"upscaler", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -846,7 +844,7 @@ class RuntimeRecorded(_message.Message):
     PLACEMENT_REASON_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
-    LORAS_FIELD_NUMBER: _builtins.int
+    UPSCALER_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     hardware: _builtins.str
@@ -872,8 +870,8 @@ class RuntimeRecorded(_message.Message):
         """Options of the model in the catalogue, by name."""
 
     @_builtins.property
-    def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.UsedLora]:
-        """The LoRAs that changed the model."""
+    def upscaler(self) -> _job_pb2.UsedUpscaler:
+        """The upscaler that enlarges the frames. Missing for none."""
 
     def __init__(
         self,
@@ -888,11 +886,11 @@ class RuntimeRecorded(_message.Message):
         placement_reason: _builtins.str = ...,
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         device: _builtins.str = ...,
-        loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
+        upscaler: _job_pb2.UsedUpscaler | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "upscaler", b"upscaler"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,6 @@ from kinolog_cli.jobs.prompt_file import submit_file
 from kinolog_cli.jobs.queries import save_video
 from kinolog_cli.jobs.scene_list import scene_file
 from kinolog_cli.jobs.watch import watch_job
-from kinolog_cli.lora_options import LoraOption, named_loras
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
@@ -70,13 +69,15 @@ def generate(
     chained: Annotated[
         bool, typer.Option("--chained", help="Let each scene go on from the end of the one before.")
     ] = False,
+    upscaler: Annotated[
+        str | None, typer.Option(help="Upscaler that enlarges the frames, see `kinolog models`.")
+    ] = None,
     image: ImageOption = None,
     last_image: LastImageOption = None,
     reference: ReferenceOption = None,
     video: VideoOption = None,
     control: ControlOption = None,
     face: FaceOption = None,
-    lora: LoraOption = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
     size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
@@ -108,6 +109,7 @@ def generate(
         shots=shots,
         enhance_prompt=enhance or None,
         chained=chained or None,
+        upscaler=upscaler,
         scenes=_scenes(scene, scenes),
         priority=priority,
         style=style,
@@ -123,7 +125,6 @@ def generate(
         codec=codec,
         crf=crf,
         title=title,
-        loras=named_loras(lora),
     )
     files = InputFiles(
         image=image,

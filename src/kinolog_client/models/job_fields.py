@@ -12,7 +12,6 @@ from kinolog_client.models.job_parts import (
     AttemptInfo,
     ErrorInfo,
     InputInfo,
-    JobLoraInfo,
     LinksInfo,
     MediaInfo,
     StageInfo,
@@ -99,8 +98,8 @@ class JobFields(ClientModel):
     artifacts: tuple[ArtifactInfo, ...] = ()
     chained: bool = False
     """Whether each scene goes on from the end of the one before."""
-    loras: tuple[JobLoraInfo, ...] = ()
-    """The LoRAs that it names, each with its weight."""
+    upscaler: str | None = None
+    """Upscaler that enlarges the drawn frames, if one does."""
     prompt_writer: str | None = None
     """Language model that wrote the prompts of the scenes, if one did."""
     prompt_writer_trouble: str | None = None

@@ -27,18 +27,11 @@ class StageInfo(ClientModel):
     seconds: float | None = None
 
 
-class JobLoraInfo(ClientModel):
-    """A LoRA that a job names, and how strongly it changes the model. With a weight of 0 it is not loaded."""
+class UsedUpscalerInfo(ClientModel):
+    """The upscaler of an attempt. `sha256` is that of its weights; frames become `scale` times wider and higher."""
 
     name: str
-    weight: float = 1.0
-
-
-class UsedLoraInfo(ClientModel):
-    """A LoRA that changed the model in an attempt. `sha256` is that of its file, in hexadecimal."""
-
-    name: str
-    weight: float = 1.0
+    scale: int = 1
     sha256: str = ""
     licence: str = ""
 
@@ -61,7 +54,7 @@ class AttemptInfo(ClientModel):
     placement_reason: str = ""
     options: dict[str, str] = Field(default_factory=dict)
     device: str = ""
-    loras: tuple[UsedLoraInfo, ...] = ()
+    upscaler: UsedUpscalerInfo | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: ErrorInfo | None = None

@@ -9,7 +9,17 @@ TERMINAL = frozenset({"completed", "failed", "cancelled"})
 """Statuses of a job that has ended. Only a retry changes them."""
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 PRIORITIES = ("critical", "high", "medium", "low")
-STAGES = ("storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store")
+STAGES = (
+    "storyboard",
+    "prefetch",
+    "encode_prompt",
+    "denoise",
+    "decode",
+    "postprocess",
+    "assemble",
+    "sign",
+    "store",
+)
 
 
 class JobInfo(JobFields):

@@ -36,6 +36,7 @@ class SpecInfo(ClientModel):
     style: str | None = None
     codec: str = "h264"
     crf: int | None = None
+    upscaler: str | None = None
 
 
 class RecordInfo(ClientModel):

@@ -6,7 +6,7 @@ import pytest
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2
-from kinolog_client import InvalidRequest, JobSelection, TimeSpan, VideoLora, VideoRequest, VideoScene
+from kinolog_client import InvalidRequest, JobSelection, TimeSpan, VideoRequest, VideoScene
 from tests.unit.client.either_client import EitherClient
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
@@ -47,7 +47,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         crf=30,
         title="Rain",
         chained=True,
-        loras=[VideoLora("ink", 0.5), VideoLora("oil")],
+        upscaler="sharp-x2",
         request_id="r-1",
     )
     (sent,) = api.requests("SubmitJob")
@@ -56,10 +56,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.steps, sent.guidance, sent.seed, sent.HasField("seed")) == (20, 4.5, 0, True)
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
     assert (sent.codec, sent.crf, sent.title, sent.chained) == ("av1", 30, "Rain", True)
-    assert list(sent.loras) == [
-        job_service_pb2.LoraReference(name="ink", weight=0.5),
-        job_service_pb2.LoraReference(name="oil"),
-    ]
+    assert sent.upscaler == "sharp-x2"
     assert (done.created, done.status, done.job.prompt) == (True, "queued", canned.PROMPT)
     assert done.position == api.position
 

@@ -24,7 +24,16 @@ from tests.builders.memory_jobs import MemoryJobs
         (
             pb.JobSpec,
             JobRow,
-            {"webhook", "codec", "crf", "title", "prompt_writer", "prompt_writer_trouble", "chained"},
+            {
+                "webhook",
+                "codec",
+                "crf",
+                "title",
+                "prompt_writer",
+                "prompt_writer_trouble",
+                "chained",
+                "upscaler",
+            },
         ),
         (pb.JobSpec, Spec, set()),
     ],

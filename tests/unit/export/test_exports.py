@@ -14,10 +14,10 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from kinolog_worker.media.assembly import _decoded_frames
 from kinolog_worker.media.container_tags import ContainerTags, write_tags
 from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.encoder_settings import VideoEncoding
+from kinolog_worker.media.frames import decoded_frames
 from kinolog_worker.media.sound.samples import silence
 from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import add_sound
@@ -104,7 +104,7 @@ def test_pictures_are_the_frames(tmp_path: Path, codec: VideoCodec) -> None:
     """Each frame of a video of any codec is one picture, converted as the worker converts it, and in its colours."""
     content = video(tmp_path / "video.mp4", 9, 8, codec)
     pictures = np.stack(pictures_of(written(content, ExportFormat.PNG)))
-    assert np.array_equal(pictures, np.stack(list(_decoded_frames(tmp_path / "video.mp4"))))
+    assert np.array_equal(pictures, np.stack(list(decoded_frames(tmp_path / "video.mp4"))))
     drawn = textured_frames(9, WIDTH, HEIGHT).astype(int)
     assert np.abs(pictures.mean(axis=(1, 2)) - drawn.mean(axis=(1, 2))).max() < 4
 

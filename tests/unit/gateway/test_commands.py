@@ -37,7 +37,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "crf": 22,
             "title": "Rain",
             "chained": True,
-            "loras": [{"name": "ink", "weight": 0.5}],
+            "upscaler": "sharp-x2",
         },
     )
     assert response.status_code == 202, response.text
@@ -52,8 +52,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
         2,
     )
     assert (request.codec, request.crf, request.title) == ("h265", 22, "Rain")
-    assert request.chained
-    assert [(lora.name, lora.weight) for lora in request.loras] == [("ink", 0.5)]
+    assert (request.chained, request.upscaler) == (True, "sharp-x2")
     body = response.json()
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"

@@ -159,3 +159,15 @@ def test_a_guardrail_of_its_own_package_needs_no_folder(folder: Path) -> None:
     index = INDEX | {"safety_checker": ["cosmos_guardrail", "CosmosSafetyChecker"]}
     (folder / "model_index.json").write_text(json.dumps(index))
     assert is_whole(folder)
+
+
+def test_an_upscaler_is_its_configuration_and_its_weights(tmp_path: Path) -> None:
+    """Pickles and pictures beside them are not loaded. A model of transformers of another kind is refused."""
+    (tmp_path / "config.json").write_text('{"model_type": "swin2sr"}')
+    (tmp_path / "pytorch_model.bin").touch()
+    assert folder_files(tmp_path).missing == ("the weights model.safetensors",)
+    (tmp_path / "model.safetensors").touch()
+    assert folder_files(tmp_path).paths == {"config.json", "model.safetensors"}
+    assert is_whole(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    assert not is_whole(tmp_path)

@@ -333,3 +333,13 @@ def test_percent_never_goes_back(
         assert last <= estimate.percent <= 99.9
         assert estimate.eta_seconds is None or estimate.eta_seconds >= 0.0
         last = estimate.percent
+
+
+def test_enlarged_frames_are_work_of_each_scene() -> None:
+    """Also of those that an earlier attempt drew. What follows works on the larger frames."""
+    parts = attempt_parts([10, 10], finished_scenes={0}, pixels=PIXELS, steps=10, finished_pixels=4 * PIXELS)
+    assert [(one.scene, one.units) for one in parts if one.stage is Stage.POSTPROCESS] == [
+        (0, 40.0),
+        (1, 40.0),
+    ]
+    assert next(one.units for one in parts if one.stage is Stage.ASSEMBLE) == 80.0

@@ -8,14 +8,14 @@ from functools import lru_cache
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.counts import counted
-from kinolog.job.values import JobLora, Priority
+from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.choices.job_loras import job_loras, lora_violations
+from kinolog_api.choices.job_upscaler import result_size, upscaler_violations
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
@@ -61,9 +61,9 @@ class JobPlan:
     longest_frames: int = 0
     chained: bool = False
     window_frames: int = 0
+    upscaler: str = ""
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
-    loras: tuple[JobLora, ...] = ()
 
     @property
     def wished_video(self) -> WishedVideo:
@@ -89,11 +89,12 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     if model is None:
         known = ", ".join(catalogue.names)
         raise invalid_argument([RequestViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
-    plan = replace(_with_defaults(request, model, draw_seed), loras=job_loras(request, catalogue))
+    plan = _with_defaults(request, model, draw_seed)
     violations = [
         *_violations(request, plan, model),
+        *_codec_violations(plan, result_size(plan.upscaler, plan.width, plan.height, catalogue)),
         *family_violations(request, model),
-        *lora_violations(request, model, catalogue),
+        *upscaler_violations(plan.upscaler, plan.width, plan.height, catalogue),
     ]
     if violations:
         raise invalid_argument(violations, "MODEL_LIMITS")
@@ -134,6 +135,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         longest_frames=0 if window_frames else longest_scene(model),
         chained=request.chained,
         window_frames=window_frames,
+        upscaler=request.upscaler,
     )
 
 
@@ -202,7 +204,7 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
     if plan.style and plan.style not in _lower_case(model.styles):
         known = ", ".join(model.styles) or "none"
         found.append(RequestViolation("style", f"must be a style of {model.name}: {known}"))
-    return found + _codec_violations(plan)
+    return found
 
 
 def _usual_crf(codec: str, model: ModelEntry) -> int:
@@ -212,7 +214,8 @@ def _usual_crf(codec: str, model: ModelEntry) -> int:
     return _CODECS[codec].crf_range.usual if codec in _CODECS else 0
 
 
-def _codec_violations(plan: JobPlan) -> list[RequestViolation]:
+def _codec_violations(plan: JobPlan, size: tuple[int, int]) -> list[RequestViolation]:
+    """Return what the codec does not take of a video of this size."""
     codec = _CODECS.get(plan.codec)
     if codec is None:
         return [RequestViolation("codec", f"must be one of {', '.join(VideoCodec)}")]
@@ -220,7 +223,7 @@ def _codec_violations(plan: JobPlan) -> list[RequestViolation]:
     if plan.crf > codec.crf_range.largest:
         found.append(RequestViolation("crf", f"must be 1 to {codec.crf_range.largest} for {codec}"))
     width, height = codec.least_size
-    if plan.width < width or plan.height < height:
+    if size[0] < width or size[1] < height:
         found.append(RequestViolation("codec", f"{codec} encodes sizes from {width}x{height}"))
     return found
 

@@ -132,8 +132,8 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         prompt_writer=plan.prompt_writer,
         prompt_writer_trouble=plan.prompt_writer_trouble,
         chained=plan.chained,
+        upscaler=plan.upscaler,
         inputs=inputs,
-        loras=plan.loras,
     )
 
 

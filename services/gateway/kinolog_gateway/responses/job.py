@@ -32,7 +32,6 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     InputView,
     JobLinks,
-    JobLoraView,
     MediaView,
     ResponseModel,
     StageView,
@@ -146,8 +145,8 @@ class JobDetail(JobView):
     chained: bool = job_field(
         lambda job: job.spec.chained, "Whether each scene goes on from the end of the one before."
     )
-    loras: list[JobLoraView] = job_field(
-        lambda job: JobLoraView.all_of(job.spec), "The LoRAs that it names, each with its weight."
+    upscaler: str | None = job_field(
+        lambda job: job.spec.upscaler or None, "Upscaler that enlarges the drawn frames, if one does."
     )
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,

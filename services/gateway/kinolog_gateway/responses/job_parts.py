@@ -63,25 +63,18 @@ class StageView(ResponseModel):
         )
 
 
-class JobLoraView(ResponseModel):
-    """A LoRA that a job names."""
+class UsedUpscalerView(ResponseModel):
+    """The upscaler that enlarges the frames in an attempt."""
 
     name: str
-    weight: float = Field(description="How strongly it changes the model. With 0 it is not loaded.")
+    scale: int = Field(description="How many times wider and higher frames become.")
+    sha256: str = Field(description="SHA-256 of its weights, in hexadecimal.")
+    licence: str = Field(description="As the catalogue states it.")
 
     @classmethod
-    def all_of(cls, spec: pb.JobSpec) -> list[JobLoraView]:
-        """Return the views of the LoRAs of a job."""
-        return [cls(name=lora.name, weight=lora.weight) for lora in spec.loras]
-
-
-class UsedLoraView(ResponseModel):
-    """A LoRA that changed the model in an attempt."""
-
-    name: str
-    weight: float
-    sha256: str = Field(description="SHA-256 of its file, in hexadecimal.")
-    licence: str = Field(description="Its licence, as the catalogue states it.")
+    def of(cls, used: pb.UsedUpscaler) -> UsedUpscalerView:
+        """Return the view of an upscaler."""
+        return cls(name=used.name, scale=used.scale, sha256=used.sha256, licence=used.licence)
 
 
 class AttemptView(ResponseModel):
@@ -101,9 +94,7 @@ class AttemptView(ResponseModel):
     placement_reason: str = Field(description="Why, in a sentence.")
     options: dict[str, str] = Field(description="Options of the model in the catalogue, by name.")
     device: str = Field(examples=["cuda:0"])
-    loras: list[UsedLoraView] = Field(
-        description="The LoRAs that change the model; empty until it is loaded."
-    )
+    upscaler: UsedUpscalerView | None = Field(description="What enlarges the frames; null for nothing.")
     started_at: datetime | None
     ended_at: datetime | None
     error: ErrorView | None
@@ -123,10 +114,7 @@ class AttemptView(ResponseModel):
             placement_reason=attempt.placement_reason,
             options=dict(attempt.options),
             device=attempt.device,
-            loras=[
-                UsedLoraView(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
-                for lora in attempt.loras
-            ],
+            upscaler=UsedUpscalerView.of(attempt.upscaler) if attempt.HasField("upscaler") else None,
             started_at=time_field(attempt, "started_at"),
             ended_at=time_field(attempt, "ended_at"),
             error=ErrorView.of(attempt),

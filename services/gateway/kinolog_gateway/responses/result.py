@@ -45,6 +45,9 @@ class SpecView(ResponseModel):
     style: str | None
     codec: str
     crf: int | None = Field(description="Constant rate factor; null in jobs of earlier versions.")
+    upscaler: str | None = Field(
+        description="What enlarges the drawn frames, whose size is `size`; null for nothing."
+    )
 
 
 class RecordView(ResponseModel):
@@ -126,6 +129,7 @@ def manifest_view(
             style=spec.style or None,
             codec=spec.codec or "h264",
             crf=spec.crf or None,
+            upscaler=spec.upscaler or None,
         ),
         media=MediaView.of(result.media),
         artifacts=ArtifactView.all_of(result.artifacts),

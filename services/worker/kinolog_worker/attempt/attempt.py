@@ -29,7 +29,7 @@ from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
-from kinolog_worker.attempt.render_request import build_render_job, lora_sources, model_source
+from kinolog_worker.attempt.render_request import build_render_job, model_source, upscaler_source
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
@@ -41,6 +41,7 @@ from kinolog_worker.inference.messages import (
     SceneFile,
 )
 from kinolog_worker.renderers.renderer import ModelSource
+from kinolog_worker.renderers.upscaler import UpscalerSource
 from kinolog_worker.reporting.progress_reporter import Seals
 
 logger = logging.getLogger(__name__)
@@ -127,10 +128,10 @@ class RunningAttempt:
     async def _render(self, group: asyncio.TaskGroup) -> Outcome:
         """Render the job in the inference process and return the outcome."""
         try:
-            model = await self._fetch_model()
-            if model is None:
+            fetched = await self._fetch_models()
+            if fetched is None:
                 return CancelledMessage(job_id=self._lease.job.id)
-            job = await self._prepare(model)
+            job = await self._prepare(*fetched)
         except DownloadFailed as failed:
             return FailedMessage(
                 job_id=self._lease.job.id,
@@ -171,19 +172,28 @@ class RunningAttempt:
                 code, text = WORKER_NOT_READY, "the inference process could not be started"
         return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
 
-    async def _fetch_model(self) -> ModelSource | None:
-        """Return the model, downloaded if that is needed; None if the attempt is to end. Raises `DownloadFailed`."""
-        fetching = asyncio.create_task(
-            self._dependencies.models.fetched(self._entry, self._recorder.record_download)
-        )
+    async def _fetch_models(self) -> tuple[ModelSource, UpscalerSource | None] | None:
+        """Return the model and the upscaler of the job, downloaded if that is needed; None if the attempt is to end.
+
+        Raises `DownloadFailed`.
+        """
+        fetching = asyncio.create_task(self._fetched_models())
         ending = asyncio.create_task(self._cancel.wait())
         try:
             await asyncio.wait((fetching, ending), return_when=asyncio.FIRST_COMPLETED)
-            return model_source(self._entry, fetching.result()) if fetching.done() else None
+            return fetching.result() if fetching.done() else None
         finally:
             await end_tasks((fetching, ending))
 
-    async def _prepare(self, model: ModelSource) -> RenderJob:
+    async def _fetched_models(self) -> tuple[ModelSource, UpscalerSource | None]:
+        models, report = self._dependencies.models, self._recorder.record_download
+        model = model_source(self._entry, await models.fetched(self._entry, report))
+        if not (name := self._lease.job.spec.upscaler):
+            return model, None
+        upscaler = self._dependencies.catalogue.upscalers[name]
+        return model, upscaler_source(upscaler, await models.fetched_upscaler(upscaler, report))
+
+    async def _prepare(self, model: ModelSource, upscaler: UpscalerSource | None) -> RenderJob:
         """Fetch the inputs and the scenes of earlier attempts, and return what to render. Raises `InputUnusable`."""
         job = self._lease.job
         started = perf_counter()
@@ -192,11 +202,8 @@ class RunningAttempt:
         finished_scenes = await self._fetch_scenes(job)
         artifacts = self._dependencies.artifacts
         inputs = await fetch_inputs(artifacts, job, self._unsealed, self._sealer, self._folder)
-        loras = lora_sources(job, self._entry, self._dependencies.catalogue)
-        render_job = build_render_job(
-            job, self._unsealed, self._entry, self._folder, finished_scenes, inputs, loras
-        )
-        render_job = replace(render_job, model=model)
+        render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes, inputs)
+        render_job = replace(render_job, model=model, upscaler=upscaler)
         self._recorder.start_estimate(render_job, self._entry.name)
         self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)
         return render_job

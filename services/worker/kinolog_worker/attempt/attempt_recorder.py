@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import prod
 from time import perf_counter
 
 from kinolog.counts import counted
@@ -75,6 +76,7 @@ class AttemptRecorder:
             native_pixels=job.native_width * job.native_height,
             native_frames=job.native_frames,
             redrawn_frames=again,
+            finished_pixels=prod(job.video_size) if job.upscaler is not None else 0,
         )
         if model in self._dependencies.inference.loaded_models:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]

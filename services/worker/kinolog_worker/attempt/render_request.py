@@ -7,15 +7,16 @@ from pathlib import Path
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
-from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.models.catalogue import ModelEntry
 from kinolog.models.codecs import VideoCodec
-from kinolog.models.loras import LoraEntry
+from kinolog.models.upscalers import UpscalerEntry
 from kinolog.storyboard.camera import Camera
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.media.encoder_settings import VideoEncoding
-from kinolog_worker.renderers.renderer import InputFile, LoraSource, ModelSource
+from kinolog_worker.renderers.renderer import InputFile, ModelSource
+from kinolog_worker.renderers.upscaler import UpscalerSource
 
 
 def build_render_job(
@@ -25,11 +26,10 @@ def build_render_job(
     folder: Path,
     finished_scenes: Sequence[SceneFile] = (),
     inputs: Sequence[InputFile] = (),
-    loras: Sequence[LoraSource] = (),
 ) -> RenderJob:
     """Return what to render. All files are made in `folder`; `finished_scenes` come from earlier attempts.
 
-    A job that is prefetched has no `inputs` and no `loras` yet.
+    A job that is prefetched has no `inputs` yet, and no job an `upscaler`.
     """
     spec = job.spec
     return RenderJob(
@@ -53,7 +53,6 @@ def build_render_job(
         finished_scenes=tuple(finished_scenes),
         inputs=tuple(inputs),
         chained=spec.chained,
-        loras=tuple(loras),
     )
 
 
@@ -77,22 +76,16 @@ def model_source(entry: ModelEntry, files: Path | None = None) -> ModelSource:
     )
 
 
-def lora_sources(job: Job, entry: ModelEntry, catalogue: Catalogue) -> tuple[LoraSource, ...]:
-    """Return where the LoRAs of a job come from. Raises KeyError for one that the catalogue lacks."""
-    return tuple(_lora_source(catalogue.loras[lora.name], lora.weight, entry) for lora in job.spec.loras)
-
-
-def _lora_source(lora: LoraEntry, weight: float, entry: ModelEntry) -> LoraSource:
-    return LoraSource(
-        name=lora.name,
-        location=lora.source,
-        weight=weight,
-        network=lora.network_of(entry.pipeline),
-        licence=lora.licence,
-        weight_file=lora.weight_file,
-        sha256=lora.sha256,
-        revision=lora.revision,
-        cache_folder=lora.cache_folder,
+def upscaler_source(entry: UpscalerEntry, files: Path | None = None) -> UpscalerSource:
+    """Return the source of an upscaler of the catalogue. `files` is the folder of one of the hub on this machine."""
+    return UpscalerSource(
+        name=entry.name,
+        location=str(files or entry.source),
+        scale=entry.scale,
+        tile=entry.tile,
+        overlap=entry.overlap,
+        licence=entry.licence,
+        sha256=entry.sha256,
     )
 
 

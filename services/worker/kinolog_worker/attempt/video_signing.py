@@ -61,7 +61,7 @@ class VideoSigning:
             made_at=self._dependencies.clock(),
             frame_hash=finished.media.frame_hash,
             log_hash=self._lease.tail.digest.hex(),
-            loras=runtime.loras,
+            upscaler=runtime.upscaler,
         )
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.hub.errors import DownloadFailed, NoSuchModel
+from kinolog.models.hub.hub_model import HubModel
 from kinolog.models.hub.snapshots import local_snapshot
 from kinolog.models.model_folder import hub_model
+from kinolog.models.upscalers import UpscalerEntry
 from kinolog.ports.alarms import Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
 from kinolog.process.logs import fields
@@ -45,16 +47,27 @@ class ModelFiles:
         Raises DownloadFailed.
         """
         model = hub_model(entry)
-        if model is None:
-            return None
-        folder = await self.local(entry)
+        allowed = bool(entry.options.get("allow_download", False))
+        return None if model is None else await self._fetched(model, entry.name, report, allowed=allowed)
+
+    async def fetched_upscaler(self, entry: UpscalerEntry, report: ReportBytes) -> Path | None:
+        """Return the folder of an upscaler of the hub, downloaded if it is not here; None for any other.
+
+        Raises DownloadFailed.
+        """
+        model, allowed = entry.hub_model, entry.allow_download
+        return None if model is None else await self._fetched(model, entry.source, report, allowed=allowed)
+
+    async def _fetched(self, model: HubModel, name: str, report: ReportBytes, *, allowed: bool) -> Path:
+        """`name` is what `kinolog models pull` takes."""
+        folder = await asyncio.to_thread(local_snapshot, model)
         if folder is None:
-            if not entry.options.get("allow_download", False):
+            if not allowed:
                 raise NoSuchModel(
                     f"{model.name} is not on this machine, and its entry allows no download: run "
-                    f"`kinolog models pull {entry.name}` there, or set its option allow_download"
+                    f"`kinolog models pull {name}` there, or set its option allow_download"
                 )
-            logger.info("downloading %s", model.name, extra=fields("download", model=entry.name))
+            logger.info("downloading %s", model.name, extra=fields("download", model=name))
             try:
                 folder = await self._downloader.download(model, report)
             except DownloadFailed as error:

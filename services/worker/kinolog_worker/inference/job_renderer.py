@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import file_digest, sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,7 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.model_cache import ModelCache
+from kinolog_worker.inference.postprocess.scene_postprocess import ScenePostprocess
 from kinolog_worker.inference.scene_sound import add_scene_sound
 from kinolog_worker.inference.stage_messages import StageMessages
 from kinolog_worker.media.assembly import ClipTarget, assemble
@@ -39,6 +41,7 @@ from kinolog_worker.media.sound.scenes import sound_format_of_scenes
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 from kinolog_worker.renderers.renderer import (
+    LoadedFacts,
     PlacedRenderer,
     RenderAgain,
     RenderCancelled,
@@ -46,6 +49,7 @@ from kinolog_worker.renderers.renderer import (
     RenderFailed,
     StepReport,
 )
+from kinolog_worker.renderers.upscaler import DeviceReleaser, Upscaler
 
 _PREVIEW_COST_FACTOR = 50
 """A preview waits for fifty times the cost of the last one, so that previews take at most two percent of the time."""
@@ -74,6 +78,7 @@ class JobRenderer:
         self._is_chain_broken = False
         """Whether a scene of a chained job was rendered: those after it, of earlier attempts, are of no use."""
         self._revision = ""
+        self._upscaler: Upscaler | None = None
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
@@ -83,7 +88,7 @@ class JobRenderer:
         renderer = self._load_model()
         for scene in self._job.scenes:
             self._files.append(self._scene_file(renderer, scene))
-        media, artifacts = self._assemble()
+        media, artifacts = self._assemble(self._postprocessed(renderer))
         return FinishedMessage(
             job_id=self._job.job_id,
             media=media,
@@ -93,9 +98,12 @@ class JobRenderer:
 
     def _load_model(self) -> Renderer:
         self._stages.start("prefetch")
-        model = self._cache.load_with(self._job.model, self._job.loras)
+        model = self._cache.load(self._job.model)
         self._revision = model.facts.revision
-        self._send(LoadedMessage(job_id=self._job.job_id, facts=model.facts, cached=model.cached))
+        if self._job.upscaler is not None:
+            self._upscaler = self._cache.upscaler(self._job.upscaler)
+        facts = self._with_upscaler(model.facts)
+        self._send(LoadedMessage(job_id=self._job.job_id, facts=facts, cached=model.cached))
         self._stages.finish()
         return model.renderer
 
@@ -136,7 +144,7 @@ class JobRenderer:
         unfinished = path.with_suffix(".part")
         self._stages.start("denoise", scene.index)
         with BackgroundEncoder(
-            unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding
+            unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.scene_encoding
         ) as encoder:
             colour: Frames | None = None
             is_blank = True
@@ -189,22 +197,41 @@ class JobRenderer:
         self._next_preview_at = now + pause
         self._send(PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg))
 
-    def _assemble(self) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
+    def _postprocessed(self, renderer: Renderer) -> list[SceneClip]:
+        """Return the scenes as they are joined: those that were drawn, enlarged if the job asks for it."""
+        pairs = zip(self._files, self._job.scenes, strict=True)
+        scenes = [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
+        if self._upscaler is None:
+            return scenes
+        postprocess = ScenePostprocess(
+            self._job, self._upscaler, self._stages, self._send, self._raise_if_cancelled
+        )
+        finished = postprocess.finish(scenes, lambda: self._leave_device(renderer))
+        self._device_seconds += postprocess.seconds
+        return finished
+
+    def _leave_device(self, renderer: Renderer) -> None:
+        """Let all models leave the device. The one that drew is loaded again for the next scene."""
+        while self._cache.close_oldest_beside(renderer):
+            pass
+        if isinstance(renderer, DeviceReleaser):
+            renderer.release_device()
+
+    def _assemble(self, scenes: Sequence[SceneClip]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
         """Join the scenes into the clip, verify it, and make its thumbnail and preview."""
-        job, files = self._job, self._files
+        job = self._job
         self._raise_if_cancelled()
         self._stages.start("assemble")
         video = job.folder / "video.mp4"
-        pairs = zip(files, job.scenes, strict=True)
-        scenes = [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
-        clip = ClipTarget(video, width=job.width, height=job.height, fps=job.fps, encoding=job.encoding)
+        width, height = job.video_size
+        clip = ClipTarget(video, width=width, height=height, fps=job.fps, encoding=job.encoding)
         assemble(scenes, clip, self._raise_if_cancelled)
         if job.tagged:
             write_tags(video, self._tags(), self._raise_if_cancelled)
-        frames = sum(file.frames for file in files)
+        frames = sum(scene.frames for scene in scenes)
         expected = ExpectedMedia(
-            width=job.width,
-            height=job.height,
+            width=width,
+            height=height,
             fps=job.fps,
             frames=frames,
             codec=job.encoding.codec,
@@ -245,6 +272,7 @@ class JobRenderer:
             seed=job.seed,
             steps=job.steps,
             guidance=job.guidance,
+            upscaler=job.upscaler.name if job.upscaler is not None else "",
         )
         lengths = whole_scene_frames(job.scenes) if job.chained else [scene.frames for scene in job.scenes]
         return ContainerTags(job.title, comment, job.fps, lengths)
@@ -259,10 +287,13 @@ class JobRenderer:
         """Tell the supervisor where the networks are, if that is not what it knows."""
         if not isinstance(renderer, PlacedRenderer):
             return
-        facts = renderer.current_facts()
+        facts = self._with_upscaler(renderer.current_facts())
         if facts.placement != self._placement:
             self._placement = facts.placement
             self._send(PlacedMessage(job_id=self._job.job_id, facts=facts))
+
+    def _with_upscaler(self, facts: LoadedFacts) -> LoadedFacts:
+        return facts if self._upscaler is None else replace(facts, upscaler=self._upscaler.used)
 
     def _raise_if_cancelled(self) -> None:
         if self._should_stop():

@@ -13,9 +13,10 @@ from typing import TypeAlias
 from kinolog.models.input_roles import InputRole
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
-from kinolog_worker.media.encoder_settings import H264, VideoEncoding
+from kinolog_worker.media.encoder_settings import H264, MASTER, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
-from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, LoraSource, ModelSource, SceneRequest
+from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, ModelSource, SceneRequest
+from kinolog_worker.renderers.upscaler import UpscalerSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class RenderJob:
     If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
 
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
-    each scene goes on from the one before. `loras` change the model.
+    each scene goes on from the one before. Frames are drawn in `width` and `height`, and `upscaler` enlarges them.
     """
 
     job_id: str
@@ -76,7 +77,18 @@ class RenderJob:
     preview_interval_seconds: float = 1.0
     inputs: tuple[InputFile, ...] = ()
     chained: bool = False
-    loras: tuple[LoraSource, ...] = ()
+    upscaler: UpscalerSource | None = None
+
+    @property
+    def video_size(self) -> tuple[int, int]:
+        """The width and height of the video."""
+        scale = self.upscaler.scale if self.upscaler is not None else 1
+        return self.width * scale, self.height * scale
+
+    @property
+    def scene_encoding(self) -> VideoEncoding:
+        """How the files of drawn scenes are encoded: what is changed and encoded again loses nothing before."""
+        return self.encoding if self.upscaler is None else MASTER
 
     def request(self, scene: PlannedScene, before: SceneFile | None = None) -> SceneRequest:
         """Return the renderer's request for one scene. A job that is chained needs the file of the scene `before`."""

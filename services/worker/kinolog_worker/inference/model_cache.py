@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from kinolog_worker.renderers.registry import renderer_named
+from kinolog_worker.renderers.registry import load_upscaler, renderer_named
 from kinolog_worker.renderers.renderer import (
     DeviceUser,
     HeldMemory,
     LoadedFacts,
-    LoraSource,
-    LoraUser,
     MemorySharer,
     ModelSource,
     PromptCaching,
     Renderer,
-    RenderFailed,
 )
+from kinolog_worker.renderers.upscaler import Upscaler, UpscalerSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +44,8 @@ class ModelCache:
         self._models: OrderedDict[str, tuple[str, Renderer, LoadedFacts]] = OrderedDict()
         self._failed: Renderer | None = None
         """The renderer that could not load its model last."""
-
-    def load_with(self, model: ModelSource, loras: Sequence[LoraSource]) -> LoadedModel:
-        """Return the model, which these LoRAs change, and no others. Raises RenderFailed."""
-        loaded = self.load(model)
-        if not isinstance(loaded.renderer, LoraUser):
-            if loras:
-                problem = f"the renderer {model.renderer} of {model.name} takes no LoRA"
-                raise RenderFailed("LORAS_UNSUPPORTED", problem, retryable=False)
-            return loaded
-        return replace(loaded, facts=replace(loaded.facts, loras=loaded.renderer.use_loras(loras)))
+        self._upscaler: tuple[UpscalerSource, Upscaler] | None = None
+        """The upscaler that was used last, in the memory of the host."""
 
     def load(self, model: ModelSource) -> LoadedModel:
         """Return the model, loading it if it is not cached. Raises RenderFailed."""
@@ -77,6 +67,13 @@ class ModelCache:
         self._report()
         return LoadedModel(renderer, facts, cached=False)
 
+    def upscaler(self, source: UpscalerSource) -> Upscaler:
+        """Return an upscaler, loading it unless it was the last one. Raises RenderFailed."""
+        if self._upscaler is None or self._upscaler[0] != source:
+            self._upscaler = None
+            self._upscaler = (source, load_upscaler(source, self._device))
+        return self._upscaler[1]
+
     def forget_prompts(self, unused_seconds: float) -> None:
         """Drop the prompts, in every model, that were not used for so long."""
         for renderer in self._renderers():
@@ -90,6 +87,7 @@ class ModelCache:
 
     def clear(self) -> None:
         """Close all models, as after running out of memory."""
+        self._upscaler = None
         for key in list(self._models):
             self._close(key)
 

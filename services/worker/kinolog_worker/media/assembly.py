@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
@@ -20,10 +20,9 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from kinolog.storyboard.shots import Transition
-from kinolog_worker.media.conversion import EXACT_RGB
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding
-from kinolog_worker.media.frames import Frames
+from kinolog_worker.media.frames import Frames, decoded_frames
 from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.sound.scenes import joined_sound, sound_format_of_scenes
 from kinolog_worker.media.sound.track import add_sound
@@ -133,7 +132,7 @@ def _blend(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], No
         for number, scene in enumerate(scenes):
             following = scenes[number + 1].transition if number + 1 < len(scenes) else Transition.CUT
             span = scene.transition_frames(clip.fps)
-            for index, frame in enumerate(_decoded_frames(scene.path)):
+            for index, frame in enumerate(decoded_frames(scene.path)):
                 check()
                 shown = _faded_in(frame, index, span, scene.transition, previous)
                 if following is Transition.FADE:
@@ -162,18 +161,3 @@ def _mixed(frame: Frames, under: Frames | None, weight: float) -> Frames:
         mixed += under.astype(np.float32) * (1 - weight)
     rounded: Frames = np.rint(mixed).astype(np.uint8)
     return rounded
-
-
-def _decoded_frames(path: Path) -> Iterator[Frames]:
-    """Yield the frames of a file as RGB arrays, shape (height, width, 3)."""
-    with av.open(str(path)) as source:
-        for frame in source.decode(video=0):
-            rgb = frame.reformat(
-                format="rgb24",
-                src_colorspace="ITU709",
-                src_color_range="MPEG",
-                dst_color_range="JPEG",
-                interpolation=EXACT_RGB,
-                threads=1,
-            )
-            yield rgb.to_ndarray().astype(np.uint8, copy=False)

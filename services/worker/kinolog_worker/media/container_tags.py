@@ -29,13 +29,13 @@ class ContainerTags:
 
 
 def provenance_comment(
-    *, version: str, model: str, revision: str, seed: int, steps: int, guidance: float
+    *, version: str, model: str, revision: str, seed: int, steps: int, guidance: float, upscaler: str = ""
 ) -> str:
     """Return what made a video, in one line for the tag `comment`."""
     named = f"{model} {revision}".rstrip()
     return (
         f"AI-generated (trainedAlgorithmicMedia) by kinolog {version}: model {named}, seed {seed}, "
-        f"steps {steps}, guidance {guidance:g}"
+        f"steps {steps}, guidance {guidance:g}{f', enlarged by {upscaler}' if upscaler else ''}"
     )
 
 

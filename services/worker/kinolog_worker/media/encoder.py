@@ -1,7 +1,7 @@
 """Frames into a video file, one run of frames at a time.
 
-yuv420p, converted to and tagged as BT.709 (limited range), index in front (`faststart`, which needs a file). Sides must
-be even; odd ones are refused, never padded.
+yuv420p unless the encoding names other pixels, converted to and tagged as BT.709 (limited range), index in front
+(`faststart`, which needs a file). Sides must be even; odd ones are refused, never padded.
 
 The same frames give the same bytes on any machine with the same versions of the libraries, idle or busy (decision 41):
 the encoders are set so (`kinolog_worker.media.encoder_settings`), and pixels are converted exactly.
@@ -54,6 +54,7 @@ class ClipEncoder:
         self.frames = 0
         self._size = (width, height)
         self._codec = encoding.codec
+        self._pixels = encoding.pixels
         try:
             path.touch()
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
@@ -81,7 +82,7 @@ class ClipEncoder:
                 f"a frame is {frame.width}x{frame.height}, not {self._size[0]}x{self._size[1]}"
             )
         converted = frame.reformat(
-            format="yuv420p",
+            format=self._pixels,
             src_colorspace="ITU709",
             dst_colorspace="ITU709",
             src_color_range="JPEG",

@@ -54,10 +54,11 @@ _PROBE_SIDE_PIXELS = 256
 
 @dataclass(frozen=True, slots=True)
 class VideoEncoding:
-    """How a video is encoded. A `crf` of 0 is the usual one of the codec."""
+    """How a video is encoded. A `crf` of 0 is the usual one of the codec; `pixels` is a format of FFmpeg."""
 
     codec: VideoCodec = VideoCodec.H264
     crf: int = 0
+    pixels: str = "yuv420p"
 
     @property
     def rate_factor(self) -> int:
@@ -68,17 +69,20 @@ class VideoEncoding:
 H264 = VideoEncoding()
 """The encoding of jobs that name none."""
 
+MASTER = VideoEncoding(VideoCodec.H264, 4, "yuv444p")
+"""The encoding of what is decoded again to be changed: the loss cannot be seen, and colours have all pixels."""
+
 
 def add_video_stream(
     container: OutputContainer, encoding: VideoEncoding, *, width: int, height: int, fps: int
 ) -> VideoStream:
-    """Add a stream in yuv420p, tagged as BT.709 in limited range. Raises FFmpegError if the encoder is not there."""
+    """Add a stream, tagged as BT.709 in limited range. Raises FFmpegError if the encoder is not there."""
     pixels = width * height
     options = dict(_options(encoding, pixels))
     stream = container.add_stream(_ENCODERS[encoding.codec], rate=fps, options=options)
     if not isinstance(stream, VideoStream):
         raise TypeError(f"{encoding.codec} is no codec of videos")
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.width, stream.height, stream.pix_fmt = width, height, encoding.pixels
     context = stream.codec_context
     context.thread_count = _threads(pixels)
     if encoding.codec.video_format is VideoCodec.H265:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import cast
 
-from kinolog.models.renderers import RENDERER_GROUP, installed_renderers
+from kinolog.models.renderers import DEFAULT_RENDERER, RENDERER_GROUP, installed_renderers
 from kinolog.process.gc_tuning import without_collection
 from kinolog_worker.renderers.renderer import Renderer, RenderFailed
+from kinolog_worker.renderers.upscaler import Upscaler, UpscalerLoader, UpscalerSource
 
 
 def renderer_named(name: str) -> Renderer:
@@ -36,3 +37,12 @@ def renderer_named(name: str) -> Renderer:
             retryable=False,
         ) from error
     return cast(Renderer, renderer)
+
+
+def load_upscaler(source: UpscalerSource, device: str) -> Upscaler:
+    """Return an upscaler, whatever renderer draws: those of the default renderer's package. Raises `RenderFailed`."""
+    loader = renderer_named(DEFAULT_RENDERER)
+    if not isinstance(loader, UpscalerLoader):
+        problem = f"the renderer {DEFAULT_RENDERER} has no upscalers. Install kinolog[worker] of this version"
+        raise RenderFailed("RENDERER_NOT_FOUND", problem, retryable=False)
+    return loader.load_upscaler(source, device)

@@ -33,6 +33,7 @@ TYPICAL_SHARES: dict[Stage, float] = {
     Stage.ENCODE_PROMPT: 0.01,
     Stage.DENOISE: 0.80,
     Stage.DECODE: 0.11,
+    Stage.POSTPROCESS: 0.4,
     Stage.ASSEMBLE: 0.03,
     Stage.SIGN: 0.005,
     Stage.STORE: 0.005,
@@ -53,12 +54,14 @@ def attempt_parts(
     native_pixels: int = 0,
     native_frames: int = 0,
     redrawn_frames: Sequence[int] = (),
+    finished_pixels: int = 0,
 ) -> list[EstimatedPart]:
     """Return the parts of an attempt.
 
     `pixels` is the size of a frame; scenes whose index is in `finished_scenes` need no rendering. A model with a native
     size denoises at most so many pixels and frames, whatever the requested size; 0 for a model that takes any. A scene
-    that goes on from another one draws `redrawn_frames` of it again. Work is counted in millions of pixels.
+    that goes on from another one draws `redrawn_frames` of it again. Frames that are enlarged have
+    `finished_pixels` then; 0 if none are. Work is counted in millions of pixels.
     """
     again = [*redrawn_frames, *[0] * (len(scene_frames) - len(redrawn_frames))]
     megapixels = [frames * pixels / 1e6 for frames in scene_frames]
@@ -73,6 +76,10 @@ def attempt_parts(
                 EstimatedPart(Stage.DECODE, scene, size),
             ]
     whole = sum(megapixels)
+    if finished_pixels:
+        finished = [frames * finished_pixels / 1e6 for frames in scene_frames]
+        parts += [EstimatedPart(Stage.POSTPROCESS, scene, size) for scene, size in enumerate(finished)]
+        whole = sum(finished)
     parts += [EstimatedPart(stage, None, whole) for stage in (Stage.ASSEMBLE, Stage.SIGN, Stage.STORE)]
     return parts
 

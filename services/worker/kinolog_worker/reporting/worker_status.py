@@ -60,7 +60,7 @@ class WorkerStatus:
             placement_reason=facts.placement_reason,
             options=MappingProxyType(dict(facts.options)),
             device=facts.device,
-            loras=facts.loras,
+            upscaler=facts.upscaler,
         )
         self.changed.set()
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from kinolog.job.values import UsedLora
+from kinolog.job.values import UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog.texts import one_line
 
@@ -38,8 +38,8 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
         "frame_hash": provenance.frame_hash,
         "log_hash": provenance.log_hash,
     }
-    if provenance.loras:
-        job["loras"] = [asdict(lora) for lora in provenance.loras]
+    if provenance.upscaler is not None:
+        job["upscaler"] = asdict(provenance.upscaler)
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": provenance.version}],
         "title": f"{provenance.job_id}.mp4",
@@ -65,16 +65,16 @@ def provenance_in(manifest: Mapping[str, Any]) -> Provenance | None:
             made_at=datetime.fromisoformat(created["when"]),
             frame_hash=_text(job["frame_hash"]),
             log_hash=_text(job["log_hash"]),
-            loras=tuple(map(_lora, job.get("loras", ()))),
+            upscaler=_upscaler(job["upscaler"]) if "upscaler" in job else None,
         )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
 
 
-def _lora(stated: Mapping[str, Any]) -> UsedLora:
-    return UsedLora(
+def _upscaler(stated: Mapping[str, Any]) -> UsedUpscaler:
+    return UsedUpscaler(
         name=_text(stated["name"]),
-        weight=float(stated["weight"]),
+        scale=int(stated["scale"]),
         sha256=_text(stated["sha256"]),
         licence=_text(stated["licence"]),
     )

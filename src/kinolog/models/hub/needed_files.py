@@ -20,6 +20,11 @@ WEIGHT_INDEX = f"{SAFE}.index.json"
 PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 MODULAR_CODE = "modular_config.json"
 
+CONFIGURATION = "config.json"
+UPSCALER_WEIGHTS = "model.safetensors"
+UPSCALER_KIND = "swin2sr"
+"""Type of model of transformers, in its configuration, that enlarges frames. It is no pipeline."""
+
 _SMALL = (".jinja", ".json", ".model", ".txt")
 """How the names of files end that configurations and tokenizers consist of."""
 
@@ -62,6 +67,9 @@ class _Part:
 def needed_files(paths: Collection[str], read: ReadJson) -> NeededFiles:
     """Return which of these files of a model folder are loaded. Raises NoPipeline, and what `read` raises."""
     name = next((name for name in INDEXES if name in paths), None)
+    if name is None and _is_upscaler(paths, read):
+        missing = [] if UPSCALER_WEIGHTS in paths else [f"the weights {UPSCALER_WEIGHTS}"]
+        return NeededFiles(frozenset({CONFIGURATION, UPSCALER_WEIGHTS} & set(paths)), tuple(missing))
     if name is None:
         raise NoPipeline(f"it holds no pipeline of diffusers: {' and '.join(INDEXES)} are missing")
     index = read(name)
@@ -80,6 +88,11 @@ def needed_files(paths: Collection[str], read: ReadJson) -> NeededFiles:
             needed |= weights
             missing += lacks
     return NeededFiles(frozenset(needed), tuple(missing))
+
+
+def _is_upscaler(paths: Collection[str], read: ReadJson) -> bool:
+    stated = read(CONFIGURATION) if CONFIGURATION in paths else None
+    return isinstance(stated, dict) and stated.get("model_type") == UPSCALER_KIND
 
 
 def weight_indexes(paths: Collection[str], index: Mapping[str, Any]) -> list[str]:

@@ -75,6 +75,10 @@ class JobHead(Static):
         return " · ".join(parts)
 
 
+POSTPROCESS = "postprocess"
+"""The stage that only jobs have whose frames are changed after they were drawn."""
+
+
 class StageList(Static):
     """The progress and duration of each stage. Stages that have not started are dim."""
 
@@ -85,7 +89,8 @@ class StageList(Static):
     def show(self, job: JobInfo) -> None:
         """Show the stages of the current or last attempt."""
         text = Text(no_wrap=True)
-        for index, name in enumerate(STAGES):
+        shown = [name for name in STAGES if name != POSTPROCESS or job.upscaler]
+        for index, name in enumerate(shown):
             text.append("\n" if index else "")
             parts = [stage for stage in job.stages if stage.stage == name]
             text.append_text(self._line(job, name, parts))
@@ -133,6 +138,7 @@ class JobFacts(Static):
             ("model", job.model),
             ("video", f"{job.size}, {job.duration:g} s, {counted(job.frames, 'frame')} at {job.fps}/s"),
             ("sampling", f"{counted(job.steps, 'step')}, guidance {job.guidance:g}, seed {job.seed}"),
+            ("enlarged by", job.upscaler or ""),
             ("style", job.style or ""),
             ("without", job.negative_prompt or ""),
             *(

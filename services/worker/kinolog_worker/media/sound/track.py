@@ -61,6 +61,30 @@ def add_sound(
         sounding.unlink(missing_ok=True)
 
 
+def copy_sound(path: Path, sounding: Path, check: Callable[[], None]) -> None:
+    """Replace a video without sound by a copy with that of another file, if it has any, without encoding it again.
+
+    `check` is called between packets and may raise to stop. Raises EncodingFailed.
+    """
+    both_path = path.with_name(f"sounding-{path.name}")
+    try:
+        with av.open(str(path)) as frames, av.open(str(sounding)) as source:
+            if not source.streams.audio:
+                return
+            with av.open(str(both_path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
+                both = merge(
+                    _copied_frames(frames, target), _copied_sound(source, target), key=_decoding_time
+                )
+                for packet in both:
+                    check()
+                    target.mux(packet)
+        both_path.replace(path)
+    except FFmpegError as error:
+        raise EncodingFailed(f"the sound cannot be copied: {error.strerror}") from error
+    finally:
+        both_path.unlink(missing_ok=True)
+
+
 def sound_format_of(path: Path) -> SoundFormat | None:
     """Return the format of a file's sound; None if it has none. Raises FFmpegError."""
     with av.open(str(path)) as source:
@@ -89,6 +113,15 @@ def _copied_frames(source: InputContainer, target: OutputContainer) -> Iterator[
     for packet in packets(source, frames):
         packet.stream = copied
         yield packet
+
+
+def _copied_sound(source: InputContainer, target: OutputContainer) -> Iterator[Packet[Any]]:
+    sound = source.streams.audio[0]
+    copied = add_copied_stream(target, sound)
+    for packet in source.demux(sound):
+        if packet.pts is not None:
+            packet.stream = copied
+            yield packet
 
 
 def _encoded(

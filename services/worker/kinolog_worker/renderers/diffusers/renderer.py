@@ -6,13 +6,12 @@ The pipeline's own call runs, hooked at four seams (decision 76): prompts, autoe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from kinolog.job.values import UsedLora
 from kinolog.models.memory.needs import DrawnSize, Phase
 from kinolog.models.memory.planner import MemoryFigures
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
@@ -30,7 +29,6 @@ from kinolog_worker.renderers.diffusers.latents import (
     preview_jpeg,
 )
 from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline, loaded_pipeline
-from kinolog_worker.renderers.diffusers.loras.lora_file import LoraFile, lora_files
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
 from kinolog_worker.renderers.diffusers.pipeline_call import set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
@@ -46,11 +44,11 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.scene_sound import sound_in
 from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
+from kinolog_worker.renderers.diffusers.upscalers.swin2sr import Swin2srUpscaler, load_swin2sr
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     HeldMemory,
     LoadedFacts,
-    LoraSource,
     ModelSource,
     NoOtherModels,
     Observe,
@@ -69,6 +67,7 @@ from kinolog_worker.renderers.scene_inputs import (
     of_family,
     with_expected_inputs,
 )
+from kinolog_worker.renderers.upscaler import UpscalerSource
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +93,6 @@ class DiffusersRenderer:
         self._others: OtherModels = NoOtherModels()
         self._denoised = DenoisedScene()
         self._sound: Sound | None = None
-        self._loras: tuple[LoraFile, ...] = ()
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
@@ -107,14 +105,7 @@ class DiffusersRenderer:
         return facts
 
     def current_facts(self) -> LoadedFacts:
-        return replace(self._placed_model().facts, loras=tuple(file.used for file in self._loras))
-
-    def use_loras(self, loras: Sequence[LoraSource]) -> tuple[UsedLora, ...]:
-        placed = self._placed_model()
-        self._loras = ()
-        self._loras = lora_files(loras, placed.checked.family)
-        placed.set_adapter_bytes(sum(file.size_bytes for file in self._loras))
-        return tuple(file.used for file in self._loras)
+        return self._placed_model().facts
 
     def share_memory(self, others: OtherModels) -> None:
         self._others = others
@@ -177,6 +168,15 @@ class DiffusersRenderer:
         if self._loaded is not None:
             self._loaded.prompts.forget(unused_seconds)
 
+    def load_upscaler(self, source: UpscalerSource, device: str) -> Swin2srUpscaler:
+        """Return an upscaler, checked and in the memory of the host. Raises RenderFailed."""
+        return load_swin2sr(source, device)
+
+    def release_device(self) -> None:
+        """Free the memory of the model. It is loaded again for the next scene."""
+        self._denoised.forget()
+        self._let_go()
+
     def close(self) -> None:
         self._loaded = self._placed = None
         self._denoised.forget()
@@ -187,7 +187,6 @@ class DiffusersRenderer:
     ) -> Iterator[Frames]:
         canvas = loaded.call.canvas(request)
         _log_canvas(request, canvas)
-        loaded.adapters.follow(self._loras)
         drawn = 0
 
         def keep_sound(output: Any) -> None:

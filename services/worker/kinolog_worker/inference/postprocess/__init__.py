@@ -1,0 +1,1 @@
+"""What is done to the frames of drawn scenes before they are joined."""

@@ -1,0 +1,1 @@
+"""Upscalers of transformers."""
