@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.renderers.canvas import fit
+from kinolog_worker.media.pictures import blank
+from kinolog_worker.renderers.canvas import Canvas, fit
+from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arguments
 from kinolog_worker.renderers.renderer import InputFile, RenderFailed
 
 from kinolog.models.families import families
@@ -185,3 +187,14 @@ def test_a_family_that_draws_from_text_draws_from_inputs_too(name: str) -> None:
             if name in COMPARED:
                 given = replace(family, request=replace(family.request, inputs=files[0]))
                 assert not _differ(drawn, given.bare_frames())
+
+
+def test_a_control_video_of_ltx_2_is_a_condition_of_its_own() -> None:
+    """Pictures have places in the clip. A LoRA reads all of the control video beside the noise."""
+    family = families()["LTX2InContextPipeline"]
+    grey = blank(32, 32)
+    canvas = Canvas(width=32, height=32, frames=9, scale=1, repeat=1)
+    arguments = input_arguments(family, {LAST: [grey], CONTROL: [grey] * 9}, canvas)
+    (picture,), (control,) = arguments["conditions"], arguments["reference_conditions"]
+    assert (picture.frames, picture.index) == (grey, -1)
+    assert control.frames == [grey] * 9

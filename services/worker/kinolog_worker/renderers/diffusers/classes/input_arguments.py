@@ -81,8 +81,11 @@ def _conditions(_: Family, pictures: InputPictures, canvas: Canvas) -> dict[str,
     return {"conditions": conditions}
 
 
-def _latent_conditions(_: Family, pictures: InputPictures, __: Canvas) -> dict[str, Any]:
-    """Return the conditions of LTX-2: what is given, and the number of the latent frame where it begins."""
+def _latent_conditions(family: Family, pictures: InputPictures, _: Canvas) -> dict[str, Any]:
+    """Return the conditions of LTX-2: what is given, and the number of the latent frame where it begins.
+
+    A control video is a condition of its own kind, which a LoRA reads beside the noise.
+    """
     condition = _of_module("diffusers.pipelines.ltx2.pipeline_ltx2_condition", "LTX2VideoCondition")
     conditions = [
         condition(
@@ -90,8 +93,13 @@ def _latent_conditions(_: Family, pictures: InputPictures, __: Canvas) -> dict[s
             index=-1 if role is InputRole.LAST_FRAME else 0,
         )
         for role, given in pictures.items()
+        if role is not InputRole.CONTROL
     ]
-    return {"conditions": conditions}
+    arguments: dict[str, Any] = {"conditions": conditions} if conditions else {}
+    if control := pictures.get(InputRole.CONTROL):
+        reference = _of_module("diffusers.pipelines.ltx2.pipeline_ltx2_ic_lora", "LTX2ReferenceCondition")
+        arguments[family.inputs[InputRole.CONTROL].parameter] = [reference(frames=list(control))]
+    return arguments
 
 
 def _placed_pictures(family: Family, pictures: InputPictures, canvas: Canvas) -> dict[str, Any]:
