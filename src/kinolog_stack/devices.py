@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 NVIDIA_DEVICES = Path("/proc/driver/nvidia/gpus")
@@ -40,3 +41,13 @@ def assign_devices(workers: int | None, devices: list[str]) -> list[str]:
     """
     names = devices or detect_devices()
     return [names[number % len(names)] for number in range(len(names) if workers is None else workers)]
+
+
+def model_memory(device: str, devices: Sequence[str], machine_bytes: int) -> int:
+    """Return how much main memory the loaded models of a worker may take, beside the workers on all `devices`.
+
+    It is a part of half the memory. Workers that share a GPU keep one model each: no worker can close those of another.
+    """
+    if device != "cpu" and devices.count(device) > 1:
+        return 0
+    return machine_bytes // 2 // len(devices)

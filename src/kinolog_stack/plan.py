@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog_stack.data_folder import DataFolder
-from kinolog_stack.devices import assign_devices
+from kinolog_stack.devices import assign_devices, model_memory
 from kinolog_stack.processes.orphan_reaper import RUN_MARK
 from kinolog_stack.processes.service_process import ServiceSpec
+from kinolog_stack.servers.memory_guard import machine_bytes
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.tcp_ports import free_port, port_is_taken
 
 UPDATE_SECONDS = 3_600.0
+MODEL_MEMORY = "KINOLOG_WORKER_MODEL_MEMORY"
 STACK_MARK = "KINOLOG_STACK"
 
 
@@ -157,10 +159,13 @@ def _api_env(site: StackSite) -> dict[str, str]:
 
 def _workers(site: StackSite) -> list[ServiceSpec]:
     specs = []
-    for number, device in enumerate(worker_devices(site.settings), start=1):
+    devices = worker_devices(site.settings)
+    for number, device in enumerate(devices, start=1):
         name = f"worker-{number}"
         env = dict(site.proxies) | site.nats.settings_env(Service.WORKER) | _artifacts(site)
         env |= dict(site.master_key) | dict(site.signing)
+        if MODEL_MEMORY not in site.env:
+            env[MODEL_MEMORY] = str(model_memory(device, devices, machine_bytes()))
         env |= {
             "KINOLOG_WORKER_NAME": name,
             "KINOLOG_WORKER_DEVICE": device,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from kinolog_stack import devices
 from kinolog_stack.data_folder import DataFolder, RunningStack
-from kinolog_stack.devices import assign_devices, detect_devices
+from kinolog_stack.devices import assign_devices, detect_devices, model_memory
 from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import SettingError, StartError
 from kinolog_stack.log_files import LogFileFollower, rotate_at_start, rotate_when_large
@@ -193,3 +193,16 @@ def test_stack_json_is_read_only_while_the_lock_is_held(tmp_path: Path) -> None:
     finally:
         folder.close()
     assert DataFolder(tmp_path).running() is None
+
+
+@pytest.mark.parametrize(
+    ("devices", "budgets"),
+    [
+        (["cpu"], [50]),
+        (["cpu", "cpu"], [25, 25]),
+        (["cuda:0", "cuda:1"], [25, 25]),
+        (["cuda:0", "cuda:1", "cuda:0", "cpu"], [0, 12, 0, 12]),
+    ],
+)
+def test_workers_share_the_memory_for_models(devices: list[str], budgets: list[int]) -> None:
+    assert [model_memory(device, devices, 100) for device in devices] == budgets

@@ -1475,7 +1475,7 @@ class Worker(_message.Message):
 
     @_builtins.property
     def loaded_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the models that are loaded."""
+        """Names of the models that are loaded, the one used last first. An idle worker gets their jobs."""
 
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:

@@ -117,3 +117,9 @@ async def test_one_worker_is_no_plural(kinolog: Kinolog) -> None:
     """A model that one worker serves says so."""
     done = await kinolog("models")
     assert "1 worker." in done.stdout
+
+
+async def test_workers_say_what_they_have_loaded(kinolog: Kinolog) -> None:
+    """A worker that is warm for a model gets its jobs."""
+    (line,) = (await kinolog("workers")).stdout.splitlines()
+    assert line.endswith("denoise  warm: kinolog-tiny")
