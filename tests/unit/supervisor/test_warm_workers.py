@@ -55,6 +55,19 @@ async def test_so_is_a_prefetch(memory_worker: MemoryWorker) -> None:
     assert [job.job_id for job in memory_worker.inference.jobs] == [job_id]
 
 
+async def test_a_job_follows_its_prefetch(memory_worker: MemoryWorker) -> None:
+    """Each of the two tickets is passed on once."""
+    await memory_worker.workers.report(OTHER)
+    job_id = await memory_worker.submit()
+    warm, job = memory_worker.ticket_handler.warm_workers, await memory_worker.job(job_id)
+    for prefetch in (True, False):
+        held = await memory_worker.ticket(job_id, prefetch=prefetch)
+        assert held.ticket.prefetch is prefetch
+        assert await warm.pass_on(held, job)
+        again = await memory_worker.dependencies.queue.take(["tiny"])
+        assert not await warm.pass_on(again, job)
+
+
 @pytest.mark.parametrize(
     "other",
     [

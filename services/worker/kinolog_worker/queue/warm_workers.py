@@ -9,7 +9,7 @@ from time import monotonic
 
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue
-from kinolog.ports.tickets import COLDEST, HeldTicket
+from kinolog.ports.tickets import COLDEST, HeldTicket, Ticket
 from kinolog.ports.workers import WorkerReport
 from kinolog.process.logs import fields
 from kinolog_worker.dependencies import WorkerDependencies
@@ -20,7 +20,7 @@ MOST_DELIVERIES = 3
 """A ticket that was delivered more often is passed on no more: each time it is passed on counts as a delivery."""
 
 REMEMBERED = 100
-"""Jobs whose tickets this worker does not pass on a second time."""
+"""Number of tickets that this worker does not pass on a second time."""
 
 STEPPED_BACK_SECONDS = 1.0
 """How long a worker that has passed on a ticket requests others of that class as the coldest one."""
@@ -36,7 +36,7 @@ class WarmWorkers:
 
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
-        self._passed: deque[str] = deque(maxlen=REMEMBERED)
+        self._passed: deque[Ticket] = deque(maxlen=REMEMBERED)
         self._passed_at: dict[str, float] = {}
         """When a ticket of each class was passed on last."""
 
@@ -62,7 +62,7 @@ class WarmWorkers:
         if (
             job.spec.model in dependencies.inference.loaded_models
             or held.deliveries > MOST_DELIVERIES
-            or job.id in self._passed
+            or held.ticket in self._passed
         ):
             return False
         present = await dependencies.workers.present_workers()
@@ -71,7 +71,7 @@ class WarmWorkers:
         warm = next((report for report in others if _waits_warm(report, job, pixels)), None)
         if warm is None:
             return False
-        self._passed.append(job.id)
+        self._passed.append(held.ticket)
         self._passed_at[held.ticket.model_class] = monotonic()
         logger.info("ticket passed on: %s has the model", warm.name, extra=fields("passed_on", job=job.id))
         await held.release()
