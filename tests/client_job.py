@@ -22,9 +22,11 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     InputView,
     JobLinks,
+    JobLoraView,
     MediaView,
     StageView,
     TimingsView,
+    UsedLoraView,
     UsedUpscalerView,
 )
 from pydantic.fields import FieldInfo
@@ -40,15 +42,17 @@ PARTS: dict[type, str] = {
     ErrorView: "ErrorInfo",
     InputView: "InputInfo",
     JobLinks: "LinksInfo",
+    JobLoraView: "JobLoraInfo",
     MediaView: "MediaInfo",
     StageView: "StageInfo",
     TimingsView: "TimingsInfo",
     UsedUpscalerView: "UsedUpscalerInfo",
+    UsedLoraView: "UsedLoraInfo",
 }
 """The client's model of each part of a job."""
 
 _EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
-_WITHIN_PARTS = {"UsedUpscalerInfo"}
+_WITHIN_PARTS = {"UsedLoraInfo", "UsedUpscalerInfo"}
 """Those that only other parts have."""
 _IMPORTED = "".join(f"    {name},\n" for name in sorted(set(PARTS.values()) - _WITHIN_PARTS))
 _HEAD = f'''\

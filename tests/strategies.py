@@ -14,6 +14,7 @@ from kinolog.job.values import (
     ArtifactKind,
     JobError,
     JobInput,
+    JobLora,
     MediaFacts,
     Priority,
     Runtime,
@@ -21,6 +22,7 @@ from kinolog.job.values import (
     Sealed,
     Spec,
     Stage,
+    UsedLora,
     UsedUpscaler,
 )
 from kinolog.models.input_roles import InputRole
@@ -60,6 +62,9 @@ runtimes = st.builds(
     device=words,
     upscaler=st.none()
     | st.builds(UsedUpscaler, name=words, scale=st.integers(2, 4), sha256=words, licence=words),
+    loras=st.lists(
+        st.builds(UsedLora, name=words, weight=st.floats(-4, 4), sha256=words, licence=words), max_size=2
+    ).map(tuple),
 )
 inputs = st.builds(
     JobInput,
@@ -91,6 +96,7 @@ specs = st.builds(
     inputs=st.lists(inputs, max_size=2).map(tuple),
     chained=st.booleans(),
     upscaler=words,
+    loras=st.lists(st.builds(JobLora, name=words, weight=st.floats(-4, 4)), max_size=2).map(tuple),
 )
 media = st.builds(
     MediaFacts,

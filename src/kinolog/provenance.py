@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from kinolog.job.values import UsedUpscaler
+from kinolog.job.values import UsedLora, UsedUpscaler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Provenance:
     frame_hash: str
     log_hash: str
     upscaler: UsedUpscaler | None = None
+    loras: tuple[UsedLora, ...] = ()
 
 
 class SigningFailed(Exception):

@@ -148,6 +148,10 @@ def _print_text(
             (stated, f"{found.generator}; the model {provenance.model}{revision} generated every frame"),
             ("at", f"{provenance.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
             ("enlarged by", _upscaler(provenance.upscaler)),
+            *(
+                (f"LoRA {lora.name}", f"weight {lora.weight:g}, sha256 {lora.sha256}, {lora.licence}")
+                for lora in provenance.loras
+            ),
             ("job", provenance.job_id),
             ("built on", f"the commit {provenance.log_hash} of the job's log"),
             ("signed by", _signer(found)),

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         ApiKeyInfo,
         ApiKeyListInfo,
         HealthInfo,
+        LoraInfo,
         ModelDefaultsInfo,
         ModelInfo,
         ModelInputInfo,
@@ -102,10 +103,12 @@ if TYPE_CHECKING:
         AttemptInfo,
         ErrorInfo,
         InputInfo,
+        JobLoraInfo,
         LinksInfo,
         MediaInfo,
         StageInfo,
         TimingsInfo,
+        UsedLoraInfo,
         UsedUpscalerInfo,
     )
     from kinolog_client.models.jobs import (
@@ -120,7 +123,14 @@ if TYPE_CHECKING:
         StoryboardInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
-    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoInput, VideoRequest, VideoScene
+    from kinolog_client.models.selection import (
+        JobSelection,
+        TimeSpan,
+        VideoInput,
+        VideoLora,
+        VideoRequest,
+        VideoScene,
+    )
     from kinolog_client.models.uploads import UploadInfo
 
 __all__ = [
@@ -162,6 +172,7 @@ __all__ = [
     "JobCountsInfo",
     "JobEnded",
     "JobInfo",
+    "JobLoraInfo",
     "JobPageInfo",
     "JobSelection",
     "JobState",
@@ -176,6 +187,7 @@ __all__ = [
     "LogLineInfo",
     "LogLineReceived",
     "LogPageInfo",
+    "LoraInfo",
     "ManifestInfo",
     "MediaInfo",
     "MessageReceived",
@@ -212,8 +224,10 @@ __all__ = [
     "UnexpectedAnswer",
     "UploadInfo",
     "UpscalerInfo",
+    "UsedLoraInfo",
     "UsedUpscalerInfo",
     "VideoInput",
+    "VideoLora",
     "VideoRequest",
     "VideoScene",
     "WorkerInfo",

@@ -19,7 +19,8 @@ from kinolog.adapters.jetstream.subjects import (
     WORK,
     WORKERS_STREAM,
 )
-from kinolog.models.catalogue import CatalogueError, load_catalogue
+from kinolog.models.catalogue import load_catalogue
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.disks.disk_space import Disk, disks_of, mebibytes, stored_parts

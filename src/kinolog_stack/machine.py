@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
+from kinolog.models.catalogue import Catalogue, load_catalogue
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.devices import detect_devices, gpus_can_be_counted
 from kinolog_stack.errors import SettingError

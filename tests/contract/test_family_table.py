@@ -75,6 +75,20 @@ def _parameters(call: ast.FunctionDef) -> dict[str, str | None]:
     return dict(zip(names, [*[None] * (len(names) - len(defaults)), *defaults], strict=True))
 
 
+def test_loras_change_networks_that_take_them() -> None:
+    """A row has the networks of its class that take LoRAs; one that is compiled has none, as it would be again."""
+    for family in families().values():
+        if family.refusal:
+            continue
+        kind = getattr(diffusers, family.pipeline)
+        loadable = getattr(kind, "_lora_loadable_modules", ()) if not family.compiled else ()
+        networks = {name for name in loadable if name.startswith(("transformer", "unet"))}
+        assert set(family.loras) <= networks, family.pipeline
+        assert bool(family.loras) == bool(networks) or family.pipeline in FROZEN, family.pipeline
+
+
+FROZEN = {"TextToVideoSDPipeline", "VideoToVideoSDPipeline"}
+"""Pipelines with a method for LoRAs, and a network without one."""
 DRIVEN = [family for family in families().values() if not family.unusable]
 ORDINARY = [family for family in DRIVEN if not family.modular]
 

@@ -24,11 +24,13 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderers.renderer import ModelSource
+from kinolog_worker.renderers.diffusers.embedded_model import FOLDER
+from kinolog_worker.renderers.renderer import LoraSource, ModelSource
 
 from kinolog.models.catalogue import TINY
 from kinolog.storyboard.planner import Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
+from tests.builders.lora_files import write_lora_file
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -147,3 +149,34 @@ async def test_a_folder_without_a_pipeline_is_not_retryable(
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == ("MODEL_NOT_FOUND", False)
     assert process.alive
+
+
+async def test_jobs_with_and_without_loras_share_a_model(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource
+) -> None:
+    """Each job gets what it names: frames, facts and errors. What ran before leaves no trace in the frames."""
+    lora = LoraSource(
+        name="ink",
+        location=str(write_lora_file(FOLDER, tmp_path / "ink.safetensors")),
+        weight=1.0,
+        network="transformer",
+        licence="mit",
+    )
+    wrong = replace(lora, location=str(FOLDER / "vae" / "diffusion_pytorch_model.safetensors"))
+    await process.prefetch(_job(tmp_path, model, "a star"))
+    hashes = []
+    for number, loras in enumerate([(), (lora,), (wrong,), ()]):
+        job = replace(_job(tmp_path, model, "a star", 5), folder=tmp_path / f"{number}", steps=2, loras=loras)
+        messages = await _all(process, job)
+        (loaded,) = (message for message in messages if isinstance(message, LoadedMessage))
+        assert loaded.cached
+        assert [used.name for used in loaded.facts.loras] == [each.name for each in loras]
+        end = messages[-1]
+        if loras == (wrong,):
+            assert isinstance(end, FailedMessage)
+            assert (end.code, end.retryable) == ("LORA_UNSUITABLE", False)
+        else:
+            assert isinstance(end, FinishedMessage)
+            hashes.append(end.media.frame_hash)
+    plain, changed, after = hashes
+    assert plain == after != changed

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kinolog.models.catalogue import CatalogueError, ModelEntry, load_catalogue, with_family
+from kinolog.models.catalogue import ModelEntry, load_catalogue, with_family
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.hub.hub_model import is_commit, is_hub_name
 from kinolog.models.known_models import known_models
 from kinolog.process.settings import CatalogueSettings

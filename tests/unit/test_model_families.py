@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from kinolog.models.catalogue import (
     TINY,
-    CatalogueError,
     ModelEntry,
     RenderDefaults,
     load_catalogue,
     with_family,
 )
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.families import Family, FamilyInput, NativeVideo, families
 from kinolog.models.input_roles import InputRole
 from kinolog.process.settings import CatalogueSettings

@@ -28,7 +28,7 @@ def test_entries_stand_beside_models(tmp_path: Path) -> None:
     [
         ("upscalers = 3\n", "written as"),
         (ENTRY.replace("scale = 2", "scale = 3"), "upscaler 1: scale: "),
-        (ENTRY + ENTRY, "upscaler 2: name: there is another x2"),
+        (ENTRY + ENTRY, "upscaler x2: there are 2 of this name"),
         (f"{ENTRY}overlap = 136\n", "overlap: must be at most 128, half of the tile"),
         ("[[loris]]\n", r"the catalogue has .*\[\[upscalers\]\]"),
     ],

@@ -18,7 +18,8 @@ from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.configured_store import ArtifactStoreUnusable, configured_artifacts
-from kinolog.models.catalogue import CatalogueError, load_catalogue
+from kinolog.models.catalogue import load_catalogue
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.ports.artifacts import StoreArea
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable

@@ -23,7 +23,8 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.configured_store import configured_artifacts
 from kinolog.command_handler import CommandHandler
-from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
+from kinolog.models.catalogue import Catalogue, load_catalogue
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.master_key_source import load_master_keys

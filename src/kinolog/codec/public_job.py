@@ -9,7 +9,13 @@ from typing import Any
 from kinolog.codec.enums import PRIORITY_TO_PROTO, ROLE_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
 from kinolog.codec.plain_fields import plain_fields
 from kinolog.codec.times import time_to_proto
-from kinolog.codec.values import artifact_to_proto, attempt_to_proto, error_to_proto, media_to_proto
+from kinolog.codec.values import (
+    artifact_to_proto,
+    attempt_to_proto,
+    error_to_proto,
+    lora_to_proto,
+    media_to_proto,
+)
 from kinolog.job.state import Job, ListedFields
 from kinolog.job.values import InputFacts, Scene, Spec, StageState, Status
 from kinolog.ports.progress import Progress
@@ -88,7 +94,7 @@ def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
         "webhook": unsealed.webhook,
         "title": unsealed.title,
     }
-    return pb.JobSpec(**(plain_fields(pb.JobSpec, spec) | texts))
+    return pb.JobSpec(**(plain_fields(pb.JobSpec, spec) | texts), loras=map(lora_to_proto, spec.loras))
 
 
 def _public_inputs(spec: Spec, unsealed: UnsealedFields) -> Iterator[pb.JobInput]:

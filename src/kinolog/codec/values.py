@@ -20,18 +20,20 @@ from kinolog.job.values import (
     Attempt,
     JobError,
     JobInput,
+    JobLora,
     MediaFacts,
     Runtime,
     Scene,
     Sealed,
     Spec,
     StageState,
+    UsedLora,
     UsedUpscaler,
 )
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
-_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name != "upscaler")
+_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name not in {"loras", "upscaler"})
 """They have the same names and values in proto messages."""
 
 
@@ -67,6 +69,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         inputs=map(input_to_proto, value.inputs),
         chained=value.chained,
         upscaler=value.upscaler,
+        loras=map(lora_to_proto, value.loras),
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -102,7 +105,13 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         inputs=tuple(map(input_from_proto, wire.inputs)),
         chained=wire.chained,
         upscaler=wire.upscaler,
+        loras=tuple(JobLora(name=lora.name, weight=lora.weight) for lora in wire.loras),
     )
+
+
+def lora_to_proto(value: JobLora) -> pb.JobLora:
+    """Return the proto message of a `JobLora`."""
+    return pb.JobLora(name=value.name, weight=value.weight)
 
 
 def input_to_proto(value: JobInput) -> ev.StoredInput:
@@ -229,7 +238,11 @@ def scene_from_proto(wire: ev.StoredScene) -> Scene:
 
 def runtime_fields(value: Runtime) -> dict[str, Any]:
     """Return the fields of the proto messages that a `Runtime` is a part of."""
-    plain = {name: getattr(value, name) for name in _RUNTIME_FIELDS}
+    loras = [
+        pb.UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
+        for lora in value.loras
+    ]
+    plain = {name: getattr(value, name) for name in _RUNTIME_FIELDS} | {"loras": loras}
     upscaler = value.upscaler
     if upscaler is None:
         return plain
@@ -252,6 +265,10 @@ def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt
         options=MappingProxyType(dict(wire.options)),
         device=wire.device,
         upscaler=_used_upscaler(wire.upscaler) if wire.HasField("upscaler") else None,
+        loras=tuple(
+            UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
+            for lora in wire.loras
+        ),
     )
 
 

@@ -112,6 +112,14 @@ class JobInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobLora:
+    """A LoRA that a job names, and how strongly it changes the model. With a weight of 0 it is not loaded."""
+
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """The requested video: defaults filled in, personal data sealed.
 
@@ -144,6 +152,7 @@ class Spec:
     inputs: tuple[JobInput, ...] = ()
     chained: bool = False
     upscaler: str = ""
+    loras: tuple[JobLora, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +264,16 @@ class UsedUpscaler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsedLora:
+    """A LoRA that changed the model in an attempt. `sha256` is that of its file, in hexadecimal."""
+
+    name: str
+    weight: float
+    sha256: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """What an attempt runs on, as far as it is known: the model is loaded after the attempt has started.
 
@@ -272,6 +291,7 @@ class Runtime:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     device: str = ""
     upscaler: UsedUpscaler | None = None
+    loras: tuple[UsedLora, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

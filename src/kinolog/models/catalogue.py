@@ -8,19 +8,20 @@ describes the file.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import add
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from kinolog.models.catalogue_file import CatalogueError, entry_of, named_entries, read_tables
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
 from kinolog.models.hub.hub_model import is_hub_name
 from kinolog.models.known_models import known_models, known_table, with_known
+from kinolog.models.loras import LoraEntry
 from kinolog.models.memory.placement import AUTO, PLACEMENTS
 from kinolog.models.model_folder import local_folder
 from kinolog.models.model_index import pipeline_class
@@ -38,10 +39,6 @@ from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES
 STYLES = ("cinematic", "documentary", "animation", "watercolor", "noir", "vintage", "minimal", "realistic")
 
 Side = Annotated[int, Field(ge=16, le=8192, multiple_of=2)]
-
-
-class CatalogueError(ValueError):
-    """The catalogue is invalid. The message names the entry and the setting, and what to do."""
 
 
 class RenderDefaults(BaseModel):
@@ -138,6 +135,11 @@ class ModelEntry(BaseModel):
         return families().get(self.pipeline)
 
     @property
+    def takes_loras(self) -> bool:
+        """Whether LoRAs can change it, as far as its class is known here."""
+        return self.renderer == DEFAULT_RENDERER and (self.family is None or bool(self.family.loras))
+
+    @property
     def window_frames(self) -> int:
         """The longest part that scenes of chained jobs are cut into; 0 if no scene of the model goes on from another.
 
@@ -182,16 +184,24 @@ class ModelEntry(BaseModel):
 
 
 class Catalogue:
-    """Models by name, one of them the default, and upscalers by name."""
+    """Models by name, one of them the default, and LoRAs and upscalers by name."""
 
     def __init__(
-        self, entries: Iterable[ModelEntry], default: str, *, upscalers: Iterable[UpscalerEntry] = ()
+        self,
+        entries: Iterable[ModelEntry],
+        default: str,
+        loras: Iterable[LoraEntry] = (),
+        upscalers: Iterable[UpscalerEntry] = (),
     ) -> None:
+        """Raises `CatalogueError` for a default that is missing, and for a LoRA of a model that takes none."""
         self._entries = {entry.name: entry for entry in entries}
         self.upscalers: Mapping[str, UpscalerEntry] = {entry.name: entry for entry in upscalers}
         if default not in self._entries:
             raise CatalogueError(f"the default model {default!r} is not in the catalogue")
         self.default = self._entries[default]
+        self.loras: Mapping[str, LoraEntry] = {lora.name: lora for lora in loras}
+        for lora in self.loras.values():
+            self._check_models(lora)
 
     def __iter__(self) -> Iterator[ModelEntry]:
         return iter(self._entries.values())
@@ -204,6 +214,20 @@ class Catalogue:
     def names(self) -> tuple[str, ...]:
         """All names, in the order of the catalogue."""
         return tuple(self._entries)
+
+    def loras_of(self, model: ModelEntry) -> tuple[LoraEntry, ...]:
+        """Return the LoRAs that fit a model."""
+        fitting = (lora for lora in self.loras.values() if lora.fits(model.name, model.pipeline))
+        return tuple(fitting) if model.takes_loras else ()
+
+    def _check_models(self, lora: LoraEntry) -> None:
+        for name in lora.models:
+            model = self._entries.get(name)
+            if model is None:
+                known = ", ".join(self._entries)
+                raise CatalogueError(f"LoRA {lora.name}: models: there is no model {name}; there are {known}")
+            if not model.takes_loras:
+                raise CatalogueError(f"LoRA {lora.name}: models: {name} takes no LoRA")
 
 
 _TINY_WORDS = Path(__file__).with_name("kinolog_tiny_words.txt")
@@ -229,16 +253,17 @@ def load_catalogue(settings: CatalogueSettings) -> Catalogue:
     """Return the catalogue of these settings. Raises `CatalogueError`."""
     entries = {TINY.name: TINY}
     default = TINY.name
+    loras: list[LoraEntry] = []
     upscalers: list[UpscalerEntry] = []
     if settings.catalogue is not None:
-        listed, chosen, upscalers = _read(settings.catalogue)
+        listed, chosen, loras, upscalers = _read(settings.catalogue)
         entries.update((entry.name, entry) for entry in listed)
         default = chosen or (listed[0].name if listed else default)
     if settings.model is not None:
         entry = _from_source(settings.model)
         entries[entry.name] = entry
         default = entry.name
-    return Catalogue(map(with_family, entries.values()), default, upscalers=upscalers)
+    return Catalogue(map(with_family, entries.values()), default, loras, upscalers)
 
 
 def with_family(entry: ModelEntry) -> ModelEntry:
@@ -268,62 +293,30 @@ def with_family(entry: ModelEntry) -> ModelEntry:
     return entry.model_copy(update={"defaults": entry.defaults.model_copy(update=defaults)})
 
 
-class _CatalogueFile(NamedTuple):
+class _ReadCatalogue(NamedTuple):
     models: list[ModelEntry]
     default: str | None
+    loras: list[LoraEntry]
     upscalers: list[UpscalerEntry]
 
 
-def _read(path: Path) -> _CatalogueFile:
+def _read(path: Path) -> _ReadCatalogue:
+    tables = read_tables(path)
+    return _ReadCatalogue(
+        models=[_model(f"{path}: model {number}", table) for number, table in enumerate(tables.models, 1)],
+        default=tables.default,
+        loras=named_entries(LoraEntry, tables.loras, f"{path}: LoRA"),
+        upscalers=named_entries(UpscalerEntry, tables.upscalers, f"{path}: upscaler"),
+    )
+
+
+def _model(place: str, table: object) -> ModelEntry:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CatalogueError(f"cannot read the catalogue {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"the catalogue {path} is not TOML: {error}") from error
-    unknown = set(document) - {"models", "default", "upscalers"}
-    if unknown:
-        raise CatalogueError(
-            f"{path}: unknown keys {sorted(unknown)}; the catalogue has `default`, `[[models]]` and `[[upscalers]]`"
-        )
-    tables, default = document.get("models", []), document.get("default")
-    if not isinstance(tables, list) or not isinstance(default, str | None):
-        raise CatalogueError(f"{path}: `models` must be tables, written as [[models]], and `default` a name")
-    models = [_entry(path, number, table) for number, table in enumerate(tables, 1)]
-    return _CatalogueFile(models, default, _upscalers(path, document.get("upscalers", [])))
-
-
-def _upscalers(path: Path, tables: object) -> list[UpscalerEntry]:
-    if not isinstance(tables, list):
-        raise CatalogueError(f"{path}: `upscalers` must be tables, written as [[upscalers]]")
-    found: dict[str, UpscalerEntry] = {}
-    for number, table in enumerate(tables, 1):
-        try:
-            entry = UpscalerEntry.model_validate(table)
-        except ValidationError as error:
-            raise _invalid(f"{path}: upscaler {number}", error) from error
-        if entry.name in found:
-            raise CatalogueError(f"{path}: upscaler {number}: name: there is another {entry.name}")
-        found[entry.name] = entry
-    return list(found.values())
-
-
-def _invalid(place: str, error: ValidationError) -> CatalogueError:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "entry"
-    return CatalogueError(f"{place}: {where}: {first['msg']}")
-
-
-def _entry(path: Path, number: int, table: object) -> ModelEntry:
-    try:
-        return ModelEntry.model_validate(with_known(table) if isinstance(table, dict) else table)
+        stated = with_known(table) if isinstance(table, dict) else table
     except (KeyError, TypeError) as error:
         known = ", ".join(known_models())
-        raise CatalogueError(
-            f"{path}: model {number}: known: there is no {error}; there are {known}"
-        ) from error
-    except ValidationError as error:
-        raise _invalid(f"{path}: model {number}", error) from error
+        raise CatalogueError(f"{place}: known: there is no {error}; there are {known}") from error
+    return entry_of(ModelEntry, stated, place)
 
 
 def _from_source(source: str) -> ModelEntry:

@@ -160,7 +160,8 @@ class Family:
     `inputs` are the pictures and videos that it takes beside the text, in the `input_form`. Of the `alternatives` among
     them a job has one. A call that starts from a noisy video makes the share `strength` of its steps. A family without
     `prompt` reads no text. With `device_noise` it draws noise on its device with the generator that it is given.
-    `note` is what people should know of it. `unusable` says why kinolog does not drive the class.
+    `loras` are the networks that LoRAs can change, the usual one first. `note` is what people should know of it.
+    `unusable` says why kinolog does not drive the class.
     """
 
     pipeline: str
@@ -206,6 +207,7 @@ class Family:
     inputs: Mapping[InputRole, FamilyInput] = field(default_factory=dict)
     input_form: InputForm = InputForm.ARGUMENTS
     alternatives: tuple[InputRole, ...] = ()
+    loras: tuple[str, ...] = ()
     note: str = ""
     unusable: str = ""
 

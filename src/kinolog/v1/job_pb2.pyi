@@ -297,6 +297,7 @@ class JobSpec(_message.Message):
     PROMPT_WRITER_TROUBLE_FIELD_NUMBER: _builtins.int
     CHAINED_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -335,6 +336,10 @@ class JobSpec(_message.Message):
     """Whether each scene goes on from the end of the one before. Lists do not return it."""
     upscaler: _builtins.str
     """Upscaler of the catalogue that enlarges the drawn frames. Empty for none. Lists do not return it."""
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobLora]:
+        """LoRAs that change the model. Lists do not return them."""
+
     def __init__(
         self,
         *,
@@ -357,10 +362,11 @@ class JobSpec(_message.Message):
         prompt_writer_trouble: _builtins.str = ...,
         chained: _builtins.bool = ...,
         upscaler: _builtins.str = ...,
+        loras: _abc.Iterable[Global___JobLora] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,6 +405,66 @@ class UsedUpscaler(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UsedUpscaler: _TypeAlias = UsedUpscaler  # noqa: Y015
+
+@_typing.final
+class JobLora(_message.Message):
+    """A LoRA of a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name in the catalogue."""
+    weight: _builtins.float
+    """How strongly it changes the model. With 0 it is not loaded."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobLora: _TypeAlias = JobLora  # noqa: Y015
+
+@_typing.final
+class UsedLora(_message.Message):
+    """A LoRA that changed the model in an attempt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    LICENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name in the catalogue."""
+    weight: _builtins.float
+    """How strongly it changed the model."""
+    sha256: _builtins.str
+    """SHA-256 of its file, in hexadecimal."""
+    licence: _builtins.str
+    """Its licence, as the catalogue states it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        sha256: _builtins.str = ...,
+        licence: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["licence", b"licence", "name", b"name", "sha256", b"sha256", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsedLora: _TypeAlias = UsedLora  # noqa: Y015
 
 @_typing.final
 class Artifact(_message.Message):
@@ -903,6 +969,7 @@ class Attempt(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the attempt, counted from 1."""
     worker: _builtins.str
@@ -947,6 +1014,10 @@ class Attempt(_message.Message):
     def upscaler(self) -> Global___UsedUpscaler:
         """The upscaler that enlarges the frames. Missing for none."""
 
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsedLora]:
+        """The LoRAs that changed the model."""
+
     def __init__(
         self,
         *,
@@ -966,10 +1037,11 @@ class Attempt(_message.Message):
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         device: _builtins.str = ...,
         upscaler: Global___UsedUpscaler | None = ...,
+        loras: _abc.Iterable[Global___UsedLora] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "started_at", b"started_at", "upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dtype", b"dtype", "ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "number", b"number", "options", b"options", "percent", b"percent", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "started_at", b"started_at", "upscaler", b"upscaler", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dtype", b"dtype", "ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "number", b"number", "options", b"options", "percent", b"percent", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "started_at", b"started_at", "upscaler", b"upscaler", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1375,6 +1447,58 @@ class Upscaler(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Upscaler: _TypeAlias = Upscaler  # noqa: Y015
+
+@_typing.final
+class Lora(_message.Message):
+    """A LoRA of the catalogue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    LICENCE_FIELD_NUMBER: _builtins.int
+    FAMILIES_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    DEFAULT_WEIGHT_FIELD_NUMBER: _builtins.int
+    TRIGGER_WORDS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the LoRA in requests."""
+    description: _builtins.str
+    """Description of the LoRA."""
+    licence: _builtins.str
+    """Its licence, as the catalogue states it."""
+    default_weight: _builtins.float
+    """How strongly it changes the model in jobs that give no weight."""
+    @_builtins.property
+    def families(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Pipeline classes of diffusers that it fits."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the models in the catalogue that it fits."""
+
+    @_builtins.property
+    def trigger_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words that call for it in a prompt."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        licence: _builtins.str = ...,
+        families: _abc.Iterable[_builtins.str] | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        default_weight: _builtins.float = ...,
+        trigger_words: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_weight", b"default_weight", "description", b"description", "families", b"families", "licence", b"licence", "models", b"models", "name", b"name", "trigger_words", b"trigger_words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lora: _TypeAlias = Lora  # noqa: Y015
 
 @_typing.final
 class Worker(_message.Message):

@@ -15,6 +15,7 @@ from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.input_files import InputFiles, inputs_of
 from kinolog_cli.jobs.scene_list import scenes_of
 from kinolog_cli.jobs.text_file import text_of
+from kinolog_cli.lora_options import loras_of
 from kinolog_client import InvalidRequest, KinologClient, ProblemError, VideoInput, VideoRequest
 
 _FIELDS = frozenset(field.name for field in fields(VideoRequest)) | {"request_id"}
@@ -125,6 +126,11 @@ def _object_in(line: str) -> tuple[dict[str, Any], str]:
     if found.get("inputs") is not None:
         try:
             found["inputs"] = inputs_of(found["inputs"])
+        except ValueError as error:
+            return {}, str(error)
+    if found.get("loras") is not None:
+        try:
+            found["loras"] = loras_of(found["loras"])
         except ValueError as error:
             return {}, str(error)
     return found, ""

@@ -24,6 +24,7 @@ from kinolog_cli.jobs.prompt_file import submit_file
 from kinolog_cli.jobs.queries import save_video
 from kinolog_cli.jobs.scene_list import scene_file
 from kinolog_cli.jobs.watch import watch_job
+from kinolog_cli.lora_options import LoraOption, named_loras
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
@@ -78,6 +79,7 @@ def generate(
     video: VideoOption = None,
     control: ControlOption = None,
     face: FaceOption = None,
+    lora: LoraOption = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
     size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
@@ -125,6 +127,7 @@ def generate(
         codec=codec,
         crf=crf,
         title=title,
+        loras=named_loras(lora),
     )
     files = InputFiles(
         image=image,

@@ -13,7 +13,7 @@ from kinolog_cli.models.pull import pull
 from kinolog_cli.models.remove import remove
 
 app = typer.Typer(
-    help="List the models that jobs can name. The commands deal with the models of this machine.",
+    help="List the models and LoRAs that jobs can name. The commands deal with the models of this machine.",
     invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -52,5 +52,10 @@ def _offered(as_json: bool) -> None:
         context.print_note(
             f"--upscaler {upscaler.name}: {upscaler.scale} times wider and higher ({upscaler.licence})"
         )
+    for lora in listed.loras:
+        fits = f"fits {', '.join(lora.models)}" if lora.models else "fits no model here"
+        words = f" Say {', '.join(lora.trigger_words)}." if lora.trigger_words else ""
+        text = f"LoRA {lora.name}: {lora.description} {lora.licence}; {fits}, weight {lora.default_weight:g}.{words}"
+        context.out.print(text, markup=False)
     if listed.prompt_writer:
         context.print_note(f"{listed.prompt_writer} writes shots and prompts: --shots written, --enhance")

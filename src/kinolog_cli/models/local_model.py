@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from kinolog.models.catalogue import Catalogue, CatalogueError, ModelEntry, load_catalogue, with_family
+from kinolog.models.catalogue import Catalogue, ModelEntry, load_catalogue, with_family
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.hub.hub_model import HubModel, default_cache, is_hub_name
 from kinolog.models.hub.snapshots import local_commits, occupied_bytes, pinned_models
 from kinolog.models.known_models import known_models, known_table

@@ -70,7 +70,8 @@ def _summary(event: EventInfo) -> str:
             return f"attempt {data.get('attempt')} by {data.get('worker')}, {data.get('hardware')}"
         case "runtime_recorded":
             known = ("device", "dtype", "scheduler", "placement", "placement_reason", "model_revision")
-            return ", ".join(str(data[name]) for name in known if data.get(name))
+            facts = [str(data[name]) for name in known if data.get(name)]
+            return ", ".join([*facts, *map(_lora, data.get("loras") or ())])
     return ", ".join(_facts(data))
 
 
@@ -85,10 +86,16 @@ def _submitted(data: dict[str, Any]) -> str:
         f"seed {spec.get('seed')}",
         f"style {spec['style']}" if spec.get("style") else "",
         f"enlarged by {spec['upscaler']}" if spec.get("upscaler") else "",
+        *map(_lora, spec.get("loras") or ()),
         f"prompts written by {spec['prompt_writer']}" if spec.get("prompt_writer") else "",
         str(spec.get("prompt_writer_trouble") or ""),
     ]
     return ", ".join([*filter(None, facts), *_facts({k: v for k, v in data.items() if k != "spec"})])
+
+
+def _lora(data: dict[str, Any]) -> str:
+    content = f", sha256 {data['sha256'][:12]}, {data.get('licence')}" if data.get("sha256") else ""
+    return f"LoRA {data.get('name')} with weight {data.get('weight', 0):g}{content}"
 
 
 def _facts(data: dict[str, Any]) -> Iterator[str]:

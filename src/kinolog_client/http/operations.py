@@ -33,7 +33,7 @@ from kinolog_client.models.commands import BulkInfo, CommandInfo
 from kinolog_client.models.history import HistoryInfo, LogPageInfo, ProofInfo
 from kinolog_client.models.jobs import JobInfo, JobPageInfo, StoryboardInfo
 from kinolog_client.models.results import ManifestInfo, ResultInfo
-from kinolog_client.models.selection import JobSelection, VideoInput, VideoRequest, VideoScene
+from kinolog_client.models.selection import JobSelection, VideoInput, VideoLora, VideoRequest, VideoScene
 
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
@@ -90,6 +90,7 @@ def generate(
     chained: bool | None = None,
     upscaler: str | None = None,
     inputs: Sequence[VideoInput] | None = None,
+    loras: Sequence[VideoLora] | None = None,
     negative_prompt: str | None = None,
     priority: str | None = None,
     style: str | None = None,
@@ -117,6 +118,7 @@ def generate(
         chained=chained,
         upscaler=upscaler,
         inputs=inputs,
+        loras=loras,
         negative_prompt=negative_prompt,
         priority=priority,
         style=style,

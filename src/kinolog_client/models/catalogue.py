@@ -64,10 +64,23 @@ class UpscalerInfo(ClientModel):
     scale: int = 1
 
 
+class LoraInfo(ClientModel):
+    """A LoRA of the catalogue. `models` are those that it fits, `trigger_words` call for it in a prompt."""
+
+    name: str
+    description: str = ""
+    licence: str = ""
+    families: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    default_weight: float = 1.0
+    trigger_words: tuple[str, ...] = ()
+
+
 class ModelListInfo(ClientModel):
     """The catalogue of models. `prompt_writer` is the language model that writes shots and prompts, if there is one."""
 
     models: tuple[ModelInfo, ...]
+    loras: tuple[LoraInfo, ...] = ()
     prompt_writer: str | None = None
     upscalers: tuple[UpscalerInfo, ...] = ()
 

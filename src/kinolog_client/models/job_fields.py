@@ -12,6 +12,7 @@ from kinolog_client.models.job_parts import (
     AttemptInfo,
     ErrorInfo,
     InputInfo,
+    JobLoraInfo,
     LinksInfo,
     MediaInfo,
     StageInfo,
@@ -100,6 +101,8 @@ class JobFields(ClientModel):
     """Whether each scene goes on from the end of the one before."""
     upscaler: str | None = None
     """Upscaler that enlarges the drawn frames, if one does."""
+    loras: tuple[JobLoraInfo, ...] = ()
+    """The LoRAs that it names, each with its weight."""
     prompt_writer: str | None = None
     """Language model that wrote the prompts of the scenes, if one did."""
     prompt_writer_trouble: str | None = None

@@ -36,6 +36,22 @@ class UsedUpscalerInfo(ClientModel):
     licence: str = ""
 
 
+class JobLoraInfo(ClientModel):
+    """A LoRA that a job names, and how strongly it changes the model. With a weight of 0 it is not loaded."""
+
+    name: str
+    weight: float = 1.0
+
+
+class UsedLoraInfo(ClientModel):
+    """A LoRA that changed the model in an attempt. `sha256` is that of its file, in hexadecimal."""
+
+    name: str
+    weight: float = 1.0
+    sha256: str = ""
+    licence: str = ""
+
+
 class AttemptInfo(ClientModel):
     """One try at a job by one worker. `number` counts from 1.
 
@@ -55,6 +71,7 @@ class AttemptInfo(ClientModel):
     options: dict[str, str] = Field(default_factory=dict)
     device: str = ""
     upscaler: UsedUpscalerInfo | None = None
+    loras: tuple[UsedLoraInfo, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: ErrorInfo | None = None

@@ -100,6 +100,14 @@ class VideoInput:
     upload_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class VideoLora:
+    """A LoRA that changes the model, and how strongly: -4 to 4, or None for the weight of the catalogue."""
+
+    name: str
+    weight: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
     """A video to make. None means the model's default; give `duration` in seconds or `frames`, not both.
@@ -107,8 +115,8 @@ class VideoRequest:
     `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
     auto: the prompt is cut at marks such as "Scene 1:", or written: a language model writes the shots. With `scenes`
     the prompt may be empty; it precedes each. With `enhance_prompt` a language model rewrites the prompt of one shot.
-    `inputs` are what the video starts from. With `chained` each scene goes on from the end of the one before.
-    `upscaler` is one of the catalogue: it enlarges the frames, which are drawn in `size`.
+    `inputs` are what the video starts from, `loras` change the model. With `chained` each scene goes on from the end of
+    the one before. `upscaler` is one of the catalogue: it enlarges the frames, which are drawn in `size`.
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
@@ -121,6 +129,7 @@ class VideoRequest:
     chained: bool | None = None
     upscaler: str | None = None
     inputs: Sequence[VideoInput] | None = None
+    loras: Sequence[VideoLora] | None = None
     negative_prompt: str | None = None
     priority: str | None = None
     style: str | None = None
@@ -147,9 +156,11 @@ class VideoRequest:
             values["scenes"] = [_given(scene) for scene in self.scenes]
         if self.inputs is not None:
             values["inputs"] = [_given(one) for one in self.inputs]
+        if self.loras is not None:
+            values["loras"] = [_given(lora) for lora in self.loras]
         return values
 
 
-def _given(record: VideoRequest | VideoScene | VideoInput) -> dict[str, Any]:
+def _given(record: VideoRequest | VideoScene | VideoInput | VideoLora) -> dict[str, Any]:
     values = ((field.name, getattr(record, field.name)) for field in fields(record))
     return {name: value for name, value in values if value is not None}

@@ -6,7 +6,7 @@ import pytest
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2
-from kinolog_client import InvalidRequest, JobSelection, TimeSpan, VideoRequest, VideoScene
+from kinolog_client import InvalidRequest, JobSelection, TimeSpan, VideoLora, VideoRequest, VideoScene
 from tests.unit.client.either_client import EitherClient
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
@@ -48,6 +48,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         title="Rain",
         chained=True,
         upscaler="sharp-x2",
+        loras=[VideoLora("ink", 0.5), VideoLora("oil")],
         request_id="r-1",
     )
     (sent,) = api.requests("SubmitJob")
@@ -57,6 +58,10 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
     assert (sent.codec, sent.crf, sent.title, sent.chained) == ("av1", 30, "Rain", True)
     assert sent.upscaler == "sharp-x2"
+    assert list(sent.loras) == [
+        job_service_pb2.LoraReference(name="ink", weight=0.5),
+        job_service_pb2.LoraReference(name="oil"),
+    ]
     assert (done.created, done.status, done.job.prompt) == (True, "queued", canned.PROMPT)
     assert done.position == api.position
 

@@ -228,6 +228,17 @@ def upload(content: bytes) -> jobs.Upload:
     )
 
 
+LORA = pb.Lora(
+    name="ink",
+    description="Ink on paper.",
+    licence="apache-2.0",
+    families=["WanPipeline"],
+    models=["kinolog-tiny"],
+    default_weight=0.8,
+    trigger_words=["ink wash"],
+)
+
+
 def model() -> pb.Model:
     """A model of the catalogue."""
     return pb.Model(

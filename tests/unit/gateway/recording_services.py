@@ -119,7 +119,7 @@ def ListLogEntries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jo
 
 def ListModels(api: RecordingApi, request: jobs.ListModelsRequest) -> jobs.ListModelsResponse:  # noqa: N802
     """Return the catalogue."""
-    return jobs.ListModelsResponse(models=[canned.model()])
+    return jobs.ListModelsResponse(models=[canned.model()], loras=[canned.LORA])
 
 
 def ListWorkers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.ListWorkersResponse:  # noqa: N802

@@ -20,6 +20,7 @@ from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog.adapters.c2pa.assertions import manifest_of, provenance_in
 from kinolog.adapters.c2pa.reader import SignatureState, read_signed_file
 from kinolog.adapters.c2pa.signer import C2paSigner
+from kinolog.job.values import UsedLora
 from kinolog.models.codecs import SOFTWARE_CODECS, VideoCodec
 from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_stack import signing_certificates
@@ -57,6 +58,14 @@ def test_a_signed_video_says_what_made_it(chain: SigningChain, video: Path) -> N
     assert found.provenance == PROVENANCE
     assert found.generator == "kinolog 0.1.0"
     assert re.fullmatch(r"kinolog [0-9a-f]{8}, self-signed", found.signer)
+
+
+def test_the_manifest_names_the_loras(chain: SigningChain, tmp_path: Path) -> None:
+    """Each with its weight, its hash and its licence. Videos without any say nothing of them."""
+    lora = UsedLora(name="ink", weight=0.8, sha256="ab" * 32, licence="apache-2.0")
+    stated = replace(PROVENANCE, loras=(lora,))
+    assert provenance_in(manifest_of(stated)) == stated
+    assert "loras" not in str(manifest_of(PROVENANCE))
 
 
 @pytest.mark.parametrize("codec", SOFTWARE_CODECS)

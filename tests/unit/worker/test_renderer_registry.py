@@ -8,7 +8,8 @@ import pytest
 from kinolog_worker.renderers.registry import renderer_named
 from kinolog_worker.renderers.renderer import RenderFailed
 
-from kinolog.models.catalogue import CatalogueError, load_catalogue
+from kinolog.models.catalogue import load_catalogue
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.renderers import DEFAULT_RENDERER, RENDERER_GROUP, installed_renderers
 from kinolog.process.settings import CatalogueSettings
 from tests.renderers.installed import DISTRIBUTION

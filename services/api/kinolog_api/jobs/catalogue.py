@@ -8,6 +8,7 @@ from dataclasses import replace
 from kinolog.codec.enums import ROLE_TO_PROTO
 from kinolog.codec.workers import worker_to_proto
 from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.models.loras import LoraEntry
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -40,6 +41,7 @@ class ListCatalogue:
                 )
                 for entry in self._catalogue.upscalers.values()
             ],
+            loras=map(self._lora_to_proto, self._catalogue.loras.values()),
             models=[
                 _model_to_proto(entry, is_default=entry.name == default, workers=workers)
                 for entry in self._catalogue
@@ -50,6 +52,17 @@ class ListCatalogue:
         """ListWorkers. All tenants share the workers; a job of another tenant is left out of the response."""
         workers = [await self._visible_to(call.tenant, w) for w in await self._workers.present_workers()]
         return pb.ListWorkersResponse(workers=map(worker_to_proto, workers))
+
+    def _lora_to_proto(self, entry: LoraEntry) -> job_pb2.Lora:
+        return job_pb2.Lora(
+            name=entry.name,
+            description=entry.description,
+            licence=entry.licence,
+            families=entry.families,
+            models=[model.name for model in self._catalogue if entry in self._catalogue.loras_of(model)],
+            default_weight=entry.weight,
+            trigger_words=entry.trigger_words,
+        )
 
     async def _visible_to(self, tenant: str, report: WorkerReport) -> WorkerReport:
         """Return the report without its job if the job belongs to another tenant."""

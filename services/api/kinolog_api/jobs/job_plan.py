@@ -8,13 +8,14 @@ from functools import lru_cache
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.counts import counted
-from kinolog.job.values import Priority
+from kinolog.job.values import JobLora, Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.choices.job_loras import job_loras, lora_violations
 from kinolog_api.choices.job_upscaler import result_size, upscaler_violations
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
@@ -64,6 +65,7 @@ class JobPlan:
     upscaler: str = ""
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
+    loras: tuple[JobLora, ...] = ()
 
     @property
     def wished_video(self) -> WishedVideo:
@@ -89,12 +91,13 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     if model is None:
         known = ", ".join(catalogue.names)
         raise invalid_argument([RequestViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
-    plan = _with_defaults(request, model, draw_seed)
+    plan = replace(_with_defaults(request, model, draw_seed), loras=job_loras(request, catalogue))
     violations = [
         *_violations(request, plan, model),
         *_codec_violations(plan, result_size(plan.upscaler, plan.width, plan.height, catalogue)),
         *family_violations(request, model),
         *upscaler_violations(plan.upscaler, plan.width, plan.height, catalogue),
+        *lora_violations(request, model, catalogue),
     ]
     if violations:
         raise invalid_argument(violations, "MODEL_LIMITS")

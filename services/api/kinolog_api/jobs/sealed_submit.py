@@ -134,6 +134,7 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         chained=plan.chained,
         upscaler=plan.upscaler,
         inputs=inputs,
+        loras=plan.loras,
     )
 
 

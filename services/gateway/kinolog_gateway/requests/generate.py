@@ -103,6 +103,22 @@ class GenerateInput(RequestModel):
         return pb.InputReference(role=INPUT_ROLE_NUMBERS[self.role], upload_id=self.upload_id)
 
 
+class GenerateLora(RequestModel):
+    """A LoRA that changes the model."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="Name of a LoRA in GET /mcp/models."
+    )
+    weight: Annotated[StrictFloat, Field(ge=-4, le=4)] | None = Field(
+        None,
+        description="How strongly it changes the model; that of GET /mcp/models by default. 0: not at all.",
+    )
+
+    def to_proto(self) -> pb.LoraReference:
+        """Return the LoRA in the request to the api."""
+        return pb.LoraReference(name=self.name, weight=self.weight)
+
+
 class GenerateRequest(RequestModel):
     """A video to generate. Omitted fields take the model's defaults, which GET /mcp/models lists."""
 
@@ -145,6 +161,9 @@ class GenerateRequest(RequestModel):
     )
     inputs: Annotated[list[GenerateInput], Field(max_length=16)] | None = Field(
         None, description="What the video starts from: uploads, each in a role, as the model takes them."
+    )
+    loras: Annotated[list[GenerateLora], Field(max_length=8)] | None = Field(
+        None, description="LoRAs that change the model, each once."
     )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")
     priority: Priority | None = Field(None, description="Priority in the queue; medium by default.")
@@ -235,6 +254,7 @@ class GenerateRequest(RequestModel):
             chained=self.chained,
             upscaler=self.upscaler or "",
             inputs=[one.to_proto() for one in self.inputs or ()],
+            loras=[lora.to_proto() for lora in self.loras or ()],
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",
             priority=PRIORITY_NUMBERS[self.priority] if self.priority else job_pb2.PRIORITY_UNSPECIFIED,

@@ -67,10 +67,25 @@ class UpscalerView(ResponseModel):
     scale: int = Field(description="How many times wider and higher frames become.")
 
 
+class LoraView(ResponseModel):
+    """A LoRA of the catalogue."""
+
+    name: str
+    description: str
+    licence: str
+    families: list[str] = Field(description="Pipeline classes of diffusers that it fits.")
+    models: list[str] = Field(description="Models of the catalogue that it fits.")
+    default_weight: float = Field(
+        description="How strongly it changes the model in jobs that give no weight."
+    )
+    trigger_words: list[str] = Field(description="Words that call for it in a prompt.")
+
+
 class ModelsView(ResponseModel):
     """The catalogue."""
 
     models: list[ModelView]
+    loras: list[LoraView]
     prompt_writer: str | None = Field(
         description="Language model that writes shots and prompts; null if this installation has none."
     )
@@ -123,11 +138,24 @@ def models_view(response: jobs.ListModelsResponse) -> ModelsView:
     """Return the catalogue."""
     return ModelsView(
         models=[_model(model) for model in response.models],
+        loras=[_lora(lora) for lora in response.loras],
         prompt_writer=response.prompt_writer or None,
         upscalers=[
             UpscalerView(name=one.name, description=one.description, licence=one.licence, scale=one.scale)
             for one in response.upscalers
         ],
+    )
+
+
+def _lora(lora: pb.Lora) -> LoraView:
+    return LoraView(
+        name=lora.name,
+        description=lora.description,
+        licence=lora.licence,
+        families=list(lora.families),
+        models=list(lora.models),
+        default_weight=lora.default_weight,
+        trigger_words=list(lora.trigger_words),
     )
 
 

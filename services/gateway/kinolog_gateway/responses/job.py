@@ -32,6 +32,7 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     InputView,
     JobLinks,
+    JobLoraView,
     MediaView,
     ResponseModel,
     StageView,
@@ -147,6 +148,9 @@ class JobDetail(JobView):
     )
     upscaler: str | None = job_field(
         lambda job: job.spec.upscaler or None, "Upscaler that enlarges the drawn frames, if one does."
+    )
+    loras: list[JobLoraView] = job_field(
+        lambda job: JobLoraView.all_of(job.spec), "The LoRAs that it names, each with its weight."
     )
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,

@@ -77,6 +77,27 @@ class UsedUpscalerView(ResponseModel):
         return cls(name=used.name, scale=used.scale, sha256=used.sha256, licence=used.licence)
 
 
+class JobLoraView(ResponseModel):
+    """A LoRA that a job names."""
+
+    name: str
+    weight: float = Field(description="How strongly it changes the model. With 0 it is not loaded.")
+
+    @classmethod
+    def all_of(cls, spec: pb.JobSpec) -> list[JobLoraView]:
+        """Return the views of the LoRAs of a job."""
+        return [cls(name=lora.name, weight=lora.weight) for lora in spec.loras]
+
+
+class UsedLoraView(ResponseModel):
+    """A LoRA that changed the model in an attempt."""
+
+    name: str
+    weight: float
+    sha256: str = Field(description="SHA-256 of its file, in hexadecimal.")
+    licence: str = Field(description="Its licence, as the catalogue states it.")
+
+
 class AttemptView(ResponseModel):
     """One attempt of a job by one worker."""
 
@@ -95,6 +116,9 @@ class AttemptView(ResponseModel):
     options: dict[str, str] = Field(description="Options of the model in the catalogue, by name.")
     device: str = Field(examples=["cuda:0"])
     upscaler: UsedUpscalerView | None = Field(description="What enlarges the frames; null for nothing.")
+    loras: list[UsedLoraView] = Field(
+        description="The LoRAs that change the model; empty until it is loaded."
+    )
     started_at: datetime | None
     ended_at: datetime | None
     error: ErrorView | None
@@ -115,6 +139,10 @@ class AttemptView(ResponseModel):
             options=dict(attempt.options),
             device=attempt.device,
             upscaler=UsedUpscalerView.of(attempt.upscaler) if attempt.HasField("upscaler") else None,
+            loras=[
+                UsedLoraView(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
+                for lora in attempt.loras
+            ],
             started_at=time_field(attempt, "started_at"),
             ended_at=time_field(attempt, "ended_at"),
             error=ErrorView.of(attempt),

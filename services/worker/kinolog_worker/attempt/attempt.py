@@ -29,7 +29,12 @@ from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
-from kinolog_worker.attempt.render_request import build_render_job, model_source, upscaler_source
+from kinolog_worker.attempt.render_request import (
+    build_render_job,
+    lora_sources,
+    model_source,
+    upscaler_source,
+)
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
@@ -202,7 +207,10 @@ class RunningAttempt:
         finished_scenes = await self._fetch_scenes(job)
         artifacts = self._dependencies.artifacts
         inputs = await fetch_inputs(artifacts, job, self._unsealed, self._sealer, self._folder)
-        render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes, inputs)
+        loras = lora_sources(job, self._entry, self._dependencies.catalogue)
+        render_job = build_render_job(
+            job, self._unsealed, self._entry, self._folder, finished_scenes, inputs, loras
+        )
         render_job = replace(render_job, model=model, upscaler=upscaler)
         self._recorder.start_estimate(render_job, self._entry.name)
         self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
-from kinolog.models.catalogue import ModelEntry
+from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.codecs import VideoCodec
+from kinolog.models.loras import LoraEntry
 from kinolog.models.upscalers import UpscalerEntry
 from kinolog.storyboard.camera import Camera
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.media.encoder_settings import VideoEncoding
-from kinolog_worker.renderers.renderer import InputFile, ModelSource
+from kinolog_worker.renderers.renderer import InputFile, LoraSource, ModelSource
 from kinolog_worker.renderers.upscaler import UpscalerSource
 
 
@@ -26,10 +27,11 @@ def build_render_job(
     folder: Path,
     finished_scenes: Sequence[SceneFile] = (),
     inputs: Sequence[InputFile] = (),
+    loras: Sequence[LoraSource] = (),
 ) -> RenderJob:
     """Return what to render. All files are made in `folder`; `finished_scenes` come from earlier attempts.
 
-    A job that is prefetched has no `inputs` yet, and no job an `upscaler`.
+    A job that is prefetched has no `inputs` and no `loras` yet, and no job an `upscaler`.
     """
     spec = job.spec
     return RenderJob(
@@ -53,6 +55,7 @@ def build_render_job(
         finished_scenes=tuple(finished_scenes),
         inputs=tuple(inputs),
         chained=spec.chained,
+        loras=tuple(loras),
     )
 
 
@@ -86,6 +89,25 @@ def upscaler_source(entry: UpscalerEntry, files: Path | None = None) -> Upscaler
         overlap=entry.overlap,
         licence=entry.licence,
         sha256=entry.sha256,
+    )
+
+
+def lora_sources(job: Job, entry: ModelEntry, catalogue: Catalogue) -> tuple[LoraSource, ...]:
+    """Return where the LoRAs of a job come from. Raises KeyError for one that the catalogue lacks."""
+    return tuple(_lora_source(catalogue.loras[lora.name], lora.weight, entry) for lora in job.spec.loras)
+
+
+def _lora_source(lora: LoraEntry, weight: float, entry: ModelEntry) -> LoraSource:
+    return LoraSource(
+        name=lora.name,
+        location=lora.source,
+        weight=weight,
+        network=lora.network_of(entry.pipeline),
+        licence=lora.licence,
+        weight_file=lora.weight_file,
+        sha256=lora.sha256,
+        revision=lora.revision,
+        cache_folder=lora.cache_folder,
     )
 
 

@@ -62,6 +62,7 @@ class VideoSigning:
             frame_hash=finished.media.frame_hash,
             log_hash=self._lease.tail.digest.hex(),
             upscaler=runtime.upscaler,
+            loras=runtime.loras,
         )
 
 

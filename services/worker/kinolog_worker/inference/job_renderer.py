@@ -98,7 +98,7 @@ class JobRenderer:
 
     def _load_model(self) -> Renderer:
         self._stages.start("prefetch")
-        model = self._cache.load(self._job.model)
+        model = self._cache.load_with(self._job.model, self._job.loras)
         self._revision = model.facts.revision
         if self._job.upscaler is not None:
             self._upscaler = self._cache.upscaler(self._job.upscaler)

@@ -15,7 +15,7 @@ from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.encoder_settings import H264, MASTER, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
-from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, ModelSource, SceneRequest
+from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, LoraSource, ModelSource, SceneRequest
 from kinolog_worker.renderers.upscaler import UpscalerSource
 
 
@@ -53,7 +53,8 @@ class RenderJob:
     If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
 
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
-    each scene goes on from the one before. Frames are drawn in `width` and `height`, and `upscaler` enlarges them.
+    each scene goes on from the one before. `loras` change the model. Frames are drawn in `width` and `height`, and
+    `upscaler` enlarges them.
     """
 
     job_id: str
@@ -78,6 +79,7 @@ class RenderJob:
     inputs: tuple[InputFile, ...] = ()
     chained: bool = False
     upscaler: UpscalerSource | None = None
+    loras: tuple[LoraSource, ...] = ()
 
     @property
     def video_size(self) -> tuple[int, int]:

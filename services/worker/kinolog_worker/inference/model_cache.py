@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from kinolog_worker.renderers.registry import load_upscaler, renderer_named
 from kinolog_worker.renderers.renderer import (
     DeviceUser,
     HeldMemory,
     LoadedFacts,
+    LoraSource,
+    LoraUser,
     MemorySharer,
     ModelSource,
     PromptCaching,
     Renderer,
+    RenderFailed,
 )
 from kinolog_worker.renderers.upscaler import Upscaler, UpscalerSource
 
@@ -46,6 +49,16 @@ class ModelCache:
         """The renderer that could not load its model last."""
         self._upscaler: tuple[UpscalerSource, Upscaler] | None = None
         """The upscaler that was used last, in the memory of the host."""
+
+    def load_with(self, model: ModelSource, loras: Sequence[LoraSource]) -> LoadedModel:
+        """Return the model, which these LoRAs change, and no others. Raises RenderFailed."""
+        loaded = self.load(model)
+        if not isinstance(loaded.renderer, LoraUser):
+            if loras:
+                problem = f"the renderer {model.renderer} of {model.name} takes no LoRA"
+                raise RenderFailed("LORAS_UNSUPPORTED", problem, retryable=False)
+            return loaded
+        return replace(loaded, facts=replace(loaded.facts, loras=loaded.renderer.use_loras(loras)))
 
     def load(self, model: ModelSource) -> LoadedModel:
         """Return the model, loading it if it is not cached. Raises RenderFailed."""

@@ -231,7 +231,8 @@ class TicketHandler:
         key = await dependencies.keys.get(loaded.job.sealing_key_id)
         if key is None:
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
-        runtime = replace(dependencies.status.runtime(loaded.job.spec.model), upscaler=None)  # of another job
+        runtime = dependencies.status.runtime(loaded.job.spec.model)
+        runtime = replace(runtime, upscaler=None, loras=())  # of another job
         command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime, waited=waited)
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
@@ -275,6 +276,9 @@ class TicketHandler:
         if job.spec.upscaler and job.spec.upscaler not in catalogue.upscalers:
             missing = _unknown("UPSCALER_UNKNOWN", f"upscaler {job.spec.upscaler}")
             await lease.record(self._failure(lease, missing))
+            return
+        if missing := [lora.name for lora in job.spec.loras if lora.name not in catalogue.loras]:
+            await lease.record(self._failure(lease, _unknown("LORA_UNKNOWN", f"LoRA {missing[0]}")))
             return
         try:
             texts = unseal_job(job, key)

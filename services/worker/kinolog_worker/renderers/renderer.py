@@ -8,12 +8,12 @@ the names in `LoadedFacts` are stored in the clear and must not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from kinolog.job.values import UsedUpscaler
+from kinolog.job.values import UsedLora, UsedUpscaler
 from kinolog.models.input_roles import InputRole
 from kinolog.models.renderers import DEFAULT_RENDERER
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
@@ -65,10 +65,31 @@ class ModelSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoraSource:
+    """A LoRA of a job: where its file is, how strongly it changes the model, and which network of it.
+
+    `location` is a file, a folder, or a hub name; `weight_file` is the file in it, empty for the only one of a folder.
+    `sha256` is that of the file as the catalogue states it, empty if it states none.
+    """
+
+    name: str
+    location: str
+    weight: float
+    network: str
+    licence: str
+    weight_file: str = ""
+    sha256: str = ""
+    revision: str | None = None
+    cache_folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedFacts:
     """What was loaded, for the runtime of the attempt. `size_bytes` is the size of the weights.
 
     `options` are those of the model's entry that the renderer follows.
+
+    `loras` are those that change the model.
 
     `placement` names where the networks are and how frames are decoded, as docs/memory.md lists it, and
     `placement_reason` says why, for people. `upscaler` enlarges the frames; None for nothing.
@@ -86,6 +107,7 @@ class LoadedFacts:
     placement: str = ""
     placement_reason: str = ""
     upscaler: UsedUpscaler | None = None
+    loras: tuple[UsedLora, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +242,18 @@ class PlacedRenderer(Protocol):
 
     def current_facts(self) -> LoadedFacts:
         """Return the facts as they are now, after the last scene or as the next one begins."""
+        ...
+
+
+@runtime_checkable
+class LoraUser(Protocol):
+    """A renderer whose model LoRAs may change."""
+
+    def use_loras(self, loras: Sequence[LoraSource]) -> tuple[UsedLora, ...]:
+        """Let these change the model from the next scene on, and no others. Return them, as they are recorded.
+
+        Those of weight 0 do not change it, and are not returned. Raises RenderFailed.
+        """
         ...
 
 

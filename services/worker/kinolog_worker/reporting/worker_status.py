@@ -61,6 +61,7 @@ class WorkerStatus:
             options=MappingProxyType(dict(facts.options)),
             device=facts.device,
             upscaler=facts.upscaler,
+            loras=facts.loras,
         )
         self.changed.set()
 

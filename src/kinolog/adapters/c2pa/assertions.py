@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from kinolog.job.values import UsedUpscaler
+from kinolog.job.values import UsedLora, UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog.texts import one_line
 
@@ -40,6 +40,8 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
     }
     if provenance.upscaler is not None:
         job["upscaler"] = asdict(provenance.upscaler)
+    if provenance.loras:
+        job["loras"] = [asdict(lora) for lora in provenance.loras]
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": provenance.version}],
         "title": f"{provenance.job_id}.mp4",
@@ -66,6 +68,7 @@ def provenance_in(manifest: Mapping[str, Any]) -> Provenance | None:
             frame_hash=_text(job["frame_hash"]),
             log_hash=_text(job["log_hash"]),
             upscaler=_upscaler(job["upscaler"]) if "upscaler" in job else None,
+            loras=tuple(map(_lora, job.get("loras", ()))),
         )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
@@ -75,6 +78,15 @@ def _upscaler(stated: Mapping[str, Any]) -> UsedUpscaler:
     return UsedUpscaler(
         name=_text(stated["name"]),
         scale=int(stated["scale"]),
+        sha256=_text(stated["sha256"]),
+        licence=_text(stated["licence"]),
+    )
+
+
+def _lora(stated: Mapping[str, Any]) -> UsedLora:
+    return UsedLora(
+        name=_text(stated["name"]),
+        weight=float(stated["weight"]),
         sha256=_text(stated["sha256"]),
         licence=_text(stated["licence"]),
     )

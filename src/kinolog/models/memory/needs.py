@@ -101,7 +101,7 @@ class ModelMemory:
     `weight_bytes` is the size of a weight on the device, `decode_bytes` that of one of the autoencoder. `token_side` is
     the side of a token in pixels, and `frames_of_latent` the number of frames in a latent one. `passes` are the prompts
     that the denoiser takes at once. With `streams` frames are decoded one latent frame after the other. `may_halve`
-    says whether the autoencoder may decode in float16.
+    says whether the autoencoder may decode in float16. `adapter_bytes` is the size of the LoRAs beside the denoiser.
     """
 
     networks: Mapping[str, NetworkSize]
@@ -114,6 +114,7 @@ class ModelMemory:
     passes: int = 1
     streams: bool = False
     may_halve: bool = False
+    adapter_bytes: int = 0
 
     def need(self, rung: Rung, size: DrawnSize) -> RungNeed:
         """Return what a rung needs for a scene of this size."""
@@ -181,10 +182,13 @@ class ModelMemory:
             resident += max((network.tensor for network in encoders.values()), default=0) * self.weight_bytes
         if rung.weights is not WeightPlacement.GROUP_OFFLOAD:
             share = _FLOAT8_SHARE if rung.weights is WeightPlacement.FLOAT8 else 1.0
-            resident += int(self._bytes_of(denoisers) * share)
+            resident += int(self._bytes_of(denoisers) * share) + self.adapter_bytes
         elif phase is Phase.DENOISE:
             parts = (network.outside + _LAYERS_AHEAD * network.block for network in denoisers.values())
-            resident += max(parts, default=0) * self.weight_bytes
+            most = max(parts, default=0)
+            resident += most * self.weight_bytes
+            elements = sum(network.elements for network in denoisers.values())
+            resident += ceil(self.adapter_bytes * min(1.0, most / elements)) if elements else 0
         return resident
 
     def _host_bytes(self, weights: WeightPlacement) -> int:
@@ -192,7 +196,9 @@ class ModelMemory:
             return 0
         hosted = self._bytes_of(self._named(ENCODERS))
         return hosted + (
-            self._bytes_of(self._named(DENOISERS)) if weights is WeightPlacement.GROUP_OFFLOAD else 0
+            self._bytes_of(self._named(DENOISERS)) + self.adapter_bytes
+            if weights is WeightPlacement.GROUP_OFFLOAD
+            else 0
         )
 
     def _bytes_of(self, networks: Mapping[str, NetworkSize]) -> int:

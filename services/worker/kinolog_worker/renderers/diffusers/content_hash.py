@@ -48,6 +48,16 @@ def revision_of(folder: Path, cache: Path | None = None) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
+def hash_of_file(path: Path, cache: Path | None = None) -> str:
+    """Return the SHA-256 of a file in hexadecimal, remembered for a large one. Raises OSError."""
+    files = [path]
+    if not _has_large(files):
+        return _hash(path, {})
+    found = _hash(path, _read(cache or hash_cache()))
+    _remember(cache or hash_cache(), files, [found])
+    return found
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)

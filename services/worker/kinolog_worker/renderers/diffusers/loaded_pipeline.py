@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kinolog.models.memory.needs import DrawnSize
 from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
+from kinolog_worker.renderers.diffusers.loras.adapters import LoraAdapters
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
@@ -22,6 +24,7 @@ class LoadedPipeline:
     call: PipelineCall
     prompts: PromptMemory
     autoencoder: AutoencoderSeam
+    adapters: LoraAdapters
     vocabulary: SceneVocabulary | None
 
     def drawn_size(self, request: SceneRequest) -> DrawnSize:
@@ -43,4 +46,6 @@ def loaded_pipeline(placed: PlacedModel) -> LoadedPipeline:
     autoencoder = AutoencoderSeam(pipe, streams=family.streams)
     autoencoder.lower_with(placed.lower_decode)
     vocabulary = load_vocabulary(placed.checked.folder, getattr(pipe, "tokenizer", None))
-    return LoadedPipeline(pipe, call, PromptMemory(pipe), autoencoder, vocabulary)
+    prompts = PromptMemory(pipe)
+    adapters = LoraAdapters(pipe, partial(prompts.forget, 0.0))
+    return LoadedPipeline(pipe, call, prompts, autoencoder, adapters, vocabulary)

@@ -6,12 +6,13 @@ The pipeline's own call runs, hooked at four seams (decision 76): prompts, autoe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 
+from kinolog.job.values import UsedLora
 from kinolog.models.memory.needs import DrawnSize, Phase
 from kinolog.models.memory.planner import MemoryFigures
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
@@ -29,6 +30,7 @@ from kinolog_worker.renderers.diffusers.latents import (
     preview_jpeg,
 )
 from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline, loaded_pipeline
+from kinolog_worker.renderers.diffusers.loras.lora_file import LoraFile, lora_files
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
 from kinolog_worker.renderers.diffusers.pipeline_call import set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
@@ -49,6 +51,7 @@ from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     HeldMemory,
     LoadedFacts,
+    LoraSource,
     ModelSource,
     NoOtherModels,
     Observe,
@@ -93,6 +96,7 @@ class DiffusersRenderer:
         self._others: OtherModels = NoOtherModels()
         self._denoised = DenoisedScene()
         self._sound: Sound | None = None
+        self._loras: tuple[LoraFile, ...] = ()
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
@@ -105,7 +109,14 @@ class DiffusersRenderer:
         return facts
 
     def current_facts(self) -> LoadedFacts:
-        return self._placed_model().facts
+        return replace(self._placed_model().facts, loras=tuple(file.used for file in self._loras))
+
+    def use_loras(self, loras: Sequence[LoraSource]) -> tuple[UsedLora, ...]:
+        placed = self._placed_model()
+        self._loras = ()
+        self._loras = lora_files(loras, placed.checked.family)
+        placed.set_adapter_bytes(sum(file.size_bytes for file in self._loras))
+        return tuple(file.used for file in self._loras)
 
     def share_memory(self, others: OtherModels) -> None:
         self._others = others
@@ -187,6 +198,7 @@ class DiffusersRenderer:
     ) -> Iterator[Frames]:
         canvas = loaded.call.canvas(request)
         _log_canvas(request, canvas)
+        loaded.adapters.follow(self._loras)
         drawn = 0
 
         def keep_sound(output: Any) -> None:

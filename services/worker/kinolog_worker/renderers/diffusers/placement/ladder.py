@@ -67,6 +67,10 @@ class MemoryLadder:
         """Whether frames may be decoded in float16."""
         return self._memory.may_halve
 
+    def set_adapter_bytes(self, adapter_bytes: int) -> None:
+        """Count so many bytes of LoRAs from the next plan on."""
+        self._memory = replace(self._memory, adapter_bytes=adapter_bytes)
+
     def begin(self, size: DrawnSize) -> None:
         """Plan for a pipeline that is not loaded yet, and for scenes of this size.
 

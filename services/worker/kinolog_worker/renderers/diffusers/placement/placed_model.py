@@ -105,6 +105,11 @@ class PlacedModel:
         self._switch_decode()
         return pipe
 
+    def set_adapter_bytes(self, adapter_bytes: int) -> None:
+        """Count so many bytes of LoRAs beside the weights, for the scenes that follow."""
+        self._memory = replace(self._memory, adapter_bytes=adapter_bytes)
+        self._ladder.set_adapter_bytes(adapter_bytes)
+
     def fit(self, size: DrawnSize) -> bool:
         """Plan for a scene. Return whether the pipeline has to be loaded again for it. Raises RenderFailed."""
         self._size = size

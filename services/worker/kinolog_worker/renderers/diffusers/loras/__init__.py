@@ -1,0 +1,1 @@
+"""LoRAs: their files, and the adapters that change a loaded pipeline (decision 91)."""

@@ -1,0 +1,59 @@
+"""`kinolog generate --lora`, and what the command shows of LoRAs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_cli.exit_codes import ExitCode
+from tests.unit.cli.conftest import Kinolog
+from tests.unit.gateway.recording_api import RecordingApi
+
+
+async def test_loras_as_options(kinolog: Kinolog, api: RecordingApi) -> None:
+    """Each has its weight after a colon, or that of the catalogue."""
+    done = await kinolog("generate", "a fox", "--lora", "ink", "--lora", "oil.v1:-0.5")
+    assert done.exit_code == 0, done.output
+    (request,) = api.requests("SubmitJob")
+    assert list(request.loras) == [pb.LoraReference(name="ink"), pb.LoraReference(name="oil.v1", weight=-0.5)]
+
+
+async def test_loras_in_a_file_of_jobs(kinolog: Kinolog, api: RecordingApi, tmp_path: Path) -> None:
+    """A line may have others than the option names; a wrong one keeps no other line back."""
+    file = tmp_path / "jobs.jsonl"
+    lines = [{"prompt": "x", "loras": [{"name": "oil", "weight": 2}]}, {"prompt": "y"}]
+    wrong = [{"prompt": "z", "loras": loras} for loras in ("oil", [{"weight": 1}])]
+    file.write_text("\n".join(map(json.dumps, [*lines, *wrong])))
+    done = await kinolog("generate", "--file", str(file), "--lora", "ink")
+    assert done.exit_code == ExitCode.USAGE
+    first, second = api.requests("SubmitJob")
+    assert [(lora.name, lora.weight) for lora in (*first.loras, *second.loras)] == [("oil", 2), ("ink", 0)]
+    assert "loras that are not a list" in done.stderr
+    assert "LoRA 1 is not a JSON object" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("ink:strong", "is no number"), ("ink:5", "less than or equal")]
+)
+async def test_a_wrong_weight_is_named(kinolog: Kinolog, api: RecordingApi, value: str, words: str) -> None:
+    done = await kinolog("generate", "a fox", "--lora", value)
+    assert done.exit_code == ExitCode.USAGE
+    assert words in done.stderr
+    assert api.requests("SubmitJob") == []
+
+
+async def test_they_are_listed_with_the_models(kinolog: Kinolog) -> None:
+    """What a request needs: the name, the models, the words that call for it, and the licence."""
+    listed = (await kinolog("models")).stdout
+    assert "LoRA ink: Ink on paper. apache-2.0; fits kinolog-tiny, weight 0.8. Say ink wash." in listed
+
+
+async def test_a_job_shows_its_loras(kinolog: Kinolog, api: RecordingApi) -> None:
+    job = api.add_job()
+    job.spec.loras.append(job_pb2.JobLora(name="ink", weight=0.8))
+    api.commit(job, "queued")
+    assert "ink 0.8" in (await kinolog("show", job.id)).stdout
