@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
+from kinolog_worker.renderers.diffusers.latents import decoded_video, frame_runs
 from kinolog_worker.renderers.diffusers.model_folder import family_of
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.diffusers.step_reports import reported_steps
@@ -118,6 +121,42 @@ def test_a_class_that_is_not_driven_is_refused_before_it_is_loaded(tmp_path: Pat
     with pytest.raises(RenderFailed, match="it needs the path of a camera, which jobs cannot") as refusal:
         DiffusersRenderer().load(ModelSource("world", str(tmp_path)), "cpu")
     assert (refusal.value.code, refusal.value.retryable) == ("MODEL_UNSUPPORTED", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("wan21", math.inf),
+        ("cogvideox_2b", math.nan),
+        ("cosmos25", math.inf),
+        ("ltx_modular", math.nan),
+    ],
+)
+def test_a_frame_without_numbers_is_no_result(name: str, number: float) -> None:
+    """One pixel is enough: as a byte it would be a speck. Streamed, whole, before a guardrail, and modular."""
+
+    def spoil(_: Any, __: Any, decoded: Any) -> None:
+        pixels = decoded[0] if isinstance(decoded, tuple) else decoded
+        pixels[(-1,) * pixels.ndim] = number
+
+    with drawn_family(name, "float32") as family:
+        layer = family.renderer._loaded_pipeline().pipe.vae.decoder.conv_out
+        with (
+            layer.register_forward_hook(spoil),
+            pytest.raises(RenderFailed, match="infinite or none") as failure,
+        ):
+            family.draw()
+        assert (failure.value.code, failure.value.retryable) == ("PICTURE_WRONG", False)
+        assert (family.draw() == family.frames).all()
+
+
+def test_a_video_without_numbers_is_no_result() -> None:
+    """Whatever a pipeline made of what it decoded, or if it did not decode at all."""
+    video = np.zeros((20, 8, 8, 3), dtype=np.float32)
+    video[17, 3, 3, 1] = math.nan
+    runs = frame_runs(decoded_video(SimpleNamespace(frames=[video])))
+    with pytest.raises(RenderFailed, match="infinite or none"):
+        list(runs)
 
 
 def test_the_flow_shift_of_a_model_is_that_of_its_entry(tmp_path: Path) -> None:

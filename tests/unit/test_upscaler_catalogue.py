@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kinolog.models.catalogue import CatalogueError, load_catalogue
+from kinolog.models.catalogue import load_catalogue
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.upscalers import UpscalerEntry
 from kinolog.process.settings import CatalogueSettings
 

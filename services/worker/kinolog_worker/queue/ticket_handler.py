@@ -268,17 +268,12 @@ class TicketHandler:
 
     async def _run_attempt(self, lease: Lease, key: bytes) -> None:
         job = lease.job
-        catalogue = self._dependencies.catalogue
-        entry = catalogue.get(job.spec.model)
+        entry = self._dependencies.catalogue.get(job.spec.model)
         if entry is None:
             await lease.record(self._failure(lease, _unknown("MODEL_UNKNOWN", f"model {job.spec.model}")))
             return
-        if job.spec.upscaler and job.spec.upscaler not in catalogue.upscalers:
-            missing = _unknown("UPSCALER_UNKNOWN", f"upscaler {job.spec.upscaler}")
+        if (missing := self._missing_from_catalogue(job)) is not None:
             await lease.record(self._failure(lease, missing))
-            return
-        if missing := [lora.name for lora in job.spec.loras if lora.name not in catalogue.loras]:
-            await lease.record(self._failure(lease, _unknown("LORA_UNKNOWN", f"LoRA {missing[0]}")))
             return
         try:
             texts = unseal_job(job, key)
@@ -292,6 +287,15 @@ class TicketHandler:
         if self._stopping:
             self._attempt.stop()
         await self._attempt.run()
+
+    def _missing_from_catalogue(self, job: Job) -> JobError | None:
+        """Return why the catalogue of this worker has not all that a job names; None if it has."""
+        catalogue = self._dependencies.catalogue
+        if job.spec.upscaler and job.spec.upscaler not in catalogue.upscalers:
+            return _unknown("UPSCALER_UNKNOWN", f"upscaler {job.spec.upscaler}")
+        loras = (lora.name for lora in job.spec.loras if lora.name not in catalogue.loras)
+        lora = next(loras, None)
+        return None if lora is None else _unknown("LORA_UNKNOWN", f"LoRA {lora}")
 
     def _failure(self, lease: Lease, error: JobError) -> Command:
         """Count a failure and return the command that records it."""

@@ -1,4 +1,5 @@
-"""The seam at a pipeline's autoencoders: dtypes are cast there, and the latents of a clip can be taken there.
+"""The seam at a pipeline's autoencoders: dtypes are cast there, the latents of a clip can be taken there, and what is
+decoded is checked there, before anything cuts off its infinities.
 
 The pipeline denormalizes the latents and calls `vae.decode`. An autoencoder of another dtype than the network would
 refuse them after the whole denoising. Where the family allows it, `decode` returns at once, and the renderer decodes
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders import vae as _vae
 
-from kinolog_worker.renderers.diffusers.latents import decode_runs
+from kinolog_worker.renderers.diffusers.latents import check_numbers, decode_runs
 from kinolog_worker.renderers.diffusers.modular.minimax_decoding import decodes_clips
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
@@ -24,7 +25,8 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
 )
 
 _autoencoders: Any = _vae  # untyped in part
-_NAMES = ("vae", "audio_vae", "vqvae", "diffusion_decoder")
+_OF_FRAMES = ("vae", "vqvae", "diffusion_decoder")
+_NAMES = (*_OF_FRAMES, "audio_vae")
 
 
 class AutoencoderSeam:
@@ -39,6 +41,8 @@ class AutoencoderSeam:
             autoencoder = getattr(pipe, name, None)
             if autoencoder is not None:
                 autoencoder.decode = self._decode(autoencoder, takes=name == "vae")
+                if name in _OF_FRAMES:
+                    _check_frames(autoencoder)
                 if hasattr(autoencoder, "encode"):
                     autoencoder.encode = _encode(autoencoder)
 
@@ -112,6 +116,13 @@ class AutoencoderSeam:
 def no_other_way(_: BaseException) -> bool:
     """Return False: there is one way to decode."""
     return False
+
+
+def _check_frames(autoencoder: Any) -> None:
+    """Let a decoder raise RenderFailed for frames that have no numbers."""
+    decoder = getattr(autoencoder, "decoder", None)
+    if isinstance(decoder, torch.nn.Module):
+        decoder.register_forward_hook(lambda _, __, decoded: check_numbers(decoded))
 
 
 def _encode(autoencoder: Any) -> Callable[..., Any]:

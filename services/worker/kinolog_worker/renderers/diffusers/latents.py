@@ -17,6 +17,7 @@ from diffusers.models.autoencoders import autoencoder_kl_wan
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
 from kinolog_worker.renderers.diffusers.modular.minimax_decoding import clip_runs, decodes_clips
+from kinolog_worker.renderers.renderer import RenderFailed
 
 _wan: Any = autoencoder_kl_wan  # untyped in part
 _RUN_FRAMES = 8
@@ -80,12 +81,36 @@ def decoded_video(output: Any) -> torch.Tensor:
 def frame_runs(video: torch.Tensor) -> Iterator[Frames]:
     """Yield a decoded video of floats 0 to 1, shape (frames, 3, height, width), as runs of a few frames.
 
-    Floats become bytes on the device of the video.
+    Floats become bytes on the device of the video. Raises RenderFailed for numbers that no byte stands for.
     """
     for start in range(0, len(video), _RUN_FRAMES):
-        run = (video[start : start + _RUN_FRAMES].float() * 255).round().clamp(0, 255).to(torch.uint8)
+        floats = video[start : start + _RUN_FRAMES]
+        check_numbers(floats)
+        run = (floats.float() * 255).round().clamp(0, 255).to(torch.uint8)
         frames: Frames = run.permute(0, 2, 3, 1).cpu().numpy()
         yield frames
+
+
+def is_finite(decoded: Any) -> bool:
+    """Return whether what a decoder returns, maybe with more beside it, has neither infinities nor NaN.
+
+    It is read once, on its device, and nothing of its size is made.
+    """
+    numbers = decoded[0] if isinstance(decoded, tuple) else decoded
+    if not isinstance(numbers, torch.Tensor) or not numbers.numel():
+        return True
+    lowest, highest = torch.aminmax(numbers)  # NaN, if there is one
+    return bool((lowest.isfinite() & highest.isfinite()).item())
+
+
+def check_numbers(decoded: Any) -> None:
+    """Raise RenderFailed for decoded frames with infinities or NaN. As bytes they would be specks, or black."""
+    if not is_finite(decoded):
+        raise RenderFailed(
+            "PICTURE_WRONG",
+            "numbers of a frame are infinite or none (NaN): the model computed no picture",
+            retryable=False,
+        )
 
 
 class CleanEstimate:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from kinolog.models.memory.placement import DecodeMode
+from kinolog_worker.renderers.diffusers.latents import is_finite
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import HalfOverflow
 
 
@@ -36,7 +37,8 @@ class DecodeSwitch:
             return
         self._exact = {name: weights.cpu() for name, weights in self._vae.state_dict().items()}
         self._vae.to(torch.float16)
-        self._check = self._vae.decoder.register_forward_hook(_check_numbers)
+        # Before the check of frames, which ends the scene.
+        self._check = self._vae.decoder.register_forward_hook(_check_half, prepend=True)
 
     def _restore(self) -> None:
         if not self._exact:
@@ -53,7 +55,7 @@ class DecodeSwitch:
                 switch()
 
 
-def _check_numbers(_: Any, __: Any, output: Any) -> None:
+def _check_half(_: Any, __: Any, output: Any) -> None:
     """Raise HalfOverflow for an output of a decoder with infinities or numbers that are none."""
-    if isinstance(output, torch.Tensor) and not output.isfinite().all():
+    if not is_finite(output):
         raise HalfOverflow("float16 is too small for the numbers of this autoencoder")
