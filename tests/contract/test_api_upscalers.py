@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry
-from kinolog.models.upscalers import UpscalerEntry
+from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 

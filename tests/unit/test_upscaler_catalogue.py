@@ -8,7 +8,7 @@ import pytest
 
 from kinolog.models.catalogue import load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
-from kinolog.models.upscalers import UpscalerEntry
+from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.process.settings import CatalogueSettings
 
 ENTRY = '[[upscalers]]\nname = "x2"\nsource = "/models/x2"\nlicence = "apache-2.0"\nscale = 2\n'

@@ -25,6 +25,7 @@ from kinolog.models.loras import LoraEntry
 from kinolog.models.memory.placement import AUTO, PLACEMENTS
 from kinolog.models.model_folder import local_folder
 from kinolog.models.model_index import pipeline_class
+from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.models.renderers import (
     DEFAULT_OPTIONS,
     DEFAULT_RENDERER,
@@ -32,7 +33,6 @@ from kinolog.models.renderers import (
     RENDERER_GROUP,
     installed_renderers,
 )
-from kinolog.models.upscalers import UpscalerEntry
 from kinolog.process.settings import CatalogueSettings
 from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES
 

@@ -16,7 +16,7 @@ from kinolog.job import events as e
 from kinolog.job.values import Status, UsedUpscaler
 from kinolog.models.catalogue import Catalogue
 from kinolog.models.hub.hub_model import HubModel
-from kinolog.models.upscalers import UpscalerEntry
+from kinolog.models.postprocess.upscalers import UpscalerEntry
 from tests.builders.memory_worker import CATALOGUE, MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference, rendering
 

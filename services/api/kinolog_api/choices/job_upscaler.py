@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kinolog.models.catalogue import Catalogue
-from kinolog.models.upscalers import MOST_VIDEO_PIXELS, MOST_VIDEO_SIDE
+from kinolog.models.postprocess.upscalers import MOST_VIDEO_PIXELS, MOST_VIDEO_SIDE
 from kinolog_api.rpc.errors import RequestViolation
 
 _MILLION = 1_000_000

@@ -10,7 +10,7 @@ from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.loras import LoraEntry
-from kinolog.models.upscalers import UpscalerEntry
+from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.storyboard.camera import Camera
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.shots import Transition

@@ -11,7 +11,7 @@ from kinolog.models.hub.errors import DownloadFailed, NoSuchModel
 from kinolog.models.hub.hub_model import HubModel
 from kinolog.models.hub.snapshots import local_snapshot
 from kinolog.models.model_folder import hub_model
-from kinolog.models.upscalers import UpscalerEntry
+from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.ports.alarms import Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
 from kinolog.process.logs import fields

@@ -23,11 +23,9 @@ from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arg
 from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
 from kinolog_worker.renderers.diffusers.device import device_named, is_lost
 from kinolog_worker.renderers.diffusers.latents import (
-    CleanEstimate,
     decoded_video,
     frame_runs,
     frames_of_tensor,
-    preview_jpeg,
 )
 from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline, loaded_pipeline
 from kinolog_worker.renderers.diffusers.loras.lora_file import LoraFile, lora_files
@@ -45,7 +43,8 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
 )
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.scene_sound import sound_in
-from kinolog_worker.renderers.diffusers.step_reports import AfterStep, reported_steps
+from kinolog_worker.renderers.diffusers.step_observer import step_observer
+from kinolog_worker.renderers.diffusers.step_reports import reported_steps
 from kinolog_worker.renderers.diffusers.upscalers.swin2sr import Swin2srUpscaler, load_swin2sr
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
@@ -302,7 +301,7 @@ def _draw(
     latents = denoised.of(request)
     if latents is None:
         pictures = decoded_inputs(loaded.call.family, request, canvas, check)
-        after_step = _step_observer(loaded, request, canvas, observe, should_stop)
+        after_step = step_observer(loaded, request, canvas, observe, should_stop)
         with (
             reported_steps(loaded.pipe, loaded.call.family, after_step) as more,
             ended_within_passes(loaded.pipe, should_stop),
@@ -316,32 +315,6 @@ def _draw(
         denoised.keep(request, latents)
     for video in loaded.autoencoder.decoded_runs(latents):
         yield frames_of_tensor(video)
-
-
-def _step_observer(
-    loaded: LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
-) -> AfterStep:
-    """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled."""
-    pipe = loaded.pipe
-    estimate = CleanEstimate(getattr(pipe, "scheduler", None))
-    previews = loaded.call.family.previews and loaded.autoencoder.streams
-    done = 0
-
-    def after_step(latents: torch.Tensor | None) -> None:
-        nonlocal done
-        if should_stop():
-            raise RenderCancelled
-        preview = None
-        if previews and latents is not None:
-            clean = estimate.after_step(done, latents)
-
-            def preview() -> bytes:
-                return preview_jpeg(pipe.vae, clean)
-
-        done += 1
-        observe(StepReport("denoise", done, max(done, loaded.call.steps(pipe, request, canvas)), preview))
-
-    return after_step
 
 
 def _log_canvas(request: SceneRequest, canvas: Canvas) -> None:

@@ -1,0 +1,37 @@
+"""Reports of a scene's steps to the process of the worker, with previews."""
+
+from __future__ import annotations
+
+import torch
+
+from kinolog_worker.renderers.canvas import Canvas
+from kinolog_worker.renderers.diffusers.latents import CleanEstimate, preview_jpeg
+from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline
+from kinolog_worker.renderers.diffusers.step_reports import AfterStep
+from kinolog_worker.renderers.renderer import Observe, RenderCancelled, SceneRequest, ShouldStop, StepReport
+
+
+def step_observer(
+    loaded: LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
+) -> AfterStep:
+    """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled."""
+    pipe = loaded.pipe
+    estimate = CleanEstimate(getattr(pipe, "scheduler", None))
+    previews = loaded.call.family.previews and loaded.autoencoder.streams
+    done = 0
+
+    def after_step(latents: torch.Tensor | None) -> None:
+        nonlocal done
+        if should_stop():
+            raise RenderCancelled
+        preview = None
+        if previews and latents is not None:
+            clean = estimate.after_step(done, latents)
+
+            def preview() -> bytes:
+                return preview_jpeg(pipe.vae, clean)
+
+        done += 1
+        observe(StepReport("denoise", done, max(done, loaded.call.steps(pipe, request, canvas)), preview))
+
+    return after_step

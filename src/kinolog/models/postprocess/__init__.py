@@ -1,0 +1,1 @@
+"""What may be done to the frames of a video after they were drawn."""
