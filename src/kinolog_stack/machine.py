@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kinolog.models.catalogue import Catalogue, load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
+from kinolog.models.hub.needed_files import is_weight_file
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.devices import detect_devices, gpus_can_be_counted
 from kinolog_stack.errors import SettingError
@@ -49,12 +50,16 @@ def check_models() -> None:
         ) from error
     if missing:
         raise SettingError(
-            f"there is no folder {missing[0]} for a model.",
+            f"there is no {'file' if is_weight_file(missing[0]) else 'folder'} {missing[0]} for a model.",
             "Put the weights there, or correct KINOLOG_MODEL or KINOLOG_CATALOGUE (docs/models.md).",
         )
 
 
 def missing_folders(catalogue: Catalogue) -> list[str]:
-    """Return the sources that are written as folders and are none. Other sources are names in a hub."""
-    sources = [entry.source for entry in catalogue]
-    return [source for source in sources if source.startswith(("/", ".", "~")) and not Path(source).is_dir()]
+    """Return the sources that are written as folders or files and are none. Other sources are names in a hub."""
+    files = [entry.source for entry in catalogue if entry.base]
+    folders = [entry.pipeline_source for entry in catalogue]
+    return [
+        *(file for file in files if not Path(file).is_file()),
+        *(one for one in folders if one.startswith(("/", ".", "~")) and not Path(one).is_dir()),
+    ]

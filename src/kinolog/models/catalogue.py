@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from kinolog.models.catalogue_file import CatalogueError, entry_of, named_entries, read_tables
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
-from kinolog.models.hub.hub_model import is_hub_name
-from kinolog.models.known_models import known_models, known_table, with_known
+from kinolog.models.hub.needed_files import source_problem
+from kinolog.models.known_models import known_models, table_of_source, with_known
 from kinolog.models.loras import LoraEntry
 from kinolog.models.memory.placement import AUTO, PLACEMENTS
 from kinolog.models.model_folder import local_folder
@@ -76,6 +76,10 @@ class ModelEntry(BaseModel):
     source: str = Field(
         min_length=1, description="Folder or hub name of a diffusers pipeline, or `embedded`."
     )
+    base: str = Field(
+        "",
+        description="Folder or hub name of the pipeline that a single file of weights in `source` belongs to.",
+    )
     revision: str | None = None
     pipeline: str = Field(
         "", description="Class of the diffusers pipeline. Read from the source if that is a folder here."
@@ -128,6 +132,17 @@ class ModelEntry(BaseModel):
             if not re.fullmatch(r"\d{2,4}x\d{2,4}", size):
                 raise ValueError(f"{size!r} is not a size; write it as WIDTHxHEIGHT, such as 832x480")
         return value
+
+    @model_validator(mode="after")
+    def _file_with_base(self) -> Self:
+        if self.renderer == DEFAULT_RENDERER and (problem := source_problem(self.source, self.base)):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def pipeline_source(self) -> str:
+        """The folder or hub name of its pipeline: its base if the source is a single file."""
+        return self.base or self.source
 
     @property
     def family(self) -> Family | None:
@@ -320,19 +335,8 @@ def _model(place: str, table: object) -> ModelEntry:
 
 
 def _from_source(source: str) -> ModelEntry:
-    """Return the entry of KINOLOG_MODEL: a well-known model by either of its names, a hub name, or a folder.
-
-    Whoever names a model of the hub there allows its download.
-    """
-    known = known_table(source)
-    if known is None and "/" not in source and not Path(source).exists():
-        raise CatalogueError(
-            f"KINOLOG_MODEL: there is no folder {source}; write owner/name for a model of the hub, or one of "
-            f"{', '.join(known_models())}"
-        )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "model"
-    table: dict[str, Any] = {"name": name, "description": f"A pipeline from {source}.", "source": source}
-    table = {**table, **(known or {}), "name": name}
-    if is_hub_name(table["source"]):
-        table["options"] = {**table.get("options", {}), "allow_download": True}
-    return ModelEntry.model_validate(table)
+    try:
+        table = table_of_source(source)
+    except ValueError as error:
+        raise CatalogueError(f"KINOLOG_MODEL: {error}") from error
+    return entry_of(ModelEntry, table, "KINOLOG_MODEL")

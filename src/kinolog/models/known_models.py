@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from kinolog.models.hub.hub_model import is_hub_name
+from kinolog.models.hub.needed_files import is_weight_file
 
 TABLE = Path(__file__).with_name("known.toml")
 _NESTED = ("defaults", "options")
@@ -34,5 +38,26 @@ def with_known(table: Mapping[str, Any]) -> dict[str, Any]:
     if name is None:
         return stated
     known = known_models()[name]
+    if is_weight_file(str(stated.get("source", ""))):
+        stated = {"base": known["source"], **stated}
     nested = {key: {**known.get(key, {}), **stated.get(key, {})} for key in _NESTED}
     return {**known, **stated, **nested}
+
+
+def table_of_source(source: str) -> dict[str, Any]:
+    """Return the entry of KINOLOG_MODEL: a well-known model by either of its names, a hub name, or a folder.
+
+    Whoever names a model of the hub there allows its download. Raises ValueError for a name that is neither.
+    """
+    known = known_table(source)
+    if known is None and "/" not in source and not Path(source).exists():
+        names = ", ".join(known_models())
+        raise ValueError(
+            f"there is no folder {source}; write owner/name for a model of the hub, or one of {names}"
+        )
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "model"
+    table: dict[str, Any] = {"name": name, "description": f"A pipeline from {source}.", "source": source}
+    table = {**table, **(known or {}), "name": name}
+    if is_hub_name(table["source"]):
+        table["options"] = {**table.get("options", {}), "allow_download": True}
+    return table

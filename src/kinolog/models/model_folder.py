@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_name
-from kinolog.models.hub.needed_files import part_folders
+from kinolog.models.hub.needed_files import DENOISER, part_folders
 from kinolog.models.hub.snapshots import local_snapshot
 from kinolog.models.model_index import MODULAR_INDEX, ORDINARY_INDEX
 from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED
@@ -18,21 +18,30 @@ if TYPE_CHECKING:
 
 def hub_model(entry: ModelEntry) -> HubModel | None:
     """Return the model of the hub that an entry names; None for a folder, and for a model of another renderer."""
-    if entry.renderer != DEFAULT_RENDERER or entry.source == EMBEDDED or not is_hub_name(entry.source):
+    if (
+        entry.renderer != DEFAULT_RENDERER
+        or entry.source == EMBEDDED
+        or not is_hub_name(entry.pipeline_source)
+    ):
         return None
     folder = entry.options.get("cache_folder")
     cache = Path(str(folder)).expanduser() if folder else default_cache()
-    return HubModel(name=entry.source, revision=entry.revision or MAIN, cache=cache)
+    return HubModel(
+        name=entry.pipeline_source,
+        revision=entry.revision or MAIN,
+        cache=cache,
+        without=(DENOISER,) if entry.base else (),
+    )
 
 
 def local_folder(entry: ModelEntry) -> Path | None:
-    """Return the folder of an entry's files; None for the embedded model, and for one that is not whole here."""
+    """Return the folder of an entry's pipeline; None for the embedded model, and for one that is not whole here."""
     if entry.source == EMBEDDED:
         return None
     model = hub_model(entry)
     if model is not None:
         return local_snapshot(model)
-    folder = Path(entry.source)
+    folder = Path(entry.pipeline_source)
     return folder if folder.is_dir() else None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kinolog.models.hub.integrity import folder_problems
+from kinolog.models.hub.integrity import folder_problems, weight_file_problem
+from kinolog.models.hub.needed_files import DENOISER, SAFE
 from kinolog.models.renderers import EMBEDDED
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
@@ -64,4 +66,15 @@ def _problems(model: LocalModel, *, content: bool) -> list[str]:
         )
     if model.folder is None:
         return [f"it is {model.state}; run `kinolog models pull {entry.source}`"]
-    return list(folder_problems(model.folder, content=content))
+    if not entry.base:
+        return list(folder_problems(model.folder, content=content))
+    problems = list(folder_problems(model.folder, content=content, without=(DENOISER,)))
+    return [*problems, *filter(None, [_file_problem(Path(entry.source))])]
+
+
+def _file_problem(path: Path) -> str:
+    """Return what is wrong with the single file of a model; empty if nothing is. Of GGUF it has to exist."""
+    if not path.is_file():
+        return f"there is no file {path}"
+    problem = weight_file_problem(path) if path.suffix.lower() == SAFE else ""
+    return f"{path} {problem}" if problem else ""

@@ -83,6 +83,7 @@ class LocalModel:
                 weight_bytes=4 if options.get("dtype") == _FOUR_BYTES else 2,
                 vae_dtype=str(options.get("vae_dtype", "")),
                 parts=loaded_parts(self.folder),
+                denoiser=Path(self.entry.source) if self.entry.base else None,
             )
         except (WeightsUnreadable, OSError, ValueError):
             return None

@@ -79,6 +79,24 @@ def test_a_model_of_the_catalogue_has_its_own_revision_and_folder(hub: ModelHub,
     assert "mine: whole" in _done("check", KINOLOG_CATALOGUE=str(catalogue))
 
 
+def test_a_single_file_is_checked_with_the_rest_of_its_pipeline(
+    hub: ModelHub, tmp_path: Path, published: Path
+) -> None:
+    """Its base is downloaded without the weights that the file replaces."""
+    file, catalogue = tmp_path / "mine.safetensors", tmp_path / "models.toml"
+    catalogue.write_text(f'[[models]]\nname = "mine"\nsource = "{file}"\nbase = "{NAME}"\n')
+    pulled = _json("pull", "mine", KINOLOG_CATALOGUE=str(catalogue))
+    assert not (Path(pulled["folder"]) / "transformer/diffusion_pytorch_model.safetensors").exists()
+    assert "there is no file" in _done("check", "mine", code=1, KINOLOG_CATALOGUE=str(catalogue))
+    content = (published / "vae/diffusion_pytorch_model.safetensors").read_bytes()
+    file.write_bytes(content[:-1])
+    assert "mine.safetensors has" in _done("check", "mine", code=1, KINOLOG_CATALOGUE=str(catalogue))
+    file.write_bytes(content)
+    assert "mine: whole" in _done("check", "mine", KINOLOG_CATALOGUE=str(catalogue))
+    measured = _json("measure", "mine", KINOLOG_CATALOGUE=str(catalogue))
+    assert {"part": "transformer", "weights": 4_000, "bytes": 8_000} in measured["weights"]
+
+
 def test_a_question_is_asked_before_a_removal(hub: ModelHub, model: HubModel) -> None:
     _done("pull", NAME)
     assert "give --yes" in _done("remove", NAME, code=2)

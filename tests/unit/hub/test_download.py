@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_only_what_is_loaded_is_downloaded(hub: ModelHub, model: HubModel) -> No
     asked = len(hub.ranges)
     _downloaded(model)
     assert len(hub.ranges) == asked, "nothing is downloaded twice"
+
+
+def test_weights_that_come_from_elsewhere_are_left_out(hub: ModelHub, model: HubModel) -> None:
+    """A single file replaces those of the denoiser. The same model without that file is not whole then."""
+    folder, _ = _downloaded(replace(model, without=("transformer",)))
+    assert _paths(folder) == LOADED - {TRANSFORMER}
+    assert local_snapshot(replace(model, without=("transformer",))) == folder
+    assert local_snapshot(model) is None
 
 
 def test_a_broken_connection_goes_on_where_it_was(hub: ModelHub, model: HubModel) -> None:

@@ -70,11 +70,12 @@ def model_source(entry: ModelEntry, files: Path | None = None) -> ModelSource:
     cache_folder = options.pop("cache_folder", None)
     return ModelSource(
         name=entry.name,
-        location=str(files or entry.source),
+        location=str(files or entry.pipeline_source),
         renderer=entry.renderer,
         revision=None if files else entry.revision,
         dtype=str(dtype),
         cache_folder=Path(str(cache_folder)) if cache_folder else None,
+        weights=Path(entry.source) if entry.base else None,
         options=options,
     )
 

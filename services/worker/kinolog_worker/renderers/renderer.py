@@ -51,7 +51,8 @@ class ModelSource:
     """Where a model comes from and which renderer drives it.
 
     `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is the name of an entry point in
-    the group `kinolog.renderers`. `options` are the renderer's own (JSON values); each renderer documents its options.
+    the group `kinolog.renderers`. `weights` is a single file that replaces those of the denoiser. `options` are the
+    renderer's own (JSON values); each renderer documents its options.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ModelSource:
     revision: str | None = None
     dtype: str = "auto"
     cache_folder: Path | None = None
+    weights: Path | None = None
     options: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from kinolog.models.catalogue import ModelEntry
@@ -34,13 +35,14 @@ def memory_needs(entries: Iterable[ModelEntry]) -> Mapping[str, MemoryNeed]:
             logger.info("the memory of %s is not known: it is not on this machine", entry.name)
             continue
         placement = str(entry.options.get("placement", AUTO))
-        weights = WeightPlacement.GROUP_OFFLOAD if placement == AUTO else WeightPlacement(placement)
+        weights = None if placement == AUTO else WeightPlacement(placement)
         try:
             memory = folder_memory(
                 folder,
                 family,
                 weight_bytes=_WEIGHT_BYTES.get(str(entry.options.get("dtype", "")), 2),
                 vae_dtype=str(entry.options.get("vae_dtype", "")),
+                denoiser=Path(entry.source) if entry.base else None,
             )
         except (WeightsUnreadable, OSError) as error:
             logger.info("the memory of %s is not known: %s", entry.name, type(error).__name__)

@@ -115,7 +115,7 @@ class ModelDownload:
             if index is not None and isinstance(stated := read(index), dict):
                 for path in weight_indexes(paths, stated):
                     self._small_file(listing.commit, path)
-            needed = needed_files(paths, read)
+            needed = needed_files(paths, read, self._model.without)
         except (NoPipeline, ValueError) as error:
             raise NoSuchModel(f"{self._model.name} cannot be used: {error}") from error
         if needed.missing:

@@ -17,11 +17,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubModel:
-    """A model that the hub has under `name`, as `owner/model`. `cache` is the folder of downloaded models."""
+    """A model that the hub has under `name`, as `owner/model`. `cache` is the folder of downloaded models.
+
+    The weights of the parts `without` come from elsewhere: they need not be here.
+    """
 
     name: str
     revision: str = MAIN
     cache: Path
+    without: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:

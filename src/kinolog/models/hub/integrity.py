@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from hashlib import file_digest, sha1, sha256
 from pathlib import Path
 
@@ -15,31 +15,27 @@ from kinolog.models.memory.weights import WeightsUnreadable, stated_file_bytes
 _DIGITS_OF_SHA256, _DIGITS_OF_SHA1 = 64, 40
 
 
-def folder_problems(
-    folder: Path, *, content: bool = True, reading: Callable[[str], None] = lambda _: None
-) -> Iterator[str]:
+def folder_problems(folder: Path, *, content: bool = True, without: Collection[str] = ()) -> Iterator[str]:
     """Yield what is wrong with a model folder, for people. With `content` all bytes of a hub's model are compared.
 
-    `reading` is called with the path of each file before it is read. Raises OSError.
+    The weights of the parts `without` are not looked at. Raises OSError.
     """
     try:
         check_safety(folder)
-        needed = folder_files(folder)
+        needed = folder_files(folder, without)
     except (FolderRefused, ValueError) as error:
         yield str(error)
         return
     yield from (f"it lacks {what}" for what in needed.missing)
     for path in sorted(needed.paths):
-        if path.endswith(SAFE) and (problem := _header_problem(folder / path)):
+        if path.endswith(SAFE) and (problem := weight_file_problem(folder / path)):
             yield f"{path} {problem}"
-        elif content and (blob := _blob_name(folder / path)):
-            reading(path)
-            if _hash(folder / path, blob) != blob:
-                yield f"{path} is damaged: its bytes are not those that the hub has"
+        elif content and (blob := _blob_name(folder / path)) and _hash(folder / path, blob) != blob:
+            yield f"{path} is damaged: its bytes are not those that the hub has"
 
 
-def _header_problem(path: Path) -> str:
-    """Return what is wrong with the header of a weight file, or with its length; empty if nothing is."""
+def weight_file_problem(path: Path) -> str:
+    """Return what is wrong with a weight file by its header and its length; empty if nothing is."""
     try:
         stated = stated_file_bytes(path)
     except WeightsUnreadable:

@@ -17,6 +17,10 @@ from kinolog.models.model_index import INDEXES, MODULAR_INDEX
 
 SAFE = ".safetensors"
 WEIGHT_INDEX = f"{SAFE}.index.json"
+GGUF = ".gguf"
+DENOISER = "transformer"
+"""The part whose weights a single file replaces."""
+
 PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 MODULAR_CODE = "modular_config.json"
 
@@ -64,8 +68,30 @@ class _Part:
         return _WITHOUT_WEIGHTS.search(self.kind) is None
 
 
-def needed_files(paths: Collection[str], read: ReadJson) -> NeededFiles:
-    """Return which of these files of a model folder are loaded. Raises NoPipeline, and what `read` raises."""
+def is_weight_file(source: str) -> bool:
+    """Return whether a source is a single file of weights, by its name."""
+    return source.lower().endswith((SAFE, GGUF))
+
+
+def source_problem(source: str, base: str) -> str:
+    """Return why a source cannot be that of an entry with this base; empty if it can."""
+    if source.lower().endswith(PICKLES):
+        return f"source: {source} may hold pickled code, which is never loaded; convert it to safetensors"
+    if is_weight_file(source) and not base:
+        return (
+            f"source: {source} is a file of weights; name with `base` the folder or hub name of the pipeline that it "
+            "belongs to, or with `known` a well-known model"
+        )
+    if base and not is_weight_file(source):
+        return "base: it belongs to a source that is a file, .safetensors or .gguf"
+    return ""
+
+
+def needed_files(paths: Collection[str], read: ReadJson, without: Collection[str] = ()) -> NeededFiles:
+    """Return which of these files of a model folder are loaded; `without` the weights of these parts.
+
+    Raises NoPipeline, and what `read` raises.
+    """
     name = next((name for name in INDEXES if name in paths), None)
     if name is None and _is_upscaler(paths, read):
         missing = [] if UPSCALER_WEIGHTS in paths else [f"the weights {UPSCALER_WEIGHTS}"]
@@ -83,7 +109,7 @@ def needed_files(paths: Collection[str], read: ReadJson) -> NeededFiles:
         if not found:
             if part.library in _OWN_LIBRARIES:
                 missing.append(f"the folder {part.folder}")
-        elif part.has_weights:
+        elif part.has_weights and part.folder not in without:
             weights, lacks = _weights(part, found, read)
             needed |= weights
             missing += lacks

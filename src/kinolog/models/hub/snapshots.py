@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def local_snapshot(model: HubModel) -> Path | None:
     """Return the folder of a model that is whole on this machine: of the pinned commit, or else of the branch."""
     for commit in local_commits(model):
         folder = model.folder / "snapshots" / commit
-        if folder.is_dir() and is_whole(folder):
+        if folder.is_dir() and is_whole(folder, model.without):
             return folder
     return None
 
@@ -57,16 +57,19 @@ def pinned_models(cache: Path) -> Iterator[HubModel]:
             yield HubModel(name=name, revision=ref.relative_to(pins).as_posix(), cache=cache)
 
 
-def is_whole(folder: Path) -> bool:
+def is_whole(folder: Path, without: Collection[str] = ()) -> bool:
     """Return whether a model folder has all files that are loaded. Their content is not read."""
     try:
-        return not folder_files(folder).missing
+        return not folder_files(folder, without).missing
     except (OSError, ValueError):
         return False
 
 
-def folder_files(folder: Path) -> NeededFiles:
-    """Return the files of a model folder that are loaded. Raises NoPipeline and OSError."""
+def folder_files(folder: Path, without: Collection[str] = ()) -> NeededFiles:
+    """Return the files of a model folder that are loaded, `without` the weights of these parts.
+
+    Raises NoPipeline and OSError.
+    """
 
     def read(path: str) -> Any:
         try:
@@ -74,7 +77,7 @@ def folder_files(folder: Path) -> NeededFiles:
         except ValueError:
             raise NoPipeline(f"{path} is not JSON") from None
 
-    return needed_files(frozenset(_paths(folder)), read)
+    return needed_files(frozenset(_paths(folder)), read, without)
 
 
 def occupied_bytes(folder: Path) -> int:

@@ -17,8 +17,10 @@ from typing import Any
 
 from kinolog.counts import counted
 from kinolog.models.families import Family
+from kinolog.models.hub.needed_files import GGUF
 from kinolog.models.memory.autoencoders import DecodeMemory, decode_memory
 from kinolog.models.memory.placement import DecodeMode, Rung, WeightPlacement
+from kinolog.models.memory.weight_file import file_size
 from kinolog.models.memory.weights import NetworkSize, network_sizes
 
 GIB = 1 << 30
@@ -102,6 +104,7 @@ class ModelMemory:
     the side of a token in pixels, and `frames_of_latent` the number of frames in a latent one. `passes` are the prompts
     that the denoiser takes at once. With `streams` frames are decoded one latent frame after the other. `may_halve`
     says whether the autoencoder may decode in float16. `adapter_bytes` is the size of the LoRAs beside the denoiser.
+    With `quantised` weights the denoiser stays on the device.
     """
 
     networks: Mapping[str, NetworkSize]
@@ -115,6 +118,7 @@ class ModelMemory:
     streams: bool = False
     may_halve: bool = False
     adapter_bytes: int = 0
+    quantised: bool = False
 
     def need(self, rung: Rung, size: DrawnSize) -> RungNeed:
         """Return what a rung needs for a scene of this size."""
@@ -131,6 +135,8 @@ class ModelMemory:
 
     def has(self, rung: Rung) -> bool:
         """Return whether the model can be decoded as the rung says, in a way that is not that of another one."""
+        if self.quantised and rung.weights in (WeightPlacement.GROUP_OFFLOAD, WeightPlacement.FLOAT8):
+            return False
         if rung.decode is DecodeMode.HALF:
             return self.may_halve
         return rung.decode is not DecodeMode.TILED or self.autoencoder.has_tiles
@@ -142,11 +148,13 @@ class ModelMemory:
         width = max((network.width for network in self._named(DENOISERS).values()), default=0)
         return tokens * width * self.weight_bytes * _TOKEN_TENSORS * self.passes
 
-    def least_bytes(self, weights: WeightPlacement = WeightPlacement.GROUP_OFFLOAD) -> tuple[int, float]:
+    def least_bytes(self, weights: WeightPlacement | None = None) -> tuple[int, float]:
         """Return the bytes that the last rung of a placement needs for any scene, and those for each pixel of a scene.
 
-        No scene needs less than either.
+        No scene needs less than either. Without a placement it is the one that needs least.
         """
+        if weights is None:
+            weights = WeightPlacement.TEXT_OFFLOAD if self.quantised else WeightPlacement.GROUP_OFFLOAD
         rung = Rung(weights, DecodeMode.TILED if self.autoencoder.has_tiles else DecodeMode.HALF)
         smallest = DrawnSize(width=self.token_side, height=self.token_side, frames=1)
         large = DrawnSize(
@@ -219,19 +227,24 @@ def folder_memory(
     weight_bytes: int = _HALF_BYTES,
     vae_dtype: str = "",
     parts: Collection[str] | None = None,
+    denoiser: Path | None = None,
 ) -> ModelMemory:
     """Return the memory of the model in a folder. `vae_dtype` is that of its entry, empty for that of the family.
 
-    `parts` are the folders of the networks that are loaded, None for all. Raises WeightsUnreadable.
+    `parts` are the folders of the networks that are loaded, None for all. `denoiser` is a single file of weights that
+    replaces those of the folder. Raises WeightsUnreadable.
     """
-    vae, denoiser = _config(folder / "vae"), _config(folder / "transformer")
+    vae, config = _config(folder / "vae"), _config(folder / "transformer")
     stated = vae_dtype or str(family.vae_dtype)
-    spatial, patch = vae.get("scale_factor_spatial"), denoiser.get("patch_size")
+    spatial, patch = vae.get("scale_factor_spatial"), config.get("patch_size")
     side = family.token_side
     if isinstance(spatial, int) and isinstance(patch, list) and patch and isinstance(patch[-1], int):
         side = spatial * patch[-1]
+    networks = network_sizes(folder, parts)
+    if denoiser is not None:
+        networks[DENOISERS[0]] = file_size(denoiser, weight_bytes)
     return ModelMemory(
-        network_sizes(folder, parts),
+        networks,
         decode_memory(vae),
         weight_bytes=weight_bytes,
         decode_bytes=_WHOLE_BYTES if "32" in stated else _HALF_BYTES,
@@ -240,6 +253,7 @@ def folder_memory(
         passes=2 if family.batched_guidance else 1,
         streams=family.streams,
         may_halve=not vae_dtype and "32" in stated,
+        quantised=denoiser is not None and denoiser.suffix.lower() == GGUF,
     )
 
 

@@ -67,7 +67,7 @@ def _shards(index: Path) -> set[str]:
 
 
 def _network_size(files: list[Path]) -> NetworkSize:
-    return size_of(tensor for path in files for tensor in _tensors(path))
+    return size_of(tensor for path in files for tensor in file_tensors(path))
 
 
 def size_of(tensors: Iterable[tuple[str, Sequence[int]]]) -> NetworkSize:
@@ -94,7 +94,7 @@ def size_of(tensors: Iterable[tuple[str, Sequence[int]]]) -> NetworkSize:
     )
 
 
-def _tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
+def file_tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
     """Yield name and shape of each tensor in a file."""
     for name, tensor in _header(path).items():
         if name != "__metadata__":

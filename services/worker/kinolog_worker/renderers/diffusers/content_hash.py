@@ -29,11 +29,16 @@ def hash_cache() -> Path:
     return Path(root) / "kinolog" / "model-hashes.json"
 
 
-def revision_of(folder: Path, cache: Path | None = None) -> str:
-    """Return what identifies the content of a model folder. `cache` is the file of remembered hashes.
+def revision_of(folder: Path, cache: Path | None = None, *, weights: Path | None = None) -> str:
+    """Return what identifies the content of a model folder, and of a single file of `weights` for its denoiser.
 
-    Hidden files and folders do not count. Raises OSError.
+    `cache` is the file of remembered hashes. Hidden files and folders do not count. Raises OSError.
     """
+    if weights is not None:
+        digest = _hash(weights, _read(cache or hash_cache()))
+        if _has_large([weights]):
+            _remember(cache or hash_cache(), [weights], [digest])
+        return f"sha256:{digest} on {revision_of(folder, cache)}"
     if folder.parent.name == "snapshots":
         return folder.name
     files = sorted(_files(folder))

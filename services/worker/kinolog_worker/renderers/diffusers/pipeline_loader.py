@@ -16,12 +16,14 @@ import transformers
 
 from kinolog.models.families import Family
 from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_name
+from kinolog.models.hub.needed_files import DENOISER
 from kinolog.models.hub.snapshots import local_snapshot
 from kinolog.models.memory.needs import ModelMemory, folder_memory
 from kinolog.models.memory.placement import WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.classes.repairs import repair
+from kinolog_worker.renderers.diffusers.classes.single_file import single_file_network
 from kinolog_worker.renderers.diffusers.device import device_named, hardware_of
 from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
 from kinolog_worker.renderers.diffusers.model_folder import (
@@ -65,6 +67,7 @@ class CheckedModel:
                 weight_bytes=self.dtype.itemsize,
                 vae_dtype=self._stated_vae_dtype,
                 parts=self._parts,
+                denoiser=self.model.weights,
             )
         except WeightsUnreadable as error:
             raise RenderFailed("MODEL_DAMAGED", str(error), retryable=False) from error
@@ -104,7 +107,7 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     """
     model, family = checked.model, checked.family
     try:
-        pipe = _loaded(checked.folder, family, _dtypes(model, family, checked.dtype))
+        pipe = _loaded(checked, _dtypes(model, family, checked.dtype))
         place(pipe, weights, checked.device)
     except (OSError, ValueError, ImportError, AttributeError, RuntimeError) as error:
         if is_out_of_memory(error):
@@ -134,8 +137,16 @@ def facts_of(checked: CheckedModel, pipe: Any, revision: str, seconds: float) ->
         scheduler=type(pipe.scheduler).__name__ if getattr(pipe, "scheduler", None) is not None else "",
         options={name: str(value) for name, value in sorted(checked.model.options.items())},
         seconds=seconds,
-        size_bytes=sum(path.stat().st_size for path in weights_of(checked.folder)),
+        size_bytes=sum(path.stat().st_size for path in _weight_files(checked)),
     )
+
+
+def _weight_files(checked: CheckedModel) -> list[Path]:
+    weights = checked.model.weights
+    if weights is None:
+        return weights_of(checked.folder)
+    others = [path for path in weights_of(checked.folder) if path.parent.name != DENOISER]
+    return [*others, weights]
 
 
 def library_versions() -> dict[str, str]:
@@ -161,6 +172,7 @@ def _folder_of(model: ModelSource) -> Path:
             name=model.location,
             revision=model.revision or MAIN,
             cache=model.cache_folder or default_cache(),
+            without=(DENOISER,) if model.weights else (),
         )
     )
     if folder is None:
@@ -180,11 +192,16 @@ def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
     return _DTYPES[model.dtype]
 
 
-def _loaded(folder: Path, family: Family, dtypes: torch.dtype | dict[str, torch.dtype]) -> Any:
+def _loaded(checked: CheckedModel, dtypes: torch.dtype | dict[str, torch.dtype]) -> Any:
+    folder, family, weights = checked.folder, checked.family, checked.model.weights
+    given = {}
+    if weights is not None:
+        given[DENOISER] = single_file_network(folder, family, weights, checked.dtype)
     if family.modular:
         return load_modular(folder, family, parts_of(folder), dtypes)
-    return _library.DiffusionPipeline.from_pretrained(
-        folder, dtype=dtypes, use_safetensors=True, local_files_only=True
+    # The class itself: its base takes no parts that the class may do without, as Wan may without one of two denoisers.
+    return getattr(_library, family.pipeline).from_pretrained(
+        folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **given
     )
 
 

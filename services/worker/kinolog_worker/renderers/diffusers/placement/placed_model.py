@@ -82,7 +82,7 @@ class PlacedModel:
             return self._load()
         started = perf_counter()
         with ThreadPoolExecutor(1) as thread:
-            revision = thread.submit(revision_of, self.checked.folder)
+            revision = thread.submit(revision_of, self.checked.folder, weights=self.checked.model.weights)
             pipe = self._load()
             self._facts = facts_of(self.checked, pipe, revision.result(), perf_counter() - started)
         return pipe
