@@ -146,6 +146,13 @@ def test_a_revision_that_is_not_there_is_named(hub: ModelHub, model: HubModel) -
         _downloaded(HubModel(name=NAME, revision="v9", cache=model.cache))
 
 
+def test_a_hash_is_no_path(hub: ModelHub, model: HubModel) -> None:
+    """A large file is named by the hash that the hub states."""
+    hub.models[NAME].hashes[TRANSFORMER] = "../../../escaped"
+    with pytest.raises(NoSuchModel, match="states no hash of transformer/diffusion_pytorch_model"):
+        _downloaded(model)
+
+
 def test_the_account_of_the_hub_is_used(
     hub: ModelHub, model: HubModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

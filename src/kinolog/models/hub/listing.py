@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ TIMEOUT_SECONDS = 20.0
 _TRANSPORT_ERROR: type[Exception] = HfHubHTTPError.__mro__[1]
 """The base of all errors of the HTTP library that the library of the hub is built on."""
 
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NOT_NOW = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -127,6 +129,10 @@ def _failure(model: HubModel, error: Exception) -> DownloadFailed | None:
 
 
 def _file(sibling: Any) -> HubFile:
+    """Return a file of the answer. Raises NoSuchModel for a hash that is none: it becomes the name of a file here."""
+    blob = sibling.blob_id if sibling.lfs is None else sibling.lfs.sha256
+    if _HASH.fullmatch(blob or "") is None:
+        raise NoSuchModel(f"{constants.ENDPOINT} states no hash of {sibling.rfilename}; look at HF_ENDPOINT")
     if sibling.lfs is not None:
-        return HubFile(path=sibling.rfilename, size=sibling.lfs.size, blob=sibling.lfs.sha256, is_large=True)
-    return HubFile(path=sibling.rfilename, size=sibling.size or 0, blob=sibling.blob_id or "")
+        return HubFile(path=sibling.rfilename, size=sibling.lfs.size, blob=blob, is_large=True)
+    return HubFile(path=sibling.rfilename, size=sibling.size or 0, blob=blob)
