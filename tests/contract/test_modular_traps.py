@@ -103,7 +103,6 @@ def test_sound_keeps_the_guidance_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "roles"),
     [
-        ("ltx25", [InputRole.FIRST_FRAME]),
         ("cosmos3_distilled", [InputRole.FIRST_FRAME, InputRole.VIDEO]),
         ("helios_modular", [InputRole.VIDEO]),
     ],
