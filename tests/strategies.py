@@ -97,6 +97,9 @@ specs = st.builds(
     chained=st.booleans(),
     upscaler=words,
     loras=st.lists(st.builds(JobLora, name=words, weight=st.floats(-4, 4)), max_size=2).map(tuple),
+    profile=words,
+    sigmas=st.lists(st.floats(0, 1), max_size=2).map(tuple),
+    flow_shift=st.floats(0, 100),
 )
 media = st.builds(
     MediaFacts,

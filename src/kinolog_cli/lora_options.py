@@ -1,4 +1,4 @@
-"""The LoRAs of `kinolog generate`: those of `--lora`, and those of a line of `--file`."""
+"""The LoRAs and the profile of `kinolog generate`: those of the options, and those of a line of `--file`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ LoraOption: TypeAlias = Annotated[
         metavar="NAME[:WEIGHT]",
         help="LoRA that changes the model, see `kinolog models`; repeat it. WEIGHT is -4 to 4.",
     ),
+]
+
+
+ProfileOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--profile", help="exact (default), fast or turbo, as `kinolog models` lists them."),
 ]
 
 

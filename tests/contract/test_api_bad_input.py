@@ -68,6 +68,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("SubmitJob", submit(prompt=REPEATED, shots=pb.SHOTS_AUTO, duration_seconds=60), "prompt"),
     ("SubmitJob", submit(scenes=[scene()] * 33), "scenes"),
     ("SubmitJob", submit(loras=[pb.LoraReference(name="")]), "loras[0].name"),
+    ("SubmitJob", submit(profile="turbo"), "profile"),
     ("SubmitJob", submit(loras=[pb.LoraReference(name="ink", weight=4.1)]), "loras[0].weight"),
     ("SubmitJob", submit(loras=[pb.LoraReference(name="ink", weight=float("nan"))]), "loras[0].weight"),
     ("SubmitJob", submit(loras=[pb.LoraReference(name="ink")] * 9), "loras"),

@@ -94,7 +94,9 @@ def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
         "webhook": unsealed.webhook,
         "title": unsealed.title,
     }
-    return pb.JobSpec(**(plain_fields(pb.JobSpec, spec) | texts), loras=map(lora_to_proto, spec.loras))
+    return pb.JobSpec(
+        **(plain_fields(pb.JobSpec, spec) | texts), loras=map(lora_to_proto, spec.loras), sigmas=spec.sigmas
+    )
 
 
 def _public_inputs(spec: Spec, unsealed: UnsealedFields) -> Iterator[pb.JobInput]:

@@ -70,6 +70,9 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         chained=value.chained,
         upscaler=value.upscaler,
         loras=map(lora_to_proto, value.loras),
+        profile=value.profile,
+        sigmas=value.sigmas,
+        flow_shift=value.flow_shift,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -106,6 +109,9 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         chained=wire.chained,
         upscaler=wire.upscaler,
         loras=tuple(JobLora(name=lora.name, weight=lora.weight) for lora in wire.loras),
+        profile=wire.profile,
+        sigmas=tuple(wire.sigmas),
+        flow_shift=wire.flow_shift,
     )
 
 

@@ -123,6 +123,9 @@ class JobLora:
 class Spec:
     """The requested video: defaults filled in, personal data sealed.
 
+    A `profile` filled in its LoRAs, its steps and the rest that it states. `sigmas` are the noise levels of the steps,
+    empty for those of the scheduler, and `flow_shift` shifts them, 0 for the shift of the model.
+
     Jobs of earlier versions have no `codec`, no `crf`, and files that are not `tagged` with what made them.
     `prompt_writer` is the language model that wrote the prompts of the scenes, `prompt_writer_trouble` why none did
     although the request asked for it; both are empty for a job that did not ask. Each scene of a `chained` job goes on
@@ -153,6 +156,9 @@ class Spec:
     chained: bool = False
     upscaler: str = ""
     loras: tuple[JobLora, ...] = ()
+    profile: str = ""
+    sigmas: tuple[float, ...] = ()
+    flow_shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,12 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kinolog.models.catalogue_file import CatalogueError, entry_of, named_entries, read_tables
+from kinolog.models.choices.loras import LoraEntry
+from kinolog.models.choices.profiles import ModelProfile, ProfileName, check_profiles
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
 from kinolog.models.hub.needed_files import source_problem
 from kinolog.models.known_models import known_models, table_of_source, with_known
-from kinolog.models.loras import LoraEntry
 from kinolog.models.memory.placement import AUTO, PLACEMENTS
 from kinolog.models.model_folder import local_folder
 from kinolog.models.model_index import pipeline_class
@@ -98,6 +99,7 @@ class ModelEntry(BaseModel):
     vocabulary: tuple[str, ...] = Field((), description="Words that the model knows; empty if it takes any.")
     defaults: RenderDefaults = RenderDefaults()
     options: Mapping[str, Any] = Field(default_factory=dict)
+    profiles: Mapping[ProfileName, ModelProfile] = Field(default_factory=dict)
 
     @field_validator("renderer")
     @classmethod
@@ -217,6 +219,9 @@ class Catalogue:
         self.loras: Mapping[str, LoraEntry] = {lora.name: lora for lora in loras}
         for lora in self.loras.values():
             self._check_models(lora)
+        for entry in self:
+            fitting = [lora.name for lora in self.loras_of(entry)]
+            check_profiles(entry.name, entry.profiles, entry.family, entry.max_steps, fitting)
 
     def __iter__(self) -> Iterator[ModelEntry]:
         return iter(self._entries.values())

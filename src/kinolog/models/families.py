@@ -160,8 +160,9 @@ class Family:
     `inputs` are the pictures and videos that it takes beside the text, in the `input_form`. Of the `alternatives` among
     them a job has one. A call that starts from a noisy video makes the share `strength` of its steps. A family without
     `prompt` reads no text. With `device_noise` it draws noise on its device with the generator that it is given.
-    `loras` are the networks that LoRAs can change, the usual one first. `note` is what people should know of it.
-    `unusable` says why kinolog does not drive the class.
+    With `sigma_lists` jobs may state the noise levels of their steps: its noise is a straight line to the clip, and it
+    takes them from its scheduler alone. `loras` are the networks that LoRAs can change, the usual one first. `note` is
+    what people should know of it. `unusable` says why kinolog does not drive the class.
     """
 
     pipeline: str
@@ -198,6 +199,7 @@ class Family:
     unused_parts: tuple[str, ...] = ()
     replaced_parts: Mapping[str, str] = field(default_factory=dict)
     sigmas: tuple[float, ...] = ()
+    sigma_lists: bool = False
     added_steps: int = 0
     fixed_steps: bool = False
     first_chunk_steps: int = 1
@@ -216,6 +218,11 @@ class Family:
             raise RowError("a family that kinolog drives has native values")
         if not set(self.alternatives) <= set(self.inputs):
             raise RowError("alternatives are inputs")
+
+    @property
+    def takes_sigmas(self) -> bool:
+        """Whether jobs may state the noise levels of their steps."""
+        return self.sigma_lists or bool(self.sigmas)
 
     @property
     def refusal(self) -> str:

@@ -193,6 +193,9 @@ class StoredSpec(_message.Message):
     CHAINED_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    SIGMAS_FIELD_NUMBER: _builtins.int
+    FLOW_SHIFT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -227,6 +230,10 @@ class StoredSpec(_message.Message):
     """Whether each scene goes on from the end of the one before."""
     upscaler: _builtins.str
     """Upscaler of the catalogue that enlarges the drawn frames. Empty for none."""
+    profile: _builtins.str
+    """Profile that filled in steps, guidance and what follows. Empty if the job named none."""
+    flow_shift: _builtins.float
+    """Shift of the noise levels. 0 for that of the model."""
     @_builtins.property
     def prompt(self) -> Global___Sealed:
         """The sealed prompt."""
@@ -250,6 +257,10 @@ class StoredSpec(_message.Message):
     @_builtins.property
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobLora]:
         """LoRAs that change the model, each once."""
+
+    @_builtins.property
+    def sigmas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Noise levels of the steps, from the noisiest on. Empty for those that the scheduler makes of the number of steps."""
 
     def __init__(
         self,
@@ -277,10 +288,13 @@ class StoredSpec(_message.Message):
         chained: _builtins.bool = ...,
         upscaler: _builtins.str = ...,
         loras: _abc.Iterable[_job_pb2.JobLora] | None = ...,
+        profile: _builtins.str = ...,
+        sigmas: _abc.Iterable[_builtins.float] | None = ...,
+        flow_shift: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

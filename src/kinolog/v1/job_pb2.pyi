@@ -298,6 +298,9 @@ class JobSpec(_message.Message):
     CHAINED_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    SIGMAS_FIELD_NUMBER: _builtins.int
+    FLOW_SHIFT_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -336,9 +339,17 @@ class JobSpec(_message.Message):
     """Whether each scene goes on from the end of the one before. Lists do not return it."""
     upscaler: _builtins.str
     """Upscaler of the catalogue that enlarges the drawn frames. Empty for none. Lists do not return it."""
+    profile: _builtins.str
+    """Profile that filled in steps, guidance and what follows. Empty if the job named none."""
+    flow_shift: _builtins.float
+    """Shift of the noise levels. 0 for that of the model."""
     @_builtins.property
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobLora]:
         """LoRAs that change the model. Lists do not return them."""
+
+    @_builtins.property
+    def sigmas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Noise levels of the steps, from the noisiest on. Empty for those that the scheduler makes of the number of steps."""
 
     def __init__(
         self,
@@ -363,10 +374,13 @@ class JobSpec(_message.Message):
         chained: _builtins.bool = ...,
         upscaler: _builtins.str = ...,
         loras: _abc.Iterable[Global___JobLora] | None = ...,
+        profile: _builtins.str = ...,
+        sigmas: _abc.Iterable[_builtins.float] | None = ...,
+        flow_shift: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1349,6 +1363,7 @@ class Model(_message.Message):
     CODECS_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     WINDOW_FRAMES_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model in requests."""
     description: _builtins.str
@@ -1389,6 +1404,10 @@ class Model(_message.Message):
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]:
         """Pictures and clips that its jobs can start from."""
 
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Profile]:
+        """Profiles that its jobs can name. The first one is exact."""
+
     def __init__(
         self,
         *,
@@ -1405,14 +1424,65 @@ class Model(_message.Message):
         codecs: _abc.Iterable[_builtins.str] | None = ...,
         inputs: _abc.Iterable[Global___ModelInput] | None = ...,
         window_frames: _builtins.int = ...,
+        profiles: _abc.Iterable[Global___Profile] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "inputs", b"inputs", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "window_frames", b"window_frames", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codecs", b"codecs", "defaults", b"defaults", "description", b"description", "inputs", b"inputs", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "profiles", b"profiles", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "window_frames", b"window_frames", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Profile(_message.Message):
+    """A choice of settings that jobs of a model can name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    GUIDANCE_FIELD_NUMBER: _builtins.int
+    LORAS_FIELD_NUMBER: _builtins.int
+    SIGMAS_FIELD_NUMBER: _builtins.int
+    FLOW_SHIFT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name: exact, which is the model as it is, fast or turbo."""
+    description: _builtins.str
+    """Description of the profile."""
+    steps: _builtins.int
+    """Denoising steps of jobs that give none."""
+    guidance: _builtins.float
+    """Guidance of jobs that give none."""
+    flow_shift: _builtins.float
+    """Shift of the noise levels. 0 for that of the model."""
+    @_builtins.property
+    def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobLora]:
+        """LoRAs beside those of the job."""
+
+    @_builtins.property
+    def sigmas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Noise levels of the steps. Empty for those that the scheduler makes."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        steps: _builtins.int = ...,
+        guidance: _builtins.float = ...,
+        loras: _abc.Iterable[Global___JobLora] | None = ...,
+        sigmas: _abc.Iterable[_builtins.float] | None = ...,
+        flow_shift: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "flow_shift", b"flow_shift", "guidance", b"guidance", "loras", b"loras", "name", b"name", "sigmas", b"sigmas", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Profile: _TypeAlias = Profile  # noqa: Y015
 
 @_typing.final
 class Upscaler(_message.Message):

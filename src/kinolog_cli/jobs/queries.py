@@ -58,6 +58,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("in the queue", job.queue_position),
         ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
         ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
+        ("profile", "" if job.profile in ("", "exact") else job.profile),
         ("loras", ", ".join(f"{lora.name} {lora.weight:g}" for lora in job.loras)),
         *((f"input {number}", _input(one)) for number, one in enumerate(job.inputs, 1)),
         ("error", f"{error.code}: {error.message}" if error else ""),

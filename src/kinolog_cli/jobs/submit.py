@@ -24,7 +24,7 @@ from kinolog_cli.jobs.prompt_file import submit_file
 from kinolog_cli.jobs.queries import save_video
 from kinolog_cli.jobs.scene_list import scene_file
 from kinolog_cli.jobs.watch import watch_job
-from kinolog_cli.lora_options import LoraOption, named_loras
+from kinolog_cli.lora_options import LoraOption, ProfileOption, named_loras
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
@@ -80,6 +80,7 @@ def generate(
     control: ControlOption = None,
     face: FaceOption = None,
     lora: LoraOption = None,
+    profile: ProfileOption = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
     size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
@@ -128,6 +129,7 @@ def generate(
         crf=crf,
         title=title,
         loras=named_loras(lora),
+        profile=profile,
     )
     files = InputFiles(
         image=image,

@@ -47,7 +47,10 @@ def _offered(as_json: bool) -> None:
         serving = counted(len(model.workers), "worker") if model.workers else "no worker serves it now"
         takes = f" Starts from {', '.join(one.role for one in model.inputs)}." if model.inputs else ""
         chains = " Scenes can be chained." if model.window_frames else ""
-        context.out.print(f"{model.name}{mark}: {model.description} {serving}.{takes}{chains}", markup=False)
+        names = [profile.name for profile in model.profiles]
+        profiles = f" Profiles: {', '.join(names)}." if len(names) > 1 else ""
+        text = f"{model.name}{mark}: {model.description} {serving}.{takes}{chains}{profiles}"
+        context.out.print(text, markup=False)
     for upscaler in listed.upscalers:
         context.print_note(
             f"--upscaler {upscaler.name}: {upscaler.scale} times wider and higher ({upscaler.licence})"

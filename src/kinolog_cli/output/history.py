@@ -86,6 +86,7 @@ def _submitted(data: dict[str, Any]) -> str:
         f"seed {spec.get('seed')}",
         f"style {spec['style']}" if spec.get("style") else "",
         f"enlarged by {spec['upscaler']}" if spec.get("upscaler") else "",
+        f"profile {spec['profile']}" if spec.get("profile") else "",
         *map(_lora, spec.get("loras") or ()),
         f"prompts written by {spec['prompt_writer']}" if spec.get("prompt_writer") else "",
         str(spec.get("prompt_writer_trouble") or ""),

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from kinolog_client.models.base import ClientModel
+from kinolog_client.models.job_parts import JobLoraInfo
 
 
 class ModelDefaultsInfo(ClientModel):
@@ -32,6 +33,18 @@ class ModelInputInfo(ClientModel):
     most: int = 1
 
 
+class ProfileInfo(ClientModel):
+    """A choice of settings that jobs of a model can name. `exact` is the model as it is."""
+
+    name: str
+    description: str = ""
+    steps: int = 0
+    guidance: float = 0.0
+    loras: tuple[JobLoraInfo, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    flow_shift: float | None = None
+
+
 class ModelInfo(ClientModel):
     """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now.
 
@@ -52,6 +65,7 @@ class ModelInfo(ClientModel):
     vocabulary: tuple[str, ...] = ()
     codecs: tuple[str, ...] = ()
     inputs: tuple[ModelInputInfo, ...] = ()
+    profiles: tuple[ProfileInfo, ...] = ()
     window_frames: int = 0
 
 

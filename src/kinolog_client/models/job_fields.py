@@ -102,7 +102,13 @@ class JobFields(ClientModel):
     upscaler: str | None = None
     """Upscaler that enlarges the drawn frames, if one does."""
     loras: tuple[JobLoraInfo, ...] = ()
-    """The LoRAs that it names, each with its weight."""
+    """Its LoRAs, each with its weight."""
+    profile: str = ""
+    """The profile that filled in steps, guidance and LoRAs."""
+    sigmas: tuple[float, ...] = ()
+    """Noise levels of the steps, from the noisiest on; empty for those that the scheduler makes."""
+    flow_shift: float | None = None
+    """Shift of the noise levels; None for that of the model."""
     prompt_writer: str | None = None
     """Language model that wrote the prompts of the scenes, if one did."""
     prompt_writer_trouble: str | None = None

@@ -115,7 +115,8 @@ class VideoRequest:
     `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical. `shots` is one (the default), or
     auto: the prompt is cut at marks such as "Scene 1:", or written: a language model writes the shots. With `scenes`
     the prompt may be empty; it precedes each. With `enhance_prompt` a language model rewrites the prompt of one shot.
-    `inputs` are what the video starts from, `loras` change the model. With `chained` each scene goes on from the end of
+    `inputs` are what the video starts from, `loras` change the model, and a
+    `profile` (exact, fast, turbo) fills in steps, guidance and LoRAs. With `chained` each scene goes on from the end of
     the one before. `upscaler` is one of the catalogue: it enlarges the frames, which are drawn in `size`.
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
@@ -130,6 +131,7 @@ class VideoRequest:
     upscaler: str | None = None
     inputs: Sequence[VideoInput] | None = None
     loras: Sequence[VideoLora] | None = None
+    profile: str | None = None
     negative_prompt: str | None = None
     priority: str | None = None
     style: str | None = None

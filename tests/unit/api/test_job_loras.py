@@ -8,7 +8,7 @@ from kinolog_api.rpc.errors import RpcError
 
 from kinolog.job.values import JobLora
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry
-from kinolog.models.loras import LoraEntry
+from kinolog.models.choices.loras import LoraEntry
 from kinolog.v1 import job_service_pb2 as pb
 
 

@@ -16,9 +16,10 @@ from tests.unit.gateway.recording_api import RecordingApi
 
 async def test_loras_as_options(kinolog: Kinolog, api: RecordingApi) -> None:
     """Each has its weight after a colon, or that of the catalogue."""
-    done = await kinolog("generate", "a fox", "--lora", "ink", "--lora", "oil.v1:-0.5")
+    done = await kinolog("generate", "a fox", "--lora", "ink", "--lora", "oil.v1:-0.5", "--profile", "turbo")
     assert done.exit_code == 0, done.output
     (request,) = api.requests("SubmitJob")
+    assert request.profile == "turbo"
     assert list(request.loras) == [pb.LoraReference(name="ink"), pb.LoraReference(name="oil.v1", weight=-0.5)]
 
 

@@ -49,6 +49,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         chained=True,
         upscaler="sharp-x2",
         loras=[VideoLora("ink", 0.5), VideoLora("oil")],
+        profile="turbo",
         request_id="r-1",
     )
     (sent,) = api.requests("SubmitJob")
@@ -58,6 +59,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
     assert (sent.codec, sent.crf, sent.title, sent.chained) == ("av1", 30, "Rain", True)
     assert sent.upscaler == "sharp-x2"
+    assert sent.profile == "turbo"
     assert list(sent.loras) == [
         job_service_pb2.LoraReference(name="ink", weight=0.5),
         job_service_pb2.LoraReference(name="oil"),

@@ -33,6 +33,8 @@ from tests.builders.memory_jobs import MemoryJobs
                 "prompt_writer_trouble",
                 "chained",
                 "upscaler",
+                "profile",
+                "flow_shift",
             },
         ),
         (pb.JobSpec, Spec, set()),

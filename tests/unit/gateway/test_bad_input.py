@@ -54,6 +54,7 @@ BODIES: list[tuple[dict[str, Any], str]] = [
     ({"prompt": SECRET, "title": "two\nlines"}, "title"),
     ({"prompt": SECRET, "colour": "red"}, "colour"),
     ({"prompt": SECRET, "loras": [{"name": ""}]}, "loras[0].name"),
+    ({"prompt": SECRET, "profile": "x" * 21}, "profile"),
     ({"prompt": SECRET, "loras": [{"name": "ink"}, {"name": "oil", "weight": 4.1}]}, "loras[1].weight"),
     ({"prompt": SECRET, "loras": [{"name": "ink", "weight": "1"}]}, "loras[0].weight"),
     ({"prompt": SECRET, "loras": [{"name": "ink"}] * 9}, "loras"),

@@ -39,6 +39,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "chained": True,
             "upscaler": "sharp-x2",
             "loras": [{"name": "ink", "weight": 0.5}],
+            "profile": "Turbo",
         },
     )
     assert response.status_code == 202, response.text
@@ -55,6 +56,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
     assert (request.codec, request.crf, request.title) == ("h265", 22, "Rain")
     assert (request.chained, request.upscaler) == (True, "sharp-x2")
     assert [(lora.name, lora.weight) for lora in request.loras] == [("ink", 0.5)]
+    assert request.profile == "turbo"
     body = response.json()
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"

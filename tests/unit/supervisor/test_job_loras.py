@@ -14,7 +14,7 @@ from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.values import JobLora, Status, UsedLora
 from kinolog.models.catalogue import Catalogue
-from kinolog.models.loras import LoraEntry
+from kinolog.models.choices.loras import LoraEntry
 from tests.builders.memory_worker import CATALOGUE, MemoryWorker
 from tests.builders.scripted_inference import FACTS, ScriptedInference, rendering
 from tests.unit.supervisor.test_video_signing import StampingSigner

@@ -215,6 +215,7 @@ class GeneratePage(Page):
         lost += "; name its picture again" if job.inputs else ""
         lost += f"; {job.codec} is not offered now" if model and job.codec not in ("", *model.codecs) else ""
         lost += "; no language model writes its prompt now" if job.prompt_writer else ""
+        lost += "; it has no LoRA now, but with the command" if job.loras else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
 
     def _write(self, text: str) -> None:

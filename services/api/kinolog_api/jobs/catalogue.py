@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kinolog.codec.enums import ROLE_TO_PROTO
+from kinolog.codec.values import lora_to_proto
 from kinolog.codec.workers import worker_to_proto
 from kinolog.models.catalogue import Catalogue, ModelEntry
-from kinolog.models.loras import LoraEntry
+from kinolog.models.choices.loras import LoraEntry
+from kinolog.models.choices.profiles import EXACT
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.choices.job_profile import profile_loras
 from kinolog_api.jobs.worker_limits import offered_codecs
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.tenants import TenantLookup
@@ -43,7 +46,12 @@ class ListCatalogue:
             ],
             loras=map(self._lora_to_proto, self._catalogue.loras.values()),
             models=[
-                _model_to_proto(entry, is_default=entry.name == default, workers=workers)
+                _model_to_proto(
+                    entry,
+                    is_default=entry.name == default,
+                    workers=workers,
+                    loras=self._catalogue.loras,
+                )
                 for entry in self._catalogue
             ],
         )
@@ -79,7 +87,30 @@ def _inputs_to_proto(entry: ModelEntry) -> Iterator[job_pb2.ModelInput]:
         yield job_pb2.ModelInput(role=ROLE_TO_PROTO[role], required=required, most=taken.most)
 
 
-def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[WorkerReport]) -> job_pb2.Model:
+def _profiles_to_proto(entry: ModelEntry, loras: Mapping[str, LoraEntry]) -> Iterator[job_pb2.Profile]:
+    defaults = entry.defaults
+    yield job_pb2.Profile(
+        name=EXACT, description="The model as it is.", steps=defaults.steps, guidance=defaults.guidance
+    )
+    for name, profile in entry.profiles.items():
+        yield job_pb2.Profile(
+            name=name,
+            description=profile.description,
+            steps=profile.made_steps or defaults.steps,
+            guidance=defaults.guidance if profile.guidance is None else profile.guidance,
+            loras=map(lora_to_proto, profile_loras(profile, (), loras)),
+            sigmas=profile.sigmas,
+            flow_shift=profile.flow_shift or 0.0,
+        )
+
+
+def _model_to_proto(
+    entry: ModelEntry,
+    *,
+    is_default: bool,
+    workers: Sequence[WorkerReport],
+    loras: Mapping[str, LoraEntry],
+) -> job_pb2.Model:
     defaults = entry.defaults
     return job_pb2.Model(
         name=entry.name,
@@ -103,6 +134,7 @@ def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[Wo
         styles=entry.styles,
         vocabulary=entry.vocabulary,
         inputs=_inputs_to_proto(entry),
+        profiles=_profiles_to_proto(entry, loras),
         window_frames=entry.window_frames,
         codecs=offered_codecs(workers, entry.name),
         workers=[report.name for report in workers if entry.name in report.models],

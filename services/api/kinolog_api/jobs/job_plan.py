@@ -10,12 +10,19 @@ from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.counts import counted
 from kinolog.job.values import JobLora, Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.models.choices.profiles import ModelProfile
 from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.choices.job_loras import job_loras, lora_violations
+from kinolog_api.choices.job_profile import (
+    chosen_profile,
+    profile_loras,
+    profile_name,
+    profile_violations,
+)
 from kinolog_api.choices.job_upscaler import result_size, upscaler_violations
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
@@ -66,6 +73,9 @@ class JobPlan:
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
     loras: tuple[JobLora, ...] = ()
+    profile: str = ""
+    sigmas: tuple[float, ...] = ()
+    flow_shift: float = 0.0
 
     @property
     def wished_video(self) -> WishedVideo:
@@ -91,13 +101,16 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     if model is None:
         known = ", ".join(catalogue.names)
         raise invalid_argument([RequestViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
-    plan = replace(_with_defaults(request, model, draw_seed), loras=job_loras(request, catalogue))
+    plan = _with_defaults(request, model, draw_seed)
+    chosen = profile_loras(chosen_profile(request, model), job_loras(request, catalogue), catalogue.loras)
+    plan = replace(plan, loras=chosen)
     violations = [
         *_violations(request, plan, model),
         *_codec_violations(plan, result_size(plan.upscaler, plan.width, plan.height, catalogue)),
         *family_violations(request, model),
         *upscaler_violations(plan.upscaler, plan.width, plan.height, catalogue),
         *lora_violations(request, model, catalogue),
+        *profile_violations(request, model, plan.loras),
     ]
     if violations:
         raise invalid_argument(violations, "MODEL_LIMITS")
@@ -114,6 +127,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     seconds = _seconds(request, marked)
     length = defaults.frames if seconds is None else max(1, round(seconds * fps))
     window_frames = model.window_frames if request.chained else 0
+    profile = chosen_profile(request, model) or ModelProfile.model_construct()
     return JobPlan(
         model=model.name,
         model_class=model.model_class,
@@ -125,8 +139,11 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         height=request.height if has("height") else defaults.height,
         frames=request.frames if has("frames") else length,
         fps=fps,
-        steps=request.steps if has("steps") else defaults.steps,
-        guidance=request.guidance if has("guidance") else defaults.guidance,
+        steps=request.steps if has("steps") else profile.made_steps or defaults.steps,
+        guidance=_guidance(request, profile, model),
+        profile=profile_name(request),
+        sigmas=profile.sigmas,
+        flow_shift=profile.flow_shift or 0.0,
         seed=request.seed if has("seed") else draw_seed(),
         style=blank_as_empty(request.style).strip().lower(),
         webhook=request.webhook,
@@ -140,6 +157,12 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         window_frames=window_frames,
         upscaler=request.upscaler,
     )
+
+
+def _guidance(request: pb.SubmitJobRequest, profile: ModelProfile, model: ModelEntry) -> float:
+    if request.HasField("guidance"):
+        return request.guidance
+    return model.defaults.guidance if profile.guidance is None else profile.guidance
 
 
 def _shots(request: pb.SubmitJobRequest) -> Shots | tuple[SceneSpec, ...]:

@@ -135,6 +135,9 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         upscaler=plan.upscaler,
         inputs=inputs,
         loras=plan.loras,
+        profile=plan.profile,
+        sigmas=plan.sigmas,
+        flow_shift=plan.flow_shift,
     )
 
 

@@ -165,6 +165,12 @@ class GenerateRequest(RequestModel):
     loras: Annotated[list[GenerateLora], Field(max_length=8)] | None = Field(
         None, description="LoRAs that change the model, each once."
     )
+    profile: Annotated[str, Field(min_length=1, max_length=20), BeforeValidator(lower_case)] | None = Field(
+        None,
+        description="One of the profiles of the model in GET /mcp/models: exact, which is the default, fast or turbo. "
+        "It fills in steps, guidance and LoRAs.",
+        examples=["turbo"],
+    )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")
     priority: Priority | None = Field(None, description="Priority in the queue; medium by default.")
     style: Style | None = Field(None, description="One of the model's styles, in any case.")
@@ -255,6 +261,7 @@ class GenerateRequest(RequestModel):
             upscaler=self.upscaler or "",
             inputs=[one.to_proto() for one in self.inputs or ()],
             loras=[lora.to_proto() for lora in self.loras or ()],
+            profile=self.profile or "",
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",
             priority=PRIORITY_NUMBERS[self.priority] if self.priority else job_pb2.PRIORITY_UNSPECIFIED,

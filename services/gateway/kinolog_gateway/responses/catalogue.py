@@ -9,7 +9,7 @@ from pydantic import Field
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import InputRoleName, StageName, input_role_name, stage_name, time_field
-from kinolog_gateway.responses.job_parts import ResponseModel, duration_seconds
+from kinolog_gateway.responses.job_parts import JobLoraView, ResponseModel, duration_seconds
 
 
 class ModelDefaults(ResponseModel):
@@ -36,6 +36,20 @@ class ModelInputView(ResponseModel):
     most: int = Field(description="The largest number in a job.")
 
 
+class ProfileView(ResponseModel):
+    """A choice of settings that jobs of a model can name."""
+
+    name: str = Field(description="exact, which is the model as it is, fast or turbo.")
+    description: str
+    steps: int = Field(description="Denoising steps of jobs that give none.")
+    guidance: float = Field(description="Guidance of jobs that give none.")
+    loras: list[JobLoraView] = Field(description="LoRAs beside those of the job.")
+    sigmas: list[float] = Field(
+        description="Noise levels of the steps; empty for those that the scheduler makes."
+    )
+    flow_shift: float | None = Field(description="Shift of the noise levels; null for that of the model.")
+
+
 class ModelView(ResponseModel):
     """A model of the catalogue."""
 
@@ -52,6 +66,9 @@ class ModelView(ResponseModel):
     inputs: list[ModelInputView] = Field(description="Pictures and clips that its jobs can start from.")
     window_frames: int = Field(
         description="The longest part that scenes of chained jobs are cut into; 0 if its jobs cannot be chained."
+    )
+    profiles: list[ProfileView] = Field(
+        description="Profiles that its jobs can name. The first one is exact."
     )
     vocabulary: list[str] = Field(
         description="Words that it knows; empty if it takes any. It leaves out the others."
@@ -159,6 +176,18 @@ def _lora(lora: pb.Lora) -> LoraView:
     )
 
 
+def _profile(profile: pb.Profile) -> ProfileView:
+    return ProfileView(
+        name=profile.name,
+        description=profile.description,
+        steps=profile.steps,
+        guidance=profile.guidance,
+        loras=JobLoraView.all_of(profile.loras),
+        sigmas=list(profile.sigmas),
+        flow_shift=profile.flow_shift or None,
+    )
+
+
 def _model(model: pb.Model) -> ModelView:
     defaults = model.defaults
     return ModelView(
@@ -188,6 +217,7 @@ def _model(model: pb.Model) -> ModelView:
             if (role := input_role_name(one.role)) is not None
         ],
         codecs=list(model.codecs),
+        profiles=[_profile(profile) for profile in model.profiles],
         vocabulary=list(model.vocabulary),
     )
 

@@ -150,7 +150,19 @@ class JobDetail(JobView):
         lambda job: job.spec.upscaler or None, "Upscaler that enlarges the drawn frames, if one does."
     )
     loras: list[JobLoraView] = job_field(
-        lambda job: JobLoraView.all_of(job.spec), "The LoRAs that it names, each with its weight."
+        lambda job: JobLoraView.all_of(job.spec.loras), "Its LoRAs, each with its weight."
+    )
+    profile: str = job_field(
+        lambda job: job.spec.profile or "exact",
+        "The profile that filled in steps, guidance and LoRAs.",
+        "exact",
+    )
+    sigmas: list[float] = job_field(
+        lambda job: list(job.spec.sigmas),
+        "Noise levels of the steps, from the noisiest on; empty for those that the scheduler makes.",
+    )
+    flow_shift: float | None = job_field(
+        lambda job: job.spec.flow_shift or None, "Shift of the noise levels; null for that of the model."
     )
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,

@@ -84,9 +84,9 @@ class JobLoraView(ResponseModel):
     weight: float = Field(description="How strongly it changes the model. With 0 it is not loaded.")
 
     @classmethod
-    def all_of(cls, spec: pb.JobSpec) -> list[JobLoraView]:
-        """Return the views of the LoRAs of a job."""
-        return [cls(name=lora.name, weight=lora.weight) for lora in spec.loras]
+    def all_of(cls, loras: Iterable[pb.JobLora]) -> list[JobLoraView]:
+        """Return the views of LoRAs."""
+        return [cls(name=lora.name, weight=lora.weight) for lora in loras]
 
 
 class UsedLoraView(ResponseModel):

@@ -8,8 +8,8 @@ from pathlib import Path
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.codecs import VideoCodec
-from kinolog.models.loras import LoraEntry
 from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.storyboard.camera import Camera
 from kinolog.storyboard.planner import PlannedScene
@@ -56,6 +56,8 @@ def build_render_job(
         inputs=tuple(inputs),
         chained=spec.chained,
         loras=tuple(loras),
+        sigmas=spec.sigmas,
+        flow_shift=spec.flow_shift,
     )
 
 

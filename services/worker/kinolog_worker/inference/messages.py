@@ -80,6 +80,8 @@ class RenderJob:
     chained: bool = False
     upscaler: UpscalerSource | None = None
     loras: tuple[LoraSource, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    flow_shift: float = 0.0
 
     @property
     def video_size(self) -> tuple[int, int]:
@@ -108,6 +110,8 @@ class RenderJob:
             native_height=self.native_height,
             native_frames=self.native_frames,
             inputs=self._inputs(scene, before),
+            sigmas=self.sigmas,
+            flow_shift=self.flow_shift,
         )
 
     def _inputs(self, scene: PlannedScene, before: SceneFile | None) -> tuple[InputFile, ...]:

@@ -134,6 +134,8 @@ class SceneRequest:
     by whole factors (nearest neighbour, repeated frames).
 
     `inputs` are files that users made. Decoding one in `encode_prompt` is an error: a prefetched job has none yet.
+    `sigmas` are the noise levels of the steps, empty for those of the scheduler; `flow_shift` shifts them, 0 for the
+    shift of the model.
     """
 
     prompt: str
@@ -149,6 +151,8 @@ class SceneRequest:
     native_height: int = 0
     native_frames: int = 0
     inputs: tuple[InputFile, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    flow_shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ class PipelineCall:
         if family.step_stages:
             return self._stages(request)
         if family.sigmas:
-            return noise_levels(family.sigmas, request.steps)
+            return [*request.sigmas, 0.0] if request.sigmas else noise_levels(family.sigmas, request.steps)
         return self._schedule(request) + family.added_steps
 
     def _schedule(self, request: SceneRequest) -> int:

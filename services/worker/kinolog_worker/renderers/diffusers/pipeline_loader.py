@@ -22,6 +22,7 @@ from kinolog.models.memory.needs import ModelMemory, folder_memory
 from kinolog.models.memory.placement import WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
+from kinolog_worker.renderers.diffusers.classes.noise_schedule import with_flow_shift
 from kinolog_worker.renderers.diffusers.classes.repairs import repair
 from kinolog_worker.renderers.diffusers.classes.single_file import single_file_network
 from kinolog_worker.renderers.diffusers.device import device_named, hardware_of
@@ -122,7 +123,8 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     if family.tiling:
         pipe.vae.enable_tiling()
     repair(pipe)
-    _set_flow_shift(pipe, model.options.get("flow_shift"))
+    if (shift := model.options.get("flow_shift")) is not None:
+        pipe.scheduler = with_flow_shift(pipe.scheduler, shift)
     return pipe
 
 
@@ -214,21 +216,6 @@ def _check_guardrail(pipe: Any, family: Family, folder: Path) -> None:
             f"set enable_safety_checker to true in its {index_name(folder)}",
             retryable=False,
         )
-
-
-def _set_flow_shift(pipe: Any, shift: object) -> None:
-    """Replace the scheduler by one with this shift of its sigmas, if there is one."""
-    if shift is None:
-        return
-    scheduler = pipe.scheduler
-    name = next((name for name in ("flow_shift", "shift") if name in scheduler.config), None)
-    if name is None or not isinstance(shift, int | float):
-        raise RenderFailed(
-            "MODEL_UNSUPPORTED",
-            f"{type(scheduler).__name__} takes no flow_shift of {shift!r}; leave the option out",
-            retryable=False,
-        )
-    pipe.scheduler = type(scheduler).from_config(scheduler.config, **{name: float(shift)})
 
 
 def _dtypes(model: ModelSource, family: Family, dtype: torch.dtype) -> torch.dtype | dict[str, torch.dtype]:

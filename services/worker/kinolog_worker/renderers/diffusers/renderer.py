@@ -20,6 +20,7 @@ from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
 from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arguments
+from kinolog_worker.renderers.diffusers.classes.noise_schedule import scene_schedule
 from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
 from kinolog_worker.renderers.diffusers.device import device_named, is_lost
 from kinolog_worker.renderers.diffusers.latents import (
@@ -301,12 +302,11 @@ def _draw(
     latents = denoised.of(request)
     if latents is None:
         pictures = decoded_inputs(loaded.call.family, request, canvas, check)
-        after_step = step_observer(loaded, request, canvas, observe, should_stop)
-        with (
-            reported_steps(loaded.pipe, loaded.call.family, after_step) as more,
-            ended_within_passes(loaded.pipe, should_stop),
-        ):
-            output = _called(loaded, request, canvas, pictures, more)
+        family = loaded.call.family
+        with scene_schedule(loaded.pipe, family, request), ended_within_passes(loaded.pipe, should_stop):
+            after_step = step_observer(loaded, request, canvas, observe, should_stop)
+            with reported_steps(loaded.pipe, family, after_step) as more:
+                output = _called(loaded, request, canvas, pictures, more)
         on_output(output)
         latents = loaded.autoencoder.take()
         if latents is None:

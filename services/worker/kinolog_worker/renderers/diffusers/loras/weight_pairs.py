@@ -125,13 +125,20 @@ def _check_places(network: Any, name: str, tensors: Mapping[str, torch.Tensor]) 
         raise LoraUnsuitable(f"{problem}, such as {strange[0]}")
     for each, tensor in tensors.items():
         layer = layers[layer_of(each)]
-        base = getattr(getattr(layer, "base_layer", layer), "weight", None)
-        if base is None or tensor.ndim < 2:
+        base = _shape(getattr(layer, "base_layer", layer))
+        if not base or tensor.ndim < 2:
             continue
         side = 1 if ".lora_A." in each else 0
-        if tensor.shape[side] != base.shape[side]:
-            sides = f"{tensor.shape[side]}, and the layer {base.shape[side]}"
+        if tensor.shape[side] != base[side]:
+            sides = f"{tensor.shape[side]}, and the layer {base[side]}"
             raise LoraUnsuitable(f"it was made for a {name} of another size: {each} has a side of {sides}")
+
+
+def _shape(layer: Any) -> tuple[int, ...]:
+    """Return the shape of a layer's weights, of which quantised ones have another in memory; empty without any."""
+    if isinstance(layer, torch.nn.Linear):
+        return layer.out_features, layer.in_features
+    return tuple(getattr(getattr(layer, "weight", None), "shape", ()))
 
 
 def _in_dtype_of(network: Any, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""What jobs of a model can choose: LoRAs and profiles."""
