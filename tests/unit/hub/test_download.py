@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
+from kinolog.durable_files import flush_file
 from kinolog.models.hub.download import MOST_FAILURES, DownloadProgress, ModelDownload
 from kinolog.models.hub.errors import (
     AccessDenied,
@@ -99,6 +101,23 @@ def test_a_damaged_beginning_is_downloaded_again(hub: ModelHub, model: HubModel)
     assert (folder / TRANSFORMER).read_bytes() == content
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    hub: ModelHub, model: HubModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds the name does not read the file again: a power failure must leave none that is empty."""
+    flushed = []
+
+    def flush(path: Path) -> None:
+        flush_file(path)
+        flushed.append(path.name.removesuffix(PARTIAL))
+        assert path.stat().st_size
+        assert not path.with_name(flushed[-1]).exists()
+
+    monkeypatch.setattr("kinolog.models.hub.download.flush_file", flush)
+    folder, _ = _downloaded(model)
+    assert (folder / TRANSFORMER).resolve().name in flushed
+
+
 def test_a_pinned_commit_stays_when_the_branch_moves(hub: ModelHub, model: HubModel, published: Path) -> None:
     """The first download pins the commit. Only a download moves it."""
     folder, _ = _downloaded(model)
@@ -150,6 +169,22 @@ def test_a_hash_is_no_path(hub: ModelHub, model: HubModel) -> None:
     """A large file is named by the hash that the hub states."""
     hub.models[NAME].hashes[TRANSFORMER] = "../../../escaped"
     with pytest.raises(NoSuchModel, match="states no hash of transformer/diffusion_pytorch_model"):
+        _downloaded(model)
+
+
+def test_the_account_in_the_address_of_a_mirror_is_not_told(
+    hub: ModelHub, model: HubModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message becomes the error of a job."""
+    hub.refuses = 503
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url.replace("//", "//ada:secret@"))
+    assert _failure(model).message == f"{hub.url} answers with 503"
+
+
+def test_a_commit_is_no_path(hub: ModelHub, model: HubModel) -> None:
+    """The folder of a snapshot is named by it."""
+    hub.models[NAME].commit = "../../../../outside"
+    with pytest.raises(HubUnreachable, match="look at HF_ENDPOINT"):
         _downloaded(model)
 
 

@@ -65,7 +65,7 @@ async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay,
 
 
 async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The form does not ask a language model, and offers what the model's workers encode now."""
+    """The form does not ask a language model, and offers what workers encode now."""
     gateway.answers[f"/mcp/status/{MADE}"] |= {"codec": "h265_nvenc", "prompt_writer": "a-model"}
     app_of(pilot).open_job(MADE)
     await settled(pilot)

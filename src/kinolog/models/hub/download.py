@@ -25,6 +25,7 @@ from huggingface_hub import hf_hub_download, hf_hub_url
 from huggingface_hub import utils as hub_utils
 
 from kinolog.counts import counted
+from kinolog.durable_files import flush_file, rename_durably
 from kinolog.models.hub.errors import HubUnreachable, NoRoomForModel, NoSuchModel
 from kinolog.models.hub.hub_model import HubModel
 from kinolog.models.hub.listing import TIMEOUT_SECONDS, HubFile, HubListing, hub_listing, translated
@@ -203,7 +204,8 @@ class ModelDownload:
             if _sha256(growing) != file.blob:
                 growing.unlink()
                 raise HubUnreachable(f"{file.path} was damaged on its way; it is downloaded again")
-            growing.replace(blob)
+            flush_file(growing)  # whoever finds the blob does not read it again
+            rename_durably(growing, blob)
 
     @contextmanager
     def _locked(self, file: HubFile) -> Iterator[None]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOSPC
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import (
@@ -27,7 +28,7 @@ from kinolog.models.hub.errors import (
     NoRoomForModel,
     NoSuchModel,
 )
-from kinolog.models.hub.hub_model import HubModel
+from kinolog.models.hub.hub_model import HubModel, is_commit
 
 TIMEOUT_SECONDS = 20.0
 """How long the hub may take to answer."""
@@ -65,10 +66,16 @@ def hub_listing(model: HubModel) -> HubListing:
             model.name, revision=model.revision, files_metadata=True, timeout=TIMEOUT_SECONDS
         )
     files = tuple(_file(sibling) for sibling in info.siblings or ())
-    if not info.sha:
-        raise HubUnreachable(f"{constants.ENDPOINT} does not answer as a hub does; look at HF_ENDPOINT")
+    if not is_commit(info.sha or ""):
+        raise HubUnreachable(f"{_address()} does not answer as a hub does; look at HF_ENDPOINT")
     card: Any = info.card_data
     return HubListing(commit=info.sha, files=files, licence=str((card and card.get("license")) or ""))
+
+
+def _address() -> str:
+    """Return the address of the hub, for people: without the account that a mirror may have in it."""
+    address = urlsplit(constants.ENDPOINT)
+    return urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2]))
 
 
 @contextmanager
@@ -87,7 +94,8 @@ def translated(model: HubModel) -> Iterator[None]:
 
 def _failure(model: HubModel, error: Exception) -> DownloadFailed | None:
     """Return what an error means; None for one that has nothing to do with the hub."""
-    page = f"{constants.ENDPOINT}/{model.name}"
+    hub = _address()
+    page = f"{hub}/{model.name}"
     match error:
         case OfflineModeIsEnabled():
             return NoSuchModel(
@@ -100,7 +108,7 @@ def _failure(model: HubModel, error: Exception) -> DownloadFailed | None:
             )
         case RepositoryNotFoundError():
             return NoSuchModel(
-                f"{constants.ENDPOINT} has no model {model.name}, or it is private: correct the name, "
+                f"{hub} has no model {model.name}, or it is private: correct the name, "
                 "or set HF_TOKEN to a token of an account that may read it"
             )
         case RevisionNotFoundError():
@@ -108,23 +116,23 @@ def _failure(model: HubModel, error: Exception) -> DownloadFailed | None:
                 f"{model.name} has no revision {model.revision}; {page}/commits/main lists them"
             )
         case LocalEntryNotFoundError():
-            return HubUnreachable(f"{constants.ENDPOINT} cannot be reached")
+            return HubUnreachable(f"{hub} cannot be reached")
         case EntryNotFoundError():
             return NoSuchModel(f"{model.name} has lost a file while it was downloaded; try again")
         case HfHubHTTPError():
             status = error.response.status_code
             if status in (401, 403):
                 return AccessDenied(
-                    f"{constants.ENDPOINT} refuses {model.name} to this account ({status}): set HF_TOKEN to a token "
+                    f"{hub} refuses {model.name} to this account ({status}): set HF_TOKEN to a token "
                     "that may read it"
                 )
             if status in _NOT_NOW:
-                return HubUnreachable(f"{constants.ENDPOINT} answers with {status}")
-            return NoSuchModel(f"{constants.ENDPOINT} refuses {model.name} with {status}")
+                return HubUnreachable(f"{hub} answers with {status}")
+            return NoSuchModel(f"{hub} refuses {model.name} with {status}")
         case OSError(errno=number) if number == ENOSPC:
             return NoRoomForModel(f"the disk of {model.cache} is full; make room there")
     if isinstance(error, _TRANSPORT_ERROR | ConnectionError | TimeoutError):
-        return HubUnreachable(f"{constants.ENDPOINT} cannot be reached ({type(error).__name__})")
+        return HubUnreachable(f"{hub} cannot be reached ({type(error).__name__})")
     return None
 
 
@@ -132,7 +140,7 @@ def _file(sibling: Any) -> HubFile:
     """Return a file of the answer. Raises NoSuchModel for a hash that is none: it becomes the name of a file here."""
     blob = sibling.blob_id if sibling.lfs is None else sibling.lfs.sha256
     if _HASH.fullmatch(blob or "") is None:
-        raise NoSuchModel(f"{constants.ENDPOINT} states no hash of {sibling.rfilename}; look at HF_ENDPOINT")
+        raise NoSuchModel(f"{_address()} states no hash of {sibling.rfilename}; look at HF_ENDPOINT")
     if sibling.lfs is not None:
         return HubFile(path=sibling.rfilename, size=sibling.lfs.size, blob=blob, is_large=True)
     return HubFile(path=sibling.rfilename, size=sibling.size or 0, blob=blob)
