@@ -13,7 +13,7 @@ from kinolog_worker.downloads.model_files import DOWNLOAD_ALARM
 from kinolog_worker.queue.ticket_handler import TicketHandler
 
 from kinolog.ids import new_id
-from kinolog.job.commands import Cancel
+from kinolog.job.commands import Cancel, Prefetch
 from kinolog.job.values import Stage, Status
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.hub.errors import (
@@ -160,3 +160,12 @@ async def test_a_worker_takes_jobs_before_its_model_is_here(
         job_id = await issued(memory_worker)
         await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
     assert [job.job_id for job in memory_worker.inference.jobs] == [job_id]
+
+
+async def test_a_prefetch_downloads_nothing(memory_worker: MemoryWorker) -> None:
+    """The worker would take no other ticket for hours, and say that it is idle. The job downloads its model."""
+    job_id = await memory_worker.submit()
+    await memory_worker.send(job_id, Prefetch(id=new_id(), actor=ACTOR))
+    await memory_worker.ticket_handler.handle(await memory_worker.ticket(job_id, prefetch=True))
+    assert not memory_worker.downloads.asked
+    assert memory_worker.issuer.queued == {}

@@ -10,7 +10,6 @@ from kinolog.ids import new_id
 from kinolog.job.commands import FinishPrefetch
 from kinolog.job.decide import Refused
 from kinolog.job.values import Status
-from kinolog.models.hub.errors import DownloadFailed
 from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import unseal_job
@@ -28,7 +27,8 @@ logger = logging.getLogger(__name__)
 async def prefetch(dependencies: WorkerDependencies, held: HeldTicket, warm_workers: WarmWorkers) -> None:
     """Load the model of the ticket's job, encode its prompts, and record that in the log.
 
-    A ticket for which a warm worker waits is left to it.
+    A ticket for which a warm worker waits is left to it. A model that is not on this machine is left to the job, which
+    shows its download: this worker would take no other ticket meanwhile.
 
     A failure is not retried: prefetch only saves time.
 
@@ -53,10 +53,9 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket, warm_work
     if key is None:
         raise KeyMissing(job_id, job.sealing_key_id)
     render_job = build_render_job(job, unseal_job(job, key), entry, dependencies.scratch)
-    try:
-        files = await dependencies.models.fetched(entry, lambda *_: None)
-    except DownloadFailed as error:
-        logger.warning("prefetch failed: %s", error.code, extra=fields("prefetch_failed", job=job_id))
+    files = await dependencies.models.local(entry)
+    if files is None and dependencies.models.is_remote(entry):
+        logger.info("no prefetch: %s is not here", entry.name, extra=fields("prefetch_failed", job=job_id))
         await held.acknowledge()
         return
     result = await dependencies.inference.prefetch(replace(render_job, model=model_source(entry, files)))
