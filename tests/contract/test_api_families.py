@@ -23,6 +23,7 @@ def _scene(seconds: float | None = None) -> pb.SceneRequest:
 
 
 FIRST = pb.InputReference(role=job_pb2.INPUT_ROLE_FIRST_FRAME, upload_id="a" * 26)
+CONTROL = pb.InputReference(role=job_pb2.INPUT_ROLE_CONTROL, upload_id="a" * 26)
 CLIP = pb.InputReference(role=job_pb2.INPUT_ROLE_VIDEO, upload_id="a" * 26)
 
 CATALOGUE = Catalogue(
@@ -36,6 +37,7 @@ CATALOGUE = Catalogue(
         _entry("skyreels-v2v", "SkyReelsV2DiffusionForcingVideoToVideoPipeline"),
         _entry("wan-animate", "WanAnimatePipeline"),
         _entry("wan-animate-2", "WanAnimate2ModularPipeline"),
+        _entry("vace", "WanVACEPipeline"),
         _entry("upsampler", "LTXLatentUpsamplePipeline"),
         _entry("flux", "FluxPipeline"),
         _entry("modular", "Flux3ModularPipeline"),
@@ -131,6 +133,11 @@ async def families_api() -> AsyncIterator[RunningApi]:
             {"model": "wan-animate-2", "inputs": [FIRST, CLIP], "chained": True},
             "chained",
             "wan-animate-2 goes on from no scene",
+        ),
+        (
+            {"model": "vace", "inputs": [CONTROL], "chained": True, "frames": 200},
+            "chained",
+            "a control video is followed by the first scene alone, and the video is cut into several: leave",
         ),
         ({"model": "minimax", "guidance": 3}, "guidance", "minimax takes no guidance"),
         ({"model": "distilled", "steps": 8}, "steps", "distilled takes no number of steps"),

@@ -49,3 +49,13 @@ async def test_other_upscalers_are_refused(api: RunningApi, name: str, width: in
     """The field and what to do are named."""
     request = pb.SubmitJobRequest(prompt=PROMPT, model="wide", upscaler=name, width=width, height=16)
     assert message in (await refused(api.jobs.SubmitJob(request))).fields["upscaler"]
+
+
+async def test_the_codec_has_to_take_the_enlarged_size(api: RunningApi) -> None:
+    """The encoder of a GPU for H.264 ends at 4096 pixels: the job would fail after all was drawn."""
+    request = pb.SubmitJobRequest(
+        prompt=PROMPT, model="wide", upscaler="sharp-x4", width=1026, height=64, codec="h264_nvenc"
+    )
+    expected = "h264_nvenc encodes sides of at most 4096 pixels, and the video has 4104x256"
+    assert (await refused(api.jobs.SubmitJob(request))).fields["codec"] == expected
+    await api.submit(model="wide", upscaler="sharp-x4", width=1026, height=64, codec="h265_nvenc")

@@ -291,10 +291,11 @@ def test_the_file_of_a_folder_is_named_or_the_only_one(
 
 
 def test_a_file_of_the_hub_is_used_if_it_is_here(
-    wan: DiffusersRenderer, ink: LoraSource, tmp_path: Path
+    wan: DiffusersRenderer, ink: LoraSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the folder of downloaded models, as the library of the hub fills it. Nothing is downloaded."""
-    of_hub = _source(Path("owner/ink"), weight_file="ink.safetensors", cache_folder=tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    of_hub = _source(Path("owner/ink"), weight_file="ink.safetensors", cache_folder=Path("~"))
     assert "hf download owner/ink ink.safetensors" in _error(wan, of_hub).message
     snapshot = tmp_path / "models--owner--ink" / "snapshots" / ("c" * 40)
     snapshot.mkdir(parents=True)

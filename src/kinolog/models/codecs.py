@@ -39,6 +39,11 @@ class VideoCodec(StrEnum):
         """The least width and height in pixels that its encoder takes."""
         return _LEAST_SIZE_OF_NVENC if self.needs_gpu else _LEAST_SIZES.get(self, _LEAST_SIZE)
 
+    @property
+    def most_side(self) -> int:
+        """The most pixels that its encoder takes in a side."""
+        return _MOST_SIDES.get(self, _MOST_SIDE)
+
 
 @dataclass(frozen=True, slots=True)
 class CrfRange:
@@ -53,6 +58,9 @@ _LEAST_SIZES = {VideoCodec.AV1: (32, 32)}
 """SVT-AV1 reads memory that is not its own if a side is smaller."""
 
 _LEAST_SIZE_OF_NVENC = (192, 128)
+
+_MOST_SIDE = 8192
+_MOST_SIDES = {VideoCodec.H264_NVENC: 4096}
 
 _CRF_RANGES = {
     VideoCodec.H264: CrfRange(18, 51),

@@ -65,14 +65,20 @@ async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay,
 
 
 async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The form does not ask a language model, and offers what workers encode now."""
-    gateway.answers[f"/mcp/status/{MADE}"] |= {"codec": "h265_nvenc", "prompt_writer": "a-model"}
+    """The form asks no language model, names no LoRA and no upscaler, and offers what workers encode now."""
+    gateway.answers[f"/mcp/status/{MADE}"] |= {
+        "codec": "h265_nvenc",
+        "prompt_writer": "a-model",
+        "upscaler": "sharp-x2",
+        "loras": [{"name": "ink", "weight": 0.5}],
+    }
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")
     shown = " ".join(text(pilot).split())
     assert "h265_nvenc is not offered now" in shown
     assert "no language model writes its prompt now" in shown
+    assert "without its LoRAs; its frames are not enlarged now" in shown
 
 
 async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:

@@ -136,6 +136,11 @@ def _unconnected_violations(
     if family is None:
         return []
     if request.chained:
+        if followed := _followed_clip(request):
+            problem = (
+                f"a {followed.noun} is followed by the first scene alone, and the video is cut into several"
+            )
+            return [RequestViolation("chained", f"{problem}: leave chained out and make it shorter")]
         short = [scene for scene in scenes[:-1] if family.chain_role(scene.frames) is None]
         problem = (
             f"{model.name} goes on from more frames than {short[0].frames}: make scenes longer"
@@ -148,6 +153,12 @@ def _unconnected_violations(
     way_out = "set chained, and each goes on from the one before" if family.chain_frames else ""
     problem = f"{model.name} needs {missing} for each scene, and a job has one for its first: "
     return [RequestViolation(field, f"{problem}{' or '.join(filter(None, [way_out, 'give one scene']))}")]
+
+
+def _followed_clip(request: pb.SubmitJobRequest) -> InputRole | None:
+    """Return the role of a clip that a video follows frame by frame; None without one."""
+    roles = (InputRole(ROLE_FROM_PROTO[reference.role]) for reference in request.inputs)
+    return next((role for role in roles if role in (InputRole.CONTROL, InputRole.FACE)), None)
 
 
 def longest_scene(model: ModelEntry) -> int:

@@ -251,6 +251,9 @@ def _codec_violations(plan: JobPlan, size: tuple[int, int]) -> list[RequestViola
     width, height = codec.least_size
     if size[0] < width or size[1] < height:
         found.append(RequestViolation("codec", f"{codec} encodes sizes from {width}x{height}"))
+    if max(size) > codec.most_side:
+        limit = f"{codec} encodes sides of at most {counted(codec.most_side, 'pixel')}"
+        found.append(RequestViolation("codec", f"{limit}, and the video has {size[0]}x{size[1]}"))
     return found
 
 

@@ -66,7 +66,7 @@ def hub_listing(model: HubModel) -> HubListing:
             model.name, revision=model.revision, files_metadata=True, timeout=TIMEOUT_SECONDS
         )
     files = tuple(_file(sibling) for sibling in info.siblings or ())
-    if not is_commit(info.sha or ""):
+    if info.sha is None or not is_commit(info.sha):
         raise HubUnreachable(f"{_address()} does not answer as a hub does; look at HF_ENDPOINT")
     card: Any = info.card_data
     return HubListing(commit=info.sha, files=files, licence=str((card and card.get("license")) or ""))

@@ -80,7 +80,7 @@ def _downloaded_file(source: LoraSource) -> Path:
     if not source.weight_file:
         problem = "its entry in the catalogue needs `weight_file`, the file on the hub"
         raise _failed("LORA_NOT_FOUND", source, problem)
-    cache = source.cache_folder or default_cache()
+    cache = source.cache_folder.expanduser() if source.cache_folder else default_cache()
     model = HubModel(name=source.location, revision=source.revision or MAIN, cache=cache)
     for commit in local_commits(model):
         path = model.folder / "snapshots" / commit / source.weight_file
