@@ -16,7 +16,7 @@ from kinolog_cli.output.streams import discard_output, is_output_error, prepare_
 COMMANDS = {
     "up": "kinolog_cli.stack_commands:up",
     "demo": "kinolog_cli.demo:demo",
-    "generate": "kinolog_cli.jobs.submit:generate",
+    "generate": "kinolog_cli.submission.submit:generate",
     "jobs": "kinolog_cli.jobs.job_list:jobs",
     "show": "kinolog_cli.jobs.queries:show",
     "watch": "kinolog_cli.jobs.watch:watch",

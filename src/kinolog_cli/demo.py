@@ -14,11 +14,11 @@ from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.jobs.queries import save_video
-from kinolog_cli.jobs.submit import error_message
 from kinolog_cli.jobs.watch import watch_job
 from kinolog_cli.output.history import history_outline
 from kinolog_cli.output.places import checked_place
 from kinolog_cli.stop_signals import StopSignals
+from kinolog_cli.submission.submit import error_message
 from kinolog_client import HistoryInfo, JobInfo
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import SettingError, StartError

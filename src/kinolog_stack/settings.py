@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from kinolog.process.settings import Port, SigningSettings
+from kinolog.network_addresses import Port
+from kinolog.process.settings import SigningSettings
 
 SYSTEM_DATA = Path("/var/lib/kinolog")
 

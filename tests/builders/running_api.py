@@ -155,6 +155,11 @@ class RunningApi:
         """A client of AuditService."""
         return audit_service_pb2_grpc.AuditServiceStub(self.channel)
 
+    def method(self, name: str) -> Any:
+        """Return the method with this name of any service."""
+        stubs = (self.jobs, self.analytics, self.audit)
+        return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
+
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
         """Submit a job. Return its id."""
         answer = await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))

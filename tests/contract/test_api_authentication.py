@@ -15,6 +15,7 @@ from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+from tests.contract.bad_requests import OF_ONE_JOB
 
 OTHER = ((TENANT_KEY, "other"), (ACTOR_KEY, "eve"))
 GATEWAY, TEAM = "gateway-key-0123456789", "team-key-0123456789"
@@ -57,14 +58,9 @@ async def test_tenants_are_apart(api: RunningApi) -> None:
     theirs = (await api.jobs.SubmitJob(request, metadata=OTHER)).job
     mine = (await api.jobs.SubmitJob(request)).job
     assert mine.id != theirs.id
-    calls = [
-        api.jobs.GetJob(pb.GetJobRequest(job_id=theirs.id)),
-        api.jobs.CancelJob(pb.CancelJobRequest(job_id=theirs.id)),
-        api.jobs.EraseJob(pb.EraseJobRequest(job_id=theirs.id)),
-        api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=theirs.id)),
-    ]
-    for call in calls:
-        assert (await refused(call)).code is grpc.StatusCode.NOT_FOUND
+    for name, of_one_job in OF_ONE_JOB:
+        problem = await refused(api.method(name)(of_one_job(job_id=theirs.id)))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND"), name
     listed = await api.jobs.ListJobs(pb.ListJobsRequest())
     assert [job.id for job in listed.jobs] == [mine.id]
     selection = pb.JobSelection(job_ids=[theirs.id])

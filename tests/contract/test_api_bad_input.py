@@ -8,219 +8,12 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
+from kinolog_api.services import ANALYTICS_SERVICE, AUDIT_SERVICE, JOB_SERVICE
 
-from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import audit_service_pb2 as au
-from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import CATALOGUE, RunningApi, refused, running_api
-
-SECRET = "Quillfeather"
-UNKNOWN = "z" * 26
-LATER = Timestamp(seconds=2_000)
-EARLIER = Timestamp(seconds=1_000)
-NO_TIME = Timestamp(seconds=10**15)
-UPSIDE_DOWN = job_pb2.JobFilter(created_from=LATER, created_before=EARLIER)
-BY_ID = pb.JobSelection(job_ids=["nonsense"])
-REPEATED = f"{SECRET} " * 150 + "\n" + "\n".join(f"Scene {n}: it moves." for n in range(1, 33))
-"""A short prompt whose beginning is repeated in each of many scenes."""
-NOTHING = pb.JobSelection()
-BEYOND: Any = 99
-"""A number that is not in any enum."""
-MALFORMED = ["", "nonsense", "A" * 26, "a" * 27, "a" * 25 + "\n", "../" + "a" * 23, "a" * 25 + "é"]
-
-
-def submit(**fields: Any) -> pb.SubmitJobRequest:
-    """Return a submit whose prompt must not appear in errors or logs."""
-    return pb.SubmitJobRequest(**({"prompt": SECRET} | fields))
-
-
-def scene(**fields: Any) -> pb.SceneRequest:
-    """Return a scene whose prompt must not appear in errors or logs."""
-    return pb.SceneRequest(**({"prompt": SECRET} | fields))
-
-
-def given(**fields: Any) -> pb.InputReference:
-    """Return an input of a job."""
-    return pb.InputReference(**dict[str, Any](role=1, upload_id="a" * 26) | fields)
-
-
-def span(start: Timestamp | None = None, end: Timestamp | None = None) -> an.TimeRange:
-    """Return a time range; `from` is a keyword in Python."""
-    return an.TimeRange(**{"from": start, "before": end})
-
-
-CASES: list[tuple[str, Any, str]] = [
-    ("SubmitJob", submit(prompt=""), "prompt"),
-    ("SubmitJob", submit(prompt=" \n\t "), "prompt"),
-    ("SubmitJob", submit(prompt="\u3000"), "prompt"),
-    ("SubmitJob", submit(prompt="\u00a0\u2028\u0085\u200b"), "prompt"),
-    ("SubmitJob", submit(prompt=f"{SECRET}\x1b]52;c;aGk=\x07"), "prompt"),
-    ("SubmitJob", submit(prompt=f"{SECRET}\u009b31m"), "prompt"),
-    ("SubmitJob", submit(prompt=f"{SECRET}\u202egnp.exe"), "prompt"),
-    ("SubmitJob", submit(prompt=f"{SECRET}\u2028second line"), "prompt"),
-    ("SubmitJob", submit(prompt=f"{SECRET}\0"), "prompt"),
-    ("SubmitJob", submit(negative_prompt=f"{SECRET}\x1b[2J"), "negative_prompt"),
-    ("SubmitJob", submit(style="noir\n"), "style"),
-    ("SubmitJob", submit(webhook="https://example.com/\x1b[2J"), "webhook"),
-    ("SubmitJob", submit(prompt=SECRET * 1_000), "prompt"),
-    ("SubmitJob", submit(prompt=REPEATED, shots=pb.SHOTS_AUTO, duration_seconds=60), "prompt"),
-    ("SubmitJob", submit(scenes=[scene()] * 33), "scenes"),
-    ("SubmitJob", submit(loras=[pb.LoraReference(name="")]), "loras[0].name"),
-    ("SubmitJob", submit(profile="turbo"), "profile"),
-    ("SubmitJob", submit(loras=[pb.LoraReference(name="ink", weight=4.1)]), "loras[0].weight"),
-    ("SubmitJob", submit(loras=[pb.LoraReference(name="ink", weight=float("nan"))]), "loras[0].weight"),
-    ("SubmitJob", submit(loras=[pb.LoraReference(name="ink")] * 9), "loras"),
-    ("SubmitJob", submit(loras=[pb.LoraReference(name="ink")]), "loras[0].name"),
-    ("SubmitJob", submit(scenes=[scene(), scene(prompt="")]), "scenes[1].prompt"),
-    ("SubmitJob", submit(scenes=[scene(prompt=" \u3000\n"), scene()]), "scenes[0].prompt"),
-    ("SubmitJob", submit(scenes=[scene(prompt=SECRET * 1_000)]), "scenes[0].prompt"),
-    ("SubmitJob", submit(scenes=[scene(), scene(prompt=f"{SECRET}\x1b[2J")]), "scenes[1].prompt"),
-    (
-        "SubmitJob",
-        submit(scenes=[scene(duration_seconds=1), scene(duration_seconds=0)]),
-        "scenes[1].duration_seconds",
-    ),
-    ("SubmitJob", submit(scenes=[scene(duration_seconds=601)]), "scenes[0].duration_seconds"),
-    ("SubmitJob", submit(scenes=[scene(duration_seconds=float("nan"))]), "scenes[0].duration_seconds"),
-    (
-        "SubmitJob",
-        submit(scenes=[scene(duration_seconds=1), scene(duration_seconds=0.5)]),
-        "scenes[1].duration_seconds",
-    ),
-    ("SubmitJob", submit(scenes=[scene(duration_seconds=31)] * 2), "scenes"),
-    ("SubmitJob", submit(scenes=[scene(), scene(duration_seconds=1)]), "scenes"),
-    ("SubmitJob", submit(scenes=[scene(duration_seconds=1)], duration_seconds=1), "scenes"),
-    ("SubmitJob", submit(scenes=[scene(), scene(seed=-1)]), "scenes[1].seed"),
-    ("SubmitJob", submit(scenes=[scene(), scene(seed=2**53)]), "scenes[1].seed"),
-    ("SubmitJob", submit(scenes=[scene(), scene(transition=99)]), "scenes[1].transition"),
-    ("SubmitJob", submit(scenes=[scene(transition=pb.TRANSITION_DISSOLVE), scene()]), "scenes[0].transition"),
-    ("SubmitJob", submit(scenes=[scene()] * 4), "scenes"),
-    ("SubmitJob", submit(scenes=[scene(prompt="x" * 1_500)] * 32, duration_seconds=60), "scenes"),
-    ("SubmitJob", submit(scenes=[scene()], shots=pb.SHOTS_ONE), "shots"),
-    ("SubmitJob", submit(shots=99), "shots"),
-    ("SubmitJob", submit(prompt=f"0-40s: {SECRET}. 40-90s: {SECRET}.", shots=pb.SHOTS_AUTO), "prompt"),
-    ("SubmitJob", submit(inputs=[given()] * 17), "inputs"),
-    ("SubmitJob", submit(inputs=[given()]), "inputs"),
-    ("SubmitJob", submit(model="large", inputs=[given()]), "inputs"),
-    ("SubmitJob", submit(inputs=[given(), given(role=0)]), "inputs[1].role"),
-    ("SubmitJob", submit(inputs=[given(role=99)]), "inputs[0].role"),
-    ("SubmitJob", submit(inputs=[given(upload_id="nonsense")]), "inputs[0].upload_id"),
-    ("SubmitJob", submit(negative_prompt=SECRET * 1_000), "negative_prompt"),
-    ("SubmitJob", submit(duration_seconds=0), "duration_seconds"),
-    ("SubmitJob", submit(duration_seconds=-1), "duration_seconds"),
-    ("SubmitJob", submit(duration_seconds=1e9), "duration_seconds"),
-    ("SubmitJob", submit(duration_seconds=float("nan")), "duration_seconds"),
-    ("SubmitJob", submit(duration_seconds=600), "duration_seconds"),
-    ("SubmitJob", submit(duration_seconds=1, frames=8), "duration_seconds"),
-    ("SubmitJob", submit(frames=0), "frames"),
-    ("SubmitJob", submit(frames=481), "frames"),
-    ("SubmitJob", submit(priority=99), "priority"),
-    ("SubmitJob", submit(style="brutalist"), "style"),
-    ("SubmitJob", submit(model="no-such-model"), "model"),
-    ("SubmitJob", submit(width=300), "width"),
-    ("SubmitJob", submit(height=300), "height"),
-    ("SubmitJob", submit(width=0), "width"),
-    ("SubmitJob", submit(model="large", width=833, height=480), "width"),
-    ("SubmitJob", submit(fps=0), "fps"),
-    ("SubmitJob", submit(steps=101), "steps"),
-    ("SubmitJob", submit(guidance=-1), "guidance"),
-    ("SubmitJob", submit(seed=-1), "seed"),
-    ("SubmitJob", submit(request_id="a b"), "request_id"),
-    ("SubmitJob", submit(webhook="ftp://example.com"), "webhook"),
-    ("SubmitJob", submit(max_attempts=11), "max_attempts"),
-    ("SubmitJob", submit(codec="vp9"), "codec"),
-    ("SubmitJob", submit(upscaler="none-of-it"), "upscaler"),
-    ("SubmitJob", submit(upscaler="x" * 201), "upscaler"),
-    ("SubmitJob", submit(codec="x" * 21), "codec"),
-    ("SubmitJob", submit(codec="h264_nvenc", width=64, height=64), "codec"),
-    ("SubmitJob", submit(crf=64), "crf"),
-    ("SubmitJob", submit(crf=0), "crf"),
-    ("SubmitJob", submit(codec="h265", crf=52), "crf"),
-    ("SubmitJob", submit(title=f"{SECRET}\x1b[2J"), "title"),
-    ("SubmitJob", submit(title=SECRET * 20), "title"),
-    ("BatchSubmitJobs", pb.BatchSubmitJobsRequest(), "requests"),
-    ("BatchSubmitJobs", pb.BatchSubmitJobsRequest(requests=[submit()] * 1_001), "requests"),
-    ("ListJobs", pb.ListJobsRequest(order_by="prompt"), "order_by"),
-    ("ListJobs", pb.ListJobsRequest(order_by="created_at sideways"), "order_by"),
-    ("ListJobs", pb.ListJobsRequest(page_size=101), "page_size"),
-    ("ListJobs", pb.ListJobsRequest(page_size=-1), "page_size"),
-    ("ListJobs", pb.ListJobsRequest(offset=-1), "offset"),
-    ("ListJobs", pb.ListJobsRequest(page_token="nonsense"), "page_token"),
-    ("ListJobs", pb.ListJobsRequest(page_token="ü"), "page_token"),
-    ("ListJobs", pb.ListJobsRequest(page_token="abcd", offset=1), "offset"),
-    ("ListJobs", pb.ListJobsRequest(filter=UPSIDE_DOWN), "filter.created_from"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(created_from=NO_TIME)), "filter.created_from"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(statuses=[BEYOND])), "filter.statuses[0]"),
-    (
-        "ListJobs",
-        pb.ListJobsRequest(
-            filter=job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_HIGH, job_pb2.PRIORITY_UNSPECIFIED])
-        ),
-        "filter.priorities[1]",
-    ),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(models=[""])), "filter.models[0]"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(text="x" * 201)), "filter.text"),
-    ("SummarizeJobs", pb.SummarizeJobsRequest(filter=UPSIDE_DOWN), "filter.created_from"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(text="\x1b[2J")), "filter.text"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(models=["a", "b\x07"])), "filter.models[1]"),
-    ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, reason="x" * 501), "reason"),
-    ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, reason="late\x1b[2J"), "reason"),
-    ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, request_id="a b"), "request_id"),
-    ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN), "priority"),
-    ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN, priority=BEYOND), "priority"),
-    ("BulkCancelJobs", pb.BulkCancelJobsRequest(), "selection"),
-    ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=NOTHING), "selection.job_ids"),
-    ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
-    ("BulkRetryJobs", pb.BulkRetryJobsRequest(selection=NOTHING), "selection.job_ids"),
-    ("BulkEraseJobs", pb.BulkEraseJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
-    (
-        "BulkReprioritizeJobs",
-        pb.BulkReprioritizeJobsRequest(selection=pb.JobSelection(job_ids=[UNKNOWN])),
-        "priority",
-    ),
-    (
-        "BulkRetryJobs",
-        pb.BulkRetryJobsRequest(selection=pb.JobSelection(filter=job_pb2.JobFilter(created_before=NO_TIME))),
-        "selection.filter.created_before",
-    ),
-    ("ExportVideo", pb.ExportVideoRequest(job_id=UNKNOWN), "format"),
-    ("ExportVideo", pb.ExportVideoRequest(job_id=UNKNOWN, format=BEYOND), "format"),
-    ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN), "kind"),
-    ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN, kind=BEYOND), "kind"),
-    ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, page_size=1_001), "page_size"),
-    ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, min_level=BEYOND), "min_level"),
-    ("GetOverview", an.GetOverviewRequest(range=span(LATER, EARLIER)), "range.from"),
-    ("GetOverview", an.GetOverviewRequest(range=span(Timestamp(seconds=32_503_680_000))), "range.from"),
-    ("GetSuccessRates", an.GetSuccessRatesRequest(range=span(end=NO_TIME)), "range.before"),
-    ("GetStageTimes", an.GetStageTimesRequest(range=span(LATER, EARLIER)), "range.from"),
-    ("GetQueueDepth", an.GetQueueDepthRequest(bucket_seconds=2_678_401), "bucket_seconds"),
-    ("GetTrends", an.GetTrendsRequest(range=span(NO_TIME)), "range.from"),
-    ("ListActivity", an.ListActivityRequest(page_size=101), "page_size"),
-    ("GetHistory", au.GetHistoryRequest(job_id=UNKNOWN, time=NO_TIME), "time"),
-]
-
-OF_ONE_JOB: list[tuple[str, Any]] = [
-    ("GetJob", pb.GetJobRequest),
-    ("CancelJob", pb.CancelJobRequest),
-    ("RetryJob", pb.RetryJobRequest),
-    (
-        "ReprioritizeJob",
-        lambda job_id: pb.ReprioritizeJobRequest(job_id=job_id, priority=job_pb2.PRIORITY_HIGH),
-    ),
-    ("PrefetchJob", pb.PrefetchJobRequest),
-    ("EraseJob", pb.EraseJobRequest),
-    ("GetStoryboard", pb.GetStoryboardRequest),
-    ("GetResult", pb.GetResultRequest),
-    ("ExportVideo", lambda job_id: pb.ExportVideoRequest(job_id=job_id, format=pb.EXPORT_FORMAT_GIF)),
-    ("ReadArtifact", lambda job_id: pb.ReadArtifactRequest(job_id=job_id, kind=job_pb2.ARTIFACT_KIND_VIDEO)),
-    ("ListLogEntries", pb.ListLogEntriesRequest),
-    ("WatchJob", pb.WatchJobRequest),
-    ("WatchJob", lambda job_id: pb.WatchJobRequest(job_id=job_id, after=0)),
-    ("GetHistory", au.GetHistoryRequest),
-    ("VerifyJob", au.VerifyJobRequest),
-]
+from tests.contract.bad_requests import CASES, MALFORMED, OF_ONE_JOB, SECRET, UNKNOWN, scene, submit
 
 
 @pytest.fixture
@@ -230,16 +23,11 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-def method(api: RunningApi, name: str) -> Any:
-    """Return the method with this name of any service."""
-    return next(getattr(stub, name) for stub in (api.jobs, api.analytics, api.audit) if hasattr(stub, name))
-
-
 async def test_wrong_fields_are_named(api: RunningApi, caplog: pytest.LogCaptureFixture) -> None:
     """Each wrong field is INVALID_ARGUMENT with a violation that names it. Nothing is stored or logged."""
     caplog.set_level(logging.DEBUG)
     for name, request, field in CASES:
-        problem = await refused(method(api, name)(request))
+        problem = await refused(api.method(name)(request))
         context = (name, field, problem)
         assert problem.code is grpc.StatusCode.INVALID_ARGUMENT, context
         assert list(problem.fields) == [field], context
@@ -252,11 +40,22 @@ async def test_wrong_fields_are_named(api: RunningApi, caplog: pytest.LogCapture
     assert SECRET not in caplog.text
 
 
+def test_every_method_of_one_job_is_listed() -> None:
+    """`OF_ONE_JOB` has every method whose request has the id of a job."""
+    of_one_job = {
+        method.name
+        for service in (JOB_SERVICE, ANALYTICS_SERVICE, AUDIT_SERVICE)
+        for method in service.methods
+        if "job_id" in method.input_type.fields_by_name
+    }
+    assert of_one_job == {name for name, _ in OF_ONE_JOB}
+
+
 async def test_malformed_job_ids_are_named(api: RunningApi) -> None:
     """Every method of one job refuses a malformed id. The error names the field and the format."""
     for name, request in OF_ONE_JOB:
         for job_id in MALFORMED:
-            problem = await refused(method(api, name)(request(job_id=job_id)))
+            problem = await refused(api.method(name)(request(job_id=job_id)))
             assert problem.code is grpc.StatusCode.INVALID_ARGUMENT, (name, job_id, problem)
             assert problem.fields == {"job_id": "must be 26 lower-case letters and digits"}
 
@@ -264,7 +63,7 @@ async def test_malformed_job_ids_are_named(api: RunningApi) -> None:
 async def test_unknown_jobs_are_not_found(api: RunningApi) -> None:
     """Every method of one job returns NOT_FOUND for an unknown id."""
     for name, request in OF_ONE_JOB:
-        problem = await refused(method(api, name)(request(job_id=UNKNOWN)))
+        problem = await refused(api.method(name)(request(job_id=UNKNOWN)))
         assert problem.code is grpc.StatusCode.NOT_FOUND, (name, problem)
         assert (problem.reason, problem.metadata) == ("JOB_NOT_FOUND", {"job_id": UNKNOWN})
 

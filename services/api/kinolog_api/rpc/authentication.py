@@ -13,6 +13,7 @@ from pathlib import Path
 
 from grpc import StatusCode
 
+from kinolog.network_addresses import is_loopback
 from kinolog.process.api_keys import (
     ACTOR,
     ACTOR_FORM,
@@ -23,7 +24,6 @@ from kinolog.process.api_keys import (
     key_digest,
     read_keys,
 )
-from kinolog.process.settings import is_loopback
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
 TENANT_KEY = "x-kinolog-tenant"

@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
-from kinolog.process.settings import is_loopback
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond

@@ -10,8 +10,8 @@ from obstore.store import LocalStore, S3Store, from_url
 
 from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
+from kinolog.network_addresses import without_credentials
 from kinolog.ports.artifacts import StoreArea
-from kinolog.process.settings import without_credentials
 
 
 class ArtifactStoreUnusable(OSError):

@@ -18,8 +18,9 @@ from nats.aio.transport import TcpTransport
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.adapters.jetstream.websocket_library import load_websockets
+from kinolog.network_addresses import without_credentials
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.process.settings import LogSettings, without_credentials
+from kinolog.process.settings import LogSettings
 from kinolog.process.tasks import end_tasks
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from kinolog.texts import is_blank
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed, error_json, error_lines
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.jobs.input_files import InputFiles, inputs_of
-from kinolog_cli.jobs.scene_list import scenes_of
-from kinolog_cli.jobs.text_file import text_of
-from kinolog_cli.lora_options import loras_of
+from kinolog_cli.submission.input_files import InputFiles, inputs_of
+from kinolog_cli.submission.lora_options import loras_of
+from kinolog_cli.submission.scene_list import scenes_of
+from kinolog_cli.submission.text_file import text_of
 from kinolog_client import InvalidRequest, KinologClient, ProblemError, VideoInput, VideoRequest
 
 _FIELDS = frozenset(field.name for field in fields(VideoRequest)) | {"request_id"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.jobs.text_file import text_of
+from kinolog_cli.submission.text_file import text_of
 from kinolog_client import VideoScene
 
 _FIELDS = tuple(field.name for field in fields(VideoScene))

@@ -11,7 +11,10 @@ import typer
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
-from kinolog_cli.jobs.input_files import (
+from kinolog_cli.jobs.queries import save_video
+from kinolog_cli.jobs.watch import watch_job
+from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_cli.submission.input_files import (
     ControlOption,
     FaceOption,
     ImageOption,
@@ -20,12 +23,9 @@ from kinolog_cli.jobs.input_files import (
     ReferenceOption,
     VideoOption,
 )
-from kinolog_cli.jobs.prompt_file import submit_file
-from kinolog_cli.jobs.queries import save_video
-from kinolog_cli.jobs.scene_list import scene_file
-from kinolog_cli.jobs.watch import watch_job
-from kinolog_cli.lora_options import LoraOption, ProfileOption, named_loras
-from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_cli.submission.lora_options import LoraOption, ProfileOption, named_loras
+from kinolog_cli.submission.prompt_file import submit_file
+from kinolog_cli.submission.scene_list import scene_file
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
 

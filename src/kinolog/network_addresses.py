@@ -1,0 +1,75 @@
+"""Addresses in settings: their types, which refuse what is none, and what is said of an address."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+NATS_SCHEMES = ("nats", "tls", "ws", "wss")
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+GRPC_SCHEMES = ("dns:", "unix:", "ipv4:", "ipv6:", "xds:")
+
+
+def _has_address(url: str, schemes: tuple[str, ...]) -> bool:
+    """Return whether a URL has one of these schemes, a host and a valid port."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _nats_url(value: str) -> str:
+    urls = [url.strip() for url in value.split(",") if url.strip()]
+    with_scheme = [url if "://" in url else f"nats://{url}" for url in urls]
+    if not urls or not all(_has_address(url, NATS_SCHEMES) for url in with_scheme):
+        raise ValueError("must be one or more URLs such as nats://host:4222, separated by commas")
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if not url.startswith(tuple(f"{scheme}://" for scheme in POSTGRES_SCHEMES)):
+        raise ValueError("must be a URL such as postgresql://user:password@host:5432/database")
+    return value
+
+
+def _grpc_target(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    plain = bool(host) and "/" not in value and port.isdigit() and 0 < int(port) <= 65535
+    if not plain and not value.startswith(GRPC_SCHEMES):
+        raise ValueError("must be host:port, such as 127.0.0.1:50051")
+    return value
+
+
+def _chat_url(value: str) -> str:
+    if not _has_address(value, ("http", "https")):
+        raise ValueError("must be an address such as http://127.0.0.1:11434/v1")
+    return value
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+NatsUrl = Annotated[str, AfterValidator(_nats_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+ChatUrl = Annotated[str, AfterValidator(_chat_url)]
+GrpcTarget = Annotated[str, AfterValidator(_grpc_target)]
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without user and password, for messages."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
