@@ -150,10 +150,14 @@ def test_an_entry_names_the_pipeline_of_its_file(tmp_path: Path) -> None:
     [
         ({"source": "/models/wan.gguf"}, "name with `base` the folder or hub name"),
         ({"source": "/models/wan.ckpt", "base": "/models/wan"}, "may hold pickled code"),
+        (
+            {"source": "/models/wan.gguf", "base": "/models/wan", "options": {"placement": "float8"}},
+            "have no placement float8",
+        ),
         ({"source": "/models/wan", "base": "/models/wan"}, "belongs to a source that is a file"),
     ],
 )
-def test_an_entry_that_cannot_be_loaded_says_why(entry: dict[str, str], message: str) -> None:
+def test_an_entry_that_cannot_be_loaded_says_why(entry: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ModelEntry.model_validate({"name": "wan", **entry})
 

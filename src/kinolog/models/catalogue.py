@@ -21,9 +21,9 @@ from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.choices.profiles import ModelProfile, ProfileName, check_profiles
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.families import Family, families
-from kinolog.models.hub.needed_files import source_problem
+from kinolog.models.hub.needed_files import GGUF, source_problem
 from kinolog.models.known_models import known_models, table_of_source, with_known
-from kinolog.models.memory.placement import AUTO, PLACEMENTS
+from kinolog.models.memory.placement import AUTO, PLACEMENTS, QUANTISED_NEVER
 from kinolog.models.model_folder import local_folder
 from kinolog.models.model_index import pipeline_class
 from kinolog.models.postprocess.upscalers import UpscalerEntry
@@ -125,6 +125,8 @@ class ModelEntry(BaseModel):
             raise ValueError(
                 f"options.placement: there is no placement {placement!r}; there are {', '.join(PLACEMENTS)}"
             )
+        if self.source.lower().endswith(GGUF) and placement in QUANTISED_NEVER:
+            raise ValueError(f"options.placement: quantised weights have no placement {placement}")
         return self
 
     @field_validator("sizes")

@@ -24,8 +24,10 @@ from kinolog.models.hub.errors import (
     NoSuchModel,
 )
 from kinolog.models.hub.hub_model import HubModel
+from kinolog.models.hub.snapshots import pin
 from kinolog.ports.progress import LogLine, Progress
 from tests.builders.memory_worker import MemoryWorker, issued, supervised
+from tests.builders.model_folder import write_model
 from tests.fixtures.tasks import background_task
 
 GIB = 1 << 30
@@ -78,6 +80,21 @@ async def test_a_model_that_is_not_here_is_downloaded_in_the_job(
     ]
     steps = [update for update in updates if isinstance(update, Progress) and update.steps == 3 * 1024]
     assert {update.stage for update in steps} <= {Stage.PREFETCH}
+
+
+async def test_what_the_model_needs_is_reported_once_it_is_here(memory_worker: MemoryWorker) -> None:
+    """A job that no GPU holds is refused as it is submitted, from then on."""
+
+    async def script(model: HubModel, report: ReportBytes) -> Path:
+        commit = "c" * 40
+        folder = write_model(model.folder / "snapshots" / commit)
+        pin(model, commit)
+        return folder
+
+    memory_worker.downloads.script = script
+    assert not memory_worker.dependencies.status.memory_needs
+    await memory_worker.work(await memory_worker.submit())
+    assert memory_worker.dependencies.status.memory_needs["card"].least_bytes > 0
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.renderers.renderer import ModelSource
 from kinolog_worker.renderers.upscaler import UpscalerSource
+from kinolog_worker.reporting.memory_needs import note_memory_need
 from kinolog_worker.reporting.progress_reporter import Seals
 
 logger = logging.getLogger(__name__)
@@ -193,6 +194,7 @@ class RunningAttempt:
     async def _fetched_models(self) -> tuple[ModelSource, UpscalerSource | None]:
         models, report = self._dependencies.models, self._recorder.record_download
         model = model_source(self._entry, await models.fetched(self._entry, report))
+        await note_memory_need(self._dependencies.status, self._entry)
         if not (name := self._lease.job.spec.upscaler):
             return model, None
         upscaler = self._dependencies.catalogue.upscalers[name]

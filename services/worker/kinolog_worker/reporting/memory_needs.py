@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from kinolog.models.catalogue import ModelEntry
+from kinolog.models.catalogue import ModelEntry, with_family
 from kinolog.models.memory.needs import folder_memory
 from kinolog.models.memory.placement import AUTO, WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
-from kinolog.models.model_folder import local_folder
+from kinolog.models.model_folder import hub_model, local_folder
 from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED
 from kinolog.ports.workers import MemoryNeed
+from kinolog_worker.reporting.worker_status import WorkerStatus
 
 logger = logging.getLogger(__name__)
 
@@ -50,3 +52,14 @@ def memory_needs(entries: Iterable[ModelEntry]) -> Mapping[str, MemoryNeed]:
         least_bytes, bytes_per_pixel = memory.least_bytes(weights)
         needs[entry.name] = MemoryNeed(least_bytes=least_bytes, bytes_per_pixel=bytes_per_pixel)
     return MappingProxyType(needs)
+
+
+async def note_memory_need(status: WorkerStatus, entry: ModelEntry) -> None:
+    """Report the need of a model that was not on this machine as the worker started, and is now."""
+    if entry.name not in status.memory_needs and hub_model(entry) is not None:
+        found = await asyncio.to_thread(_need_now, entry)
+        status.add_memory_needs(found)
+
+
+def _need_now(entry: ModelEntry) -> Mapping[str, MemoryNeed]:
+    return memory_needs([with_family(entry)])

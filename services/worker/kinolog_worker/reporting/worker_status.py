@@ -65,6 +65,12 @@ class WorkerStatus:
         )
         self.changed.set()
 
+    def add_memory_needs(self, found: Mapping[str, MemoryNeed]) -> None:
+        """Add what models need that are measured now."""
+        if found:
+            self.memory_needs = MappingProxyType({**self.memory_needs, **found})
+            self.changed.set()
+
     def set_problem(self, problem: str) -> None:
         """Set why the worker takes no job; empty if it does."""
         if problem != self.problem:

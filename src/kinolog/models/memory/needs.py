@@ -19,7 +19,7 @@ from kinolog.counts import counted
 from kinolog.models.families import Family
 from kinolog.models.hub.needed_files import GGUF
 from kinolog.models.memory.autoencoders import DecodeMemory, decode_memory
-from kinolog.models.memory.placement import DecodeMode, Rung, WeightPlacement
+from kinolog.models.memory.placement import QUANTISED_NEVER, DecodeMode, Rung, WeightPlacement
 from kinolog.models.memory.weight_file import file_size
 from kinolog.models.memory.weights import NetworkSize, network_sizes
 
@@ -135,7 +135,7 @@ class ModelMemory:
 
     def has(self, rung: Rung) -> bool:
         """Return whether the model can be decoded as the rung says, in a way that is not that of another one."""
-        if self.quantised and rung.weights in (WeightPlacement.GROUP_OFFLOAD, WeightPlacement.FLOAT8):
+        if self.quantised and rung.weights in QUANTISED_NEVER:
             return False
         if rung.decode is DecodeMode.HALF:
             return self.may_halve

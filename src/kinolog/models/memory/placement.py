@@ -23,6 +23,9 @@ class WeightPlacement(StrEnum):
     FLOAT8 = "float8"
 
 
+QUANTISED_NEVER = (WeightPlacement.GROUP_OFFLOAD, WeightPlacement.FLOAT8)
+"""Placements that quantised weights do not have."""
+
 PLACEMENTS = (AUTO, *(placement.value for placement in WeightPlacement))
 """The values of the option `placement`."""
 
