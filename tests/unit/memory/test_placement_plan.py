@@ -170,3 +170,17 @@ def test_the_page_has_the_table_of_today() -> None:
             assert ("no: " in cell) == (need > card - 0.6), row
     with pytest.raises(ValueError, match="end of placements"):
         with_placements("# Memory")
+
+
+def test_loras_count_as_weights_of_the_denoiser() -> None:
+    """They are beside it on the device, or beside its blocks in host memory."""
+    changed = replace(WAN.memory, adapter_bytes=GIB)
+    for rung in (Rung(DEVICE, FULL), Rung(TEXT, FULL), Rung(WeightPlacement.FLOAT8, FULL)):
+        before, after = WAN.memory.need(rung, WAN.size), changed.need(rung, WAN.size)
+        assert all(after.peaks[phase] - before.peaks[phase] == GIB for phase in Phase)
+        assert after.host_bytes == before.host_bytes
+    rung = Rung(GROUP, FULL)
+    before, after = WAN.memory.need(rung, WAN.size), changed.need(rung, WAN.size)
+    assert after.host_bytes - before.host_bytes == GIB
+    assert 0 < after.peaks[Phase.DENOISE] - before.peaks[Phase.DENOISE] < GIB / 4
+    assert after.peaks[Phase.DECODE] == before.peaks[Phase.DECODE]
