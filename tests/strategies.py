@@ -100,6 +100,7 @@ specs = st.builds(
     profile=words,
     sigmas=st.lists(st.floats(0, 1), max_size=2).map(tuple),
     flow_shift=st.floats(0, 100),
+    interpolate_fps=numbers,
 )
 media = st.builds(
     MediaFacts,

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from kinolog.job.values import UsedLora, UsedUpscaler
+from kinolog.job.values import Interpolation, UsedLora, UsedUpscaler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Provenance:
     log_hash: str
     upscaler: UsedUpscaler | None = None
     loras: tuple[UsedLora, ...] = ()
+    interpolation: Interpolation | None = None
 
 
 class SigningFailed(Exception):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from kinolog.job.values import UsedUpscaler
+from kinolog.job.values import Interpolation, UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed
@@ -144,14 +144,16 @@ def _print_text(
     pairs = [(stated, found.generator), ("signed by", _signer(found))]
     if (provenance := found.provenance) is not None:
         revision = f" (revision {provenance.model_revision})" if provenance.model_revision else ""
+        frames = "frames" if provenance.interpolation else "every frame"
         pairs = [
-            (stated, f"{found.generator}; the model {provenance.model}{revision} generated every frame"),
+            (stated, f"{found.generator}; the model {provenance.model}{revision} generated {frames}"),
             ("at", f"{provenance.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
             ("enlarged by", _upscaler(provenance.upscaler)),
             *(
                 (f"LoRA {lora.name}", f"weight {lora.weight:g}, sha256 {lora.sha256}, {lora.licence}")
                 for lora in provenance.loras
             ),
+            ("between", _interpolation(provenance.interpolation)),
             ("job", provenance.job_id),
             ("built on", f"the commit {provenance.log_hash} of the job's log"),
             ("signed by", _signer(found)),
@@ -164,6 +166,13 @@ def _print_text(
 def _upscaler(used: UsedUpscaler | None) -> str:
     """Return what enlarged the frames, in words; empty for nothing."""
     return "" if used is None else f"{used.name}, {used.scale} times ({used.licence}, SHA-256 {used.sha256})"
+
+
+def _interpolation(computed: Interpolation | None) -> str:
+    """Return what computed frames between the generated ones, in words; empty for nothing."""
+    if computed is None:
+        return ""
+    return f"frames of {computed.filter}, from {computed.drawn_fps} to {computed.fps} per second"
 
 
 def _verdict(path: Path, found: SignedFile) -> Text:

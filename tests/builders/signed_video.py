@@ -10,7 +10,7 @@ from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.encoder_settings import VideoEncoding
 
 from kinolog.adapters.c2pa.signer import C2paSigner
-from kinolog.job.values import UsedUpscaler
+from kinolog.job.values import Interpolation, UsedUpscaler
 from kinolog.models.codecs import VideoCodec
 from kinolog.provenance import Provenance
 from kinolog_stack.signing_certificates import SigningChain
@@ -26,6 +26,7 @@ PROVENANCE = Provenance(
     frame_hash="f" * 64,
     log_hash="ab" * 32,
     upscaler=UsedUpscaler(name="sharp-x2", scale=2, sha256="cd" * 32, licence="apache-2.0"),
+    interpolation=Interpolation(filter="minterpolate", drawn_fps=8, fps=16),
 )
 
 

@@ -59,3 +59,16 @@ async def test_the_codec_has_to_take_the_enlarged_size(api: RunningApi) -> None:
     expected = "h264_nvenc encodes sides of at most 4096 pixels, and the video has 4104x256"
     assert (await refused(api.jobs.SubmitJob(request))).fields["codec"] == expected
     await api.submit(model="wide", upscaler="sharp-x4", width=1026, height=64, codec="h265_nvenc")
+
+
+async def test_a_rate_to_interpolate_to_is_recorded(api: RunningApi) -> None:
+    """It is a multiple of what is drawn."""
+    job_id = await api.submit(fps=8, interpolate_fps=32)
+    spec = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job.spec
+    assert (spec.fps, spec.interpolate_fps) == (8, 32)
+    request = pb.SubmitJobRequest(prompt=PROMPT, model="wide", width=16, height=16, fps=8, interpolate_fps=24)
+    found = (await refused(api.jobs.SubmitJob(request))).fields["interpolate_fps"]
+    assert found == "must be 16 or 32: 2 or 4 times the 8 that are drawn"
+    request = pb.SubmitJobRequest(prompt=PROMPT, model="wide", width=16, height=16, fps=8, interpolate_fps=16)
+    found = (await refused(api.jobs.SubmitJob(request))).fields["interpolate_fps"]
+    assert found == "needs sides of at least 32 pixels, and not 16x16: leave it out"

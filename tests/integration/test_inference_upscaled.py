@@ -1,4 +1,4 @@
-"""Videos whose frames are enlarged after they were drawn, in the real inference process."""
+"""Videos whose frames are enlarged and interpolated after they were drawn, in the real inference process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _job(folder: Path, source: UpscalerSource) -> RenderJob:
     shots = [SceneSpec(prompt="a walk"), SceneSpec(prompt="a run", transition=Transition.FADE)]
     scenes = plan_storyboard("", shots=shots, frames=FRAMES, fps=FPS, seed=7)
     job = card_job(folder, "a walk", FRAMES, click_frames=[2])
-    return replace(job, scenes=scenes, chained=True, tagged=True, upscaler=source)
+    return replace(job, scenes=scenes, chained=True, tagged=True, upscaler=source, interpolation_factor=2)
 
 
 def _frames(path: Path) -> Frames:
@@ -73,7 +73,8 @@ async def test_frames_are_enlarged_after_all_scenes_were_drawn(
     finished = messages[-1]
     assert isinstance(finished, FinishedMessage), finished
     assert (finished.media.width, finished.media.height) == (128, 96)
-    assert (finished.media.frames, finished.media.audio_codec) == (FRAMES, "aac")
+    assert (finished.media.frames, finished.media.audio_codec) == (2 * FRAMES, "aac")
+    assert (finished.media.fps, finished.media.duration_seconds) == (2 * FPS, FRAMES / FPS)
     assert finished.media.pixel_format == "yuv420p"
     (loaded,) = (message for message in messages if isinstance(message, LoadedMessage))
     used = load_swin2sr(source, "cpu").used
@@ -82,7 +83,7 @@ async def test_frames_are_enlarged_after_all_scenes_were_drawn(
     assert stages[-3:] == [("postprocess", 0), ("postprocess", 1), ("assemble", None)]
     steps = [one for one in messages if isinstance(one, StepMessage) and one.stage == "postprocess"]
     assert [(one.scene, one.step) for one in steps] == [
-        (scene, step) for scene in (0, 1) for step in range(1, 13)
+        (scene, step) for scene in (0, 1) for step in range(1, 25)
     ]
     drawn = [one.file.path for one in messages if isinstance(one, SceneRenderedMessage)]
     assert _frames(drawn[0]).shape == (12, 48, 64, 3)
@@ -90,7 +91,7 @@ async def test_frames_are_enlarged_after_all_scenes_were_drawn(
     enlarged = np.stack([upscaler.enlarge(frame, lambda: None) for frame in decoded_frames(drawn[0])])
     video = next(file.path for file in finished.files if file.kind == "video")
     shown = _frames(video)
-    assert np.abs(shown[:8].astype(int) - enlarged[:8]).mean() < 3  # the encoder's loss
+    assert np.abs(shown[:16:2].astype(int) - enlarged[:8]).mean() < 3  # the encoder's loss
     with av.open(str(video)) as container:
-        assert container.metadata["comment"].endswith("enlarged by tiny-x2")
+        assert container.metadata["comment"].endswith("enlarged by tiny-x2, drawn at 8 fps")
         assert [chapter["end"] for chapter in container.chapters()] == [1500, 3000]

@@ -73,6 +73,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         profile=value.profile,
         sigmas=value.sigmas,
         flow_shift=value.flow_shift,
+        interpolate_fps=value.interpolate_fps,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -112,6 +113,7 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         profile=wire.profile,
         sigmas=tuple(wire.sigmas),
         flow_shift=wire.flow_shift,
+        interpolate_fps=wire.interpolate_fps,
     )
 
 

@@ -130,7 +130,8 @@ class Spec:
     `prompt_writer` is the language model that wrote the prompts of the scenes, `prompt_writer_trouble` why none did
     although the request asked for it; both are empty for a job that did not ask. Each scene of a `chained` job goes on
     from the end of the one before. `width` and `height` are those of the drawn frames, which `upscaler` enlarges; it is
-    empty for none.
+    empty for none. A video of `interpolate_fps` has computed frames between those that are drawn, `fps` per second; 0
+    for none.
     """
 
     prompt: Sealed
@@ -159,6 +160,7 @@ class Spec:
     profile: str = ""
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
+    interpolate_fps: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +279,15 @@ class UsedLora:
     weight: float
     sha256: str
     licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpolation:
+    """Frames were computed between those that a model drew, by a filter of FFmpeg. Rates in frames per second."""
+
+    filter: str
+    drawn_fps: int
+    fps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,6 +196,7 @@ class StoredSpec(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     SIGMAS_FIELD_NUMBER: _builtins.int
     FLOW_SHIFT_FIELD_NUMBER: _builtins.int
+    INTERPOLATE_FPS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -234,6 +235,8 @@ class StoredSpec(_message.Message):
     """Profile that filled in steps, guidance and what follows. Empty if the job named none."""
     flow_shift: _builtins.float
     """Shift of the noise levels. 0 for that of the model."""
+    interpolate_fps: _builtins.int
+    """Frames per second of the video if frames between the drawn ones are computed. 0 for none."""
     @_builtins.property
     def prompt(self) -> Global___Sealed:
         """The sealed prompt."""
@@ -291,10 +294,11 @@ class StoredSpec(_message.Message):
         profile: _builtins.str = ...,
         sigmas: _abc.Iterable[_builtins.float] | None = ...,
         flow_shift: _builtins.float = ...,
+        interpolate_fps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -113,7 +113,7 @@ class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType
     STAGE_STORE: _Stage.ValueType  # 8
     """The artifacts are stored."""
     STAGE_POSTPROCESS: _Stage.ValueType  # 9
-    """The frames of a scene are enlarged. It precedes STAGE_ASSEMBLE."""
+    """The frames of a scene are enlarged, and those between are computed. It precedes STAGE_ASSEMBLE."""
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """The stages of an attempt, in order. Denoise and decode repeat per scene."""
@@ -137,7 +137,7 @@ STAGE_SIGN: Stage.ValueType  # 7
 STAGE_STORE: Stage.ValueType  # 8
 """The artifacts are stored."""
 STAGE_POSTPROCESS: Stage.ValueType  # 9
-"""The frames of a scene are enlarged. It precedes STAGE_ASSEMBLE."""
+"""The frames of a scene are enlarged, and those between are computed. It precedes STAGE_ASSEMBLE."""
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
 class _ArtifactKind:
@@ -301,6 +301,7 @@ class JobSpec(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     SIGMAS_FIELD_NUMBER: _builtins.int
     FLOW_SHIFT_FIELD_NUMBER: _builtins.int
+    INTERPOLATE_FPS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -343,6 +344,8 @@ class JobSpec(_message.Message):
     """Profile that filled in steps, guidance and what follows. Empty if the job named none."""
     flow_shift: _builtins.float
     """Shift of the noise levels. 0 for that of the model."""
+    interpolate_fps: _builtins.int
+    """Frames per second of the video if frames between the drawn ones are computed. 0 for none. Lists do not return it."""
     @_builtins.property
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobLora]:
         """LoRAs that change the model. Lists do not return them."""
@@ -377,10 +380,11 @@ class JobSpec(_message.Message):
         profile: _builtins.str = ...,
         sigmas: _abc.Iterable[_builtins.float] | None = ...,
         flow_shift: _builtins.float = ...,
+        interpolate_fps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

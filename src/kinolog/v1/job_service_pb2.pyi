@@ -383,6 +383,7 @@ class SubmitJobRequest(_message.Message):
     ENHANCE_PROMPT_FIELD_NUMBER: _builtins.int
     CHAINED_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
+    INTERPOLATE_FPS_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
@@ -432,6 +433,8 @@ class SubmitJobRequest(_message.Message):
     """Whether each scene goes on from the end of the one before. Scenes longer than the model draws are cut into several."""
     upscaler: _builtins.str
     """Upscaler of the catalogue that enlarges every drawn frame. The size of the request is that of the drawn frames."""
+    interpolate_fps: _builtins.int
+    """Frames per second of the video, 2 or 4 times fps: frames between the drawn ones are computed."""
     profile: _builtins.str
     """One of the profiles of the model: exact, which is the default, fast or turbo."""
     @_builtins.property
@@ -473,13 +476,14 @@ class SubmitJobRequest(_message.Message):
         enhance_prompt: _builtins.bool = ...,
         chained: _builtins.bool = ...,
         upscaler: _builtins.str = ...,
+        interpolate_fps: _builtins.int | None = ...,
         inputs: _abc.Iterable[Global___InputReference] | None = ...,
         loras: _abc.Iterable[Global___LoraReference] | None = ...,
         profile: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
     _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015
@@ -493,6 +497,8 @@ class SubmitJobRequest(_message.Message):
     _WhichOneofArgType__guidance: _TypeAlias = _typing.Literal["_guidance", b"_guidance"]  # noqa: Y015
     _WhichOneofReturnType__height: _TypeAlias = _typing.Literal["height"]  # noqa: Y015
     _WhichOneofArgType__height: _TypeAlias = _typing.Literal["_height", b"_height"]  # noqa: Y015
+    _WhichOneofReturnType__interpolate_fps: _TypeAlias = _typing.Literal["interpolate_fps"]  # noqa: Y015
+    _WhichOneofArgType__interpolate_fps: _TypeAlias = _typing.Literal["_interpolate_fps", b"_interpolate_fps"]  # noqa: Y015
     _WhichOneofReturnType__max_attempts: _TypeAlias = _typing.Literal["max_attempts"]  # noqa: Y015
     _WhichOneofArgType__max_attempts: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -513,6 +519,8 @@ class SubmitJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__guidance) -> _WhichOneofReturnType__guidance | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__height) -> _WhichOneofReturnType__height | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interpolate_fps) -> _WhichOneofReturnType__interpolate_fps | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_attempts) -> _WhichOneofReturnType__max_attempts | None: ...
     @_typing.overload

@@ -51,6 +51,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("codec", f"{job.codec}, rate factor {job.crf}" if job.crf else job.codec),
         ("title", job.title),
         ("enlarged by", job.upscaler or ""),
+        ("interpolated", f"to {job.interpolate_fps} fps" if job.interpolate_fps else ""),
         ("written by", job.prompt_writer or job.prompt_writer_trouble),
         ("priority", job.priority),
         ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),

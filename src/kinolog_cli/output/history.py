@@ -88,6 +88,7 @@ def _submitted(data: dict[str, Any]) -> str:
         f"enlarged by {spec['upscaler']}" if spec.get("upscaler") else "",
         f"profile {spec['profile']}" if spec.get("profile") else "",
         *map(_lora, spec.get("loras") or ()),
+        f"interpolated to {spec['interpolate_fps']} fps" if spec.get("interpolate_fps") else "",
         f"prompts written by {spec['prompt_writer']}" if spec.get("prompt_writer") else "",
         str(spec.get("prompt_writer_trouble") or ""),
     ]

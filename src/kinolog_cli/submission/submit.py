@@ -73,6 +73,10 @@ def generate(
     upscaler: Annotated[
         str | None, typer.Option(help="Upscaler that enlarges the frames, see `kinolog models`.")
     ] = None,
+    interpolate_fps: Annotated[
+        int | None,
+        typer.Option(help="Frames per second after frames between are computed: 2 or 4 times --fps."),
+    ] = None,
     image: ImageOption = None,
     last_image: LastImageOption = None,
     reference: ReferenceOption = None,
@@ -113,6 +117,7 @@ def generate(
         enhance_prompt=enhance or None,
         chained=chained or None,
         upscaler=upscaler,
+        interpolate_fps=interpolate_fps,
         scenes=_scenes(scene, scenes),
         priority=priority,
         style=style,

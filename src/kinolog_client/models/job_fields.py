@@ -109,6 +109,8 @@ class JobFields(ClientModel):
     """Noise levels of the steps, from the noisiest on; empty for those that the scheduler makes."""
     flow_shift: float | None = None
     """Shift of the noise levels; None for that of the model."""
+    interpolate_fps: int | None = None
+    """Frames per second of the video, if frames between the drawn ones are computed."""
     prompt_writer: str | None = None
     """Language model that wrote the prompts of the scenes, if one did."""
     prompt_writer_trouble: str | None = None

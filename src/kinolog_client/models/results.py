@@ -37,6 +37,7 @@ class SpecInfo(ClientModel):
     codec: str = "h264"
     crf: int | None = None
     upscaler: str | None = None
+    interpolate_fps: int | None = None
 
 
 class RecordInfo(ClientModel):

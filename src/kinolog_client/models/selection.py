@@ -118,6 +118,7 @@ class VideoRequest:
     `inputs` are what the video starts from, `loras` change the model, and a
     `profile` (exact, fast, turbo) fills in steps, guidance and LoRAs. With `chained` each scene goes on from the end of
     the one before. `upscaler` is one of the catalogue: it enlarges the frames, which are drawn in `size`.
+    With `interpolate_fps`, 2 or 4 times `fps`, frames between those that are drawn are computed.
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
@@ -129,6 +130,7 @@ class VideoRequest:
     enhance_prompt: bool | None = None
     chained: bool | None = None
     upscaler: str | None = None
+    interpolate_fps: int | None = None
     inputs: Sequence[VideoInput] | None = None
     loras: Sequence[VideoLora] | None = None
     profile: str | None = None

@@ -50,6 +50,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         upscaler="sharp-x2",
         loras=[VideoLora("ink", 0.5), VideoLora("oil")],
         profile="turbo",
+        interpolate_fps=16,
         request_id="r-1",
     )
     (sent,) = api.requests("SubmitJob")
@@ -58,7 +59,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.steps, sent.guidance, sent.seed, sent.HasField("seed")) == (20, 4.5, 0, True)
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
     assert (sent.codec, sent.crf, sent.title, sent.chained) == ("av1", 30, "Rain", True)
-    assert sent.upscaler == "sharp-x2"
+    assert (sent.upscaler, sent.interpolate_fps) == ("sharp-x2", 16)
     assert sent.profile == "turbo"
     assert list(sent.loras) == [
         job_service_pb2.LoraReference(name="ink", weight=0.5),

@@ -35,6 +35,7 @@ from tests.builders.memory_jobs import MemoryJobs
                 "upscaler",
                 "profile",
                 "flow_shift",
+                "interpolate_fps",
             },
         ),
         (pb.JobSpec, Spec, set()),

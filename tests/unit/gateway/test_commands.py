@@ -40,6 +40,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "upscaler": "sharp-x2",
             "loras": [{"name": "ink", "weight": 0.5}],
             "profile": "Turbo",
+            "interpolate_fps": 16,
         },
     )
     assert response.status_code == 202, response.text
@@ -54,7 +55,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
         2,
     )
     assert (request.codec, request.crf, request.title) == ("h265", 22, "Rain")
-    assert (request.chained, request.upscaler) == (True, "sharp-x2")
+    assert (request.chained, request.upscaler, request.interpolate_fps) == (True, "sharp-x2", 16)
     assert [(lora.name, lora.weight) for lora in request.loras] == [("ink", 0.5)]
     assert request.profile == "turbo"
     body = response.json()

@@ -44,7 +44,8 @@ def _worker(folder: Path) -> MemoryWorker:
 
 
 async def _submit(worker: MemoryWorker, upscaler: str) -> str:
-    return await worker.submit_sealed(new_id(), "A star.", {"model": "card", "upscaler": upscaler})
+    changes = {"model": "card", "upscaler": upscaler, "fps": 8, "interpolate_fps": 16}
+    return await worker.submit_sealed(new_id(), "A star.", changes)
 
 
 async def test_the_upscaler_is_in_the_request_and_on_record(tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ async def test_the_upscaler_is_in_the_request_and_on_record(tmp_path: Path) -> N
         128,
         (2 * job.spec.width, 2 * job.spec.height),
     )
+    assert worker.inference.jobs[0].video_fps == 16
     assert job.attempts[0].runtime.upscaler == USED
     plain = await worker.submit()
     job = await worker.work(plain)

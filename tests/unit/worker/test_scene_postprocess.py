@@ -87,3 +87,44 @@ def test_models_leave_a_device_that_has_no_room_for_the_upscaler(tmp_path: Path,
     assert upscaler.left
     with pytest.raises(EncodingFailed, match="has 3 frames, and not 4"):
         postprocess.finish([replace(scene, frames=4)], device.make_room)
+
+
+def _moving(folder: Path, name: str, places: range, transition: Transition = Transition.CUT) -> SceneClip:
+    """Write a scene in which a bar is at these places."""
+    path = folder / name
+    with ClipEncoder(path, width=64, height=48, fps=8, encoding=MASTER) as encoder:
+        for place in places:
+            frame = np.full((1, 48, 64, 3), 40, np.uint8)
+            frame[:, :, place : place + 16] = 200
+            encoder.write(frame)
+    return SceneClip(path, len(places), transition)
+
+
+def _bar(frame: Frames) -> float:
+    """Return where the bar is."""
+    bright = frame.astype(float).mean(axis=(0, 2)) - 40
+    return float((bright * np.arange(64)).sum() / bright.sum()) - 7.5
+
+
+@pytest.mark.parametrize(
+    ("chained", "transition", "goes_on"),
+    [(True, Transition.CUT, True), (True, Transition.FADE, False), (False, Transition.CUT, False)],
+)
+def test_frames_are_computed_across_scenes_that_go_on_alone(
+    tmp_path: Path, chained: bool, transition: Transition, goes_on: bool
+) -> None:
+    """Where one ends with a cut or a fade, its last frame is shown twice: nothing of the next is in it."""
+    job = replace(card_job(tmp_path), folder=tmp_path, chained=chained, interpolation_factor=2)
+    scenes = [
+        _moving(tmp_path, "a.mp4", range(0, 24, 4)),
+        _moving(tmp_path, "b.mp4", range(24, 48, 4), transition),
+    ]
+    sent: list[Message] = []
+    postprocess = ScenePostprocess(
+        job, None, StageMessages(job.job_id, sent.append), sent.append, lambda: None
+    )
+    first, second = postprocess.finish(scenes, lambda: None)
+    assert (first.frames, second.frames, second.transition) == (12, 12, transition)
+    places = [_bar(frame) for frame in decoded_frames(first.path)]
+    expected = [*range(0, 21, 2), 22 if goes_on else 20]
+    assert places == pytest.approx(expected, abs=0.7)

@@ -16,6 +16,7 @@ from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SC
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.choices.interpolation import interpolation_violations
 from kinolog_api.choices.job_loras import job_loras, lora_violations
 from kinolog_api.choices.job_profile import (
     chosen_profile,
@@ -70,6 +71,7 @@ class JobPlan:
     chained: bool = False
     window_frames: int = 0
     upscaler: str = ""
+    interpolate_fps: int = 0
     prompt_writer: str = ""
     prompt_writer_trouble: str = ""
     loras: tuple[JobLora, ...] = ()
@@ -104,13 +106,15 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     plan = _with_defaults(request, model, draw_seed)
     chosen = profile_loras(chosen_profile(request, model), job_loras(request, catalogue), catalogue.loras)
     plan = replace(plan, loras=chosen)
+    size = result_size(plan.upscaler, plan.width, plan.height, catalogue)
     violations = [
         *_violations(request, plan, model),
-        *_codec_violations(plan, result_size(plan.upscaler, plan.width, plan.height, catalogue)),
+        *_codec_violations(plan, size),
         *family_violations(request, model),
         *upscaler_violations(plan.upscaler, plan.width, plan.height, catalogue),
         *lora_violations(request, model, catalogue),
         *profile_violations(request, model, plan.loras),
+        *interpolation_violations(plan.interpolate_fps, plan.fps, size),
     ]
     if violations:
         raise invalid_argument(violations, "MODEL_LIMITS")
@@ -156,6 +160,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         chained=request.chained,
         window_frames=window_frames,
         upscaler=request.upscaler,
+        interpolate_fps=request.interpolate_fps,
     )
 
 

@@ -133,6 +133,7 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         prompt_writer_trouble=plan.prompt_writer_trouble,
         chained=plan.chained,
         upscaler=plan.upscaler,
+        interpolate_fps=plan.interpolate_fps,
         inputs=inputs,
         loras=plan.loras,
         profile=plan.profile,

@@ -159,6 +159,10 @@ class GenerateRequest(RequestModel):
         description="Name of an upscaler in GET /mcp/models that enlarges every frame. `size` is that of the drawn "
         "frames.",
     )
+    interpolate_fps: Annotated[StrictInt, Field(ge=2, le=480)] | None = Field(
+        None,
+        description="Frames per second of the video, 2 or 4 times fps: frames between the drawn ones are computed.",
+    )
     inputs: Annotated[list[GenerateInput], Field(max_length=16)] | None = Field(
         None, description="What the video starts from: uploads, each in a role, as the model takes them."
     )
@@ -259,6 +263,7 @@ class GenerateRequest(RequestModel):
             enhance_prompt=self.enhance_prompt,
             chained=self.chained,
             upscaler=self.upscaler or "",
+            interpolate_fps=self.interpolate_fps,
             inputs=[one.to_proto() for one in self.inputs or ()],
             loras=[lora.to_proto() for lora in self.loras or ()],
             profile=self.profile or "",

@@ -164,6 +164,10 @@ class JobDetail(JobView):
     flow_shift: float | None = job_field(
         lambda job: job.spec.flow_shift or None, "Shift of the noise levels; null for that of the model."
     )
+    interpolate_fps: int | None = job_field(
+        lambda job: job.spec.interpolate_fps or None,
+        "Frames per second of the video, if frames between the drawn ones are computed.",
+    )
     prompt_writer: str | None = job_field(
         lambda job: job.spec.prompt_writer or None,
         "Language model that wrote the prompts of the scenes, if one did.",

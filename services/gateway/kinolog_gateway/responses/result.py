@@ -48,6 +48,9 @@ class SpecView(ResponseModel):
     upscaler: str | None = Field(
         description="What enlarges the drawn frames, whose size is `size`; null for nothing."
     )
+    interpolate_fps: int | None = Field(
+        description="Frames per second of the video, if frames between the drawn ones are computed."
+    )
 
 
 class RecordView(ResponseModel):
@@ -130,6 +133,7 @@ def manifest_view(
             codec=spec.codec or "h264",
             crf=spec.crf or None,
             upscaler=spec.upscaler or None,
+            interpolate_fps=spec.interpolate_fps or None,
         ),
         media=MediaView.of(result.media),
         artifacts=ArtifactView.all_of(result.artifacts),

@@ -68,6 +68,7 @@ class AttemptRecorder:
         frames = [scene.frames for scene in job.scenes]
         entry = self._dependencies.catalogue.get(model)
         again = entry.redrawn_frames(frames) if entry is not None and job.chained else ()
+        finished_pixels = prod(job.video_size) * job.interpolation_factor if job.is_postprocessed else 0
         parts = attempt_parts(
             frames,
             finished_scenes={file.index for file in job.finished_scenes},
@@ -76,7 +77,7 @@ class AttemptRecorder:
             native_pixels=job.native_width * job.native_height,
             native_frames=job.native_frames,
             redrawn_frames=again,
-            finished_pixels=prod(job.video_size) if job.upscaler is not None else 0,
+            finished_pixels=finished_pixels,
         )
         if model in self._dependencies.inference.loaded_models:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]

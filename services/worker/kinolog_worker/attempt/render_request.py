@@ -58,6 +58,7 @@ def build_render_job(
         loras=tuple(loras),
         sigmas=spec.sigmas,
         flow_shift=spec.flow_shift,
+        interpolation_factor=max(1, spec.interpolate_fps // spec.fps),
     )
 
 

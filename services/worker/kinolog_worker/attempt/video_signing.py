@@ -8,7 +8,8 @@ from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
 
-from kinolog.job.values import ArtifactKind
+from kinolog.job.values import ArtifactKind, Interpolation, Spec
+from kinolog.models.postprocess.interpolation import FILTER
 from kinolog.provenance import Provenance
 from kinolog_worker.attempt.artifact_files import StoredFileChanged
 from kinolog_worker.attempt.lease import Lease
@@ -63,6 +64,7 @@ class VideoSigning:
             log_hash=self._lease.tail.digest.hex(),
             upscaler=runtime.upscaler,
             loras=runtime.loras,
+            interpolation=_interpolation(spec),
         )
 
 
@@ -70,3 +72,9 @@ def _content_of(path: Path) -> tuple[str, int]:
     """Return the SHA-256 and the size of a file."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+def _interpolation(spec: Spec) -> Interpolation | None:
+    if not spec.interpolate_fps:
+        return None
+    return Interpolation(filter=FILTER, drawn_fps=spec.fps, fps=spec.interpolate_fps)

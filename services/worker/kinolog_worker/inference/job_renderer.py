@@ -198,16 +198,17 @@ class JobRenderer:
         self._send(PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg))
 
     def _postprocessed(self, renderer: Renderer) -> list[SceneClip]:
-        """Return the scenes as they are joined: those that were drawn, enlarged if the job asks for it."""
+        """Return the scenes as they are joined: those that were drawn, finished if the job asks for it."""
         pairs = zip(self._files, self._job.scenes, strict=True)
         scenes = [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
-        if self._upscaler is None:
+        if not self._job.is_postprocessed:
             return scenes
         postprocess = ScenePostprocess(
             self._job, self._upscaler, self._stages, self._send, self._raise_if_cancelled
         )
         finished = postprocess.finish(scenes, lambda: self._leave_device(renderer))
-        self._device_seconds += postprocess.seconds
+        if self._upscaler is not None:
+            self._device_seconds += postprocess.seconds
         return finished
 
     def _leave_device(self, renderer: Renderer) -> None:
@@ -224,7 +225,7 @@ class JobRenderer:
         self._stages.start("assemble")
         video = job.folder / "video.mp4"
         width, height = job.video_size
-        clip = ClipTarget(video, width=width, height=height, fps=job.fps, encoding=job.encoding)
+        clip = ClipTarget(video, width=width, height=height, fps=job.video_fps, encoding=job.encoding)
         assemble(scenes, clip, self._raise_if_cancelled)
         if job.tagged:
             write_tags(video, self._tags(), self._raise_if_cancelled)
@@ -232,12 +233,12 @@ class JobRenderer:
         expected = ExpectedMedia(
             width=width,
             height=height,
-            fps=job.fps,
+            fps=job.video_fps,
             frames=frames,
             codec=job.encoding.codec,
             has_sound=sound_format_of_scenes(scenes) is not None,
         )
-        thumbnails = ThumbnailCollector(frames=frames, fps=job.fps)
+        thumbnails = ThumbnailCollector(frames=frames, fps=job.video_fps)
         media = verify_video(video, expected, thumbnails.add_frame)
         artifacts = (
             ArtifactFile(
@@ -273,9 +274,11 @@ class JobRenderer:
             steps=job.steps,
             guidance=job.guidance,
             upscaler=job.upscaler.name if job.upscaler is not None else "",
+            drawn_fps=job.fps if job.interpolation_factor > 1 else 0,
         )
         lengths = whole_scene_frames(job.scenes) if job.chained else [scene.frames for scene in job.scenes]
-        return ContainerTags(job.title, comment, job.fps, lengths)
+        shown = [frames * job.interpolation_factor for frames in lengths]
+        return ContainerTags(job.title, comment, job.video_fps, shown)
 
     def _start_decode(self, scene: PlannedScene) -> None:
         """Finish denoising and start decoding, unless decoding runs already."""

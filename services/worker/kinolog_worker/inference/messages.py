@@ -54,7 +54,8 @@ class RenderJob:
 
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
     each scene goes on from the one before. `loras` change the model. Frames are drawn in `width` and `height`, and
-    `upscaler` enlarges them.
+    `upscaler` enlarges them. The video has `interpolation_factor` times the frames that are drawn:
+    those between are computed.
     """
 
     job_id: str
@@ -82,6 +83,7 @@ class RenderJob:
     loras: tuple[LoraSource, ...] = ()
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
+    interpolation_factor: int = 1
 
     @property
     def video_size(self) -> tuple[int, int]:
@@ -90,9 +92,19 @@ class RenderJob:
         return self.width * scale, self.height * scale
 
     @property
+    def video_fps(self) -> int:
+        """The frames per second of the video."""
+        return self.fps * self.interpolation_factor
+
+    @property
+    def is_postprocessed(self) -> bool:
+        """Whether frames are changed, or others computed, after all scenes were drawn."""
+        return self.upscaler is not None or self.interpolation_factor > 1
+
+    @property
     def scene_encoding(self) -> VideoEncoding:
         """How the files of drawn scenes are encoded: what is changed and encoded again loses nothing before."""
-        return self.encoding if self.upscaler is None else MASTER
+        return MASTER if self.is_postprocessed else self.encoding
 
     def request(self, scene: PlannedScene, before: SceneFile | None = None) -> SceneRequest:
         """Return the renderer's request for one scene. A job that is chained needs the file of the scene `before`."""

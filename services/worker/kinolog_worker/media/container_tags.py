@@ -29,13 +29,23 @@ class ContainerTags:
 
 
 def provenance_comment(
-    *, version: str, model: str, revision: str, seed: int, steps: int, guidance: float, upscaler: str = ""
+    *,
+    version: str,
+    model: str,
+    revision: str,
+    seed: int,
+    steps: int,
+    guidance: float,
+    upscaler: str = "",
+    drawn_fps: int = 0,
 ) -> str:
     """Return what made a video, in one line for the tag `comment`."""
     named = f"{model} {revision}".rstrip()
+    enlarged = f", enlarged by {upscaler}" if upscaler else ""
+    between = f", drawn at {drawn_fps} fps" if drawn_fps else ""
     return (
         f"AI-generated (trainedAlgorithmicMedia) by kinolog {version}: model {named}, seed {seed}, "
-        f"steps {steps}, guidance {guidance:g}{f', enlarged by {upscaler}' if upscaler else ''}"
+        f"steps {steps}, guidance {guidance:g}{enlarged}{between}"
     )
 
 

@@ -60,8 +60,8 @@ def attempt_parts(
 
     `pixels` is the size of a frame; scenes whose index is in `finished_scenes` need no rendering. A model with a native
     size denoises at most so many pixels and frames, whatever the requested size; 0 for a model that takes any. A scene
-    that goes on from another one draws `redrawn_frames` of it again. Frames that are enlarged have
-    `finished_pixels` then; 0 if none are. Work is counted in millions of pixels.
+    that goes on from another one draws `redrawn_frames` of it again. If frames are changed after that, each
+    becomes `finished_pixels` of the video; 0 if none are. Work is counted in millions of pixels.
     """
     again = [*redrawn_frames, *[0] * (len(scene_frames) - len(redrawn_frames))]
     megapixels = [frames * pixels / 1e6 for frames in scene_frames]

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from kinolog.job.values import UsedLora, UsedUpscaler
+from kinolog.job.values import Interpolation, UsedLora, UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog.texts import one_line
 
@@ -42,6 +42,8 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
         job["upscaler"] = asdict(provenance.upscaler)
     if provenance.loras:
         job["loras"] = [asdict(lora) for lora in provenance.loras]
+    if provenance.interpolation is not None:
+        job["interpolation"] = asdict(provenance.interpolation)
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": provenance.version}],
         "title": f"{provenance.job_id}.mp4",
@@ -69,6 +71,7 @@ def provenance_in(manifest: Mapping[str, Any]) -> Provenance | None:
             log_hash=_text(job["log_hash"]),
             upscaler=_upscaler(job["upscaler"]) if "upscaler" in job else None,
             loras=tuple(map(_lora, job.get("loras", ()))),
+            interpolation=_interpolation(job["interpolation"]) if "interpolation" in job else None,
         )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
@@ -89,6 +92,12 @@ def _lora(stated: Mapping[str, Any]) -> UsedLora:
         weight=float(stated["weight"]),
         sha256=_text(stated["sha256"]),
         licence=_text(stated["licence"]),
+    )
+
+
+def _interpolation(stated: Mapping[str, Any]) -> Interpolation:
+    return Interpolation(
+        filter=_text(stated["filter"]), drawn_fps=int(stated["drawn_fps"]), fps=int(stated["fps"])
     )
 
 

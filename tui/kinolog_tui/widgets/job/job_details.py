@@ -89,7 +89,7 @@ class StageList(Static):
     def show(self, job: JobInfo) -> None:
         """Show the stages of the current or last attempt."""
         text = Text(no_wrap=True)
-        shown = [name for name in STAGES if name != POSTPROCESS or job.upscaler]
+        shown = [name for name in STAGES if name != POSTPROCESS or job.upscaler or job.interpolate_fps]
         for index, name in enumerate(shown):
             text.append("\n" if index else "")
             parts = [stage for stage in job.stages if stage.stage == name]
@@ -139,6 +139,7 @@ class JobFacts(Static):
             ("video", f"{job.size}, {job.duration:g} s, {counted(job.frames, 'frame')} at {job.fps}/s"),
             ("sampling", f"{counted(job.steps, 'step')}, guidance {job.guidance:g}, seed {job.seed}"),
             ("enlarged by", job.upscaler or ""),
+            ("interpolated", f"to {job.interpolate_fps}/s" if job.interpolate_fps else ""),
             ("style", job.style or ""),
             ("without", job.negative_prompt or ""),
             *(

@@ -1,4 +1,4 @@
-"""The files of drawn scenes become those of the video: their frames are enlarged."""
+"""The files of drawn scenes become those of the video: their frames are enlarged, and frames between are computed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kinolog.counts import counted
+from kinolog.storyboard.shots import Transition
 from kinolog_worker.inference.messages import Message, RenderJob, StepMessage
 from kinolog_worker.inference.stage_messages import StageMessages
 from kinolog_worker.media.encoder import BackgroundEncoder, EncodingFailed
 from kinolog_worker.media.frames import Frames, decoded_frames
+from kinolog_worker.media.interpolation import interpolated
 from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.sound.track import copy_sound
 from kinolog_worker.renderers.renderer import RenderFailed
@@ -20,7 +22,7 @@ POSTPROCESS = "postprocess"
 
 
 class ScenePostprocess:
-    """Enlarges the frames of scenes, one at a time.
+    """Enlarges the frames of scenes, and computes those between, one at a time.
 
     Scenes that go on from each other were drawn before: from what is not enlarged. `seconds` is how long it took.
     """
@@ -28,7 +30,7 @@ class ScenePostprocess:
     def __init__(
         self,
         job: RenderJob,
-        upscaler: Upscaler,
+        upscaler: Upscaler | None,
         stages: StageMessages,
         send: Callable[[Message], None],
         check: Callable[[], None],
@@ -43,7 +45,7 @@ class ScenePostprocess:
         self.seconds = 0.0
 
     def finish(self, scenes: Sequence[SceneClip], make_room: Callable[[], None]) -> list[SceneClip]:
-        """Return the scenes with enlarged frames, in files of their own.
+        """Return the scenes as the video has them, in files of their own.
 
         `make_room` is called once if the device has none: all models leave it. Raises RenderFailed and EncodingFailed.
         """
@@ -53,31 +55,50 @@ class ScenePostprocess:
             for index, scene in enumerate(scenes):
                 self._check()
                 self._stages.start(POSTPROCESS, index)
-                finished.append(self._finished(index, scene))
+                finished.append(self._finished(index, scene, self._continuation(scenes, index)))
                 self.seconds += self._stages.finish()
         finally:
-            self._upscaler.leave_device()
+            if self._upscaler is not None:
+                self._upscaler.leave_device()
         return finished
 
-    def _finished(self, index: int, scene: SceneClip) -> SceneClip:
+    def _continuation(self, scenes: Sequence[SceneClip], index: int) -> SceneClip | None:
+        """Return the scene that goes on from this one without a cut, if there is one."""
+        if not self._job.chained or index + 1 == len(scenes):
+            return None
+        following = scenes[index + 1]
+        return following if following.transition is Transition.CUT else None
+
+    def _finished(self, index: int, scene: SceneClip, following: SceneClip | None) -> SceneClip:
         job = self._job
+        frames = scene.frames * job.interpolation_factor
         path = job.folder / f"finished-{index:04}.mp4"
         width, height = job.video_size
         with BackgroundEncoder(
-            path, width=width, height=height, fps=job.fps, encoding=job.encoding
+            path, width=width, height=height, fps=job.video_fps, encoding=job.encoding
         ) as encoder:
-            for number, frame in enumerate(self._frames(scene.path), 1):
+            for number, frame in enumerate(self._all_frames(scene.path, following), 1):
                 encoder.write(frame[None])
                 step = StepMessage(
-                    job_id=job.job_id, stage=POSTPROCESS, scene=index, step=number, steps=scene.frames
+                    job_id=job.job_id, stage=POSTPROCESS, scene=index, step=number, steps=frames
                 )
                 self._send(step)
-        if encoder.frames != scene.frames:
-            raise EncodingFailed(
-                f"a scene's file has {counted(encoder.frames, 'frame')}, and not {scene.frames}"
-            )
+        if encoder.frames != frames:
+            raise EncodingFailed(f"a scene has {counted(encoder.frames, 'frame')}, and not {frames}")
         copy_sound(path, scene.path, self._check)
-        return SceneClip(path, scene.frames, scene.transition)
+        return SceneClip(path, frames, scene.transition)
+
+    def _all_frames(self, path: Path, following: SceneClip | None) -> Iterator[Frames]:
+        """Yield the frames of the finished scene."""
+        job = self._job
+        if job.interpolation_factor == 1:
+            return self._frames(path)
+        return interpolated(
+            self._frames(path),
+            fps=job.fps,
+            factor=job.interpolation_factor,
+            following=lambda: None if following is None else next(self._frames(following.path), None),
+        )
 
     def _frames(self, path: Path) -> Iterator[Frames]:
         for frame in decoded_frames(path):
@@ -85,7 +106,9 @@ class ScenePostprocess:
             yield self._enlarged(frame)
 
     def _enlarged(self, frame: Frames) -> Frames:
-        """Return a frame enlarged."""
+        """Return a frame enlarged, if the job asks for it."""
+        if self._upscaler is None:
+            return frame
         try:
             return self._upscaler.enlarge(frame, self._check)
         except RenderFailed as failure:
