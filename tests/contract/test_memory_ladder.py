@@ -175,6 +175,16 @@ def test_a_network_that_was_copied_in_parts_is_loaded_again(
     assert np.abs(frames.astype(int) - drawn["wan21"]).mean() < 3
 
 
+def test_a_model_that_makes_room_is_loaded_again(folders: dict[str, Path], drawn: dict[str, Frames]) -> None:
+    """Nothing of it stays while its device is used for something else. The next scene is that of a fresh model."""
+    renderer = _renderer(folders["wan21"])
+    before = weakref.ref(_pipe(renderer).transformer)
+    renderer.release_device()
+    gc.collect()
+    assert before() is None
+    assert np.array_equal(_draw(renderer), drawn["wan21"])
+
+
 def test_without_a_rung_left_the_job_fails_for_good(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

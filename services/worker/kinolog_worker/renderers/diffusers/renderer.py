@@ -186,6 +186,7 @@ class DiffusersRenderer:
     def release_device(self) -> None:
         """Free the memory of the model. It is loaded again for the next scene."""
         self._denoised.forget()
+        self._placed_model().let_go()
         self._let_go()
 
     def close(self) -> None:

@@ -171,6 +171,10 @@ class PlacedModel:
         self._switch_decode()
         return True
 
+    def let_go(self) -> None:
+        """Keep nothing of the pipeline, which is loaded again."""
+        self._follow(moved=True)
+
     def _follow(self, moved: bool) -> None:
         """Decode as planned, or let go of a pipeline that is loaded again."""
         if moved:
