@@ -128,6 +128,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("SubmitJob", submit(codec="vp9"), "codec"),
     ("SubmitJob", submit(upscaler="none-of-it"), "upscaler"),
     ("SubmitJob", submit(upscaler="x" * 201), "upscaler"),
+    ("SubmitJob", submit(interpolate_fps=1), "interpolate_fps"),
+    ("SubmitJob", submit(fps=8, interpolate_fps=24), "interpolate_fps"),
     ("SubmitJob", submit(codec="x" * 21), "codec"),
     ("SubmitJob", submit(codec="h264_nvenc", width=64, height=64), "codec"),
     ("SubmitJob", submit(crf=64), "crf"),

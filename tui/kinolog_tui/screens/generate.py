@@ -216,6 +216,7 @@ class GeneratePage(Page):
         lost += f"; {job.codec} is not offered now" if model and job.codec not in ("", *model.codecs) else ""
         lost += "; without its LoRAs" if job.loras else ""
         lost += "; its frames are not enlarged now" if job.upscaler else ""
+        lost += "; it is not interpolated now" if job.interpolate_fps else ""
         lost += "; no language model writes its prompt now" if job.prompt_writer else ""
         lost += "; it has no LoRA now, but with the command" if job.loras else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
