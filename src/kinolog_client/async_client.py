@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from kinolog_client import defaults
 from kinolog_client.endpoint import Endpoint
-from kinolog_client.http import analytics_operations, file_transfer, input_operations, operations
+from kinolog_client.http import file_transfer
 from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.methods import awaitable
@@ -25,6 +25,13 @@ from kinolog_client.live.updates import LiveUpdate
 from kinolog_client.live.watches import FeedWatch, watch_for
 from kinolog_client.models.jobs import JobInfo
 from kinolog_client.models.selection import JobSelection
+from kinolog_client.operations import (
+    analytics_operations,
+    command_operations,
+    input_operations,
+    job_operations,
+    service_operations,
+)
 from kinolog_client.partial_file import flush_to_disk, partial_file
 
 T = TypeVar("T")
@@ -72,23 +79,23 @@ class AsyncKinologClient:
         return await self._transport.send(operation)
 
     upload_input = awaitable(input_operations.upload_input)
-    submit = awaitable(operations.submit)
-    generate = awaitable(operations.generate)
-    cancel = awaitable(operations.cancel)
-    retry = awaitable(operations.retry)
-    reprioritize = awaitable(operations.reprioritize)
-    prefetch = awaitable(operations.prefetch)
-    erase = awaitable(operations.erase)
-    bulk = awaitable(operations.bulk)
+    submit = awaitable(command_operations.submit)
+    generate = awaitable(command_operations.generate)
+    cancel = awaitable(command_operations.cancel)
+    retry = awaitable(command_operations.retry)
+    reprioritize = awaitable(command_operations.reprioritize)
+    prefetch = awaitable(command_operations.prefetch)
+    erase = awaitable(command_operations.erase)
+    bulk = awaitable(command_operations.bulk)
 
-    status = awaitable(operations.status)
-    jobs = awaitable(operations.jobs)
-    storyboard = awaitable(operations.storyboard)
-    logs = awaitable(operations.logs)
-    history = awaitable(operations.history)
-    verify = awaitable(operations.verify)
-    result = awaitable(operations.result)
-    manifest = awaitable(operations.manifest)
+    status = awaitable(job_operations.status)
+    jobs = awaitable(job_operations.jobs)
+    storyboard = awaitable(job_operations.storyboard)
+    logs = awaitable(job_operations.logs)
+    history = awaitable(job_operations.history)
+    verify = awaitable(job_operations.verify)
+    result = awaitable(job_operations.result)
+    manifest = awaitable(job_operations.manifest)
     video_info = awaitable(file_transfer.video_info)
 
     overview = awaitable(analytics_operations.overview)
@@ -99,15 +106,15 @@ class AsyncKinologClient:
     status_distribution = awaitable(analytics_operations.status_distribution)
     activity = awaitable(analytics_operations.activity)
 
-    models = awaitable(operations.models)
-    workers = awaitable(operations.workers)
-    alarms = awaitable(operations.alarms)
-    api_keys = awaitable(operations.api_keys)
-    requires_key = awaitable(operations.requires_key)
-    health = awaitable(operations.health)
-    ready = awaitable(operations.ready)
-    openapi = awaitable(operations.openapi)
-    asyncapi = awaitable(operations.asyncapi)
+    models = awaitable(service_operations.models)
+    workers = awaitable(service_operations.workers)
+    alarms = awaitable(service_operations.alarms)
+    api_keys = awaitable(service_operations.api_keys)
+    requires_key = awaitable(service_operations.requires_key)
+    health = awaitable(service_operations.health)
+    ready = awaitable(service_operations.ready)
+    openapi = awaitable(service_operations.openapi)
+    asyncapi = awaitable(service_operations.asyncapi)
 
     async def iterate_jobs(
         self,

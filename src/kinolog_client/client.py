@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from kinolog_client import defaults
 from kinolog_client.endpoint import Endpoint
-from kinolog_client.http import analytics_operations, file_transfer, input_operations, operations
+from kinolog_client.http import file_transfer
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.methods import blocking
 from kinolog_client.http.operation import Operation
@@ -23,6 +23,13 @@ from kinolog_client.live.updates import LiveUpdate
 from kinolog_client.live.watches import watch_for
 from kinolog_client.models.jobs import JobInfo
 from kinolog_client.models.selection import JobSelection
+from kinolog_client.operations import (
+    analytics_operations,
+    command_operations,
+    input_operations,
+    job_operations,
+    service_operations,
+)
 from kinolog_client.partial_file import partial_file
 
 T = TypeVar("T")
@@ -70,23 +77,23 @@ class KinologClient:
         return self._transport.send(operation)
 
     upload_input = blocking(input_operations.upload_input)
-    submit = blocking(operations.submit)
-    generate = blocking(operations.generate)
-    cancel = blocking(operations.cancel)
-    retry = blocking(operations.retry)
-    reprioritize = blocking(operations.reprioritize)
-    prefetch = blocking(operations.prefetch)
-    erase = blocking(operations.erase)
-    bulk = blocking(operations.bulk)
+    submit = blocking(command_operations.submit)
+    generate = blocking(command_operations.generate)
+    cancel = blocking(command_operations.cancel)
+    retry = blocking(command_operations.retry)
+    reprioritize = blocking(command_operations.reprioritize)
+    prefetch = blocking(command_operations.prefetch)
+    erase = blocking(command_operations.erase)
+    bulk = blocking(command_operations.bulk)
 
-    status = blocking(operations.status)
-    jobs = blocking(operations.jobs)
-    storyboard = blocking(operations.storyboard)
-    logs = blocking(operations.logs)
-    history = blocking(operations.history)
-    verify = blocking(operations.verify)
-    result = blocking(operations.result)
-    manifest = blocking(operations.manifest)
+    status = blocking(job_operations.status)
+    jobs = blocking(job_operations.jobs)
+    storyboard = blocking(job_operations.storyboard)
+    logs = blocking(job_operations.logs)
+    history = blocking(job_operations.history)
+    verify = blocking(job_operations.verify)
+    result = blocking(job_operations.result)
+    manifest = blocking(job_operations.manifest)
     video_info = blocking(file_transfer.video_info)
 
     overview = blocking(analytics_operations.overview)
@@ -97,15 +104,15 @@ class KinologClient:
     status_distribution = blocking(analytics_operations.status_distribution)
     activity = blocking(analytics_operations.activity)
 
-    models = blocking(operations.models)
-    workers = blocking(operations.workers)
-    alarms = blocking(operations.alarms)
-    api_keys = blocking(operations.api_keys)
-    requires_key = blocking(operations.requires_key)
-    health = blocking(operations.health)
-    ready = blocking(operations.ready)
-    openapi = blocking(operations.openapi)
-    asyncapi = blocking(operations.asyncapi)
+    models = blocking(service_operations.models)
+    workers = blocking(service_operations.workers)
+    alarms = blocking(service_operations.alarms)
+    api_keys = blocking(service_operations.api_keys)
+    requires_key = blocking(service_operations.requires_key)
+    health = blocking(service_operations.health)
+    ready = blocking(service_operations.ready)
+    openapi = blocking(service_operations.openapi)
+    asyncapi = blocking(service_operations.asyncapi)
 
     def iterate_jobs(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from kinolog_client.errors import GatewayError, GatewayUnreachable, ServerError, TooManyRequests
-from kinolog_client.http import analytics_operations, operations
 from kinolog_client.live.session import POSITION_AHEAD, LiveSession
 from kinolog_client.live.steps import Call, ConnectionLost, Flow, LiveEvent, MessageReceived
 from kinolog_client.live.updates import (
@@ -21,6 +20,7 @@ from kinolog_client.live.updates import (
 from kinolog_client.models.analytics import DistributionInfo
 from kinolog_client.models.history import LogPageInfo
 from kinolog_client.models.jobs import JobCountsInfo, JobInfo, JobPageInfo
+from kinolog_client.operations import analytics_operations, job_operations
 
 FIRST_LINES = 20
 """Log lines that a channel begins with, as the gateway has it."""
@@ -69,7 +69,7 @@ class JobWatch:
 
     def start(self) -> Flow[list[LiveEvent]]:
         """Begin with the job as it stands, or after a position with what happened since."""
-        job: JobInfo = yield Call(operations.status(self._job_id))
+        job: JobInfo = yield Call(job_operations.status(self._job_id))
         self._session.subscribe(self._channel)
         if self._logs is not None:
             self._session.subscribe(self._logs)
@@ -96,7 +96,7 @@ class JobWatch:
 
     def poll(self) -> Flow[list[LiveEvent]]:
         """Return the new log lines, then the job if it moved on."""
-        job: JobInfo = yield Call(operations.status(self._job_id))
+        job: JobInfo = yield Call(job_operations.status(self._job_id))
         events = [] if self._logs is None else (yield from self._poll_lines(self._logs))
         if (job.position, job.percent) != self._known:
             events.append(self._update_of(job))
@@ -115,7 +115,7 @@ class JobWatch:
     def _poll_lines(self, channel: str) -> Flow[list[LiveEvent]]:
         last = self._session.sequence(channel)
         limit = FIRST_LINES if last is None else POLLED_LINES
-        page: LogPageInfo = yield Call(operations.logs(self._job_id, limit=limit, after=last))
+        page: LogPageInfo = yield Call(job_operations.logs(self._job_id, limit=limit, after=last))
         for line in page.entries:
             self._session.advance_log(channel, line.sequence)
         position = self._session.position or 0
@@ -153,7 +153,7 @@ class JobListWatch:
         cursor: str | None = None
         while True:
             page: JobPageInfo = yield Call(
-                operations.jobs(sort="updated_at", limit=POLLED_JOBS, cursor=cursor)
+                job_operations.jobs(sort="updated_at", limit=POLLED_JOBS, cursor=cursor)
             )
             newer = [job for job in page.jobs if job.position > known]
             changed += newer

@@ -22,7 +22,7 @@ from kinolog_client import (
 )
 from kinolog_client.errors import Forbidden, problem_error
 from kinolog_client.http.operation import HttpAnswer
-from kinolog_client.http.operations import status
+from kinolog_client.operations.job_operations import status
 from kinolog_stack.tcp_ports import free_port
 from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient

@@ -8,12 +8,24 @@ import sys
 from typing import Any, get_type_hints
 
 from kinolog_client import AsyncKinologClient, KinologClient
-from kinolog_client.http import analytics_operations, input_operations, operations
 from kinolog_client.http.file_transfer import FILES, export_operation, file_operation, video_info
 from kinolog_client.http.operation import Operation
+from kinolog_client.operations import (
+    analytics_operations,
+    command_operations,
+    input_operations,
+    job_operations,
+    service_operations,
+)
 from tests.unit.gateway.conftest import RunningGateway
 
-OPERATIONS = (operations, input_operations, analytics_operations)
+OPERATIONS = (
+    command_operations,
+    job_operations,
+    service_operations,
+    input_operations,
+    analytics_operations,
+)
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {("GET", "/metrics"): "Prometheus reads it"}
 NOT_SERVED_YET = {("GET", "/mcp/keys")}
@@ -81,8 +93,8 @@ def _route(function: Any) -> tuple[str, str]:
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is inspect.Parameter.empty
     ]
-    is_submit = function is operations.submit
-    operation = operations.generate("x") if is_submit else function(*("x" for _ in required))
+    is_submit = function is command_operations.submit
+    operation = command_operations.generate("x") if is_submit else function(*("x" for _ in required))
     return operation.method, operation.route
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog_client import InvalidRequest, VideoInput, VideoRequest
-from kinolog_client.http.input_operations import upload_input
+from kinolog_client.operations.input_operations import upload_input
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
