@@ -65,12 +65,14 @@ async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay,
 
 
 async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The form asks no language model, names no LoRA and no upscaler, and offers what workers encode now."""
+    """The form asks no language model, and names no LoRA, profile, upscaler and interpolation."""
     gateway.answers[f"/mcp/status/{MADE}"] |= {
         "codec": "h265_nvenc",
         "prompt_writer": "a-model",
         "upscaler": "sharp-x2",
         "loras": [{"name": "ink", "weight": 0.5}],
+        "profile": "fast",
+        "interpolate_fps": 48,
     }
     app_of(pilot).open_job(MADE)
     await settled(pilot)
@@ -78,7 +80,7 @@ async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot
     shown = " ".join(text(pilot).split())
     assert "h265_nvenc is not offered now" in shown
     assert "no language model writes its prompt now" in shown
-    assert "without its LoRAs; its frames are not enlarged now" in shown
+    assert "no LoRA and no profile and no upscaler and no interpolation now, but with the command" in shown
 
 
 async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:

@@ -214,11 +214,12 @@ class GeneratePage(Page):
         lost += "; it is one shot now, cut where the model needs it" if is_one and job.chained else ""
         lost += "; name its picture again" if job.inputs else ""
         lost += f"; {job.codec} is not offered now" if model and job.codec not in ("", *model.codecs) else ""
-        lost += "; without its LoRAs" if job.loras else ""
-        lost += "; its frames are not enlarged now" if job.upscaler else ""
-        lost += "; it is not interpolated now" if job.interpolate_fps else ""
         lost += "; no language model writes its prompt now" if job.prompt_writer else ""
-        lost += "; it has no LoRA now, but with the command" if job.loras else ""
+        profile = job.profile not in ("", "exact")
+        named = {"LoRA": bool(job.loras), "profile": profile, "upscaler": job.upscaler is not None}
+        named["interpolation"] = bool(job.interpolate_fps)
+        chosen = " and no ".join(word for word, is_named in named.items() if is_named)
+        lost += f"; it has no {chosen} now, but with the command" if chosen else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
 
     def _write(self, text: str) -> None:
