@@ -59,8 +59,27 @@ def test_an_entry_changes_what_a_known_model_states(tmp_path: Path) -> None:
     assert (entry.name, entry.source) == ("big", "Wan-AI/Wan2.1-T2V-14B-Diffusers")
     assert (entry.defaults.steps, entry.defaults.width) == (30, 1280)
     assert entry.options == {"flow_shift": 5.0, "allow_download": True}
+    file.write_text('[[models]]\nknown = "wan-2.1-14b"\nname = "own"\nsource = "someone/wan"\n')
+    assert load_catalogue(CatalogueSettings(catalogue=file)).default.revision is None, (
+        "a commit of the other source"
+    )
     file.write_text('[[models]]\nknown = "wan-9"\n')
     with pytest.raises(
         CatalogueError, match=r"model 1: known: there is no 'wan-9'; there are wan-2\.1-1\.3b"
     ):
+        load_catalogue(CatalogueSettings(catalogue=file))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("options = 3", "model 1: options: Input should be a valid dictionary"),
+        ("known = [1]", r"model 1: known: there is no \[1\]; there are wan"),
+    ],
+)
+def test_a_wrong_kind_of_value_is_named(tmp_path: Path, line: str, message: str) -> None:
+    file = tmp_path / "models.toml"
+    known = "" if line.startswith("known") else 'known = "wan-2.1-14b"\n'
+    file.write_text(f"[[models]]\n{known}{line}\n")
+    with pytest.raises(CatalogueError, match=message):
         load_catalogue(CatalogueSettings(catalogue=file))

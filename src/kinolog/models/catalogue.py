@@ -335,7 +335,7 @@ def _read(path: Path) -> _ReadCatalogue:
 def _model(place: str, table: object) -> ModelEntry:
     try:
         stated = with_known(table) if isinstance(table, dict) else table
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         known = ", ".join(known_models())
         raise CatalogueError(f"{place}: known: there is no {error}; there are {known}") from error
     return entry_of(ModelEntry, stated, place)

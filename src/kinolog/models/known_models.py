@@ -32,16 +32,25 @@ def known_table(source: str) -> Mapping[str, Any] | None:
 
 
 def with_known(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table of a catalogue with what its well-known model states and it does not. Raises KeyError."""
+    """Return a table of a catalogue with what its well-known model states and it does not.
+
+    Raises KeyError for a model that is not well known.
+    """
     stated = dict(table)
     name = stated.pop("known", None)
     if name is None:
         return stated
-    known = known_models()[name]
+    if not isinstance(name, str):
+        raise KeyError(name)
+    known = dict(known_models()[name])
     if is_weight_file(str(stated.get("source", ""))):
         stated = {"base": known["source"], **stated}
-    nested = {key: {**known.get(key, {}), **stated.get(key, {})} for key in _NESTED}
-    return {**known, **stated, **nested}
+    elif "source" in stated:
+        known.pop("revision", None)  # a commit of the source that is replaced
+    for key in _NESTED:
+        own = stated.get(key, {})
+        stated[key] = {**known.get(key, {}), **own} if isinstance(own, dict) else own
+    return {**known, **stated}
 
 
 def table_of_source(source: str) -> dict[str, Any]:

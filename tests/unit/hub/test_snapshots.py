@@ -130,6 +130,12 @@ def test_the_pinned_commit_comes_before_that_of_the_branch(model: HubModel, publ
     assert local_snapshot(model) is None
 
 
+def test_a_folder_that_cannot_be_looked_into_has_no_model(tmp_path: Path) -> None:
+    """The api starts all the same where only workers may read the folder of downloads."""
+    unreadable = HubModel(name="someone/wan", revision="c" * 40, cache=tmp_path / ("x" * 300))
+    assert local_snapshot(unreadable) is None
+
+
 def test_removal_frees_what_no_other_commit_uses(model: HubModel, published: Path) -> None:
     _cached(model, published, A)
     _cached(model, published, B, transformer=b"{}" * 500)

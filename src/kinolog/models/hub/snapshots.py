@@ -27,7 +27,7 @@ def local_snapshot(model: HubModel) -> Path | None:
     """Return the folder of a model that is whole on this machine: of the pinned commit, or else of the branch."""
     for commit in local_commits(model):
         folder = model.folder / "snapshots" / commit
-        if folder.is_dir() and is_whole(folder, model.without):
+        if is_whole(folder, model.without):
             return folder
     return None
 
