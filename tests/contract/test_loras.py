@@ -288,22 +288,10 @@ def test_the_file_of_a_folder_is_named_or_the_only_one(
     assert "name one with `weight_file`" in _error(wan, _source(tmp_path)).message
     assert wan.use_loras([_source(tmp_path, weight_file="low.safetensors")]) == (used,)
     assert _error(wan, _source(tmp_path / "no" / "such")).code == "LORA_NOT_FOUND"
-
-
-def test_a_file_of_the_hub_is_used_if_it_is_here(
-    wan: DiffusersRenderer, ink: LoraSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In the folder of downloaded models, as the library of the hub fills it. Nothing is downloaded."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    of_hub = _source(Path("owner/ink"), weight_file="ink.safetensors", cache_folder=Path("~"))
-    assert "hf download owner/ink ink.safetensors" in _error(wan, of_hub).message
-    snapshot = tmp_path / "models--owner--ink" / "snapshots" / ("c" * 40)
-    snapshot.mkdir(parents=True)
-    (snapshot / "ink.safetensors").write_bytes(Path(ink.location).read_bytes())
-    (tmp_path / "models--owner--ink" / "refs").mkdir()
-    (tmp_path / "models--owner--ink" / "refs" / "main").write_text("c" * 40)
-    assert wan.use_loras([of_hub])[0].sha256 == hash_of_file(Path(ink.location))
-    assert "needs `weight_file`" in _error(wan, replace(of_hub, weight_file="")).message
+    assert (
+        "of a hub name its entry in the catalogue needs `weight_file`"
+        in _error(wan, _source(Path("owner/ink"))).message
+    )
 
 
 def test_another_content_than_the_catalogue_states_is_refused(

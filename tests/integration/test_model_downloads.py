@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ async def test_two_processes_share_a_download(hub: ModelHub, model: HubModel) ->
     folders = await asyncio.gather(*(nothing.download(model, lambda *_: None) for _ in range(2)))
     assert folders[0] == folders[1] == local_snapshot(model)
     assert hub.sent == _sizes(hub)
+
+
+async def test_the_process_knows_what_is_needed_of_a_name(hub: ModelHub, model: HubModel) -> None:
+    """No weights that a single file replaces, and of a LoRA its file."""
+    folder = await DownloadProcess().download(replace(model, without=("transformer", "vae")), lambda *_: None)
+    assert set(hub.sent) == {path for path in _sizes(hub) if not path.startswith(("transformer/", "vae/"))}
+    vae = next(path for path in _sizes(hub) if path.startswith("vae/"))
+    assert await DownloadProcess().download(replace(model, file=vae), lambda *_: None) == folder
+    assert (folder / vae).stat().st_size == hub.sent[vae]
 
 
 async def test_a_download_without_bytes_is_ended(hub: ModelHub, model: HubModel) -> None:

@@ -61,6 +61,7 @@ def test_a_lora_fits_the_models_of_its_families_and_those_it_names(tmp_path: Pat
         (INK + 'models = ["other"]\n', "other takes no LoRA"),
         (INK + 'models = ["wan"]\nweight = 5.0\n', "weight"),
         (INK + 'models = ["wan"]\nsha256 = "abc"\n', "sha256"),
+        (INK + 'models = ["wan"]\nallow_download = true\n', "weight_file: name the file of the hub"),
         (INK + 'models = ["wan"]\nweight_file = "ink.pt"\n', "'ink.pt' is no safetensors file"),
         (INK + 'models = ["wan"]\nweight_file = "../x.safetensors"\n', "is not a path inside the source"),
         ('[[loras]]\nname = "ink"\nsource = "/loras/ink"\nmodels = ["wan"]\n', "licence"),

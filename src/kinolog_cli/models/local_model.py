@@ -102,7 +102,7 @@ class LocalModel:
 
 def local_model(name: str, revision: str | None = None) -> LocalModel:
     """Return the model with this name. Raises CommandFailed for a name that no catalogue has, and for no model here."""
-    catalogue = _catalogue()
+    catalogue = local_catalogue()
     entry = catalogue.get(name) or _by_source(catalogue, name) or _unlisted(name)
     if entry is None:
         names = ", ".join([*catalogue.names, *known_models()])
@@ -118,13 +118,14 @@ def local_model(name: str, revision: str | None = None) -> LocalModel:
 
 def local_models(*, known: bool = False) -> Iterator[LocalModel]:
     """Yield the models of the catalogue, and others that are here; all well-known ones if `known`."""
-    catalogue = _catalogue()
+    catalogue = local_catalogue()
     sources = {entry.source for entry in catalogue}
+    lora_sources = {lora.source for lora in catalogue.loras.values()}
     for entry in catalogue:
         if entry.renderer == DEFAULT_RENDERER:
             yield LocalModel(entry, local_folder(entry))
     for model in pinned_models(default_cache()):
-        if model.name not in sources and known_table(model.name) is None:
+        if model.name not in sources | lora_sources and known_table(model.name) is None:
             name = model.name.rsplit("/", 1)[-1]
             entry = with_family(ModelEntry(name=name, source=model.name, revision=model.revision))
             yield LocalModel(entry, local_folder(entry))
@@ -136,7 +137,8 @@ def local_models(*, known: bool = False) -> Iterator[LocalModel]:
                 yield found
 
 
-def _catalogue() -> Catalogue:
+def local_catalogue() -> Catalogue:
+    """Return the catalogue that the settings of this environment name. Raises CommandFailed."""
     try:
         return load_catalogue(CatalogueSettings())
     except CatalogueError as error:

@@ -19,10 +19,12 @@ from rich.progress import (
 )
 
 from kinolog.models.hub.errors import AccessDenied, DownloadFailed, HubUnreachable, NoSuchModel
+from kinolog.models.hub.snapshots import at_pin
 from kinolog.models.memory.planner import gib
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.models.local_lora import local_lora
 from kinolog_cli.models.local_model import NameArgument, local_model
 
 if TYPE_CHECKING:
@@ -46,13 +48,13 @@ def pull(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a model of the hub: only the files that kinolog loads. Run it again to go on after an interruption.
+    """Download a model or a LoRA of the hub: only the files that kinolog loads. Run it again to go on where it was.
 
     The commit that a branch has then is pinned: workers use it until `--revision main` is given here. HF_TOKEN is the
     account of the hub, HF_HUB_CACHE the folder.
     """
     context = current_context(as_json)
-    model = local_model(name, revision)
+    model = local_lora(name, revision) or local_model(name, revision)
     hub = model.hub
     if hub is None:
         raise CommandFailed(
@@ -66,12 +68,12 @@ def pull(
                 ExitCode.FAILED,
                 f"downloads need {error.name}; install it with: pip install 'kinolog[worker]'",
             ) from error
-        with _reporting(context, hub.name) as report:
+        with _reporting(context, hub.title) as report:
             try:
-                folder = ModelDownload(hub, report).run()
+                folder = ModelDownload(hub if revision else at_pin(hub), report).run()
             except DownloadFailed as error:
                 raise CommandFailed(_CODES.get(type(error), ExitCode.FAILED), error.message) from error
-        model = local_model(name, revision)
+        model = local_lora(name, revision) or local_model(name, revision)
         done = "is here"
     else:
         folder, done = model.folder, "was here already"
@@ -87,7 +89,7 @@ def pull(
         )
     else:
         context.out.print(
-            f"{hub.name} {done}: {gib(model.size_bytes)}, revision {folder.name}, in {folder}",
+            f"{hub.title} {done}: {gib(model.size_bytes)}, revision {folder.name}, in {folder}",
             markup=False,
             soft_wrap=True,
         )

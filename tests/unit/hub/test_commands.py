@@ -10,7 +10,7 @@ import pytest
 
 from kinolog.models.hub.hub_model import HubModel
 from tests.fixtures.kinolog_command import kinolog_here
-from tests.fixtures.model_hub import COMMIT, ModelHub
+from tests.fixtures.model_hub import COMMIT, ModelHub, ServedModel
 from tests.unit.hub.conftest import NAME
 
 
@@ -77,6 +77,24 @@ def test_a_model_of_the_catalogue_has_its_own_revision_and_folder(hub: ModelHub,
     assert Path(found["folder"]).is_relative_to(tmp_path / "elsewhere")
     assert found["revision"] == "d" * 40
     assert "mine: whole" in _done("check", KINOLOG_CATALOGUE=str(catalogue))
+
+
+def test_a_lora_of_the_catalogue_is_pulled_and_is_no_model(hub: ModelHub, tmp_path: Path) -> None:
+    hub.models["owner/loras"] = ServedModel(
+        {"ink.safetensors": b"a" * 3_000, "oil.safetensors": b"b" * 3_000}
+    )
+    catalogue = tmp_path / "models.toml"
+    catalogue.write_text(
+        '[[models]]\nname = "mine"\nsource = "/models/mine"\n'
+        '[[loras]]\nname = "ink"\nsource = "owner/loras"\nweight_file = "ink.safetensors"\n'
+        'licence = "mit"\nmodels = ["mine"]\n'
+    )
+    here = str(catalogue)
+    pulled = _json("pull", "ink", KINOLOG_CATALOGUE=here)
+    assert (pulled["name"], pulled["revision"], pulled["size_bytes"]) == ("ink", COMMIT, 3_000)
+    assert [path.name for path in Path(pulled["folder"]).iterdir()] == ["ink.safetensors"]
+    assert "ink.safetensors of owner/loras was here already" in _done("pull", "ink", KINOLOG_CATALOGUE=here)
+    assert "owner/loras" not in [row["source"] for row in _json("list", KINOLOG_CATALOGUE=here)["models"]]
 
 
 def test_a_single_file_is_checked_with_the_rest_of_its_pipeline(

@@ -20,10 +20,10 @@ from kinolog.models.hub.errors import (
 )
 from kinolog.models.hub.hub_model import HubModel
 from kinolog.models.hub.integrity import folder_problems
-from kinolog.models.hub.snapshots import PARTIAL, local_snapshot
+from kinolog.models.hub.snapshots import PARTIAL, at_pin, local_snapshot
 from kinolog.process.backoff import Backoff
 from tests.builders.model_folder import LOADED
-from tests.fixtures.model_hub import COMMIT, ModelHub
+from tests.fixtures.model_hub import COMMIT, ModelHub, ServedModel
 from tests.unit.hub.conftest import NAME
 
 AT_ONCE = Backoff(first_seconds=0.0, longest_seconds=0.0)
@@ -64,6 +64,24 @@ def test_weights_that_come_from_elsewhere_are_left_out(hub: ModelHub, model: Hub
     assert _paths(folder) == LOADED - {TRANSFORMER}
     assert local_snapshot(replace(model, without=("transformer",))) == folder
     assert local_snapshot(model) is None
+
+
+def test_of_a_lora_its_file_alone_is_downloaded(hub: ModelHub, tmp_path: Path) -> None:
+    """A second one of the same name comes from the commit of the first, whatever the branch has now."""
+    hub.models["owner/loras"] = ServedModel({"a.safetensors": b"a" * 3_000, "b/b.safetensors": b"b" * 3_000})
+    first = HubModel(name="owner/loras", cache=tmp_path / "cache", file="a.safetensors")
+    second = replace(first, file="b/b.safetensors")
+    folder, reports = _downloaded(at_pin(first))
+    assert (_paths(folder), reports[-1]) == ({"a.safetensors"}, DownloadProgress(3_000, 3_000))
+    assert (local_snapshot(first), local_snapshot(second)) == (folder, None)
+    moved = dict.fromkeys(hub.models["owner/loras"].files, b"c" * 3000)
+    assert at_pin(second).revision == COMMIT
+    assert _downloaded(at_pin(second))[0] == folder == local_snapshot(first) == local_snapshot(second)
+    hub.models["owner/loras"] = ServedModel(moved, commit="d" * 40)
+    assert _downloaded(first)[0].name == "d" * 40
+    assert local_snapshot(second) is None
+    message = _failure(replace(first, file="c.safetensors")).message
+    assert "has no file c.safetensors at revision main, but a.safetensors, b/b.safetensors" in message
 
 
 def test_a_broken_connection_goes_on_where_it_was(hub: ModelHub, model: HubModel) -> None:

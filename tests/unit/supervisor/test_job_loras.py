@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kinolog_worker.downloads.download_process import ReportBytes
 from kinolog_worker.inference.messages import LoadedMessage, Message, RenderJob
 from kinolog_worker.queue.ticket_handler import TicketHandler
 
@@ -15,11 +16,22 @@ from kinolog.job import events as e
 from kinolog.job.values import JobLora, Status, UsedLora
 from kinolog.models.catalogue import Catalogue
 from kinolog.models.choices.loras import LoraEntry
+from kinolog.models.hub.hub_model import HubModel
 from tests.builders.memory_worker import CATALOGUE, MemoryWorker
 from tests.builders.scripted_inference import FACTS, ScriptedInference, rendering
 from tests.unit.supervisor.test_video_signing import StampingSigner
 
 INK = LoraEntry(name="ink", source="/loras/ink", licence="apache-2.0", models=("card",), sha256="ab" * 32)
+HUB = INK.model_copy(
+    update={
+        "name": "hub",
+        "source": "owner/ink",
+        "revision": "r1",
+        "weight_file": "ink.safetensors",
+        "allow_download": True,
+    }
+)
+AWAY = HUB.model_copy(update={"name": "away", "allow_download": False})
 USED = UsedLora(name="ink", weight=0.8, sha256="ab" * 32, licence="apache-2.0")
 
 
@@ -40,7 +52,7 @@ def worker(tmp_path: Path) -> MemoryWorker:
     """A worker whose catalogue has a LoRA."""
     worker = MemoryWorker(tmp_path)
     worker.inference.script = _with_loras
-    catalogue = Catalogue(CATALOGUE, "card", [INK])
+    catalogue = Catalogue(CATALOGUE, "card", [INK, HUB, AWAY])
     worker.dependencies = replace(worker.dependencies, catalogue=catalogue, signer=StampingSigner())
     worker.ticket_handler = TicketHandler(worker.dependencies)
     return worker
@@ -68,6 +80,30 @@ async def test_history_and_manifest_name_the_loras(worker: MemoryWorker) -> None
     signer = worker.dependencies.signer
     assert isinstance(signer, StampingSigner)
     assert [stated.loras for stated in signer.stated] == [(USED,), ()]
+
+
+async def test_a_lora_of_the_hub_is_downloaded_in_the_job(
+    worker: MemoryWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The renderer gets a folder. One of weight 0 is not downloaded. Without leave the job says what to do."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+
+    async def received(model: HubModel, report: ReportBytes) -> Path:
+        return tmp_path / model.name
+
+    worker.downloads.script = received
+    await worker.work(await _submitted(worker, JobLora(name="hub", weight=0.0)))
+    assert worker.downloads.asked == []
+    job = await worker.work(await _submitted(worker, JobLora(name="hub", weight=0.5)))
+    assert job.status is Status.COMPLETED
+    (asked,) = worker.downloads.asked
+    assert (asked.name, asked.revision, asked.file) == ("owner/ink", "r1", "ink.safetensors")
+    (source,) = worker.inference.jobs[-1].loras
+    assert (source.location, source.weight_file) == (str(tmp_path / "owner/ink"), "ink.safetensors")
+    refused = await worker.work(await _submitted(worker, JobLora(name="away", weight=1.0)))
+    assert refused.error is not None
+    assert "ink.safetensors of owner/ink is not on this machine" in refused.error.message
+    assert "run `kinolog models pull away` there" in refused.error.message
 
 
 async def test_a_lora_that_is_gone_ends_the_job(worker: MemoryWorker) -> None:

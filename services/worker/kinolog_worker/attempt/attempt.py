@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -31,7 +32,7 @@ from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.render_request import (
     build_render_job,
-    lora_sources,
+    lora_source,
     model_source,
     upscaler_source,
 )
@@ -45,7 +46,7 @@ from kinolog_worker.inference.messages import (
     RenderJob,
     SceneFile,
 )
-from kinolog_worker.renderers.renderer import ModelSource
+from kinolog_worker.renderers.renderer import LoraSource, ModelSource
 from kinolog_worker.renderers.upscaler import UpscalerSource
 from kinolog_worker.reporting.memory_needs import note_memory_need
 from kinolog_worker.reporting.progress_reporter import Seals
@@ -54,6 +55,9 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_CANCEL_SECONDS = 3.0
 """How long the renderer may take to stop a job when the worker shuts down."""
+
+_Fetched = tuple[ModelSource, UpscalerSource | None, tuple[LoraSource, ...]]
+"""The model of a job, its upscaler, and its LoRAs."""
 
 
 class RunningAttempt:
@@ -178,8 +182,8 @@ class RunningAttempt:
                 code, text = WORKER_NOT_READY, "the inference process could not be started"
         return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
 
-    async def _fetch_models(self) -> tuple[ModelSource, UpscalerSource | None] | None:
-        """Return the model and the upscaler of the job, downloaded if that is needed; None if the attempt is to end.
+    async def _fetch_models(self) -> _Fetched | None:
+        """Return the model of the job and what belongs to it, downloaded if needed; None if the attempt is to end.
 
         Raises `DownloadFailed`.
         """
@@ -191,16 +195,25 @@ class RunningAttempt:
         finally:
             await end_tasks((fetching, ending))
 
-    async def _fetched_models(self) -> tuple[ModelSource, UpscalerSource | None]:
+    async def _fetched_models(self) -> _Fetched:
         models, report = self._dependencies.models, self._recorder.record_download
         model = model_source(self._entry, await models.fetched(self._entry, report))
         await note_memory_need(self._dependencies.status, self._entry)
-        if not (name := self._lease.job.spec.upscaler):
-            return model, None
-        upscaler = self._dependencies.catalogue.upscalers[name]
-        return model, upscaler_source(upscaler, await models.fetched_upscaler(upscaler, report))
+        spec, catalogue = self._lease.job.spec, self._dependencies.catalogue
+        loras = []
+        for named in spec.loras:
+            lora = catalogue.loras[named.name]
+            files = await models.fetched_lora(lora, report) if named.weight else None
+            loras.append(lora_source(lora, named.weight, self._entry, files))
+        if not spec.upscaler:
+            return model, None, tuple(loras)
+        upscaler = catalogue.upscalers[spec.upscaler]
+        files = await models.fetched_upscaler(upscaler, report)
+        return model, upscaler_source(upscaler, files), tuple(loras)
 
-    async def _prepare(self, model: ModelSource, upscaler: UpscalerSource | None) -> RenderJob:
+    async def _prepare(
+        self, model: ModelSource, upscaler: UpscalerSource | None, loras: Sequence[LoraSource]
+    ) -> RenderJob:
         """Fetch the inputs and the scenes of earlier attempts, and return what to render. Raises `InputUnusable`."""
         job = self._lease.job
         started = perf_counter()
@@ -209,7 +222,6 @@ class RunningAttempt:
         finished_scenes = await self._fetch_scenes(job)
         artifacts = self._dependencies.artifacts
         inputs = await fetch_inputs(artifacts, job, self._unsealed, self._sealer, self._folder)
-        loras = lora_sources(job, self._entry, self._dependencies.catalogue)
         render_job = build_render_job(
             job, self._unsealed, self._entry, self._folder, finished_scenes, inputs, loras
         )

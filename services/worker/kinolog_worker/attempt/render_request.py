@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
-from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.models.catalogue import ModelEntry
 from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.postprocess.upscalers import UpscalerEntry
@@ -96,22 +96,19 @@ def upscaler_source(entry: UpscalerEntry, files: Path | None = None) -> Upscaler
     )
 
 
-def lora_sources(job: Job, entry: ModelEntry, catalogue: Catalogue) -> tuple[LoraSource, ...]:
-    """Return where the LoRAs of a job come from. Raises KeyError for one that the catalogue lacks."""
-    return tuple(_lora_source(catalogue.loras[lora.name], lora.weight, entry) for lora in job.spec.loras)
+def lora_source(lora: LoraEntry, weight: float, entry: ModelEntry, files: Path | None = None) -> LoraSource:
+    """Return the source of a LoRA of the catalogue that changes the model of an entry.
 
-
-def _lora_source(lora: LoraEntry, weight: float, entry: ModelEntry) -> LoraSource:
+    `files` is the folder with the file of one of the hub on this machine.
+    """
     return LoraSource(
         name=lora.name,
-        location=lora.source,
+        location=str(files or lora.source),
         weight=weight,
         network=lora.network_of(entry.pipeline),
         licence=lora.licence,
         weight_file=lora.weight_file,
         sha256=lora.sha256,
-        revision=lora.revision,
-        cache_folder=lora.cache_folder,
     )
 
 

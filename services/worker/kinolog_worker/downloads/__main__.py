@@ -37,10 +37,18 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--revision", default=MAIN)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--without", nargs="*", default=[])
+    parser.add_argument("--file", default="")
     arguments = parser.parse_args()
     logging.disable()
     Thread(target=_end_with_supervisor, name="supervisor", daemon=True).start()
-    model = HubModel(name=arguments.name, revision=arguments.revision, cache=arguments.cache)
+    model = HubModel(
+        name=arguments.name,
+        revision=arguments.revision,
+        cache=arguments.cache,
+        without=tuple(arguments.without),
+        file=arguments.file,
+    )
     try:
         folder = ModelDownload(model, _print_progress).run()
     except DownloadFailed as error:

@@ -45,8 +45,9 @@ class DownloadProcess:
     async def download(self, model: HubModel, report: ReportBytes) -> Path:
         """Return the folder of a model. Raises DownloadFailed."""
         place = ("--name", model.name, "--revision", model.revision, "--cache", str(model.cache))
+        needed = (f"--file={model.file}", "--without", *model.without)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "kinolog_worker.downloads", *place),
+            *(sys.executable, "-P", "-m", "kinolog_worker.downloads", *place, *needed),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=sys.stderr,

@@ -7,9 +7,10 @@ import logging
 from pathlib import Path
 
 from kinolog.models.catalogue import ModelEntry
+from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.hub.errors import DownloadFailed, NoSuchModel
 from kinolog.models.hub.hub_model import HubModel
-from kinolog.models.hub.snapshots import local_snapshot
+from kinolog.models.hub.snapshots import at_pin, local_snapshot
 from kinolog.models.model_folder import hub_model
 from kinolog.models.postprocess.upscalers import UpscalerEntry
 from kinolog.ports.alarms import Alarm, Alarms, AlarmSeverity
@@ -58,20 +59,28 @@ class ModelFiles:
         model, allowed = entry.hub_model, entry.allow_download
         return None if model is None else await self._fetched(model, entry.source, report, allowed=allowed)
 
+    async def fetched_lora(self, entry: LoraEntry, report: ReportBytes) -> Path | None:
+        """Return the folder with the file of a LoRA of the hub, downloaded if it is not here; None for any other.
+
+        Raises DownloadFailed.
+        """
+        model, allowed = entry.hub_model, entry.allow_download
+        return None if model is None else await self._fetched(model, entry.name, report, allowed=allowed)
+
     async def _fetched(self, model: HubModel, name: str, report: ReportBytes, *, allowed: bool) -> Path:
         """`name` is what `kinolog models pull` takes."""
         folder = await asyncio.to_thread(local_snapshot, model)
         if folder is None:
             if not allowed:
                 raise NoSuchModel(
-                    f"{model.name} is not on this machine, and its entry allows no download: run "
+                    f"{model.title} is not on this machine, and its entry allows no download: run "
                     f"`kinolog models pull {name}` there, or set its option allow_download"
                 )
-            logger.info("downloading %s", model.name, extra=fields("download", model=name))
+            logger.info("downloading %s", model.title, extra=fields("download", model=name))
             try:
-                folder = await self._downloader.download(model, report)
+                folder = await self._downloader.download(at_pin(model), report)
             except DownloadFailed as error:
-                logger.error("%s cannot be downloaded: %s", model.name, error.message)
+                logger.error("%s cannot be downloaded: %s", model.title, error.message)
                 if error.retryable:
                     await self._raise_alarm(error)
                 raise

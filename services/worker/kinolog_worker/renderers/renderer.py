@@ -70,7 +70,7 @@ class ModelSource:
 class LoraSource:
     """A LoRA of a job: where its file is, how strongly it changes the model, and which network of it.
 
-    `location` is a file, a folder, or a hub name; `weight_file` is the file in it, empty for the only one of a folder.
+    `location` is a file or a folder; `weight_file` is the file in it, empty for the only one of a folder.
     `sha256` is that of the file as the catalogue states it, empty if it states none.
     """
 
@@ -81,8 +81,6 @@ class LoraSource:
     licence: str
     weight_file: str = ""
     sha256: str = ""
-    revision: str | None = None
-    cache_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from kinolog.models.families import families
+from kinolog.models.hub.hub_model import HubModel, hub_source
 
 MAX_LORAS = 8
 """The most LoRAs that a job may name."""
@@ -42,6 +44,7 @@ class LoraEntry(BaseModel):
     )
     weight: float = Field(1.0, ge=-MAX_LORA_WEIGHT, le=MAX_LORA_WEIGHT)
     trigger_words: tuple[TriggerWords, ...] = ()
+    allow_download: bool = False
     cache_folder: Path | None = None
 
     @field_validator("weight_file")
@@ -54,6 +57,12 @@ class LoraEntry(BaseModel):
         if value.startswith("/") or ".." in value.split("/"):
             raise ValueError(f"{value!r} is not a path inside the source")
         return value
+
+    @model_validator(mode="after")
+    def _names_a_file(self) -> Self:
+        if self.allow_download and not self.weight_file:
+            raise ValueError("weight_file: name the file of the hub that may be downloaded")
+        return self
 
     @field_validator("families")
     @classmethod
@@ -74,6 +83,12 @@ class LoraEntry(BaseModel):
             if self.network and self.network not in (networks := families()[pipeline].loras):
                 raise ValueError(f"network: of {pipeline} a LoRA changes {' or '.join(networks)}")
         return self
+
+    @property
+    def hub_model(self) -> HubModel | None:
+        """Its file on the hub; None for one of this machine, and for an entry that names no file."""
+        model = hub_source(self.source, self.revision, self.cache_folder)
+        return replace(model, file=self.weight_file) if model is not None and self.weight_file else None
 
     def fits(self, model: str, pipeline: str) -> bool:
         """Return whether it fits a model of this name, whose pipeline class is known or empty."""

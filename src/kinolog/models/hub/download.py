@@ -29,7 +29,7 @@ from kinolog.durable_files import flush_file, rename_durably
 from kinolog.models.hub.errors import HubUnreachable, NoRoomForModel, NoSuchModel
 from kinolog.models.hub.hub_model import HubModel
 from kinolog.models.hub.listing import TIMEOUT_SECONDS, HubFile, HubListing, hub_listing, translated
-from kinolog.models.hub.needed_files import NoPipeline, needed_files, weight_indexes
+from kinolog.models.hub.needed_files import SAFE, NoPipeline, needed_files, weight_indexes
 from kinolog.models.hub.snapshots import PARTIAL, local_snapshot, pin
 from kinolog.models.model_index import INDEXES
 from kinolog.process.backoff import Backoff
@@ -101,11 +101,13 @@ class ModelDownload:
         pin(self._model, listing.commit)
         folder = local_snapshot(self._model)
         if folder is None:
-            raise NoSuchModel(f"{self._model.name} is not whole although all of it was downloaded")
+            raise NoSuchModel(f"{self._model.title} is not whole although all of it was downloaded")
         return folder
 
     def _needed(self, listing: HubListing) -> list[HubFile]:
         """Return the files that are loaded. Raises DownloadFailed if the model lacks some."""
+        if self._model.file:
+            return [self._named_file(listing)]
         paths = frozenset(file.path for file in listing.files)
 
         def read(path: str) -> Any:
@@ -123,13 +125,26 @@ class ModelDownload:
             raise NoSuchModel(f"{self._model.name} cannot be used; it lacks {', '.join(needed.missing)}")
         return [file for file in listing.files if file.path in needed.paths]
 
+    def _named_file(self, listing: HubListing) -> HubFile:
+        """Return the one file that is needed. Raises NoSuchModel."""
+        model = self._model
+        found = next((file for file in listing.files if file.path == model.file), None)
+        if found is None:
+            weights = [file.path for file in listing.files if file.path.endswith(SAFE)]
+            others = ", ".join(weights[:5]) or "no safetensors file"
+            raise NoSuchModel(
+                f"{model.name} has no file {model.file} at revision {model.revision}, but {others}; "
+                "correct its entry in the catalogue, or pull another revision"
+            )
+        return found
+
     def _check_room(self, files: Sequence[HubFile]) -> None:
         missing = sum(file.size - self._received(file) for file in files)
         folder = next(path for path in (self._model.cache, *self._model.cache.parents) if path.exists())
         free = shutil.disk_usage(folder).free
         if missing and missing + self._spare_bytes > free:
             raise NoRoomForModel(
-                f"{self._model.name} needs {missing / _GIB:.1f} GiB more and {self._spare_bytes / _GIB:.0f} GiB to "
+                f"{self._model.title} needs {missing / _GIB:.1f} GiB more and {self._spare_bytes / _GIB:.0f} GiB to "
                 f"spare, and {free / _GIB:.1f} GiB are free in {folder}; make room there, or name another folder "
                 "with HF_HUB_CACHE"
             )

@@ -19,13 +19,20 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 class HubModel:
     """A model that the hub has under `name`, as `owner/model`. `cache` is the folder of downloaded models.
 
-    The weights of the parts `without` come from elsewhere: they need not be here.
+    The weights of the parts `without` come from elsewhere: they need not be here. Of a LoRA one `file` is needed alone,
+    which is a path among the files of the hub; of a model it is empty.
     """
 
     name: str
     revision: str = MAIN
     cache: Path
     without: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def title(self) -> str:
+        """What is needed, for people."""
+        return f"{self.file} of {self.name}" if self.file else self.name
 
     @property
     def folder(self) -> Path:
@@ -46,6 +53,14 @@ def is_commit(revision: str) -> bool:
 def is_hub_name(source: str) -> bool:
     """Return whether a source has the form `owner/model`, and no folder of this machine has that path."""
     return _NAME.fullmatch(source) is not None and not Path(source).exists()
+
+
+def hub_source(source: str, revision: str | None, cache_folder: Path | None) -> HubModel | None:
+    """Return what a source of the catalogue names on the hub; None for a folder or a file."""
+    if not is_hub_name(source):
+        return None
+    cache = cache_folder.expanduser() if cache_folder else default_cache()
+    return HubModel(name=source, revision=revision or MAIN, cache=cache)
 
 
 def default_cache(environment: Mapping[str, str] = os.environ) -> Path:

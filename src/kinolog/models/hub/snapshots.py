@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ _PINS = "kinolog"
 
 
 def local_snapshot(model: HubModel) -> Path | None:
-    """Return the folder of a model that is whole on this machine: of the pinned commit, or else of the branch."""
+    """Return the folder of a model that is whole on this machine: of the pinned commit, or else of the branch.
+
+    Of a LoRA its file is enough.
+    """
     for commit in local_commits(model):
         folder = model.folder / "snapshots" / commit
-        if is_whole(folder, model.without):
+        if _has_all(folder, model):
             return folder
     return None
 
@@ -39,6 +43,21 @@ def local_commits(model: HubModel) -> list[str]:
     refs = model.folder / "refs"
     found = [_read_ref(refs / _PINS / model.revision), _read_ref(refs / model.revision)]
     return list(dict.fromkeys(filter(None, found)))
+
+
+def _has_all(folder: Path, model: HubModel) -> bool:
+    if model.file:
+        return os.path.isfile(folder / model.file)  # also False for a folder that cannot be read
+    return is_whole(folder, model.without)
+
+
+def at_pin(model: HubModel) -> HubModel:
+    """Return where a download takes the file of a LoRA from: the commit that its revision is pinned to, if it is.
+
+    The other files of that name stay those that they were. A model without a `file` is returned as it is.
+    """
+    commit = _read_ref(model.folder / "refs" / _PINS / model.revision) if model.file else ""
+    return replace(model, revision=commit) if commit else model
 
 
 def pin(model: HubModel, commit: str) -> None:

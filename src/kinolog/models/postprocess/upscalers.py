@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_name
+from kinolog.models.hub.hub_model import HubModel, hub_source
 
 MOST_VIDEO_SIDE = 8192
 """The longest side of a video, in pixels."""
@@ -44,10 +44,7 @@ class UpscalerEntry(BaseModel):
     @property
     def hub_model(self) -> HubModel | None:
         """The model of the hub that it names; None for a folder."""
-        if not is_hub_name(self.source):
-            return None
-        cache = self.cache_folder.expanduser() if self.cache_folder else default_cache()
-        return HubModel(name=self.source, revision=self.revision or MAIN, cache=cache)
+        return hub_source(self.source, self.revision, self.cache_folder)
 
     def enlarged(self, width: int, height: int) -> tuple[int, int]:
         """Return the size of a frame after it was enlarged."""

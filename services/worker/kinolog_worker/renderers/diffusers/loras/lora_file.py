@@ -8,9 +8,7 @@ from pathlib import Path
 
 from kinolog.job.values import UsedLora
 from kinolog.models.families import Family
-from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_name
 from kinolog.models.hub.needed_files import PICKLES, SAFE
-from kinolog.models.hub.snapshots import local_commits
 from kinolog_worker.renderers.diffusers.content_hash import hash_of_file
 from kinolog_worker.renderers.renderer import LoraSource, RenderFailed
 
@@ -64,31 +62,16 @@ def _lora_file(source: LoraSource, family: Family) -> LoraFile:
 
 
 def _path_of(source: LoraSource) -> Path:
-    """Return the file: the source itself, or one in its folder, or one of the hub."""
+    """Return the file: the source itself, or one in its folder."""
     place = Path(source.location)
     if place.is_file():
         return place
     if place.is_dir():
         return place / (source.weight_file or _only_file(place, source))
-    if not is_hub_name(source.location):
-        raise _failed("LORA_NOT_FOUND", source, f"there is no file and no folder {source.location}")
-    return _downloaded_file(source)
-
-
-def _downloaded_file(source: LoraSource) -> Path:
-    """Return the file of a LoRA of the hub, which is on this machine: this process downloads nothing."""
+    problem = f"there is no file and no folder {source.location}"
     if not source.weight_file:
-        problem = "its entry in the catalogue needs `weight_file`, the file on the hub"
-        raise _failed("LORA_NOT_FOUND", source, problem)
-    cache = source.cache_folder.expanduser() if source.cache_folder else default_cache()
-    model = HubModel(name=source.location, revision=source.revision or MAIN, cache=cache)
-    for commit in local_commits(model):
-        path = model.folder / "snapshots" / commit / source.weight_file
-        if path.is_file():
-            return path
-    problem = f"{source.weight_file} of {source.location} is not on this machine"
-    command = f"hf download {source.location} {source.weight_file}"
-    raise _failed("LORA_NOT_FOUND", source, f"{problem}; download it there with: {command}")
+        problem += "; of a hub name its entry in the catalogue needs `weight_file`, the file on the hub"
+    raise _failed("LORA_NOT_FOUND", source, problem)
 
 
 def _only_file(folder: Path, source: LoraSource) -> str:
