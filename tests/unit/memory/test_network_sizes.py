@@ -54,10 +54,15 @@ def test_a_damaged_header_is_named(content: bytes, tmp_path: Path) -> None:
         network_sizes(tmp_path)
 
 
-def test_a_damaged_index_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("[]", r"vae/model\.safetensors\.index\.json"), ('{"weight_map": {"a": 3}}', "vae/3 ")],
+)
+def test_a_damaged_index_is_named(tmp_path: Path, text: str, named: str) -> None:
+    """A worker starts without such a model: it leaves it out of its report."""
     (tmp_path / "vae").mkdir()
-    (tmp_path / "vae" / "model.safetensors.index.json").write_text("[]")
-    with pytest.raises(WeightsUnreadable, match=r"index\.json"):
+    (tmp_path / "vae" / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(WeightsUnreadable, match=named):
         network_sizes(tmp_path)
 
 

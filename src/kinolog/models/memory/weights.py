@@ -61,7 +61,8 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _shards(index: Path) -> set[str]:
     try:
-        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return set(map(str, shards))
     except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise WeightsUnreadable(f"{index} cannot be read ({type(error).__name__})") from error
 
