@@ -237,9 +237,21 @@ def _dora(tensors: dict[str, torch.Tensor]) -> None:
     tensors["transformer.blocks.0.attn1.to_q.dora_scale"] = torch.ones(1)
 
 
+def _halved(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors["transformer.blocks.0.attn1.to_q.lora_B.weight"]
+
+
+def _misnamed(tensors: dict[str, torch.Tensor]) -> None:
+    """Give one weight a name of another program, from which a converter of diffusers cannot make one."""
+    name = next(iter(tensors))
+    tensors[f"lora_unet_{name.replace('.', '_')}"] = tensors.pop(name)
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
+        (_halved, "1 layer of transformer with half of a pair, such as blocks.0.attn1.to_q"),
+        (_misnamed, "is no LoRA of this pipeline"),
         (_deeper, "16 of its 48 weights have no place in transformer, such as transformer.blocks.9."),
         (_wider, "of another size"),
         (_unnamed, "32 of its 32 weights belong to no network of WanPipeline"),

@@ -68,7 +68,7 @@ class LoraAdapters:
                 self._add(name, network, weights)
         except LoraUnsuitable as error:
             raise _unsuitable(file, str(error)) from error
-        except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        except Exception as error:  # the libraries raise any
             if is_out_of_memory(error):
                 raise
             raise _unsuitable(file, f"{type(error).__name__}: {str(error)[:200]}") from error

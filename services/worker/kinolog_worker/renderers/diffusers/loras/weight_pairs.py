@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from kinolog.counts import counted
 from kinolog.models.memory.needs import ENCODERS
+from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
 
 _utils: Any = utils  # untyped in part
 _PARTS = (".lora_A.", ".lora_B.")
@@ -57,7 +58,11 @@ def read_weights(pipe: Any, path: Path, network: str) -> LoraWeights:
         )
     except (SafetensorError, OSError) as error:
         raise LoraUnsuitable(f"{path.name} is damaged: {str(error)[:200]}") from error
-    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+    except LoraUnsuitable:
+        raise
+    except Exception as error:  # the converters of the library raise whatever a strange name leads to
+        if is_out_of_memory(error):
+            raise
         raise LoraUnsuitable(f"{path.name} is no LoRA of this pipeline: {str(error)[:200]}") from error
     state, *alphas, metadata = found
     if not all(any(part in name for part in _PARTS) for name in state):
@@ -117,12 +122,17 @@ def _check_networks(pipe: Any, networks: Mapping[str, Mapping[str, torch.Tensor]
 
 
 def _check_places(network: Any, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Raise LoraUnsuitable unless each weight belongs to a layer, and has its shape."""
+    """Raise LoraUnsuitable unless each weight belongs to a layer, has its shape, and is not alone."""
     layers = dict(network.named_modules())
     strange = [each for each in tensors if layer_of(each) not in layers]
     if strange:
         problem = f"{len(strange)} of its {counted(len(tensors), 'weight')} have no place in {name}"
         raise LoraUnsuitable(f"{problem}, such as {strange[0]}")
+    downs, ups = ({layer_of(each) for each in tensors if each.endswith(f"{part}weight")} for part in _PARTS)
+    if alone := downs ^ ups:
+        raise LoraUnsuitable(
+            f"{counted(len(alone), 'layer')} of {name} with half of a pair, such as {min(alone)}"
+        )
     for each, tensor in tensors.items():
         layer = layers[layer_of(each)]
         base = _shape(getattr(layer, "base_layer", layer))
