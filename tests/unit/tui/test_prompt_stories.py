@@ -65,22 +65,44 @@ async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay,
 
 
 async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The form asks no language model, and names no LoRA, profile, upscaler and interpolation."""
-    gateway.answers[f"/mcp/status/{MADE}"] |= {
-        "codec": "h265_nvenc",
-        "prompt_writer": "a-model",
-        "upscaler": "sharp-x2",
-        "loras": [{"name": "ink", "weight": 0.5}],
-        "profile": "fast",
-        "interpolate_fps": 48,
-    }
+    """The form asks no language model, and a codec may be gone."""
+    gateway.answers[f"/mcp/status/{MADE}"] |= {"codec": "h265_nvenc", "prompt_writer": "a-model"}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")
     shown = " ".join(text(pilot).split())
     assert "h265_nvenc is not offered now" in shown
     assert "no language model writes its prompt now" in shown
-    assert "no LoRA and no profile and no upscaler and no interpolation now, but with the command" in shown
+
+
+@pytest.mark.parametrize("answer", ["as before", "left out"])
+async def test_what_the_form_has_no_fields_for_is_as_before_or_left_out(
+    gateway: Replay, pilot: Pilot[None], answer: str
+) -> None:
+    """It is named in the draft and sent again. The usual guidance is not."""
+    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    choices = {
+        "upscaler": "sharp-x2",
+        "loras": [{"name": "ink", "weight": 0.5}],
+        "profile": "fast",
+        "fps": 12,
+        "interpolate_fps": 48,
+    }
+    gateway.answers[f"/mcp/status/{MADE}"] |= choices
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "e")
+    assert "as before: LoRA ink 0.5, profile fast" in " ".join(text(pilot).replace("│", " ").split())
+    pilot.app.screen.query_one("#earlier", Select).value = answer
+    await settled(pilot)
+    assert ("as before: LoRA" in text(pilot)) == (answer == "as before")
+    await press(pilot, "ctrl+s")
+    sent = requests_of(gateway, "POST", "/mcp/generate")[-1]
+    assert {name: sent[name] for name in choices if name in sent} == (
+        choices if answer == "as before" else {}
+    )
+    assert "guidance" not in sent
 
 
 async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:

@@ -36,6 +36,7 @@ from kinolog_tui.session.drafts import (
     Draft,
     check_draft,
     draft_size,
+    earlier_choices,
     planned_scenes,
     shots_of,
 )
@@ -46,6 +47,7 @@ from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.draft.chain_field import ChainField
 from kinolog_tui.widgets.draft.draft_form import DraftForm
 from kinolog_tui.widgets.draft.draft_view import DraftView
+from kinolog_tui.widgets.draft.earlier_field import EarlierField
 from kinolog_tui.widgets.draft.file_fields import FileFields
 from kinolog_tui.widgets.draft.picture_field import PictureField
 from kinolog_tui.widgets.scroll_area import ScrollArea
@@ -215,11 +217,10 @@ class GeneratePage(Page):
         lost += "; name its picture again" if job.inputs else ""
         lost += f"; {job.codec} is not offered now" if model and job.codec not in ("", *model.codecs) else ""
         lost += "; no language model writes its prompt now" if job.prompt_writer else ""
-        profile = job.profile not in ("", "exact")
-        named = {"LoRA": bool(job.loras), "profile": profile, "upscaler": job.upscaler is not None}
-        named["interpolation"] = bool(job.interpolate_fps)
-        chosen = " and no ".join(word for word, is_named in named.items() if is_named)
-        lost += f"; it has no {chosen} now, but with the command" if chosen else ""
+        if model is not None:
+            self.query_one(EarlierField).fill(job, model)
+            words = earlier_choices(job, model).words if model.name != job.model else ""
+            lost += f"; without {words}, which are of another model" if words else ""
         self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same{lost}")
 
     def _write(self, text: str) -> None:
@@ -245,6 +246,7 @@ class GeneratePage(Page):
         self.query_one(FileFields).show_for(model)
         self.query_one(PictureField).show_for(model)
         self.query_one(ChainField).show_for(model)
+        self.query_one(EarlierField).show_for(model)
         hints = {
             "duration": f"{model.defaults.duration:g}",
             "size": model.defaults.size,
@@ -268,7 +270,7 @@ class GeneratePage(Page):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    @on(Select.Changed, "#priority,#style,#shots,#codec,#chained")
+    @on(Select.Changed, "#priority,#style,#shots,#codec,#chained,#earlier")
     def _show_draft(self) -> None:
         model = self.model
         if model is None:
@@ -300,6 +302,7 @@ class GeneratePage(Page):
             **{name: text(name) for name in NUMBER_FIELDS},
             **self.query_one(FileFields).values,
             chained=self.query_one(ChainField).value,
+            earlier=self.query_one(EarlierField).value,
         )
 
     @on(Button.Pressed, "#submit")

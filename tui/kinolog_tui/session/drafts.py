@@ -11,7 +11,7 @@ from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, Planne
 from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
 from kinolog.storyboard.shots import marked_shots
 from kinolog.storyboard.windows import cut_into_windows
-from kinolog_client import JobInfo, ModelInfo, VideoRequest
+from kinolog_client import JobInfo, ModelInfo, VideoLora, VideoRequest
 from kinolog_tui.session.estimates.render_times import RenderSize
 
 FIELD_NAMES = {"duration": "seconds", "negative": "without", "crf": "quality"}
@@ -19,6 +19,42 @@ FIELD_NAMES = {"duration": "seconds", "negative": "without", "crf": "quality"}
 NUMBER_FIELDS = ("duration", "size", "steps", "seed")
 MAX_TITLE_CHARACTERS = 200
 MAX_SEED = 9_007_199_254_740_991
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierChoices:
+    """What a job named that the form has no fields for. A job that is made again names it too."""
+
+    loras: tuple[VideoLora, ...] = ()
+    profile: str | None = None
+    upscaler: str | None = None
+    fps: int | None = None
+    interpolate_fps: int | None = None
+    guidance: float | None = None
+
+    @property
+    def words(self) -> str:
+        """All of it, for people; empty for nothing."""
+        named = [f"LoRA {lora.name} {lora.weight:g}" for lora in self.loras]
+        named += [f"profile {self.profile}"] if self.profile else []
+        named += [f"upscaler {self.upscaler}"] if self.upscaler else []
+        named += [f"drawn at {self.fps}/s"] if self.fps else []
+        named += [f"interpolated to {self.interpolate_fps}/s"] if self.interpolate_fps else []
+        named += [f"guidance {self.guidance:g}"] if self.guidance is not None else []
+        return ", ".join(named)
+
+
+def earlier_choices(job: JobInfo, model: ModelInfo) -> EarlierChoices:
+    """Return what a job named that the form has no fields for. What its model does anyway is left out."""
+    usual = model.defaults
+    return EarlierChoices(
+        loras=tuple(VideoLora(name=lora.name, weight=lora.weight) for lora in job.loras),
+        profile=job.profile if job.profile not in ("", "exact") else None,
+        upscaler=job.upscaler,
+        fps=job.fps if job.fps != usual.fps else None,
+        interpolate_fps=job.interpolate_fps,
+        guidance=job.guidance if job.guidance and job.guidance != usual.guidance else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +74,7 @@ class Draft:
     crf: str = ""
     title: str = ""
     chained: bool = False
+    earlier: EarlierChoices = EarlierChoices()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +90,21 @@ class CheckedDraft:
     height: int
     window_frames: int = 0
     """The longest part that a scene is cut into; 0 for a video that is not chained."""
+    earlier: EarlierChoices = EarlierChoices()
     errors: dict[str, str] = field(default_factory=dict)
 
 
 def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     """Check a draft. Empty fields have the model's defaults."""
     errors: dict[str, str] = {}
-    defaults = model.defaults
+    defaults, earlier = model.defaults, draft.earlier
+    fps = earlier.fps or defaults.fps
     if not draft.prompt.strip():
         errors["prompt"] = "is empty; say what the video shall show"
     elif len(draft.prompt) > MAX_PROMPT_CHARACTERS:
         errors["prompt"] = f"has {len(draft.prompt):,} characters; {MAX_PROMPT_CHARACTERS:,} at most"
     window_frames = model.window_frames if draft.chained else 0
-    longest = max(model.max_frames, MAX_SCENES * window_frames) / defaults.fps
+    longest = max(model.max_frames, MAX_SCENES * window_frames) / fps
     marked = marked_shots(draft.prompt, MAX_SCENES) if draft.shots is Shots.AUTO else None
     marked_seconds = marked.seconds if marked is not None and not draft.duration else None
     if marked_seconds is not None and marked_seconds > longest:
@@ -73,7 +112,7 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
             f"marks shots of {marked_seconds:g} s together; {longest:g} at most, or give seconds"
         )
     parse = partial(_parse_number, draft, errors)
-    duration = parse("duration", default=defaults.duration, minimum=1 / defaults.fps, maximum=longest)
+    duration = parse("duration", default=defaults.duration, minimum=1 / fps, maximum=longest)
     steps = int(parse("steps", default=defaults.steps, minimum=1, maximum=model.max_steps, whole=True))
     seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED, whole=True))
     largest_crf = _codec(draft.codec, model).crf_range.largest
@@ -98,16 +137,23 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         crf=crf or None,
         title=draft.title or None,
         chained=draft.chained or None,
+        loras=earlier.loras or None,
+        profile=earlier.profile,
+        upscaler=earlier.upscaler,
+        fps=earlier.fps,
+        interpolate_fps=earlier.interpolate_fps,
+        guidance=earlier.guidance,
     )
     return CheckedDraft(
         request=request,
         shots=draft.shots,
-        frames=defaults.frames if seconds is None else max(1, round(seconds * defaults.fps)),
-        fps=defaults.fps,
+        frames=defaults.frames if seconds is None else max(1, round(seconds * fps)),
+        fps=fps,
         steps=steps,
         width=width,
         height=height,
         window_frames=window_frames,
+        earlier=earlier,
         errors=errors,
     )
 

@@ -10,6 +10,7 @@ from kinolog.storyboard.planner import Shots
 from kinolog_client import PRIORITIES
 from kinolog_tui.session.drafts import FIELD_NAMES, NUMBER_FIELDS
 from kinolog_tui.widgets.draft.chain_field import ChainField
+from kinolog_tui.widgets.draft.earlier_field import EarlierField
 from kinolog_tui.widgets.draft.file_fields import FileFields
 from kinolog_tui.widgets.draft.picture_field import PictureField
 
@@ -52,4 +53,5 @@ class DraftForm(VerticalScroll):
                     yield Input(id=name, compact=True)
         yield FileFields()
         yield PictureField(classes="row")
+        yield EarlierField(classes="row")
         yield Button(self._button, variant="primary", id="submit", compact=True)

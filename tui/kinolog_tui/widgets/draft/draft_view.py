@@ -71,6 +71,8 @@ class DraftView(Static):
             style="bold",
         )
         text.append(f" at {checked.fps}/s, {counted(checked.steps, 'step')}\n")
+        if earlier := checked.earlier.words:
+            text.append(f"as before: {earlier}\n")
         if not model.workers:
             text.append("no worker serves this model now: it will wait\n", style=warning)
         if estimate is not None:
