@@ -10,10 +10,11 @@ import pytest
 from huggingface_hub import constants
 
 from kinolog.durable_files import flush_file
-from kinolog.models.hub.download import MOST_FAILURES, DownloadProgress, ModelDownload
+from kinolog.models.hub.download import MOST_DAMAGED, MOST_FAILURES, DownloadProgress, ModelDownload
 from kinolog.models.hub.errors import (
     AccessDenied,
     DownloadFailed,
+    FileDamaged,
     HubUnreachable,
     NoRoomForModel,
     NoSuchModel,
@@ -117,6 +118,15 @@ def test_a_damaged_beginning_is_downloaded_again(hub: ModelHub, model: HubModel)
     blob.unlink()
     folder, _ = _downloaded(model)
     assert (folder / TRANSFORMER).read_bytes() == content
+
+
+def test_a_file_that_is_always_damaged_ends_the_download(hub: ModelHub, model: HubModel) -> None:
+    """It is a failure that counts: the same bytes would come each time."""
+    hub.models[NAME].hashes[TRANSFORMER] = "a" * 64
+    error = _failure(model)
+    assert (type(error), error.code, error.retryable) == (FileDamaged, "DOWNLOAD_FAILED", True)
+    size = len(hub.models[NAME].files[TRANSFORMER])
+    assert hub.sent[TRANSFORMER] == MOST_DAMAGED * size
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(

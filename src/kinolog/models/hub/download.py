@@ -26,7 +26,7 @@ from huggingface_hub import utils as hub_utils
 
 from kinolog.counts import counted
 from kinolog.durable_files import flush_file, rename_durably
-from kinolog.models.hub.errors import HubUnreachable, NoRoomForModel, NoSuchModel
+from kinolog.models.hub.errors import FileDamaged, HubUnreachable, NoRoomForModel, NoSuchModel
 from kinolog.models.hub.hub_model import HubModel
 from kinolog.models.hub.listing import TIMEOUT_SECONDS, HubFile, HubListing, hub_listing, translated
 from kinolog.models.hub.needed_files import SAFE, NoPipeline, needed_files, weight_indexes
@@ -49,6 +49,9 @@ SPARE_BYTES = 1 << 30
 BACKOFF = Backoff(first_seconds=1.0, longest_seconds=16.0)
 MOST_FAILURES = 6
 """So many failures in a row without a byte between them end a download."""
+
+MOST_DAMAGED = 2
+"""So often in a row a file is downloaded with another hash than the hub states."""
 
 _GIB = 1 << 30
 
@@ -184,24 +187,27 @@ class ModelDownload:
         return found
 
     def _until_reached(self, work: Callable[[], Any], received: Callable[[], int] = lambda: 0) -> Any:
-        """Return what the work returns. Do it again while the hub cannot be reached, without limit while bytes come."""
+        """Return what the work returns. Do it again while the hub cannot be reached, without limit while bytes come.
+
+        What was damaged is downloaded once more.
+        """
         failures, before = 0, received()
         pauses = self._backoff.pauses()
         while True:
             try:
                 with translated(self._model):
                     return work()
-            except HubUnreachable:
+            except (HubUnreachable, FileDamaged) as error:
                 if (now := received()) > before:
-                    failures, before, pauses = 0, now, self._backoff.pauses()
-                failures += 1
-                if failures >= MOST_FAILURES:
+                    failures, pauses = 0, self._backoff.pauses()
+                failures, before = failures + 1, now
+                if failures >= (MOST_DAMAGED if isinstance(error, FileDamaged) else MOST_FAILURES):
                     raise
             if self._stop.wait(next(pauses)):
                 raise DownloadStopped
 
     def _fill_blob(self, commit: str, file: HubFile) -> None:
-        """Receive what is missing of a large file. Raises HubUnreachable if it is not the whole file afterwards."""
+        """Receive what is missing of a large file. Raises HubUnreachable and FileDamaged if it is not whole then."""
         blob = self._blob(file)
         blob.parent.mkdir(parents=True, exist_ok=True)
         with self._locked(file):
@@ -218,7 +224,7 @@ class ModelDownload:
                 )
             if _sha256(growing) != file.blob:
                 growing.unlink()
-                raise HubUnreachable(f"{file.path} was damaged on its way; it is downloaded again")
+                raise FileDamaged(f"{file.path} has not the hash that the hub states; look at HF_ENDPOINT")
             flush_file(growing)  # whoever finds the blob does not read it again
             rename_durably(growing, blob)
 

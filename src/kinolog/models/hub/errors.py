@@ -39,6 +39,10 @@ class HubUnreachable(DownloadFailed):
     code = HUB_UNREACHABLE
 
 
+class FileDamaged(DownloadFailed):
+    """What the hub sends of a file has not the hash that it states."""
+
+
 class NoRoomForModel(DownloadFailed):
     """The disk of downloaded models has no room for it."""
 
