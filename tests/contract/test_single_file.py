@@ -149,6 +149,7 @@ def test_an_entry_names_the_pipeline_of_its_file(tmp_path: Path) -> None:
     ("entry", "message"),
     [
         ({"source": "/models/wan.gguf"}, "name with `base` the folder or hub name"),
+        ({"source": "/models/wan.SafeTensors", "base": "/models/wan"}, "ending has to be in lower case"),
         ({"source": "/models/wan.ckpt", "base": "/models/wan"}, "may hold pickled code"),
         (
             {"source": "/models/wan.gguf", "base": "/models/wan", "options": {"placement": "float8"}},

@@ -69,14 +69,16 @@ class _Part:
 
 
 def is_weight_file(source: str) -> bool:
-    """Return whether a source is a single file of weights, by its name."""
-    return source.lower().endswith((SAFE, GGUF))
+    """Return whether a source is a single file of weights, by its name. Libraries know the endings in lower case."""
+    return source.endswith((SAFE, GGUF))
 
 
 def source_problem(source: str, base: str) -> str:
     """Return why a source cannot be that of an entry with this base; empty if it can."""
     if source.lower().endswith(PICKLES):
         return f"source: {source} may hold pickled code, which is never loaded; convert it to safetensors"
+    if source.lower().endswith((SAFE, GGUF)) and not is_weight_file(source):
+        return f"source: rename {source}: its ending has to be in lower case"
     if is_weight_file(source) and not base:
         return (
             f"source: {source} is a file of weights; name with `base` the folder or hub name of the pipeline that it "

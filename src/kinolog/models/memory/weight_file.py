@@ -12,7 +12,7 @@ from kinolog.models.memory.weights import NetworkSize, WeightsUnreadable, file_t
 
 def file_size(path: Path, weight_bytes: int) -> NetworkSize:
     """Return the size of the network in a file, as a number of weights of `weight_bytes`. Raises WeightsUnreadable."""
-    if path.suffix.lower() != GGUF:
+    if path.suffix != GGUF:
         return size_of(file_tensors(path))
     tensors = _gguf_tensors(path)
     network = size_of((tensor.name, [int(side) for side in reversed(tensor.shape)]) for tensor in tensors)

@@ -32,7 +32,7 @@ def single_file_network(folder: Path, family: Family, path: Path, dtype: torch.d
     if not path.is_file():
         raise RenderFailed("MODEL_NOT_FOUND", f"there is no file {path}", retryable=False)
     options: dict[str, Any] = {}
-    if path.suffix.lower() == GGUF:
+    if path.suffix == GGUF:
         if find_spec("gguf") is None:
             raise RenderFailed(
                 "PACKAGE_MISSING",
