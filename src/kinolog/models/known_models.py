@@ -53,6 +53,12 @@ def with_known(table: Mapping[str, Any]) -> dict[str, Any]:
     return {**known, **stated}
 
 
+def name_of_source(source: str) -> str:
+    """Return the name of an entry that states nothing but its source: the last part of it, as names may be."""
+    last = source.rstrip("/").rsplit("/", 1)[-1]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-.").lstrip("-._")[:200] or "model"
+
+
 def table_of_source(source: str) -> dict[str, Any]:
     """Return the entry of KINOLOG_MODEL: a well-known model by either of its names, a hub name, or a folder.
 
@@ -64,7 +70,7 @@ def table_of_source(source: str) -> dict[str, Any]:
         raise ValueError(
             f"there is no folder {source}; write owner/name for a model of the hub, or one of {names}"
         )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "model"
+    name = name_of_source(source)
     table: dict[str, Any] = {"name": name, "description": f"A pipeline from {source}.", "source": source}
     table = {**table, **(known or {}), "name": name}
     if is_hub_name(table["source"]):

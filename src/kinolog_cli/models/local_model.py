@@ -13,7 +13,7 @@ from kinolog.models.catalogue import Catalogue, ModelEntry, load_catalogue, with
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.hub.hub_model import HubModel, default_cache, is_hub_name
 from kinolog.models.hub.snapshots import local_commits, occupied_bytes, pinned_models
-from kinolog.models.known_models import known_models, known_table
+from kinolog.models.known_models import known_models, known_table, name_of_source
 from kinolog.models.memory.needs import DrawnSize, ModelMemory, folder_memory
 from kinolog.models.memory.planner import DoesNotFit, MemoryFigures, gib, plan_placement
 from kinolog.models.memory.weights import WeightsUnreadable
@@ -103,7 +103,7 @@ class LocalModel:
 def local_model(name: str, revision: str | None = None) -> LocalModel:
     """Return the model with this name. Raises CommandFailed for a name that no catalogue has, and for no model here."""
     catalogue = local_catalogue()
-    entry = catalogue.get(name) or _by_source(catalogue, name) or _unlisted(name)
+    entry = (catalogue.get(name) if name else None) or _by_source(catalogue, name) or _unlisted(name)
     if entry is None:
         names = ", ".join([*catalogue.names, *known_models()])
         raise CommandFailed(
@@ -126,7 +126,7 @@ def local_models(*, known: bool = False) -> Iterator[LocalModel]:
             yield LocalModel(entry, local_folder(entry))
     for model in pinned_models(default_cache()):
         if model.name not in sources | lora_sources and known_table(model.name) is None:
-            name = model.name.rsplit("/", 1)[-1]
+            name = name_of_source(model.name)
             entry = with_family(ModelEntry(name=name, source=model.name, revision=model.revision))
             yield LocalModel(entry, local_folder(entry))
     for table in known_models().values():
@@ -154,6 +154,6 @@ def _unlisted(name: str) -> ModelEntry | None:
     table = known_table(name)
     if table is not None:
         return ModelEntry.model_validate(table)
-    if is_hub_name(name) or Path(name).is_dir():
-        return ModelEntry(name=name.rstrip("/").rsplit("/", 1)[-1], source=name)
+    if is_hub_name(name) or (name and Path(name).is_dir()):
+        return ModelEntry(name=name_of_source(name), source=name)
     return None

@@ -7,6 +7,7 @@ from typing import Any
 from kinolog.models.memory.needs import ModelMemory
 from kinolog.models.memory.placement import LADDER
 from kinolog.models.memory.planner import gib
+from kinolog.models.renderers import EMBEDDED
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -61,6 +62,8 @@ def _rungs(model: LocalModel, memory: ModelMemory) -> list[dict[str, Any]]:
 
 
 def _why_not(name: str, model: LocalModel) -> str:
+    if model.entry.source == EMBEDDED:
+        return f"{name} is installed with kinolog, and fits everywhere"
     if model.folder is None:
         return f"{name} is {model.state}; run `kinolog models pull {name}` first"
     if model.entry.family is None:

@@ -147,3 +147,11 @@ def test_wrong_names_say_what_to_do(hub: ModelHub, arguments: tuple[str, ...], c
 def test_a_licence_that_was_not_accepted_is_a_refusal(hub: ModelHub) -> None:
     hub.models[NAME].refusal = (403, "GatedRepo")
     assert "set HF_TOKEN" in _done("pull", NAME, code=6)
+
+
+def test_names_that_are_none(hub: ModelHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose name cannot be that of an entry, no name at all, and the model that is installed."""
+    monkeypatch.chdir(tmp_path)
+    assert "it holds no pipeline" in _done("check", ".", code=1)
+    assert "there is no model ; write" in _done("check", "", code=3)
+    assert "is installed with kinolog" in _done("measure", "kinolog-tiny", code=3)

@@ -14,6 +14,7 @@ from kinolog.models.hub.integrity import folder_problems
 from kinolog.models.hub.snapshots import (
     folder_files,
     is_whole,
+    local_commits,
     local_snapshot,
     occupied_bytes,
     pin,
@@ -134,6 +135,19 @@ def test_a_folder_that_cannot_be_looked_into_has_no_model(tmp_path: Path) -> Non
     """The api starts all the same where only workers may read the folder of downloads."""
     unreadable = HubModel(name="someone/wan", revision="c" * 40, cache=tmp_path / ("x" * 300))
     assert local_snapshot(unreadable) is None
+
+
+def test_a_ref_leads_to_a_commit_alone(tmp_path: Path) -> None:
+    """Another program may leave anything there. Nothing outside of the snapshots is deleted."""
+    model = HubModel(name="someone/wan", cache=tmp_path / "cache")
+    pins = model.folder / "refs" / "kinolog"
+    pins.mkdir(parents=True)
+    (pins / "main").write_text("../../../kept")
+    (model.folder / "snapshots").mkdir()
+    (tmp_path / "kept").mkdir()
+    assert local_commits(model) == []
+    remove(model)
+    assert (tmp_path / "kept").is_dir()
 
 
 def test_removal_frees_what_no_other_commit_uses(model: HubModel, published: Path) -> None:

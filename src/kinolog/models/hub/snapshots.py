@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kinolog.models.hub.hub_model import HubModel
+from kinolog.models.hub.hub_model import HubModel, is_commit
 from kinolog.models.hub.needed_files import NeededFiles, NoPipeline, needed_files
 
 PARTIAL = ".kinolog.incomplete"
@@ -147,10 +147,12 @@ def _paths(folder: Path) -> Iterator[str]:
 
 
 def _read_ref(path: Path) -> str:
+    """Return the commit in a file; empty if there is none. What is no commit would lead out of the folder."""
     try:
-        return path.read_text(encoding="utf-8").strip()
+        commit = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         return ""
+    return commit if is_commit(commit) else ""
 
 
 def _write_ref(path: Path, commit: str) -> None:
