@@ -54,6 +54,9 @@ def test_only_what_is_loaded_is_downloaded(hub: ModelHub, model: HubModel) -> No
     assert list(folder_problems(folder)) == []
     total = sum((folder / path).stat().st_size for path in LOADED)
     assert reports[-1] == DownloadProgress(total, total)
+    assert reports[-1].checked == sum(hub.sent.values()), (
+        "each large file: whoever watches sees that it goes on"
+    )
     asked = len(hub.ranges)
     _downloaded(model)
     assert len(hub.ranges) == asked, "nothing is downloaded twice"

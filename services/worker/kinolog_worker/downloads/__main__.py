@@ -22,7 +22,7 @@ def _print(**values: Any) -> None:
 
 
 def _print_progress(progress: DownloadProgress) -> None:
-    _print(received=progress.received, total=progress.total)
+    _print(received=progress.received, total=progress.total, checked=progress.checked)
 
 
 def _end_with_supervisor() -> None:

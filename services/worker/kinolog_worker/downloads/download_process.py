@@ -16,7 +16,7 @@ from kinolog.models.hub.hub_model import HubModel
 from kinolog_worker.inference.child_environment import child_environment
 
 STALL_SECONDS = 600.0
-"""A download that receives no byte for so long is ended. It may be begun again."""
+"""A download that neither receives nor checks a byte for so long is ended. It may be begun again."""
 
 END_SECONDS = 10.0
 """How long a killed process may take to exit."""
@@ -61,7 +61,7 @@ class DownloadProcess:
     async def _folder(self, process: asyncio.subprocess.Process, report: ReportBytes) -> Path:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         loop = asyncio.get_running_loop()
-        most, arrived_at = -1, loop.time()
+        last, arrived_at = (0, 0), loop.time()
         while True:
             try:
                 async with asyncio.timeout_at(arrived_at + self._stall_seconds):
@@ -77,8 +77,8 @@ class DownloadProcess:
                 return Path(answer["folder"])
             if "failed" in answer:
                 raise failure_with(answer["failed"], answer["message"])
-            if answer["received"] > most:
-                most, arrived_at = answer["received"], loop.time()
+            if (now := (answer["received"], answer["checked"])) != last:
+                last, arrived_at = now, loop.time()
             report(answer["received"], answer["total"])
 
 

@@ -11,10 +11,10 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import ENOSPC
 from functools import partial
-from hashlib import file_digest
+from hashlib import sha256
 from io import FileIO
 from pathlib import Path
 from threading import Event
@@ -54,14 +54,16 @@ MOST_DAMAGED = 2
 """So often in a row a file is downloaded with another hash than the hub states."""
 
 _GIB = 1 << 30
+_CHUNK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """Bytes that are here, of all that are needed."""
+    """Bytes that are here, of all that are needed. `checked` are those that were compared with a hash meanwhile."""
 
     received: int
     total: int
+    checked: int = field(default=0, compare=False)
 
 
 class DownloadStopped(Exception):
@@ -84,6 +86,8 @@ class ModelDownload:
         self._backoff = backoff
         self._spare_bytes = spare_bytes
         self._stop = Event()
+        self._checked: dict[str, int] = {}
+        """Bytes that were compared, by the hashes of the files."""
 
     def stop(self) -> None:
         """End the download. What was received stays."""
@@ -154,9 +158,12 @@ class ModelDownload:
 
     def _fetch_all(self, threads: ThreadPoolExecutor, commit: str, files: Sequence[HubFile]) -> None:
         total = sum(file.size for file in files)
+        self._checked = {file.blob: 0 for file in files}
         fetches = {threads.submit(self._fetch, commit, file) for file in files}
         while True:
-            self._report(DownloadProgress(sum(map(self._received, files)), total))
+            self._report(
+                DownloadProgress(sum(map(self._received, files)), total, sum(self._checked.values()))
+            )
             if not fetches:
                 return
             done, fetches = wait(fetches, timeout=REPORT_SECONDS, return_when=FIRST_EXCEPTION)
@@ -222,7 +229,7 @@ class ModelDownload:
                 raise HubUnreachable(
                     f"the connection ended after {size} of {counted(file.size, 'byte')} of {file.path}"
                 )
-            if _sha256(growing) != file.blob:
+            if not self._has_hash(growing, file.blob):
                 growing.unlink()
                 raise FileDamaged(f"{file.path} has not the hash that the hub states; look at HF_ENDPOINT")
             flush_file(growing)  # whoever finds the blob does not read it again
@@ -265,14 +272,20 @@ class ModelDownload:
                 raise
             raise NoRoomForModel(f"the disk of {self._model.cache} is full; make room there") from error
 
+    def _has_hash(self, path: Path, stated: str) -> bool:
+        """Return whether a file has a hash, which takes minutes on a slow disk. Raises DownloadStopped."""
+        found = sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                if self._stop.is_set():
+                    raise DownloadStopped
+                found.update(chunk)
+                self._checked[stated] += len(chunk)
+        return found.hexdigest() == stated
+
     def _blob(self, file: HubFile) -> Path:
         return self._model.folder / "blobs" / file.blob
 
 
 def _partial(blob: Path) -> Path:
     return blob.with_name(blob.name + PARTIAL)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
