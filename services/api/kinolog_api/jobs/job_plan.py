@@ -103,9 +103,9 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     if model is None:
         known = ", ".join(catalogue.names)
         raise invalid_argument([RequestViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
-    plan = _with_defaults(request, model, draw_seed)
-    chosen = profile_loras(chosen_profile(request, model), job_loras(request, catalogue), catalogue.loras)
-    plan = replace(plan, loras=chosen)
+    profile = chosen_profile(request, model) if request.profile else None
+    loras = profile_loras(profile, job_loras(request, catalogue), catalogue.loras)
+    plan = _with_defaults(request, model, draw_seed, profile or _AS_IT_IS, loras)
     size = result_size(plan.upscaler, plan.width, plan.height, catalogue)
     violations = [
         *_violations(request, plan, model),
@@ -121,7 +121,17 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     return plan
 
 
-def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable[[], int]) -> JobPlan:
+_AS_IT_IS = ModelProfile.model_construct()
+"""The profile of a request that names none."""
+
+
+def _with_defaults(
+    request: pb.SubmitJobRequest,
+    model: ModelEntry,
+    draw_seed: Callable[[], int],
+    profile: ModelProfile,
+    loras: tuple[JobLora, ...],
+) -> JobPlan:
     has = request.HasField
     defaults = model.defaults
     codec = request.codec.strip().lower() or defaults.codec
@@ -131,7 +141,6 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     seconds = _seconds(request, marked)
     length = defaults.frames if seconds is None else max(1, round(seconds * fps))
     window_frames = model.window_frames if request.chained else 0
-    profile = chosen_profile(request, model) or ModelProfile.model_construct()
     return JobPlan(
         model=model.name,
         model_class=model.model_class,
@@ -161,6 +170,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         window_frames=window_frames,
         upscaler=request.upscaler,
         interpolate_fps=request.interpolate_fps,
+        loras=loras,
     )
 
 
