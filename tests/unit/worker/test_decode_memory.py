@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 from kinolog.models.memory.autoencoders import autoencoders
-from tests.renderers.decode_memory import RELEASED, measured_values
 
 SMALL = 64
 QUICK = (
@@ -17,13 +18,21 @@ QUICK = (
 )
 
 
+@pytest.fixture(scope="module")
+def passes() -> ModuleType:
+    """The passes without data. They import diffusers: 5 s, which the other processes of the tests do without."""
+    from tests.renderers import decode_memory
+
+    return decode_memory
+
+
 @pytest.mark.parametrize("name", QUICK)
-def test_the_table_says_what_an_autoencoder_holds(name: str) -> None:
+def test_the_table_says_what_an_autoencoder_holds(name: str, passes: ModuleType) -> None:
     """Within a fifth: attention and edges weigh more in a picture as small as this one."""
-    values, pixels, frames = measured_values(name, SMALL)
+    values, pixels, frames = passes.measured_values(name, SMALL)
     stated = autoencoders()[name].whole_values(pixels, frames, streamed=name == "AutoencoderKLWan")
     assert stated == pytest.approx(values, rel=0.2)
 
 
-def test_what_can_be_measured_is_in_the_table() -> None:
-    assert RELEASED.keys() <= autoencoders().keys()
+def test_what_can_be_measured_is_in_the_table(passes: ModuleType) -> None:
+    assert passes.RELEASED.keys() <= autoencoders().keys()
