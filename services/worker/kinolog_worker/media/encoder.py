@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from kinolog.models.codecs import VideoCodec
-from kinolog_worker.media.conversion import EXACT_BILINEAR
+from kinolog_worker.media.conversion import for_encoder
 from kinolog_worker.media.encoder_settings import H264, VideoEncoding, add_video_stream
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.real_time import forbid_real_time
@@ -81,15 +81,7 @@ class ClipEncoder:
             raise EncodingFailed(
                 f"a frame is {frame.width}x{frame.height}, not {self._size[0]}x{self._size[1]}"
             )
-        converted = frame.reformat(
-            format=self._pixels,
-            src_colorspace="ITU709",
-            dst_colorspace="ITU709",
-            src_color_range="JPEG",
-            dst_color_range="MPEG",
-            interpolation=EXACT_BILINEAR,
-            threads=1,
-        )
+        converted = for_encoder(frame, self._pixels)
         converted.pts = self.frames
         self.frames += 1
         try:

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from kinolog_worker.media.conversion import EXACT_RGB
+from kinolog_worker.media.conversion import rgb_of
 
 Frames: TypeAlias = npt.NDArray[np.uint8]
 """A run of frames: RGB, shape (frames, height, width, 3), 0 to 255."""
@@ -19,13 +19,4 @@ Frames: TypeAlias = npt.NDArray[np.uint8]
 def decoded_frames(path: Path) -> Iterator[Frames]:
     """Yield the frames of a file of ours, each as RGB of shape (height, width, 3). Raises FFmpegError."""
     with av.open(str(path)) as source:
-        for frame in source.decode(video=0):
-            rgb = frame.reformat(
-                format="rgb24",
-                src_colorspace="ITU709",
-                src_color_range="MPEG",
-                dst_color_range="JPEG",
-                interpolation=EXACT_RGB,
-                threads=1,
-            )
-            yield rgb.to_ndarray().astype(np.uint8, copy=False)
+        yield from map(rgb_of, source.decode(video=0))

@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
-import numpy as np
 from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as NothingMore
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from kinolog.models.postprocess.interpolation import FILTER
-from kinolog_worker.media.conversion import EXACT_BILINEAR, EXACT_RGB
+from kinolog_worker.media.conversion import for_encoder, rgb_of
 from kinolog_worker.media.frames import Frames
 
 _LOOKS_AHEAD = 2
@@ -80,15 +79,7 @@ class _MotionFilter:
 
     def push(self, frame: Frames) -> Iterator[Frames | None]:
         """Take a frame, and yield what can be computed now: frames between, and None in place of each given one."""
-        taken = VideoFrame.from_ndarray(frame, format="rgb24").reformat(
-            format=_PIXELS,
-            src_colorspace="ITU709",
-            dst_colorspace="ITU709",
-            src_color_range="JPEG",
-            dst_color_range="MPEG",
-            interpolation=EXACT_BILINEAR,
-            threads=1,
-        )
+        taken = for_encoder(VideoFrame.from_ndarray(frame, format="rgb24"), _PIXELS)
         taken.pts, taken.time_base = self._pushed, self._time_base
         self._pushed += 1
         self._source.push(taken)
@@ -99,16 +90,4 @@ class _MotionFilter:
                 return
             if not isinstance(made, VideoFrame) or made.pts is None:
                 raise TypeError("the filter made no frame of a video")
-            yield None if made.pts % self._factor == 0 else _rgb(made)
-
-
-def _rgb(frame: VideoFrame) -> Frames:
-    converted = frame.reformat(
-        format="rgb24",
-        src_colorspace="ITU709",
-        src_color_range="MPEG",
-        dst_color_range="JPEG",
-        interpolation=EXACT_RGB,
-        threads=1,
-    )
-    return converted.to_ndarray().astype(np.uint8, copy=False)
+            yield None if made.pts % self._factor == 0 else rgb_of(made)

@@ -42,23 +42,10 @@ def add_sound(
 
     `check` is called between packets and may raise to stop. Raises EncodingFailed.
     """
-    sounding = path.with_name(f"sounding-{path.name}")
     try:
-        with (
-            av.open(str(path)) as source,
-            av.open(str(sounding), "w", format="mp4", options={"movflags": "+faststart"}) as target,
-        ):
-            both = merge(
-                _copied_frames(source, target), _encoded(target, sound_format, runs), key=_decoding_time
-            )
-            for packet in both:
-                check()
-                target.mux(packet)
-        sounding.replace(path)
+        _add_track(path, lambda target: _encoded(target, sound_format, runs), check)
     except FFmpegError as error:
         raise EncodingFailed(f"the sound cannot be encoded: {error.strerror}") from error
-    finally:
-        sounding.unlink(missing_ok=True)
 
 
 def copy_sound(path: Path, sounding: Path, check: Callable[[], None]) -> None:
@@ -66,21 +53,28 @@ def copy_sound(path: Path, sounding: Path, check: Callable[[], None]) -> None:
 
     `check` is called between packets and may raise to stop. Raises EncodingFailed.
     """
-    both_path = path.with_name(f"sounding-{path.name}")
     try:
-        with av.open(str(path)) as frames, av.open(str(sounding)) as source:
-            if not source.streams.audio:
-                return
-            with av.open(str(both_path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
-                both = merge(
-                    _copied_frames(frames, target), _copied_sound(source, target), key=_decoding_time
-                )
-                for packet in both:
-                    check()
-                    target.mux(packet)
-        both_path.replace(path)
+        with av.open(str(sounding)) as source:
+            if source.streams.audio:
+                _add_track(path, lambda target: _copied_sound(source, target), check)
     except FFmpegError as error:
         raise EncodingFailed(f"the sound cannot be copied: {error.strerror}") from error
+
+
+def _add_track(
+    path: Path, sound: Callable[[OutputContainer], Iterator[Packet[Any]]], check: Callable[[], None]
+) -> None:
+    """Replace a video by a copy with the packets of `sound`. Raises FFmpegError, and what `check` raises."""
+    both_path = path.with_name(f"sounding-{path.name}")
+    try:
+        with (
+            av.open(str(path)) as frames,
+            av.open(str(both_path), "w", format="mp4", options={"movflags": "+faststart"}) as target,
+        ):
+            for packet in merge(_copied_frames(frames, target), sound(target), key=_decoding_time):
+                check()
+                target.mux(packet)
+        both_path.replace(path)
     finally:
         both_path.unlink(missing_ok=True)
 
