@@ -98,7 +98,7 @@ OTHERWISE_SUPERVISED = {
     "services/api/kinolog_api/alarms/watched_writes.py:_refusing": "it clears its alarm however it ends",
     "services/api/kinolog_api/jobs/key_pool.py:_refilling": "its error is that of all who wait",
     "services/worker/kinolog_worker/inference/process.py:_watcher": "it ends every job of the process however it ends",
-    "services/gateway/kinolog_gateway/websocket/tenant_broadcast.py:_task": "it catches every error, and ends when the "
+    "services/gateway/kinolog_gateway/live/tenant_broadcast.py:_task": "it catches every error, and ends when the "
     "api refuses the key",
 }
 """Tasks that outlive the function that starts them, without `keep_running`, and why they do not end unseen."""

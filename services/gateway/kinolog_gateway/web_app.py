@@ -21,6 +21,7 @@ from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import HttpProblemError, respond
+from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 from kinolog_gateway.routes import (
     audit,
     bulk,
@@ -35,7 +36,6 @@ from kinolog_gateway.routes import (
 )
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.websocket.endpoint import router as websocket_router
-from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
 
 ROUTERS = (
     commands.router,

@@ -9,15 +9,15 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_gateway.requests.generate import GenerateRequest
-from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
-from kinolog_gateway.websocket.channels import (
+from kinolog_gateway.live.channels import (
     MalformedMessage,
     Ping,
     Subscribe,
     Unsubscribe,
     parse_client_message,
 )
+from kinolog_gateway.requests.generate import GenerateRequest
+from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
 from websockets.exceptions import ConnectionClosed
 
 from tests.unit.gateway.conftest import RunningGateway

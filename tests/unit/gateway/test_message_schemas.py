@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinolog_gateway.websocket import client as websocket_client
+from kinolog_gateway.live import subscriber as live_subscriber
 from kinolog_gateway.websocket.asyncapi import asyncapi_document
 from websockets.exceptions import ConnectionClosed
 
@@ -114,7 +114,7 @@ async def test_every_error(
     gateway: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each path that sends an error sends one that fits its schema."""
-    monkeypatch.setattr(websocket_client, "MAX_SUBSCRIPTIONS", 2)
+    monkeypatch.setattr(live_subscriber, "MAX_SUBSCRIPTIONS", 2)
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.wait_for_streams()

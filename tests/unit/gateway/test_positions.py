@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_gateway.websocket import tenant_broadcast
+from kinolog_gateway.live import tenant_broadcast
 
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway, running_gateway

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_gateway.websocket import client as websocket_client
-from kinolog_gateway.websocket import tenant_broadcast
+from kinolog_gateway.live import subscriber as live_subscriber
+from kinolog_gateway.live import tenant_broadcast
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -233,7 +233,7 @@ async def test_held_commits_are_bounded(
     forgetful_gateway: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client far behind on a busy log receives everything once although few commits are held for it."""
-    monkeypatch.setattr(websocket_client, "MAX_HELD", 5)
+    monkeypatch.setattr(live_subscriber, "MAX_HELD", 5)
     for _ in range(400):
         api.add_job()
     async with connected(forgetful_gateway.ws_url) as watcher, connected(forgetful_gateway.ws_url) as client:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kinolog_gateway.websocket import stream_silence, tenant_broadcast
-from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
+from kinolog_gateway.live import stream_silence, tenant_broadcast
+from kinolog_gateway.live.tenant_broadcast import TenantBroadcast
 
 from tests.fixtures.waits import until_true
 from tests.unit.gateway.conftest import RunningGateway

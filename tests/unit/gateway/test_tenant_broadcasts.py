@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_gateway.websocket import tenant_broadcasts as module
-from kinolog_gateway.websocket.client import WebSocketClient
-from kinolog_gateway.websocket.send_queue import SendQueue
-from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
+from kinolog_gateway.live import tenant_broadcasts as module
+from kinolog_gateway.live.send_queue import SendQueue
+from kinolog_gateway.live.subscriber import Subscriber
+from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 
 from tests.fixtures.waits import until_true
 from tests.unit.gateway.conftest import RunningGateway
@@ -17,7 +17,7 @@ async def _discard(_: str) -> None:
     """Send nothing."""
 
 
-def _come_and_go(broadcasts: TenantBroadcasts, client: WebSocketClient, times: int) -> None:
+def _come_and_go(broadcasts: TenantBroadcasts, client: Subscriber, times: int) -> None:
     for _ in range(times):
         broadcasts.add_client(client)
         broadcasts.remove_client(client)
@@ -29,7 +29,7 @@ async def test_quick_reconnects_leave_one_timer(gateway: RunningGateway) -> None
     async with connected(gateway.ws_url) as socket:
         await socket.settle()
         (broadcast,) = broadcasts._broadcasts.values()
-        client = WebSocketClient(broadcast, SendQueue(_discard, broadcasts.counts))
+        client = Subscriber(broadcast, SendQueue(_discard, broadcasts.counts))
         _come_and_go(broadcasts, client, 5)
         assert not broadcasts._lingering
     await until_true(lambda: broadcasts._lingering, "the broadcast lingers")

@@ -1,1 +1,1 @@
-"""The WebSocket /ws: live updates, catching up, and the AsyncAPI document."""
+"""The WebSocket /ws, and its AsyncAPI document."""

@@ -12,8 +12,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from kinolog_gateway.websocket.channels import Ping, Subscribe, Unsubscribe
-from kinolog_gateway.websocket.messages import SERVER_MESSAGES
+from kinolog_gateway.live.channels import Ping, Subscribe, Unsubscribe
+from kinolog_gateway.live.messages import SERVER_MESSAGES
 
 CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (Subscribe, Unsubscribe, Ping)
 DESCRIPTION = """\

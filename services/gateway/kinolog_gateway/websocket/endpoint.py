@@ -13,19 +13,19 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_gateway.http.middleware import CALLER
-from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.catch_up import CatchUp
-from kinolog_gateway.websocket.channels import (
+from kinolog_gateway.live import outgoing_message
+from kinolog_gateway.live.catch_up import CatchUp
+from kinolog_gateway.live.channels import (
     MalformedMessage,
     Ping,
     Subscribe,
     parse_channel,
     parse_client_message,
 )
-from kinolog_gateway.websocket.client import WebSocketClient
-from kinolog_gateway.websocket.send_queue import SendQueue
-from kinolog_gateway.websocket.tenant_broadcast import PAUSED
-from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
+from kinolog_gateway.live.send_queue import SendQueue
+from kinolog_gateway.live.subscriber import Subscriber
+from kinolog_gateway.live.tenant_broadcast import PAUSED
+from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -42,7 +42,7 @@ async def ws(socket: WebSocket) -> None:
     broadcasts: TenantBroadcasts = socket.app.state.broadcasts
     await socket.accept()
     broadcast = broadcasts.for_caller(socket.scope[CALLER])
-    client = WebSocketClient(broadcast, SendQueue(socket.send_text, broadcasts.counts))
+    client = Subscriber(broadcast, SendQueue(socket.send_text, broadcasts.counts))
     client.send_queue.on_too_slow = partial(
         client.request_close, TRY_AGAIN_LATER, "reading too slowly; resume with after"
     )
@@ -61,7 +61,7 @@ async def ws(socket: WebSocket) -> None:
                 await socket.close(code, reason)
 
 
-async def _serve(socket: WebSocket, client: WebSocketClient) -> tuple[int, str] | None:
+async def _serve(socket: WebSocket, client: Subscriber) -> tuple[int, str] | None:
     """Read, write and catch up until one of them ends. Return close code and reason, or None if the client left."""
     create_task = asyncio.get_running_loop().create_task
     tasks: list[asyncio.Task[None]] = [
@@ -87,7 +87,7 @@ async def _serve(socket: WebSocket, client: WebSocketClient) -> tuple[int, str] 
     return None
 
 
-async def _read(socket: WebSocket, client: WebSocketClient) -> None:
+async def _read(socket: WebSocket, client: Subscriber) -> None:
     """Carry out the client's messages, in order, until it leaves."""
     await client.broadcast.wait_started()
     while True:

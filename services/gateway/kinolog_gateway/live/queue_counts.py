@@ -11,12 +11,12 @@ from grpc.aio import AioRpcError
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.channels import QUEUE
+from kinolog_gateway.live import outgoing_message
+from kinolog_gateway.live.channels import QUEUE
 
 if TYPE_CHECKING:
-    from kinolog_gateway.websocket.client import WebSocketClient
-    from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
+    from kinolog_gateway.live.subscriber import Subscriber
+    from kinolog_gateway.live.tenant_broadcast import TenantBroadcast
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class QueueCounts:
         """Take counts that were read for another purpose."""
         self._counts = counts
 
-    def on_subscribe(self, client: WebSocketClient) -> None:
+    def on_subscribe(self, client: Subscriber) -> None:
         """Send the counts to a client that just subscribed; read them first if they are unknown."""
         if self._counts is not None:
             client.on_counts(outgoing_message.queue(self._broadcast.position, self._counts))

@@ -7,9 +7,9 @@ import asyncio
 from kinolog.process.tasks import BackgroundTasks
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.metrics import LiveCounts
+from kinolog_gateway.live.subscriber import Subscriber
+from kinolog_gateway.live.tenant_broadcast import TenantBroadcast
 from kinolog_gateway.upstream import Upstream
-from kinolog_gateway.websocket.client import WebSocketClient
-from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
 
 LINGER_SECONDS = 30.0
 """A client that reconnects within this time finds what it missed in the broadcast's recent commits."""
@@ -34,14 +34,14 @@ class TenantBroadcasts:
             self._broadcasts[caller.tenant_key] = broadcast
         return broadcast
 
-    def add_client(self, client: WebSocketClient) -> None:
+    def add_client(self, client: Subscriber) -> None:
         """Register a connected client."""
         if timer := self._lingering.pop(client.broadcast, None):
             timer.cancel()
         client.broadcast.clients.add(client)
         self.counts.clients += 1
 
-    def remove_client(self, client: WebSocketClient) -> None:
+    def remove_client(self, client: Subscriber) -> None:
         """Remove a client. Its broadcast closes `LINGER_SECONDS` after the last one left, unless one comes back."""
         broadcast = client.broadcast
         client.leave()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from kinolog_gateway.websocket.outgoing_message import OutgoingMessage
+from kinolog_gateway.live.outgoing_message import OutgoingMessage
 
 SIZE = 2_000
 """Commits that are remembered at most."""

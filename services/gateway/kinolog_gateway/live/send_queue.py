@@ -1,4 +1,4 @@
-"""The messages that wait for one WebSocket client: bounded, whatever the client does.
+"""The messages that wait for one client: bounded, whatever the client does.
 
 Messages that must arrive wait in a queue. Of progress, previews and counts only the newest per job waits. When the
 queue grows because the client reads slowly, updates of the same job in it are conflated. A client that is slower
@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 
 from kinolog.process.logs import fields
 from kinolog_gateway.http.metrics import LiveCounts
-from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
+from kinolog_gateway.live import outgoing_message
+from kinolog_gateway.live.outgoing_message import MessageKind, OutgoingMessage
 
 logger = logging.getLogger(__name__)
 

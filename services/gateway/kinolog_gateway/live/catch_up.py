@@ -15,15 +15,15 @@ from kinolog.process.logs import fields
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
-from kinolog_gateway.upstream import retry_pause_seconds
-from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.client import ChannelSubscription, WebSocketClient
-from kinolog_gateway.websocket.stream_silence import (
+from kinolog_gateway.live import outgoing_message
+from kinolog_gateway.live.stream_silence import (
     HEARTBEAT_SECONDS,
     SILENCE_SECONDS,
     SilentStream,
     unless_silent,
 )
+from kinolog_gateway.live.subscriber import ChannelSubscription, Subscriber
+from kinolog_gateway.upstream import retry_pause_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ _TRANSIENT = frozenset(
 class CatchUp:
     """Brings one client's subscriptions up to date, one after the other."""
 
-    def __init__(self, client: WebSocketClient) -> None:
+    def __init__(self, client: Subscriber) -> None:
         self._client = client
         self._broadcast = client.broadcast
         self._jobs = client.broadcast.upstream.jobs

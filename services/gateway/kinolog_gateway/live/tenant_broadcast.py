@@ -1,4 +1,4 @@
-"""One stream from the api for all WebSocket clients of a tenant.
+"""One stream from the api for all clients of a tenant.
 
 A broken stream resumes where it broke. Each commit goes at once to every client that wants it. Progress and previews
 are flushed ten times a second, the newest per job.
@@ -22,19 +22,19 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.metrics import LiveCounts
-from kinolog_gateway.upstream import Upstream, retry_pause_seconds
-from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.channels import JOBS, Channel
-from kinolog_gateway.websocket.client import WebSocketClient
-from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
-from kinolog_gateway.websocket.queue_counts import QueueCounts
-from kinolog_gateway.websocket.recent_commits import RecentCommits
-from kinolog_gateway.websocket.stream_silence import (
+from kinolog_gateway.live import outgoing_message
+from kinolog_gateway.live.channels import JOBS, Channel
+from kinolog_gateway.live.outgoing_message import MessageKind, OutgoingMessage
+from kinolog_gateway.live.queue_counts import QueueCounts
+from kinolog_gateway.live.recent_commits import RecentCommits
+from kinolog_gateway.live.stream_silence import (
     HEARTBEAT_SECONDS,
     SILENCE_SECONDS,
     SilentStream,
     unless_silent,
 )
+from kinolog_gateway.live.subscriber import Subscriber
+from kinolog_gateway.upstream import Upstream, retry_pause_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class TenantBroadcast:
         """Why the api refuses this caller, if it does."""
         self.recent_lines: deque[OutgoingMessage] = deque(maxlen=REMEMBERED_LINES)
         """The last log lines. The newest may not be in the read model yet."""
-        self.clients: set[WebSocketClient] = set()
-        self._subscribers: defaultdict[Channel, set[WebSocketClient]] = defaultdict(set)
+        self.clients: set[Subscriber] = set()
+        self._subscribers: defaultdict[Channel, set[Subscriber]] = defaultdict(set)
         self._first_log_end = 0
         self._started = asyncio.Event()
         self.api_sends_heartbeats = False
@@ -110,17 +110,17 @@ class TenantBroadcast:
         """Return whether the stream has yet to bring the commit at this position."""
         return self.recent_commits.floor is not None and position > self.position
 
-    def add_subscriber(self, channel: Channel, client: WebSocketClient) -> None:
+    def add_subscriber(self, channel: Channel, client: Subscriber) -> None:
         """Send the channel's updates to the client from now on."""
         self._subscribers[channel].add(client)
 
-    def remove_subscriber(self, channel: Channel, client: WebSocketClient) -> None:
+    def remove_subscriber(self, channel: Channel, client: Subscriber) -> None:
         """Stop sending the channel's updates to the client."""
         self._subscribers[channel].discard(client)
         if not self._subscribers[channel]:
             del self._subscribers[channel]
 
-    def subscribers(self, channel: Channel) -> Iterable[WebSocketClient]:
+    def subscribers(self, channel: Channel) -> Iterable[Subscriber]:
         """Return the clients that subscribed to a channel."""
         return self._subscribers.get(channel, ())
 
@@ -264,7 +264,7 @@ class TenantBroadcast:
         self.recent_lines.clear()
         self.recent_lines.extend(remaining)
 
-    def _recipients(self, message: OutgoingMessage) -> set[WebSocketClient]:
+    def _recipients(self, message: OutgoingMessage) -> set[Subscriber]:
         of_job = self._subscribers.get(Channel("job", message.job_id), set())
         if message.kind is MessageKind.PREVIEW:
             return of_job

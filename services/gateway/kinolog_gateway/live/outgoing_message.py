@@ -1,4 +1,4 @@
-"""A message for any number of WebSocket clients, serialised once, when the first of them needs its text."""
+"""A message for any number of clients, serialised once, when the first of them needs its text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import TERMINAL
-from kinolog_gateway.websocket import messages
+from kinolog_gateway.live import messages
 
 
 class MessageKind(Enum):

@@ -1,4 +1,4 @@
-"""The messages that the gateway sends over the WebSocket: one envelope for every type, the content in `data`."""
+"""The messages that the gateway sends as live updates: one envelope for every type, the content in `data`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One WebSocket client: its subscriptions, and which messages they let through.
+"""One client of the live updates: its subscriptions, and which messages they let through.
 
 A client that resumes from a position first receives what it missed. Meanwhile live commits are held back, so that it
 receives commits in order. No commit is sent twice on one connection.
@@ -11,13 +11,13 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.channels import JOBS, QUEUE, Channel
-from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
-from kinolog_gateway.websocket.send_queue import SendQueue
+from kinolog_gateway.live import outgoing_message
+from kinolog_gateway.live.channels import JOBS, QUEUE, Channel
+from kinolog_gateway.live.outgoing_message import MessageKind, OutgoingMessage
+from kinolog_gateway.live.send_queue import SendQueue
 
 if TYPE_CHECKING:
-    from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
+    from kinolog_gateway.live.tenant_broadcast import TenantBroadcast
 
 MAX_SUBSCRIPTIONS = 1_000
 MAX_HELD = 5_000
@@ -43,7 +43,7 @@ class ChannelSubscription:
         return self.channel.kind == "jobs" and commit.position > self.floor
 
 
-class WebSocketClient:
+class Subscriber:
     """Filters the tenant's broadcast by one client's subscriptions into its send queue."""
 
     def __init__(self, broadcast: TenantBroadcast, send_queue: SendQueue) -> None:

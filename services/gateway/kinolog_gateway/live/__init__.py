@@ -1,0 +1,1 @@
+"""Live updates: what the WebSocket and the server-sent events share."""
