@@ -54,34 +54,34 @@ def test_the_routes_are_those_of_the_contract() -> None:
     """Every route of the contract is served."""
     routes = served()
     for method, path in (
-        ("POST", "/mcp/generate"),
-        ("GET", "/mcp/status/{job_id}"),
-        ("GET", "/mcp/jobs"),
-        ("POST", "/mcp/cancel/{job_id}"),
-        ("GET", "/mcp/result/{job_id}"),
-        ("GET", "/mcp/result/{job_id}/video"),
-        ("HEAD", "/mcp/result/{job_id}/video"),
-        ("GET", "/mcp/result/{job_id}/thumbnail"),
-        ("GET", "/mcp/result/{job_id}/preview"),
-        ("GET", "/mcp/result/{job_id}/manifest"),
-        ("GET", "/mcp/storyboard/{job_id}"),
-        ("POST", "/mcp/prefetch/{job_id}"),
-        ("POST", "/mcp/retry/{job_id}"),
-        ("POST", "/mcp/priority/{job_id}"),
-        ("DELETE", "/mcp/jobs/{job_id}"),
-        ("POST", "/mcp/bulk"),
-        ("GET", "/mcp/logs/{job_id}"),
-        ("GET", "/mcp/events/{job_id}"),
-        ("GET", "/mcp/audit/{job_id}"),
-        ("GET", "/mcp/analytics/overview"),
-        ("GET", "/mcp/analytics/status-distribution"),
-        ("GET", "/mcp/analytics/success-rate"),
-        ("GET", "/mcp/analytics/stage-times"),
-        ("GET", "/mcp/analytics/queue-depth"),
-        ("GET", "/mcp/analytics/trends"),
-        ("GET", "/mcp/models"),
-        ("GET", "/mcp/workers"),
-        ("GET", "/mcp/alarms"),
+        ("POST", "/api/v1/generate"),
+        ("GET", "/api/v1/status/{job_id}"),
+        ("GET", "/api/v1/jobs"),
+        ("POST", "/api/v1/cancel/{job_id}"),
+        ("GET", "/api/v1/result/{job_id}"),
+        ("GET", "/api/v1/result/{job_id}/video"),
+        ("HEAD", "/api/v1/result/{job_id}/video"),
+        ("GET", "/api/v1/result/{job_id}/thumbnail"),
+        ("GET", "/api/v1/result/{job_id}/preview"),
+        ("GET", "/api/v1/result/{job_id}/manifest"),
+        ("GET", "/api/v1/storyboard/{job_id}"),
+        ("POST", "/api/v1/prefetch/{job_id}"),
+        ("POST", "/api/v1/retry/{job_id}"),
+        ("POST", "/api/v1/priority/{job_id}"),
+        ("DELETE", "/api/v1/jobs/{job_id}"),
+        ("POST", "/api/v1/bulk"),
+        ("GET", "/api/v1/logs/{job_id}"),
+        ("GET", "/api/v1/events/{job_id}"),
+        ("GET", "/api/v1/audit/{job_id}"),
+        ("GET", "/api/v1/analytics/overview"),
+        ("GET", "/api/v1/analytics/status-distribution"),
+        ("GET", "/api/v1/analytics/success-rate"),
+        ("GET", "/api/v1/analytics/stage-times"),
+        ("GET", "/api/v1/analytics/queue-depth"),
+        ("GET", "/api/v1/analytics/trends"),
+        ("GET", "/api/v1/models"),
+        ("GET", "/api/v1/workers"),
+        ("GET", "/api/v1/alarms"),
         ("GET", "/health"),
         ("GET", "/ready"),
         ("GET", "/metrics"),
@@ -131,9 +131,9 @@ async def test_examples_fit_their_schemas(gateway: RunningGateway) -> None:
             checked += 1
     assert checked >= 5
     for example in schemas["GenerateRequest"]["examples"]:
-        assert (await gateway.client.post("/mcp/generate", json=example)).status_code == 202
+        assert (await gateway.client.post("/api/v1/generate", json=example)).status_code == 202
     for example in schemas["BulkRequest"]["examples"]:
-        assert (await gateway.client.post("/mcp/bulk", json=example)).status_code == 200
+        assert (await gateway.client.post("/api/v1/bulk", json=example)).status_code == 200
 
 
 def finished_job(api: RecordingApi) -> pb.Job:
@@ -154,9 +154,9 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
     document = (await gateway.client.get("/openapi.json")).json()
     job = finished_job(api)
     bodies = {
-        "/mcp/generate": {"prompt": "x"},
-        "/mcp/priority/{job_id}": {"priority": "high"},
-        "/mcp/bulk": {"action": "retry", "job_ids": [job.id, "z" * 26]},
+        "/api/v1/generate": {"prompt": "x"},
+        "/api/v1/priority/{job_id}": {"priority": "high"},
+        "/api/v1/bulk": {"action": "retry", "job_ids": [job.id, "z" * 26]},
     }
     for method, path in sorted(served()):
         if method == "HEAD" or path.endswith(
@@ -164,7 +164,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
         ):
             continue
         filled = path.format(job_id=job.id)
-        if path == "/mcp/inputs":
+        if path == "/api/v1/inputs":
             response = await gateway.client.post(path, files={"file": b"a picture"})
         elif method in ("POST", "DELETE"):
             response = await gateway.client.request(method, filled, json=bodies.get(path))

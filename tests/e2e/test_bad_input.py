@@ -88,9 +88,9 @@ def http(stack: Stack) -> httpx.Client:
 
 @pytest.mark.parametrize(("body", "field"), BODIES, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_wrong_body_is_refused_by_field(http: httpx.Client, body: dict[str, Any], field: str) -> None:
-    """POST /mcp/generate names the field that is wrong, and does not send the prompt back."""
+    """POST /api/v1/generate names the field that is wrong, and does not send the prompt back."""
     with http:
-        answer = http.post("/mcp/generate", json=body)
+        answer = http.post("/api/v1/generate", json=body)
     assert 400 <= answer.status_code < 500
     assert _violated(answer) == {field}
     assert SECRET not in answer.text
@@ -98,9 +98,9 @@ def test_a_wrong_body_is_refused_by_field(http: httpx.Client, body: dict[str, An
 
 @pytest.mark.parametrize(("query", "field"), QUERIES)
 def test_a_wrong_query_is_refused_by_field(http: httpx.Client, query: str, field: str) -> None:
-    """GET /mcp/jobs names the parameter that is wrong."""
+    """GET /api/v1/jobs names the parameter that is wrong."""
     with http:
-        answer = http.get(f"/mcp/jobs?{query}")
+        answer = http.get(f"/api/v1/jobs?{query}")
     assert 400 <= answer.status_code < 500
     assert _violated(answer) == {field}
 
@@ -110,7 +110,7 @@ def test_malformed_json_is_refused(http: httpx.Client, text: str) -> None:
     """A body that is no JSON object is refused as such."""
     with http:
         answer = http.post(
-            "/mcp/generate", content=text.encode("latin-1"), headers={"content-type": "application/json"}
+            "/api/v1/generate", content=text.encode("latin-1"), headers={"content-type": "application/json"}
         )
     assert answer.status_code in (400, 422)
     _violated(answer)
@@ -121,11 +121,11 @@ def test_malformed_and_unknown_ids(http: httpx.Client) -> None:
     """A malformed id is a bad request, an unknown one is not found; both answers are problems."""
     with http:
         for path in ("status", "storyboard", "logs", "events", "audit"):
-            assert http.get(f"/mcp/{path}/not-an-id").status_code == 400, path
-            assert http.get(f"/mcp/{path}/{UNKNOWN}").status_code == 404, path
+            assert http.get(f"/api/v1/{path}/not-an-id").status_code == 400, path
+            assert http.get(f"/api/v1/{path}/{UNKNOWN}").status_code == 404, path
         for path in ("cancel", "retry", "prefetch"):
-            assert http.post(f"/mcp/{path}/{UNKNOWN}", json={}).status_code == 404, path
-        assert http.delete(f"/mcp/jobs/{UNKNOWN}").status_code == 404
+            assert http.post(f"/api/v1/{path}/{UNKNOWN}", json={}).status_code == 404, path
+        assert http.delete(f"/api/v1/jobs/{UNKNOWN}").status_code == 404
         assert http.get("/no/such/route").headers["content-type"].startswith("application/problem+json")
 
 
@@ -213,7 +213,7 @@ def test_bad_input_is_neither_stored_nor_logged(
     before = _total(gateway)
     with http:
         for body, _ in BODIES:
-            http.post("/mcp/generate", json=body)
+            http.post("/api/v1/generate", json=body)
     assert _total(gateway) == before
     assert gateway.jobs(JobSelection(text=SECRET)).jobs == ()
     for file in stack.folder.logs.iterdir():

@@ -43,7 +43,7 @@ def completed(stack: Stack) -> str:
 
 def stored(stack: Stack, job_id: str, kind: str) -> Path:
     """Where a file of the job is stored."""
-    tag = httpx.head(f"{stack.addresses['gateway']}/mcp/result/{job_id}/{kind}").headers["etag"].strip('"')
+    tag = httpx.head(f"{stack.addresses['gateway']}/api/v1/result/{job_id}/{kind}").headers["etag"].strip('"')
     (path,) = (stack.folder.artifacts / "jobs" / job_id).glob(f"{tag}.*")
     return path
 
@@ -67,7 +67,7 @@ def test_no_byte_of_a_damaged_file_is_served(
     reason: str,
 ) -> None:
     """Every kind of file, whole, in part and its headers: refused. Put back, it is served again."""
-    url = f"{stack.addresses['gateway']}/mcp/result/{completed}/{kind}"
+    url = f"{stack.addresses['gateway']}/api/v1/result/{completed}/{kind}"
     path = stored(stack, completed, kind)
     whole = path.read_bytes()
     assert httpx.get(url).content == whole

@@ -35,7 +35,7 @@ async def gateway(api: RunningApi) -> AsyncIterator[RunningGateway]:
 
 async def generate(gateway: RunningGateway, **fields: Any) -> dict[str, Any]:
     """Submit a job and return the response."""
-    response = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
+    response = await gateway.client.post("/api/v1/generate", json={"prompt": PROMPT, **fields})
     assert response.status_code == 202, response.text
     body: dict[str, Any] = response.json()
     return body
@@ -68,25 +68,25 @@ async def test_a_job_through_every_read(gateway: RunningGateway, api: RunningApi
     content = bytes(range(256)) * 64
     await api.complete(job_id, content)
     get = gateway.client.get
-    status = (await get(f"/mcp/status/{job_id}")).json()
+    status = (await get(f"/api/v1/status/{job_id}")).json()
     assert (status["status"], status["percent"], status["prompt"]) == ("completed", 100.0, PROMPT)
-    assert (await get(f"/mcp/storyboard/{job_id}")).json()["scenes"][0]["prompt"]
-    result = (await get(f"/mcp/result/{job_id}")).json()
+    assert (await get(f"/api/v1/storyboard/{job_id}")).json()["scenes"][0]["prompt"]
+    result = (await get(f"/api/v1/result/{job_id}")).json()
     video = await get(result["links"]["video"])
     assert video.content == content
     part = await get(result["links"]["video"], headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, content[100:200])
-    history = (await get(f"/mcp/events/{job_id}")).json()
+    history = (await get(f"/api/v1/events/{job_id}")).json()
     names = [event["type"] for commit in history["commits"] for event in commit["events"]]
     assert names[0] == "submitted"
     assert names[-1] == "completed"
     assert PROMPT not in str(history["commits"])
     first = history["commits"][0]["position"]
-    earlier = (await get(f"/mcp/events/{job_id}?as_of={first}")).json()
+    earlier = (await get(f"/api/v1/events/{job_id}?as_of={first}")).json()
     assert earlier["job"]["status"] == "queued"
     manifest = (await get(result["links"]["manifest"])).json()
     assert manifest["record"]["hash"] == history["commits"][-1]["hash"]
-    listed = (await get(f"/mcp/jobs?min_position={status['position']}&text=Quillfeather")).json()
+    listed = (await get(f"/api/v1/jobs?min_position={status['position']}&text=Quillfeather")).json()
     assert [item["job_id"] for item in listed["jobs"]] == [job_id]
     assert listed["summary"]["completed"] == 1
 
@@ -95,11 +95,11 @@ async def test_a_record_is_proved(gateway: RunningGateway, api: RunningApi) -> N
     """The record of a completed job is valid; after its video is truncated, the proof names the file."""
     job_id = (await generate(gateway))["job_id"]
     artifact = await api.complete(job_id)
-    whole = (await gateway.client.get(f"/mcp/audit/{job_id}")).json()
+    whole = (await gateway.client.get(f"/api/v1/audit/{job_id}")).json()
     assert whole["valid"]
     assert [check["name"] for check in whole["checks"]][-1] == "artifacts"
     api.artifacts.replace(artifact.key, b"vid")
-    response = await gateway.client.get(f"/mcp/audit/{job_id}")
+    response = await gateway.client.get(f"/api/v1/audit/{job_id}")
     assert response.status_code == 200
     broken = [check for check in response.json()["checks"] if not check["holds"]]
     assert [(check["name"], artifact.key in check["detail"]) for check in broken] == [("artifacts", True)]
@@ -115,7 +115,7 @@ async def test_what_only_the_api_knows_is_wrong(gateway: RunningGateway) -> None
         ({"steps": 1000}, "steps"),
         ({"duration": 600, "fps": 120}, "duration"),
     ):
-        response = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
+        response = await gateway.client.post("/api/v1/generate", json={"prompt": PROMPT, **fields})
         assert response.status_code == 400, response.text
         assert [violation["field"] for violation in response.json()["violations"]] == [field], response.text
         assert PROMPT not in response.text
@@ -125,16 +125,16 @@ async def test_commands(gateway: RunningGateway, api: RunningApi) -> None:
     """Cancel, retry, reprioritize, prefetch and erase work, and are refused when the status does not allow them."""
     post = gateway.client.post
     job_id = (await generate(gateway))["job_id"]
-    assert (await post(f"/mcp/prefetch/{job_id}")).status_code == 200
-    changed = await post(f"/mcp/priority/{job_id}", json={"priority": "critical"})
+    assert (await post(f"/api/v1/prefetch/{job_id}")).status_code == 200
+    changed = await post(f"/api/v1/priority/{job_id}", json={"priority": "critical"})
     assert changed.json()["job"]["priority"] == "critical"
-    assert (await gateway.client.get(f"/mcp/result/{job_id}")).status_code == 409
-    assert (await gateway.client.delete(f"/mcp/jobs/{job_id}")).status_code == 409
-    cancelled = await post(f"/mcp/cancel/{job_id}", json={"reason": "wrong colour"})
+    assert (await gateway.client.get(f"/api/v1/result/{job_id}")).status_code == 409
+    assert (await gateway.client.delete(f"/api/v1/jobs/{job_id}")).status_code == 409
+    cancelled = await post(f"/api/v1/cancel/{job_id}", json={"reason": "wrong colour"})
     assert cancelled.json()["status"] == "cancelled"
-    assert (await post(f"/mcp/retry/{job_id}")).json()["status"] == "queued"
-    assert (await post(f"/mcp/cancel/{job_id}")).json()["status"] == "cancelled"
-    erased = await gateway.client.delete(f"/mcp/jobs/{job_id}")
+    assert (await post(f"/api/v1/retry/{job_id}")).json()["status"] == "queued"
+    assert (await post(f"/api/v1/cancel/{job_id}")).json()["status"] == "cancelled"
+    erased = await gateway.client.delete(f"/api/v1/jobs/{job_id}")
     assert erased.status_code == 200, erased.text
     assert erased.json()["job"]["erased"]
     assert erased.json()["job"]["prompt"] is None
@@ -144,9 +144,9 @@ async def test_the_same_request_twice(gateway: RunningGateway) -> None:
     """The same key returns the same job; with another body it is refused."""
     headers = {"Idempotency-Key": "nightly"}
     body = {"prompt": PROMPT}
-    first = await gateway.client.post("/mcp/generate", json=body, headers=headers)
-    again = await gateway.client.post("/mcp/generate", json=body, headers=headers)
-    other = await gateway.client.post("/mcp/generate", json={"prompt": "else"}, headers=headers)
+    first = await gateway.client.post("/api/v1/generate", json=body, headers=headers)
+    again = await gateway.client.post("/api/v1/generate", json=body, headers=headers)
+    other = await gateway.client.post("/api/v1/generate", json={"prompt": "else"}, headers=headers)
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert first.json()["job_id"] == again.json()["job_id"]
 
@@ -156,12 +156,12 @@ async def test_bulk(gateway: RunningGateway) -> None:
     low = [(await generate(gateway, priority="low"))["job_id"] for _ in range(3)]
     high = (await generate(gateway, priority="high"))["job_id"]
     body = {"action": "cancel", "filter": {"priority": ["low"]}}
-    response = (await gateway.client.post("/mcp/bulk", json=body)).json()
+    response = (await gateway.client.post("/api/v1/bulk", json=body)).json()
     assert sorted(result["job_id"] for result in response["results"]) == sorted(low)
     assert response["succeeded"] == 3
-    assert (await gateway.client.get(f"/mcp/status/{high}")).json()["status"] == "queued"
+    assert (await gateway.client.get(f"/api/v1/status/{high}")).json()["status"] == "queued"
     body = {"action": "retry", "job_ids": [low[0], high, "z" * 26]}
-    response = (await gateway.client.post("/mcp/bulk", json=body)).json()
+    response = (await gateway.client.post("/api/v1/bulk", json=body)).json()
     assert [result["ok"] for result in response["results"]] == [True, False, False]
     assert [result["error"]["status"] for result in response["results"][1:]] == [409, 404]
 
@@ -171,20 +171,20 @@ async def test_charts_and_catalogue(gateway: RunningGateway, api: RunningApi) ->
     job_id = (await generate(gateway))["job_id"]
     await api.complete(job_id)
     for path in (
-        "/mcp/analytics/overview?date_range=all_time",
-        "/mcp/analytics/status-distribution",
-        "/mcp/analytics/success-rate?from=2026-04-01T00:00:00Z",
-        "/mcp/analytics/stage-times",
-        "/mcp/analytics/queue-depth?from=2026-04-30T00:00:00Z&to=2026-05-02T00:00:00Z",
-        "/mcp/analytics/trends?bucket_seconds=86400",
-        "/mcp/activity",
-        "/mcp/models",
-        "/mcp/workers",
+        "/api/v1/analytics/overview?date_range=all_time",
+        "/api/v1/analytics/status-distribution",
+        "/api/v1/analytics/success-rate?from=2026-04-01T00:00:00Z",
+        "/api/v1/analytics/stage-times",
+        "/api/v1/analytics/queue-depth?from=2026-04-30T00:00:00Z&to=2026-05-02T00:00:00Z",
+        "/api/v1/analytics/trends?bucket_seconds=86400",
+        "/api/v1/activity",
+        "/api/v1/models",
+        "/api/v1/workers",
         "/ready",
     ):
         response = await gateway.client.get(path)
         assert response.status_code == 200, f"{path}: {response.text}"
-    models = (await gateway.client.get("/mcp/models")).json()["models"]
+    models = (await gateway.client.get("/api/v1/models")).json()["models"]
     assert "kinolog-tiny" in [model["name"] for model in models]
 
 
@@ -216,7 +216,7 @@ async def test_a_job_live(gateway: RunningGateway, api: RunningApi) -> None:
             LogLine(job_id=job_id, attempt=1, at=AT, level=LogLevel.INFO, message="weights loaded")
         )
         assert (await client.receive_type("job_log_entry"))["data"]["message"] == "weights loaded"
-        await gateway.client.post(f"/mcp/cancel/{job_id}")
+        await gateway.client.post(f"/api/v1/cancel/{job_id}")
         message = await client.receive_type("job_status_update")
         assert message["data"]["job"]["cancel_requested"]
     async with connected(gateway.ws_url) as client:
@@ -263,8 +263,8 @@ async def test_an_erased_job_leaves_no_prompt(gateway: RunningGateway) -> None:
     """Once a job is erased, no message contains its prompt, not even for a client that resumes from before."""
     submitted = await generate(gateway)
     job_id = submitted["job_id"]
-    await gateway.client.post(f"/mcp/cancel/{job_id}")
-    erased = (await gateway.client.delete(f"/mcp/jobs/{job_id}")).json()
+    await gateway.client.post(f"/api/v1/cancel/{job_id}")
+    erased = (await gateway.client.delete(f"/api/v1/jobs/{job_id}")).json()
     async with connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel="jobs", after=0)
         received = await client.receive_until(erased["position"])

@@ -32,7 +32,7 @@ def ws_url(stack: Stack) -> str:
 
 async def generate(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     """Submit a job of the fast model and return the response."""
-    response = await client.post("/mcp/generate", json={"prompt": PROMPT, "model": "card", **fields})
+    response = await client.post("/api/v1/generate", json={"prompt": PROMPT, "model": "card", **fields})
     assert response.status_code == 202, response.text
     body: dict[str, Any] = response.json()
     return body
@@ -61,7 +61,7 @@ async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str
     positions = [message["position"] for message in mine if message["data"].get("job")]
     assert positions == sorted(set(positions))
     assert any(message["type"] == "queue_updated" for message in live.received)
-    result = (await client.get(f"/mcp/result/{job_id}")).json()
+    result = (await client.get(f"/api/v1/result/{job_id}")).json()
     for artifact in result["artifacts"]:
         link = result["links"].get(artifact["kind"])
         if link is None:
@@ -84,33 +84,33 @@ async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: s
         await live.send(type="subscribe", channel=f"job:{job_id}")
         end = await receive_end(live, job_id)
     query = f"min_position={end['position']}"
-    listed = (await client.get(f"/mcp/jobs?{query}&status=completed&sort=updated_at&limit=100")).json()
+    listed = (await client.get(f"/api/v1/jobs?{query}&status=completed&sort=updated_at&limit=100")).json()
     assert job_id in [job["job_id"] for job in listed["jobs"]]
     for path in (
-        f"/mcp/status/{job_id}",
-        f"/mcp/storyboard/{job_id}",
-        f"/mcp/logs/{job_id}",
-        f"/mcp/events/{job_id}",
-        f"/mcp/result/{job_id}/manifest",
-        f"/mcp/jobs?text=Marigold&{query}",
-        "/mcp/jobs?date_range=today&sort=duration&order=asc",
-        "/mcp/analytics/overview?date_range=today",
-        "/mcp/analytics/status-distribution?date_range=all_time",
-        "/mcp/analytics/success-rate",
-        "/mcp/analytics/stage-times?date_range=last_24_hours",
-        "/mcp/analytics/queue-depth",
-        "/mcp/analytics/queue-depth?date_range=all_time",
-        "/mcp/analytics/trends?date_range=this_month",
-        "/mcp/analytics/trends?date_range=all_time",
-        "/mcp/activity?limit=100",
-        "/mcp/models",
-        "/mcp/workers",
+        f"/api/v1/status/{job_id}",
+        f"/api/v1/storyboard/{job_id}",
+        f"/api/v1/logs/{job_id}",
+        f"/api/v1/events/{job_id}",
+        f"/api/v1/result/{job_id}/manifest",
+        f"/api/v1/jobs?text=Marigold&{query}",
+        "/api/v1/jobs?date_range=today&sort=duration&order=asc",
+        "/api/v1/analytics/overview?date_range=today",
+        "/api/v1/analytics/status-distribution?date_range=all_time",
+        "/api/v1/analytics/success-rate",
+        "/api/v1/analytics/stage-times?date_range=last_24_hours",
+        "/api/v1/analytics/queue-depth",
+        "/api/v1/analytics/queue-depth?date_range=all_time",
+        "/api/v1/analytics/trends?date_range=this_month",
+        "/api/v1/analytics/trends?date_range=all_time",
+        "/api/v1/activity?limit=100",
+        "/api/v1/models",
+        "/api/v1/workers",
         "/ready",
         "/metrics",
     ):
         response = await client.get(path)
         assert response.status_code == 200, f"{path}: {response.text}"
-    found = (await client.get(f"/mcp/jobs?text=marigold&{query}")).json()
+    found = (await client.get(f"/api/v1/jobs?text=marigold&{query}")).json()
     assert job_id in [job["job_id"] for job in found["jobs"]]
 
 
@@ -127,10 +127,10 @@ async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> Non
         assert (data["status"], data["stage"], data["steps"]) == ("processing", "denoise", 100)
         assert 0 < data["percent"] < 100
         assert any(stage["stage"] == "denoise" and stage["percent"] for stage in data["stages"])
-        await client.post(f"/mcp/cancel/{job_id}")
+        await client.post(f"/api/v1/cancel/{job_id}")
         end = await receive_end(live, job_id)
     assert end["type"] == "job_cancelled"
-    assert (await client.get(f"/mcp/result/{job_id}")).status_code == 409
+    assert (await client.get(f"/api/v1/result/{job_id}")).status_code == 409
 
 
 async def test_many_clients_that_reconnect(client: httpx.AsyncClient, ws_url: str) -> None:

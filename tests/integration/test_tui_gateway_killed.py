@@ -77,7 +77,7 @@ async def gateway(stack: Stack, port: int) -> AsyncIterator[asyncio.subprocess.P
 
 async def submit(http: httpx.AsyncClient, **fields: Any) -> str:
     """Submit a job as another client. Return its id."""
-    answer = await http.post("/mcp/generate", json=fields)
+    answer = await http.post("/api/v1/generate", json=fields)
     return str(answer.raise_for_status().json()["job_id"])
 
 
@@ -91,7 +91,7 @@ def end_of(stack: Stack, job_id: str) -> str:
 
 async def history(http: httpx.AsyncClient, job_id: str) -> list[tuple[int, tuple[str, ...]]]:
     """Return position and events of each commit in the log."""
-    commits = (await http.get(f"/mcp/events/{job_id}")).raise_for_status().json()["commits"]
+    commits = (await http.get(f"/api/v1/events/{job_id}")).raise_for_status().json()["commits"]
     return [(commit["position"], tuple(event["type"] for event in commit["events"])) for commit in commits]
 
 
@@ -117,7 +117,7 @@ async def test_commits_of_an_outage_are_received_once(stack: Stack, tmp_path: Pa
             await pilot.press("j", "1", "2")
             assert isinstance(pilot.app.screen, JobsPage)
             received = len(app.commits)
-            (await others.post(f"/mcp/cancel/{before}")).raise_for_status()
+            (await others.post(f"/api/v1/cancel/{before}")).raise_for_status()
             meanwhile = await submit(others, prompt="nobody saw this square", model="card")
             assert await asyncio.to_thread(end_of, stack, before) == "cancelled"
             assert await asyncio.to_thread(end_of, stack, meanwhile) == "completed"

@@ -121,7 +121,7 @@ class Replay:
 
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
-        body = {} if path == "/mcp/inputs" else json.loads(await request.body() or "{}")
+        body = {} if path == "/api/v1/inputs" else json.loads(await request.body() or "{}")
         await self._record(self.requests, (request.method, path, body or dict(request.query_params)))
         if path in self.held:
             await self.held[path].wait()
@@ -140,7 +140,7 @@ class Replay:
         return JSONResponse(found) if found is not None else JSONResponse({"detail": "not recorded"}, 404)
 
     def _find(self, path: str, query: dict[str, str], method: str) -> Any:
-        if method == "POST" and path == "/mcp/bulk":
+        if method == "POST" and path == "/api/v1/bulk":
             return {"results": [], "succeeded": 1, "failed": 0, "position": 0}
         names = [{name: query[name] for name in sorted(query)}]
         names += [{k: query[k]} for k in ("as_of", "date_range") if k in query]
@@ -148,14 +148,14 @@ class Replay:
             key = f"{path}?{'&'.join(f'{name}={value}' for name, value in part.items())}"
             if key in self.answers:
                 return self.answers[key]
-        if path == "/mcp/jobs":
+        if path == "/api/v1/jobs":
             return self._jobs_matching(query)
         key = next((key for key in self.answers if key.partition("?")[0] == path), "")
         return self.answers.get(path, self.answers.get(key))
 
     def _jobs_matching(self, query: dict[str, str]) -> Json:
         """Return the recorded list with only the jobs of these statuses and priorities, and with this text."""
-        page: Json = self.answers["/mcp/jobs?limit=50"]
+        page: Json = self.answers["/api/v1/jobs?limit=50"]
         statuses, text = query.get("status", "").split(","), query.get("text", "")
         jobs = [job for job in page["jobs"] if statuses == [""] or job["status"] in statuses]
         jobs = [job for job in jobs if job["priority"] in query.get("priority", job["priority"]).split(",")]

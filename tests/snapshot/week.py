@@ -89,7 +89,7 @@ def _work(http: httpx.Client, clock: Path) -> None:
             jobs = chance.choice((0, 2, 3, 5) if day in (1, 2) else (2, 4, 6, 7, 9))
             made = [_submit(http, chance) for _ in range(jobs)]
             if made and chance.random() < 0.25:
-                http.post(f"/mcp/cancel/{made[-1][0]}", json={"reason": "another one is better"})
+                http.post(f"/api/v1/cancel/{made[-1][0]}", json={"reason": "another one is better"})
             _wait_until_idle(http, max((position for _, position in made), default=0))
     _set_back(clock, 0)
     _wait_until_read(http, 0)
@@ -105,7 +105,7 @@ def _set_back(clock: Path, hours: int) -> None:
 def _wait_until_read(http: httpx.Client, hours: int) -> None:
     """Wait until the worker reports the time that the clock was set to."""
     while True:
-        workers = http.get("/mcp/workers").raise_for_status().json()["workers"]
+        workers = http.get("/api/v1/workers").raise_for_status().json()["workers"]
         expected = datetime.now(UTC) - timedelta(hours=hours)
         seen = [datetime.fromisoformat(worker["seen_at"]) for worker in workers if worker["seen_at"]]
         if seen and all(abs(at - expected) < timedelta(minutes=2) for at in seen):
@@ -127,7 +127,7 @@ def _submit(http: httpx.Client, chance: random.Random) -> tuple[str, int]:
         **({"model": "strict-card", "max_attempts": 1} if failing else {}),
     }
     body = {name: value for name, value in body.items() if value is not None}
-    job = http.post("/mcp/generate", json=body).raise_for_status().json()
+    job = http.post("/api/v1/generate", json=body).raise_for_status().json()
     return str(job["job_id"]), int(job["position"])
 
 
@@ -135,7 +135,7 @@ def _wait_until_idle(http: httpx.Client, position: int) -> None:
     """Wait until no job runs or waits, in counts that contain the commits up to a position."""
     query = {"min_position": position}
     while True:
-        counts = http.get("/mcp/analytics/status-distribution", params=query).raise_for_status().json()
+        counts = http.get("/api/v1/analytics/status-distribution", params=query).raise_for_status().json()
         if not counts["queued"] + counts["processing"]:
             return
         time.sleep(WAIT_SECONDS)

@@ -20,6 +20,7 @@ from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
+from kinolog_gateway.http.path_aliases import PathAliases
 from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 from kinolog_gateway.routes import (
@@ -75,7 +76,11 @@ def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) ->
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        middleware=[Middleware(RequestTelemetry, metrics=metrics), Middleware(RequestMiddleware, keys=keys)],
+        middleware=[
+            Middleware(PathAliases),
+            Middleware(RequestTelemetry, metrics=metrics),
+            Middleware(RequestMiddleware, keys=keys),
+        ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
         exception_handlers={

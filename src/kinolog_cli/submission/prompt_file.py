@@ -85,7 +85,7 @@ def prompt_lines(path: Path, defaults: VideoRequest, request_id: str | None) -> 
     """Yield the lines of a file that are not blank, with the options of the command where a line states nothing else.
 
     A line of a `.jsonl` file, or of any file that begins with `{`, is a JSON object with the fields of
-    POST /mcp/generate. Raises `CommandFailed` if the file cannot be read.
+    POST /api/v1/generate. Raises `CommandFailed` if the file cannot be read.
     """
     text = text_of(path)
     as_objects = path.suffix.lower() in (".jsonl", ".ndjson") or text.lstrip().startswith("{")

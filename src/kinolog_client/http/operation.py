@@ -17,7 +17,7 @@ from kinolog_client.models.base import ClientModel
 T = TypeVar("T")
 M = TypeVar("M", bound=ClientModel)
 
-API_PREFIX = "/mcp"
+API_PREFIX = "/api/v1"
 """Where the routes of jobs begin. Health and documents stand beside it."""
 
 

@@ -67,7 +67,7 @@ async def test_the_end_has_a_link_and_next_steps(kinolog: Kinolog, api: Recordin
     assert done.exit_code == 0, done.output
     assert done.stdout == f"job {job.id} is completed\n"
     for words in (
-        f"/mcp/result/{job.id}/video",
+        f"/api/v1/result/{job.id}/video",
         f"kinolog result {job.id} -o",
         "seed: 7",
         f"kinolog replay {job.id}",

@@ -186,7 +186,7 @@ def test_statuses_have_their_errors() -> None:
 
 def test_an_answer_of_another_form_says_where() -> None:
     """A missing fact is named by its place; unknown fields are stored for `to_json`."""
-    with pytest.raises(UnexpectedAnswer, match=r"GET /mcp/status/a: created_at: Field required"):
+    with pytest.raises(UnexpectedAnswer, match=r"GET /api/v1/status/a: created_at: Field required"):
         status("a").result(
             "http://x", HttpAnswer(200, {}, b'{"job_id": "a", "status": "x", "priority": "y"}')
         )

@@ -28,7 +28,7 @@ OPERATIONS = (
 )
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {("GET", "/metrics"): "Prometheus reads it"}
-NOT_SERVED_YET = {("GET", "/mcp/keys")}
+NOT_SERVED_YET = {("GET", "/api/v1/keys")}
 FORBIDDEN = ("torch", "grpc", "textual", "nats", "sqlalchemy", "psycopg", "pydantic_settings", "uvicorn")
 
 

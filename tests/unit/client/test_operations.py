@@ -161,7 +161,7 @@ async def test_a_job_is_read_with_everything(client: EitherClient, api: Recordin
     assert found.media is not None
     assert (found.media.codec, len(found.artifacts)) == ("h264", 3)
     assert found.media.sound == "aac, 24 kHz, stereo"
-    assert found.links.video == f"/mcp/result/{job.id}/video"
+    assert found.links.video == f"/api/v1/result/{job.id}/video"
 
 
 async def test_models_give_back_the_json_of_the_gateway(
@@ -178,8 +178,8 @@ async def test_models_give_back_the_json_of_the_gateway(
     }
     for method, route in reads.items():
         answer = await client.call(method, job.id)
-        assert answer.to_json() == (await gateway.client.get(f"/mcp/{route}/{job.id}")).json(), method
-    assert (await client.call("jobs")).to_json() == (await gateway.client.get("/mcp/jobs")).json()
+        assert answer.to_json() == (await gateway.client.get(f"/api/v1/{route}/{job.id}")).json(), method
+    assert (await client.call("jobs")).to_json() == (await gateway.client.get("/api/v1/jobs")).json()
 
 
 async def test_jobs_are_listed_page_by_page(client: EitherClient, api: RecordingApi) -> None:
@@ -250,7 +250,7 @@ async def test_the_gateway_itself(client: EitherClient, api: RecordingApi) -> No
     assert (await client.call("health")).status == "ok"
     assert await client.call("ready") is True
     assert await client.call("requires_key") is False
-    assert "/mcp/jobs" in (await client.call("openapi"))["paths"]
+    assert "/api/v1/jobs" in (await client.call("openapi"))["paths"]
     assert (await client.call("asyncapi"))["asyncapi"].startswith("3")
     api.alarms.append(canned.alarm())
     assert await client.call("ready") is False

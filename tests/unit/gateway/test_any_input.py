@@ -80,10 +80,10 @@ async def test_any_body_and_query(gateway: RunningGateway) -> None:
     async with httpx.AsyncClient(base_url=url, timeout=20) as client:
         for body, query in cases:
             responses = [
-                await client.post("/mcp/generate", content=body, headers=headers),
-                await client.post("/mcp/bulk", content=body, headers=headers),
-                await client.get("/mcp/jobs", params=_sendable(query)),
-                await client.get("/mcp/analytics/trends", params=_sendable(query)),
+                await client.post("/api/v1/generate", content=body, headers=headers),
+                await client.post("/api/v1/bulk", content=body, headers=headers),
+                await client.get("/api/v1/jobs", params=_sendable(query)),
+                await client.get("/api/v1/analytics/trends", params=_sendable(query)),
             ]
             for response in responses:
                 assert response.status_code < 500, (body, query, response.text)

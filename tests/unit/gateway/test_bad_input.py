@@ -77,41 +77,41 @@ BODIES: list[tuple[dict[str, Any], str]] = [
 ]
 
 QUERIES = [
-    ("/mcp/jobs?limit=0", "limit"),
-    ("/mcp/jobs?limit=101", "limit"),
-    ("/mcp/jobs?limit=ten", "limit"),
-    ("/mcp/jobs?offset=-1", "offset"),
-    ("/mcp/jobs?sort=colour", "sort"),
-    ("/mcp/jobs?order=up", "order"),
-    ("/mcp/jobs?status=done", "status[0]"),
-    ("/mcp/jobs?status=queued,done", "status[1]"),
-    ("/mcp/jobs?priority=urgent", "priority[0]"),
-    ("/mcp/jobs?date_range=yesterday", "date_range"),
-    ("/mcp/jobs?from=yesterday", "from"),
-    ("/mcp/jobs?from=2026-11-22", "from"),
-    ("/mcp/jobs?from=1700000000", "from"),
-    ("/mcp/jobs?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
-    ("/mcp/jobs?from=2026-11-22T10:00:00Z&to=2026-11-22T10:00:00Z", "to"),
-    ("/mcp/jobs?date_range=today&from=2026-11-22T10:00:00Z", "from"),
-    ("/mcp/jobs?cursor=abc&offset=5", "cursor"),
-    ("/mcp/jobs?min_position=-1", "min_position"),
-    ("/mcp/jobs?page=2", "page"),
-    (f"/mcp/jobs?text={'x' * 201}", "text"),
-    ("/mcp/status/short", "job_id"),
-    (f"/mcp/status/{'A' * 26}", "job_id"),
-    (f"/mcp/status/{ID}?min_position=x", "min_position"),
-    ("/mcp/result/short/video", "job_id"),
-    (f"/mcp/result/{ID}/scenes/-1", "index"),
-    (f"/mcp/logs/{ID}?limit=1001", "limit"),
-    (f"/mcp/logs/{ID}?after=-1", "after"),
-    (f"/mcp/logs/{ID}?level=loud", "level"),
-    (f"/mcp/events/{ID}?as_of=once", "as_of"),
-    (f"/mcp/events/{ID}?as_of=2026-11-22T10:00:00", "as_of"),
-    (f"/mcp/events/{ID}?as_of={'9' * 30}", "as_of"),
-    ("/mcp/analytics/trends?bucket_seconds=-1", "bucket_seconds"),
-    ("/mcp/analytics/overview?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
-    ("/mcp/activity?limit=101", "limit"),
-    ("/mcp/activity?before=-1", "before"),
+    ("/api/v1/jobs?limit=0", "limit"),
+    ("/api/v1/jobs?limit=101", "limit"),
+    ("/api/v1/jobs?limit=ten", "limit"),
+    ("/api/v1/jobs?offset=-1", "offset"),
+    ("/api/v1/jobs?sort=colour", "sort"),
+    ("/api/v1/jobs?order=up", "order"),
+    ("/api/v1/jobs?status=done", "status[0]"),
+    ("/api/v1/jobs?status=queued,done", "status[1]"),
+    ("/api/v1/jobs?priority=urgent", "priority[0]"),
+    ("/api/v1/jobs?date_range=yesterday", "date_range"),
+    ("/api/v1/jobs?from=yesterday", "from"),
+    ("/api/v1/jobs?from=2026-11-22", "from"),
+    ("/api/v1/jobs?from=1700000000", "from"),
+    ("/api/v1/jobs?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
+    ("/api/v1/jobs?from=2026-11-22T10:00:00Z&to=2026-11-22T10:00:00Z", "to"),
+    ("/api/v1/jobs?date_range=today&from=2026-11-22T10:00:00Z", "from"),
+    ("/api/v1/jobs?cursor=abc&offset=5", "cursor"),
+    ("/api/v1/jobs?min_position=-1", "min_position"),
+    ("/api/v1/jobs?page=2", "page"),
+    (f"/api/v1/jobs?text={'x' * 201}", "text"),
+    ("/api/v1/status/short", "job_id"),
+    (f"/api/v1/status/{'A' * 26}", "job_id"),
+    (f"/api/v1/status/{ID}?min_position=x", "min_position"),
+    ("/api/v1/result/short/video", "job_id"),
+    (f"/api/v1/result/{ID}/scenes/-1", "index"),
+    (f"/api/v1/logs/{ID}?limit=1001", "limit"),
+    (f"/api/v1/logs/{ID}?after=-1", "after"),
+    (f"/api/v1/logs/{ID}?level=loud", "level"),
+    (f"/api/v1/events/{ID}?as_of=once", "as_of"),
+    (f"/api/v1/events/{ID}?as_of=2026-11-22T10:00:00", "as_of"),
+    (f"/api/v1/events/{ID}?as_of={'9' * 30}", "as_of"),
+    ("/api/v1/analytics/trends?bucket_seconds=-1", "bucket_seconds"),
+    ("/api/v1/analytics/overview?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
+    ("/api/v1/activity?limit=101", "limit"),
+    ("/api/v1/activity?before=-1", "before"),
 ]
 
 BULKS: list[tuple[dict[str, Any], str]] = [
@@ -156,7 +156,7 @@ async def test_bodies_of_generate(
     """A wrong field of a submission is named, nothing is submitted, and nothing of the body is logged."""
     with caplog.at_level(logging.DEBUG):
         for body, field in BODIES:
-            problem = problem_of(await gateway.client.post("/mcp/generate", json=body))
+            problem = problem_of(await gateway.client.post("/api/v1/generate", json=body))
             assert fields_of(problem) == [field], body
             assert field in problem["detail"]
     assert not api.calls
@@ -166,7 +166,7 @@ async def test_bodies_of_generate(
 async def test_the_text_names_the_scene(gateway: RunningGateway) -> None:
     """What is wrong with a scene is said with its number, counted from 1, and what is allowed."""
     scenes = [{"prompt": SECRET}, {"prompt": SECRET, "transition": "wipe", "duration": 700}]
-    problem = problem_of(await gateway.client.post("/mcp/generate", json={"scenes": scenes}))
+    problem = problem_of(await gateway.client.post("/api/v1/generate", json={"scenes": scenes}))
     said = {violation["field"]: violation["message"] for violation in problem["violations"]}
     assert said == {
         "scenes[1].duration": "must be less than or equal to 600 (scene 2)",
@@ -185,7 +185,7 @@ async def test_all_queries(gateway: RunningGateway, api: RecordingApi) -> None:
 async def test_bulk_bodies(gateway: RunningGateway, api: RecordingApi) -> None:
     """A wrong field of a bulk command is named, and no job changes."""
     for body, field in BULKS:
-        problem = problem_of(await gateway.client.post("/mcp/bulk", json=body))
+        problem = problem_of(await gateway.client.post("/api/v1/bulk", json=body))
         assert fields_of(problem) == [field], body
     assert not api.calls
 
@@ -210,7 +210,7 @@ async def test_bodies_that_are_no_json(gateway: RunningGateway, api: RecordingAp
     """Malformed JSON, NaN, lone surrogates and deep nesting are refused with the right reason."""
     for content, status, field in RAW:
         headers = {"Content-Type": "application/json"}
-        response = await gateway.client.post("/mcp/generate", content=content, headers=headers)
+        response = await gateway.client.post("/api/v1/generate", content=content, headers=headers)
         problem = problem_of(response, status)
         assert field is None or fields_of(problem) == [field], content[:40]
     assert not api.calls
@@ -226,12 +226,12 @@ async def test_wrong_media_types(gateway: RunningGateway, api: RecordingApi) -> 
         "",
     ):
         headers = {"Content-Type": media_type} if media_type else {}
-        response = await gateway.client.post("/mcp/generate", content=body, headers=headers)
+        response = await gateway.client.post("/api/v1/generate", content=body, headers=headers)
         assert problem_of(response, 415)["reason"] == "UNSUPPORTED_MEDIA_TYPE"
     latin = {"Content-Type": "application/json; charset=latin-1"}
-    problem_of(await gateway.client.post("/mcp/generate", content=body, headers=latin), 400)
+    problem_of(await gateway.client.post("/api/v1/generate", content=body, headers=latin), 400)
     for good in ("application/json; charset=UTF-8", "application/vnd.kinolog+json"):
-        response = await gateway.client.post("/mcp/generate", content=body, headers={"Content-Type": good})
+        response = await gateway.client.post("/api/v1/generate", content=body, headers={"Content-Type": good})
         assert response.status_code == 202
     assert len(api.calls) == 2
 
@@ -240,14 +240,14 @@ async def test_large_bodies(gateway: RunningGateway, api: RecordingApi) -> None:
     """A body over 1 MB is refused, with or without Content-Length."""
     content = b'{"prompt": "' + b"x" * 1_000_000 + b'"}'
     headers = {"Content-Type": "application/json"}
-    response = await gateway.client.post("/mcp/generate", content=content, headers=headers)
+    response = await gateway.client.post("/api/v1/generate", content=content, headers=headers)
     assert problem_of(response, 413)["reason"] == "BODY_TOO_LARGE"
 
     async def parts() -> Any:
         for start in range(0, len(content), 100_000):
             yield content[start : start + 100_000]
 
-    response = await gateway.client.post("/mcp/generate", content=parts(), headers=headers)
+    response = await gateway.client.post("/api/v1/generate", content=parts(), headers=headers)
     assert problem_of(response, 413)["reason"] == "BODY_TOO_LARGE"
     assert not api.calls
 
@@ -257,31 +257,34 @@ async def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
     for path in (
         "/",
         "/mcp",
+        "/mcp/",
         "/mcp/nothing",
-        "/mcp/jobs/",
+        "/api/v1",
+        "/api/v1/nothing",
+        "/api/v1/jobs/",
         "/v1/videos",
-        "/mcp/keys",
+        "/api/v1/keys",
         "/docs",
-        "/mcp/generate/x",
+        "/api/v1/generate/x",
     ):
         response = await gateway.client.get(path)
         assert problem_of(response, 404)["reason"] == "ROUTE_NOT_FOUND", path
     response = await gateway.client.post("/mcp")
     problem_of(response, 404)
-    response = await gateway.client.get("/mcp/generate")
+    response = await gateway.client.get("/api/v1/generate")
     assert problem_of(response, 405)["reason"] == "METHOD_NOT_ALLOWED"
     assert response.headers["allow"] == "POST"
-    problem_of(await gateway.client.put("/mcp/jobs", json={}), 405)
+    problem_of(await gateway.client.put("/api/v1/jobs", json={}), 405)
 
 
 async def test_two_request_ids_that_differ(gateway: RunningGateway, api: RecordingApi) -> None:
     """A request id in the body and another in the header is refused."""
     response = await gateway.client.post(
-        "/mcp/generate", json={"prompt": "x", "request_id": "a"}, headers={"Idempotency-Key": "b"}
+        "/api/v1/generate", json={"prompt": "x", "request_id": "a"}, headers={"Idempotency-Key": "b"}
     )
     assert fields_of(problem_of(response)) == ["request_id"]
     response = await gateway.client.post(
-        "/mcp/generate", json={"prompt": "x"}, headers={"Idempotency-Key": "a b"}
+        "/api/v1/generate", json={"prompt": "x"}, headers={"Idempotency-Key": "a b"}
     )
     assert fields_of(problem_of(response)) == ["Idempotency-Key"]
     assert not api.calls
@@ -289,7 +292,7 @@ async def test_two_request_ids_that_differ(gateway: RunningGateway, api: Recordi
 
 async def test_every_wrong_field_is_named(gateway: RunningGateway) -> None:
     """A request with several wrong fields gets a problem that lists all of them."""
-    response = await gateway.client.post("/mcp/generate", json={"prompt": "", "fps": 0, "what": 1})
+    response = await gateway.client.post("/api/v1/generate", json={"prompt": "", "fps": 0, "what": 1})
     problem = problem_of(response)
     assert set(fields_of(problem)) == {"prompt", "fps", "what"}
     assert "2 more" in problem["detail"]

@@ -17,7 +17,7 @@ from tests.unit.gateway.recording_api import RecordingApi
 async def test_generate_with_everything(gateway: RunningGateway, api: RecordingApi) -> None:
     """Every field of a submission reaches the api; the response is 202 with the job's address and position."""
     response = await gateway.client.post(
-        "/mcp/generate",
+        "/api/v1/generate",
         json={
             "prompt": canned.PROMPT,
             "negative_prompt": "blurry",
@@ -61,13 +61,13 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
     body = response.json()
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"
-    assert response.headers["location"] == f"/mcp/status/{body['job_id']}"
+    assert response.headers["location"] == f"/api/v1/status/{body['job_id']}"
     assert response.headers["x-kinolog-position"] == str(body["position"])
 
 
 async def test_what_is_left_out_stays_out(gateway: RunningGateway, api: RecordingApi) -> None:
     """Only a prompt is needed: the model's defaults fill in the rest, and a request id is generated."""
-    response = await gateway.client.post("/mcp/generate", json={"prompt": "x"})
+    response = await gateway.client.post("/api/v1/generate", json={"prompt": "x"})
     assert response.status_code == 202
     (request,) = api.requests("SubmitJob")
     assert request.priority == pb.PRIORITY_UNSPECIFIED
@@ -83,9 +83,9 @@ async def test_scenes_reach_the_api(gateway: RunningGateway, api: RecordingApi) 
         {"prompt": "a ring", "duration": 1.5, "transition": "dissolve", "seed": 0},
         {"prompt": "a ball", "duration": 1, "transition": "cut"},
     ]
-    response = await gateway.client.post("/mcp/generate", json={"scenes": scenes})
+    response = await gateway.client.post("/api/v1/generate", json={"scenes": scenes})
     assert response.status_code == 202, response.text
-    await gateway.client.post("/mcp/generate", json={"prompt": "noir", "scenes": [{"prompt": "a star"}]})
+    await gateway.client.post("/api/v1/generate", json={"prompt": "noir", "scenes": [{"prompt": "a star"}]})
     first, second = api.requests("SubmitJob")
     assert (first.prompt, first.shots) == ("", job_service_pb2.SHOTS_UNSPECIFIED)
     assert list(first.scenes) == [
@@ -105,7 +105,7 @@ async def test_scenes_reach_the_api(gateway: RunningGateway, api: RecordingApi) 
 async def test_shots_reach_the_api(gateway: RunningGateway, api: RecordingApi) -> None:
     """Both words for the shots of a prompt, in any case; without one the api decides."""
     for word in ("one", "AUTO", None):
-        response = await gateway.client.post("/mcp/generate", json={"prompt": "x", "shots": word})
+        response = await gateway.client.post("/api/v1/generate", json={"prompt": "x", "shots": word})
         assert response.status_code == 202, response.text
     assert [request.shots for request in api.requests("SubmitJob")] == [
         job_service_pb2.SHOTS_ONE,
@@ -117,9 +117,9 @@ async def test_shots_reach_the_api(gateway: RunningGateway, api: RecordingApi) -
 async def test_an_idempotency_key_makes_one_job(gateway: RunningGateway, api: RecordingApi) -> None:
     """The same key with the same body returns the earlier job with 200; with another body it is refused."""
     headers = {"Idempotency-Key": "once"}
-    first = await gateway.client.post("/mcp/generate", json={"prompt": "x"}, headers=headers)
-    again = await gateway.client.post("/mcp/generate", json={"prompt": "x"}, headers=headers)
-    other = await gateway.client.post("/mcp/generate", json={"prompt": "y"}, headers=headers)
+    first = await gateway.client.post("/api/v1/generate", json={"prompt": "x"}, headers=headers)
+    again = await gateway.client.post("/api/v1/generate", json={"prompt": "x"}, headers=headers)
+    other = await gateway.client.post("/api/v1/generate", json={"prompt": "y"}, headers=headers)
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert first.json()["job_id"] == again.json()["job_id"]
     assert again.json()["created"] is False
@@ -129,10 +129,10 @@ async def test_an_idempotency_key_makes_one_job(gateway: RunningGateway, api: Re
 @pytest.mark.parametrize(
     ("method", "path", "called", "status"),
     [
-        ("POST", "/mcp/cancel/{}", "CancelJob", "cancelled"),
-        ("POST", "/mcp/retry/{}", "RetryJob", "queued"),
-        ("POST", "/mcp/prefetch/{}", "PrefetchJob", "queued"),
-        ("DELETE", "/mcp/jobs/{}", "EraseJob", "queued"),
+        ("POST", "/api/v1/cancel/{}", "CancelJob", "cancelled"),
+        ("POST", "/api/v1/retry/{}", "RetryJob", "queued"),
+        ("POST", "/api/v1/prefetch/{}", "PrefetchJob", "queued"),
+        ("DELETE", "/api/v1/jobs/{}", "EraseJob", "queued"),
     ],
 )
 async def test_commands_without_a_body(
@@ -151,14 +151,14 @@ async def test_commands_without_a_body(
 async def test_cancel_with_a_reason(gateway: RunningGateway, api: RecordingApi) -> None:
     """The reason of a cancellation reaches the api."""
     job = api.add_job()
-    await gateway.client.post(f"/mcp/cancel/{job.id}", json={"reason": "wrong colour"})
+    await gateway.client.post(f"/api/v1/cancel/{job.id}", json={"reason": "wrong colour"})
     assert api.requests("CancelJob")[0].reason == "wrong colour"
 
 
 async def test_another_priority(gateway: RunningGateway, api: RecordingApi) -> None:
     """A priority is a name in any case."""
     job = api.add_job()
-    response = await gateway.client.post(f"/mcp/priority/{job.id}", json={"priority": "Critical"})
+    response = await gateway.client.post(f"/api/v1/priority/{job.id}", json={"priority": "Critical"})
     assert response.json()["job"]["priority"] == "critical"
     assert api.requests("ReprioritizeJob")[0].priority == pb.PRIORITY_CRITICAL
 
@@ -167,7 +167,7 @@ async def test_bulk_answers_for_each_job(gateway: RunningGateway, api: Recording
     """A bulk command returns a result for each job; a refused job has a problem and does not affect the others."""
     job, missing = api.add_job(), "z" * 26
     response = await gateway.client.post(
-        "/mcp/bulk", json={"action": "cancel", "job_ids": [job.id, missing], "reason": "tidy"}
+        "/api/v1/bulk", json={"action": "cancel", "job_ids": [job.id, missing], "reason": "tidy"}
     )
     assert response.status_code == 200, response.text
     body = response.json()
@@ -197,7 +197,7 @@ async def test_bulk_by_filter(gateway: RunningGateway, api: RecordingApi, action
     }
     if action.startswith("reprior"):
         body["priority"] = "high"
-    response = await gateway.client.post("/mcp/bulk", json=body)
+    response = await gateway.client.post("/api/v1/bulk", json=body)
     assert response.status_code == 200, response.text
     (request,) = api.requests(called)
     assert list(request.selection.filter.statuses) == [pb.STATUS_FAILED]

@@ -35,12 +35,12 @@ def finished(api: RecordingApi) -> pb.Job:
 async def test_facts_of_a_result(gateway: RunningGateway, api: RecordingApi) -> None:
     """A result has the facts of the video and links to the existing files."""
     job = finished(api)
-    body = (await gateway.client.get(f"/mcp/result/{job.id}")).json()
+    body = (await gateway.client.get(f"/api/v1/result/{job.id}")).json()
     assert (body["media"]["codec"], body["media"]["frames"]) == ("h264", 16)
     assert (body["media"]["audio_codec"], body["media"]["audio_sample_rate"]) == ("aac", 24_000)
     assert body["artifacts"][0]["sha256"] == canned.HASH
-    assert body["links"]["video"] == f"/mcp/result/{job.id}/video"
-    assert body["links"]["thumbnail"] == f"/mcp/result/{job.id}/thumbnail"
+    assert body["links"]["video"] == f"/api/v1/result/{job.id}/video"
+    assert body["links"]["thumbnail"] == f"/api/v1/result/{job.id}/thumbnail"
     assert body["links"]["preview"] is None
     assert body["completed_at"] == "2026-11-22T15:00:15Z"
 
@@ -49,24 +49,24 @@ async def test_files_of_a_later_version(gateway: RunningGateway, api: RecordingA
     """A kind of file that this gateway does not know hides no other: job, list and result leave it out."""
     job = canned.completed(api.add_job(), canned.artifact(), canned.artifact(LATER_KIND, b"?"))
     api.commit(job, "completed")
-    for path in (f"/mcp/status/{job.id}", f"/mcp/result/{job.id}"):
+    for path in (f"/api/v1/status/{job.id}", f"/api/v1/result/{job.id}"):
         body = (await gateway.client.get(path)).json()
         assert [artifact["kind"] for artifact in body["artifacts"]] == ["video"], path
-    assert (await gateway.client.get("/mcp/jobs")).json()["jobs"][0]["job_id"] == job.id
+    assert (await gateway.client.get("/api/v1/jobs")).json()["jobs"][0]["job_id"] == job.id
 
 
 async def test_a_result_that_is_not_there_yet(gateway: RunningGateway, api: RecordingApi) -> None:
     """Before the job is completed, its result and its files are refused with 409."""
     job = api.add_job()
     for path in ("", "/video", "/thumbnail", "/manifest"):
-        problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}{path}"), 409)
+        problem = problem_of(await gateway.client.get(f"/api/v1/result/{job.id}{path}"), 409)
         assert problem["reason"] == "NOT_COMPLETED"
 
 
 async def test_the_whole_video(gateway: RunningGateway, api: RecordingApi) -> None:
     """A video is returned with its length, type, name and tag."""
     job = finished(api)
-    response = await gateway.client.get(f"/mcp/result/{job.id}/video")
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/video")
     assert response.status_code == 200
     assert response.content == canned.VIDEO
     assert response.headers["content-type"] == "video/mp4"
@@ -91,7 +91,7 @@ async def test_a_part_of_the_video(
 ) -> None:
     """Range returns only these bytes, and no more is read from the api."""
     job = finished(api)
-    response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": byte_range})
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/video", headers={"Range": byte_range})
     assert response.status_code == 206
     assert response.content == canned.VIDEO[first : last + 1]
     assert response.headers["content-range"] == f"bytes {first}-{last}/{len(canned.VIDEO)}"
@@ -102,7 +102,7 @@ async def test_a_part_of_the_video(
 async def test_a_range_after_the_end(gateway: RunningGateway, api: RecordingApi) -> None:
     """A range after the end is refused with the size of the file."""
     job = finished(api)
-    response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=256000-"})
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/video", headers={"Range": "bytes=256000-"})
     assert problem_of(response, 416)["reason"] == "RANGE_NOT_SATISFIABLE"
     assert response.headers["content-range"] == "bytes */256000"
 
@@ -110,7 +110,7 @@ async def test_a_range_after_the_end(gateway: RunningGateway, api: RecordingApi)
 async def test_a_video_that_the_client_has(gateway: RunningGateway, api: RecordingApi) -> None:
     """If-None-Match with the tag returns 304 and reads nothing; with another tag it returns the video."""
     job = finished(api)
-    path, tag = f"/mcp/result/{job.id}/video", f'"{canned.HASH}"'
+    path, tag = f"/api/v1/result/{job.id}/video", f'"{canned.HASH}"'
     for value in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         response = await gateway.client.get(path, headers={"If-None-Match": value})
         assert (response.status_code, response.content) == (304, b"")
@@ -123,17 +123,17 @@ async def test_a_range_of_another_version(gateway: RunningGateway, api: Recordin
     """If-Range with another tag returns the complete video."""
     job = finished(api)
     headers = {"Range": "bytes=0-9", "If-Range": '"other"'}
-    response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers=headers)
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/video", headers=headers)
     assert (response.status_code, len(response.content)) == (200, len(canned.VIDEO))
 
 
 async def test_heads(gateway: RunningGateway, api: RecordingApi) -> None:
     """HEAD returns the headers of GET without reading the file."""
     job = finished(api)
-    response = await gateway.client.head(f"/mcp/result/{job.id}/video")
+    response = await gateway.client.head(f"/api/v1/result/{job.id}/video")
     assert (response.status_code, response.headers["content-length"]) == (200, "256000")
     assert response.headers["etag"] == f'"{canned.HASH}"'
-    part = await gateway.client.head(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=0-9"})
+    part = await gateway.client.head(f"/api/v1/result/{job.id}/video", headers={"Range": "bytes=0-9"})
     assert (part.status_code, part.headers["content-length"]) == (206, "10")
     assert api.read_bytes == 0
 
@@ -153,10 +153,16 @@ async def test_heads_of_every_file_and_probe(gateway: RunningGateway, api: Recor
     api.files[job.id, pb.ARTIFACT_KIND_PREVIEW, 0] = THUMBNAIL
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
     files = [
-        f"/mcp/result/{job.id}/{name}" for name in ("video", "thumbnail", "preview", "scenes/0", "manifest")
+        f"/api/v1/result/{job.id}/{name}"
+        for name in ("video", "thumbnail", "preview", "scenes/0", "manifest")
     ]
     probes = ["/health", "/ready", "/metrics", "/openapi.json", "/asyncapi.json"]
-    for path in [*files, *probes, f"/mcp/result/{'z' * 26}/thumbnail", f"/mcp/result/{job.id}/scenes/7"]:
+    for path in [
+        *files,
+        *probes,
+        f"/api/v1/result/{'z' * 26}/thumbnail",
+        f"/api/v1/result/{job.id}/scenes/7",
+    ]:
         whole = await gateway.client.get(path)
         head = await gateway.client.head(path)
         assert (head.status_code, head.content) == (whole.status_code, b""), path
@@ -170,16 +176,16 @@ async def test_a_scene_has_a_name_of_its_own(gateway: RunningGateway, api: Recor
     job.scenes[0].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
     api.commit(job, "scene_rendered")
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
-    response = await gateway.client.get(f"/mcp/result/{job.id}/scenes/0")
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/scenes/0")
     assert response.headers["content-disposition"] == f'inline; filename="{job.id}-scene-0.webp"'
 
 
 async def test_other_files(gateway: RunningGateway, api: RecordingApi) -> None:
     """A thumbnail has its own type; a file that the job did not produce is 404."""
     job = finished(api)
-    response = await gateway.client.get(f"/mcp/result/{job.id}/thumbnail")
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/thumbnail")
     assert (response.content, response.headers["content-type"]) == (THUMBNAIL, "image/webp")
-    problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/preview"), 404)
+    problem = problem_of(await gateway.client.get(f"/api/v1/result/{job.id}/preview"), 404)
     assert problem["reason"] == "ARTIFACT_NOT_FOUND"
 
 
@@ -189,16 +195,16 @@ async def test_a_scene_of_a_running_job(gateway: RunningGateway, api: RecordingA
     job.scenes[1].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
     api.commit(job, "scene_rendered")
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 1] = b"scene"
-    assert (await gateway.client.get(f"/mcp/result/{job.id}/scenes/1")).content == b"scene"
-    problem_of(await gateway.client.get(f"/mcp/result/{job.id}/scenes/0"), 404)
-    board = (await gateway.client.get(f"/mcp/storyboard/{job.id}")).json()
-    assert [scene["video"] for scene in board["scenes"]] == [None, f"/mcp/result/{job.id}/scenes/1"]
+    assert (await gateway.client.get(f"/api/v1/result/{job.id}/scenes/1")).content == b"scene"
+    problem_of(await gateway.client.get(f"/api/v1/result/{job.id}/scenes/0"), 404)
+    board = (await gateway.client.get(f"/api/v1/storyboard/{job.id}")).json()
+    assert [scene["video"] for scene in board["scenes"]] == [None, f"/api/v1/result/{job.id}/scenes/1"]
 
 
 async def test_a_manifest(gateway: RunningGateway, api: RecordingApi) -> None:
     """A manifest has the facts to check and repeat the video, and no prompt."""
     job = finished(api)
-    response = await gateway.client.get(f"/mcp/result/{job.id}/manifest")
+    response = await gateway.client.get(f"/api/v1/result/{job.id}/manifest")
     body = response.json()
     assert body["spec"]["seed"] == 7
     assert body["artifacts"][0]["sha256"] == canned.HASH
@@ -209,7 +215,7 @@ async def test_a_manifest(gateway: RunningGateway, api: RecordingApi) -> None:
 async def test_a_file_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
     """A missing or damaged file is a problem before the first byte, for all of it, a range, and its headers."""
     job = finished(api)
-    path = f"/mcp/result/{job.id}/video"
+    path = f"/api/v1/result/{job.id}/video"
     for code, reason, status in (
         (grpc.StatusCode.NOT_FOUND, "ARTIFACT_MISSING", 404),
         (grpc.StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", 500),
@@ -226,7 +232,7 @@ async def test_a_download_that_is_abandoned(gateway: RunningGateway, api: Record
     large = bytes(64 * 1024 * 1024)
     job = api.commit(canned.completed(api.add_job(), canned.artifact(data=large)), "completed")
     api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = large
-    async with gateway.client.stream("GET", f"/mcp/result/{job.id}/video") as response:
+    async with gateway.client.stream("GET", f"/api/v1/result/{job.id}/video") as response:
         assert await anext(response.aiter_raw())
         assert response.headers["content-length"] == str(len(large))
     async with asyncio.timeout(20):
@@ -264,7 +270,7 @@ async def test_exports(
 ) -> None:
     """An export has its type and a name, and no length; HEAD makes none."""
     job = finished(api)
-    path = f"/mcp/result/{job.id}/export/{name}"
+    path = f"/api/v1/result/{job.id}/export/{name}"
     response = await gateway.client.get(path)
     assert (response.status_code, response.content) == (200, b"GIF89arest")
     assert response.headers["content-type"] == media_type
@@ -279,8 +285,8 @@ async def test_exports(
 async def test_refused_exports(gateway: RunningGateway, api: RecordingApi) -> None:
     """An unknown format is named, and the api's refusal is a problem."""
     job = finished(api)
-    problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/export/avi"), 400)
+    problem = problem_of(await gateway.client.get(f"/api/v1/result/{job.id}/export/avi"), 400)
     assert problem["violations"][0]["field"] == "export_format"
     api.failures["ExportVideo"] = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "EXPORTS_BUSY", "try again")
-    refused = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/export/gif"), 429)
+    refused = problem_of(await gateway.client.get(f"/api/v1/result/{job.id}/export/gif"), 429)
     assert refused["reason"] == "EXPORTS_BUSY"

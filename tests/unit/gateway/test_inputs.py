@@ -31,7 +31,7 @@ END = f"--{BOUNDARY}--\r\n".encode()
 
 
 async def _post(gateway: RunningGateway, **request: Any) -> httpx.Response:
-    return await gateway.client.post("/mcp/inputs", **request)
+    return await gateway.client.post("/api/v1/inputs", **request)
 
 
 async def test_a_file_is_uploaded(gateway: RunningGateway, api: RecordingApi) -> None:
@@ -111,7 +111,7 @@ async def test_a_file_that_the_api_refuses(
 async def test_inputs_are_submitted(gateway: RunningGateway, api: RecordingApi) -> None:
     """Roles are words, in any case."""
     inputs = [{"role": "First_Frame", "upload_id": "u" * 26}, {"role": "video", "upload_id": "v" * 26}]
-    response = await gateway.client.post("/mcp/generate", json={"prompt": "a fox", "inputs": inputs})
+    response = await gateway.client.post("/api/v1/generate", json={"prompt": "a fox", "inputs": inputs})
     assert response.status_code == 202
     (request,) = api.requests("SubmitJob")
     assert [(one.role, one.upload_id) for one in request.inputs] == [
@@ -133,7 +133,7 @@ async def test_inputs_are_submitted(gateway: RunningGateway, api: RecordingApi) 
 )
 async def test_wrong_inputs_are_named(gateway: RunningGateway, inputs: Any, field: str) -> None:
     """The problem names the field of the first that is wrong."""
-    response = await gateway.client.post("/mcp/generate", json={"prompt": "a fox", "inputs": inputs})
+    response = await gateway.client.post("/api/v1/generate", json={"prompt": "a fox", "inputs": inputs})
     assert [one["field"] for one in problem_of(response, 400)["violations"]] == [field]
 
 
@@ -155,18 +155,18 @@ def _job(api: RecordingApi, **fields: Any) -> pb.Job:
 async def test_a_job_shows_its_inputs(gateway: RunningGateway, api: RecordingApi) -> None:
     """With the path of each file; without it once the job is erased."""
     job = _job(api)
-    clip, picture = (await gateway.client.get(f"/mcp/status/{job.id}")).json()["inputs"]
-    assert (clip["role"], clip["width"], clip["file"]) == ("video", None, f"/mcp/inputs/{job.id}/0")
+    clip, picture = (await gateway.client.get(f"/api/v1/status/{job.id}")).json()["inputs"]
+    assert (clip["role"], clip["width"], clip["file"]) == ("video", None, f"/api/v1/inputs/{job.id}/0")
     assert (picture["role"], picture["sha256"], picture["width"]) == ("last_frame", canned.HASH, 64)
     erased = _job(api, erased=True)
-    inputs = (await gateway.client.get(f"/mcp/status/{erased.id}")).json()["inputs"]
+    inputs = (await gateway.client.get(f"/api/v1/status/{erased.id}")).json()["inputs"]
     assert [one["file"] for one in inputs] == [None, None]
 
 
 async def test_an_input_is_downloaded(gateway: RunningGateway, api: RecordingApi) -> None:
     """In full and in part, with tag and type, under a name of its own."""
     job = _job(api)
-    path = f"/mcp/inputs/{job.id}/1"
+    path = f"/api/v1/inputs/{job.id}/1"
     whole = await gateway.client.get(path)
     assert (whole.status_code, whole.content) == (200, canned.VIDEO)
     assert (whole.headers["content-type"], whole.headers["etag"]) == ("image/png", f'"{canned.HASH}"')
@@ -174,5 +174,5 @@ async def test_an_input_is_downloaded(gateway: RunningGateway, api: RecordingApi
     part = await gateway.client.get(path, headers={"Range": "bytes=5-9"})
     assert (part.status_code, part.content) == (206, canned.VIDEO[5:10])
     assert (await gateway.client.head(path)).headers["content-length"] == str(len(canned.VIDEO))
-    problem = problem_of(await gateway.client.get(f"/mcp/inputs/{job.id}/2"), 404)
+    problem = problem_of(await gateway.client.get(f"/api/v1/inputs/{job.id}/2"), 404)
     assert problem["reason"] == "ARTIFACT_NOT_FOUND"

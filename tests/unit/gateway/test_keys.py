@@ -28,7 +28,7 @@ def key_file(tmp_path: Path) -> Path:
 async def test_a_key_opens_every_route(api: RecordingApi, key_file: Path) -> None:
     """With keys, a request needs one of them, in either header; the gateway passes it on to the api."""
     async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
-        response = await gateway.client.get("/mcp/models")
+        response = await gateway.client.get("/api/v1/models")
         assert problem_of(response, 401)["reason"] == "KEY_REQUIRED"
         assert response.headers["www-authenticate"] == "Bearer"
         for headers in (
@@ -36,10 +36,10 @@ async def test_a_key_opens_every_route(api: RecordingApi, key_file: Path) -> Non
             {"X-API-Key": ADA},
             {"authorization": f"bearer  {ADA}"},
         ):
-            assert (await gateway.client.get("/mcp/models", headers=headers)).status_code == 200
+            assert (await gateway.client.get("/api/v1/models", headers=headers)).status_code == 200
         for wrong in ("Bearer nothing", f"Basic {ADA}", f"Bearer {ADA}x", "Bearer"):
-            problem_of(await gateway.client.get("/mcp/models", headers={"Authorization": wrong}), 401)
-        problem_of(await gateway.client.get("/mcp/nothing"), 401)
+            problem_of(await gateway.client.get("/api/v1/models", headers={"Authorization": wrong}), 401)
+        problem_of(await gateway.client.get("/api/v1/nothing"), 401)
         problem_of(await gateway.client.get("/metrics"), 401)
         for path in ("/health", "/ready", "/openapi.json", "/asyncapi.json"):
             assert (await gateway.client.get(path)).status_code == 200
@@ -77,9 +77,9 @@ async def test_commands_from_other_pages(gateway: RunningGateway, api: Recording
     """A command that a foreign web page sends is refused; there is no CORS."""
     job = api.add_job()
     for origin in ("https://elsewhere.example", "null"):
-        response = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": origin})
+        response = await gateway.client.post(f"/api/v1/cancel/{job.id}", headers={"Origin": origin})
         assert problem_of(response, 403)["reason"] == "FOREIGN_ORIGIN"
-    response = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": gateway.url})
+    response = await gateway.client.post(f"/api/v1/cancel/{job.id}", headers={"Origin": gateway.url})
     assert response.status_code == 200
     assert "access-control-allow-origin" not in response.headers
 
@@ -87,20 +87,21 @@ async def test_commands_from_other_pages(gateway: RunningGateway, api: Recording
 async def test_metrics(gateway: RunningGateway, api: RecordingApi) -> None:
     """Requests are counted by route template; no id and no prompt becomes a label."""
     job = api.add_job()
-    await gateway.client.get(f"/mcp/status/{job.id}")
-    await gateway.client.get("/mcp/nothing")
-    await gateway.client.request("PROPFIND", "/mcp/jobs")
+    await gateway.client.get(f"/api/v1/status/{job.id}")
+    await gateway.client.get("/api/v1/nothing")
+    await gateway.client.request("PROPFIND", "/api/v1/jobs")
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         page = (await gateway.client.get("/metrics")).text
     assert (
-        'kinolog_gateway_requests_total{method="GET",route="/mcp/status/{job_id}",status="200"} 1.0' in page
+        'kinolog_gateway_requests_total{method="GET",route="/api/v1/status/{job_id}",status="200"} 1.0'
+        in page
     )
     assert 'route="unmatched",status="404"' in page
     assert 'method="OTHER"' in page
     assert "kinolog_gateway_websocket_clients 1.0" in page
     assert "kinolog_gateway_websocket_messages_total 1.0" in page
-    assert 'kinolog_gateway_request_seconds_count{method="GET",route="/mcp/status/{job_id}"} 1.0' in page
+    assert 'kinolog_gateway_request_seconds_count{method="GET",route="/api/v1/status/{job_id}"} 1.0' in page
     assert job.id not in page
 
 

@@ -29,7 +29,7 @@ async def test_a_job_from_submission_to_completion(gateway: RunningGateway, api:
     assert positions(client.received) == [1, 3, 5]
     assert received[-1]["type"] == "job_completed"
     assert received[-1]["data"]["events"] == ["completed"]
-    assert received[-1]["data"]["job"]["links"]["video"] == f"/mcp/result/{job.id}/video"
+    assert received[-1]["data"]["job"]["links"]["video"] == f"/api/v1/result/{job.id}/video"
     assert {message["job_id"] for message in received} == {job.id}
 
 

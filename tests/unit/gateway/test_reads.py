@@ -18,7 +18,7 @@ async def test_status_of_a_running_job(gateway: RunningGateway, api: RecordingAp
     job = canned.started(api.add_job())
     job.percent, job.eta_seconds = 40.0, 12.5
     api.commit(job, "attempt_started")
-    response = await gateway.client.get(f"/mcp/status/{job.id}")
+    response = await gateway.client.get(f"/api/v1/status/{job.id}")
     assert response.status_code == 200
     body = response.json()
     assert body["job_id"] == job.id
@@ -42,7 +42,7 @@ async def test_a_list_with_filters(gateway: RunningGateway, api: RecordingApi) -
     api.add_job()
     api.commit(canned.completed(api.add_job()), "completed")
     response = await gateway.client.get(
-        "/mcp/jobs?status=queued,failed&status=Cancelled&priority=low&model=m1&style=Noir&text=circle"
+        "/api/v1/jobs?status=queued,failed&status=Cancelled&priority=low&model=m1&style=Noir&text=circle"
         "&from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00%2B01:00&sort=progress&order=asc&limit=5&offset=0"
         "&min_position=2"
     )
@@ -75,9 +75,9 @@ async def test_a_cursor_is_passed_on(gateway: RunningGateway, api: RecordingApi)
     """The cursor of a page is the token of the next one."""
     for _ in range(3):
         api.add_job()
-    first = (await gateway.client.get("/mcp/jobs?limit=2")).json()
+    first = (await gateway.client.get("/api/v1/jobs?limit=2")).json()
     assert first["next_cursor"] == "more"
-    await gateway.client.get("/mcp/jobs", params={"limit": 2, "cursor": first["next_cursor"]})
+    await gateway.client.get("/api/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]})
     assert api.requests("ListJobs")[-1].page_token == "more"
 
 
@@ -89,20 +89,20 @@ async def test_a_span_by_its_name_stays_the_same_on_every_page(
         api.add_job()
     params: dict[str, str | int] = {"limit": 1, "date_range": "last_7_days"}
     for _ in range(3):
-        page = (await gateway.client.get("/mcp/jobs", params=params)).json()
+        page = (await gateway.client.get("/api/v1/jobs", params=params)).json()
         params["cursor"] = page["next_cursor"]
     first, second, third = api.requests("ListJobs")
     assert first.filter == second.filter == third.filter
     assert second.page_token == third.page_token == "more"
-    response = await gateway.client.get("/mcp/jobs?date_range=today&cursor=more~!")
+    response = await gateway.client.get("/api/v1/jobs?date_range=today&cursor=more~!")
     assert response.json()["violations"][0]["field"] == "cursor"
 
 
 async def test_a_position_in_the_header_is_waited_for(gateway: RunningGateway, api: RecordingApi) -> None:
     """X-Kinolog-Position is the same as min_position; the greater of both counts."""
     headers = {"X-Kinolog-Position": "7"}
-    await gateway.client.get("/mcp/jobs?min_position=5", headers=headers)
-    await gateway.client.get("/mcp/analytics/status-distribution?min_position=9", headers=headers)
+    await gateway.client.get("/api/v1/jobs?min_position=5", headers=headers)
+    await gateway.client.get("/api/v1/analytics/status-distribution?min_position=9", headers=headers)
     assert api.requests("ListJobs")[0].min_position == 7
     assert api.requests("SummarizeJobs")[-1].min_position == 9
 
@@ -110,7 +110,7 @@ async def test_a_position_in_the_header_is_waited_for(gateway: RunningGateway, a
 async def test_date_ranges_by_name(gateway: RunningGateway, api: RecordingApi) -> None:
     """A named span starts at a midnight in UTC; all_time is open."""
     for word in ("today", "This Week", "this_month", "last_7_days", "all_time"):
-        response = await gateway.client.get("/mcp/jobs", params={"date_range": word})
+        response = await gateway.client.get("/api/v1/jobs", params={"date_range": word})
         assert response.status_code == 200, response.text
     today, week, month, days, ever = (request.filter for request in api.requests("ListJobs"))
     assert today.created_from.seconds % 86_400 == 0
@@ -130,10 +130,10 @@ async def test_days_are_those_of_the_given_clock(
 ) -> None:
     """With an offset from UTC, named spans begin at a midnight of that clock, in lists, charts and bulk commands."""
     params = {"date_range": "this_week", "utc_offset": utc_offset}
-    assert (await gateway.client.get("/mcp/jobs", params=params)).status_code == 200
-    assert (await gateway.client.get("/mcp/analytics/trends", params=params)).status_code == 200
+    assert (await gateway.client.get("/api/v1/jobs", params=params)).status_code == 200
+    assert (await gateway.client.get("/api/v1/analytics/trends", params=params)).status_code == 200
     body = {"action": "cancel", "filter": params}
-    assert (await gateway.client.post("/mcp/bulk", json=body)).status_code == 200
+    assert (await gateway.client.post("/api/v1/bulk", json=body)).status_code == 200
     starts = [
         api.requests("ListJobs")[0].filter.created_from,
         getattr(api.requests("GetTrends")[0].range, "from"),
@@ -148,21 +148,21 @@ async def test_days_are_those_of_the_given_clock(
 async def test_a_wrong_offset_is_named(gateway: RunningGateway, utc_offset: str) -> None:
     """What is no offset from UTC is refused by name."""
     params = {"date_range": "today", "utc_offset": utc_offset}
-    problem = problem_of(await gateway.client.get("/mcp/jobs", params=params), 400)
+    problem = problem_of(await gateway.client.get("/api/v1/jobs", params=params), 400)
     assert [violation["field"] for violation in problem["violations"]] == ["utc_offset"]
 
 
 async def test_an_offset_alone_selects_no_jobs(gateway: RunningGateway) -> None:
     """A bulk command whose filter has an offset and nothing else is refused: it would match every job."""
     body = {"action": "cancel", "filter": {"utc_offset": "+02:00"}}
-    problem = problem_of(await gateway.client.post("/mcp/bulk", json=body), 400)
+    problem = problem_of(await gateway.client.post("/api/v1/bulk", json=body), 400)
     assert [violation["field"] for violation in problem["violations"]] == ["filter"]
 
 
 async def test_a_storyboard(gateway: RunningGateway, api: RecordingApi) -> None:
     """A storyboard shows each scene with its prompt, timing and camera."""
     job = api.add_job()
-    body = (await gateway.client.get(f"/mcp/storyboard/{job.id}")).json()
+    body = (await gateway.client.get(f"/api/v1/storyboard/{job.id}")).json()
     assert body["duration_seconds"] == 2.0
     assert body["scenes"][1] == {
         "index": 1,
@@ -184,7 +184,7 @@ async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
     job = api.add_job()
     for sequence in range(1, 6):
         api.send_update(log=canned.line(job, sequence))
-    body = (await gateway.client.get(f"/mcp/logs/{job.id}?after=2&limit=2&level=info")).json()
+    body = (await gateway.client.get(f"/api/v1/logs/{job.id}?after=2&limit=2&level=info")).json()
     assert [entry["message"] for entry in body["entries"]] == ["line 3", "line 4"]
     assert body["next_after"] == 4
     request = api.requests("ListLogEntries")[0]
@@ -196,14 +196,14 @@ async def test_history_at_a_position(gateway: RunningGateway, api: RecordingApi)
     job = api.add_job()
     first = job.position
     api.commit(canned.started(job), "attempt_started")
-    body = (await gateway.client.get(f"/mcp/events/{job.id}?as_of={first}")).json()
+    body = (await gateway.client.get(f"/api/v1/events/{job.id}?as_of={first}")).json()
     assert [commit["position"] for commit in body["commits"]] == [first]
     assert [event["type"] for event in body["commits"][0]["events"]] == ["submitted", "queued"]
     data = body["commits"][0]["events"][0]["data"]
     assert (data["spec"]["model"], data["spec"]["seed"], data["priority"]) == ("kinolog-tiny", 0, "high")
     assert "prompt" not in data["spec"]
     assert body["job"]["status"] == "queued"
-    later = (await gateway.client.get(f"/mcp/events/{job.id}")).json()
+    later = (await gateway.client.get(f"/api/v1/events/{job.id}")).json()
     assert later["job"]["status"] == "processing"
 
 
@@ -211,7 +211,7 @@ async def test_history_at_a_time(gateway: RunningGateway, api: RecordingApi) -> 
     """as_of may be a time, also one whose plus was decoded as a space."""
     job = api.add_job()
     for text in ("2026-11-22T16:00:00+01:00", "2026-11-22T15:00:00Z"):
-        response = await gateway.client.get(f"/mcp/events/{job.id}?as_of={text}")
+        response = await gateway.client.get(f"/api/v1/events/{job.id}?as_of={text}")
         assert response.status_code == 200, response.text
     assert {request.time.ToJsonString() for request in api.requests("GetHistory")} == {"2026-11-22T15:00:00Z"}
 
@@ -219,7 +219,7 @@ async def test_history_at_a_time(gateway: RunningGateway, api: RecordingApi) -> 
 async def test_a_proof(gateway: RunningGateway, api: RecordingApi) -> None:
     """The proof of a record lists every check, passed or failed, as a success."""
     job = api.add_job()
-    response = await gateway.client.get(f"/mcp/audit/{job.id}")
+    response = await gateway.client.get(f"/api/v1/audit/{job.id}")
     assert response.status_code == 200, response.text
     assert response.headers["cache-control"] == "no-store"
     assert response.json() == {
@@ -235,41 +235,41 @@ async def test_a_proof(gateway: RunningGateway, api: RecordingApi) -> None:
 
 async def test_charts(gateway: RunningGateway, api: RecordingApi) -> None:
     """Every chart responds; unknown numbers are null."""
-    overview = (await gateway.client.get("/mcp/analytics/overview?date_range=last_30_days")).json()
+    overview = (await gateway.client.get("/api/v1/analytics/overview?date_range=last_30_days")).json()
     assert overview["submitted"] == 5
     assert (overview["success_rate"], overview["mean_seconds"]) == (0.0, None)
-    rates = (await gateway.client.get("/mcp/analytics/success-rate")).json()
+    rates = (await gateway.client.get("/api/v1/analytics/success-rate")).json()
     assert [(rate["priority"], rate["rate"]) for rate in rates["rates"]] == [("high", 0.75), ("low", None)]
-    stages = (await gateway.client.get("/mcp/analytics/stage-times")).json()
+    stages = (await gateway.client.get("/api/v1/analytics/stage-times")).json()
     assert stages["stages"][0]["stage"] == "denoise"
-    depth = (await gateway.client.get("/mcp/analytics/queue-depth?bucket_seconds=60")).json()
+    depth = (await gateway.client.get("/api/v1/analytics/queue-depth?bucket_seconds=60")).json()
     assert depth["points"][0]["queued"] == 2
     assert depth["points"][0]["peak_queued"] == 5
-    trends = (await gateway.client.get("/mcp/analytics/trends")).json()
+    trends = (await gateway.client.get("/api/v1/analytics/trends")).json()
     assert trends["points"][0]["submitted"] == 4
     assert not api.requests("GetTrends")[0].range.HasField("from")
     assert api.requests("GetOverview")[0].range.HasField("from")
     assert api.requests("GetQueueDepth")[0].bucket_seconds == 60
-    feed = (await gateway.client.get("/mcp/activity?limit=5&before=10")).json()
+    feed = (await gateway.client.get("/api/v1/activity?limit=5&before=10")).json()
     assert feed["entries"][0]["event"] == "completed"
     assert feed["next_before"] == 9
 
 
 async def test_the_catalogue(gateway: RunningGateway, api: RecordingApi) -> None:
     """Models and workers are listed with every field that a form needs."""
-    (model,) = (await gateway.client.get("/mcp/models")).json()["models"]
+    (model,) = (await gateway.client.get("/api/v1/models")).json()["models"]
     assert model["is_default"]
     assert (model["defaults"]["size"], model["defaults"]["duration"]) == ("256x256", 17 / 8)
-    (worker,) = (await gateway.client.get("/mcp/workers")).json()["workers"]
+    (worker,) = (await gateway.client.get("/api/v1/workers")).json()["workers"]
     assert (worker["name"], worker["stage"], worker["step"]) == ("worker-1", "denoise", 3)
 
 
 async def test_alarms_are_listed(gateway: RunningGateway, api: RecordingApi) -> None:
     """Alarms have a name, a severity, a text, a source and a start, and what the api tells this caller beside that."""
-    assert (await gateway.client.get("/mcp/alarms")).json() == {"alarms": []}
+    assert (await gateway.client.get("/api/v1/alarms")).json() == {"alarms": []}
     api.alarms.append(canned.alarm())
     api.alarms[0].details = "job 7 waits"
-    (alarm,) = (await gateway.client.get("/mcp/alarms")).json()["alarms"]
+    (alarm,) = (await gateway.client.get("/api/v1/alarms")).json()["alarms"]
     assert alarm == {
         "name": "storage-full",
         "severity": "refuse_writes",
@@ -297,10 +297,10 @@ async def test_ready_tells_the_alarms(gateway: RunningGateway, api: RecordingApi
 async def test_stale_lists_have_a_header(gateway: RunningGateway, api: RecordingApi) -> None:
     """A list whose read models do not follow the log says how old it is; another one does not."""
     api.add_job()
-    assert "x-kinolog-stale-seconds" not in (await gateway.client.get("/mcp/jobs")).headers
+    assert "x-kinolog-stale-seconds" not in (await gateway.client.get("/api/v1/jobs")).headers
     api.stale_seconds = 34
-    for path in ("/mcp/jobs", "/mcp/analytics/overview"):
+    for path in ("/api/v1/jobs", "/api/v1/analytics/overview"):
         response = await gateway.client.get(path)
         assert (response.status_code, response.headers["x-kinolog-stale-seconds"]) == (200, "34")
     api.stale_seconds = 0
-    assert "x-kinolog-stale-seconds" not in (await gateway.client.get("/mcp/jobs")).headers
+    assert "x-kinolog-stale-seconds" not in (await gateway.client.get("/api/v1/jobs")).headers

@@ -27,7 +27,7 @@ async def test_the_log_has_where_it_happened_and_what_led_to_it(caplog: pytest.L
     caplog.set_level(logging.ERROR)
     transport = httpx.ASGITransport(app=RequestTelemetry(_break, Metrics()))
     async with httpx.AsyncClient(base_url="http://127.0.0.1", transport=transport) as client:
-        answer = await client.get("/mcp/jobs")
+        answer = await client.get("/api/v1/jobs")
     assert (answer.status_code, answer.json()["reason"]) == (500, "INTERNAL")
     (line,) = (TextLines("gateway").format(record) for record in caplog.records)
     assert "in _break" in line

@@ -21,24 +21,24 @@ async def test_no_proxy_stands_before_the_api(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with running_gateway(f"localhost:{api.port}") as gateway:
-        assert (await gateway.client.get("/mcp/models")).status_code == 200
+        assert (await gateway.client.get("/api/v1/models")).status_code == 200
 
 
 async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
     """An unknown id is 404 on every route about one job."""
     for method, path in (
-        ("GET", f"/mcp/status/{ID}"),
-        ("GET", f"/mcp/storyboard/{ID}"),
-        ("GET", f"/mcp/logs/{ID}"),
-        ("GET", f"/mcp/events/{ID}"),
-        ("GET", f"/mcp/audit/{ID}"),
-        ("GET", f"/mcp/result/{ID}"),
-        ("GET", f"/mcp/result/{ID}/video"),
-        ("GET", f"/mcp/result/{ID}/scenes/0"),
-        ("POST", f"/mcp/cancel/{ID}"),
-        ("POST", f"/mcp/retry/{ID}"),
-        ("POST", f"/mcp/prefetch/{ID}"),
-        ("DELETE", f"/mcp/jobs/{ID}"),
+        ("GET", f"/api/v1/status/{ID}"),
+        ("GET", f"/api/v1/storyboard/{ID}"),
+        ("GET", f"/api/v1/logs/{ID}"),
+        ("GET", f"/api/v1/events/{ID}"),
+        ("GET", f"/api/v1/audit/{ID}"),
+        ("GET", f"/api/v1/result/{ID}"),
+        ("GET", f"/api/v1/result/{ID}/video"),
+        ("GET", f"/api/v1/result/{ID}/scenes/0"),
+        ("POST", f"/api/v1/cancel/{ID}"),
+        ("POST", f"/api/v1/retry/{ID}"),
+        ("POST", f"/api/v1/prefetch/{ID}"),
+        ("DELETE", f"/api/v1/jobs/{ID}"),
     ):
         problem = problem_of(await gateway.client.request(method, path), 404)
         assert problem["reason"] == "JOB_NOT_FOUND", path
@@ -52,7 +52,7 @@ async def test_violations_get_the_names_of_rest(gateway: RunningGateway, api: Re
         "width: must be one of the model's",
         {"width": "must be one of 256x256", "duration_seconds": "duration_seconds must be at most 60"},
     )
-    response = await gateway.client.post("/mcp/generate", json={"prompt": "x", "size": "64x64"})
+    response = await gateway.client.post("/api/v1/generate", json={"prompt": "x", "size": "64x64"})
     problem = problem_of(response)
     assert fields_of(problem) == ["size", "duration"]
     assert problem["detail"] == "size must be one of 256x256; duration duration must be at most 60"
@@ -77,7 +77,7 @@ async def test_codes(
 ) -> None:
     """Every gRPC code has an HTTP status, and the reason is passed on."""
     api.failures["GetJob"] = Refusal(code, "SOME_REASON", "some words")
-    response = await gateway.client.get(f"/mcp/status/{ID}")
+    response = await gateway.client.get(f"/api/v1/status/{ID}")
     problem = problem_of(response, status)
     assert (problem["reason"], problem["detail"]) == ("SOME_REASON", "some words")
     assert response.headers.get("retry-after") == retry
@@ -87,7 +87,7 @@ async def test_codes(
 async def test_a_full_disk_is_507(gateway: RunningGateway, api: RecordingApi) -> None:
     """The api's answer to a submit while a disk is full is Insufficient Storage."""
     api.failures["SubmitJob"] = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL", "make room")
-    problem = problem_of(await gateway.client.post("/mcp/generate", json={"prompt": "x"}), 507)
+    problem = problem_of(await gateway.client.post("/api/v1/generate", json={"prompt": "x"}), 507)
     assert (problem["reason"], problem["detail"], problem["title"]) == (
         "STORAGE_FULL",
         "make room",
@@ -101,7 +101,7 @@ async def test_an_unreachable_api() -> None:
         assert (await gateway.client.get("/health")).json() == {"status": "ok"}
         problem = problem_of(await gateway.client.get("/ready"), 503)
         assert problem["reason"] == "API_UNAVAILABLE"
-        response = await gateway.client.get("/mcp/models")
+        response = await gateway.client.get("/api/v1/models")
         problem = problem_of(response, 503)
         assert problem["reason"] == "UNAVAILABLE"
         assert response.headers["retry-after"] == "1"
@@ -111,11 +111,11 @@ async def test_an_unreachable_api() -> None:
 async def test_an_api_that_restarts_under_a_call(gateway: RunningGateway, api: RecordingApi) -> None:
     """Once the api is back, the gateway uses it again by itself."""
     job = api.add_job()
-    assert (await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 200
+    assert (await gateway.client.get(f"/api/v1/status/{job.id}")).status_code == 200
     await api.stop()
-    problem_of(await gateway.client.get(f"/mcp/status/{job.id}"), 503)
+    problem_of(await gateway.client.get(f"/api/v1/status/{job.id}"), 503)
     await api.start()
-    while (response := await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 503:
+    while (response := await gateway.client.get(f"/api/v1/status/{job.id}")).status_code == 503:
         pass
     assert response.status_code == 200
     assert (await gateway.client.get("/ready")).status_code == 200

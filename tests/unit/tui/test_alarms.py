@@ -34,7 +34,7 @@ async def test_alarms_stand_on_every_page_until_they_are_cleared(gateway: Replay
     app = app_of(pilot)
     banner = pilot.app.screen.query_one(AlarmBanner)
     assert not banner.display
-    gateway.answers["/mcp/alarms"] = {"alarms": [WARNING, FULL]}
+    gateway.answers["/api/v1/alarms"] = {"alarms": [WARNING, FULL]}
     app.request_alarms()
     await settled(pilot)
     for key in ("1", "2", "4"):
@@ -45,7 +45,7 @@ async def test_alarms_stand_on_every_page_until_they_are_cleared(gateway: Replay
             assert "✖ New jobs are refused: The disk of /data has 12 MB left; make room. (api)" in text(pilot)
             assert "! The projector stands still. – Job 7 waits. (projector)" in text(pilot)
             assert contrasts(strips(pilot)) == []
-    gateway.answers["/mcp/alarms"] = {"alarms": []}
+    gateway.answers["/api/v1/alarms"] = {"alarms": []}
     app.request_alarms()
     await settled(pilot)
     assert "stands still" not in text(pilot)
@@ -53,7 +53,7 @@ async def test_alarms_stand_on_every_page_until_they_are_cleared(gateway: Replay
 
 async def test_a_server_without_alarms_shows_none(gateway: Replay, pilot: Pilot[None]) -> None:
     """An older server answers 404: no banner and no message."""
-    gateway.problems["/mcp/alarms"] = {"status": 404, "title": "Not Found", "detail": "no such route"}
+    gateway.problems["/api/v1/alarms"] = {"status": 404, "title": "Not Found", "detail": "no such route"}
     app_of(pilot).request_alarms()
     await settled(pilot)
     assert not pilot.app.screen.query_one(AlarmBanner).display
@@ -71,7 +71,7 @@ async def test_an_operator_on_a_small_screen_sees_every_source(gateway: Replay, 
         waiting | {"details": f"{lost} {long}"},
         WARNING | {"name": "late", "source": "gateway", "details": ""},
     ]
-    gateway.answers["/mcp/alarms"] = {
+    gateway.answers["/api/v1/alarms"] = {
         "alarms": [alarm | {"instance": name} for alarm in one_each for name in ("one", "two")]
     }
     async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
@@ -91,7 +91,7 @@ async def test_an_operator_on_a_small_screen_sees_every_source(gateway: Replay, 
 
 async def test_processes_that_report_different_details_show_both(gateway: Replay, pilot: Pilot[None]) -> None:
     """The text is there once, followed by what each process adds."""
-    gateway.answers["/mcp/alarms"] = {
+    gateway.answers["/api/v1/alarms"] = {
         "alarms": [WARNING | {"details": details} for details in ("Job 7 waits.", "Job 8 waits.")]
     }
     app_of(pilot).request_alarms()

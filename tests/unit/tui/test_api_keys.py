@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 def offer_keys(gateway: Replay, *keys: dict[str, object]) -> None:
     """Have the gateway list issued keys."""
-    gateway.answers["/openapi.json"]["paths"]["/mcp/keys"] = {}
-    gateway.answers["/mcp/keys"] = {"keys": list(keys), "next": "unknown facts are passed over"}
+    gateway.answers["/openapi.json"]["paths"]["/api/v1/keys"] = {}
+    gateway.answers["/api/v1/keys"] = {"keys": list(keys), "next": "unknown facts are passed over"}
 
 
 async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ async def test_a_server_that_issues_no_keys(gateway: Replay, pilot: Pilot[None])
     await press(pilot, "5")
     words = " ".join(text(pilot).split())
     assert "this server gives out no keys; whoever reaches" in words
-    gateway.problems["/mcp/keys"] = {"status": 401, "detail": "present a key", "reason": "KEY_REQUIRED"}
+    gateway.problems["/api/v1/keys"] = {"status": 401, "detail": "present a key", "reason": "KEY_REQUIRED"}
     await press(pilot, "ctrl+r")
     assert "whoever runs it" in text(pilot)
     assert len(app_of(pilot)._notifications) == 0
@@ -67,7 +67,7 @@ async def test_issued_keys_are_listed(gateway: Replay, pilot: Pilot[None]) -> No
     assert "● nightly k1, of 2026-11-20, used 3 min ago" in left
     assert "○ old k2, revoked 2026-11-21" in left
     assert "● k3" in left
-    assert len(requests_of(gateway, "GET", "/mcp/keys")) == 1
+    assert len(requests_of(gateway, "GET", "/api/v1/keys")) == 1
     offer_keys(gateway)
     await press(pilot, "ctrl+r")
     assert "this server has given out no key yet" in text(pilot)
@@ -76,7 +76,7 @@ async def test_issued_keys_are_listed(gateway: Replay, pilot: Pilot[None]) -> No
 async def test_a_refused_list_of_keys(gateway: Replay, pilot: Pilot[None]) -> None:
     """If the list is refused, the reason is shown in its place; the rest of Settings works."""
     offer_keys(gateway)
-    gateway.problems["/mcp/keys"] = {"status": 403, "detail": "this key may not see keys"}
+    gateway.problems["/api/v1/keys"] = {"status": 403, "detail": "this key may not see keys"}
     await press(pilot, "5")
     await settled(pilot)
     assert "its keys cannot be listed: this key" in text(pilot)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 def actions(gateway: Replay) -> list[str]:
     """Return the actions that were sent, in order."""
-    return [body["action"] for body in requests_of(gateway, "POST", "/mcp/bulk")]
+    return [body["action"] for body in requests_of(gateway, "POST", "/api/v1/bulk")]
 
 
 @pytest.mark.parametrize("key", ["c", "X"])
@@ -55,7 +55,7 @@ async def test_marks_that_are_out_of_sight_are_named(gateway: Replay, pilot: Pil
     """The confirmation says how many of the marked jobs are not on the page."""
     await press(pilot, "2", "a")
     marked = len(pilot.app.screen.query_one(JobTable).marked)
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers["/api/v1/jobs?limit=50"]
     page["jobs"] = page["jobs"][:1]
     await press(pilot, "ctrl+r", "X")
     assert f"{marked - 1} of them are not on this page" in text(pilot)
@@ -65,7 +65,7 @@ async def test_enter_keeps_the_priority(gateway: Replay, pilot: Pilot[None]) -> 
     """The dialog starts at the job's own priority; choosing that sends nothing."""
     await press(pilot, "2", "P")
     options = pilot.app.screen.query_one(OptionList)
-    job = deepcopy(gateway.answers["/mcp/jobs?limit=50"]["jobs"][0])
+    job = deepcopy(gateway.answers["/api/v1/jobs?limit=50"]["jobs"][0])
     assert options.highlighted_option is not None
     assert options.highlighted_option.id == job["priority"]
     await press(pilot, "enter")
@@ -127,7 +127,7 @@ async def test_a_read_only_dashboard_sends_no_command(
     gateway: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """It says so in the bar, hides the keys of commands, and refuses them and a submit with the reason."""
-    gateway.answers["/mcp/generate"] = {}
+    gateway.answers["/api/v1/generate"] = {}
     if by == "settings":
         PreferenceStore(settings_file(tmp_path)).save(Preferences(read_only=True))
     else:

@@ -23,7 +23,7 @@ def line(pilot: Pilot[None]) -> str:
 @pytest.mark.parametrize("key", ["c", "X", "P"])
 async def test_a_question_about_one_job_names_it(gateway: Replay, pilot: Pilot[None], key: str) -> None:
     """It has the short id and the start of the prompt, which is no markup, on the list and on the job's page."""
-    listed = gateway.answers["/mcp/jobs?limit=50"]["jobs"][0]
+    listed = gateway.answers["/api/v1/jobs?limit=50"]["jobs"][0]
     listed["prompt"] = "[b]A red circle[/b] moves right on a blue background. Then a green square turns."
     words = f"{listed['job_id'][:8]}  [b]A red circle[/b] moves right on a blue bac…"
     await press(pilot, "2", key)
@@ -31,7 +31,7 @@ async def test_a_question_about_one_job_names_it(gateway: Replay, pilot: Pilot[N
     await press(pilot, "escape")
     app_of(pilot).open_job(MADE)
     await settled(pilot)
-    prompt = gateway.answers[f"/mcp/status/{MADE}"]["prompt"]
+    prompt = gateway.answers[f"/api/v1/status/{MADE}"]["prompt"]
     if key == "X":  # a completed job has no other question
         await press(pilot, key)
         assert f"{MADE[:8]}  {prompt[:40]}" in text(pilot)
@@ -42,7 +42,7 @@ async def test_a_question_about_several_jobs_has_their_number_and_the_filter(
 ) -> None:
     """What the list is filtered by is there, and how many are not on the page."""
     await press(pilot, "2", "a")
-    number = len(gateway.answers["/mcp/jobs?limit=50"]["jobs"])
+    number = len(gateway.answers["/api/v1/jobs?limit=50"]["jobs"])
     for key, verb in (("c", "Cancel"), ("r", "Retry"), ("X", "Erase")):
         await press(pilot, key)
         assert f"{verb} these {number} jobs?" in text(pilot)
@@ -57,7 +57,7 @@ async def test_a_question_about_several_jobs_has_their_number_and_the_filter(
 async def test_a_mark_that_is_out_of_sight_is_named_by_its_id(gateway: Replay, pilot: Pilot[None]) -> None:
     """The job under the cursor is another one, and its prompt is not shown for it."""
     await press(pilot, "2", "space")
-    jobs = gateway.answers["/mcp/jobs?limit=50"]["jobs"]
+    jobs = gateway.answers["/api/v1/jobs?limit=50"]["jobs"]
     marked = jobs.pop(0)
     await press(pilot, "ctrl+r", "X")
     assert f"{marked['job_id'][:8]}  not on this page" in text(pilot)

@@ -27,7 +27,7 @@ from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, te
 from tests.snapshot.replay import FOLDER, Json, Replay, recorded, requests_of
 
 JOB_ID = recorded()["made"]
-FILM: Json = recorded()["answers"][f"/mcp/status/{JOB_ID}"]
+FILM: Json = recorded()["answers"][f"/api/v1/status/{JOB_ID}"]
 
 
 def erased_film() -> Json:
@@ -65,7 +65,7 @@ async def test_a_download_of_an_erased_job_leaves_no_file(gateway: Replay) -> No
             with pytest.raises(JobErased):
                 await downloads.fetch(client, JOB_ID, "-thumbnail", "thumbnail")
             assert files_of(downloads.path, JOB_ID) == []
-            assert len(requests_of(gateway, "GET", f"/mcp/result/{JOB_ID}/thumbnail")) == 1
+            assert len(requests_of(gateway, "GET", f"/api/v1/result/{JOB_ID}/thumbnail")) == 1
     finally:
         downloads.close()
     assert not downloads.path.exists()
@@ -156,7 +156,7 @@ async def test_the_first_page_waits_for_no_folder_of_a_dead_dashboard(
 @pytest.mark.slow
 async def test_an_erasure_deletes_the_thumbnail_beside_the_list(gateway: Replay, tmp_path: Path) -> None:
     """When the erasure of the selected job arrives, its thumbnail leaves the folder and the memory."""
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers["/api/v1/jobs?limit=50"]
     page["jobs"] = [job for job in page["jobs"] if job["job_id"] == JOB_ID]
     async with dashboard(gateway.url, tmp_path, (160, 40)) as pilot:
         await press(pilot, "2")
@@ -201,7 +201,7 @@ async def test_an_erasure_during_the_download_is_no_failure(
     gateway: Replay, pilot: Pilot[None], key: str
 ) -> None:
     """The player says that the video is erased, no message names a file, and the video is not requested again."""
-    app, path = app_of(pilot), f"/mcp/result/{JOB_ID}/video"
+    app, path = app_of(pilot), f"/api/v1/result/{JOB_ID}/video"
     app.open_job(JOB_ID)
     await settled(pilot)
     answer = gateway.hold(path)
@@ -270,7 +270,7 @@ async def test_an_erasure_before_a_video_is_shown(
 @pytest.mark.slow
 async def test_an_erasure_before_a_thumbnail_is_shown(gateway: Replay, tmp_path: Path) -> None:
     """A thumbnail that was decoded before the erasure is not kept, whichever job is selected by then."""
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers["/api/v1/jobs?limit=50"]
     page["jobs"] = [job for job in page["jobs"] if job["job_id"] != JOB_ID]
     async with dashboard(gateway.url, tmp_path, (160, 40)) as pilot:
         await press(pilot, "2")
@@ -303,7 +303,7 @@ class HeldDecoder:
 async def _erase(gateway: Replay) -> None:
     """Send the commit that erases the film."""
     film = erased_film()
-    gateway.answers["/mcp/jobs?limit=50"]["jobs"] = [film]
-    gateway.answers[f"/mcp/status/{JOB_ID}"] = film
+    gateway.answers["/api/v1/jobs?limit=50"]["jobs"] = [film]
+    gateway.answers[f"/api/v1/status/{JOB_ID}"] = film
     state = {"status": film["status"], "percent": film["percent"], "events": ["erased"], "job": film}
     await gateway.send("job_completed", film["position"], state, JOB_ID)

@@ -15,7 +15,7 @@ from tests.snapshot.replay import recorded
 @pytest.fixture
 def model() -> ModelInfo:
     """The model of the recorded catalogue: at most 480 frames and 100 steps, four sizes."""
-    return ModelListInfo.model_validate(recorded()["answers"]["/mcp/models"]).models[0]
+    return ModelListInfo.model_validate(recorded()["answers"]["/api/v1/models"]).models[0]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_marked_times_are_the_length(model: ModelInfo) -> None:
 def test_a_job_again_is_cut_as_it_was(prompt: str, scenes: int, shots: Shots) -> None:
     """A job whose scenes its prompt marks is cut there again. Scenes that were listed, or cut otherwise, are not."""
     data = recorded()
-    job = JobInfo.model_validate(data["answers"][f"/mcp/status/{data['made']}"])
+    job = JobInfo.model_validate(data["answers"][f"/api/v1/status/{data['made']}"])
     assert shots_of(job.model_copy(update={"prompt": prompt, "scenes": scenes, "frames": 48})) is shots
 
 
@@ -111,7 +111,7 @@ def test_a_chained_draft_shows_the_parts_of_long_scenes(model: ModelInfo) -> Non
     assert ("chained" in apart.request.body(), chained.request.body()["chained"]) == (False, True)
     assert [scene.frames for scene in planned_scenes(apart)] == [32]
     assert [scene.frames for scene in planned_scenes(chained)] == [8, 8, 8, 8]
-    job = JobInfo.model_validate(recorded()["answers"][f"/mcp/status/{recorded()['made']}"])
+    job = JobInfo.model_validate(recorded()["answers"][f"/api/v1/status/{recorded()['made']}"])
     marked = job.model_copy(update={"prompt": "A star. Then a ring.", "scenes": 4, "frames": 40, "fps": 8})
     assert shots_of(marked) is Shots.ONE
     assert shots_of(marked.model_copy(update={"chained": True})) is Shots.AUTO

@@ -52,8 +52,8 @@ async def test_the_tab_bar_opens_tabs_too(pilot: Pilot[None]) -> None:
 
 def submits(gateway: Replay) -> None:
     """Have the gateway accept prompts."""
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    gateway.answers["/api/v1/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
 
 
 @pytest.mark.parametrize("by_mouse", [False, True])
@@ -86,10 +86,10 @@ async def test_a_prompt_that_was_not_sent_is_not_lost_by_a_letter(pilot: Pilot[N
 async def test_an_answer_opens_no_page_over_another(gateway: Replay, pilot: Pilot[None]) -> None:
     """If the person went on while the prompt was sent, the page stays, and the status line says that it is queued."""
     submits(gateway)
-    held = gateway.hold("/mcp/generate")
+    held = gateway.hold("/api/v1/generate")
     await press(pilot, "3", *"a ball")
     await pilot.press("ctrl+s")
-    await gateway.until(lambda: requests_of(gateway, "POST", "/mcp/generate"))
+    await gateway.until(lambda: requests_of(gateway, "POST", "/api/v1/generate"))
     await pilot.press("escape", "2")
     await until(pilot, lambda: isinstance(pilot.app.screen, JobsPage))
     held.set()
@@ -100,8 +100,8 @@ async def test_an_answer_opens_no_page_over_another(gateway: Replay, pilot: Pilo
 
 async def test_a_dialog_is_not_closed_by_a_failure(gateway: Replay, pilot: Pilot[None]) -> None:
     """A job that does not exist leaves its own page, and not a dialog over it; another error leaves nothing."""
-    held = gateway.hold(f"/mcp/status/{MADE}")
-    gateway.problems[f"/mcp/status/{MADE}"] = {"status": 404, "detail": "there is no job", "title": "x"}
+    held = gateway.hold(f"/api/v1/status/{MADE}")
+    gateway.problems[f"/api/v1/status/{MADE}"] = {"status": 404, "detail": "there is no job", "title": "x"}
     await press(pilot, "2")
     app_of(pilot).open_job(MADE)
     await until(pilot, lambda: isinstance(pilot.app.screen, JobPage))
@@ -112,7 +112,7 @@ async def test_a_dialog_is_not_closed_by_a_failure(gateway: Replay, pilot: Pilot
     assert isinstance(pilot.app.screen, HelpDialog)
     await press(pilot, "escape")
     assert isinstance(pilot.app.screen, JobsPage)
-    gateway.problems[f"/mcp/status/{MADE}"] = {"status": 503, "detail": "the log is away", "title": "x"}
+    gateway.problems[f"/api/v1/status/{MADE}"] = {"status": 503, "detail": "the log is away", "title": "x"}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     assert isinstance(pilot.app.screen, JobPage)
@@ -141,8 +141,8 @@ async def test_tabs_move_by_all_moving_keys(gateway: Replay, pilot: Pilot[None],
         {"sequence": number, "at": None, "attempt": 1, "level": "info", "message": f"line {number}"}
         for number in range(1, 200)
     ]
-    gateway.answers[f"/mcp/logs/{MADE}"] = {"entries": lines, "job_id": MADE}
-    storyboard = gateway.answers[f"/mcp/storyboard/{MADE}"]
+    gateway.answers[f"/api/v1/logs/{MADE}"] = {"entries": lines, "job_id": MADE}
+    storyboard = gateway.answers[f"/api/v1/storyboard/{MADE}"]
     scene = storyboard["scenes"][0]
     storyboard["scenes"] = [scene | {"index": index, "video": None} for index in range(20)]
     await pilot.resize_terminal(80, 14)

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 
 async def test_codec_quality_and_title_are_sent(gateway: Replay, pilot: Pilot[None]) -> None:
     """The usual quality follows the codec. Nothing is sent of what is left empty, nor while a value is wrong."""
-    for model in gateway.answers["/mcp/models"]["models"]:
+    for model in gateway.answers["/api/v1/models"]["models"]:
         model["codecs"] = ["h264", "av1", "of a later version"]
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    gateway.answers["/api/v1/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
     await press(pilot, "3", *"a cat yawns")
     page = pilot.app.screen
     quality = page.query_one("#crf", Input)
@@ -33,15 +33,15 @@ async def test_codec_quality_and_title_are_sent(gateway: Replay, pilot: Pilot[No
     quality.value = "40"
     page.query_one("#title", Input).value = "Yawn"
     await press(pilot, "ctrl+s")
-    (sent,) = requests_of(gateway, "POST", "/mcp/generate")
+    (sent,) = requests_of(gateway, "POST", "/api/v1/generate")
     assert (sent["codec"], sent["crf"], sent["title"]) == ("av1", 40, "Yawn")
 
 
 async def test_a_job_made_again_has_its_codec_and_title(gateway: Replay, pilot: Pilot[None]) -> None:
     """What is the usual of the model stays empty."""
-    for model in gateway.answers["/mcp/models"]["models"]:
+    for model in gateway.answers["/api/v1/models"]["models"]:
         model["codecs"] = ["h264", "av1"]
-    gateway.answers[f"/mcp/status/{MADE}"] |= {"codec": "av1", "crf": 24, "title": "Yawn"}
+    gateway.answers[f"/api/v1/status/{MADE}"] |= {"codec": "av1", "crf": 24, "title": "Yawn"}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")

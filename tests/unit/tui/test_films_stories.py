@@ -14,7 +14,7 @@ from tests.snapshot.dashboard_pilot import dashboard, press, settled, text, unti
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 COMPLETED = [
-    job for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"] if job["status"] == "completed"
+    job for job in recorded()["answers"]["/api/v1/jobs?limit=50"]["jobs"] if job["status"] == "completed"
 ]
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ async def test_thumbnails_of_the_films_in_view_are_fetched(gateway: Replay, pilo
     await press(pilot, "6")
     wall = pilot.app.screen.query_one(FilmWall)
     across = wall.size.width // CELL_COLUMNS
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["status"] == "completed"
     assert f"1–{len(COMPLETED)} of" in text(pilot)
     assert "▀▀▀▀" in text(pilot)
     seen = fetched(gateway)
@@ -44,9 +44,9 @@ async def test_thumbnails_of_the_films_in_view_are_fetched(gateway: Replay, pilo
 
 async def test_the_cursor_moves_in_two_directions(gateway: Replay, pilot: Pilot[None]) -> None:
     """h and l go along a line, j and k between lines, enter and a second click open the film."""
-    made = gateway.answers[f"/mcp/status/{COMPLETED[0]['job_id']}"]
+    made = gateway.answers[f"/api/v1/status/{COMPLETED[0]['job_id']}"]
     for job in COMPLETED[1:3]:
-        gateway.answers[f"/mcp/status/{job['job_id']}"] = made | {"job_id": job["job_id"]}
+        gateway.answers[f"/api/v1/status/{job['job_id']}"] = made | {"job_id": job["job_id"]}
     await press(pilot, "6")
     wall = pilot.app.screen.query_one(FilmWall)
     across = wall.size.width // CELL_COLUMNS
@@ -67,15 +67,15 @@ async def test_the_cursor_moves_in_two_directions(gateway: Replay, pilot: Pilot[
 
 async def test_pages_of_films(gateway: Replay, tmp_path: Path) -> None:
     """n and p turn the pages at any size; after a resize the films are arranged again."""
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers["/api/v1/jobs?limit=50"]
     page["next_cursor"] = "older"
     async with dashboard(gateway.url, tmp_path, (80, 24)) as pilot:
         await press(pilot, "6", "n")
-        assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "older"
+        assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["cursor"] == "older"
         first = len(COMPLETED) + 1
         assert f" {first}–{first + len(COMPLETED) - 1} of " in text(pilot)
         await press(pilot, "p", "p")
-        assert "cursor" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
+        assert "cursor" not in requests_of(gateway, "GET", "/api/v1/jobs")[-1]
         wall = pilot.app.screen.query_one(FilmWall)
         await pilot.resize_terminal(200, 60)
         await until(pilot, lambda: wall.size.width > 190)
@@ -86,7 +86,7 @@ async def test_pages_of_films(gateway: Replay, tmp_path: Path) -> None:
 
 async def test_erased_jobs_are_no_films(gateway: Replay, pilot: Pilot[None]) -> None:
     """They are neither on the wall nor in its number. While there are older pages, the number is a limit."""
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers["/api/v1/jobs?limit=50"]
     completed = [job for job in page["jobs"] if job["status"] == "completed"]
     for job in completed[:2]:
         job |= {"erased": True, "prompt": None}
@@ -112,7 +112,7 @@ async def test_keys_of_the_wall_do_something(gateway: Replay, pilot: Pilot[None]
         line = text(pilot).split("\n")[pilot.app.screen.query_one(KeyLine).region.y]
         return {name for name in ("Older", "Newer", "Open") if f" {name}" in line}
 
-    page = gateway.answers["/mcp/jobs?limit=50"]
+    page = gateway.answers["/api/v1/jobs?limit=50"]
     page["next_cursor"] = "older"
     await press(pilot, "6")
     assert offered() == {"Older", "Open"}

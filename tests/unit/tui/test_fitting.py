@@ -49,7 +49,7 @@ async def test_the_video_is_fitted_after_a_resize(pilot: Pilot[None]) -> None:
 async def test_numbers_and_lines_are_fitted_after_a_resize(gateway: Replay, pilot: Pilot[None]) -> None:
     """The numbers of analytics take three lines in a narrow terminal, and lines of the log wrap at the new width."""
     entry = {"sequence": 1, "at": None, "attempt": 1, "level": "info", "message": "word " * 30}
-    gateway.answers[f"/mcp/logs/{MADE}"] = {"entries": [entry], "job_id": MADE}
+    gateway.answers[f"/api/v1/logs/{MADE}"] = {"entries": [entry], "job_id": MADE}
     await press(pilot, "4")
     await pilot.resize_terminal(*NARROW)
     await settled(pilot)
@@ -70,17 +70,17 @@ async def test_texts_of_others_do_not_control_the_terminal(gateway: Replay, pilo
         "worker": HOSTILE,
         "model": HOSTILE,
     }
-    for entry in gateway.answers["/mcp/jobs?limit=50"]["jobs"]:
+    for entry in gateway.answers["/api/v1/jobs?limit=50"]["jobs"]:
         entry |= job
-    gateway.answers[f"/mcp/status/{RUNNING}"] |= job
-    for worker in gateway.answers["/mcp/workers"]["workers"]:
+    gateway.answers[f"/api/v1/status/{RUNNING}"] |= job
+    for worker in gateway.answers["/api/v1/workers"]["workers"]:
         worker |= {"name": HOSTILE, "device": HOSTILE}
-    for entry in gateway.answers["/mcp/activity?limit=50"]["entries"]:
+    for entry in gateway.answers["/api/v1/activity?limit=50"]["entries"]:
         entry["actor"] = HOSTILE
-    for scene in gateway.answers[f"/mcp/storyboard/{RUNNING}"]["scenes"]:
+    for scene in gateway.answers[f"/api/v1/storyboard/{RUNNING}"]["scenes"]:
         scene["prompt"] = HOSTILE
     line = {"sequence": 9, "at": None, "attempt": 1, "level": "info", "message": HOSTILE}
-    gateway.answers[f"/mcp/logs/{RUNNING}"] = {"entries": [line], "job_id": RUNNING}
+    gateway.answers[f"/api/v1/logs/{RUNNING}"] = {"entries": [line], "job_id": RUNNING}
     await press(pilot, "ctrl+r")
     seen = [text(pilot)]
     await press(pilot, "2")
@@ -129,7 +129,7 @@ async def test_a_message_covers_nothing(gateway: Replay, pilot: Pilot[None]) -> 
 async def test_a_line_with_wide_characters_loses_no_letter(gateway: Replay, pilot: Pilot[None]) -> None:
     """Whatever the width of the terminal, each word of a scene's prompt is there."""
     words = "日本語 🎬 " + " ".join(f"w{number}ord" for number in range(20))
-    for scene in gateway.answers[f"/mcp/storyboard/{MADE}"]["scenes"]:
+    for scene in gateway.answers[f"/api/v1/storyboard/{MADE}"]["scenes"]:
         scene["prompt"] = words
     await open_tab(pilot, MADE, "scenes")
     for width in range(100, 120):

@@ -37,7 +37,7 @@ def _cut(widget: Widget) -> list[str]:
 async def test_words_in_frames_are_whole(gateway: Replay, pilot: Pilot[None]) -> None:
     """At every width the title and the legend of each panel of numbers are there to their last letter."""
     for path, answer in gateway.answers.items():
-        for point in answer["points"] if path.startswith("/mcp/analytics/trends") else ():
+        for point in answer["points"] if path.startswith("/api/v1/analytics/trends") else ():
             point |= {"completed": 1, "failed": 1, "cancelled": 1}
     cut = []
     for keys in (["ctrl+r"], ["4"]):
@@ -51,7 +51,7 @@ async def test_words_in_frames_are_whole(gateway: Replay, pilot: Pilot[None]) ->
 
 async def test_panels_without_numbers_follow_the_theme(gateway: Replay, tmp_path: Path) -> None:
     """Without workers, their panel says at 80 columns what starts one, in colours of the theme that is chosen then."""
-    gateway.answers["/mcp/workers"]["workers"] = []
+    gateway.answers["/api/v1/workers"]["workers"] = []
     async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
         for theme in ("textual-light", "textual-dark"):
             pilot.app.theme = theme
@@ -66,5 +66,7 @@ async def test_the_head_beside_the_list_has_whole_words(gateway: Replay, tmp_pat
     async with dashboard(gateway.url, tmp_path, (140, 40)) as pilot:
         await press(pilot, "2")
         head = text(pilot).split("\n")[pilot.app.screen.query_one(JobHead).region.y]
-        assert head.rstrip().endswith(str(recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"][0]["job_id"]))
+        assert head.rstrip().endswith(
+            str(recorded()["answers"]["/api/v1/jobs?limit=50"]["jobs"][0]["job_id"])
+        )
         assert "model     kinolog-tiny" in text(pilot)

@@ -24,7 +24,7 @@ from tests.snapshot.replay import Json, Replay, recorded, requests_of
 RUNNING, MADE = recorded()["running"], recorded()["made"]
 (CANCELLED,) = [
     job["job_id"]
-    for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]
+    for job in recorded()["answers"]["/api/v1/jobs?limit=50"]["jobs"]
     if job["status"] == "cancelled"
 ]
 
@@ -50,7 +50,7 @@ async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None])
     assert history.at == 0
     assert "○ queued" in text(pilot).split("state then")[1]
     await press(pilot, "right")
-    assert requests_of(gateway, "GET", f"/mcp/events/{MADE}")[-1]["as_of"]
+    assert requests_of(gateway, "GET", f"/api/v1/events/{MADE}")[-1]["as_of"]
     assert "◐ processing" in text(pilot).split("state then")[1]
 
 
@@ -74,10 +74,10 @@ async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pi
 
 async def test_an_empty_log_says_whether_lines_may_come(gateway: Replay, pilot: Pilot[None]) -> None:
     """None comes any more once the job has ended. Until they are loaded, nothing is said about them."""
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    key = next(key for key in gateway.answers if key.startswith(f"/mcp/logs/{RUNNING}"))
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    key = next(key for key in gateway.answers if key.startswith(f"/api/v1/logs/{RUNNING}"))
     gateway.answers[key]["entries"] = []
-    loaded = gateway.hold(f"/mcp/logs/{RUNNING}")
+    loaded = gateway.hold(f"/api/v1/logs/{RUNNING}")
     app_of(pilot).open_job(RUNNING)
     await until_text(pilot, RUNNING)
     pilot.app.screen.query_one(TabbedContent).active = "log"
@@ -92,7 +92,7 @@ async def test_an_empty_log_says_whether_lines_may_come(gateway: Replay, pilot: 
 async def test_the_facts_have_the_whole_name_of_the_model(gateway: Replay, pilot: Pilot[None]) -> None:
     """The head of the page cuts a long one."""
     name = "-".join(["a-model-of-another-family"] * 4)
-    gateway.answers[f"/mcp/status/{MADE}"]["model"] = name
+    gateway.answers[f"/api/v1/status/{MADE}"]["model"] = name
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     facts = pilot.app.screen.query_one(JobFacts).region
@@ -105,7 +105,7 @@ async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay
     """Thumbnails are fetched once, and only while the storyboard is open."""
     app_of(pilot).open_job(MADE)
     await settled(pilot)
-    paths = [f"/mcp/result/{MADE}/scenes/{index}" for index in (0, 1)]
+    paths = [f"/api/v1/result/{MADE}/scenes/{index}" for index in (0, 1)]
     assert [requests_of(gateway, "GET", path) for path in paths] == [[], []]
     await press(pilot, "right_square_bracket")
     assert set(pilot.app.screen.query_one(SceneList).thumbnails) == {0, 1}
@@ -122,14 +122,14 @@ async def test_each_attempt_has_pictures_of_its_own(gateway: Replay, pilot: Pilo
     tab = pilot.app.screen.query_one(ScenesTab)
     scenes = tab.query_one(SceneList)
     first = scenes.thumbnails[0]
-    job = gateway.answers[f"/mcp/status/{MADE}"]
+    job = gateway.answers[f"/api/v1/status/{MADE}"]
     again = job | {"attempt": job["attempt"] + 1, "status": "processing", "version": job["version"] + 1}
     await _commit(gateway, again, "attempt_started")
     await until(pilot, lambda: tab.job and tab.job.attempt == again["attempt"])
     await settled(pilot)
     assert set(scenes.thumbnails) == {0, 1}
     for index in (0, 1):
-        fetched = requests_of(gateway, "GET", f"/mcp/result/{MADE}/scenes/{index}")
+        fetched = requests_of(gateway, "GET", f"/api/v1/result/{MADE}/scenes/{index}")
         assert len(fetched) > 1  # a storyboard that arrives meanwhile starts a download over
     tab.post_message(RequestAnswered("thumbnail", SceneThumbnail(job["attempt"], 2, first)))
     await settled(pilot)
@@ -160,12 +160,12 @@ def still(colour: tuple[int, int, int]) -> str:
 
 async def test_a_waiting_job_has_its_place_of_now(gateway: Replay, pilot: Pilot[None]) -> None:
     """Commits of any job may change its place, and its own do not name it."""
-    job = gateway.answers[f"/mcp/status/{MADE}"]
+    job = gateway.answers[f"/api/v1/status/{MADE}"]
     job |= {"status": "queued", "finished_at": None, "queue_position": 7}
     app_of(pilot).open_job(MADE)
     await until_text(pilot, "7 before it")
     job["queue_position"] = 6
-    other = gateway.answers[f"/mcp/status/{RUNNING}"]
+    other = gateway.answers[f"/api/v1/status/{RUNNING}"]
     await _commit(gateway, other, "attempt_started")
     await until_text(pilot, "6 before it")
     job |= {"queue_position": 0, "version": job["version"] + 1}
@@ -189,7 +189,7 @@ async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(
         await until(pilot, lambda at=strongest: player.clip and player.clip.pictures[0].pixels[at] > 150)  # type: ignore[misc]
     assert not player.playing
     assert "the work so far" in text(pilot)
-    done = gateway.answers[f"/mcp/status/{MADE}"] | {"job_id": RUNNING, "version": 999}
+    done = gateway.answers[f"/api/v1/status/{MADE}"] | {"job_id": RUNNING, "version": 999}
     ended = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": done}
     await gateway.send("job_completed", 9, ended, RUNNING)
     await until(pilot, lambda: player.clip and len(player.clip.pictures) == 16)
@@ -201,7 +201,7 @@ async def test_the_reason_of_a_cancel_is_among_the_facts(gateway: Replay, pilot:
     app_of(pilot).open_job(CANCELLED)
     await settled(pilot)
     assert "by anonymous: not wanted" in text(pilot)
-    job = gateway.answers[f"/mcp/status/{CANCELLED}"]
+    job = gateway.answers[f"/api/v1/status/{CANCELLED}"]
     again = job | {"status": "queued", "cancel_requested": False, "version": job["version"] + 1}
     await _commit(gateway, again, "retried")
     await until(pilot, lambda: "not wanted" not in text(pilot))
@@ -210,12 +210,12 @@ async def test_the_reason_of_a_cancel_is_among_the_facts(gateway: Replay, pilot:
 async def test_a_cancel_without_a_history_has_no_reason(gateway: Replay, pilot: Pilot[None]) -> None:
     """The facts are there if the history cannot be read."""
     problem = {"status": 500, "title": "Internal Server Error", "detail": "broken"}
-    gateway.problems[f"/mcp/events/{CANCELLED}"] = problem
+    gateway.problems[f"/api/v1/events/{CANCELLED}"] = problem
     app_of(pilot).open_job(CANCELLED)
     await settled(pilot)
     assert "submitted" in text(pilot)
     assert "not wanted" not in text(pilot)
-    del gateway.problems[f"/mcp/events/{CANCELLED}"]
+    del gateway.problems[f"/api/v1/events/{CANCELLED}"]
     await press(pilot, "ctrl+r")
     assert "by anonymous: not wanted" in text(pilot)
 

@@ -19,7 +19,7 @@ from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, te
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
-LIST = "/mcp/jobs?limit=50"
+LIST = "/api/v1/jobs?limit=50"
 
 pytestmark = pytest.mark.slow
 
@@ -29,14 +29,14 @@ async def test_the_list_follows_what_is_typed(gateway: Replay, pilot: Pilot[None
     await press(pilot, "2", "slash", *"yellow")
     table = pilot.app.screen.query_one(JobTable)
     assert {"yellow" in (job.prompt or "") for job in table.jobs} == {True}
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["text"] == "yellow"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["text"] == "yellow"
     await press(pilot, "enter")
     assert pilot.app.focused is table
     await press(pilot, "slash", "backspace", "backspace", "escape")
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["text"] == "yellow"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["text"] == "yellow"
     assert not pilot.app.screen.query_one("#search", Input).display
     await press(pilot, "escape")
-    assert "text" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
+    assert "text" not in requests_of(gateway, "GET", "/api/v1/jobs")[-1]
 
 
 async def test_the_order_by_time_is_named_by_what_comes_first(pilot: Pilot[None]) -> None:
@@ -57,11 +57,11 @@ async def test_a_click_on_a_heading_sorts(gateway: Replay, pilot: Pilot[None]) -
     heading = text(pilot).split("\n")[2]
     await pilot.click(JobTable, offset=(heading.index("progress"), 0))
     await settled(pilot)
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["sort"] == "progress"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["sort"] == "progress"
     assert "progress↓" in text(pilot)
     await pilot.click(JobTable, offset=(heading.index("progress"), 0))
     await settled(pilot)
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["order"] == "asc"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["order"] == "asc"
     assert "progress↑" in text(pilot)
     await pilot.click(JobTable, offset=(heading.index("status"), 0))
     await settled(pilot)
@@ -134,15 +134,15 @@ async def test_the_selected_job_is_beside_the_list(gateway: Replay, tmp_path: Pa
 async def test_the_place_beside_the_list_follows_the_queue(gateway: Replay, tmp_path: Path) -> None:
     """Commits of other jobs change the place of the selected one, whose version stays."""
     job = next(job for job in gateway.answers[LIST]["jobs"] if job["status"] == "queued")
-    whole = gateway.answers[f"/mcp/status/{RUNNING}"] | job
-    gateway.answers[f"/mcp/status/{job['job_id']}"] = whole
+    whole = gateway.answers[f"/api/v1/status/{RUNNING}"] | job
+    gateway.answers[f"/api/v1/status/{job['job_id']}"] = whole
     job["queue_position"] = whole["queue_position"] = 7
     async with dashboard(gateway.url, tmp_path, (140, 40)) as pilot:
         await press(pilot, "2")
         pilot.app.screen.query_one(JobTable).move_cursor(0)
         await until_text(pilot, "7 before it")
         job["queue_position"] = 6
-        made = gateway.answers[f"/mcp/status/{MADE}"]
+        made = gateway.answers[f"/api/v1/status/{MADE}"]
         done = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": made}
         await gateway.send("job_completed", 9, done, MADE)
         await until_text(pilot, "6 before it")
@@ -192,6 +192,6 @@ async def test_the_bottom_line_has_the_commands_of_the_selected_job(
 
 async def test_a_mark_stands_apart_from_its_priority(gateway: Replay, pilot: Pilot[None]) -> None:
     """The widest mark too."""
-    gateway.answers["/mcp/jobs?limit=50"]["jobs"][0]["priority"] = "critical"
+    gateway.answers["/api/v1/jobs?limit=50"]["jobs"][0]["priority"] = "critical"
     await press(pilot, "2")
     assert "▲▲ critical  " in text(pilot)

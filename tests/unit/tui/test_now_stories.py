@@ -14,7 +14,7 @@ from tests.snapshot.replay import Replay, recorded, requests_of
 from tests.unit.tui.test_job_stories import still
 
 RUNNING = recorded()["running"]
-LIST = "/mcp/jobs?limit=50"
+LIST = "/api/v1/jobs?limit=50"
 STEP: dict[str, Any] = {
     "status": "processing",
     "percent": 61.0,
@@ -58,7 +58,7 @@ async def test_the_first_places_of_a_long_queue_are_shown(gateway: Replay, pilot
     """Of more waiting jobs than are shown, those that start first are; a short queue takes one request."""
     page = gateway.answers[LIST]
     job = next(job for job in page["jobs"] if job["status"] == "queued")
-    assert not any("priority" in query for query in requests_of(gateway, "GET", "/mcp/jobs"))
+    assert not any("priority" in query for query in requests_of(gateway, "GET", "/api/v1/jobs"))
     page["jobs"] = [
         job
         | {"job_id": f"{place:026}", "queue_position": place, "created_at": f"2026-11-22T10:{place:02}:00Z"}

@@ -36,7 +36,7 @@ from tests.snapshot.environment import fixed_environment, settings_file
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 MADE = recorded()["made"]
-LIST = "/mcp/jobs?limit=50"
+LIST = "/api/v1/jobs?limit=50"
 SEQUENCES = "❤\ufe0f 👩\u200d👩\u200d👧 👍\U0001f3fd 1\ufe0f\u20e3 🏖\ufe0f"
 JOINERS = "\u200d\ufe0f\u20e3\U0001f3fd"
 
@@ -284,7 +284,7 @@ async def test_another_refresh_interval_takes_effect_at_once(
         await press(pilot, page)
 
         def loads() -> int:
-            return len(requests_of(gateway, "GET", "/mcp/analytics/trends"))
+            return len(requests_of(gateway, "GET", "/api/v1/analytics/trends"))
 
         before = loads()
         await gateway.until(lambda: loads() >= before + 4)
@@ -304,11 +304,11 @@ async def test_a_message_has_the_colour_of_another_theme_at_once(pilot: Pilot[No
 
 async def test_the_bar_of_a_model_is_its_share_of_completed_jobs(gateway: Replay, pilot: Pilot[None]) -> None:
     """All of few jobs fill the bar as all of many do."""
-    models = gateway.answers["/mcp/models"]["models"]
+    models = gateway.answers["/api/v1/models"]["models"]
     models.append(models[0] | {"name": "other"})
     counts = {"total": 1, "completed": 1, "queued": 0, "processing": 0, "failed": 0, "cancelled": 0}
     query = "date_range=last_7_days&model=other"
-    gateway.answers[f"/mcp/analytics/status-distribution?{query}"] = counts
+    gateway.answers[f"/api/v1/analytics/status-distribution?{query}"] = counts
     await press(pilot, "4")
     row = next(line for line in text(pilot).split("\n") if "1 of 1" in line)
     assert "░" not in row[: row.index("1 of 1")]

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 def _takes_a_picture(gateway: Replay) -> None:
     """Let all models begin with a picture."""
-    for model in gateway.answers["/mcp/models"]["models"]:
+    for model in gateway.answers["/api/v1/models"]["models"]:
         model["inputs"] = [{"role": "first_frame", "required": True, "most": 1}]
 
 
@@ -37,19 +37,19 @@ async def test_a_picture_is_uploaded_and_named(
     """A path that cannot be read is said, and nothing is sent; another one is sent with the prompt."""
     monkeypatch.chdir(tmp_path)
     _takes_a_picture(gateway)
-    gateway.answers["/mcp/inputs"] = UPLOAD
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    gateway.answers["/api/v1/inputs"] = UPLOAD
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    gateway.answers["/api/v1/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
     await press(pilot, "3", *"a cat yawns")
     field = pilot.app.screen.query_one(PictureField).query_one(Input)
     assert "the model needs one" in field.placeholder
     field.value = "cat.png"
     await press(pilot, "ctrl+s")
     assert "cat.png cannot be read: No such file" in text(pilot)
-    assert not requests_of(gateway, "POST", "/mcp/generate")
+    assert not requests_of(gateway, "POST", "/api/v1/generate")
     (tmp_path / "cat.png").write_bytes(b"a picture")
     await press(pilot, "ctrl+s")
-    (sent,) = requests_of(gateway, "POST", "/mcp/generate")
+    (sent,) = requests_of(gateway, "POST", "/api/v1/generate")
     assert sent["inputs"] == [{"role": "first_frame", "upload_id": "u" * 26}]
 
 
@@ -64,7 +64,7 @@ async def test_a_model_of_texts_has_no_such_field(gateway: Replay, pilot: Pilot[
 
 async def test_a_job_shows_what_it_starts_from(gateway: Replay, pilot: Pilot[None]) -> None:
     """Role, type and size, beside its other facts."""
-    gateway.answers[f"/mcp/status/{MADE}"] |= {
+    gateway.answers[f"/api/v1/status/{MADE}"] |= {
         "inputs": [{"role": "first_frame", "media_type": "image/png", "size_bytes": 2_000_000}]
     }
     app_of(pilot).open_job(MADE)
@@ -79,15 +79,17 @@ async def test_scenes_are_chained_where_the_model_can(gateway: Replay, pilot: Pi
     await press(pilot, "3")
     assert not pilot.app.screen.query_one(ChainField).display
     await press(pilot, "escape", "1")
-    for model in gateway.answers["/mcp/models"]["models"]:
+    for model in gateway.answers["/api/v1/models"]["models"]:
         model["window_frames"] = 10
-    job = gateway.answers[f"/mcp/status/{MADE}"] = gateway.answers[f"/mcp/status/{MADE}"] | {"chained": True}
-    gateway.answers["/mcp/generate"] = {"job_id": MADE, "status": "queued", "position": 7, "job": job}
+    job = gateway.answers[f"/api/v1/status/{MADE}"] = gateway.answers[f"/api/v1/status/{MADE}"] | {
+        "chained": True
+    }
+    gateway.answers["/api/v1/generate"] = {"job_id": MADE, "status": "queued", "position": 7, "job": job}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")
     field = pilot.app.screen.query_one(ChainField)
     assert (field.display, field.value) == (True, True)
     await press(pilot, "ctrl+s")
-    (sent,) = requests_of(gateway, "POST", "/mcp/generate")
+    (sent,) = requests_of(gateway, "POST", "/api/v1/generate")
     assert sent["chained"] is True

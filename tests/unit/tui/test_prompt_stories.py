@@ -19,7 +19,7 @@ from tests.snapshot.environment import environment_of
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
-JOB = recorded()["answers"][f"/mcp/status/{MADE}"]
+JOB = recorded()["answers"][f"/api/v1/status/{MADE}"]
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +32,8 @@ def prompt_of(pilot: Pilot[None]) -> str:
 @pytest.mark.parametrize("visited", [False, True])
 async def test_a_job_is_made_again_with_changes(gateway: Replay, pilot: Pilot[None], visited: bool) -> None:
     """`e` fills the form with the request of a job, its seed too; one value is changed and all is sent."""
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    gateway.answers["/api/v1/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
     if visited:
         await press(pilot, "3", *"a draft", "escape", "2")
     app_of(pilot).open_job(MADE)
@@ -44,7 +44,7 @@ async def test_a_job_is_made_again_with_changes(gateway: Replay, pilot: Pilot[No
     assert prompt_of(pilot) == JOB["prompt"]
     page.query_one("#steps", Input).value = "12"
     await press(pilot, "ctrl+s")
-    sent = requests_of(gateway, "POST", "/mcp/generate")[-1]
+    sent = requests_of(gateway, "POST", "/api/v1/generate")[-1]
     assert sent.pop("request_id") != JOB["request_id"]
     same = ("prompt", "model", "priority", "style", "size", "duration", "seed")
     assert sent == {name: JOB[name] for name in same} | {"steps": 12, "shots": "auto"}
@@ -54,7 +54,7 @@ async def test_a_job_is_made_again_with_changes(gateway: Replay, pilot: Pilot[No
 
 async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay, pilot: Pilot[None]) -> None:
     """Scenes that the prompt does not mark cannot be in the form. The status line says so."""
-    gateway.answers[f"/mcp/status/{MADE}"] |= {"prompt": "A red circle. A green square.", "scenes": 2}
+    gateway.answers[f"/api/v1/status/{MADE}"] |= {"prompt": "A red circle. A green square.", "scenes": 2}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")
@@ -66,7 +66,7 @@ async def test_a_job_of_listed_scenes_is_made_again_as_one_shot(gateway: Replay,
 
 async def test_what_a_job_made_again_lacks_is_said(gateway: Replay, pilot: Pilot[None]) -> None:
     """The form asks no language model, and a codec may be gone."""
-    gateway.answers[f"/mcp/status/{MADE}"] |= {"codec": "h265_nvenc", "prompt_writer": "a-model"}
+    gateway.answers[f"/api/v1/status/{MADE}"] |= {"codec": "h265_nvenc", "prompt_writer": "a-model"}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")
@@ -80,8 +80,8 @@ async def test_what_the_form_has_no_fields_for_is_as_before_or_left_out(
     gateway: Replay, pilot: Pilot[None], answer: str
 ) -> None:
     """It is named in the draft and sent again. The usual guidance is not."""
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    gateway.answers["/api/v1/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
     choices = {
         "upscaler": "sharp-x2",
         "loras": [{"name": "ink", "weight": 0.5}],
@@ -89,7 +89,7 @@ async def test_what_the_form_has_no_fields_for_is_as_before_or_left_out(
         "fps": 12,
         "interpolate_fps": 48,
     }
-    gateway.answers[f"/mcp/status/{MADE}"] |= choices
+    gateway.answers[f"/api/v1/status/{MADE}"] |= choices
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "e")
@@ -98,7 +98,7 @@ async def test_what_the_form_has_no_fields_for_is_as_before_or_left_out(
     await settled(pilot)
     assert ("as before: LoRA" in text(pilot)) == (answer == "as before")
     await press(pilot, "ctrl+s")
-    sent = requests_of(gateway, "POST", "/mcp/generate")[-1]
+    sent = requests_of(gateway, "POST", "/api/v1/generate")[-1]
     assert {name: sent[name] for name in choices if name in sent} == (
         choices if answer == "as before" else {}
     )
@@ -107,8 +107,8 @@ async def test_what_the_form_has_no_fields_for_is_as_before_or_left_out(
 
 async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:
     """A prompt is one scene until its shots are auto; then it is cut at its marks, and the choice is sent."""
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    gateway.answers["/api/v1/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
     await press(pilot, "3")
     page = pilot.app.screen
     page.query_one("#prompt", TextArea).text = "A red circle. Then a green square."
@@ -120,14 +120,14 @@ async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None])
     assert "the prompt marks" not in text(pilot)
     assert "scene 2" in text(pilot)
     await press(pilot, "ctrl+s")
-    assert requests_of(gateway, "POST", "/mcp/generate")[-1]["shots"] == "auto"
+    assert requests_of(gateway, "POST", "/api/v1/generate")[-1]["shots"] == "auto"
 
 
 @pytest.mark.parametrize("width", [80, 100, 110, 120])
 async def test_the_form_cuts_no_value(gateway: Replay, tmp_path: Path, width: int) -> None:
     """The longest seed that is drawn and a large size are there in full, at any width of the screen."""
     values = {"seed": 4_294_967_295, "size": "1920x1088", "steps": 50, "duration": 12.5}
-    gateway.answers[f"/mcp/status/{MADE}"] |= values
+    gateway.answers[f"/api/v1/status/{MADE}"] |= values
     async with dashboard(gateway.url, tmp_path, (width, 24)) as pilot:
         app_of(pilot).open_job(MADE)
         await settled(pilot)
@@ -139,7 +139,7 @@ async def test_the_form_cuts_no_value(gateway: Replay, tmp_path: Path, width: in
 
 async def test_an_erased_job_is_not_made_again(gateway: Replay, pilot: Pilot[None]) -> None:
     """Its prompt is gone. The key is not offered, and the status line says why it does nothing."""
-    gateway.answers[f"/mcp/status/{MADE}"] |= {"prompt": None, "erased": True}
+    gateway.answers[f"/api/v1/status/{MADE}"] |= {"prompt": None, "erased": True}
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     assert "e Again" not in text(pilot)
@@ -149,7 +149,7 @@ async def test_an_erased_job_is_not_made_again(gateway: Replay, pilot: Pilot[Non
 
 async def test_earlier_prompts_are_recalled(gateway: Replay, pilot: Pilot[None]) -> None:
     """ctrl+up goes through the prompts of the jobs, each once, and ctrl+down back to what was written."""
-    jobs = gateway.answers["/mcp/jobs?limit=50"]["jobs"]
+    jobs = gateway.answers["/api/v1/jobs?limit=50"]["jobs"]
     prompts = list(dict.fromkeys(job["prompt"] for job in jobs))
     await press(pilot, "3", *"mine", "ctrl+up")
     assert prompt_of(pilot) == prompts[0]

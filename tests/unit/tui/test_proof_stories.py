@@ -16,8 +16,8 @@ from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, set
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 MADE = recorded()["made"]
-PROOF = f"/mcp/audit/{MADE}"
-HASHES = [commit["hash"] for commit in recorded()["answers"][f"/mcp/events/{MADE}"]["commits"]]
+PROOF = f"/api/v1/audit/{MADE}"
+HASHES = [commit["hash"] for commit in recorded()["answers"][f"/api/v1/events/{MADE}"]["commits"]]
 NAMES = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from kinolog_client import AsyncKinologClient, JobInfo
 from tests.snapshot.dashboard_pilot import dashboard, press, text, until, until_text
 from tests.snapshot.replay import Replay, recorded, requests_of
 
-JOBS = recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]
+JOBS = recorded()["answers"]["/api/v1/jobs?limit=50"]["jobs"]
 QUEUED = next(job for job in JOBS if job["status"] == "queued")
 AFTER = int(QUEUED["position"]) + 1
 RUNNING = recorded()["running"]
@@ -81,7 +81,7 @@ async def move(gateway: Replay, pilot: Pilot[None], job_id: str, status: str, po
 
 def _reads(gateway: Replay) -> int:
     return len(
-        [query for query in requests_of(gateway, "GET", "/mcp/jobs") if query["status"] == "processing"]
+        [query for query in requests_of(gateway, "GET", "/api/v1/jobs") if query["status"] == "processing"]
     )
 
 

@@ -21,7 +21,7 @@ from tests.snapshot.dashboard_pilot import app_of, dashboard, linked, press, set
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
-JOBS = len(recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"])
+JOBS = len(recorded()["answers"]["/api/v1/jobs?limit=50"]["jobs"])
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) -> None:
     """Keys of the list become the query of the request, and esc removes the filter."""
     await press(pilot, "2", "slash", *"red", "enter", "t", "s", "S")
-    query = requests_of(gateway, "GET", "/mcp/jobs")[-1]
+    query = requests_of(gateway, "GET", "/api/v1/jobs")[-1]
     assert query == {
         "text": "red",
         "date_range": "today",
@@ -39,9 +39,9 @@ async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) 
         "limit": "50",
     }
     await press(pilot, "f", "space", "ctrl+s")
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "queued"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["status"] == "queued"
     await press(pilot, "escape", "minus")
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1] == {
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1] == {
         "sort": "updated_at",
         "order": "asc",
         "limit": "25",
@@ -62,24 +62,24 @@ async def test_days_of_a_filter_are_checked_while_they_are_typed(gateway: Replay
     assert "to must not be before from" in text(pilot)
     until.value = "2026-11-21"
     await press(pilot, "ctrl+s")
-    query = requests_of(gateway, "GET", "/mcp/jobs")[-1]
+    query = requests_of(gateway, "GET", "/api/v1/jobs")[-1]
     assert (query["from"], query["to"]) == ("2026-11-20T00:00:00+00:00", "2026-11-22T00:00:00+00:00")
     assert "date_range" not in query
     assert "from 2026-11-20 to 2026-11-21" in text(pilot)
     await press(pilot, "t")
-    assert "from" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
+    assert "from" not in requests_of(gateway, "GET", "/api/v1/jobs")[-1]
 
 
 async def test_a_page_that_fails_to_load_is_not_shown(gateway: Replay, pilot: Pilot[None]) -> None:
     """If the next page fails, the list stays; another try goes there, and back returns."""
-    gateway.answers["/mcp/jobs?limit=50"]["next_cursor"] = "abc"
+    gateway.answers["/api/v1/jobs?limit=50"]["next_cursor"] = "abc"
     await press(pilot, "2")
-    gateway.problems["/mcp/jobs"] = {"status": 500, "detail": "broken"}
+    gateway.problems["/api/v1/jobs"] = {"status": 500, "detail": "broken"}
     await press(pilot, "n")
     assert f"1–{JOBS} of {JOBS}" in text(pilot)
-    del gateway.problems["/mcp/jobs"]
+    del gateway.problems["/api/v1/jobs"]
     await press(pilot, "n")
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "abc"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["cursor"] == "abc"
     assert f"51–{50 + JOBS} of {JOBS}" in text(pilot)
     await press(pilot, "p")
     assert f"1–{JOBS} of {JOBS}" in text(pilot)
@@ -91,30 +91,30 @@ async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[
     await press(pilot, "2", "space", "space", "c")
     assert "Cancel these 2 jobs?" in text(pilot)
     await press(pilot, "n")
-    assert requests_of(gateway, "POST", "/mcp/bulk") == []
+    assert requests_of(gateway, "POST", "/api/v1/bulk") == []
     await press(pilot, "c", "y")
     table = pilot.app.screen.query_one(JobTable)
     first = [job.job_id for job in table.jobs[:2]]
-    assert requests_of(gateway, "POST", "/mcp/bulk") == [{"action": "cancel", "job_ids": sorted(first)}]
+    assert requests_of(gateway, "POST", "/api/v1/bulk") == [{"action": "cancel", "job_ids": sorted(first)}]
     assert table.marked == set()
     await press(pilot, "g", "P", "up", "enter")
-    assert requests_of(gateway, "POST", "/mcp/bulk")[-1]["action"] == "reprioritize"
+    assert requests_of(gateway, "POST", "/api/v1/bulk")[-1]["action"] == "reprioritize"
     await press(pilot, "r")
-    assert requests_of(gateway, "POST", "/mcp/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
+    assert requests_of(gateway, "POST", "/api/v1/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
 
 
 async def test_a_row_moves_while_the_job_does(gateway: Replay, pilot: Pilot[None]) -> None:
     """Progress of the feed is in the row at once, without another request. An older page does not revert it."""
     await press(pilot, "2")
-    before = len(requests_of(gateway, "GET", "/mcp/jobs"))
+    before = len(requests_of(gateway, "GET", "/api/v1/jobs"))
     progress = {"status": "processing", "percent": 77.0, "stage": "decode", "attempt": 1}
     moved = progress | {"events": [], "job": None}
     await gateway.send("job_status_update", 1, moved, RUNNING)
     await until_text(pilot, "77%")
     assert "decode" in text(pilot)
-    assert len(requests_of(gateway, "GET", "/mcp/jobs")) == before
+    assert len(requests_of(gateway, "GET", "/api/v1/jobs")) == before
     await press(pilot, "ctrl+r")
-    await gateway.until(lambda: len(requests_of(gateway, "GET", "/mcp/jobs")) > before)
+    await gateway.until(lambda: len(requests_of(gateway, "GET", "/api/v1/jobs")) > before)
     await settled(pilot)
     assert "77%" in text(pilot)
 
@@ -122,7 +122,7 @@ async def test_a_row_moves_while_the_job_does(gateway: Replay, pilot: Pilot[None
 async def test_the_gateway_goes_and_comes_back(gateway: Replay, pilot: Pilot[None]) -> None:
     """During an outage a banner is shown and keys work; after it the feed resumes and the page loads again."""
     await press(pilot, "2")
-    await gateway.send("queue_updated", 500, recorded()["answers"]["/mcp/jobs?limit=50"]["summary"])
+    await gateway.send("queue_updated", 500, recorded()["answers"]["/api/v1/jobs?limit=50"]["summary"])
     await until(pilot, lambda: app_of(pilot).feed.position >= 500)
     await gateway.stop()
     await linked(pilot, "offline")
@@ -130,23 +130,23 @@ async def test_the_gateway_goes_and_comes_back(gateway: Replay, pilot: Pilot[Non
     await pilot.press("j", "3", "escape", "2")
     assert isinstance(pilot.app.screen, JobsPage)
     gateway.received.clear()
-    reads = len(requests_of(gateway, "GET", "/mcp/jobs"))
+    reads = len(requests_of(gateway, "GET", "/api/v1/jobs"))
     await gateway.start(gateway.port)
     await linked(pilot, "live")
     await gateway.until(lambda: len(gateway.received) >= 2)
     assert [message["after"] for message in gateway.received[:2]] == [500, 500]
-    await gateway.until(lambda: len(requests_of(gateway, "GET", "/mcp/jobs")) > reads)
+    await gateway.until(lambda: len(requests_of(gateway, "GET", "/api/v1/jobs")) > reads)
     await settled(pilot)
     assert not pilot.app.screen.query_one(LinkBanner).display
 
 
 async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> None:
     """A prompt is checked while it is typed and sent once; then the page of its job opens."""
-    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
     answer = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
-    gateway.answers["/mcp/generate"] = answer
+    gateway.answers["/api/v1/generate"] = answer
     await press(pilot, "3", "ctrl+s")
-    assert requests_of(gateway, "POST", "/mcp/generate") == []
+    assert requests_of(gateway, "POST", "/api/v1/generate") == []
     await press(pilot, *"a ball")
     pilot.app.screen.query_one("#steps", Input).value = "4000"
     await settled(pilot)
@@ -155,7 +155,7 @@ async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> No
     await settled(pilot)
     assert "a ball" in text(pilot)
     await press(pilot, "ctrl+s")
-    sent = requests_of(gateway, "POST", "/mcp/generate")
+    sent = requests_of(gateway, "POST", "/api/v1/generate")
     assert len(sent) == 1
     assert sent[0].pop("request_id")
     assert sent[0] == {"prompt": "a ball", "model": "kinolog-tiny", "priority": "medium", "steps": 10}
@@ -169,7 +169,7 @@ async def test_errors_are_shown_with_the_next_step(gateway: Replay, tmp_path: Pa
     """A refusal is a message with the cause and the next step, and the page stays."""
     problem = {"status": 409, "detail": "the job has ended", "title": "Conflict"}
     async with dashboard(gateway.url, tmp_path) as pilot:
-        gateway.problems["/mcp/bulk"] = problem
+        gateway.problems["/api/v1/bulk"] = problem
         await press(pilot, "2", "r")
         message = app_of(pilot).messages.latest[-1]
         assert "the job has ended" in message.text
@@ -182,7 +182,7 @@ async def test_charts_change_their_span_and_are_exported(
 ) -> None:
     """t requests the next date range, + finer columns; z enlarges a chart, and x writes all numbers as CSV."""
     await press(pilot, "4", "plus")
-    assert requests_of(gateway, "GET", "/mcp/analytics/trends")[-1] == {
+    assert requests_of(gateway, "GET", "/api/v1/analytics/trends")[-1] == {
         "date_range": "last_7_days",
         "bucket_seconds": "900",
     }
@@ -198,7 +198,7 @@ async def test_charts_change_their_span_and_are_exported(
         row["chart"] for row in rows
     }
     await press(pilot, "t")
-    assert requests_of(gateway, "GET", "/mcp/analytics/overview")[-1] == {"date_range": "last_30_days"}
+    assert requests_of(gateway, "GET", "/api/v1/analytics/overview")[-1] == {"date_range": "last_30_days"}
 
 
 async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
@@ -285,7 +285,7 @@ async def test_the_mouse_does_what_keys_do(gateway: Replay, pilot: Pilot[None]) 
     await click(KeyLine, "Back")
     assert isinstance(pilot.app.screen, JobsPage)
     await click(StatusChips, "completed")
-    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["status"] == "completed"
 
 
 async def test_an_ended_job_is_announced_as_configured(gateway: Replay, pilot: Pilot[None]) -> None:

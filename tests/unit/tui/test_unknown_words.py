@@ -17,7 +17,7 @@ from tests.snapshot.dashboard_pilot import press, text
 from tests.snapshot.replay import Replay, recorded
 
 WEIGHTS = Path(__file__).parents[3] / "services" / "worker" / "kinolog_worker" / "models" / "kinolog-tiny"
-MODEL = recorded()["answers"]["/mcp/models"]["models"][0]
+MODEL = recorded()["answers"]["/api/v1/models"]["models"][0]
 
 
 def test_the_catalogue_has_the_words_of_the_embedded_model() -> None:
@@ -47,7 +47,7 @@ def test_unknown_words_are_those_that_the_worker_leaves_out(
 @pytest.mark.slow
 async def test_they_are_named_while_the_prompt_is_typed(gateway: Replay, pilot: Pilot[None]) -> None:
     """The warning stands beside the prompt, and goes when the word does."""
-    gateway.answers["/mcp/models"]["models"][0]["vocabulary"] = list(TINY.vocabulary)
+    gateway.answers["/api/v1/models"]["models"][0]["vocabulary"] = list(TINY.vocabulary)
     await press(pilot, "3", *"a red dog")
     assert "kinolog-tiny does not know and leaves out: dog" in text(pilot)
     await press(pilot, "backspace", "backspace", "backspace", *"ball")

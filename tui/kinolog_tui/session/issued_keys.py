@@ -7,7 +7,7 @@ from enum import Enum
 
 from kinolog_client import ApiKeyInfo, AsyncKinologClient
 
-ROUTE = "/mcp/keys"
+ROUTE = "/api/v1/keys"
 
 
 class KeyPolicy(Enum):

@@ -80,7 +80,7 @@ class Metrics:
         )
 
     def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request. `route` is the template, such as /mcp/status/{job_id}."""
+        """Count one request. `route` is the template, such as /api/v1/status/{job_id}."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 

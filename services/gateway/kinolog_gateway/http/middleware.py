@@ -14,6 +14,7 @@ from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
 from kinolog_gateway.http.metrics import Metrics
+from kinolog_gateway.http.path_aliases import API_PREFIX
 from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond
 from kinolog_gateway.http.staleness import with_staleness
 
@@ -23,7 +24,7 @@ MAX_BODY_BYTES = 1_000_000
 CALLER = "kinolog.caller"
 """Key of the ASGI scope under which routes find the caller."""
 
-UPLOAD_PATH = "/mcp/inputs"
+UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
 _PUBLIC_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/asyncapi.json"})
@@ -98,7 +99,7 @@ class RequestMiddleware:
             if (
                 scope["type"] == "http"
                 and scope["method"] not in _SAFE_METHODS
-                and scope["path"].startswith("/mcp")
+                and scope["path"].startswith(f"{API_PREFIX}/")
                 and scope["path"] != UPLOAD_PATH
             ):
                 receive = await _read_body(headers, receive)

@@ -50,7 +50,7 @@ class JobData(ResponseModel):
     at: datetime | None = Field(description="Time of this state.")
     stages: list[StageView] = Field(description="Per-stage progress of the current or last attempt.")
     events: list[str] = Field(description="Names of the events of the commit; empty for progress.")
-    job: JobDetail | None = Field(description="The job as GET /mcp/status returns it; null for progress.")
+    job: JobDetail | None = Field(description="The job as GET /api/v1/status returns it; null for progress.")
 
 
 class PreviewData(ResponseModel):

@@ -1,4 +1,4 @@
-"""The body of POST /mcp/generate."""
+"""The body of POST /api/v1/generate."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class GenerateInput(RequestModel):
     """A picture or clip that a video starts from."""
 
     role: Annotated[InputRoleName, BeforeValidator(lower_case)] = Field(
-        description="What it is to the video. GET /mcp/models and docs/models.md say what a model takes."
+        description="What it is to the video. GET /api/v1/models and docs/models.md say what a model takes."
     )
     upload_id: Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")] = Field(
         description="Id of the upload: 26 lower-case letters and digits.",
@@ -107,11 +107,11 @@ class GenerateLora(RequestModel):
     """A LoRA that changes the model."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)] = Field(
-        description="Name of a LoRA in GET /mcp/models."
+        description="Name of a LoRA in GET /api/v1/models."
     )
     weight: Annotated[StrictFloat, Field(ge=-4, le=4)] | None = Field(
         None,
-        description="How strongly it changes the model; that of GET /mcp/models by default. 0: not at all.",
+        description="How strongly it changes the model; that of GET /api/v1/models by default. 0: not at all.",
     )
 
     def to_proto(self) -> pb.LoraReference:
@@ -120,7 +120,7 @@ class GenerateLora(RequestModel):
 
 
 class GenerateRequest(RequestModel):
-    """A video to generate. Omitted fields take the model's defaults, which GET /mcp/models lists."""
+    """A video to generate. Omitted fields take the model's defaults, which GET /api/v1/models lists."""
 
     model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})
 
@@ -156,7 +156,7 @@ class GenerateRequest(RequestModel):
     )
     upscaler: Name | None = Field(
         None,
-        description="Name of an upscaler in GET /mcp/models that enlarges every frame. `size` is that of the drawn "
+        description="Name of an upscaler in GET /api/v1/models that enlarges every frame. `size` is that of the drawn "
         "frames.",
     )
     interpolate_fps: Annotated[StrictInt, Field(ge=2, le=480)] | None = Field(
@@ -171,8 +171,8 @@ class GenerateRequest(RequestModel):
     )
     profile: Annotated[str, Field(min_length=1, max_length=20), BeforeValidator(lower_case)] | None = Field(
         None,
-        description="One of the profiles of the model in GET /mcp/models: exact, which is the default, fast or turbo. "
-        "It fills in steps, guidance and LoRAs.",
+        description="One of the profiles of the model in GET /api/v1/models: exact, which is the default, fast or "
+        "turbo. It fills in steps, guidance and LoRAs.",
         examples=["turbo"],
     )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")
@@ -185,7 +185,7 @@ class GenerateRequest(RequestModel):
         None, description="Number of frames. Give this or duration."
     )
     model: Name | None = Field(
-        None, description="Name of a model in GET /mcp/models; the default model if omitted."
+        None, description="Name of a model in GET /api/v1/models; the default model if omitted."
     )
     size: Size | None = Field(None, description="Width and height in pixels.", examples=["832x480"])
     fps: Annotated[StrictInt, Field(ge=1, le=120)] | None = Field(None, description="Frames per second.")
@@ -198,8 +198,8 @@ class GenerateRequest(RequestModel):
     )
     codec: Codec | None = Field(
         None,
-        description="Codec of the video; GET /mcp/models lists those that the model's workers can encode. Those with "
-        "_nvenc need an NVIDIA GPU.",
+        description="Codec of the video; GET /api/v1/models lists those that the model's workers can encode. Those "
+        "with _nvenc need an NVIDIA GPU.",
         examples=["h265"],
     )
     crf: Annotated[StrictInt, Field(ge=1, le=63)] | None = Field(

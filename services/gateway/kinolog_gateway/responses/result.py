@@ -165,6 +165,6 @@ def _scene(job_id: str, scene: pb.Scene) -> SceneView:
         transition=scene.transition,
         seed=scene.seed,
         status=status_name(scene.status),
-        video=f"/mcp/result/{job_id}/scenes/{scene.index}" if rendered else None,
+        video=f"/api/v1/result/{job_id}/scenes/{scene.index}" if rendered else None,
         thumbnail=None,
     )

@@ -15,7 +15,7 @@ class UploadView(ResponseModel):
     """A picture or clip that jobs can start from until it expires."""
 
     upload_id: str = Field(
-        description="What `inputs` of POST /mcp/generate names.", examples=["abcdefghijklmnopqrstuvwxyz"]
+        description="What `inputs` of POST /api/v1/generate names.", examples=["abcdefghijklmnopqrstuvwxyz"]
     )
     sha256: str = Field(description="SHA-256 of the file, in hexadecimal.")
     media_type: str = Field(description="As read from the bytes.", examples=["image/png"])

@@ -10,7 +10,7 @@ from kinolog_gateway.responses.proof import ProofView, proof_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 from kinolog_gateway.upstream import PROOF_SECONDS
 
-router = APIRouter(prefix="/mcp/audit", tags=["audit"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=PROBLEMS)
 
 
 @router.get("/{job_id}", response_model=ProofView, summary="Prove a job's record")

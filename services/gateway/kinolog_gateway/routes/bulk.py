@@ -1,4 +1,4 @@
-"""POST /mcp/bulk: one command for many jobs."""
+"""POST /api/v1/bulk: one command for many jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kinolog_gateway.responses.commands import BulkResponse, bulk_response
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, Now, json_response
 from kinolog_gateway.upstream import BULK_SECONDS, Upstream
 
-router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["commands"], responses=PROBLEMS)
 
 BulkApiResponse: TypeAlias = (
     pb.BulkCancelJobsResponse

@@ -10,7 +10,7 @@ from kinolog_gateway.responses.alarms import AlarmsView, alarms_view
 from kinolog_gateway.responses.catalogue import ModelsView, WorkersView, models_view, workers_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
 
-router = APIRouter(prefix="/mcp", tags=["catalogue"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["catalogue"], responses=PROBLEMS)
 
 
 @router.get("/models", response_model=ModelsView, summary="List models")

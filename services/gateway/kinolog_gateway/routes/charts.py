@@ -29,7 +29,7 @@ from kinolog_gateway.responses.charts import (
 from kinolog_gateway.responses.commands import JobSummary
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, Now, PositionHeader, json_response
 
-router = APIRouter(prefix="/mcp", tags=["analytics"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["analytics"], responses=PROBLEMS)
 
 Chart = Annotated[ChartQuery, Query()]
 Series = Annotated[SeriesQuery, Query()]

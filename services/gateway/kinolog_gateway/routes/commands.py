@@ -25,7 +25,7 @@ from kinolog_gateway.responses.commands import (
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 from kinolog_gateway.upstream import COPY_SECONDS, READ_SECONDS
 
-router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["commands"], responses=PROBLEMS)
 
 IdempotencyKey = Annotated[
     RequestId | None,
@@ -64,7 +64,7 @@ async def generate(
         generate_response(submitted),
         status=202 if submitted.created else 200,
         position=submitted.position,
-        headers={"Location": f"/mcp/status/{submitted.job.id}"},
+        headers={"Location": f"/api/v1/status/{submitted.job.id}"},
     )
 
 

@@ -12,7 +12,7 @@ from kinolog_export.formats import ExportFormat
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
 from kinolog_gateway.routes.file_stream import messages_of
 
-router = APIRouter(prefix="/mcp/result", tags=["results"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/result", tags=["results"], responses=PROBLEMS)
 
 _FORMATS = {
     ExportFormat.GIF: pb.EXPORT_FORMAT_GIF,

@@ -21,7 +21,7 @@ from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
 from kinolog_gateway.routes.file_response import FILE_RESPONSES, file_response
 from kinolog_gateway.upstream import Upstream
 
-router = APIRouter(prefix="/mcp/inputs", tags=["inputs"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/inputs", tags=["inputs"], responses=PROBLEMS)
 
 PART_BYTES = 512 * 1024
 """Bytes of a file in one message to the api."""

@@ -32,7 +32,7 @@ from kinolog_gateway.routes.dependencies import (
     json_response,
 )
 
-router = APIRouter(prefix="/mcp", tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["jobs"], responses=PROBLEMS)
 
 _time_adapter: TypeAdapter[datetime] = TypeAdapter(Rfc3339Time)
 

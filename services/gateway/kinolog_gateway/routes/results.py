@@ -18,7 +18,7 @@ from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
 from kinolog_gateway.routes.file_response import FILE_RESPONSES, file_response
 from kinolog_gateway.upstream import Upstream
 
-router = APIRouter(prefix="/mcp/result", tags=["results"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/result", tags=["results"], responses=PROBLEMS)
 
 
 @router.get("/{job_id}", response_model=ResultView, summary="A result's facts and links")

@@ -1,0 +1,61 @@
+"""The earlier paths of the REST routes."""
+
+from __future__ import annotations
+
+from fastapi.routing import APIRoute
+from kinolog_gateway.http.path_aliases import API_PREFIX
+from kinolog_gateway.web_app import ROUTERS
+
+from tests.unit.gateway.conftest import RunningGateway
+from tests.unit.gateway.recording_api import RecordingApi
+
+VALUES = {"job_id": "z" * 26, "index": "0", "export_format": "gif"}
+ADDED = {"deprecation", "link"}
+
+
+def aliased_routes() -> list[tuple[str, str]]:
+    """Return method and path of every route under /api/v1."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return sorted(
+        (method, route.path)
+        for route in routes
+        if route.path.startswith(f"{API_PREFIX}/")
+        for method in route.methods or ()
+    )
+
+
+async def test_every_route_answers_under_its_earlier_path(gateway: RunningGateway) -> None:
+    """Each alias reaches the same route, and says that it is deprecated and what follows it."""
+    routes = aliased_routes()
+    assert len(routes) > 30
+    for method, path in routes:
+        now = path.format_map(VALUES)
+        earlier = now.replace(API_PREFIX, "/mcp", 1)
+        new, old = [await gateway.client.request(method, where) for where in (now, earlier)]
+        assert (old.status_code, old.content) == (new.status_code, new.content), path
+        assert set(old.headers) - set(new.headers) == ADDED, path
+        assert old.headers["deprecation"] == "@1795824000", path
+        assert old.headers["link"] == f'<{now}>; rel="successor-version"', path
+    page = (await gateway.client.get("/metrics")).text
+    assert 'route="/api/v1/status/{job_id}"' in page
+    assert "/mcp" not in page
+
+
+async def test_an_alias_takes_query_and_body(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Query and body of a request arrive; the response names the new paths."""
+    response = await gateway.client.post("/mcp/generate", json={"prompt": "x"})
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/api/v1/status/{response.json()['job_id']}"
+    await gateway.client.get("/mcp/jobs?limit=3")
+    assert api.requests("ListJobs")[0].page_size == 3
+
+
+async def test_what_no_route_answers_has_no_second_path(gateway: RunningGateway) -> None:
+    """An unknown path cannot leave its alias, and nothing of it is quoted bare in a header."""
+    for path in ("/mcp/..%2F..%2Fhealth", "/mcp/a%22%3E%3B%20b", "/mcp/%C3%BC%0A"):
+        response = await gateway.client.get(path)
+        assert response.status_code == 404
+        link = response.headers["link"]
+        assert link.startswith("</api/v1/")
+        assert link.isascii()
+        assert (link.count(">"), link.count('"')) == (1, 2)
