@@ -1,7 +1,7 @@
 """The file of API keys, which api and gateway share.
 
-A line is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`; `#` starts a comment. A key without a tenant is valid for every
-tenant: it is the gateway's own.
+A line is `KEY TENANT` or `KEY TENANT ACTOR`; `#` starts a comment. The tenant `*` stands for every tenant: such a key
+is an operator's.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from stat import S_IROTH, S_IXOTH
 
 MIN_KEY_CHARACTERS = 16
+EVERY_TENANT = "*"
+"""Written in place of a tenant for a key that is valid for all of them."""
 
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TENANT_FORM = "must be 1 to 64 letters, digits and ._-"
@@ -25,7 +28,7 @@ class InvalidKeyFile(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
-    """The tenant and actor of a key; empty where the caller names them."""
+    """The tenant and actor of a key; empty for a key of every tenant, and where the caller names the actor."""
 
     tenant: str = ""
     actor: str = ""
@@ -34,27 +37,53 @@ class KeyHolder:
 def read_keys(path: Path) -> dict[bytes, KeyHolder]:
     """Return key holders by `key_digest`. Raises `InvalidKeyFile`, which names the line but never the key."""
     try:
+        if _is_readable_by_others(path):
+            raise InvalidKeyFile(
+                f"other users of this machine can read the API key file {path}: run chmod o-rwx {path}"
+            )
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidKeyFile(f"cannot read the API key file {path}: {error}") from error
     keys: dict[bytes, KeyHolder] = {}
+    numbers: dict[bytes, int] = {}
     for number, line in enumerate(lines, 1):
         key, *owner = line.partition("#")[0].split(maxsplit=2) or [""]
         if not key:
             continue
-        if len(key) < MIN_KEY_CHARACTERS or not key.isascii():
-            raise InvalidKeyFile(
-                f"{path}, line {number}: a key must have at least {MIN_KEY_CHARACTERS} ASCII characters"
-            )
-        tenant, actor = (*owner, "", "")[:2]
-        if tenant and not TENANT.fullmatch(tenant):
-            raise InvalidKeyFile(f"{path}, line {number}: the tenant {TENANT_FORM}")
-        if actor.strip() and not ACTOR.fullmatch(actor.strip()):
-            raise InvalidKeyFile(f"{path}, line {number}: the actor {ACTOR_FORM}")
-        keys[key_digest(key)] = KeyHolder(tenant=tenant, actor=actor.strip())
+        digest = key_digest(key)
+        problem = _problem(key, owner)
+        if not problem and digest in numbers:
+            problem = f"the key of line {numbers[digest]} is here again; a key has one tenant and one actor"
+        if problem:
+            raise InvalidKeyFile(f"{path}, line {number}: {problem}")
+        tenant, actor = (*owner, "")[:2]
+        numbers[digest] = number
+        keys[digest] = KeyHolder(tenant="" if tenant == EVERY_TENANT else tenant, actor=actor.strip())
     if not keys:
-        raise InvalidKeyFile(f"the API key file {path} has no key; write one per line")
+        raise InvalidKeyFile(f"the API key file {path} has no key; write one per line: KEY TENANT")
     return keys
+
+
+def _problem(key: str, owner: list[str]) -> str:
+    """Return what is wrong with a line; empty for a right one."""
+    if len(key) < MIN_KEY_CHARACTERS or not key.isascii():
+        return f"a key must have at least {MIN_KEY_CHARACTERS} ASCII characters"
+    if not owner:
+        return "the key has no tenant: write KEY TENANT, or KEY * for a key that is valid for every tenant"
+    tenant, actor = (*owner, "")[:2]
+    if tenant != EVERY_TENANT and not TENANT.fullmatch(tenant):
+        return f"the tenant {TENANT_FORM}, or * for every tenant"
+    if actor.strip() and not ACTOR.fullmatch(actor.strip()):
+        return f"the actor {ACTOR_FORM}"
+    return ""
+
+
+def _is_readable_by_others(path: Path) -> bool:
+    """Return whether the modes of a file and of the folders above it let every user read it. Raises `OSError`."""
+    place = path.resolve(strict=True)
+    return bool(place.stat().st_mode & S_IROTH) and all(
+        folder.stat().st_mode & S_IXOTH for folder in place.parents
+    )
 
 
 def key_digest(key: str) -> bytes:

@@ -175,7 +175,7 @@ class ApiSettings(
     api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
     api_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
-    api_key_file: Path | None = Field(None, description="File with one API key per line.")
+    api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
     tenant: str = Field("default", description="Tenant of callers without a key.")
     input_max_bytes: int = Field(
         256 << 20, ge=1, description="Largest picture or clip that can be uploaded, in bytes."
@@ -260,7 +260,7 @@ class GatewaySettings(ProcessSettings):
     gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     gateway_port: Port = Field(8085, description="Port of REST and WebSocket.")
     api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
-    api_key_file: Path | None = Field(None, description="File with one API key per line.")
+    api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
 
 
 class AdminSettings(LogSettings):

@@ -18,7 +18,7 @@ def test_other_addresses_need_keys(tmp_path: Path) -> None:
         with pytest.raises(InvalidKeyFile, match=r"KINOLOG_API_KEY_FILE.*KINOLOG_API_HOST"):
             authenticator_for(host, None, "default")
         file = tmp_path / "keys"
-        file.write_text(KEY)
+        file.write_text(f"{KEY} *")
         authenticator_for(host, file, "default")
 
 
@@ -29,12 +29,12 @@ def test_loopback_needs_no_key() -> None:
 
 
 def test_lines_of_a_key_file(tmp_path: Path) -> None:
-    """A line is a key with optional tenant and actor. Blank lines and comments are skipped.
+    """A line is a key with a tenant and perhaps an actor. Blank lines and comments are skipped.
 
-    Whoever has a key without a tenant and names none is an operator.
+    Whoever has a key of every tenant and names none is an operator.
     """
     file = tmp_path / "keys"
-    file.write_text(f"# who may call\n\n{KEY}\n{KEY}1 team  # theirs\n{KEY}2 team Jo Doe\n")
+    file.write_text(f"# who may call\n\n{KEY} *\n{KEY}1 team  # theirs\n{KEY}2 team Jo Doe\n")
     authenticator = authenticator_for("127.0.0.1", file, "home")
     found = [authenticator.identify([("authorization", f"bearer {KEY}{end}")]) for end in ("", "1", "2")]
     assert found == [
@@ -51,6 +51,6 @@ def test_lines_of_a_key_file(tmp_path: Path) -> None:
 def test_a_name_that_no_call_may_have_is_found_at_start(tmp_path: Path, owner: str, named: str) -> None:
     """A tenant or actor that every call would be refused for is an error of the file, with its line."""
     file = tmp_path / "keys"
-    file.write_text(f"{KEY}\n{KEY}1 {owner}\n")
+    file.write_text(f"{KEY} *\n{KEY}1 {owner}\n")
     with pytest.raises(InvalidKeyFile, match=f"line 2: the {named} must be"):
         authenticator_for("127.0.0.1", file, "home")

@@ -27,7 +27,7 @@ def offer_keys(gateway: Replay, *keys: dict[str, object]) -> None:
 async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
     """A gateway without a key file is open; one with a key file requires keys that it does not list."""
     file = tmp_path / "keys"
-    file.write_text(f"{KEY}\n")
+    file.write_text(f"{KEY} default\n")
     for key_file, key, offer in ((None, None, KeyPolicy.OPEN), (file, KEY, KeyPolicy.REQUIRED)):
         async with running_gateway("127.0.0.1:1", key_file) as running:
             rest = AsyncKinologClient(running.url, key)
