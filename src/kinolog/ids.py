@@ -49,6 +49,14 @@ def uploads_of(tenant: str) -> str:
     return _base32(sha256(f"uploads\0{tenant}".encode()).digest())[:10]
 
 
+def repeatable_request_id(secret: bytes, beginning: str, *request: str) -> str:
+    """Return the id of a request whose client sent none, from everything that makes it equal to another one.
+
+    Without the secret nobody finds out from an id what was requested.
+    """
+    return beginning + _base32(hmac.digest(secret, "\0".join(request).encode(), "sha256"))
+
+
 def without_job_ids(text: str) -> str:
     """Return a text for all tenants: what looks like the id of a job is left out, since each job has one tenant."""
     return _WRITTEN_JOB_ID.sub("…", text)

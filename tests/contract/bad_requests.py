@@ -56,6 +56,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("SubmitJob", submit(prompt=f"{SECRET}\u202egnp.exe"), "prompt"),
     ("SubmitJob", submit(prompt=f"{SECRET}\u2028second line"), "prompt"),
     ("SubmitJob", submit(prompt=f"{SECRET}\0"), "prompt"),
+    ("SubmitJob", submit(earlier_tries=1001), "earlier_tries"),
     ("SubmitJob", submit(negative_prompt=f"{SECRET}\x1b[2J"), "negative_prompt"),
     ("SubmitJob", submit(style="noir\n"), "style"),
     ("SubmitJob", submit(webhook="https://example.com/\x1b[2J"), "webhook"),

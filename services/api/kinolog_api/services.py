@@ -27,6 +27,7 @@ from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.submit_job import SubmitJob
 from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
 from kinolog_api.prompts.written_scenes import WriteScenes
+from kinolog_api.repeats.repeated_submit import RepeatedSubmit
 from kinolog_api.rpc.calls import Methods
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.rpc.validation import RequestRules
@@ -77,6 +78,7 @@ class JobService:
             d.clock,
             WriteScenes(d.prompt_writer),
         )
+        self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self._queries)
@@ -85,7 +87,7 @@ class JobService:
         """Return the methods of JobService."""
         return {
             "UploadInput": self._upload.upload,
-            "SubmitJob": self._submit.submit,
+            "SubmitJob": self._repeated_submit.submit,
             "BatchSubmitJobs": self._submit.submit_batch,
             "CancelJob": self._commands.cancel,
             "BulkCancelJobs": self._commands.bulk_cancel,

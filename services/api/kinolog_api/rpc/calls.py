@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -29,6 +29,8 @@ from kinolog_api.rpc.validation import RequestRules
 logger = logging.getLogger(__name__)
 
 DETAILS_KEY = "grpc-status-details-bin"
+ATTEMPTS_KEY = "grpc-previous-rpc-attempts"
+"""What gRPC adds to a call that it sends again."""
 OPEN_METHODS = frozenset({"ListAlarms"})
 """Methods that need no key: probes of operators have none."""
 
@@ -45,6 +47,8 @@ class RpcCall:
     deadline: float | None = None
     is_operator: bool = False
     """Whether the caller may read what concerns the jobs of all tenants."""
+    earlier_attempts: int = 0
+    """How often gRPC sent the call before, on a connection that broke."""
 
     def seconds_left(self, limit: float) -> float:
         """Return how long the caller still waits, in seconds, at most `limit`."""
@@ -85,7 +89,11 @@ class CallGuard:
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
         return RpcCall(
-            tenant=caller.tenant, actor=caller.actor, deadline=deadline, is_operator=caller.is_operator
+            tenant=caller.tenant,
+            actor=caller.actor,
+            deadline=deadline,
+            is_operator=caller.is_operator,
+            earlier_attempts=_earlier_attempts(context.invocation_metadata() or ()),
         )
 
     def checked(self, kind: type[Message], raw: bytes) -> Message:
@@ -105,6 +113,10 @@ class CallGuard:
         except RpcError:
             return request, RpcCall(tenant="", actor="")
         return request, RpcCall(tenant=caller.tenant, actor=caller.actor, is_operator=caller.is_operator)
+
+
+def _earlier_attempts(metadata: Iterable[tuple[str, str | bytes]]) -> int:
+    return next((int(value) for key, value in metadata if key == ATTEMPTS_KEY and value.isdigit()), 0)
 
 
 def _parsed(kind: type[Message], raw: bytes) -> Message:

@@ -1,0 +1,1 @@
+"""Requests that a client sends again because it got no answer."""
