@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -51,9 +51,28 @@ def _chat_url(value: str) -> str:
     return value
 
 
+def _proxy_network(value: str) -> str:
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("must be addresses and networks such as 10.0.0.0/8, separated by commas") from None
+    return str(network)
+
+
+def _web_origin(value: str) -> str:
+    parts = urlsplit(value)
+    if value != "*" and (
+        not _has_address(value, ("http", "https")) or value != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise ValueError("must be origins such as https://studio.example, separated by commas, or *")
+    return value.lower()
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+ProxyNetwork = Annotated[str, AfterValidator(_proxy_network)]
+WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 ChatUrl = Annotated[str, AfterValidator(_chat_url)]
 GrpcTarget = Annotated[str, AfterValidator(_grpc_target)]
 

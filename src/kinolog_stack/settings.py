@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import Port
-from kinolog.process.settings import SigningSettings
+from kinolog.process.settings import COMMA_SEPARATED, SigningSettings
 
 SYSTEM_DATA = Path("/var/lib/kinolog")
 
@@ -59,17 +59,10 @@ class StackSettings(SigningSettings):
         description="A process that runs but does not answer for this long is killed and started again; 0 for never.",
     )
     workers: int | None = Field(None, ge=0, le=64, description="Worker processes; without it one per device.")
-    worker_devices: Annotated[list[str], NoDecode] = Field(
+    worker_devices: Annotated[list[str], NoDecode, COMMA_SEPARATED] = Field(
         default_factory=list,
         description="Devices for the workers, round robin, separated by commas; empty for all that are detected.",
     )
-
-    @field_validator("worker_devices", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
 
     @field_validator("data")
     @classmethod

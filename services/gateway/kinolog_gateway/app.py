@@ -18,6 +18,7 @@ from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.main import CannotStart, end_process_after, refuse_arguments, run_process
 from kinolog.process.settings import GatewaySettings
 from kinolog_gateway.http.credentials import keys_for
+from kinolog_gateway.http.edge.surroundings import ANY_ORIGIN, Surroundings
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.web_app import create_app
 from kinolog_gateway.websocket.protocol import LiveProtocol
@@ -81,9 +82,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_for(settings: GatewaySettings) -> GatewayServer:
-    """Return the server for these settings. Raises InvalidKeyFile."""
+    """Return the server for these settings. Raises InvalidKeyFile and CannotStart."""
     keys = keys_for(settings.gateway_host, settings.api_key_file)
-    app = create_app(lambda: Upstream(settings.api_target), keys, system_clock)
+    surroundings = Surroundings(
+        trusted_proxies=tuple(settings.gateway_trusted_proxies),
+        path_prefix=settings.gateway_path_prefix,
+        cors_origins=tuple(settings.gateway_cors_origins),
+    )
+    if surroundings.allows_origin(ANY_ORIGIN) and not keys:
+        raise CannotStart(
+            "KINOLOG_GATEWAY_CORS_ORIGINS is *, so that every web page could use this gateway, which has no keys: "
+            "list origins, or set KINOLOG_API_KEY_FILE"
+        )
+    app = create_app(lambda: Upstream(settings.api_target), keys, system_clock, surroundings)
     return GatewayServer(
         uvicorn.Config(
             app,

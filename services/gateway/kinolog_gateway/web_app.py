@@ -17,10 +17,11 @@ from starlette.responses import Response
 from kinolog.ports.clock import Clock
 from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.credentials import ApiKeys
+from kinolog_gateway.http.edge.head_requests import HeadRequests
+from kinolog_gateway.http.edge.surroundings import COMPRESSION, Surroundings
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
-from kinolog_gateway.http.path_aliases import PathAliases
 from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 from kinolog_gateway.routes import (
@@ -32,6 +33,7 @@ from kinolog_gateway.routes import (
     exports,
     inputs,
     jobs,
+    pages,
     probes,
     results,
 )
@@ -49,12 +51,18 @@ ROUTERS = (
     charts.router,
     catalogue.router,
     probes.router,
+    pages.router,
     websocket_router,
 )
 """Every router that is served."""
 
 
-def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) -> FastAPI:
+def create_app(
+    upstream: Callable[[], Upstream],
+    keys: ApiKeys,
+    clock: Clock,
+    surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen
+) -> FastAPI:
     """Return the application. `upstream` opens the api's channel and is called inside the serving event loop."""
     metrics = Metrics()
 
@@ -77,9 +85,11 @@ def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) ->
         redirect_slashes=False,
         lifespan=lifespan,
         middleware=[
-            Middleware(PathAliases),
+            *surroundings.middleware(),
             Middleware(RequestTelemetry, metrics=metrics),
-            Middleware(RequestMiddleware, keys=keys),
+            Middleware(HeadRequests),
+            COMPRESSION,
+            Middleware(RequestMiddleware, keys=keys, surroundings=surroundings),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,

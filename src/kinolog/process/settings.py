@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -21,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kinolog.memory_size import MemorySize
-from kinolog.network_addresses import ChatUrl, DatabaseUrl, GrpcTarget, NatsUrl, Port
+from kinolog.network_addresses import ChatUrl, DatabaseUrl, GrpcTarget, NatsUrl, Port, ProxyNetwork, WebOrigin
 
 PREFIX = "KINOLOG_"
 
@@ -35,7 +36,17 @@ def _log_level(value: str) -> str:
     return level
 
 
+def _split_at_commas(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
 LogLevelName = Annotated[str, AfterValidator(_log_level)]
+COMMA_SEPARATED = BeforeValidator(_split_at_commas)
+"""How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
+GATEWAY_PATHS = ("api", "docs", "health", "mcp", "metrics", "ready", "v1", "ws")
+"""What paths of the gateway's own begin with."""
 
 
 class ProcessSettings(BaseSettings):
@@ -214,7 +225,7 @@ class WorkerSettings(
 
     worker_name: str | None = Field(None, description="Name in the log; without it host name and process id.")
     worker_device: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, `mps`, ….")
-    worker_models: Annotated[list[str], NoDecode] = Field(
+    worker_models: Annotated[list[str], NoDecode, COMMA_SEPARATED] = Field(
         default_factory=list, description="Models to serve, separated by commas; empty for all."
     )
     worker_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
@@ -246,21 +257,38 @@ class WorkerSettings(
         5.0, ge=0.0, description="How long a running job may take to end when the worker is stopped."
     )
 
-    @field_validator("worker_models", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
-
 
 class GatewaySettings(ProcessSettings):
     """The REST and WebSocket gateway."""
 
     gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     gateway_port: Port = Field(8085, description="Port of REST and WebSocket.")
+    gateway_trusted_proxies: Annotated[list[ProxyNetwork], NoDecode, COMMA_SEPARATED] = Field(
+        default_factory=list,
+        description="Addresses and networks of proxies whose X-Forwarded-* headers are believed, separated by commas.",
+    )
+    gateway_path_prefix: str = Field(
+        "",
+        pattern=r"^((/[A-Za-z0-9._~-]+)+)?$",
+        description="Path under which a proxy serves the gateway, such as /kinolog.",
+    )
+    gateway_cors_origins: Annotated[list[WebOrigin], NoDecode, COMMA_SEPARATED] = Field(
+        default_factory=list,
+        description="Origins of web pages that may use the gateway, such as https://studio.example, separated by "
+        "commas; `*` for all. Empty for none.",
+    )
     api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
+
+    @field_validator("gateway_path_prefix")
+    @classmethod
+    def _is_no_path_of_its_own(cls, value: str) -> str:
+        if value.partition("/")[2].partition("/")[0] in GATEWAY_PATHS:
+            raise ValueError(
+                f"must not begin with a path of the gateway's own ({', '.join(f'/{path}' for path in GATEWAY_PATHS)}): "
+                "choose another one"
+            )
+        return value
 
 
 class AdminSettings(LogSettings):

@@ -38,9 +38,11 @@ class RunningGateway:
 
 
 @asynccontextmanager
-async def running_gateway(api_target: str, key_file: Path | None = None) -> AsyncIterator[RunningGateway]:
-    """Run a gateway on a free port, in this event loop."""
-    settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file)
+async def running_gateway(
+    api_target: str, key_file: Path | None = None, **more: Any
+) -> AsyncIterator[RunningGateway]:
+    """Run a gateway on a free port, in this event loop, with `more` settings."""
+    settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file, **more)
     server = server_for(settings)
     listener = listen(settings.gateway_host, 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

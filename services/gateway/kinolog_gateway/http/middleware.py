@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
+from kinolog_gateway.http.edge.path_aliases import API_PREFIX
+from kinolog_gateway.http.edge.surroundings import Surroundings
 from kinolog_gateway.http.metrics import Metrics
-from kinolog_gateway.http.path_aliases import API_PREFIX
 from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond
 from kinolog_gateway.http.staleness import with_staleness
 
@@ -27,8 +28,8 @@ CALLER = "kinolog.caller"
 UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
-_PUBLIC_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/asyncapi.json"})
-"""Paths that need no key: they contain nothing about jobs."""
+_PUBLIC_PATHS = frozenset({"/", "/docs", "/health", "/ready", "/openapi.json", "/asyncapi.json"})
+"""Paths that need no key, as those below /docs: they contain nothing about jobs."""
 _UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; see its log")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -85,9 +86,10 @@ class RequestMiddleware:
     make its own host name resolve to this machine (DNS rebinding).
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys, surroundings: Surroundings) -> None:
         self._app = app
         self._keys = keys
+        self._surroundings = surroundings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -108,11 +110,11 @@ class RequestMiddleware:
             await _refuse(error.problem, error.headers, scope, receive, send)
 
     def _authenticate(self, scope: Scope, headers: Headers) -> HttpCaller:
-        _check_origin(scope, headers)
+        self._check_origin(scope, headers)
         if not self._keys:
             _check_host(headers)
         caller = self._keys.identify(presented_key(headers))
-        if caller is None and scope["path"] not in _PUBLIC_PATHS:
+        if caller is None and not _is_public(scope["path"]):
             raise HttpProblemError(
                 401,
                 "KEY_REQUIRED",
@@ -120,6 +122,23 @@ class RequestMiddleware:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         return caller or HttpCaller()
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        origin = headers.get("origin")
+        writes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
+        if origin is None or not writes or self._surroundings.allows_origin(origin):
+            return
+        if origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+            raise HttpProblemError(
+                403,
+                "FOREIGN_ORIGIN",
+                "web pages of another origin may not use this gateway; serve them from it, or list their origin in "
+                "KINOLOG_GATEWAY_CORS_ORIGINS",
+            )
+
+
+def _is_public(path: str) -> bool:
+    return path in _PUBLIC_PATHS or path.startswith("/docs/")
 
 
 def _check_host(headers: Headers) -> None:
@@ -131,19 +150,6 @@ def _check_host(headers: Headers) -> None:
     if not is_loopback(name):
         raise HttpProblemError(
             403, "FOREIGN_HOST", "this gateway has no keys, so it serves only localhost and 127.0.0.1"
-        )
-
-
-def _check_origin(scope: Scope, headers: Headers) -> None:
-    origin = headers.get("origin")
-    writes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-    if origin is None or not writes:
-        return
-    if origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise HttpProblemError(
-            403,
-            "FOREIGN_ORIGIN",
-            "web pages of another origin may not use this gateway; serve them from it",
         )
 
 

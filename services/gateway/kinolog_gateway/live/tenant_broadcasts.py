@@ -1,15 +1,24 @@
-"""The broadcasts of this gateway: one per tenant, closed some time after its last client left."""
+"""The broadcasts of this gateway: one per tenant, closed some time after its last client left.
+
+Messages have links, which begin with the public prefix. A broadcast has one prefix: that of the first request for it,
+in whose context its tasks run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TypeAlias
 
 from kinolog.process.tasks import BackgroundTasks
 from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.edge.public_path import public_prefix
 from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.live.subscriber import Subscriber
 from kinolog_gateway.live.tenant_broadcast import TenantBroadcast
 from kinolog_gateway.upstream import Upstream
+
+_Audience: TypeAlias = tuple[str, str]
+"""Tenant and public prefix."""
 
 LINGER_SECONDS = 30.0
 """A client that reconnects within this time finds what it missed in the broadcast's recent commits."""
@@ -21,17 +30,18 @@ class TenantBroadcasts:
     def __init__(self, upstream: Upstream, counts: LiveCounts) -> None:
         self.counts = counts
         self._upstream = upstream
-        self._broadcasts: dict[str, TenantBroadcast] = {}
+        self._broadcasts: dict[_Audience, TenantBroadcast] = {}
         self._lingering: dict[TenantBroadcast, asyncio.TimerHandle] = {}
         """Broadcasts without clients, each with the timer that closes it."""
         self._closing = BackgroundTasks()
 
     def for_caller(self, caller: HttpCaller) -> TenantBroadcast:
         """Return the broadcast of this caller's tenant. One that the api refuses is replaced."""
-        broadcast = self._broadcasts.get(caller.tenant_key)
+        audience = caller.tenant_key, public_prefix()
+        broadcast = self._broadcasts.get(audience)
         if broadcast is None or broadcast.refusal is not None:
             broadcast = TenantBroadcast(self._upstream, caller, self.counts)
-            self._broadcasts[caller.tenant_key] = broadcast
+            self._broadcasts[audience] = broadcast
         return broadcast
 
     def add_client(self, client: Subscriber) -> None:
@@ -53,8 +63,9 @@ class TenantBroadcasts:
 
     def _close_idle(self, broadcast: TenantBroadcast) -> None:
         self._lingering.pop(broadcast, None)
-        if self._broadcasts.get(broadcast.caller.tenant_key) is broadcast:
-            del self._broadcasts[broadcast.caller.tenant_key]
+        self._broadcasts = {
+            audience: other for audience, other in self._broadcasts.items() if other is not broadcast
+        }
         self._closing.start(broadcast.close())
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from kinolog_gateway.enum_names import (
     stage_name,
     time_field,
 )
+from kinolog_gateway.http.edge.public_path import public_path
 
 
 class ResponseModel(BaseModel):
@@ -203,7 +204,7 @@ class InputView(ResponseModel):
                 sha256=one.sha256 or None,
                 width=one.width or None,
                 height=one.height or None,
-                file=None if job.erased else f"/api/v1/inputs/{job.id}/{index}",
+                file=None if job.erased else public_path(f"/api/v1/inputs/{job.id}/{index}"),
             )
             for index, one in enumerate(job.inputs)
         ]
@@ -279,13 +280,14 @@ class JobLinks(ResponseModel):
 
 def job_links(job_id: str, artifacts: Iterable[pb.Artifact], *, completed: bool) -> JobLinks:
     """Return the links of a job that has these artifacts."""
-    result = f"/api/v1/result/{job_id}"
+    api = public_path("/api/v1")
+    result = f"{api}/result/{job_id}"
     kinds = {artifact_kind_name(artifact.kind) for artifact in artifacts} if completed else set()
     return JobLinks(
-        status=f"/api/v1/status/{job_id}",
-        storyboard=f"/api/v1/storyboard/{job_id}",
-        events=f"/api/v1/events/{job_id}",
-        logs=f"/api/v1/logs/{job_id}",
+        status=f"{api}/status/{job_id}",
+        storyboard=f"{api}/storyboard/{job_id}",
+        events=f"{api}/events/{job_id}",
+        logs=f"{api}/logs/{job_id}",
         result=result if completed else None,
         video=f"{result}/video" if "video" in kinds else None,
         thumbnail=f"{result}/thumbnail" if "thumbnail" in kinds else None,

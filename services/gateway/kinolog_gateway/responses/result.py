@@ -10,6 +10,7 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import StatusName, status_name, time_field
+from kinolog_gateway.http.edge.public_path import public_path
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
     AttemptView,
@@ -165,6 +166,6 @@ def _scene(job_id: str, scene: pb.Scene) -> SceneView:
         transition=scene.transition,
         seed=scene.seed,
         status=status_name(scene.status),
-        video=f"/api/v1/result/{job_id}/scenes/{scene.index}" if rendered else None,
+        video=public_path(f"/api/v1/result/{job_id}/scenes/{scene.index}") if rendered else None,
         thumbnail=None,
     )

@@ -12,6 +12,7 @@ from kinolog.ports.clock import system_clock
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
+from kinolog_gateway.http.edge.public_path import public_path
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.generate import GenerateRequest
 from kinolog_gateway.requests.queries import CancelRequest, PriorityRequest
@@ -64,7 +65,7 @@ async def generate(
         generate_response(submitted),
         status=202 if submitted.created else 200,
         position=submitted.position,
-        headers={"Location": f"/api/v1/status/{submitted.job.id}"},
+        headers={"Location": public_path(f"/api/v1/status/{submitted.job.id}")},
     )
 
 

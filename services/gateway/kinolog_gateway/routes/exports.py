@@ -54,7 +54,9 @@ async def export(
     }
     if request.method == "HEAD":
         await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
-        return Response(media_type=export_format.media_type, headers=headers)
+        response = Response(media_type=export_format.media_type, headers=headers)
+        del response.headers["Content-Length"]  # not known, rather than 0
+        return response
     call = api.jobs.ExportVideo(
         pb.ExportVideoRequest(job_id=job_id, format=_FORMATS[export_format]), metadata=caller.metadata
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
+from kinolog_gateway.http.edge.public_path import public_prefix
 from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.responses.alarms import AlarmView, alarms_view
@@ -31,14 +32,12 @@ class ReadyView(BaseModel):
     alarms: list[AlarmView] = Field(default_factory=list)
 
 
-@router.head("/health", include_in_schema=False)
 @router.get("/health", response_model=HealthView, summary="Does the process run?")
 async def health() -> Response:
     """Return 200 while the process runs, whatever the state of the api."""
     return json_response(HealthView())
 
 
-@router.head("/ready", include_in_schema=False)
 @router.get("/ready", response_model=ReadyView, summary="Can it serve?")
 async def ready(request: Request, api: Api) -> Response:
     """Return 200 if the api is ready and accepts new jobs, else 503."""
@@ -72,7 +71,6 @@ def _live_detail(request: Request) -> str:
     return paused if metrics.live.paused_streams else ""
 
 
-@router.head("/metrics", response_class=Response, include_in_schema=False)
 @router.get(
     "/metrics",
     response_class=Response,
@@ -85,7 +83,6 @@ async def metrics(request: Request) -> Response:
     return Response(metrics.page(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
-@router.head("/openapi.json", response_class=Response, include_in_schema=False)
 @router.get(
     "/openapi.json",
     response_class=JSONResponse,
@@ -94,16 +91,24 @@ async def metrics(request: Request) -> Response:
 )
 async def openapi_document(request: Request) -> Response:
     """Return the OpenAPI document of these routes."""
-    return JSONResponse(request.app.openapi())
+    servers = [{"url": public_prefix() or "/", "description": "This gateway."}]
+    return JSONResponse({**request.app.openapi(), "servers": servers})
 
 
-@router.head("/asyncapi.json", response_class=Response, include_in_schema=False)
 @router.get(
     "/asyncapi.json",
     response_class=JSONResponse,
     responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
     summary="The document of the WebSocket",
 )
-async def live_document() -> Response:
+async def live_document(request: Request) -> Response:
     """Return the AsyncAPI document of /ws."""
-    return JSONResponse(asyncapi_document())
+    address = request.base_url
+    server = {
+        "host": address.netloc,
+        "protocol": "wss" if address.is_secure else "ws",
+        "description": "This gateway.",
+    }
+    if prefix := public_prefix():
+        server["pathname"] = prefix
+    return JSONResponse({**asyncapi_document(), "servers": {"gateway": server}})

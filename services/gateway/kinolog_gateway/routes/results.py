@@ -28,7 +28,6 @@ async def result(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     return json_response(result_view(job_id, response))
 
 
-@router.head("/{job_id}/manifest", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/manifest", response_model=ManifestView, summary="A result's manifest")
 async def manifest(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read the facts to check the video against the log and to render it again."""

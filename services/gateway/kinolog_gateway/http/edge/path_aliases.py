@@ -11,6 +11,8 @@ from urllib.parse import quote
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinolog_gateway.http.edge.public_path import public_path
+
 API_PREFIX = "/api/v1"
 """Where the REST routes begin."""
 OLD_PREFIX = "/mcp"
@@ -40,7 +42,7 @@ class PathAliases:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Deprecation"] = _DEPRECATION
-                headers.append("Link", f'<{successor}>; rel="successor-version"')
+                headers.append("Link", f'<{public_path(successor)}>; rel="successor-version"')
             await send(message)
 
         await self._app({**scope, "path": path, "raw_path": successor.encode()}, receive, send_deprecated)

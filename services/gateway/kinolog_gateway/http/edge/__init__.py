@@ -1,0 +1,1 @@
+"""What stands between clients and routes: proxies, prefixes, earlier paths, web pages of other origins, HEAD."""
