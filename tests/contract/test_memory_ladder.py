@@ -27,7 +27,7 @@ from kinolog_worker.renderers.renderer import (
 from kinolog.models.memory import needs
 from kinolog.models.memory.autoencoders import DecodeMemory
 from kinolog.models.memory.needs import CONTEXT_BYTES, GIB
-from kinolog.models.memory.placement import LADDER, WeightPlacement
+from kinolog.models.memory.placement import LADDER, QUANTISING_PACKAGES, WeightPlacement
 from kinolog.models.memory.placement_page import figures_of_card, known_models
 from kinolog.models.memory.planner import MemoryFigures
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
@@ -105,13 +105,14 @@ def drawn(folders: dict[str, Path]) -> dict[str, Frames]:
 
 @pytest.mark.parametrize("name", ["wan21", "text_to_video_sd"])
 @pytest.mark.parametrize("placement", list(WeightPlacement))
-def test_a_placement_changes_nothing_but_weights_of_8_bits(
+def test_a_placement_changes_nothing_but_weights_of_fewer_bits(
     placement: WeightPlacement, name: str, folders: dict[str, Path], drawn: dict[str, Frames]
 ) -> None:
     renderer = _renderer(folders[name], placement=placement.value)
     frames = _draw(renderer)
     assert renderer.current_facts().placement == placement
-    assert np.array_equal(frames, drawn[name]) == (placement is not WeightPlacement.FLOAT8)
+    fewer_bits = placement in (WeightPlacement.FLOAT8, *QUANTISING_PACKAGES)
+    assert np.array_equal(frames, drawn[name]) != fewer_bits
 
 
 def test_memory_that_runs_out_in_a_step_leads_one_rung_down(

@@ -22,7 +22,10 @@ PRESENT_PACKAGES = (
 )
 """What the machine has to have, with all that these packages need."""
 
-WHEEL_PACKAGES = ("av", "diffusers", "ftfy", "importlib_metadata", "lazy-importer", "peft", "wcwidth")
+WHEEL_PACKAGES = (
+    *("av", "bitsandbytes", "diffusers", "ftfy", "importlib_metadata", "lazy-importer", "peft", "torchao"),
+    "wcwidth",
+)
 """What may come as wheels, without anything else. A test imports the stages with nothing but these and the others."""
 
 WHEEL_SECONDS = 120.0

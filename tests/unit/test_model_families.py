@@ -150,7 +150,7 @@ def test_an_unknown_placement_is_refused() -> None:
     """The message lists those that there are."""
     entry = {"name": "wan", "source": "/models/wan", "options": {"placement": "gpu"}}
     with pytest.raises(
-        ValidationError, match=r"there is no placement 'gpu'; there are auto, device, text-offload"
+        ValidationError, match=r"there is no placement 'gpu'; there are auto, exact, device, text-offload"
     ):
         ModelEntry.model_validate(entry)
     named = {**entry, "options": {"placement": "group-offload"}}

@@ -15,6 +15,7 @@ from kinolog.models.hub.hub_model import HubModel, default_cache, is_hub_name
 from kinolog.models.hub.snapshots import local_commits, occupied_bytes, pinned_models
 from kinolog.models.known_models import known_models, known_table, name_of_source
 from kinolog.models.memory.needs import DrawnSize, ModelMemory, folder_memory
+from kinolog.models.memory.placement import AUTO, Rung, ladder_of
 from kinolog.models.memory.planner import DoesNotFit, MemoryFigures, gib, plan_placement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.model_folder import hub_model, loaded_parts, local_folder
@@ -88,13 +89,20 @@ class LocalModel:
         except (WeightsUnreadable, OSError, ValueError):
             return None
 
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The rungs that a worker may place it on."""
+        return ladder_of(str(self.entry.options.get("placement", AUTO)))
+
     def fit(self, figures: MemoryFigures | None) -> str:
         """Return how it fits a device, for people; empty if that is not known."""
         memory = self.memory()
         if memory is None or figures is None:
             return ""
+        if not any(map(memory.has, self.rungs)):
+            return f"no: it has no placement {self.rungs[0].weights} here"
         try:
-            plan = plan_placement(memory, self.size, figures)
+            plan = plan_placement(memory, self.size, figures, self.rungs)
         except DoesNotFit as refused:
             return f"no: needs {gib(refused.needed_bytes)}"
         return f"{plan.rung}: {gib(plan.need.device_bytes)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from kinolog.models.memory.needs import ModelMemory
-from kinolog.models.memory.placement import LADDER
 from kinolog.models.memory.planner import gib
 from kinolog.models.renderers import EMBEDDED
 from kinolog_cli.context import JsonOption, command, current_context
@@ -54,7 +53,7 @@ def measure(name: NameArgument, card_gib: CardOption = None, as_json: JsonOption
 
 
 def _rungs(model: LocalModel, memory: ModelMemory) -> list[dict[str, Any]]:
-    needs = {rung: memory.need(rung, model.size) for rung in LADDER if memory.has(rung)}
+    needs = {rung: memory.need(rung, model.size) for rung in model.rungs if memory.has(rung)}
     return [
         {"placement": str(rung), "device_bytes": need.device_bytes, "host_bytes": need.host_bytes}
         for rung, need in needs.items()

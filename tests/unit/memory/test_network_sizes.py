@@ -20,6 +20,7 @@ SHAPES = {
     "blocks.1.attention.weight": [8, 8],
     "patch.weight": [4, 3, 2, 2],
     "norm.weight": [8],
+    "head.projections.0.weight": [4, 4],
 }
 
 
@@ -27,7 +28,8 @@ def test_a_network_is_measured_by_its_headers(tmp_path: Path) -> None:
     write_weights(tmp_path / "transformer" / "diffusion_pytorch_model.safetensors", SHAPES)
     (tmp_path / "scheduler").mkdir()
     (size,) = network_sizes(tmp_path).values()
-    assert (size.elements, size.block, size.outside, size.tensor, size.width) == (440, 320, 56, 256, 8)
+    assert (size.elements, size.block, size.outside, size.tensor, size.width) == (456, 320, 56, 256, 8)
+    assert size.linear == 384  # without what is in a list within a layer that is no block
 
 
 def test_variants_and_files_that_no_index_names_are_left_out(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from kinolog.models.catalogue import ModelEntry, with_family
 from kinolog.models.memory.needs import folder_memory
-from kinolog.models.memory.placement import AUTO, WeightPlacement
+from kinolog.models.memory.placement import AUTO, stated_placement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.model_folder import hub_model, local_folder
 from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED
@@ -36,8 +36,7 @@ def memory_needs(entries: Iterable[ModelEntry]) -> Mapping[str, MemoryNeed]:
         if folder is None:
             logger.info("the memory of %s is not known: it is not on this machine", entry.name)
             continue
-        placement = str(entry.options.get("placement", AUTO))
-        weights = None if placement == AUTO else WeightPlacement(placement)
+        weights = stated_placement(str(entry.options.get("placement", AUTO)))
         try:
             memory = folder_memory(
                 folder,

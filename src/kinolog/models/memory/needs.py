@@ -19,7 +19,14 @@ from kinolog.counts import counted
 from kinolog.models.families import Family
 from kinolog.models.hub.needed_files import GGUF
 from kinolog.models.memory.autoencoders import DecodeMemory, decode_memory
-from kinolog.models.memory.placement import QUANTISED_NEVER, DecodeMode, Rung, WeightPlacement
+from kinolog.models.memory.placement import (
+    QUANTISED_NEVER,
+    QUANTISING_PACKAGES,
+    DecodeMode,
+    Rung,
+    WeightPlacement,
+    missing_placements,
+)
 from kinolog.models.memory.weight_file import file_size
 from kinolog.models.memory.weights import NetworkSize, network_sizes
 
@@ -49,8 +56,14 @@ _HALF_BYTES, _WHOLE_BYTES = 2, 4
 _LAYERS_AHEAD = 2
 """Blocks that are on the device at once: one computes, the next one is copied."""
 
+_SMALL_PLACEMENTS = (WeightPlacement.TEXT_OFFLOAD, WeightPlacement.GROUP_OFFLOAD, *QUANTISING_PACKAGES)
+"""Planned placements, one of which needs least of the device."""
+
 _FLOAT8_SHARE = 0.55
 """What weights of 8 bits take of weights of 16, with the layers that keep their dtype."""
+
+_QUANTISED_BYTES = {WeightPlacement.INT8: 1.002, WeightPlacement.NF4: 0.516}
+"""Bytes of a quantised weight, with its share of the scales."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +117,8 @@ class ModelMemory:
     the side of a token in pixels, and `frames_of_latent` the number of frames in a latent one. `passes` are the prompts
     that the denoiser takes at once. With `streams` frames are decoded one latent frame after the other. `may_halve`
     says whether the autoencoder may decode in float16. `adapter_bytes` is the size of the LoRAs beside the denoiser.
-    With `quantised` weights the denoiser stays on the device.
+    With weights that are `quantised` in their files the denoiser stays on the device. `without` are placements that
+    are not to be had here.
     """
 
     networks: Mapping[str, NetworkSize]
@@ -119,6 +133,7 @@ class ModelMemory:
     may_halve: bool = False
     adapter_bytes: int = 0
     quantised: bool = False
+    without: frozenset[WeightPlacement] = frozenset()
 
     def need(self, rung: Rung, size: DrawnSize) -> RungNeed:
         """Return what a rung needs for a scene of this size."""
@@ -134,12 +149,18 @@ class ModelMemory:
         return self._resident(rung, Phase.DECODE)
 
     def has(self, rung: Rung) -> bool:
-        """Return whether the model can be decoded as the rung says, in a way that is not that of another one."""
-        if self.quantised and rung.weights in QUANTISED_NEVER:
+        """Return whether the model has the placement, and can be decoded in a way that is not that of another rung."""
+        if not self.has_placement(rung.weights):
             return False
         if rung.decode is DecodeMode.HALF:
             return self.may_halve
         return rung.decode is not DecodeMode.TILED or self.autoencoder.has_tiles
+
+    def has_placement(self, weights: WeightPlacement) -> bool:
+        """Return whether the weights can be placed so."""
+        if weights in self.without or (self.quantised and weights in QUANTISED_NEVER):
+            return False
+        return weights not in QUANTISING_PACKAGES or self._linear_weights > 0
 
     def denoising_bytes(self, size: DrawnSize) -> int:
         """Return what the denoiser holds beside its weights."""
@@ -153,15 +174,19 @@ class ModelMemory:
 
         No scene needs less than either. Without a placement it is the one that needs least.
         """
-        if weights is None:
-            weights = WeightPlacement.TEXT_OFFLOAD if self.quantised else WeightPlacement.GROUP_OFFLOAD
-        rung = Rung(weights, DecodeMode.TILED if self.autoencoder.has_tiles else DecodeMode.HALF)
+        placements = _SMALL_PLACEMENTS if weights is None else (weights,)
+        decode = DecodeMode.TILED if self.autoencoder.has_tiles else DecodeMode.HALF
         smallest = DrawnSize(width=self.token_side, height=self.token_side, frames=1)
         large = DrawnSize(
             width=self.token_side * 32, height=self.token_side * 32, frames=self.frames_of_latent * 32
         )
         return (
-            self.need(rung, smallest).device_bytes - _WORKSPACE_BYTES,
+            min(
+                self.need(Rung(each, decode), smallest).device_bytes
+                for each in placements
+                if weights is not None or self.has_placement(each)
+            )
+            - _WORKSPACE_BYTES,
             self.denoising_bytes(large) / (large.pixels * large.frames),
         )
 
@@ -189,8 +214,7 @@ class ModelMemory:
         elif phase is Phase.ENCODE:
             resident += max((network.tensor for network in encoders.values()), default=0) * self.weight_bytes
         if rung.weights is not WeightPlacement.GROUP_OFFLOAD:
-            share = _FLOAT8_SHARE if rung.weights is WeightPlacement.FLOAT8 else 1.0
-            resident += int(self._bytes_of(denoisers) * share) + self.adapter_bytes
+            resident += self._denoiser_bytes(rung.weights, phase) + self.adapter_bytes
         elif phase is Phase.DENOISE:
             parts = (network.outside + _LAYERS_AHEAD * network.block for network in denoisers.values())
             most = max(parts, default=0)
@@ -198,6 +222,24 @@ class ModelMemory:
             elements = sum(network.elements for network in denoisers.values())
             resident += ceil(self.adapter_bytes * min(1.0, most / elements)) if elements else 0
         return resident
+
+    def _denoiser_bytes(self, weights: WeightPlacement, phase: Phase) -> int:
+        """Return the weights of denoisers that are whole on the device."""
+        denoisers = self._named(DENOISERS)
+        whole = self._bytes_of(denoisers)
+        if weights is WeightPlacement.FLOAT8:
+            return int(whole * _FLOAT8_SHARE)
+        if weights not in QUANTISING_PACKAGES:
+            return whole
+        linear = self._linear_weights
+        one_layer = max((network.tensor for network in denoisers.values()), default=0)
+        computed = one_layer * self.weight_bytes if phase is Phase.DENOISE else 0
+        return whole - linear * self.weight_bytes + int(linear * _QUANTISED_BYTES[weights]) + computed
+
+    @property
+    def _linear_weights(self) -> int:
+        """The weights of denoisers that can be quantised."""
+        return sum(network.linear for network in self._named(DENOISERS).values())
 
     def _host_bytes(self, weights: WeightPlacement) -> int:
         if weights is WeightPlacement.DEVICE:
@@ -254,6 +296,7 @@ def folder_memory(
         streams=family.streams,
         may_halve=not vae_dtype and "32" in stated,
         quantised=denoiser is not None and denoiser.suffix.lower() == GGUF,
+        without=frozenset(QUANTISING_PACKAGES) if family.compiled else missing_placements(),
     )
 
 

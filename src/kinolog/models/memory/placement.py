@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.machinery import PathFinder
 
 AUTO = "auto"
 """The option `placement` of a model whose placement is planned."""
+
+EXACT = "exact"
+"""As `auto`, without the placements that change weights."""
 
 
 class WeightPlacement(StrEnum):
@@ -14,20 +18,44 @@ class WeightPlacement(StrEnum):
 
     `device`: all on the device. `text-offload`: text encoders in the memory of the host, layer by layer on the device
     while they encode. `group-offload`: the denoiser too, block by block, each copied while the one before it computes.
-    `float8`: text encoders as in `text-offload`, the denoiser on the device with weights of 8 bits.
+    `float8`, `int8`, `nf4`: text encoders as in `text-offload`, the denoiser on the device with weights of 8, 8 and 4
+    bits.
     """
 
     DEVICE = "device"
     TEXT_OFFLOAD = "text-offload"
     GROUP_OFFLOAD = "group-offload"
     FLOAT8 = "float8"
+    INT8 = "int8"
+    NF4 = "nf4"
 
 
-QUANTISED_NEVER = (WeightPlacement.GROUP_OFFLOAD, WeightPlacement.FLOAT8)
-"""Placements that quantised weights do not have."""
+QUANTISING_PACKAGES = {WeightPlacement.INT8: "torchao", WeightPlacement.NF4: "bitsandbytes"}
+"""Placements whose weights a package quantises as they are loaded, and the package."""
 
-PLACEMENTS = (AUTO, *(placement.value for placement in WeightPlacement))
+QUANTISED_EXTRA = "quantised"
+"""The extra of kinolog that installs these packages."""
+
+QUANTISED_NEVER = (WeightPlacement.GROUP_OFFLOAD, WeightPlacement.FLOAT8, *QUANTISING_PACKAGES)
+"""Placements that weights do not have which are quantised in their files."""
+
+PLACEMENTS = (AUTO, EXACT, *(placement.value for placement in WeightPlacement))
 """The values of the option `placement`."""
+
+
+def stated_placement(option: str) -> WeightPlacement | None:
+    """Return the placement that an option `placement` names; None if it is planned. Raises ValueError."""
+    return None if option in (AUTO, EXACT) else WeightPlacement(option)
+
+
+def missing_placements() -> frozenset[WeightPlacement]:
+    """Return the placements whose package is not installed here."""
+    return frozenset(each for each, package in QUANTISING_PACKAGES.items() if not is_installed(package))
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed, also if this process hides it from `import`."""
+    return PathFinder.find_spec(package) is not None
 
 
 class DecodeMode(StrEnum):
@@ -61,6 +89,8 @@ _WEIGHTS = {
     WeightPlacement.TEXT_OFFLOAD: "text encoders are in host memory",
     WeightPlacement.GROUP_OFFLOAD: "text encoders and denoiser are in host memory and copied block by block",
     WeightPlacement.FLOAT8: "text encoders are in host memory, the denoiser has weights of 8 bits",
+    WeightPlacement.INT8: "text encoders are in host memory, torchao gives the denoiser weights of 8 bits",
+    WeightPlacement.NF4: "text encoders are in host memory, bitsandbytes gives the denoiser weights of 4 bits",
 }
 _DECODES = {
     DecodeMode.FULL: "",
@@ -80,17 +110,20 @@ LADDER = tuple(
         (WeightPlacement.DEVICE, DecodeMode.TILED),
         (WeightPlacement.TEXT_OFFLOAD, DecodeMode.TILED),
         (WeightPlacement.GROUP_OFFLOAD, DecodeMode.TILED),
+        *((WeightPlacement.INT8, decode) for decode in DecodeMode),
+        *((WeightPlacement.NF4, decode) for decode in DecodeMode),
     )
 )
 """The rungs of `auto`, the one to prefer first: the fastest, and of two that are equally fast the more exact one.
 
-The order is that of the times in docs/performance.md. `float8` is lossy: a model has it only if its entry names it.
+The order is that of the times in docs/performance.md. Rungs that change weights come last (decision 97). A model has
+`float8` only if its entry names it.
 """
 
 
 def ladder_of(placement: str) -> tuple[Rung, ...]:
     """Return the rungs of an option `placement`. Raises ValueError for an unknown name."""
-    if placement == AUTO:
-        return LADDER
-    weights = WeightPlacement(placement)
-    return tuple(Rung(weights, decode) for decode in DecodeMode)
+    weights = stated_placement(placement)
+    if weights is not None:
+        return tuple(Rung(weights, decode) for decode in DecodeMode)
+    return tuple(rung for rung in LADDER if placement == AUTO or rung.weights not in QUANTISING_PACKAGES)

@@ -19,12 +19,17 @@ from kinolog.models.memory.weights import NetworkSize
 KNOWN_MODELS = Path(__file__).with_name("known_models.toml")
 CARDS_GIB = (8, 16, 24, 48, 80)
 HOST_GIB = 128
-"""Free host memory of the machines in the table."""
+SMALL_HOST_GIB = 24
+"""Free host memory of the machines in the two tables."""
 
 START, END = (
     "<!-- placements: written by kinolog.models.memory.placement_page -->\n",
     "<!-- end of placements -->\n",
 )
+_BETWEEN = f"""
+With {SMALL_HOST_GIB} GiB of free host memory, and `kinolog[quantised]`:
+
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +60,11 @@ def figures_of_card(card_gib: float, host_gib: float = HOST_GIB) -> MemoryFigure
     return MemoryFigures(total=total, free=total - CONTEXT_BYTES, host_free=int(host_gib * GIB))
 
 
-def placement_table() -> str:
-    """Return the rung of each known model on each card."""
+def placement_table(host_gib: float = HOST_GIB) -> str:
+    """Return the rung of each known model on each card, in machines with so much free memory."""
     head = f"| model and clip | {' | '.join(f'{card} GB' for card in CARDS_GIB)} |\n"
     rule = f"| --- |{' --- |' * len(CARDS_GIB)}\n"
-    return head + rule + "".join(map(_row, known_models()))
+    return head + rule + "".join(_row(model, host_gib) for model in known_models())
 
 
 def with_placements(page: str) -> str:
@@ -68,17 +73,18 @@ def with_placements(page: str) -> str:
     _, end, after = rest.partition(END)
     if not (start and end):
         raise ValueError(f"the page has no {START.strip()} or no {END.strip()}")
-    return f"{before}{START}{placement_table()}{END}{after}"
+    tables = _BETWEEN.join((placement_table(), placement_table(SMALL_HOST_GIB)))
+    return f"{before}{START}{tables}{END}{after}"
 
 
-def _row(model: KnownModel) -> str:
-    cells = " | ".join(_cell(model, card) for card in CARDS_GIB)
+def _row(model: KnownModel, host_gib: float) -> str:
+    cells = " | ".join(_cell(model, figures_of_card(card, host_gib)) for card in CARDS_GIB)
     return f"| {model.title}, {model.size} | {cells} |\n"
 
 
-def _cell(model: KnownModel, card_gib: int) -> str:
+def _cell(model: KnownModel, figures: MemoryFigures) -> str:
     try:
-        plan = plan_placement(model.memory, model.size, figures_of_card(card_gib))
+        plan = plan_placement(model.memory, model.size, figures)
     except DoesNotFit as refused:
         return f"no: {refused.needed_bytes / GIB:.1f} GiB"
     rung = plan.rung
@@ -88,7 +94,14 @@ def _cell(model: KnownModel, card_gib: int) -> str:
 
 def _network(values: list[int]) -> NetworkSize:
     elements, block, outside, tensor, width = values
-    return NetworkSize(elements=elements, block=block, outside=outside, tensor=tensor, width=width)
+    return NetworkSize(
+        elements=elements,
+        block=block,
+        outside=outside,
+        tensor=tensor,
+        width=width,
+        linear=elements - outside,  # but for a few weights that are not in linear layers
+    )
 
 
 def _memory(model: dict[str, Any], networks: dict[str, NetworkSize]) -> ModelMemory:

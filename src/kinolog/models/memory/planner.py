@@ -88,7 +88,7 @@ def _nearly_fitting(needs: Mapping[Rung, RungNeed], figures: MemoryFigures) -> P
     possible = {
         rung: need
         for rung, need in needs.items()
-        if need.device_bytes * SURE_SHARE <= figures.free and not _lacks_host(need, figures)
+        if need.device_bytes * SURE_SHARE <= figures.free and not lacks_host(need, figures)
     }
     if not possible:
         return None
@@ -99,7 +99,8 @@ def _nearly_fitting(needs: Mapping[Rung, RungNeed], figures: MemoryFigures) -> P
     return PlacementPlan(rung=rung, need=need, reason=reason)
 
 
-def _lacks_host(need: RungNeed, figures: MemoryFigures) -> bool:
+def lacks_host(need: RungNeed, figures: MemoryFigures) -> bool:
+    """Return whether the host has not the free memory that a rung needs."""
     return bool(need.host_bytes) and need.host_bytes + HOST_SPARE_BYTES > figures.host_free
 
 
@@ -112,7 +113,7 @@ def _lack(need: RungNeed, figures: MemoryFigures) -> str:
     """Return what a rung lacks; empty if it fits."""
     if need.device_bytes > figures.free:
         return f"{gib(need.device_bytes)} of the device"
-    if _lacks_host(need, figures):
+    if lacks_host(need, figures):
         return f"{gib(need.host_bytes + HOST_SPARE_BYTES)} of free host memory"
     return ""
 

@@ -16,6 +16,7 @@ _INDEX = f"{SUFFIX}.index.json"
 _WHOLE_FILES = (f"diffusion_pytorch_model{SUFFIX}", f"model{SUFFIX}")
 _LONGEST_HEADER = 100 << 20
 _BLOCK = re.compile(r"(.*?\.\d+)\.")
+_IN_TOP_BLOCK = re.compile(r"[^.]+\.\d+\.")
 
 
 class WeightsUnreadable(Exception):
@@ -26,7 +27,8 @@ class WeightsUnreadable(Exception):
 class NetworkSize:
     """Size of one network, in weights. `block` is that of its largest block, `outside` that of what is in no block.
 
-    `tensor` is its largest tensor. `width` is the number of values that it computes for each token.
+    `tensor` is its largest tensor. `width` is the number of values that it computes for each token. `linear` are the
+    weights of linear layers in its blocks, which is what can be quantised.
     """
 
     elements: int
@@ -34,6 +36,12 @@ class NetworkSize:
     outside: int = 0
     tensor: int = 0
     width: int = 0
+    linear: int = 0
+
+
+def in_top_block(name: str) -> bool:
+    """Return whether a layer or a weight of this name is in a block of a list that the network itself has."""
+    return _IN_TOP_BLOCK.match(name) is not None
 
 
 def network_sizes(folder: Path, parts: Collection[str] | None = None) -> dict[str, NetworkSize]:
@@ -75,7 +83,7 @@ def size_of(tensors: Iterable[tuple[str, Sequence[int]]]) -> NetworkSize:
     """Return the size of a network with tensors of these names and shapes."""
     blocks: Counter[str] = Counter()
     widths: Counter[int] = Counter()
-    outside = largest = elements = 0
+    outside = largest = elements = linear = 0
     for name, shape in tensors:
         size = prod(shape)
         elements += size
@@ -86,12 +94,15 @@ def size_of(tensors: Iterable[tuple[str, Sequence[int]]]) -> NetworkSize:
             outside += size
         if len(shape) > 1:
             widths[shape[0]] += size
+        if len(shape) == 2 and in_top_block(name):
+            linear += size
     return NetworkSize(
         elements=elements,
         block=max(blocks.values(), default=0),
         outside=outside,
         tensor=largest,
         width=widths.most_common(1)[0][0] if widths else 0,
+        linear=linear,
     )
 
 

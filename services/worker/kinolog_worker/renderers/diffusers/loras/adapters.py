@@ -19,6 +19,7 @@ from kinolog_worker.renderers.diffusers.loras.weight_pairs import (
     read_weights,
 )
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
+from kinolog_worker.renderers.diffusers.quantisation.packages import quiet_imports
 from kinolog_worker.renderers.renderer import RenderFailed
 
 PACKAGE = "peft"
@@ -77,7 +78,7 @@ class LoraAdapters:
         """Put an adapter beside the weights of a network."""
         tensors, changed = weights.networks[network], getattr(self._pipe, network)
         self._unfrozen.setdefault(network, [each for each in changed.parameters() if each.requires_grad])
-        with warnings.catch_warnings():
+        with quiet_imports(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about adapters that are there already
             changed.load_lora_adapter(
                 dict(tensors),

@@ -7,10 +7,25 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from kinolog.models.memory.needs import DrawnSize, ModelMemory, Phase
-from kinolog.models.memory.placement import AUTO, DecodeMode, Rung, WeightPlacement, ladder_of
-from kinolog.models.memory.planner import DoesNotFit, FailedRung, MemoryFigures, PlacementPlan, plan_placement
+from kinolog.models.memory.placement import (
+    AUTO,
+    LADDER,
+    DecodeMode,
+    Rung,
+    WeightPlacement,
+    ladder_of,
+    stated_placement,
+)
+from kinolog.models.memory.planner import (
+    DoesNotFit,
+    FailedRung,
+    MemoryFigures,
+    PlacementPlan,
+    lacks_host,
+    plan_placement,
+)
 
-_DOWNWARDS = (WeightPlacement.DEVICE, WeightPlacement.TEXT_OFFLOAD, WeightPlacement.GROUP_OFFLOAD)
+_DOWNWARDS = tuple(dict.fromkeys(rung.weights for rung in LADDER))
 """Placements of `auto`. A loaded pipeline goes down only: the way up would load it again."""
 
 
@@ -48,7 +63,8 @@ class MemoryLadder:
         self._memory = memory
         self._figures = figures
         self._failed = failed
-        self._placement = placement
+        self._rungs = ladder_of(placement)
+        self._stated = stated_placement(placement) is not None
         self.plan: PlacementPlan | None = None
         """The plan that the pipeline follows; None where everything is on the device."""
 
@@ -74,18 +90,20 @@ class MemoryLadder:
     def begin(self, size: DrawnSize) -> None:
         """Plan for a pipeline that is not loaded yet, and for scenes of this size.
 
-        The last rung is taken if none fits: smaller scenes may fit.
+        The one that needs least is taken if none fits: smaller scenes may fit.
         """
         self.plan = None
         figures = self._figures()
         if figures is None:
             return
         try:
-            self.plan = self._planned(size, figures, ladder_of(self._placement))
+            self.plan = self._planned(size, figures, self._rungs)
         except DoesNotFit:
-            last = [rung for rung in ladder_of(self._placement) if self._memory.has(rung)][-1]
-            need = self._memory.need(last, size)
-            self.plan = PlacementPlan(rung=last, need=need, reason=f"{last.words}; {size} may not fit")
+            needs = {rung: self._memory.need(rung, size) for rung in self._rungs if self._memory.has(rung)}
+            held = [rung for rung in needs if not lacks_host(needs[rung], figures)]
+            least = min(held or needs, key=lambda rung: needs[rung].device_bytes)
+            reason = f"{least.words}; {size} may not fit"
+            self.plan = PlacementPlan(rung=least, need=needs[least], reason=reason)
 
     def fit(self, size: DrawnSize) -> bool:
         """Plan for a scene of this size. Return whether the weights have to be placed in another way for it.
@@ -122,7 +140,7 @@ class MemoryLadder:
             self._memory = replace(self._memory, may_halve=False)
         else:
             self._failed.add(self._model, (self.plan.rung, Phase.DECODE), size)
-        rungs = [rung for rung in ladder_of(self._placement) if rung.weights is self.weights]
+        rungs = [rung for rung in self._rungs if rung.weights is self.weights]
         try:
             self.plan = self._planned(size, figures, rungs)
         except DoesNotFit:
@@ -137,11 +155,10 @@ class MemoryLadder:
         return replace(figures, host_free=figures.host_free + self.plan.need.host_bytes)
 
     def _rungs_below(self) -> list[Rung]:
-        rungs = ladder_of(self._placement)
-        if self._placement != AUTO:
-            return list(rungs)
+        if self._stated:
+            return list(self._rungs)
         depth = _DOWNWARDS.index(self.weights)
-        return [rung for rung in rungs if _DOWNWARDS.index(rung.weights) >= depth]
+        return [rung for rung in self._rungs if _DOWNWARDS.index(rung.weights) >= depth]
 
     def _planned(self, size: DrawnSize, figures: MemoryFigures, rungs: Collection[Rung]) -> PlacementPlan:
         return plan_placement(
@@ -149,6 +166,6 @@ class MemoryLadder:
             size,
             figures,
             rungs,
-            stated=self._placement != AUTO,
+            stated=self._stated,
             failed=self._failed.of(self._model, size),
         )

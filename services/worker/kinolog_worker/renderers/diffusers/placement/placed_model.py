@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from kinolog.models.memory.needs import DrawnSize, Phase
-from kinolog.models.memory.placement import AUTO, WeightPlacement
+from kinolog.models.memory.placement import AUTO, QUANTISING_PACKAGES, WeightPlacement
 from kinolog.models.memory.planner import DoesNotFit, MemoryFigures
 from kinolog_worker.renderers.diffusers.content_hash import revision_of
 from kinolog_worker.renderers.diffusers.pipeline_loader import CheckedModel, facts_of, load_pipeline
@@ -25,6 +25,8 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
     release_memory,
 )
 from kinolog_worker.renderers.diffusers.placement.shared_memory import SharedMemory, held_memory
+from kinolog_worker.renderers.diffusers.placement.stated_placement import check_placement
+from kinolog_worker.renderers.diffusers.quantisation.packages import package_version
 from kinolog_worker.renderers.renderer import HeldMemory, LoadedFacts, OtherModels, RenderFailed
 
 logger = logging.getLogger(__name__)
@@ -43,19 +45,22 @@ class PlacedModel:
         others: OtherModels,
         own: Callable[[], HeldMemory],
     ) -> None:
-        """`own` returns what the pipeline of this model holds, if it is loaded."""
+        """`own` returns what the pipeline of this model holds, if it is loaded. Raises RenderFailed."""
         self.checked = checked
         self._facts: LoadedFacts | None = None
         self._switch = DecodeSwitch(None, always_tiles=False)
         self._size = self._native_size()
         self._memory = checked.memory
+        placement = str(checked.model.options.get("placement", AUTO))
+        if figures(checked.device) is not None:
+            check_placement(checked, self._memory, placement)
         self._shared = SharedMemory(others, own, lambda: figures(checked.device))
         self._ladder = MemoryLadder(
             repr(checked.model),
             self._memory,
             self._shared.figures_alone,
             failed,
-            str(checked.model.options.get("placement", AUTO)),
+            placement,
         )
         self._ladder.begin(self._size)
 
@@ -65,8 +70,11 @@ class PlacedModel:
         if self._facts is None:
             raise RuntimeError("the model is not loaded")
         plan = self._ladder.plan
+        package = QUANTISING_PACKAGES.get(self._ladder.weights)
+        quantised_by = {package: package_version(package)} if package else {}
         return replace(
             self._facts,
+            libraries={**self._facts.libraries, **quantised_by},
             placement=str(plan.rung) if plan else str(self._ladder.weights),
             placement_reason=plan.reason if plan else "",
         )

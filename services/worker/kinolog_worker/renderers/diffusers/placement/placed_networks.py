@@ -8,13 +8,14 @@ import torch
 from diffusers import hooks
 
 from kinolog.models.memory.needs import DENOISERS, ENCODERS
-from kinolog.models.memory.placement import WeightPlacement
+from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
+from kinolog_worker.renderers.diffusers.quantisation.layers import quantise
 
 _hooks: Any = hooks  # untyped in part
 
 
 def place(pipe: Any, weights: WeightPlacement, device: torch.device) -> None:
-    """Bring the networks of a pipeline to their places."""
+    """Bring the networks of a pipeline to their places. Raises RenderFailed if a package is missing for that."""
     if weights is WeightPlacement.DEVICE:
         pipe.to(device)
         return
@@ -26,6 +27,8 @@ def place(pipe: Any, weights: WeightPlacement, device: torch.device) -> None:
         elif name.startswith(DENOISERS) and weights is WeightPlacement.GROUP_OFFLOAD:
             _offload(component, device, "block_level")
         else:
+            if name.startswith(DENOISERS) and weights in QUANTISING_PACKAGES:
+                quantise(component, weights, device)
             component.to(device)
             if name.startswith(DENOISERS) and weights is WeightPlacement.FLOAT8:
                 _store_in_float8(component)

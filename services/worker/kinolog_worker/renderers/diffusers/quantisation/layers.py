@@ -1,0 +1,64 @@
+"""Quantises the linear layers in the blocks of a network, one after the other, on the device where they will be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
+from kinolog.models.memory.weights import in_top_block
+from kinolog_worker.renderers.diffusers.quantisation.packages import imported
+
+
+def quantise(network: torch.nn.Module, weights: WeightPlacement, device: torch.device) -> None:
+    """Give linear layers in blocks weights of 8 or 4 bits. Those layers are on the device then, the others stay.
+
+    Layers outside of blocks, such as embeddings and the last projection, are few and round the most: they keep their
+    weights. Raises RenderFailed if the package is missing.
+    """
+    package = imported(QUANTISING_PACKAGES[weights], f"placement {weights}")
+    quantised: Callable[[Any], Any] = _in_int8 if weights is WeightPlacement.INT8 else _in_nf4(package)
+    for name, layer in list(network.named_modules()):
+        if type(layer) is torch.nn.Linear and in_top_block(f"{name}."):
+            parent, _, leaf = name.rpartition(".")
+            setattr(network.get_submodule(parent), leaf, quantised(layer.to(device)))
+
+
+def _in_int8(layer: torch.nn.Linear) -> torch.nn.Module:
+    """Give a layer weights of 8 bits with a scale for each of its outputs."""
+    library: Any = import_module("torchao.quantization")
+    library.quantize_(layer, library.Int8WeightOnlyConfig())
+    return layer
+
+
+@cache
+def _in_nf4(library: Any) -> Callable[[torch.nn.Linear], torch.nn.Module]:
+    """Return a function that gives a layer weights of 4 bits with a scale for each 64 of them."""
+
+    class Linear4Bits(library.nn.Linear4bit):  # type: ignore[misc]
+        """Names its argument as `torch.nn.Linear` does: some networks pass it by name."""
+
+        def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+            output: torch.Tensor = super().forward(input)
+            return output
+
+    def quantised(layer: torch.nn.Linear) -> torch.nn.Module:
+        weight = layer.weight.data
+        made = Linear4Bits(
+            layer.in_features,
+            layer.out_features,
+            bias=False,
+            compute_dtype=weight.dtype,
+            quant_type="nf4",
+            device="meta",
+        )
+        made.bias = layer.bias
+        parameter = library.nn.Params4bit(weight, requires_grad=False, quant_type="nf4", module=made)
+        made.weight = parameter.to(weight.device)  # which quantises it
+        return made
+
+    return quantised

@@ -1,0 +1,60 @@
+"""The packages of quantised weights, which are imported only for a model that needs them.
+
+diffusers, transformers and peft import those that are installed as they are imported themselves. That takes a second in
+every process, and a package that does not fit the version of torch would keep all models from loading.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from kinolog.models.memory.placement import QUANTISED_EXTRA, QUANTISING_PACKAGES, is_installed
+from kinolog_worker.renderers.renderer import RenderFailed
+
+_NOISY_LOGGERS = ("torchao", "bitsandbytes", "torch.utils._pytree")
+"""Loggers that warn of hardware that is not there, and of other packages, as these packages are imported."""
+
+
+def postpone_imports() -> None:
+    """Hide the packages from `import` and from those who look for them. Call it before diffusers is imported."""
+    for package in QUANTISING_PACKAGES.values():
+        sys.modules.setdefault(package, None)  # type: ignore[arg-type]
+
+
+def imported(package: str, need: str) -> Any:
+    """Return a package, and hide it no more. Raises RenderFailed if it is missing; `need` says what needs it."""
+    if not is_installed(package):
+        raise RenderFailed(
+            "PACKAGE_MISSING",
+            f"{need} needs the package {package}; install kinolog[{QUANTISED_EXTRA}] on this worker",
+            retryable=False,
+        )
+    if sys.modules.get(package) is None:
+        sys.modules.pop(package, None)
+    with quiet_imports():
+        return import_module(package)
+
+
+def package_version(package: str) -> str:
+    """Return the version of an installed package."""
+    return version(package)
+
+
+@contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Drop what these packages warn of as they are imported in the block."""
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,147 @@
+"""Denoisers with weights of 8 and 4 bits: tiny pipelines draw nearly what they draw with their own weights."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.diffusers.quantisation import packages
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRequest
+
+from kinolog.models.memory import placement as placement_module
+from kinolog.models.memory import weights
+from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement, is_installed
+from kinolog.models.memory.placement_page import figures_of_card
+from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+from tests.fixtures.tiny_folders import tiny_folder
+from tests.gpu.stages.figures import psnr
+
+pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
+
+REQUEST = SceneRequest(
+    prompt="a red ball",
+    negative_prompt="",
+    width=32,
+    height=32,
+    frames=5,
+    fps=8,
+    steps=2,
+    guidance=3.0,
+    seed=7,
+)
+INT8, NF4 = WeightPlacement.INT8, WeightPlacement.NF4
+FAMILIES = {
+    "wan21": 20,
+    "ltx": 10,
+    "cogvideox_2b": 8,
+    "hunyuan": 20,
+    "animatediff": 180,
+}
+"""Tiny pipelines, and the linear layers in the blocks of their denoisers. Those of AnimateDiff are called by name."""
+
+LEAST_PSNR = {INT8: 40.0, NF4: 30.0}
+"""Decibels."""
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> tuple[str, Frames]:
+    """A family, and what its tiny pipeline draws with its own weights."""
+    return request.param, _draw(_renderer(request.param))
+
+
+def _renderer(family: str, **options: object) -> DiffusersRenderer:
+    renderer = DiffusersRenderer(figures=lambda device: figures_of_card(80))
+    source = ModelSource("tiny", str(tiny_folder(family)), dtype="bfloat16", options=options)
+    renderer.load(source, "cpu")
+    return renderer
+
+
+def _draw(renderer: DiffusersRenderer, request: SceneRequest = REQUEST) -> Frames:
+    renderer.encode_prompt(request)
+    return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
+
+
+def _denoiser(renderer: DiffusersRenderer) -> Any:
+    assert renderer._loaded is not None
+    pipe = renderer._loaded.pipe
+    return getattr(pipe, "transformer", None) or pipe.unet
+
+
+def _likeness(frames: Frames, reference: Frames) -> float:
+    found = psnr(torch.from_numpy(frames), torch.from_numpy(reference), 255.0)
+    assert found is not None, "the frames are equal to the bit: nothing was quantised"
+    return found
+
+
+@pytest.mark.parametrize("placement", LEAST_PSNR)
+def test_quantised_weights_draw_nearly_the_same(
+    placement: WeightPlacement, family: tuple[str, Frames]
+) -> None:
+    """All linear layers in blocks are quantised, and no others. A seed draws the same frames each time."""
+    name, plain = family
+    renderer = _renderer(name, placement=placement.value)
+    frames = _draw(renderer)
+    assert _likeness(frames, plain) > LEAST_PSNR[placement]
+    assert np.array_equal(_draw(renderer), frames)
+    kinds = Counter(
+        type(layer.weight).__name__
+        for layer in _denoiser(renderer).modules()
+        if isinstance(layer, torch.nn.Linear)
+    )
+    assert kinds.pop("Int8Tensor" if placement is INT8 else "Params4bit") == FAMILIES[name]
+    assert set(kinds) == {"Parameter"}
+
+
+@pytest.mark.parametrize("placement", LEAST_PSNR)
+def test_the_record_names_placement_and_package(placement: WeightPlacement) -> None:
+    """A model in another placement was drawn without the package, which its record does not name."""
+    package = QUANTISING_PACKAGES[placement]
+    facts = _renderer("wan21", placement=placement.value).current_facts()
+    assert facts.placement == placement
+    assert package in facts.placement_reason
+    assert facts.libraries[package] == packages.package_version(package)
+    assert package not in _renderer("wan21", placement="device").current_facts().libraries
+
+
+@pytest.mark.parametrize("placement", LEAST_PSNR)
+def test_a_package_that_is_missing_is_named(
+    placement: WeightPlacement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planned model does without it."""
+    package = QUANTISING_PACKAGES[placement]
+    for module in (placement_module, packages):
+        monkeypatch.setattr(module, "is_installed", lambda name: name != package)
+    with pytest.raises(
+        RenderFailed, match=rf"needs the package {package}; install kinolog\[quantised\]"
+    ) as failed:
+        _renderer("wan21", placement=placement.value)
+    assert (failed.value.code, failed.value.retryable) == ("PACKAGE_MISSING", False)
+    assert _renderer("wan21").current_facts().placement == "device"
+
+
+def test_a_model_without_linear_layers_in_blocks_is_not_quantised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "in_top_block", lambda name: False)
+    with pytest.raises(
+        RenderFailed, match="no placement int8: kinolog quantises no layers of WanPipeline"
+    ) as failed:
+        _renderer("wan21", placement="int8")
+    assert (failed.value.code, failed.value.retryable) == ("MODEL_UNSUPPORTED", False)
+
+
+@pytest.mark.parametrize("package", QUANTISING_PACKAGES.values())
+def test_a_package_is_hidden_until_it_is_needed(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries import what they find: a second for each process, and an error for all models if one is damaged."""
+    loaded = packages.imported(package, "this test")
+    monkeypatch.delitem(sys.modules, package)
+    packages.postpone_imports()
+    assert find_spec(package) is None
+    assert is_installed(package)
+    monkeypatch.undo()
+    assert packages.imported(package, "this test") is loaded
