@@ -7,7 +7,8 @@ that fails, crashes or hangs is recorded, and the next one runs. `--device cpu -
 
 The machine needs Python 3.11 or newer with torch, transformers and the other packages of `PRESENT_PACKAGES` in
 `tests/gpu/installation.py`. What it lacks of `WHEEL_PACKAGES` there (diffusers, av, ftfy and a few more, as
-`constraints.txt` pins them) is installed from the wheels in the folder `--wheels` for the time of the check.
+`constraints.txt` pins them) is installed from the wheels in the folder `--wheels` for the time of the check. So are
+torchao and bitsandbytes, if their wheels are there.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ PRESENT_PACKAGES = (
 )
 """What the machine has to have, with all that these packages need."""
 
-WHEEL_PACKAGES = (
-    *("av", "bitsandbytes", "diffusers", "ftfy", "importlib_metadata", "lazy-importer", "peft", "torchao"),
-    "wcwidth",
-)
+WHEEL_PACKAGES = ("av", "diffusers", "ftfy", "importlib_metadata", "lazy-importer", "peft", "wcwidth")
 """What may come as wheels, without anything else. A test imports the stages with nothing but these and the others."""
+
+OPTIONAL_PACKAGES = ("bitsandbytes", "torchao")
+"""What one stage has readings of, if it is there."""
 
 WHEEL_SECONDS = 120.0
 """How long the installation of the wheels may take."""

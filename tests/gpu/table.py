@@ -29,6 +29,7 @@ def tables(check: Mapping[str, Any]) -> str:
         _readings("decode of the clip", stages.get("decode", ()), "seconds", "float32, streamed"),
         _jobs("job of Wan 2.1 1.3B", stages.get("job", ())),
         _placements(stages.get("memory", ())),
+        _readings("pass of the denoiser", stages.get("quantised", ()), "pass_seconds", "device"),
         _jobs("family", stages.get("families", ())),
         _jobs("job around a device assertion", stages.get("device_assert", ())),
         _stage_states(check["stages"]),

@@ -55,6 +55,9 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
         "text-offload",
         "group-offload, float16 decode",
     ]
+    quantised = _results(stages["quantised"])
+    assert quantised["device"]["psnr_db"] is None
+    assert quantised["int8"]["psnr_db"] > quantised["nf4"]["psnr_db"] > 20
 
 
 def _results(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.gpu.installation import PRESENT_PACKAGES, ROOT, WHEEL_PACKAGES, child_environment
+from tests.gpu.installation import (
+    OPTIONAL_PACKAGES,
+    PRESENT_PACKAGES,
+    ROOT,
+    WHEEL_PACKAGES,
+    child_environment,
+)
 from tests.gpu.stages import STAGES
 
 PROGRAM = """
@@ -55,7 +61,7 @@ def test_every_stage_is_imported_with_the_packages_of_a_bare_machine(tmp_path: P
     Their code imports stated packages only, and these import what they need. Those of quantised weights are there, and
     nobody imports them.
     """
-    done = _imported(tmp_path, hidden=_hidden(WHEEL_PACKAGES))
+    done = _imported(tmp_path, hidden=_hidden((*WHEEL_PACKAGES, *OPTIONAL_PACKAGES)))
     assert done.returncode == 0, done.stderr
     assert not done.stdout.strip()
 

@@ -21,5 +21,6 @@ STAGES = (
     CheckStage("job", 55),
     CheckStage("device_assert", 45),
     CheckStage("memory", 110),
+    CheckStage("quantised", 25),
 )
 """In the order in which they run. Time that a stage leaves goes to those after it."""

@@ -13,7 +13,12 @@ from typing import Any
 import torch
 
 from kinolog.models.memory.needs import ModelMemory
-from kinolog.models.memory.placement import DecodeMode, WeightPlacement
+from kinolog.models.memory.placement import (
+    QUANTISING_PACKAGES,
+    DecodeMode,
+    WeightPlacement,
+    missing_placements,
+)
 from kinolog.models.memory.planner import MemoryFigures, PlacementPlan, plan_placement
 from tests.gpu.context import StageContext
 from tests.gpu.stages.figures import GIB, forget_peak
@@ -39,6 +44,10 @@ def run(context: StageContext) -> None:
         cards = [size for size, plan in plans.items() if plan is not None and plan.rung.weights is weights]
         if context.tiny and not cards:
             context.record(f"{weights}, {WHOLE}", "skipped", reason="no card of the rehearsal has it")
+            continue
+        if weights in missing_placements():
+            reason = f"{QUANTISING_PACKAGES[weights]} is not installed"
+            context.record(f"{weights}, {WHOLE}", "skipped", reason=reason)
             continue
         _measure(context, weights, {size: plans[size] for size in cards}, context_bytes)
         gc.collect()

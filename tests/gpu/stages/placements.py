@@ -12,7 +12,7 @@ from kinolog_worker.renderers.diffusers.placement.placed_networks import place
 
 from kinolog.models.memory.autoencoders import decode_memory
 from kinolog.models.memory.needs import DrawnSize, ModelMemory
-from kinolog.models.memory.placement import WeightPlacement
+from kinolog.models.memory.placement import WeightPlacement, missing_placements
 from kinolog.models.memory.weights import size_of
 from tests.gpu.stages.figures import GIB, forget_peak, synchronize, timed
 from tests.gpu.stages.wan_models import autoencoder, clip_shape, denoiser, noise, pipeline, text_encoder
@@ -37,7 +37,7 @@ def memory_of_wan() -> ModelMemory:
         for name, network in made.items()
     }
     autoencoder_memory = decode_memory({"_class_name": "AutoencoderKLWan"})
-    return ModelMemory(sizes, autoencoder_memory, streams=True, may_halve=True)
+    return ModelMemory(sizes, autoencoder_memory, streams=True, may_halve=True, without=missing_placements())
 
 
 def size_of_clip() -> DrawnSize:
