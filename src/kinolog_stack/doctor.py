@@ -11,14 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from kinolog.adapters.jetstream.subjects import (
-    ADVISORIES,
-    EVENTS,
-    KEYS_STREAM,
-    PROGRESS,
-    WORK,
-    WORKERS_STREAM,
-)
+from kinolog.adapters.jetstream.subjects import EVENTS, STREAMS
 from kinolog.models.catalogue import load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.process.settings import CatalogueSettings
@@ -41,7 +34,6 @@ ANSWER_SECONDS = 5.0
 EXPIRES_SOON = timedelta(days=30)
 LOADING_SECONDS = 120.0
 WAITING = "not ready, waits for: "
-STREAMS = (EVENTS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
+from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.server import ApiServer
@@ -26,9 +27,16 @@ from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
 from kinolog.ports.artifacts import StoreArea
+from kinolog.process.api_keys import KeyHolder
 from kinolog.storyboard.prompt_writer import PromptWriter
-from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
+from kinolog.v1 import (
+    access_service_pb2_grpc,
+    analytics_service_pb2_grpc,
+    audit_service_pb2_grpc,
+    job_service_pb2_grpc,
+)
 from kinolog.v1 import job_service_pb2 as pb
+from tests.adapters.memory.access_log import MemoryAccessLog, MemoryKeyUses
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.event_store import MemoryEventStore
@@ -139,6 +147,8 @@ class RunningApi:
     uploads: MemoryArtifacts
     read_model: MemoryReadModel
     clock: TickingClock
+    access_log: MemoryAccessLog
+    key_uses: MemoryKeyUses
 
     @property
     def jobs(self) -> job_service_pb2_grpc.JobServiceAsyncStub:
@@ -155,9 +165,14 @@ class RunningApi:
         """A client of AuditService."""
         return audit_service_pb2_grpc.AuditServiceStub(self.channel)
 
+    @property
+    def access(self) -> access_service_pb2_grpc.AccessServiceAsyncStub:
+        """A client of AccessService."""
+        return access_service_pb2_grpc.AccessServiceStub(self.channel)
+
     def method(self, name: str) -> Any:
         """Return the method with this name of any service."""
-        stubs = (self.jobs, self.analytics, self.audit)
+        stubs = (self.jobs, self.analytics, self.audit, self.access)
         return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
@@ -244,7 +259,7 @@ def _id() -> str:
 
 @asynccontextmanager
 async def running_api(
-    authenticator: Authenticator | None = None,
+    file_keys: Mapping[bytes, KeyHolder] | None = None,
     stores_of: RunningApi | None = None,
     catalogue: Catalogue = CATALOGUE,
     prompt_writer: PromptWriter | None = None,
@@ -257,6 +272,8 @@ async def running_api(
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
     uploads = stores_of.uploads if stores_of else MemoryArtifacts(StoreArea.UPLOADS, clock)
     alarms = MemoryAlarms()
+    access_log = stores_of.access_log if stores_of else MemoryAccessLog()
+    key_directory, key_uses = KeyDirectory(access_log), MemoryKeyUses()
     read_model = MemoryReadModel(store, keys)
     server = ApiServer(
         ApiDependencies(
@@ -270,7 +287,10 @@ async def running_api(
             uploads=uploads,
             read_model=read_model,
             catalogue=catalogue,
-            authenticator=authenticator or Authenticator("default"),
+            authenticator=Authenticator("default", key_directory, clock, file_keys),
+            access_log=access_log,
+            key_directory=key_directory,
+            key_uses=key_uses,
             clock=clock,
             prompt_writer=prompt_writer,
             input_limits=input_limits,
@@ -293,6 +313,8 @@ async def running_api(
                 uploads,
                 read_model,
                 clock,
+                access_log,
+                key_uses,
             )
     finally:
         await server.stop(grace_seconds=1.0)

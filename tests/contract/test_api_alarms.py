@@ -11,12 +11,12 @@ import grpc
 import pytest
 from grpc import aio
 from kinolog_api.alarms import watched_writes
-from kinolog_api.rpc.authentication import Authenticator
 
+from kinolog.access.key_text import key_digest
 from kinolog.job.commit import Commit
 from kinolog.ports.alarms import LOG_DAMAGED, STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.event_store import AppendConflict, Appended, LogUnavailable
-from kinolog.process.api_keys import KeyHolder, key_digest
+from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
@@ -63,7 +63,7 @@ async def test_alarms_need_no_key() -> None:
     """A probe has no API key; nothing else is served without one."""
     keys = {key_digest("k" * 32): KeyHolder(tenant="t", actor="a")}
     async with (
-        running_api(Authenticator("default", keys)) as api,
+        running_api(keys) as api,
         aio.insecure_channel(api.target) as channel,
     ):
         jobs = job_service_pb2_grpc.JobServiceStub(channel)
@@ -81,7 +81,7 @@ async def test_only_an_operator_reads_which_jobs_an_alarm_concerns() -> None:
         key_digest("t" * 32): KeyHolder(tenant="t"),
     }
     async with (
-        running_api(Authenticator("default", keys)) as api,
+        running_api(keys) as api,
         aio.insecure_channel(api.target) as channel,
     ):
         jobs = job_service_pb2_grpc.JobServiceStub(channel)

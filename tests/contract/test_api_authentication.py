@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import grpc
 import pytest
-from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Authenticator
+from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY
 
 from kinolog.ports.workers import WorkerReport
 from kinolog.process.api_keys import KeyHolder
@@ -35,7 +35,7 @@ async def api() -> AsyncIterator[RunningApi]:
 @pytest.fixture
 async def locked() -> AsyncIterator[RunningApi]:
     """An api that requires keys."""
-    async with running_api(Authenticator("default", KEYS)) as running:
+    async with running_api(KEYS) as running:
         yield running
 
 

@@ -11,15 +11,15 @@ import grpc
 import pytest
 from kinolog_api.alarms.log_watch import LogWatch
 from kinolog_api.jobs.archive_check import PAUSE_SECONDS, ArchiveCheck
-from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.rpc.tenants import ABSENT_SECONDS, UNREADABLE_SECONDS, TenantLookup
 
+from kinolog.access.key_text import key_digest
 from kinolog.ids import new_request_id
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, AlarmSeverity
 from kinolog.ports.event_store import DamagedLog, LoadedJob
 from kinolog.ports.raw_log import LogExtent
-from kinolog.process.api_keys import KeyHolder, key_digest
+from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.event_store import MemoryEventStore
@@ -103,7 +103,7 @@ async def test_a_damaged_job_of_another_tenant_stays_unknown(monkeypatch: pytest
     """Only its owner learns that a job cannot be read; without the archive, which knows the owner, all do."""
     keys = {key_digest(tenant * 32): KeyHolder(tenant=tenant, actor="a") for tenant in "ab"}
     owner, other = ((("authorization", f"Bearer {tenant * 32}"),) for tenant in "ab")
-    async with running_api(Authenticator("default", keys)) as api:
+    async with running_api(keys) as api:
         job_id = (await api.jobs.SubmitJob(ORDER, metadata=owner)).job.id
         damage_log(api, monkeypatch)
         for metadata, code in (

@@ -104,6 +104,7 @@ async def test_only_the_api_creates_and_erases_keys(
         "$JS.API.STREAM.CREATE.OTHER",
         "$JS.API.STREAM.SNAPSHOT.EVENTS",
         "live.evt.job.forged",
+        "live.access.key.forged",
         f"{inbox_prefix(Service.ADMIN)}.forged",
     ],
 )

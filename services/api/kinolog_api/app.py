@@ -7,9 +7,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from kinolog.adapters.jetstream.access_log import JetStreamAccessLog
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
+from kinolog.adapters.jetstream.key_uses import JetStreamKeyUses
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.log.raw_log import JetStreamRawLog
@@ -34,8 +36,9 @@ from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ApiSettings
 from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
-from kinolog_api.rpc.authentication import authenticator_for
+from kinolog_api.rpc.authentication import Authenticator, file_keys_for
 from kinolog_api.server import ApiServer, ListenFailed, listen_address
 
 logger = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ GRACE_SECONDS = 5.0
 @asynccontextmanager
 async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
     """Connect and check the dependencies. Raises `START_ERRORS`."""
-    authenticator = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
+    file_keys = file_keys_for(settings.api_host, settings.api_key_file)
     catalogue = load_catalogue(settings)
     artifacts = configured_artifacts(settings.artifacts_url)
     uploads = configured_artifacts(settings.artifacts_url, StoreArea.UPLOADS)
@@ -71,6 +74,12 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         stack.push_async_callback(progress.close)
         workers = JetStreamWorkerRegistry(client)
         stack.push_async_callback(workers.close)
+        access_log = JetStreamAccessLog(client, replicas=settings.nats_replicas)
+        stack.push_async_callback(access_log.close)
+        key_uses = JetStreamKeyUses(client)
+        stack.push_async_callback(key_uses.close)
+        key_directory = KeyDirectory(access_log)
+        await key_directory.load()
         alarms = NatsAlarms(client, NAME)
         stack.push_async_callback(alarms.close)
         await alarms.open()
@@ -96,7 +105,10 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             uploads=uploads,
             read_model=read_model,
             catalogue=catalogue,
-            authenticator=authenticator,
+            authenticator=Authenticator(settings.tenant, key_directory, system_clock, file_keys),
+            access_log=access_log,
+            key_directory=key_directory,
+            key_uses=key_uses,
             clock=system_clock,
             prompt_writer=prompt_writer,
             input_limits=InputLimits(

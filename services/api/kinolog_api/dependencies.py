@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kinolog.access.access_log import AccessLog, KeyUses
 from kinolog.models.catalogue import Catalogue
 from kinolog.ports.alarms import Alarms
 from kinolog.ports.artifacts import ArtifactStore
@@ -15,6 +16,7 @@ from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.storyboard.prompt_writer import PromptWriter
+from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.rpc.authentication import Authenticator
 
 
@@ -45,6 +47,10 @@ class ApiDependencies:
     read_model: ReadModel
     catalogue: Catalogue
     authenticator: Authenticator
+    access_log: AccessLog
+    key_directory: KeyDirectory
+    """The API keys of `access_log`, which the authenticator knows too."""
+    key_uses: KeyUses
     clock: Clock
     prompt_writer: PromptWriter | None = None
     input_limits: InputLimits = InputLimits()

@@ -41,6 +41,7 @@ DEPENDENCIES_OF = {
     "kinolog.v1.JobService": (LOG, DATABASE),
     "kinolog.v1.AnalyticsService": (DATABASE,),
     "kinolog.v1.AuditService": (LOG, DATABASE),
+    "kinolog.v1.AccessService": (LOG,),
     "": (LOG, DATABASE),
 }
 """The dependencies of each service. The empty name is the api as a whole."""

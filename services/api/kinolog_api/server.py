@@ -1,4 +1,4 @@
-"""The gRPC server: the three services, health and reflection on one port."""
+"""The gRPC server: the services, health and reflection on one port."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from grpc_reflection.v1alpha import reflection
 
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
+from kinolog_api.api_keys import key_directory
+from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
@@ -20,10 +22,12 @@ from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.services import (
+    ACCESS_SERVICE,
     ANALYTICS_SERVICE,
     AUDIT_SERVICE,
     JOB_SERVICE,
     JobService,
+    access_methods,
     analytics_methods,
     audit_methods,
 )
@@ -52,12 +56,21 @@ class ListenFailed(OSError):
 
 
 class ApiServer:
-    """Serves the three services, health and reflection. Create it inside the event loop that runs it."""
+    """Serves the services, health and reflection. Create it inside the event loop that runs it."""
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         rules = RequestRules()
         self.freshness = Freshness()
-        guard = CallGuard(dependencies.authenticator, rules, self.freshness)
+        self._key_directory = dependencies.key_directory
+        self._key_uses = KeyUseRecorder(dependencies.key_uses, dependencies.clock)
+        guard = CallGuard(
+            dependencies.authenticator,
+            self._key_directory,
+            self._key_uses,
+            rules,
+            self.freshness,
+            dependencies.clock,
+        )
         self._job_service = JobService(dependencies, rules)
         self._health = health_aio.HealthServicer()
         self.health_monitor = HealthMonitor(
@@ -72,6 +85,7 @@ class ApiServer:
                 service_handler(JOB_SERVICE, guard, self._job_service.methods()),
                 service_handler(ANALYTICS_SERVICE, guard, analytics_methods(dependencies)),
                 service_handler(AUDIT_SERVICE, guard, audit_methods(dependencies)),
+                service_handler(ACCESS_SERVICE, guard, access_methods(dependencies)),
             )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -79,6 +93,7 @@ class ApiServer:
             JOB_SERVICE,
             ANALYTICS_SERVICE,
             AUDIT_SERVICE,
+            ACCESS_SERVICE,
             health_pb2.DESCRIPTOR.services_by_name["Health"],
         ]
         names = [*(service.full_name for service in services), reflection.SERVICE_NAME]
@@ -118,6 +133,10 @@ class ApiServer:
                 keep_running("the sweep of the store", self._job_service.store_sweep.run, SWEEP_SECONDS),
                 name="store sweep",
             ),
+            asyncio.create_task(
+                keep_running("the stream of API keys", self._key_directory.run, key_directory.RETRY_SECONDS),
+                name="api keys",
+            ),
         ]
         return bound
 
@@ -130,3 +149,4 @@ class ApiServer:
         await self._server.stop(grace_seconds)
         await self._job_service.key_pool.close()
         await self._job_service.writes.close()
+        await self._key_uses.close()

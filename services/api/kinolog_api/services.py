@@ -1,9 +1,11 @@
-"""The three gRPC services: which use case serves which method."""
+"""The gRPC services: which use case serves which method."""
 
 from __future__ import annotations
 
 from kinolog.command_handler import CommandHandler
-from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
+from kinolog.v1 import access_service_pb2, analytics_service_pb2, audit_service_pb2, job_service_pb2
+from kinolog_api.access.manage_keys import ManageKeys
+from kinolog_api.access.who_am_i import who_am_i
 from kinolog_api.alarms.list_alarms import ListAlarms
 from kinolog_api.alarms.watched_writes import WatchedWrites
 from kinolog_api.alarms.write_guard import WriteGuard
@@ -36,6 +38,7 @@ from kinolog_api.watch.watch_jobs import WatchJobs
 
 JOB_SERVICE = job_service_pb2.DESCRIPTOR.services_by_name["JobService"]
 ANALYTICS_SERVICE = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"]
+ACCESS_SERVICE = access_service_pb2.DESCRIPTOR.services_by_name["AccessService"]
 AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 
 
@@ -135,4 +138,16 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "GetHistory": history.get_history,
         "VerifyJob": VerifyJob(d.store, d.keys, d.read_model, d.artifacts).verify_job,
         "ReplayLog": history.replay_log,
+    }
+
+
+def access_methods(dependencies: ApiDependencies) -> Methods:
+    """Return the methods of AccessService."""
+    d = dependencies
+    keys = ManageKeys(d.access_log, d.key_directory, d.key_uses, d.clock)
+    return {
+        "WhoAmI": who_am_i,
+        "CreateKey": keys.create,
+        "ListKeys": keys.list_keys,
+        "RevokeKey": keys.revoke,
     }

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from stat import S_IROTH, S_IXOTH
 
+from kinolog.access.api_key import EVERY_TENANT
+from kinolog.access.key_text import key_digest
+
 MIN_KEY_CHARACTERS = 16
-EVERY_TENANT = "*"
-"""Written in place of a tenant for a key that is valid for all of them."""
 
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TENANT_FORM = "must be 1 to 64 letters, digits and ._-"
@@ -84,8 +84,3 @@ def _is_readable_by_others(path: Path) -> bool:
     return bool(place.stat().st_mode & S_IROTH) and all(
         folder.stat().st_mode & S_IXOTH for folder in place.parents
     )
-
-
-def key_digest(key: str) -> bytes:
-    """Return the SHA-256 by which a key is known: the key itself is not kept in memory."""
-    return sha256(key.encode()).digest()

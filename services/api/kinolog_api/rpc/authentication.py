@@ -1,19 +1,23 @@
-"""Authentication: the tenant and the actor of a call.
+"""Authentication: the tenant, the actor and the scopes of a call.
 
-Without a key file the api listens on loopback only and takes both from the metadata that the gateway sends
-(`x-kinolog-tenant`, `x-kinolog-actor`). With a key file every call needs a key (`authorization: Bearer KEY`).
-kinolog.process.api_keys describes the file.
+A key comes in the metadata: `authorization: Bearer KEY`. It is one of the key file (kinolog.process.api_keys) or one
+that AccessService created (kinolog.access). Without a key file the api listens on loopback only, and a call without a
+key takes tenant and actor from the metadata that the gateway sends (`x-kinolog-tenant`, `x-kinolog-actor`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from grpc import StatusCode
 
+from kinolog.access.api_key import ALL_SCOPES, EVERY_TENANT, USER_SCOPES, ApiKey, Scope
+from kinolog.access.key_text import id_in_key, key_digest
 from kinolog.network_addresses import is_loopback
+from kinolog.ports.clock import Clock
 from kinolog.process.api_keys import (
     ACTOR,
     ACTOR_FORM,
@@ -21,10 +25,10 @@ from kinolog.process.api_keys import (
     TENANT_FORM,
     InvalidKeyFile,
     KeyHolder,
-    key_digest,
     read_keys,
 )
-from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
+from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.rpc.errors import RETRY_SECONDS, RequestViolation, RpcError, invalid_argument
 
 TENANT_KEY = "x-kinolog-tenant"
 ACTOR_KEY = "x-kinolog-actor"
@@ -36,25 +40,52 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The tenant and actor of a call.
+    """The tenant, actor and scopes of a call, and the key that it presented.
 
-    An operator has a key that is valid for every tenant, and calls on behalf of none.
+    An operator has a key that is valid for every tenant, and calls on behalf of none. `every_tenant` also holds for one
+    who calls on behalf of a tenant, and for callers of an api that needs no key.
     """
 
     tenant: str
     actor: str
     is_operator: bool = False
+    every_tenant: bool = False
+    scopes: frozenset[Scope] = ALL_SCOPES
+    key_id: str = ""
+    """Id of a key that AccessService created. Empty for other keys."""
+    key_digest: bytes = b""
+    """Hash of the key. Empty without one."""
+    expires_at: datetime | None = None
+
+
+class KeyRefused(RpcError):
+    """The key of a call is missing, unknown or not valid any more. `key_id` is its id, if it has one."""
+
+    def __init__(self, reason: str, message: str, key_id: str = "") -> None:
+        super().__init__(StatusCode.UNAUTHENTICATED, reason, message)
+        self.key_id = key_id
 
 
 class Authenticator:
-    """Identifies callers by the metadata of their calls. `keys` are by SHA-256 of the key; None needs no key."""
+    """Identifies callers by the metadata of their calls.
 
-    def __init__(self, default_tenant: str, keys: Mapping[bytes, KeyHolder] | None = None) -> None:
-        self._default = Caller(tenant=default_tenant, actor=ANONYMOUS)
-        self._keys = keys
+    `file_keys` are the keys of the key file by hash; None if there is none, and then calls need no key.
+    """
+
+    def __init__(
+        self,
+        default_tenant: str,
+        directory: KeyDirectory,
+        clock: Clock,
+        file_keys: Mapping[bytes, KeyHolder] | None = None,
+    ) -> None:
+        self._default = Caller(tenant=default_tenant, actor=ANONYMOUS, every_tenant=True)
+        self._directory = directory
+        self._clock = clock
+        self._file_keys = file_keys
 
     def identify(self, metadata: Metadata) -> Caller:
-        """Return the caller. Raises `RpcError` if the key is missing or the metadata is not valid."""
+        """Return the caller. Raises `RpcError` if the key is not accepted or the metadata is not valid."""
         tenant = actor = authorization = ""
         for name, value in metadata:
             if name == TENANT_KEY:
@@ -63,55 +94,95 @@ class Authenticator:
                 actor = str(value)
             elif name == "authorization":
                 authorization = str(value)
-        is_operator = False
-        if self._keys is not None:
-            tenant, actor = _merge(self._key_holder(authorization), tenant, actor)
-            is_operator = not tenant
-        elif not tenant and not actor:
-            return self._default
-        return self._validated(
-            tenant or self._default.tenant, actor or self._default.actor, is_operator=is_operator
+        key = _key_in(authorization)
+        if self._file_keys is None and not id_in_key(key):
+            if not tenant and not actor:
+                return self._default
+            return self._validated(self._default, tenant, actor)
+        return self._validated(self._holder(key), tenant, actor)
+
+    def is_live(self, digest: bytes) -> bool:
+        """Return whether the key with this hash is accepted now."""
+        if self._file_keys is not None and digest in self._file_keys:
+            return True
+        found = self._directory.by_digest(digest)
+        return found is not None and not self._directory.problem and found.is_live(self._clock())
+
+    def _holder(self, key: str) -> Caller:
+        """Return what a key stands for, with an empty tenant for every tenant. Raises `RpcError`."""
+        digest = key_digest(key)
+        holder = self._file_keys.get(digest) if self._file_keys is not None else None
+        if holder is not None:
+            return Caller(
+                tenant=holder.tenant,
+                actor=holder.actor,
+                every_tenant=not holder.tenant,
+                scopes=USER_SCOPES if holder.tenant else ALL_SCOPES,
+                key_digest=digest,
+            )
+        found = self._directory.by_digest(digest) if id_in_key(key) else None
+        if found is None:
+            raise KeyRefused(
+                "KEY_REQUIRED", "send an API key in the metadata: authorization: Bearer KEY", id_in_key(key)
+            )
+        return self._issued(found)
+
+    def _issued(self, key: ApiKey) -> Caller:
+        """Return what a key that AccessService created stands for. Raises `RpcError` if it has ended."""
+        if key.revoked_at is not None:
+            raise KeyRefused("KEY_REVOKED", f"the key {key.key_id} was revoked; use another one", key.key_id)
+        if key.has_expired(self._clock()):
+            raise KeyRefused("KEY_EXPIRED", f"the key {key.key_id} has expired; use another one", key.key_id)
+        if self._directory.problem:
+            message = (
+                "API keys cannot be checked, since their stream is damaged; the api's log has the details"
+            )
+            raise RpcError(StatusCode.UNAVAILABLE, "KEYS_UNAVAILABLE", message, retry_seconds=RETRY_SECONDS)
+        return Caller(
+            tenant="" if key.tenant == EVERY_TENANT else key.tenant,
+            actor=key.actor,
+            every_tenant=key.tenant == EVERY_TENANT,
+            scopes=key.scopes,
+            key_id=key.key_id,
+            key_digest=key.digest,
+            expires_at=key.expires_at,
         )
 
-    def _key_holder(self, authorization: str) -> KeyHolder:
-        scheme, _, key = authorization.partition(" ")
-        holder = None
-        if self._keys is not None and scheme.lower() == "bearer":
-            holder = self._keys.get(key_digest(key.strip()))
-        if holder is None:
-            message = "send an API key in the metadata: authorization: Bearer KEY"
-            raise RpcError(StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", message)
-        return holder
-
-    def _validated(self, tenant: str, actor: str, *, is_operator: bool) -> Caller:
+    def _validated(self, holder: Caller, tenant: str, actor: str) -> Caller:
+        """Return the caller of a call whose metadata name a tenant and an actor. Those of the key take precedence."""
+        if not holder.every_tenant and tenant not in ("", holder.tenant):
+            message = f"this key does not belong to tenant {tenant}"
+            raise RpcError(StatusCode.PERMISSION_DENIED, "OTHER_TENANT", message)
+        is_keyless = holder is self._default
+        called_for = tenant or holder.tenant or self._default.tenant
+        called_by = actor or holder.actor if is_keyless else holder.actor or actor or ANONYMOUS
         violations = []
-        if not TENANT.fullmatch(tenant):
+        if not TENANT.fullmatch(called_for):
             violations.append(RequestViolation(TENANT_KEY, TENANT_FORM))
-        if not ACTOR.fullmatch(actor):
+        if not ACTOR.fullmatch(called_by):
             violations.append(RequestViolation(ACTOR_KEY, ACTOR_FORM))
         if violations:
             raise invalid_argument(violations)
-        return Caller(tenant=tenant, actor=actor, is_operator=is_operator)
+        is_operator = holder.every_tenant and not tenant and not is_keyless
+        return replace(holder, tenant=called_for, actor=called_by, is_operator=is_operator)
 
 
-def _merge(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:
-    """Return tenant and actor of a call with a key. Those of the key take precedence over the metadata."""
-    if holder.tenant and tenant and tenant != holder.tenant:
-        message = f"this key does not belong to tenant {tenant}"
-        raise RpcError(StatusCode.PERMISSION_DENIED, "OTHER_TENANT", message)
-    return holder.tenant or tenant, holder.actor or actor
+def _key_in(authorization: str) -> str:
+    """Return the key in `Bearer KEY`; empty for another text."""
+    scheme, _, key = authorization.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def authenticator_for(host: str, key_file: Path | None, default_tenant: str) -> Authenticator:
-    """Return the authenticator of an api that listens on `host`.
+def file_keys_for(host: str, key_file: Path | None) -> Mapping[bytes, KeyHolder] | None:
+    """Return the keys of the key file of an api that listens on `host`; None if it needs none.
 
     Raises `InvalidKeyFile` if the file cannot be used, or if other machines could call without a key.
     """
     if key_file is not None:
-        return Authenticator(default_tenant, read_keys(key_file))
+        return read_keys(key_file)
     if not is_loopback(host):
         raise InvalidKeyFile(
             f"the api would listen on {host}, which other machines can reach, without API keys: set "
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_API_HOST to 127.0.0.1"
         )
-    return Authenticator(default_tenant)
+    return None

@@ -6,11 +6,14 @@ parses the request itself, so that undecodable bytes are INVALID_ARGUMENT like a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -19,11 +22,16 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc.aio import ServicerContext
 
+from kinolog.access.api_key import ALL_SCOPES, Scope
 from kinolog.ids import new_id
+from kinolog.ports.clock import Clock
 from kinolog.process.logs import fields
-from kinolog_api.rpc.authentication import Authenticator
+from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
+from kinolog_api.rpc.authentication import Authenticator, Caller, KeyRefused
 from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
+from kinolog_api.rpc.scopes import Admission, Need, need_of
 from kinolog_api.rpc.validation import RequestRules
 
 logger = logging.getLogger(__name__)
@@ -31,8 +39,12 @@ logger = logging.getLogger(__name__)
 DETAILS_KEY = "grpc-status-details-bin"
 ATTEMPTS_KEY = "grpc-previous-rpc-attempts"
 """What gRPC adds to a call that it sends again."""
-OPEN_METHODS = frozenset({"ListAlarms"})
-"""Methods that need no key: probes of operators have none."""
+CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
+"""Metadata with the address of the client for whom a gateway calls. It is for log lines, and not trusted."""
+MAX_ADDRESS_LENGTH = 64
+
+LONGEST_TIMER_SECONDS = 30 * 24 * 3600.0
+"""A stream of a key ends after this long at the latest, if the key has an end at all."""
 
 RESPONSE_SECONDS = 0.05
 """Part of the caller's deadline that is reserved for sending the response."""
@@ -49,6 +61,14 @@ class RpcCall:
     """Whether the caller may read what concerns the jobs of all tenants."""
     earlier_attempts: int = 0
     """How often gRPC sent the call before, on a connection that broke."""
+    every_tenant: bool = False
+    """Whether the caller may call on behalf of every tenant."""
+    scopes: frozenset[Scope] = ALL_SCOPES
+    key_id: str = ""
+    key_digest: bytes = b""
+    expires_at: datetime | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Where the call comes from, as fields of a log line."""
 
     def seconds_left(self, limit: float) -> float:
         """Return how long the caller still waits, in seconds, at most `limit`."""
@@ -70,29 +90,71 @@ Methods: TypeAlias = Mapping[str, UnaryMethod | StreamMethod | UploadMethod]
 Context: TypeAlias = ServicerContext[bytes, bytes]
 
 
-class CallGuard:
-    """Authenticates callers and validates requests."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedMethod:
+    """A method: its name, the type of its requests, and what a caller needs."""
 
-    def __init__(self, authenticator: Authenticator, rules: RequestRules, freshness: Freshness) -> None:
+    name: str
+    kind: type[Message]
+    need: Need
+
+
+class CallGuard:
+    """Authenticates callers, checks their scopes and validates requests."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        directory: KeyDirectory,
+        uses: KeyUseRecorder,
+        rules: RequestRules,
+        freshness: Freshness,
+        clock: Clock,
+    ) -> None:
         self._authenticator = authenticator
+        self._directory = directory
+        self._uses = uses
         self._rules = rules
+        self._clock = clock
         self.freshness = freshness
 
-    def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
+    def admit(self, method: ServedMethod, raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
-        call = self.caller_of(context)
-        return self.checked(kind, raw), call
+        if method.need is Admission.ANYONE:
+            return self._admit_anyone(method, raw, context)
+        call = self.caller_of(method, context)
+        return self.checked(method.kind, raw), call
 
-    def caller_of(self, context: Context) -> RpcCall:
-        """Return the caller. Raises `RpcError` for one without a valid key."""
-        caller = self._authenticator.identify(context.invocation_metadata() or ())
+    def caller_of(self, method: ServedMethod, context: Context) -> RpcCall:
+        """Return the caller. Raises `RpcError` for one without a valid key, or whose key lacks the scope."""
+        origin = _origin(context)
+        try:
+            caller = self._authenticator.identify(context.invocation_metadata() or ())
+            _check_scope(method, caller)
+        except RpcError as refusal:
+            key_id = refusal.key_id if isinstance(refusal, KeyRefused) else ""
+            logger.warning(
+                "a call was refused: %s",
+                refusal.message,
+                extra=fields(
+                    "call_refused", method=method.name, reason=refusal.reason, key_id=key_id, **origin
+                ),
+            )
+            raise
+        if caller.key_id:
+            self._uses.on_use(caller.key_id)
         remaining = context.time_remaining()
-        deadline = None if remaining is None else time.monotonic() + remaining
         return RpcCall(
             tenant=caller.tenant,
             actor=caller.actor,
-            deadline=deadline,
+            deadline=None if remaining is None else time.monotonic() + remaining,
             is_operator=caller.is_operator,
+            every_tenant=caller.every_tenant,
+            scopes=caller.scopes,
+            key_id=caller.key_id,
+            key_digest=caller.key_digest,
+            expires_at=caller.expires_at,
+            origin=origin,
             earlier_attempts=_earlier_attempts(context.invocation_metadata() or ()),
         )
 
@@ -102,21 +164,70 @@ class CallGuard:
         self._rules.check(request)
         return request
 
-    def admit_anyone(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
+    @contextmanager
+    def while_key_is_live(self, call: RpcCall) -> Iterator[None]:
+        """End what the current task does in the block when the caller's key ends. Raises `RpcError` then."""
+        task = asyncio.current_task()
+        if not call.key_id or task is None:
+            yield
+            return
+        ended_by = ""
+
+        def end(reason: str) -> None:
+            nonlocal ended_by
+            ended_by = reason
+            task.cancel()
+
+        stop = self._directory.on_revocation(call.key_id, partial(end, "KEY_REVOKED"))
+        timer = None
+        if call.expires_at is not None:
+            seconds = (call.expires_at - self._clock()).total_seconds()
+            delay = min(max(seconds, 0.0), LONGEST_TIMER_SECONDS)
+            timer = asyncio.get_running_loop().call_later(delay, end, "KEY_EXPIRED")
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not ended_by or task.uncancel():
+                raise
+            message = f"the key {call.key_id} has ended, and with it this stream; use another one"
+            raise KeyRefused(ended_by, message, call.key_id) from None
+        finally:
+            stop()
+            if timer is not None:
+                timer.cancel()
+
+    def _admit_anyone(self, method: ServedMethod, raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller; of nobody if it has no valid key.
 
         Raises `RpcError` if the request is not acceptable.
         """
-        request = _parsed(kind, raw)
+        request = _parsed(method.kind, raw)
         try:
             caller = self._authenticator.identify(context.invocation_metadata() or ())
         except RpcError:
-            return request, RpcCall(tenant="", actor="")
+            return request, RpcCall(tenant="", actor="", scopes=frozenset())
         return request, RpcCall(tenant=caller.tenant, actor=caller.actor, is_operator=caller.is_operator)
 
 
 def _earlier_attempts(metadata: Iterable[tuple[str, str | bytes]]) -> int:
     return next((int(value) for key, value in metadata if key == ATTEMPTS_KEY and value.isdigit()), 0)
+
+
+def _check_scope(method: ServedMethod, caller: Caller) -> None:
+    """Raise PERMISSION_DENIED if the caller's key lacks the scope of the method."""
+    if isinstance(method.need, Scope) and method.need not in caller.scopes:
+        scope = method.need.value
+        message = f"this key lacks the scope {scope}, which {method.name} needs; use a key that has it"
+        raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata={"scope": scope})
+
+
+def _origin(context: Context) -> Mapping[str, str]:
+    """Return where a call comes from: the peer, and the client that a gateway names."""
+    named = next(
+        (str(value) for name, value in context.invocation_metadata() or () if name == CLIENT_ADDRESS_KEY), ""
+    )
+    client = named[:MAX_ADDRESS_LENGTH] if named.isprintable() else ""
+    return {"peer": context.peer(), **({"client": client} if client else {})}
 
 
 def _parsed(kind: type[Message], raw: bytes) -> Message:
@@ -163,62 +274,60 @@ def service_handler(
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
-def _handler(method: MethodDescriptor, guard: CallGuard, function: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    kind = GetMessageClass(method.input_type)
-    if method.client_streaming:
-        return grpc.stream_unary_rpc_method_handler(_upload_handler(method.name, kind, guard, function))
-    if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_stream_handler(method.name, kind, guard, function))
-    return grpc.unary_unary_rpc_method_handler(_unary_handler(method.name, kind, guard, function))
+def _handler(
+    descriptor: MethodDescriptor, guard: CallGuard, function: Any
+) -> grpc.RpcMethodHandler[Any, Any]:
+    method = ServedMethod(
+        name=descriptor.name, kind=GetMessageClass(descriptor.input_type), need=need_of(descriptor)
+    )
+    if descriptor.client_streaming:
+        return grpc.stream_unary_rpc_method_handler(_upload_handler(method, guard, function))
+    if descriptor.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(_stream_handler(method, guard, function))
+    return grpc.unary_unary_rpc_method_handler(_unary_handler(method, guard, function))
 
 
-def _unary_handler(
-    name: str, kind: type[Message], guard: CallGuard, function: UnaryMethod
-) -> Callable[..., Any]:
-    admit = guard.admit_anyone if name in OPEN_METHODS else guard.admit
-
+def _unary_handler(method: ServedMethod, guard: CallGuard, function: UnaryMethod) -> Callable[..., Any]:
     async def handle(raw: bytes, context: Context) -> bytes:
         try:
-            request, call = admit(kind, raw, context)
+            request, call = guard.admit(method, raw, context)
             response = await function(request, call)
-            stale_seconds = guard.freshness.stale_seconds() if name in READ_MODEL_METHODS else 0
+            stale_seconds = guard.freshness.stale_seconds() if method.name in READ_MODEL_METHODS else 0
             if stale_seconds:
                 context.set_trailing_metadata(((STALE_KEY, str(stale_seconds)),))
             return response.SerializeToString()
         except Exception as error:
-            await abort(context, error, name)
+            await abort(context, error, method.name)
             raise
 
     return handle
 
 
-def _upload_handler(
-    name: str, kind: type[Message], guard: CallGuard, function: UploadMethod
-) -> Callable[..., Any]:
+def _upload_handler(method: ServedMethod, guard: CallGuard, function: UploadMethod) -> Callable[..., Any]:
     async def handle(raws: AsyncIterator[bytes], context: Context) -> bytes:
         try:
-            call = guard.caller_of(context)
-            response = await function((guard.checked(kind, raw) async for raw in raws), call)
+            call = guard.caller_of(method, context)
+            with guard.while_key_is_live(call):
+                response = await function((guard.checked(method.kind, raw) async for raw in raws), call)
             return response.SerializeToString()
         except Exception as error:
-            await abort(context, error, name)
+            await abort(context, error, method.name)
             raise
 
     return handle
 
 
-def _stream_handler(
-    name: str, kind: type[Message], guard: CallGuard, function: StreamMethod
-) -> Callable[..., Any]:
+def _stream_handler(method: ServedMethod, guard: CallGuard, function: StreamMethod) -> Callable[..., Any]:
     async def handle(raw: bytes, context: Context) -> None:
         try:
-            request, call = guard.admit(kind, raw, context)
-            async with aclosing(function(request, call)) as messages:
-                async for message in messages:
-                    await context.write(
-                        message if isinstance(message, bytes) else message.SerializeToString()
-                    )
+            request, call = guard.admit(method, raw, context)
+            with guard.while_key_is_live(call):
+                async with aclosing(function(request, call)) as messages:
+                    async for message in messages:
+                        await context.write(
+                            message if isinstance(message, bytes) else message.SerializeToString()
+                        )
         except Exception as error:
-            await abort(context, error, name)
+            await abort(context, error, method.name)
 
     return handle

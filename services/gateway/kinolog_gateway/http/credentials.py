@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 
+from kinolog.access.key_text import key_digest
 from kinolog.network_addresses import is_loopback
-from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, key_digest, read_keys
+from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, read_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

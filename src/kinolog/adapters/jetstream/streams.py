@@ -55,20 +55,15 @@ class StreamMissing(StreamMismatch):
 
 
 STREAMS_OF: dict[Service, tuple[str, ...]] = {
-    Service.ADMIN: (
-        subjects.EVENTS,
-        subjects.WORK,
-        subjects.PROGRESS,
-        subjects.ADVISORIES,
-        subjects.KEYS_STREAM,
-        subjects.WORKERS_STREAM,
-    ),
+    Service.ADMIN: subjects.STREAMS,
     Service.API: (
         subjects.EVENTS,
+        subjects.ACCESS,
         subjects.WORK,
         subjects.PROGRESS,
         subjects.KEYS_STREAM,
         subjects.WORKERS_STREAM,
+        subjects.KEY_USES_STREAM,
     ),
     Service.PROJECTOR: (
         subjects.EVENTS,
@@ -93,11 +88,13 @@ def stream_configs(replicas: int) -> dict[str, StreamConfig]:
     """Return the settings of every stream by name, each stored on `replicas` servers."""
     configs = (
         _events(replicas),
+        _access(replicas),
         _work(replicas),
         _progress(replicas),
         _advisories(replicas),
         _keys(replicas),
         _workers(replicas),
+        _key_uses(replicas),
     )
     return {str(config.name): config for config in configs}
 
@@ -113,6 +110,20 @@ def _events(replicas: int) -> StreamConfig:
         deny_purge=True,
         allow_atomic=True,
         republish=RePublish(src=subjects.EVENTS_SUBJECTS, dest="live.evt.job.{{wildcard(1)}}"),
+    )
+
+
+def _access(replicas: int) -> StreamConfig:
+    return _stream(
+        replicas,
+        name=subjects.ACCESS,
+        description="API keys: every commit about every key",
+        subjects=[subjects.ACCESS_SUBJECTS],
+        discard=DiscardPolicy.NEW,
+        deny_delete=True,
+        deny_purge=True,
+        allow_atomic=True,
+        republish=RePublish(src=subjects.ACCESS_SUBJECTS, dest="live.access.key.{{wildcard(1)}}"),
     )
 
 
@@ -174,6 +185,18 @@ def _workers(replicas: int) -> StreamConfig:
         max_age=PRESENT_SECONDS,
         max_msgs_per_subject=1,
         duplicate_window=PRESENT_SECONDS,
+        allow_rollup_hdrs=True,
+        persist_mode=_unsynced(replicas),
+    )
+
+
+def _key_uses(replicas: int) -> StreamConfig:
+    return _stream(
+        replicas,
+        name=subjects.KEY_USES_STREAM,
+        description="When each API key was last used",
+        subjects=[f"$KV.{subjects.KEY_USES_BUCKET}.>"],
+        max_msgs_per_subject=1,
         allow_rollup_hdrs=True,
         persist_mode=_unsynced(replicas),
     )

@@ -12,15 +12,23 @@ EVENTS = "EVENTS"
 WORK = "WORK"
 PROGRESS = "PROGRESS"
 ADVISORIES = "ADVISORIES"
+ACCESS = "ACCESS"
 KEYS_BUCKET = "kinolog-keys"
 WORKERS_BUCKET = "kinolog-workers"
+KEY_USES_BUCKET = "kinolog-key-uses"
 KEYS_STREAM = f"KV_{KEYS_BUCKET}"
 WORKERS_STREAM = f"KV_{WORKERS_BUCKET}"
-QUEUE_STREAMS = (WORK, ADVISORIES, PROGRESS, WORKERS_STREAM)
+KEY_USES_STREAM = f"KV_{KEY_USES_BUCKET}"
+STREAMS = (EVENTS, ACCESS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM, KEY_USES_STREAM)
+"""Every stream."""
+
+QUEUE_STREAMS = (WORK, ADVISORIES, PROGRESS, WORKERS_STREAM, KEY_USES_STREAM)
 """Streams whose content follows from the log or is made again: the projector creates them when they are missing."""
 
 EVENTS_SUBJECTS = "evt.job.*"
 LIVE_SUBJECTS = "live.evt.>"
+ACCESS_SUBJECTS = "access.key.*"
+LIVE_ACCESS_SUBJECTS = "live.access.>"
 WORK_SUBJECTS = "work.*.*.*"
 PROGRESS_SUBJECTS = "prg.*.*"
 ADVISORY_SUBJECTS = (
@@ -43,6 +51,16 @@ def events(job_id: str) -> str:
 def job_of(subject: str) -> str:
     """Return the job of a subject of its history; the subject itself if it is not one."""
     return subject.removeprefix("evt.job.")
+
+
+def api_key(key_id: str) -> str:
+    """Subject of the commits about an API key."""
+    return f"access.key.{key_id}"
+
+
+def key_use(key_id: str) -> str:
+    """Subject of the last use of an API key."""
+    return f"$KV.{KEY_USES_BUCKET}.{key_id}"
 
 
 def live(job_id: str) -> str:
@@ -142,8 +160,10 @@ def permissions(service: Service) -> Permissions:
         case Service.API:
             publish = (
                 "evt.job.*",
+                ACCESS_SUBJECTS,
                 ALARM_SUBJECTS,
                 key_values,
+                f"$KV.{KEY_USES_BUCKET}.>",
                 f"$JS.API.STREAM.MSG.DELETE.{KEYS_STREAM}",
                 f"$JS.API.STREAM.PURGE.{WORK}",
                 f"$JS.API.STREAM.PURGE.{PROGRESS}",
@@ -153,10 +173,19 @@ def permissions(service: Service) -> Permissions:
                 *_consume(PROGRESS),
                 *_get(WORKERS_STREAM),
                 *_get(WORK),
+                *_get(ACCESS),
+                *_get(KEY_USES_STREAM),
             )
             return Permissions(
                 publish=publish,
-                subscribe=(inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>", ALARM_SUBJECTS),
+                subscribe=(
+                    inbox,
+                    LIVE_SUBJECTS,
+                    LIVE_ACCESS_SUBJECTS,
+                    "prg.>",
+                    f"$KV.{WORKERS_BUCKET}.>",
+                    ALARM_SUBJECTS,
+                ),
             )
         case Service.PROJECTOR:
             publish = (

@@ -39,7 +39,6 @@ class JetStreamEventStore:
         self, client: Client, *, replicas: int = 1, retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS
     ) -> None:
         reader = StoredMessageReader(client, subjects.EVENTS)
-        self._client = client
         self._reader = reader
         self._seen = 0
         """The greatest position that was appended or loaded."""
@@ -109,7 +108,7 @@ class JetStreamEventStore:
             yield batch
 
     async def follow(self, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
-        async with aclosing(follow(self._client, self._log, after)) as batches:
+        async with aclosing(follow(self._log, after)) as batches:
             async for batch in batches:
                 yield batch
 

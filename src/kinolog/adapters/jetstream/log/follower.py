@@ -1,8 +1,8 @@
-"""Follow the log by live copies, and read the stream whenever they have a gap. See docs/decisions/0020.
+"""Follow a stream of commits by live copies, and read the stream whenever they have a gap. See docs/decisions/0020.
 
-The server republishes each stored commit to `live.evt.job.*`. Copies are lost while disconnected and when this process
-is slow. So a copy counts only if it is the next position. Otherwise, after a reconnect, and every `CHECK_SECONDS`
-without a copy, the stream is read.
+The server republishes each stored commit, those of EVENTS to `live.evt.job.*`. Copies are lost while disconnected and
+when this process is slow. So a copy counts only if it is the next position. Otherwise, after a reconnect, and every
+`CHECK_SECONDS` without a copy, the stream is read.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from typing import Generic
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, log_unavailable
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
-from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
-from kinolog.job.commit import RecordedCommit
+from kinolog.adapters.jetstream.log.log_reader import CommitStreamReader, CommitT
 from kinolog.ports.event_store import LogUnavailable
 
 logger = logging.getLogger(__name__)
@@ -32,10 +30,11 @@ MAX_LIVE_COPIES = 2_000
 """Live copies that are buffered for a slow caller; it reads older ones from the stream."""
 
 
-class _LiveCopies:
+class _LiveCopies(Generic[CommitT]):
     """The latest live copies, in the order of arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, decode: Callable[[StoredMessage], CommitT]) -> None:
+        self._decode = decode
         self._copies: deque[StoredMessage] = deque(maxlen=MAX_LIVE_COPIES)
         self._arrived = asyncio.Event()
 
@@ -53,7 +52,7 @@ class _LiveCopies:
             async with asyncio.timeout(seconds):
                 await self._arrived.wait()
 
-    def take_after(self, after: int) -> list[RecordedCommit] | None:
+    def take_after(self, after: int) -> list[CommitT] | None:
         """Return the copies that follow `after` without a gap; None if there is a gap, so the stream must be read."""
         self._arrived.clear()
         copies = [copy for copy in self._copies if copy.position > after]
@@ -61,15 +60,13 @@ class _LiveCopies:
         if not copies:
             return []
         contiguous = all(copy.position == after + number for number, copy in enumerate(copies, start=1))
-        return list(map(decoded, copies)) if contiguous else None
+        return list(map(self._decode, copies)) if contiguous else None
 
 
-async def follow(
-    client: Client, log: LogReader, after: int
-) -> AsyncGenerator[Sequence[RecordedCommit], None]:
+async def follow(log: CommitStreamReader[CommitT], after: int) -> AsyncGenerator[Sequence[CommitT], None]:
     """Yield all commits after `after` in batches, without end. Raises `DamagedLog` if the log ends before `after`."""
-    live = _LiveCopies()
-    subscription = await _subscribe(client, live)
+    live = _LiveCopies(log.decode)
+    subscription = await _subscribe(log, live)
     try:
         while True:
             async with aclosing(_catch_up(log, after)) as batches:
@@ -84,18 +81,18 @@ async def follow(
                 after = copies[-1].position
                 yield copies
     finally:
-        if not client.is_closed:
+        if not log.client.is_closed:
             await subscription.unsubscribe()
 
 
-async def _subscribe(client: Client, live: _LiveCopies) -> Subscription:
+async def _subscribe(log: CommitStreamReader[CommitT], live: _LiveCopies[CommitT]) -> Subscription:
     try:
-        return await client.subscribe(subjects.LIVE_SUBJECTS, cb=live.add)
+        return await log.client.subscribe(log.live_subjects, cb=live.add)
     except NO_ANSWER as error:
         raise log_unavailable("following the log", error) from error
 
 
-async def _catch_up(log: LogReader, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
+async def _catch_up(log: CommitStreamReader[CommitT], after: int) -> AsyncGenerator[Sequence[CommitT], None]:
     """Yield what the stream holds after `after` now; nothing, after the retries, if the log is unavailable."""
     try:
         last = await log.last_position(at_least=after)

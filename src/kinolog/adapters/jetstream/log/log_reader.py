@@ -1,11 +1,12 @@
-"""Read the stream EVENTS as commits, in order and without a gap. See docs/decisions/0020."""
+"""Read a stream of commits, such as EVENTS, in order and without a gap. See docs/decisions/0020."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 from nats.aio.client import Client
 
@@ -46,11 +47,36 @@ def _damaged(stored: StoredMessage, error: DamagedCommit) -> DamagedLog:
     return DamagedLog(f"position {stored.position}: {error}")
 
 
-class LogReader:
-    """Reads EVENTS in order. Requests the next batch while the caller works on one."""
+class Positioned(Protocol):
+    """What has a position in a stream."""
 
-    def __init__(self, client: Client, reader: StoredMessageReader, retry_timeout_seconds: float) -> None:
-        self._client = client
+    @property
+    def position(self) -> int: ...
+
+
+CommitT = TypeVar("CommitT", bound=Positioned)
+
+
+class CommitStreamReader(Generic[CommitT]):
+    """Reads one stream in order. Requests the next batch while the caller works on one.
+
+    `decode` returns the commit in a stored message, or raises `DamagedLog`. The server republishes stored messages to
+    `live_subjects`.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        reader: StoredMessageReader,
+        stream: str,
+        live_subjects: str,
+        decode: Callable[[StoredMessage], CommitT],
+        retry_timeout_seconds: float,
+    ) -> None:
+        self.client = client
+        self.live_subjects = live_subjects
+        self.decode = decode
+        self._stream = stream
         self._reader = reader
         self._patience_seconds = retry_timeout_seconds
 
@@ -67,27 +93,18 @@ class LogReader:
                 await asyncio.sleep(pause)
         raise DamagedLog(f"the log ends at {last}, before {at_least}")
 
-    async def of_job(self, job_id: str) -> AsyncIterator[RecordedCommit]:
-        """Yield the commits of one job, oldest first. Raises `DamagedLog`, `LogUnavailable`."""
-        subject = subjects.events(job_id)
-        after, more = 0, True
-        while more:
-            read = partial(self._reader.of_subject, subject, after)
-            batch = await retry_until_answered(read, self._patience_seconds)
-            for stored in batch.messages:
-                yield decoded(stored)
-                after = stored.position
-            more = batch.more
+    async def between(self, after: int, until: int) -> AsyncGenerator[Sequence[CommitT], None]:
+        """Yield the commits after `after` up to `until`; the stream must hold them.
 
-    async def between(self, after: int, until: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
-        """Yield the commits after `after` up to `until`; the log must hold them. Raises as `of_job`."""
+        Raises `DamagedLog`, `LogUnavailable`.
+        """
         reading = self._start(after, until)
         try:
             while reading is not None:
                 messages = (await reading)[: until - after]
                 after = messages[-1].position
                 reading = self._start(after, until)
-                yield list(map(decoded, messages))
+                yield list(map(self.decode, messages))
         finally:
             if reading is not None:
                 await end_tasks((reading,))
@@ -101,7 +118,7 @@ class LogReader:
         )
 
     async def _contiguous(self, after: int) -> list[StoredMessage]:
-        """Return the next messages after `after`, at least one, without a gap. Raises as `of_job`."""
+        """Return the next messages after `after`, at least one, without a gap. Raises as `between`."""
         batch = await self._reader.after(after)
         for expected, stored in enumerate(batch.messages, start=after + 1):
             if stored.position != expected:
@@ -114,12 +131,33 @@ class LogReader:
         """Read across a gap: the replica that answered may lag. What the leader does not have is lost."""
         if missing > after + 1:
             return batch.messages[: missing - after - 1]
-        stored = await at_leader(self._client, subjects.EVENTS, missing)
+        stored = await at_leader(self.client, self._stream, missing)
         if stored is None:
             raise DamagedLog(f"the log has lost position {missing}")
         logger.warning("a replica of the log does not have position %d yet, its leader has it", missing)
         return [stored]
 
     async def _last_position(self) -> int:
-        info = await api_request(self._client, f"$JS.API.STREAM.INFO.{subjects.EVENTS}")
+        info = await api_request(self.client, f"$JS.API.STREAM.INFO.{self._stream}")
         return int(info["state"]["last_seq"])
+
+
+class LogReader(CommitStreamReader[RecordedCommit]):
+    """Reads EVENTS: all of it in order, or the commits of one job."""
+
+    def __init__(self, client: Client, reader: StoredMessageReader, retry_timeout_seconds: float) -> None:
+        super().__init__(
+            client, reader, subjects.EVENTS, subjects.LIVE_SUBJECTS, decoded, retry_timeout_seconds
+        )
+
+    async def of_job(self, job_id: str) -> AsyncIterator[RecordedCommit]:
+        """Yield the commits of one job, oldest first. Raises `DamagedLog`, `LogUnavailable`."""
+        subject = subjects.events(job_id)
+        after, more = 0, True
+        while more:
+            read = partial(self._reader.of_subject, subject, after)
+            batch = await retry_until_answered(read, self._patience_seconds)
+            for stored in batch.messages:
+                yield decoded(stored)
+                after = stored.position
+            more = batch.more

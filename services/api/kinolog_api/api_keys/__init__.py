@@ -1,0 +1,1 @@
+"""The API keys that this api knows, and their uses."""

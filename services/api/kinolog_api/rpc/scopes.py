@@ -1,0 +1,55 @@
+"""Which scope each method needs. A method without a row here is not served."""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from kinolog.access.api_key import Scope
+
+
+class Admission(Enum):
+    """Who may call a method that needs no scope."""
+
+    ANYONE = "anyone, without a key too"
+    ANY_KEY = "whoever has a valid key"
+
+
+Need: TypeAlias = Scope | Admission
+
+_METHODS: dict[Need, str] = {
+    Scope.SUBMIT: """
+        JobService.UploadInput JobService.SubmitJob JobService.BatchSubmitJobs JobService.RetryJob
+        JobService.BulkRetryJobs JobService.ReprioritizeJob JobService.BulkReprioritizeJobs JobService.PrefetchJob
+        """,
+    Scope.READ: """
+        JobService.GetJob JobService.GetStoryboard JobService.GetResult JobService.ListLogEntries JobService.ListJobs
+        JobService.SummarizeJobs JobService.ReadArtifact JobService.ExportVideo JobService.WatchJob
+        JobService.WatchJobs JobService.ListModels JobService.ListWorkers
+        AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
+        AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
+        """,
+    Scope.CANCEL: """
+        JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
+        """,
+    Scope.AUDIT: "AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog",
+    Scope.ADMIN: "AccessService.CreateKey AccessService.ListKeys AccessService.RevokeKey",
+    Admission.ANY_KEY: "AccessService.WhoAmI",
+    Admission.ANYONE: "JobService.ListAlarms",
+}
+
+NEEDS = MappingProxyType(
+    {f"kinolog.v1.{name}": need for need, names in _METHODS.items() for name in names.split()}
+)
+"""What a caller needs, by the full name of the method."""
+
+
+def need_of(method: MethodDescriptor) -> Need:
+    """Return what a caller of the method needs. Raises ValueError for a method that the table lacks."""
+    need = NEEDS.get(method.full_name)
+    if need is None:
+        raise ValueError(f"{method.full_name} has no row in kinolog_api.rpc.scopes")
+    return need

@@ -1,0 +1,50 @@
+"""How API keys are written: `kino_<id>_<secret>`. The id is public, and known from the hash of the whole key."""
+
+from __future__ import annotations
+
+import re
+from base64 import b32encode
+from dataclasses import dataclass
+from hashlib import sha256
+
+ID_BYTES = 8
+"""Random bytes of an id, of which 60 bits are written."""
+SECRET_BYTES = 20
+"""Random bytes of a secret: 160 bits."""
+_ID_LENGTH = 12
+_KEY = re.compile(r"kino_([a-z2-7]{12})_[a-z2-7]{32}")
+_PREFIX = "kino_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key that was just made. `text` is the key itself: show it once, and store its digest."""
+
+    key_id: str
+    text: str
+
+    @property
+    def digest(self) -> bytes:
+        """The hash by which the key is known."""
+        return key_digest(self.text)
+
+
+def new_key(random_id: bytes, random_secret: bytes) -> NewKey:
+    """Return a key of `ID_BYTES` and `SECRET_BYTES` random bytes."""
+    key_id = _written(random_id)[:_ID_LENGTH]
+    return NewKey(key_id=key_id, text=f"{_PREFIX}{key_id}_{_written(random_secret)}")
+
+
+def id_in_key(text: str) -> str:
+    """Return the id in a key; empty for a text that is not written like one."""
+    found = _KEY.fullmatch(text)
+    return found[1] if found else ""
+
+
+def key_digest(key: str) -> bytes:
+    """Return the SHA-256 by which a key is known: the key itself is not kept in memory."""
+    return sha256(key.encode()).digest()
+
+
+def _written(data: bytes) -> str:
+    return b32encode(data).decode().rstrip("=").lower()
