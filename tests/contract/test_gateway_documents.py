@@ -42,7 +42,7 @@ async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
 def served() -> set[tuple[str, str]]:
     """Return method and path of every route; HEAD of a file or a probe is described by its GET."""
     return {
-        (method, route.path)
+        (method, route.path_format)
         for router in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute) and route.include_in_schema
@@ -91,14 +91,21 @@ def test_the_routes_are_those_of_the_contract() -> None:
 
 
 async def test_every_route_is_described(gateway: RunningGateway) -> None:
-    """The OpenAPI document and docs/rest.md list exactly the served routes."""
+    """The OpenAPI document and the pages of docs list exactly the served routes."""
     document = (await gateway.client.get("/openapi.json")).json()
     described = {
         (method.upper(), path) for path, operations in document["paths"].items() for method in operations
     }
-    page = set(re.findall(r"^\| `([A-Z]+) (\S+)` \|", (DOCS / "rest.md").read_text(), re.MULTILINE))
+    pages = "".join((DOCS / page).read_text() for page in ("rest.md", "openai.md"))
     assert described == served()
-    assert page == served()
+    assert set(re.findall(r"^\| `([A-Z]+) (\S+)` \|", pages, re.MULTILINE)) == served()
+
+
+def _error_of(path: str) -> tuple[str, str]:
+    """Return type and schema of the errors of a path."""
+    if path.startswith("/v1/"):
+        return "application/json", "OpenAiError"
+    return "application/problem+json", "Problem"
 
 
 async def test_every_operation_is_whole(gateway: RunningGateway) -> None:
@@ -110,9 +117,10 @@ async def test_every_operation_is_whole(gateway: RunningGateway) -> None:
             assert operation["summary"], where
             assert operation["description"], where
             assert "422" not in operation["responses"], where
+            media_type, error = _error_of(path)
             for status in ("4XX", "5XX"):
-                content = operation["responses"][status]["content"]["application/problem+json"]
-                assert content["schema"]["$ref"] == "#/components/schemas/Problem", where
+                content = operation["responses"][status]["content"][media_type]
+                assert content["schema"]["$ref"] == f"#/components/schemas/{error}", where
             for parameter in operation.get("parameters", []):
                 assert parameter.get("description"), f"{where} {parameter['name']}"
     assert len({o["operationId"] for p in document["paths"].values() for o in p.values()}) == len(served())
@@ -152,22 +160,28 @@ NOT_JSON = ("/video", "/thumbnail", "/preview", "/{index}", "/{export_format}", 
 async def test_every_response_fits_its_schema(gateway: RunningGateway, api: RecordingApi) -> None:
     """The response of each route validates against its schema in the OpenAPI document."""
     document = (await gateway.client.get("/openapi.json")).json()
-    job = finished_job(api)
+    job, finished = finished_job(api), pb.Job()
+    finished.CopyFrom(job)
     bodies = {
         "/api/v1/generate": {"prompt": "x"},
         "/api/v1/priority/{job_id}": {"priority": "high"},
         "/api/v1/bulk": {"action": "retry", "job_ids": [job.id, "z" * 26]},
+        "/v1/videos": {"prompt": "x"},
+        "/v1/videos/{video_id}/remix": {"prompt": "y"},
+        "/v1/videos/edits": {"prompt": "z", "video": {"id": job.id}},
+        "/v1/videos/extensions": {"prompt": "z", "video": {"id": job.id}, "seconds": "2"},
     }
     for method, path in sorted(served()):
         if method == "HEAD" or path.endswith(
-            ("/video", "/thumbnail", "/preview", "/{index}", "/{export_format}", "/metrics")
+            ("/video", "/thumbnail", "/preview", "/{index}", "/{export_format}", "/content", "/metrics")
         ):
             continue
-        filled = path.format(job_id=job.id)
+        filled = path.format(job_id=job.id, video_id=job.id, model="sora-2")
         if path == "/api/v1/inputs":
             response = await gateway.client.post(path, files={"file": b"a picture"})
         elif method in ("POST", "DELETE"):
             response = await gateway.client.request(method, filled, json=bodies.get(path))
+            job.CopyFrom(finished)  # the command may have changed it
             api.commit(job, "completed")
         else:
             response = await gateway.client.get(filled)

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kinolog.process.backoff import Backoff
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_pb2 as pb
-from kinolog.v1.job_service_pb2 import ListAlarmsRequest
+from kinolog.v1.job_service_pb2 import ListAlarmsRequest, SubmitJobRequest, SubmitJobResponse
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.staleness import note_staleness
 
@@ -112,6 +112,11 @@ class Upstream:
         response = await call
         note_staleness(tuple(await call.trailing_metadata() or ()))
         return response
+
+    async def submit(self, request: SubmitJobRequest, caller: HttpCaller) -> SubmitJobResponse:
+        """Submit a job. Raises grpc.aio.AioRpcError."""
+        seconds = COPY_SECONDS if request.inputs else READ_SECONDS
+        return await self.call(self.jobs.SubmitJob, request, caller, seconds)
 
     async def is_serving(self) -> bool:
         """Return whether the api is ready to serve."""

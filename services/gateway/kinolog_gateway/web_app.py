@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from kinolog.ports.clock import Clock
+from kinolog_gateway.compatibility.error_shapes import ErrorShapes
 from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.edge.head_requests import HeadRequests
@@ -24,6 +25,8 @@ from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
+from kinolog_gateway.openai import creation, derivation, models, videos
+from kinolog_gateway.openai.error_shape import openai_error
 from kinolog_gateway.routes import (
     audit,
     bulk,
@@ -52,9 +55,16 @@ ROUTERS = (
     catalogue.router,
     probes.router,
     pages.router,
+    creation.router,
+    derivation.router,
+    videos.router,
+    models.router,
     websocket_router,
 )
 """Every router that is served."""
+
+ERROR_SHAPES = {"/v1": openai_error}
+"""Errors below these paths are those of other services."""
 
 
 def create_app(
@@ -86,9 +96,11 @@ def create_app(
         lifespan=lifespan,
         middleware=[
             *surroundings.middleware(),
+            Middleware(ErrorShapes, shapes=ERROR_SHAPES),  # for errors that nobody expects
             Middleware(RequestTelemetry, metrics=metrics),
             Middleware(HeadRequests),
             COMPRESSION,
+            Middleware(ErrorShapes, shapes=ERROR_SHAPES),  # HEAD states the length of what GET returns
             Middleware(RequestMiddleware, keys=keys, surroundings=surroundings),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},

@@ -83,7 +83,8 @@ async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
     for file in FILES:
         operation = file_operation("a", file, 0 if file == "scene" else None, 0 if file == "input" else None)
         reached.add((operation.method, operation.route))
-    assert served - reached == set(NO_METHOD)
+    own = {(verb, path) for verb, path in served if not path.startswith("/v1/")}  # the others have SDKs
+    assert own - reached == set(NO_METHOD)
     assert reached - served == NOT_SERVED_YET
 
 

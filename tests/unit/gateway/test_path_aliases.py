@@ -9,14 +9,21 @@ from kinolog_gateway.web_app import ROUTERS
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
-VALUES = {"job_id": "z" * 26, "index": "0", "export_format": "gif"}
+VALUES = {
+    "job_id": "z" * 26,
+    "index": "0",
+    "export_format": "gif",
+    "video_id": "z" * 26,
+    "model": "sora-2",
+    "character_id": "c",
+}
 ADDED = {"deprecation", "link"}
 
 
 def served_routes() -> list[tuple[str, str]]:
     """Return method and path of every route."""
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    return sorted((method, route.path) for route in routes for method in route.methods or ())
+    return sorted((method, route.path_format) for route in routes for method in route.methods or ())
 
 
 async def test_every_route_answers_under_its_earlier_path(gateway: RunningGateway) -> None:

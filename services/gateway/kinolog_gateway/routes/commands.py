@@ -24,7 +24,6 @@ from kinolog_gateway.responses.commands import (
     generate_response,
 )
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
-from kinolog_gateway.upstream import COPY_SECONDS, READ_SECONDS
 
 router = APIRouter(prefix="/api/v1", tags=["commands"], responses=PROBLEMS)
 
@@ -59,8 +58,7 @@ async def generate(
     if body.request_id and idempotency_key and body.request_id != idempotency_key:
         raise invalid("request_id", "differs from the header Idempotency-Key; give one of them")
     request = body.to_proto(body.request_id or idempotency_key or new_request_id(system_clock()))
-    seconds = COPY_SECONDS if request.inputs else READ_SECONDS
-    submitted = await api.call(api.jobs.SubmitJob, request, caller, seconds)
+    submitted = await api.submit(request, caller)
     return json_response(
         generate_response(submitted),
         status=202 if submitted.created else 200,

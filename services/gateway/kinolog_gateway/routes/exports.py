@@ -9,8 +9,10 @@ from starlette.responses import Response, StreamingResponse
 
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_export.formats import ExportFormat
+from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
 from kinolog_gateway.routes.file_stream import messages_of
+from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix="/api/v1/result", tags=["results"], responses=PROBLEMS)
 
@@ -46,6 +48,13 @@ async def export(
     caller: Caller,
 ) -> Response:
     """Make an export of the video of a completed job. It is not stored: each request makes it again."""
+    return await export_response(request, job_id, export_format, api, caller)
+
+
+async def export_response(
+    request: Request, job_id: str, export_format: ExportFormat, api: Upstream, caller: HttpCaller
+) -> Response:
+    """Return the response with an export, or only its headers. Raises `HttpProblemError`, `AioRpcError`."""
     name = f"{job_id}{export_format.suffix}"
     headers = {
         "Cache-Control": "private, no-store",

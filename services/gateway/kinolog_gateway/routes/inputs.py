@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -13,21 +11,14 @@ from starlette.responses import Response
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
-from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.multipart_file import MultipartFile
 from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.requests.input_upload import drain, uploaded
 from kinolog_gateway.responses.upload import UploadView
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 from kinolog_gateway.routes.file_response import FILE_RESPONSES, file_response
-from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix="/api/v1/inputs", tags=["inputs"], responses=PROBLEMS)
-
-PART_BYTES = 512 * 1024
-"""Bytes of a file in one message to the api."""
-
-DRAINED_BYTES = 16 << 20
-"""Bytes of a refused file that are still read, so that its client gets to read the answer."""
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -63,42 +54,13 @@ async def upload_input(request: Request, api: Api, caller: Caller) -> Response:
     body = aiter(request.stream())
     try:
         file = MultipartFile(request.headers.get("content-type", ""))
-        response = await _upload(file.pieces(body), api, caller)
+        upload = await uploaded(file.pieces(body), api, caller)
     except (HttpProblemError, AioRpcError) as error:
-        await _drain(body)
+        await drain(body)
         problem = error if isinstance(error, HttpProblemError) else grpc_errors.from_call(error)
         problem.headers["Connection"] = "close"
         raise problem from None
-    return json_response(UploadView.of(response.upload), status=201)
-
-
-async def _upload(pieces: AsyncIterator[bytes], api: Upstream, caller: HttpCaller) -> pb.UploadInputResponse:
-    """Send a file to the api while it arrives. Raises `AioRpcError` if the api refuses it, also before its end."""
-    call = api.jobs.UploadInput(  # type: ignore[call-arg]  # the stubs require the messages, grpc.aio does not
-        metadata=caller.metadata
-    )
-    try:
-        await call.write(pb.UploadInputRequest(file=pb.UploadedFile()))
-        async for piece in pieces:
-            for start in range(0, len(piece), PART_BYTES):
-                await call.write(pb.UploadInputRequest(data=piece[start : start + PART_BYTES]))
-        await call.write(pb.UploadInputRequest(end=pb.UploadEnd()))
-        await call.done_writing()
-    except (AioRpcError, asyncio.InvalidStateError):
-        pass  # the call has ended: its status says why
-    except BaseException:
-        call.cancel()
-        raise
-    return await call
-
-
-async def _drain(body: AsyncIterator[bytes]) -> None:
-    """Read what is left of a body that is not too large: a client may read no answer before it has sent everything."""
-    left = DRAINED_BYTES
-    async for chunk in body:
-        left -= len(chunk)
-        if left < 0:
-            break
+    return json_response(UploadView.of(upload), status=201)
 
 
 @router.head("/{job_id}/{index}", response_class=Response, include_in_schema=False)

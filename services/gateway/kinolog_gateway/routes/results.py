@@ -39,9 +39,10 @@ async def manifest(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     return json_response(manifest_view(job.job, response, history))
 
 
-async def _result_file(
+async def result_file(
     request: Request, job_id: str, kind: job_pb2.ArtifactKind.ValueType, api: Upstream, caller: HttpCaller
 ) -> Response:
+    """Return the response with a file of a completed job. Raises `HttpProblemError`, `AioRpcError`."""
     response = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
     for artifact in response.artifacts:
         if artifact.kind == kind:
@@ -54,7 +55,7 @@ async def _result_file(
 @router.get("/{job_id}/video", response_class=Response, responses=FILE_RESPONSES, summary="The video")
 async def video(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read the video, or the requested range of it."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
+    return await result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
 
 
 @router.head(
@@ -62,21 +63,21 @@ async def video(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -
 )
 async def video_headers(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read the headers that GET returns."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
+    return await result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
 
 
 @router.head("/{job_id}/thumbnail", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/thumbnail", response_class=Response, responses=FILE_RESPONSES, summary="The thumbnail")
 async def thumbnail(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read one frame of the video as a small image."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_THUMBNAIL, api, caller)
+    return await result_file(request, job_id, job_pb2.ARTIFACT_KIND_THUMBNAIL, api, caller)
 
 
 @router.head("/{job_id}/preview", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/preview", response_class=Response, responses=FILE_RESPONSES, summary="The preview")
 async def preview(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read a small animated image of the video."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_PREVIEW, api, caller)
+    return await result_file(request, job_id, job_pb2.ARTIFACT_KIND_PREVIEW, api, caller)
 
 
 @router.head("/{job_id}/scenes/{index}", response_class=Response, include_in_schema=False)

@@ -1,0 +1,75 @@
+"""Submits of clients of other services, which send no request id of kinolog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grpc.aio import AioRpcError
+from pydantic import TypeAdapter, ValidationError
+
+from kinolog.ids import new_request_id
+from kinolog.ports.clock import system_clock
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.compatibility.generation import ForeignNames
+from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.problems import invalid
+from kinolog_gateway.requests.value_types import RequestId
+from kinolog_gateway.upstream import Upstream
+
+KEY_HEADER = "Idempotency-Key"
+TRIES_HEADER = "x-stainless-retry-count"
+"""How often an SDK that Stainless generated sent the request before."""
+
+MAX_TRIES = 1000
+
+_request_ids: TypeAdapter[str] = TypeAdapter(RequestId)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestIdentity:
+    """What makes a request one that was sent before: a key of the client, or how often it sent it."""
+
+    key: str = ""
+    earlier_tries: int | None = None
+
+    def number(self, request: pb.SubmitJobRequest, beginning: str) -> None:
+        """Set the request id, which begins with `beginning`. Raises `HttpProblemError` for a key that is none."""
+        if self.key:
+            try:
+                request.request_id = _request_ids.validate_python(beginning + self.key)
+            except ValidationError:
+                length = 128 - len(beginning)
+                raise invalid(KEY_HEADER, f"must have 1 to {length} letters, digits and ._:-") from None
+        elif self.earlier_tries is not None:
+            request.request_id, request.earlier_tries = beginning, self.earlier_tries
+        else:
+            request.request_id = beginning + new_request_id(system_clock())
+
+
+def identity_of(headers: Mapping[str, str], key: str | None = None) -> RequestIdentity:
+    """Return the identity of a request. `key` is an id that its body names."""
+    tries = headers.get(TRIES_HEADER, "")
+    is_number = tries.isascii() and tries.isdecimal()
+    return RequestIdentity(
+        key=key or headers.get(KEY_HEADER, ""),
+        earlier_tries=min(int(tries), MAX_TRIES) if is_number else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A submit of a client: who it is, and what its fields are called there."""
+
+    api: Upstream
+    caller: HttpCaller
+    identity: RequestIdentity
+    foreign: ForeignNames = field(default_factory=ForeignNames)
+
+    async def submit(self, request: pb.SubmitJobRequest, beginning: str = "") -> pb.SubmitJobResponse:
+        """Submit a request without an id. Raises `HttpProblemError` in the names of the client."""
+        self.identity.number(request, beginning)
+        try:
+            return await self.api.submit(request, self.caller)
+        except AioRpcError as error:
+            raise self.foreign.refused(error) from None

@@ -1,0 +1,1 @@
+"""The videos interface of OpenAI, under /v1."""
