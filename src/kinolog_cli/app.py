@@ -36,6 +36,7 @@ COMMANDS = {
     "models": "kinolog_cli.models.app:app",
     "workers": "kinolog_cli.jobs.queries:workers",
     "tui": "kinolog_cli.tui:tui",
+    "mcp": "kinolog_cli.mcp.command:mcp",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",
     "restore": "kinolog_cli.maintenance.restore:restore",

@@ -53,6 +53,7 @@ PLANTED = (
         "services/gateway/kinolog_gateway/http/planted.py",
         "import kinolog_gateway.routes.jobs",
     ),
+    Planted("mcp", "services/gateway/kinolog_gateway/routes/planted.py", "import mcp_types"),
     Planted("composition", "services/api/kinolog_api/server.py", "import kinolog.adapters.jetstream.keys"),
     Planted("nats", "services/worker/kinolog_worker/planted.py", "import nats"),
     Planted("obstore", "services/worker/kinolog_worker/planted.py", "import obstore"),

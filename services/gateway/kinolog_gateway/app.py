@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -45,6 +46,9 @@ class GatewayServer(uvicorn.Server):
         """Stop; the process ends in time, whatever a request waits for."""
         if not self.should_exit:
             end_process_after(STOP_SECONDS + 2.0)
+            if self.started:
+                app: Any = self.config.app
+                app.state.job_waits.stop()
         super().handle_exit(sig, frame)
 
     @contextmanager

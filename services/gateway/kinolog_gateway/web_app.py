@@ -25,6 +25,9 @@ from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
+from kinolog_gateway.mcp.endpoint import McpService
+from kinolog_gateway.mcp.endpoint import router as mcp_router
+from kinolog_gateway.mcp.job_waits import JobWaits
 from kinolog_gateway.openai import creation, derivation, models, videos
 from kinolog_gateway.openai.error_shape import openai_error
 from kinolog_gateway.routes import (
@@ -60,6 +63,7 @@ ROUTERS = (
     videos.router,
     models.router,
     websocket_router,
+    mcp_router,
 )
 """Every router that is served."""
 
@@ -80,9 +84,12 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.upstream = upstream()
         app.state.broadcasts = TenantBroadcasts(app.state.upstream, metrics.live)
+        app.state.job_waits = JobWaits(app.state.upstream, app.state.broadcasts)
+        app.state.mcp = McpService()
         try:
             yield
         finally:
+            await app.state.mcp.close()
             await app.state.broadcasts.close()
             await app.state.upstream.close()
 

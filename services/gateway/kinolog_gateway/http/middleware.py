@@ -25,6 +25,9 @@ MAX_BODY_BYTES = 1_000_000
 CALLER = "kinolog.caller"
 """Key of the ASGI scope under which routes find the caller."""
 
+MCP_PATH = "/mcp"
+"""The route of the Model Context Protocol."""
+
 UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
@@ -101,7 +104,7 @@ class RequestMiddleware:
             if (
                 scope["type"] == "http"
                 and scope["method"] not in _SAFE_METHODS
-                and scope["path"].startswith(f"{API_PREFIX}/")
+                and (scope["path"].startswith(f"{API_PREFIX}/") or scope["path"] == MCP_PATH)
                 and scope["path"] != UPLOAD_PATH
             ):
                 receive = await _read_body(headers, receive)

@@ -1,0 +1,1 @@
+"""`kinolog mcp`: the Model Context Protocol over standard input and output."""

@@ -1,0 +1,30 @@
+"""A client of the Model Context Protocol: the SDK's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.unit.gateway.conftest import RunningGateway
+
+MODERN, HANDSHAKE = "2026-07-28", "legacy"
+
+
+@asynccontextmanager
+async def mcp_connected(gateway: RunningGateway, mode: str = MODERN, **headers: str) -> AsyncIterator[Client]:
+    """Connect a client. A handshake is what clients before protocol version 2026-07-28 begin with."""
+    # Certificates, which HTTP does not need, take as long to load as a test.
+    async with httpx2.AsyncClient(headers=headers, trust_env=False, verify=False, timeout=20) as http:
+        transport = streamable_http_client(f"{gateway.url}/mcp", http_client=http)
+        async with Client(transport, mode=mode) as client:
+            yield client
+
+
+def text_of(result: Any) -> str:
+    """Return the texts of a result."""
+    return "\n".join(block.text for block in result.content if block.type == "text")
