@@ -141,6 +141,10 @@ def test_a_package_is_hidden_until_it_is_needed(package: str, monkeypatch: pytes
     loaded = packages.imported(package, "this test")
     monkeypatch.delitem(sys.modules, package)
     packages.postpone_imports()
+    assert find_spec(package) is not None, "diffusers is imported, and counts on what it found"
+    for name in ("diffusers", "peft", "transformers"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    packages.postpone_imports()
     assert find_spec(package) is None
     assert is_installed(package)
     monkeypatch.undo()

@@ -27,6 +27,7 @@ from kinolog.models.memory.placement import (
     WeightPlacement,
     missing_placements,
 )
+from kinolog.models.memory.quantised_parts import quantised_parts, quantised_size
 from kinolog.models.memory.weight_file import file_size
 from kinolog.models.memory.weights import NetworkSize, network_sizes
 
@@ -117,8 +118,8 @@ class ModelMemory:
     the side of a token in pixels, and `frames_of_latent` the number of frames in a latent one. `passes` are the prompts
     that the denoiser takes at once. With `streams` frames are decoded one latent frame after the other. `may_halve`
     says whether the autoencoder may decode in float16. `adapter_bytes` is the size of the LoRAs beside the denoiser.
-    With weights that are `quantised` in their files the denoiser stays on the device. `without` are placements that
-    are not to be had here.
+    Networks whose weights are `quantised` in their files stay on the device. `without` are placements that are not to
+    be had here.
     """
 
     networks: Mapping[str, NetworkSize]
@@ -132,7 +133,7 @@ class ModelMemory:
     streams: bool = False
     may_halve: bool = False
     adapter_bytes: int = 0
-    quantised: bool = False
+    quantised: frozenset[str] = frozenset()
     without: frozenset[WeightPlacement] = frozenset()
 
     def need(self, rung: Rung, size: DrawnSize) -> RungNeed:
@@ -142,7 +143,7 @@ class ModelMemory:
             Phase.DENOISE: self._resident(rung, Phase.DENOISE) + self.denoising_bytes(size),
             Phase.DECODE: self._resident(rung, Phase.DECODE) + self._decoding_bytes(rung.decode, size),
         }
-        return RungNeed(peaks=peaks, host_bytes=self._host_bytes(rung.weights))
+        return RungNeed(peaks=peaks, host_bytes=self.hosted_bytes(rung.weights))
 
     def resident_bytes(self, rung: Rung) -> int:
         """Return the weights that stay on the device between scenes."""
@@ -156,9 +157,14 @@ class ModelMemory:
             return self.may_halve
         return rung.decode is not DecodeMode.TILED or self.autoencoder.has_tiles
 
+    @property
+    def has_quantised_denoiser(self) -> bool:
+        """Whether the weights of a denoiser are quantised in their files."""
+        return any(name.startswith(DENOISERS) for name in self.quantised)
+
     def has_placement(self, weights: WeightPlacement) -> bool:
         """Return whether the weights can be placed so."""
-        if weights in self.without or (self.quantised and weights in QUANTISED_NEVER):
+        if weights in self.without or (self.has_quantised_denoiser and weights in QUANTISED_NEVER):
             return False
         return weights not in QUANTISING_PACKAGES or self._linear_weights > 0
 
@@ -193,9 +199,13 @@ class ModelMemory:
     def _named(self, beginnings: tuple[str, ...]) -> dict[str, NetworkSize]:
         return {name: size for name, size in self.networks.items() if name.startswith(beginnings)}
 
+    def _encoders(self) -> dict[str, NetworkSize]:
+        """Return the encoders that may be in host memory."""
+        return {name: size for name, size in self._named(ENCODERS).items() if name not in self.quantised}
+
     def _others_bytes(self, decode: DecodeMode) -> int:
-        """Return the weights of what is neither text encoder nor denoiser: always on the device."""
-        others = self.networks.keys() - self._named((*ENCODERS, *DENOISERS)).keys()
+        """Return the weights of what is neither a denoiser nor ever in host memory."""
+        others = self.networks.keys() - self._named(DENOISERS).keys() - self._encoders().keys()
         return sum(
             self.networks[name].elements * (self._item_bytes(decode) if name == "vae" else self.weight_bytes)
             for name in others
@@ -207,7 +217,7 @@ class ModelMemory:
 
     def _resident(self, rung: Rung, phase: Phase) -> int:
         """Return the weights on the device in a phase."""
-        encoders, denoisers = self._named(ENCODERS), self._named(DENOISERS)
+        encoders, denoisers = self._encoders(), self._named(DENOISERS)
         resident = self._others_bytes(rung.decode)
         if rung.weights is WeightPlacement.DEVICE:
             resident += self._bytes_of(encoders)
@@ -241,10 +251,11 @@ class ModelMemory:
         """The weights of denoisers that can be quantised."""
         return sum(network.linear for network in self._named(DENOISERS).values())
 
-    def _host_bytes(self, weights: WeightPlacement) -> int:
+    def hosted_bytes(self, weights: WeightPlacement) -> int:
+        """Return the weights that stay in host memory."""
         if weights is WeightPlacement.DEVICE:
             return 0
-        hosted = self._bytes_of(self._named(ENCODERS))
+        hosted = self._bytes_of(self._encoders())
         return hosted + (
             self._bytes_of(self._named(DENOISERS)) + self.adapter_bytes
             if weights is WeightPlacement.GROUP_OFFLOAD
@@ -283,8 +294,13 @@ def folder_memory(
     if isinstance(spatial, int) and isinstance(patch, list) and patch and isinstance(patch[-1], int):
         side = spatial * patch[-1]
     networks = network_sizes(folder, parts)
+    quantised = set(quantised_parts(folder, parts)) & networks.keys()
+    networks |= {name: quantised_size(folder / name, weight_bytes) for name in quantised}
     if denoiser is not None:
         networks[DENOISERS[0]] = file_size(denoiser, weight_bytes)
+        quantised -= {DENOISERS[0]}
+        if denoiser.suffix.lower() == GGUF:
+            quantised.add(DENOISERS[0])
     return ModelMemory(
         networks,
         decode_memory(vae),
@@ -295,7 +311,7 @@ def folder_memory(
         passes=2 if family.batched_guidance else 1,
         streams=family.streams,
         may_halve=not vae_dtype and "32" in stated,
-        quantised=denoiser is not None and denoiser.suffix.lower() == GGUF,
+        quantised=frozenset(quantised),
         without=frozenset(QUANTISING_PACKAGES) if family.compiled else missing_placements(),
     )
 

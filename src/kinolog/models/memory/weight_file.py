@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kinolog.models.hub.needed_files import GGUF
-from kinolog.models.memory.weights import NetworkSize, WeightsUnreadable, file_tensors, size_of
+from kinolog.models.memory.weights import NetworkSize, WeightsUnreadable, file_tensors, scaled, size_of
 
 
 def file_size(path: Path, weight_bytes: int) -> NetworkSize:
@@ -16,13 +15,7 @@ def file_size(path: Path, weight_bytes: int) -> NetworkSize:
         return size_of(file_tensors(path))
     tensors = _gguf_tensors(path)
     network = size_of((tensor.name, [int(side) for side in reversed(tensor.shape)]) for tensor in tensors)
-    share = sum(int(tensor.n_bytes) for tensor in tensors) / max(1, network.elements * weight_bytes)
-    return replace(
-        network,
-        elements=int(network.elements * share),
-        block=int(network.block * share),
-        outside=int(network.outside * share),
-    )
+    return scaled(network, sum(int(tensor.n_bytes) for tensor in tensors), weight_bytes)
 
 
 def _gguf_tensors(path: Path) -> list[Any]:

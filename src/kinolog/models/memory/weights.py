@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ def network_sizes(folder: Path, parts: Collection[str] | None = None) -> dict[st
     return {
         part.name: _network_size(files)
         for part in sorted(folder.iterdir())
-        if part.is_dir() and (parts is None or part.name in parts) and (files := _weight_files(part))
+        if part.is_dir() and (parts is None or part.name in parts) and (files := weight_files(part))
     }
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """Return the files that are loaded, without variants such as `.fp16.safetensors`."""
     for index in sorted(folder.glob(f"*{_INDEX}")):
         if index.name.count(".") == _INDEX.count("."):
@@ -106,6 +106,17 @@ def size_of(tensors: Iterable[tuple[str, Sequence[int]]]) -> NetworkSize:
     )
 
 
+def scaled(network: NetworkSize, stored_bytes: int, weight_bytes: int) -> NetworkSize:
+    """Return the size of a network whose weights take so many bytes in their files, in weights of `weight_bytes`."""
+    share = stored_bytes / max(1, network.elements * weight_bytes)
+    return replace(
+        network,
+        elements=int(network.elements * share),
+        block=int(network.block * share),
+        outside=int(network.outside * share),
+    )
+
+
 def file_tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
     """Yield name and shape of each tensor in a file."""
     for name, tensor in _header(path).items():
@@ -118,13 +129,23 @@ def file_tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
 
 def stated_file_bytes(path: Path) -> int:
     """Return the bytes of a weight file as its header states them. Raises WeightsUnreadable."""
-    header = _header(path)
+    data = weight_bytes_of(path)
     try:
-        ends = [int(tensor["data_offsets"][1]) for name, tensor in header.items() if name != "__metadata__"]
         with path.open("rb") as file:
-            return 8 + int.from_bytes(file.read(8), "little") + max(ends, default=0)
-    except (OSError, LookupError, TypeError, ValueError) as error:
+            return 8 + int.from_bytes(file.read(8), "little") + data
+    except OSError as error:
+        raise WeightsUnreadable(f"{path} cannot be read ({type(error).__name__})") from error
+
+
+def weight_bytes_of(path: Path) -> int:
+    """Return the bytes that the tensors of a weight file take. Raises WeightsUnreadable."""
+    try:
+        ends = [
+            int(tensor["data_offsets"][1]) for name, tensor in _header(path).items() if name != "__metadata__"
+        ]
+    except (LookupError, TypeError, ValueError) as error:
         raise WeightsUnreadable(f"{path} has a damaged header") from error
+    return max(ends, default=0)
 
 
 def _header(path: Path) -> Mapping[str, Any]:

@@ -41,6 +41,12 @@ from kinolog_worker.renderers.diffusers.modular.modular_loader import (
 )
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
 from kinolog_worker.renderers.diffusers.placement.placed_networks import place
+from kinolog_worker.renderers.diffusers.quantisation.packages import package_version
+from kinolog_worker.renderers.diffusers.quantisation.stored_weights import (
+    check_packages,
+    packages_of,
+    prepare,
+)
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 
 _library: Any = diffusers  # untyped in part, as is transformers
@@ -74,6 +80,11 @@ class CheckedModel:
             raise RenderFailed("MODEL_DAMAGED", str(error), retryable=False) from error
 
     @property
+    def quantised_by(self) -> frozenset[str]:
+        """The packages that have quantised weights of the folder."""
+        return packages_of(self.folder, self._parts)
+
+    @property
     def _parts(self) -> frozenset[str] | None:
         """The sub-folders that are loaded, None for all."""
         if not self.family.modular:
@@ -95,9 +106,11 @@ def checked_model(model: ModelSource, device_name: str) -> CheckedModel:
     device = device_named(device_name)
     folder = _folder_of(model)
     check_folder(folder, frozenset(name for name in dir(_library.pipelines) if not name.startswith("_")))
-    return CheckedModel(
+    checked = CheckedModel(
         model=model, device=device, folder=folder, family=family_of(folder), dtype=_dtype_for(model, device)
     )
+    check_packages(model.name, checked.quantised_by, device)
+    return checked
 
 
 def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacement.DEVICE) -> Any:
@@ -107,6 +120,7 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     of the family; `float32` where all is), `flow_shift` (default that of the folder's scheduler).
     """
     model, family = checked.model, checked.family
+    prepare(model.name, checked.quantised_by)
     try:
         pipe = _loaded(checked, _dtypes(model, family, checked.dtype))
         place(pipe, weights, checked.device)
@@ -132,7 +146,10 @@ def facts_of(checked: CheckedModel, pipe: Any, revision: str, seconds: float) ->
     """Return the facts about a pipeline of this revision that took so many seconds to load."""
     return LoadedFacts(
         revision=revision,
-        libraries=library_versions(),
+        libraries={
+            **library_versions(),
+            **{package: package_version(package) for package in sorted(checked.quantised_by)},
+        },
         device=str(checked.device),
         hardware=hardware_of(checked.device),
         dtype=str(checked.dtype).removeprefix("torch."),

@@ -22,7 +22,7 @@ def place(pipe: Any, weights: WeightPlacement, device: torch.device) -> None:
     for name, component in pipe.components.items():
         if not isinstance(component, torch.nn.Module):
             continue
-        if name.startswith(ENCODERS):
+        if name.startswith(ENCODERS) and getattr(component, "hf_quantizer", None) is None:
             _offload(component, device, "leaf_level")
         elif name.startswith(DENOISERS) and weights is WeightPlacement.GROUP_OFFLOAD:
             _offload(component, device, "block_level")

@@ -18,7 +18,7 @@ def check_placement(checked: CheckedModel, memory: ModelMemory, option: str) -> 
         imported(QUANTISING_PACKAGES[weights], f"placement {weights}")
     why = (
         "its weights are quantised in their files"
-        if memory.quantised
+        if memory.has_quantised_denoiser
         else f"kinolog quantises no layers of {checked.family.pipeline}"
     )
     raise RenderFailed(
