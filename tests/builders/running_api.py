@@ -19,6 +19,7 @@ from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
+from kinolog_api.rpc.access_tickets import load_ticket_sealer
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.server import ApiServer
 
@@ -34,6 +35,7 @@ from kinolog.v1 import (
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
     job_service_pb2_grpc,
+    ticket_service_pb2_grpc,
 )
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.access_log import MemoryAccessLog, MemoryKeyUses
@@ -170,9 +172,14 @@ class RunningApi:
         """A client of AccessService."""
         return access_service_pb2_grpc.AccessServiceStub(self.channel)
 
+    @property
+    def tickets(self) -> ticket_service_pb2_grpc.TicketServiceAsyncStub:
+        """A client of TicketService."""
+        return ticket_service_pb2_grpc.TicketServiceStub(self.channel)
+
     def method(self, name: str) -> Any:
         """Return the method with this name of any service."""
-        stubs = (self.jobs, self.analytics, self.audit, self.access)
+        stubs = (self.jobs, self.analytics, self.audit, self.access, self.tickets)
         return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
@@ -287,6 +294,7 @@ async def running_api(
             uploads=uploads,
             read_model=read_model,
             catalogue=catalogue,
+            ticket_sealer=await load_ticket_sealer(keys),
             authenticator=Authenticator("default", key_directory, clock, file_keys),
             access_log=access_log,
             key_directory=key_directory,

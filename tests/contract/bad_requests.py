@@ -10,6 +10,7 @@ from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1 import ticket_service_pb2 as tk
 
 SECRET = "Quillfeather"
 UNKNOWN = "z" * 26
@@ -197,6 +198,10 @@ CASES: list[tuple[str, Any, str]] = [
     ("GetTrends", an.GetTrendsRequest(range=span(NO_TIME)), "range.from"),
     ("ListActivity", an.ListActivityRequest(page_size=101), "page_size"),
     ("GetHistory", au.GetHistoryRequest(job_id=UNKNOWN, time=NO_TIME), "time"),
+    ("CreateFileTicket", tk.CreateFileTicketRequest(job_id=UNKNOWN, valid_seconds=86_401), "valid_seconds"),
+    ("CreateLiveTicket", tk.CreateLiveTicketRequest(valid_seconds=301), "valid_seconds"),
+    ("RedeemTicket", tk.RedeemTicketRequest(ticket=SECRET * 100), "ticket"),
+    ("RedeemTicket", tk.RedeemTicketRequest(), "ticket"),
 ]
 
 OF_ONE_JOB: list[tuple[str, Any]] = [
@@ -218,5 +223,6 @@ OF_ONE_JOB: list[tuple[str, Any]] = [
     ("WatchJob", lambda job_id: pb.WatchJobRequest(job_id=job_id, after=0)),
     ("GetHistory", au.GetHistoryRequest),
     ("VerifyJob", au.VerifyJobRequest),
+    ("CreateFileTicket", tk.CreateFileTicketRequest),
 ]
 """Every method whose request has the id of a job, and a request of it that is right but for the job."""

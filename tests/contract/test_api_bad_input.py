@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from kinolog_api.services import ANALYTICS_SERVICE, AUDIT_SERVICE, JOB_SERVICE
+from kinolog_api.services import ANALYTICS_SERVICE, AUDIT_SERVICE, JOB_SERVICE, TICKET_SERVICE
 
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_service_pb2 as pb
@@ -44,7 +44,7 @@ def test_every_method_of_one_job_is_listed() -> None:
     """`OF_ONE_JOB` has every method whose request has the id of a job."""
     of_one_job = {
         method.name
-        for service in (JOB_SERVICE, ANALYTICS_SERVICE, AUDIT_SERVICE)
+        for service in (JOB_SERVICE, ANALYTICS_SERVICE, AUDIT_SERVICE, TICKET_SERVICE)
         for method in service.methods
         if "job_id" in method.input_type.fields_by_name
     }

@@ -38,6 +38,7 @@ from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
+from kinolog_api.rpc.access_tickets import load_ticket_sealer
 from kinolog_api.rpc.authentication import Authenticator, file_keys_for
 from kinolog_api.server import ApiServer, ListenFailed, listen_address
 
@@ -105,6 +106,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             uploads=uploads,
             read_model=read_model,
             catalogue=catalogue,
+            ticket_sealer=await load_ticket_sealer(keys),
             authenticator=Authenticator(settings.tenant, key_directory, system_clock, file_keys),
             access_log=access_log,
             key_directory=key_directory,

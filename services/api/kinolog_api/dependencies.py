@@ -17,6 +17,7 @@ from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.rpc.access_tickets import TicketSealer
 from kinolog_api.rpc.authentication import Authenticator
 
 
@@ -47,6 +48,7 @@ class ApiDependencies:
     read_model: ReadModel
     catalogue: Catalogue
     authenticator: Authenticator
+    ticket_sealer: TicketSealer
     access_log: AccessLog
     key_directory: KeyDirectory
     """The API keys of `access_log`, which the authenticator knows too."""

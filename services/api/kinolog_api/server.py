@@ -20,16 +20,19 @@ from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
+from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.services import (
     ACCESS_SERVICE,
     ANALYTICS_SERVICE,
     AUDIT_SERVICE,
     JOB_SERVICE,
+    TICKET_SERVICE,
     JobService,
     access_methods,
     analytics_methods,
     audit_methods,
+    ticket_methods,
 )
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -63,8 +66,11 @@ class ApiServer:
         self.freshness = Freshness()
         self._key_directory = dependencies.key_directory
         self._key_uses = KeyUseRecorder(dependencies.key_uses, dependencies.clock)
+        authenticator = TicketAuthenticator(
+            dependencies.authenticator, dependencies.ticket_sealer, dependencies.clock
+        )
         guard = CallGuard(
-            dependencies.authenticator,
+            authenticator,
             self._key_directory,
             self._key_uses,
             rules,
@@ -86,6 +92,11 @@ class ApiServer:
                 service_handler(ANALYTICS_SERVICE, guard, analytics_methods(dependencies)),
                 service_handler(AUDIT_SERVICE, guard, audit_methods(dependencies)),
                 service_handler(ACCESS_SERVICE, guard, access_methods(dependencies)),
+                service_handler(
+                    TICKET_SERVICE,
+                    guard,
+                    ticket_methods(dependencies, authenticator, self._job_service.queries),
+                ),
             )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -94,6 +105,7 @@ class ApiServer:
             ANALYTICS_SERVICE,
             AUDIT_SERVICE,
             ACCESS_SERVICE,
+            TICKET_SERVICE,
             health_pb2.DESCRIPTOR.services_by_name["Health"],
         ]
         names = [*(service.full_name for service in services), reflection.SERVICE_NAME]

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from kinolog.command_handler import CommandHandler
-from kinolog.v1 import access_service_pb2, analytics_service_pb2, audit_service_pb2, job_service_pb2
+from kinolog.v1 import (
+    access_service_pb2,
+    analytics_service_pb2,
+    audit_service_pb2,
+    job_service_pb2,
+    ticket_service_pb2,
+)
 from kinolog_api.access.manage_keys import ManageKeys
 from kinolog_api.access.who_am_i import who_am_i
 from kinolog_api.alarms.list_alarms import ListAlarms
@@ -32,7 +38,9 @@ from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
 from kinolog_api.rpc.calls import Methods
 from kinolog_api.rpc.tenants import TenantLookup
+from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.tickets.issue_tickets import IssueTickets
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.watch_jobs import WatchJobs
 
@@ -40,6 +48,7 @@ JOB_SERVICE = job_service_pb2.DESCRIPTOR.services_by_name["JobService"]
 ANALYTICS_SERVICE = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"]
 ACCESS_SERVICE = access_service_pb2.DESCRIPTOR.services_by_name["AccessService"]
 AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+TICKET_SERVICE = ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"]
 
 
 class JobService:
@@ -52,11 +61,11 @@ class JobService:
         handler = CommandHandler(self.writes, d.clock)
         write_guard = WriteGuard(d.alarms)
         archive = ArchiveCheck(d.store, d.read_model, d.clock)
-        self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
-        self._commands = JobCommands(handler, self._queries, d.keys, d.read_model, write_guard, archive)
+        self.queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
+        self._commands = JobCommands(handler, self.queries, d.keys, d.read_model, write_guard, archive)
         self._lists = ListJobs(d.store, d.read_model)
-        self._exports = ExportVideo(self._queries, d.artifacts)
-        self._artifacts = ReadArtifact(self._queries, d.artifacts, d.keys)
+        self._exports = ExportVideo(self.queries, d.artifacts)
+        self._artifacts = ReadArtifact(self.queries, d.artifacts, d.keys)
         self._catalogue = ListCatalogue(
             d.catalogue, d.workers, tenants, d.prompt_writer.name if d.prompt_writer else ""
         )
@@ -84,7 +93,7 @@ class JobService:
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
-        self._watch = WatchJobs(d.store, self.broadcast, self._queries)
+        self._watch = WatchJobs(d.store, self.broadcast, self.queries)
 
     def methods(self) -> Methods:
         """Return the methods of JobService."""
@@ -101,10 +110,10 @@ class JobService:
             "PrefetchJob": self._commands.prefetch,
             "EraseJob": self.erase_job.erase,
             "BulkEraseJobs": self.erase_job.bulk_erase,
-            "GetJob": self._queries.get_job,
-            "GetStoryboard": self._queries.get_storyboard,
-            "GetResult": self._queries.get_result,
-            "ListLogEntries": self._queries.list_log_entries,
+            "GetJob": self.queries.get_job,
+            "GetStoryboard": self.queries.get_storyboard,
+            "GetResult": self.queries.get_result,
+            "ListLogEntries": self.queries.list_log_entries,
             "ListJobs": self._lists.list_jobs,
             "SummarizeJobs": self._lists.summarize_jobs,
             "ReadArtifact": self._artifacts.read_artifact,
@@ -150,4 +159,17 @@ def access_methods(dependencies: ApiDependencies) -> Methods:
         "CreateKey": keys.create,
         "ListKeys": keys.list_keys,
         "RevokeKey": keys.revoke,
+    }
+
+
+def ticket_methods(
+    dependencies: ApiDependencies, authenticator: TicketAuthenticator, queries: JobQueries
+) -> Methods:
+    """Return the methods of TicketService."""
+    d = dependencies
+    tickets = IssueTickets(authenticator, d.ticket_sealer, queries, d.keys, d.clock)
+    return {
+        "CreateFileTicket": tickets.create_file_ticket,
+        "CreateLiveTicket": tickets.create_live_ticket,
+        "RedeemTicket": tickets.redeem,
     }

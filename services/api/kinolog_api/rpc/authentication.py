@@ -28,6 +28,7 @@ from kinolog.process.api_keys import (
     read_keys,
 )
 from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.rpc.access_tickets import AccessTicket
 from kinolog_api.rpc.errors import RETRY_SECONDS, RequestViolation, RpcError, invalid_argument
 
 TENANT_KEY = "x-kinolog-tenant"
@@ -56,6 +57,8 @@ class Caller:
     key_digest: bytes = b""
     """Hash of the key. Empty without one."""
     expires_at: datetime | None = None
+    ticket: AccessTicket | None = None
+    """The ticket that was presented in place of the key."""
 
 
 class KeyRefused(RpcError):
@@ -94,23 +97,32 @@ class Authenticator:
                 actor = str(value)
             elif name == "authorization":
                 authorization = str(value)
-        key = _key_in(authorization)
+        key = bearer_text(authorization)
         if self._file_keys is None and not id_in_key(key):
             if not tenant and not actor:
                 return self._default
             return self._validated(self._default, tenant, actor)
         return self._validated(self._holder(key), tenant, actor)
 
-    def is_live(self, digest: bytes) -> bool:
-        """Return whether the key with this hash is accepted now."""
-        if self._file_keys is not None and digest in self._file_keys:
-            return True
-        found = self._directory.by_digest(digest)
-        return found is not None and not self._directory.problem and found.is_live(self._clock())
-
     def _holder(self, key: str) -> Caller:
         """Return what a key stands for, with an empty tenant for every tenant. Raises `RpcError`."""
-        digest = key_digest(key)
+        holder = self._holder_of_digest(key_digest(key))
+        if holder is None:
+            raise KeyRefused(
+                "KEY_REQUIRED", "send an API key in the metadata: authorization: Bearer KEY", id_in_key(key)
+            )
+        return holder
+
+    def issuer(self, digest: bytes) -> Caller | None:
+        """Return for whom the key with this hash, which issued a ticket, stands; None if there is no such key.
+
+        An empty hash stands for calls that need no key. Raises `RpcError` if the key has ended.
+        """
+        if not digest:
+            return self._default if self._file_keys is None else None
+        return self._holder_of_digest(digest)
+
+    def _holder_of_digest(self, digest: bytes) -> Caller | None:
         holder = self._file_keys.get(digest) if self._file_keys is not None else None
         if holder is not None:
             return Caller(
@@ -120,12 +132,8 @@ class Authenticator:
                 scopes=USER_SCOPES if holder.tenant else ALL_SCOPES,
                 key_digest=digest,
             )
-        found = self._directory.by_digest(digest) if id_in_key(key) else None
-        if found is None:
-            raise KeyRefused(
-                "KEY_REQUIRED", "send an API key in the metadata: authorization: Bearer KEY", id_in_key(key)
-            )
-        return self._issued(found)
+        found = self._directory.by_digest(digest)
+        return None if found is None else self._issued(found)
 
     def _issued(self, key: ApiKey) -> Caller:
         """Return what a key that AccessService created stands for. Raises `RpcError` if it has ended."""
@@ -167,7 +175,7 @@ class Authenticator:
         return replace(holder, tenant=called_for, actor=called_by, is_operator=is_operator)
 
 
-def _key_in(authorization: str) -> str:
+def bearer_text(authorization: str) -> str:
     """Return the key in `Bearer KEY`; empty for another text."""
     scheme, _, key = authorization.partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""

@@ -28,10 +28,12 @@ from kinolog.ports.clock import Clock
 from kinolog.process.logs import fields
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
-from kinolog_api.rpc.authentication import Authenticator, Caller, KeyRefused
+from kinolog_api.rpc.access_tickets import AccessTicket
+from kinolog_api.rpc.authentication import Caller, KeyRefused
 from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
 from kinolog_api.rpc.scopes import Admission, Need, need_of
+from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class RpcCall:
     key_id: str = ""
     key_digest: bytes = b""
     expires_at: datetime | None = None
+    ticket: AccessTicket | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
     """Where the call comes from, as fields of a log line."""
 
@@ -104,7 +107,7 @@ class CallGuard:
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        authenticator: TicketAuthenticator,
         directory: KeyDirectory,
         uses: KeyUseRecorder,
         rules: RequestRules,
@@ -123,13 +126,18 @@ class CallGuard:
         if method.need is Admission.ANYONE:
             return self._admit_anyone(method, raw, context)
         call = self.caller_of(method, context)
-        return self.checked(method.kind, raw), call
+        request = self.checked(method.kind, raw)
+        if call.ticket is not None and call.ticket.job_id not in ("", getattr(request, "job_id", "")):
+            raise _ticket_too_narrow(method, call.ticket)
+        return request, call
 
     def caller_of(self, method: ServedMethod, context: Context) -> RpcCall:
         """Return the caller. Raises `RpcError` for one without a valid key, or whose key lacks the scope."""
         origin = _origin(context)
         try:
             caller = self._authenticator.identify(context.invocation_metadata() or ())
+            if caller.ticket is not None and not caller.ticket.allows(method.name):
+                raise _ticket_too_narrow(method, caller.ticket)
             _check_scope(method, caller)
         except RpcError as refusal:
             key_id = refusal.key_id if isinstance(refusal, KeyRefused) else ""
@@ -154,6 +162,7 @@ class CallGuard:
             key_id=caller.key_id,
             key_digest=caller.key_digest,
             expires_at=caller.expires_at,
+            ticket=caller.ticket,
             origin=origin,
             earlier_attempts=_earlier_attempts(context.invocation_metadata() or ()),
         )
@@ -201,7 +210,7 @@ class CallGuard:
 
         Raises `RpcError` if the request is not acceptable.
         """
-        request = _parsed(method.kind, raw)
+        request = self.checked(method.kind, raw)
         try:
             caller = self._authenticator.identify(context.invocation_metadata() or ())
         except RpcError:
@@ -211,6 +220,11 @@ class CallGuard:
 
 def _earlier_attempts(metadata: Iterable[tuple[str, str | bytes]]) -> int:
     return next((int(value) for key, value in metadata if key == ATTEMPTS_KEY and value.isdigit()), 0)
+
+
+def _ticket_too_narrow(method: ServedMethod, ticket: AccessTicket) -> RpcError:
+    message = f"this ticket is for {ticket.reads}; call {method.name} with an API key"
+    return RpcError(grpc.StatusCode.PERMISSION_DENIED, "TICKET_TOO_NARROW", message)
 
 
 def _check_scope(method: ServedMethod, caller: Caller) -> None:

@@ -31,6 +31,7 @@ _METHODS: dict[Need, str] = {
         JobService.WatchJobs JobService.ListModels JobService.ListWorkers
         AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
         AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
+        TicketService.CreateFileTicket TicketService.CreateLiveTicket
         """,
     Scope.CANCEL: """
         JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
@@ -38,7 +39,7 @@ _METHODS: dict[Need, str] = {
     Scope.AUDIT: "AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog",
     Scope.ADMIN: "AccessService.CreateKey AccessService.ListKeys AccessService.RevokeKey",
     Admission.ANY_KEY: "AccessService.WhoAmI",
-    Admission.ANYONE: "JobService.ListAlarms",
+    Admission.ANYONE: "JobService.ListAlarms TicketService.RedeemTicket",
 }
 
 NEEDS = MappingProxyType(

@@ -1,0 +1,63 @@
+"""Callers who present a ticket in place of a key."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from kinolog.access.api_key import Scope
+from kinolog.ports.clock import Clock
+from kinolog_api.rpc.access_tickets import TICKET_PREFIX, AccessTicket, InvalidTicket, TicketSealer
+from kinolog_api.rpc.authentication import Authenticator, Caller, KeyRefused, Metadata, bearer_text
+from kinolog_api.rpc.errors import RpcError
+
+
+class TicketAuthenticator:
+    """Identifies callers by key or by ticket. A ticket ends with the key that issued it."""
+
+    def __init__(self, keys: Authenticator, sealer: TicketSealer, clock: Clock) -> None:
+        self._keys = keys
+        self._sealer = sealer
+        self._clock = clock
+
+    def identify(self, metadata: Metadata) -> Caller:
+        """Return the caller. Raises `RpcError` if key or ticket is not accepted, or the metadata is not valid."""
+        metadata = tuple(metadata)
+        presented = next((bearer_text(str(value)) for name, value in metadata if name == "authorization"), "")
+        if not presented.startswith(TICKET_PREFIX):
+            return self._keys.identify(metadata)
+        ticket = self.valid_ticket(presented)
+        return replace(
+            self._issuer(ticket),
+            tenant=ticket.tenant,
+            actor=ticket.actor,
+            is_operator=False,
+            every_tenant=False,
+            scopes=frozenset({Scope.READ}),
+            ticket=ticket,
+        )
+
+    def valid_ticket(self, text: str) -> AccessTicket:
+        """Return the ticket with this text. Raises `RpcError` for one that is not valid, or not any more."""
+        try:
+            ticket = self._sealer.read(text)
+        except InvalidTicket:
+            raise ticket_refused("this is no ticket of this installation; is it copied whole?") from None
+        if ticket.expires_at <= self._clock():
+            raise ticket_refused("this ticket has expired; take a new one")
+        self._issuer(ticket)
+        return ticket
+
+    def _issuer(self, ticket: AccessTicket) -> Caller:
+        """Return for whom the key stands that issued a ticket. Raises `RpcError` if it has ended."""
+        issuer = None
+        with suppress(KeyRefused):
+            issuer = self._keys.issuer(ticket.key_digest)
+        if issuer is None:
+            raise ticket_refused("the key that issued this ticket is not valid any more")
+        return issuer
+
+
+def ticket_refused(message: str) -> RpcError:
+    """Return the error for a ticket that is not accepted."""
+    return KeyRefused("TICKET_REFUSED", message)
