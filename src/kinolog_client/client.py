@@ -172,9 +172,10 @@ class KinologClient:
     ) -> Path:
         """Save the video of a completed job in another format under `to`, whole or not at all; return the path.
 
-        `file_format` is gif, webp (both animated) or png: a ZIP archive with one picture per frame. The service makes
-        it while it sends it, so its size is not known before. Raises `Conflict` until the job is completed, ValueError
-        for another format, and OSError if the file cannot be written. See `download` for `to` and `on_progress`.
+        `file_format` is gif, webp (both animated), png (a ZIP archive with one picture per frame) or spritesheet (a
+        JPEG of small frames). The service makes it while it sends it, so its size is not known before. Raises
+        `Conflict` until the job is completed, ValueError for another format, and OSError if the file cannot be
+        written. See `download` for `to` and `on_progress`.
         """
         operation = export_operation(job_id, file_format)
         transfer = FileTransfer(self.url, operation, self._transport.policy, resumes=False)

@@ -9,6 +9,7 @@ import sys
 from kinolog_export.animation import write_animation
 from kinolog_export.formats import ExportFormat
 from kinolog_export.pictures import write_pictures
+from kinolog_export.sprite_sheet import write_sprite_sheet
 
 CPU_SECONDS = 600
 """Processor time of an export. More than that ends the process."""
@@ -26,6 +27,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
     if export_format is ExportFormat.PNG:
         write_pictures(sys.stdin.buffer, sys.stdout.buffer)
+    elif export_format is ExportFormat.SPRITE_SHEET:
+        write_sprite_sheet(sys.stdin.buffer, sys.stdout.buffer)
     else:
         write_animation(sys.stdin.buffer, sys.stdout.buffer, export_format)
     sys.stdout.buffer.flush()

@@ -11,13 +11,20 @@ class ExportFormat(StrEnum):
     GIF = "gif"
     WEBP = "webp"
     PNG = "png"
+    SPRITE_SHEET = "spritesheet"
 
     @property
     def media_type(self) -> str:
         """Media type of the file. Pictures come in one archive."""
-        return {"gif": "image/gif", "webp": "image/webp", "png": "application/zip"}[self]
+        types = {
+            "gif": "image/gif",
+            "webp": "image/webp",
+            "png": "application/zip",
+            "spritesheet": "image/jpeg",
+        }
+        return types[self]
 
     @property
     def suffix(self) -> str:
         """End of the file's name."""
-        return ".zip" if self is ExportFormat.PNG else f".{self}"
+        return {ExportFormat.PNG: ".zip", ExportFormat.SPRITE_SHEET: ".jpg"}.get(self, f".{self}")

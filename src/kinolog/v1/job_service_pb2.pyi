@@ -92,6 +92,8 @@ class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFo
     """An animated WebP."""
     EXPORT_FORMAT_PNG: _ExportFormat.ValueType  # 3
     """A ZIP archive with one PNG file per frame."""
+    EXPORT_FORMAT_SPRITE_SHEET: _ExportFormat.ValueType  # 4
+    """A JPEG of at most 64 small frames, evenly apart, in rows of eight."""
 
 class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
     """The format of an export."""
@@ -104,6 +106,8 @@ EXPORT_FORMAT_WEBP: ExportFormat.ValueType  # 2
 """An animated WebP."""
 EXPORT_FORMAT_PNG: ExportFormat.ValueType  # 3
 """A ZIP archive with one PNG file per frame."""
+EXPORT_FORMAT_SPRITE_SHEET: ExportFormat.ValueType  # 4
+"""A JPEG of at most 64 small frames, evenly apart, in rows of eight."""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 @_typing.final

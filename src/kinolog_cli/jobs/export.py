@@ -15,14 +15,18 @@ from kinolog_cli.jobs.queries import saving_bar
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client.http.file_transfer import EXPORT_TYPES
 
-_SUFFIXES = {"png": ".zip"}
+_SUFFIXES = {"png": ".zip", "spritesheet": ".jpg"}
 
 
 @command
 def export(
     job: JobArgument,
     file_format: Annotated[
-        str, typer.Option("--as", help="gif, webp, or png: a ZIP archive with a picture per frame.")
+        str,
+        typer.Option(
+            "--as",
+            help="gif, webp, png: a ZIP archive with a picture per frame, or spritesheet: a JPEG of small frames.",
+        ),
     ] = "gif",
     output: Annotated[
         Path | None,

@@ -13,7 +13,12 @@ from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.models.results import FileInfo
 
 FILES = ("video", "thumbnail", "preview", "scene", "input")
-EXPORT_TYPES = {"gif": "image/gif", "webp": "image/webp", "png": "application/zip"}
+EXPORT_TYPES = {
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "png": "application/zip",
+    "spritesheet": "image/jpeg",
+}
 """Media types of exports by their format."""
 EXPORT_SECONDS = 660.0
 """How long the gateway may send nothing of an export: an animation arrives as a whole."""

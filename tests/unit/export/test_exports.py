@@ -30,6 +30,7 @@ from kinolog_export.animation import write_animation
 from kinolog_export.exporter_process import ExportFailed, ExportNotInstalled, check_installed, exported
 from kinolog_export.formats import ExportFormat
 from kinolog_export.pictures import write_pictures
+from kinolog_export.sprite_sheet import write_sprite_sheet
 from tests.builders.frames import textured_frames
 
 in_a_process = pytest.mark.slow  # starts one
@@ -76,6 +77,8 @@ def written(content: bytes, export_format: ExportFormat) -> bytes:
     target = _OutputPipe()
     if export_format is ExportFormat.PNG:
         write_pictures(BytesIO(content), target)
+    elif export_format is ExportFormat.SPRITE_SHEET:
+        write_sprite_sheet(BytesIO(content), target)
     else:
         write_animation(BytesIO(content), target, export_format)
     return target.getvalue()
@@ -129,6 +132,21 @@ def test_a_fast_gif_leaves_frames_out_and_keeps_its_length(tmp_path: Path) -> No
     assert len(ends := times_of(written(content, ExportFormat.GIF))) == 6
     assert abs(ends[-1] - 200) <= 10
     assert len(times_of(written(content, ExportFormat.WEBP))) == 12
+
+
+@pytest.mark.parametrize(("frames", "step", "cells"), [(9, 1, 9), (64, 1, 64), (65, 2, 33), (150, 4, 38)])
+def test_a_sprite_sheet_has_frames_evenly_apart(tmp_path: Path, frames: int, step: int, cells: int) -> None:
+    """At most 64, in rows of eight, from the first one on."""
+    content = video(tmp_path / "video.mp4", frames, 8)
+    with Image.open(BytesIO(written(content, ExportFormat.SPRITE_SHEET))) as sheet:
+        assert (sheet.format, sheet.size) == ("JPEG", (8 * WIDTH, -(-cells // 8) * HEIGHT))
+        colours = np.asarray(sheet).astype(int)
+    drawn = list(decoded_frames(tmp_path / "video.mp4"))[::step]
+    assert len(drawn) == cells
+    for index, frame in enumerate(drawn):
+        top, left = index // 8 * HEIGHT, index % 8 * WIDTH
+        cell = colours[top : top + HEIGHT, left : left + WIDTH]
+        assert np.abs(cell.mean(axis=(0, 1)) - frame.mean(axis=(0, 1))).max() < 4
 
 
 @pytest.mark.parametrize("export_format", ExportFormat)

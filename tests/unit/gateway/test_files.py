@@ -11,6 +11,7 @@ import pytest
 from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not_modified, requested_range
 
 from kinolog.v1 import job_pb2 as pb
+from kinolog.v1 import job_service_pb2 as pb_jobs
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
@@ -174,6 +175,16 @@ async def test_every_get_has_a_head(gateway: RunningGateway, api: RecordingApi) 
     )
     refused = await gateway.client.head("/api/v1/generate")
     assert (refused.status_code, refused.content) == (405, b"")
+
+
+async def test_a_sprite_sheet_for_the_sdks_of_openai(gateway: RunningGateway, api: RecordingApi) -> None:
+    """It is an export, as the one of the route of exports."""
+    job = finished(api)
+    response = await gateway.client.get(f"/v1/videos/{job.id}/content?variant=spritesheet")
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/jpeg")
+    assert response.content == b"GIF89arest"
+    (request,) = api.requests("ExportVideo")
+    assert request.format == pb_jobs.EXPORT_FORMAT_SPRITE_SHEET
 
 
 async def test_a_scene_has_a_name_of_its_own(gateway: RunningGateway, api: RecordingApi) -> None:

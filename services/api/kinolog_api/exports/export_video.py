@@ -1,4 +1,4 @@
-"""ExportVideo: a finished video as a GIF, a WebP animation or an archive of PNG files, made on request.
+"""ExportVideo: a finished video as a GIF, a WebP animation, an archive of PNG files or a sprite sheet.
 
 Another process decodes the video (decision 83). Two run at a time, since each takes a processor.
 """
@@ -40,6 +40,7 @@ _FORMATS = {
     pb.EXPORT_FORMAT_GIF: ExportFormat.GIF,
     pb.EXPORT_FORMAT_WEBP: ExportFormat.WEBP,
     pb.EXPORT_FORMAT_PNG: ExportFormat.PNG,
+    pb.EXPORT_FORMAT_SPRITE_SHEET: ExportFormat.SPRITE_SHEET,
 }
 
 

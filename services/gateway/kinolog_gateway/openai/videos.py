@@ -13,6 +13,7 @@ from starlette.responses import Response
 from kinolog.ids import new_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_export.formats import ExportFormat
 from kinolog_gateway.compatibility.submission import identity_of
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.http.credentials import HttpCaller
@@ -22,6 +23,7 @@ from kinolog_gateway.openai.known_video import VideoIdPath, known_job
 from kinolog_gateway.openai.video import OpenAiDeletedVideo, OpenAiVideo, OpenAiVideoList, video_response
 from kinolog_gateway.openai.video_page import Order, video_page
 from kinolog_gateway.routes.dependencies import Api, Caller, json_response
+from kinolog_gateway.routes.exports import export_response
 from kinolog_gateway.routes.file_response import FILE_RESPONSES
 from kinolog_gateway.routes.results import result_file
 from kinolog_gateway.upstream import Upstream
@@ -74,9 +76,7 @@ async def openai_video_content(
     """Read the video, or the requested range of it, or an image of it. 409 until it is completed."""
     await known_job(api, caller, video_id)
     if variant == "spritesheet":
-        raise HttpProblemError(
-            400, "NOT_SUPPORTED", "there are no sprite sheets yet; take the thumbnail or the video"
-        )
+        return await export_response(request, video_id, ExportFormat.SPRITE_SHEET, api, caller)
     return await result_file(request, video_id, _KINDS[variant], api, caller)
 
 

@@ -20,6 +20,7 @@ _FORMATS = {
     ExportFormat.GIF: pb.EXPORT_FORMAT_GIF,
     ExportFormat.WEBP: pb.EXPORT_FORMAT_WEBP,
     ExportFormat.PNG: pb.EXPORT_FORMAT_PNG,
+    ExportFormat.SPRITE_SHEET: pb.EXPORT_FORMAT_SPRITE_SHEET,
 }
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -42,7 +43,10 @@ async def export(
     job_id: JobIdPath,
     export_format: Annotated[
         ExportFormat,
-        Path(description="gif, webp (both animated), or png: an archive with one picture per frame."),
+        Path(
+            description="gif, webp (both animated), png: an archive with one picture per frame, or "
+            "spritesheet: a JPEG of small frames in rows of eight."
+        ),
     ],
     api: Api,
     caller: Caller,
