@@ -26,6 +26,8 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
 """A gateway that sends nothing for so long, not even the ping of a call that waits, does not answer."""
 
+BROKEN = "the connection to kinolog broke before the answer came; what the call started may go on: look with list_videos"
+
 PASSED_ON: tuple[tuple[type[types.Request[Any, Any]], type[types.RequestParams], type[types.Result]], ...] = (
     (types.ListToolsRequest, types.PaginatedRequestParams, types.ListToolsResult),
     (types.CallToolRequest, types.CallToolRequestParams, types.CallToolResult),
@@ -91,7 +93,9 @@ class GatewayBridge:
                             request(params=own), result, progress_callback=report
                         )
                     except MCPError as error:
-                        refused = error
+                        refused = (
+                            error if error.code != types.CONNECTION_CLOSED else MCPError(error.code, BROKEN)
+                        )
             except* (httpx2.HTTPError, GatewayRefusal) as group:
                 refused = MCPError(types.INTERNAL_ERROR, _cause(group, self._url))
             assert refused is not None  # noqa: S101 - nothing else ends the block without a result
