@@ -26,7 +26,9 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
 """A gateway that sends nothing for so long, not even the ping of a call that waits, does not answer."""
 
-BROKEN = "the connection to kinolog broke before the answer came; what the call started may go on: look with list_videos"
+BROKEN = (
+    "the connection to kinolog broke before the answer came; what the call started may go on: see list_videos"
+)
 
 PASSED_ON: tuple[tuple[type[types.Request[Any, Any]], type[types.RequestParams], type[types.Result]], ...] = (
     (types.ListToolsRequest, types.PaginatedRequestParams, types.ListToolsResult),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc
 import pytest
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.mcp import job_waits
@@ -16,7 +17,7 @@ from tests.fixtures.waits import WAIT_SECONDS, until_true
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.mcp_client import HANDSHAKE, MODERN, mcp_connected, text_of
-from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.recording_api import RecordingApi, Refusal
 
 REQUEST = {"prompt": "a heron", "wait_seconds": 600, "request_id": "r1"}
 
@@ -113,6 +114,19 @@ async def test_waits_are_bounded(
     assert "The job goes on." in text_of(result)
     assert job.status == pb.STATUS_QUEUED
     assert not api.requests("CancelJob")
+
+
+async def test_a_wait_that_fails(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A job that was submitted is returned even if it cannot be waited for, such as by a key that only submits."""
+    api.failures["GetJob"] = Refusal(
+        grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", "this key may not read"
+    )
+    async with mcp_connected(gateway) as client:
+        result = await client.call_tool("generate_video", REQUEST)
+    (job,) = api.jobs.values()
+    assert not result.is_error
+    assert result.structured_content["job"]["job_id"] == job.id
+    assert "This call could not wait: this key may not read. The job goes on." in text_of(result)
 
 
 async def test_a_wait_that_is_over(gateway: RunningGateway, api: RecordingApi) -> None:

@@ -12,6 +12,7 @@ from kinolog.ids import new_id, new_request_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import TERMINAL, status_name
+from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.mcp.arguments import (
     CancelVideoArguments,
     GenerateVideoArguments,
@@ -83,7 +84,11 @@ async def _waited(call: McpCall, job: job_pb2.Job, seconds: int) -> ToolOutput:
         return _output(call, job)
     if not call.waits.has_room(call.caller):
         return _output(call, job, NOT_WAITED)
-    return _output(call, await call.waits.wait(call.caller, job.id, seconds, call.report))
+    try:
+        return _output(call, await call.waits.wait(call.caller, job.id, seconds, call.report))
+    except AioRpcError as error:
+        problem = grpc_errors.from_call(error).problem
+        return _output(call, job, f"This call could not wait: {problem.detail}.")
 
 
 def _output(call: McpCall, job: job_pb2.Job, note: str = "") -> ToolOutput:

@@ -25,7 +25,7 @@ MAX_WAITS_PER_TENANT = 16
 MAX_WAITS = 512
 """Waits of all tenants together."""
 RECHECK_SECONDS = 10.0
-"""A job is read again after this long without an update: the live stream may be broken."""
+"""A job is read again at least so often: the live stream may be broken, and the key of the caller revoked."""
 REPORT_SECONDS = 1.0
 """Shortest time between two reports of progress."""
 STALLED_SECONDS = 30.0
@@ -152,8 +152,9 @@ class JobWaits:
 async def _follow(follower: JobFollower, reports: _ProgressReports, ends_at: float) -> bool:
     """Report progress until the job has to be read again. Return False if the client does not read reports."""
     clock = asyncio.get_running_loop().time
+    ends_at = min(ends_at, clock() + RECHECK_SECONDS)
     while (left := ends_at - clock()) > 0:
-        progress = await follower.change(min(left, RECHECK_SECONDS))
+        progress = await follower.change(left)
         if progress is None:
             break
         data = json.loads(progress.text)["data"]
