@@ -37,6 +37,7 @@ COMMANDS = {
     "workers": "kinolog_cli.jobs.queries:workers",
     "tui": "kinolog_cli.tui:tui",
     "mcp": "kinolog_cli.mcp.command:mcp",
+    "keys": "kinolog_cli.access.keys:app",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",
     "restore": "kinolog_cli.maintenance.restore:restore",

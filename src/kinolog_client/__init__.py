@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         QueueCounted,
         parse_update,
     )
+    from kinolog_client.models.access import ApiKeyInfo, ApiKeyListInfo, CallerInfo, CreatedKeyInfo
     from kinolog_client.models.analytics import (
         ActivityEntryInfo,
         ActivityInfo,
@@ -76,8 +77,6 @@ if TYPE_CHECKING:
     from kinolog_client.models.catalogue import (
         AlarmInfo,
         AlarmListInfo,
-        ApiKeyInfo,
-        ApiKeyListInfo,
         HealthInfo,
         LoraInfo,
         ModelDefaultsInfo,
@@ -151,11 +150,13 @@ __all__ = [
     "AttemptInfo",
     "BulkInfo",
     "BulkResultInfo",
+    "CallerInfo",
     "CheckInfo",
     "ClientModel",
     "CommandInfo",
     "CommitInfo",
     "Conflict",
+    "CreatedKeyInfo",
     "DepthPointInfo",
     "DistributionInfo",
     "ErrorInfo",
@@ -246,6 +247,7 @@ _MODULES = (
     "models.history",
     "models.results",
     "models.catalogue",
+    "models.access",
     "models.analytics",
     "models.selection",
     "models.uploads",

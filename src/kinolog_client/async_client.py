@@ -26,6 +26,7 @@ from kinolog_client.live.watches import FeedWatch, watch_for
 from kinolog_client.models.jobs import JobInfo
 from kinolog_client.models.selection import JobSelection
 from kinolog_client.operations import (
+    access_operations,
     analytics_operations,
     command_operations,
     input_operations,
@@ -109,8 +110,11 @@ class AsyncKinologClient:
     models = awaitable(service_operations.models)
     workers = awaitable(service_operations.workers)
     alarms = awaitable(service_operations.alarms)
-    api_keys = awaitable(service_operations.api_keys)
-    requires_key = awaitable(service_operations.requires_key)
+    create_key = awaitable(access_operations.create_key)
+    api_keys = awaitable(access_operations.api_keys)
+    revoke_key = awaitable(access_operations.revoke_key)
+    who_am_i = awaitable(access_operations.who_am_i)
+    requires_key = awaitable(access_operations.requires_key)
     health = awaitable(service_operations.health)
     ready = awaitable(service_operations.ready)
     openapi = awaitable(service_operations.openapi)

@@ -24,6 +24,7 @@ from kinolog_client.live.watches import watch_for
 from kinolog_client.models.jobs import JobInfo
 from kinolog_client.models.selection import JobSelection
 from kinolog_client.operations import (
+    access_operations,
     analytics_operations,
     command_operations,
     input_operations,
@@ -107,8 +108,11 @@ class KinologClient:
     models = blocking(service_operations.models)
     workers = blocking(service_operations.workers)
     alarms = blocking(service_operations.alarms)
-    api_keys = blocking(service_operations.api_keys)
-    requires_key = blocking(service_operations.requires_key)
+    create_key = blocking(access_operations.create_key)
+    api_keys = blocking(access_operations.api_keys)
+    revoke_key = blocking(access_operations.revoke_key)
+    who_am_i = blocking(access_operations.who_am_i)
+    requires_key = blocking(access_operations.requires_key)
     health = blocking(service_operations.health)
     ready = blocking(service_operations.ready)
     openapi = blocking(service_operations.openapi)

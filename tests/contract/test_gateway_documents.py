@@ -165,6 +165,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
     bodies = {
         "/api/v1/generate": {"prompt": "x"},
         "/api/v1/priority/{job_id}": {"priority": "high"},
+        "/api/v1/keys": {"actor": "ada"},
         "/api/v1/bulk": {"action": "retry", "job_ids": [job.id, "z" * 26]},
         "/v1/videos": {"prompt": "x"},
         "/v1/videos/{video_id}/remix": {"prompt": "y"},
@@ -176,7 +177,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
             ("/video", "/thumbnail", "/preview", "/{index}", "/{export_format}", "/content", "/metrics")
         ):
             continue
-        filled = path.format(job_id=job.id, video_id=job.id, model="sora-2")
+        filled = path.format(job_id=job.id, video_id=job.id, model="sora-2", key_id="a" * 12)
         if path == "/api/v1/inputs":
             response = await gateway.client.post(path, files={"file": b"a picture"})
         elif method in ("POST", "DELETE"):

@@ -100,6 +100,7 @@ OTHERWISE_SUPERVISED = {
     "services/worker/kinolog_worker/inference/process.py:_watcher": "it ends every job of the process however it ends",
     "services/gateway/kinolog_gateway/live/tenant_broadcast.py:_task": "it catches every error, and ends when the "
     "api refuses the key",
+    "services/gateway/kinolog_gateway/http/callers.py:_asking": "its error is that of all who wait",
     "services/gateway/kinolog_gateway/mcp/endpoint.py:_task": "the next request starts another",
 }
 """Tasks that outlive the function that starts them, without `keep_running`, and why they do not end unseen."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from kinolog.v1 import access_pb2
 from kinolog.v1 import job_pb2 as pb
 
 StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
@@ -17,6 +18,7 @@ StageName: TypeAlias = Literal[
 ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene", "input"]
 InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "video", "control", "face"]
 AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
+ScopeName: TypeAlias = Literal["submit", "read", "cancel", "audit", "admin"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED})
@@ -35,6 +37,7 @@ ARTIFACT_KIND_NUMBERS: dict[str, pb.ArtifactKind.ValueType] = _numbers(
 )
 INPUT_ROLE_NUMBERS: dict[str, pb.InputRole.ValueType] = _numbers(InputRoleName, "INPUT_ROLE", pb.InputRole)
 LOG_LEVEL_NUMBERS: dict[str, pb.LogLevel.ValueType] = _numbers(LogLevelName, "LOG_LEVEL", pb.LogLevel)
+SCOPE_NUMBERS: dict[str, access_pb2.Scope.ValueType] = _numbers(ScopeName, "SCOPE", access_pb2.Scope)
 ALARM_SEVERITY_NUMBERS: dict[str, pb.AlarmSeverity.ValueType] = _numbers(
     AlarmSeverityName, "ALARM_SEVERITY", pb.AlarmSeverity
 )
@@ -45,6 +48,7 @@ _STAGES = {int(number): name for name, number in STAGE_NUMBERS.items()}
 _KINDS = {int(number): name for name, number in ARTIFACT_KIND_NUMBERS.items()}
 _ROLES = {int(number): name for name, number in INPUT_ROLE_NUMBERS.items()}
 _LEVELS = {int(number): name for name, number in LOG_LEVEL_NUMBERS.items()}
+_SCOPES = {int(number): name for name, number in SCOPE_NUMBERS.items()}
 _ALARM_SEVERITIES = {int(number): name for name, number in ALARM_SEVERITY_NUMBERS.items()}
 
 
@@ -81,6 +85,11 @@ def log_level_name(number: int) -> LogLevelName:
 def alarm_severity_name(number: int) -> AlarmSeverityName:
     """Return the name of an alarm's severity; warning if this gateway does not know it."""
     return cast(AlarmSeverityName, _ALARM_SEVERITIES.get(number, "warning"))
+
+
+def scope_name(number: int) -> ScopeName | None:
+    """Return the name of a scope; None for one that this gateway does not know."""
+    return cast("ScopeName | None", _SCOPES.get(number))
 
 
 def time_field(message: Any, field: str) -> datetime | None:

@@ -11,10 +11,19 @@ import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from kinolog.access.api_key import Scope
 from kinolog.process.backoff import Backoff
-from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
+from kinolog.v1 import (
+    access_service_pb2_grpc,
+    analytics_service_pb2_grpc,
+    audit_service_pb2_grpc,
+    job_service_pb2_grpc,
+)
 from kinolog.v1 import job_pb2 as pb
+from kinolog.v1.access_service_pb2 import WhoAmIRequest
 from kinolog.v1.job_service_pb2 import ListAlarmsRequest, SubmitJobRequest, SubmitJobResponse
+from kinolog_gateway.enum_names import scope_name
+from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.staleness import note_staleness
 
@@ -56,6 +65,9 @@ _SERVICE_CONFIG = {
                     for method in line.split()
                 ),
                 {"service": "kinolog.v1.AnalyticsService"},
+                {"service": "kinolog.v1.AccessService", "method": "WhoAmI"},
+                {"service": "kinolog.v1.AccessService", "method": "ListKeys"},
+                {"service": "kinolog.v1.AccessService", "method": "RevokeKey"},
                 {"service": "kinolog.v1.AuditService", "method": "GetHistory"},
                 {"service": "kinolog.v1.AuditService", "method": "VerifyJob"},
             ],
@@ -98,6 +110,7 @@ class Upstream:
         self.jobs = job_service_pb2_grpc.JobServiceStub(self._channel)
         self.analytics = analytics_service_pb2_grpc.AnalyticsServiceStub(self._channel)
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)
+        self.access = access_service_pb2_grpc.AccessServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     async def call(
@@ -151,3 +164,14 @@ class Upstream:
     async def close(self) -> None:
         """Cancel every call and close the channel."""
         await self._channel.close(None)
+
+
+async def identify(upstream: Upstream, key: str) -> HttpCaller:
+    """Ask the api who presents a key. Raises `HttpProblemError`, with status 401 for a key that is not valid."""
+    try:
+        answer = await upstream.call(upstream.access.WhoAmI, WhoAmIRequest(), HttpCaller(key=key))
+    except aio.AioRpcError as error:
+        raise grpc_errors.from_call(error) from None
+    scopes = frozenset(Scope(name) for number in answer.scopes if (name := scope_name(number)) is not None)
+    tenant = "" if answer.every_tenant else answer.tenant
+    return HttpCaller(key=key, tenant=tenant, scopes=scopes)

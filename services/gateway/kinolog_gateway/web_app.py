@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
 from kinolog_gateway.http import grpc_errors, request_errors
+from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.edge.head_requests import HeadRequests
 from kinolog_gateway.http.edge.surroundings import COMPRESSION, Surroundings
@@ -43,7 +45,8 @@ from kinolog_gateway.routes import (
     probes,
     results,
 )
-from kinolog_gateway.upstream import Upstream
+from kinolog_gateway.routes.access import keys
+from kinolog_gateway.upstream import Upstream, identify
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 
 ROUTERS = (
@@ -56,6 +59,7 @@ ROUTERS = (
     exports.router,
     charts.router,
     catalogue.router,
+    keys.router,
     probes.router,
     pages.router,
     creation.router,
@@ -73,16 +77,17 @@ ERROR_SHAPES = {"/v1": openai_error}
 
 def create_app(
     upstream: Callable[[], Upstream],
-    keys: ApiKeys,
+    file_keys: ApiKeys,
     clock: Clock,
     surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen
 ) -> FastAPI:
     """Return the application. `upstream` opens the api's channel and is called inside the serving event loop."""
-    metrics = Metrics()
+    metrics, callers = Metrics(), Callers(file_keys)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.upstream = upstream()
+        callers.ask = partial(identify, app.state.upstream)
         app.state.broadcasts = TenantBroadcasts(app.state.upstream, metrics.live)
         app.state.job_waits = JobWaits(app.state.upstream, app.state.broadcasts)
         app.state.mcp = McpService()
@@ -108,7 +113,7 @@ def create_app(
             Middleware(HeadRequests),
             COMPRESSION,
             Middleware(ErrorShapes, shapes=ERROR_SHAPES),  # HEAD states the length of what GET returns
-            Middleware(RequestMiddleware, keys=keys, surroundings=surroundings),
+            Middleware(RequestMiddleware, callers=callers, surroundings=surroundings),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
@@ -121,7 +126,7 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router)
-    app.state.metrics, app.state.clock = metrics, clock
+    app.state.metrics, app.state.clock, app.state.callers = metrics, clock, callers
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
 

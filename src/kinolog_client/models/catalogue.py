@@ -1,4 +1,4 @@
-"""Models, workers, alarms, API keys, and the state of the gateway."""
+"""Models, workers, alarms, and the state of the gateway."""
 
 from __future__ import annotations
 
@@ -166,22 +166,6 @@ class AlarmListInfo(ClientModel):
     """The alarms, those that refuse writes first."""
 
     alarms: tuple[AlarmInfo, ...] = ()
-
-
-class ApiKeyInfo(ClientModel):
-    """An API key that a server issued, without the key itself."""
-
-    key_id: str
-    name: str | None = None
-    created_at: datetime | None = None
-    last_used_at: datetime | None = None
-    revoked_at: datetime | None = None
-
-
-class ApiKeyListInfo(ClientModel):
-    """The API keys that a server issued."""
-
-    keys: tuple[ApiKeyInfo, ...] = ()
 
 
 class HealthInfo(ClientModel):

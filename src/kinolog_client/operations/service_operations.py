@@ -1,4 +1,4 @@
-"""Operations about the service: its models, workers, alarms, keys, health and documents. Pure."""
+"""Operations about the service: its models, workers, alarms, health and documents. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from kinolog_client.http.operation import (
 )
 from kinolog_client.models.catalogue import (
     AlarmListInfo,
-    ApiKeyListInfo,
     HealthInfo,
     ModelListInfo,
     WorkerListInfo,
@@ -36,22 +35,6 @@ def workers() -> Operation[WorkerListInfo]:
 def alarms() -> Operation[AlarmListInfo]:
     """Return the troubles of the service that stand, such as a full disk."""
     return Operation(method="GET", route=f"{API_PREFIX}/alarms", read=model_of(AlarmListInfo))
-
-
-def api_keys() -> Operation[ApiKeyListInfo]:
-    """Return the API keys that the server issued. Raises `NotFound` if it issues none."""
-    return Operation(method="GET", route=f"{API_PREFIX}/keys", read=model_of(ApiKeyListInfo))
-
-
-def requires_key() -> Operation[bool]:
-    """Return whether the gateway refuses requests that present no key."""
-    return Operation(
-        method="GET",
-        route=f"{API_PREFIX}/keys",
-        read=_read_requires_key,
-        with_key=False,
-        accepted=frozenset({401, 403, 404, 405}),
-    )
 
 
 def health() -> Operation[HealthInfo]:
@@ -77,14 +60,6 @@ def openapi() -> Operation[dict[str, Any]]:
 def asyncapi() -> Operation[dict[str, Any]]:
     """Return the AsyncAPI document of the gateway's WebSocket."""
     return Operation(method="GET", route="/asyncapi.json", read=_read_document)
-
-
-def _read_requires_key(answer: HttpAnswer) -> bool:
-    if answer.status < 400:
-        ApiKeyListInfo.model_validate_json(answer.content)
-    else:
-        _document.validate_json(answer.content)  # the problem of a refusal
-    return answer.status == 401
 
 
 def _read_ready(answer: HttpAnswer) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from kinolog.v1 import access_pb2
 from kinolog.v1 import analytics_service_pb2 as analytics
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import event_pb2 as events
@@ -332,3 +333,16 @@ def activity() -> analytics.ListActivityResponse:
         position=9, job_id="a" * 26, event="completed", actor="worker-1", at=at(0), index=1
     )
     return analytics.ListActivityResponse(entries=[entry])
+
+
+def api_key(actor: str = "ada") -> access_pb2.ApiKey:
+    """Return an API key of a tenant."""
+    key = access_pb2.ApiKey(
+        key_id="abcdefghij23",
+        tenant="default",
+        actor=actor,
+        scopes=[access_pb2.SCOPE_SUBMIT, access_pb2.SCOPE_READ],
+        created_by="grace",
+    )
+    key.created_at.CopyFrom(at(0))
+    return key

@@ -9,7 +9,13 @@ import grpc
 from grpc import aio
 
 from kinolog.ids import job_id as id_of
-from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
+from kinolog.v1 import access_service_pb2 as access
+from kinolog.v1 import (
+    access_service_pb2_grpc,
+    analytics_service_pb2_grpc,
+    audit_service_pb2_grpc,
+    job_service_pb2_grpc,
+)
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
@@ -291,8 +297,24 @@ class _Audit(audit_service_pb2_grpc.AuditServiceServicer):
     ReplayLog = _named("ReplayLog", _not_offered)
 
 
+class _Access(access_service_pb2_grpc.AccessServiceServicer):
+    def __init__(self, api: RecordingApi) -> None:
+        self.api = api
+
+    WhoAmI = _named("WhoAmI", lambda api, request: access.WhoAmIResponse(tenant="default", actor="ada"))
+    CreateKey = _named(
+        "CreateKey",
+        lambda api, request: access.CreateKeyResponse(
+            key=canned.api_key(request.actor), secret="kino_secret"
+        ),
+    )
+    ListKeys = _named("ListKeys", lambda api, request: access.ListKeysResponse(keys=[canned.api_key()]))
+    RevokeKey = _named("RevokeKey", lambda api, request: access.RevokeKeyResponse(key=canned.api_key()))
+
+
 def serve_all(api: RecordingApi, server: aio.Server) -> None:
     """Add the services to a server."""
     job_service_pb2_grpc.add_JobServiceServicer_to_server(_Jobs(api), server)
     analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(_Analytics(api), server)
     audit_service_pb2_grpc.add_AuditServiceServicer_to_server(_Audit(api), server)
+    access_service_pb2_grpc.add_AccessServiceServicer_to_server(_Access(api), server)

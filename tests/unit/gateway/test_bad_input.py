@@ -260,7 +260,7 @@ async def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
         "/api/v1",
         "/api/v1/nothing",
         "/api/v1/jobs/",
-        "/api/v1/keys",
+        "/api/v1/keys/",
         "/docs/",
         "/api/v1/generate/x",
     ):

@@ -16,6 +16,7 @@ VALUES = {
     "video_id": "z" * 26,
     "model": "sora-2",
     "character_id": "c",
+    "key_id": "a" * 12,
 }
 ADDED = {"deprecation", "link"}
 

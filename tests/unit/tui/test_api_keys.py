@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from kinolog_tui.session.issued_keys import KeyPolicy, read_issued_keys
 from textual.pilot import Pilot
@@ -12,8 +10,8 @@ from kinolog_client import AsyncKinologClient
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text
 from tests.snapshot.replay import Replay, requests_of
 from tests.unit.gateway.conftest import running_gateway
-
-KEY = "a-key-of-some-length"
+from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.recording_services import serve_all
 
 pytestmark = pytest.mark.slow
 
@@ -24,24 +22,25 @@ def offer_keys(gateway: Replay, *keys: dict[str, object]) -> None:
     gateway.answers["/api/v1/keys"] = {"keys": list(keys), "next": "unknown facts are passed over"}
 
 
-async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
-    """A gateway without a key file is open; one with a key file requires keys that it does not list."""
-    file = tmp_path / "keys"
-    file.write_text(f"{KEY} default\n")
-    for key_file, key, offer in ((None, None, KeyPolicy.OPEN), (file, KEY, KeyPolicy.REQUIRED)):
-        async with running_gateway("127.0.0.1:1", key_file) as running:
-            rest = AsyncKinologClient(running.url, key)
-            answer = await read_issued_keys(rest)
-            await rest.close()
-        assert (answer.policy, answer.keys) == (offer, ())
+async def test_a_real_gateway() -> None:
+    """The keys that a gateway lists are shown."""
+    recording = RecordingApi(serve_all)
+    async with (
+        running_gateway(await recording.start()) as running,
+        AsyncKinologClient(running.url) as client,
+    ):
+        answer = await read_issued_keys(client)
+    await recording.stop()
+    assert answer.policy is KeyPolicy.ISSUED
+    assert [key.actor for key in answer.keys] == ["ada"]
 
 
 async def test_a_server_that_issues_no_keys(gateway: Replay, pilot: Pilot[None]) -> None:
     """Settings shows that an open server is open to everyone, and who has the keys of a closed one."""
     await press(pilot, "5")
     words = " ".join(text(pilot).split())
-    assert "this server gives out no keys; whoever reaches" in words
-    gateway.problems["/api/v1/keys"] = {"status": 401, "detail": "present a key", "reason": "KEY_REQUIRED"}
+    assert "this server needs no key: whoever reaches it" in words
+    gateway.problems["/api/v1/whoami"] = {"status": 401, "detail": "present a key", "reason": "KEY_REQUIRED"}
     await press(pilot, "ctrl+r")
     assert "whoever runs it" in text(pilot)
     assert len(app_of(pilot)._notifications) == 0
@@ -54,6 +53,7 @@ async def test_issued_keys_are_listed(gateway: Replay, pilot: Pilot[None]) -> No
         {
             "key_id": "k1",
             "name": "nightly",
+            "scopes": ["submit", "read"],
             "created_at": "2026-11-20T10:00:00Z",
             "last_used_at": "2026-11-22T19:43:00Z",
             "revoked_at": None,
@@ -61,14 +61,16 @@ async def test_issued_keys_are_listed(gateway: Replay, pilot: Pilot[None]) -> No
         },
         {"key_id": "k2", "name": "old", "revoked_at": "2026-11-21T10:00:00Z"},
         {"key_id": "k3"},
+        {"key_id": "k4", "actor": "ada"},
     )
     await press(pilot, "5")
     left = " ".join(" ".join(line[:60].split()) for line in text(pilot).splitlines())
-    assert "● nightly k1, of 2026-11-20, used 3 min ago" in left
+    assert "● nightly k1, submit read, of 2026-11-20, used 3 min ago" in left
     assert "○ old k2, revoked 2026-11-21" in left
-    assert "● k3" in left
+    assert "● k3 ● ada k4" in left
     assert len(requests_of(gateway, "GET", "/api/v1/keys")) == 1
     offer_keys(gateway)
+    gateway.problems["/api/v1/whoami"] = {"status": 401, "detail": "present a key", "reason": "KEY_REQUIRED"}
     await press(pilot, "ctrl+r")
     assert "this server has given out no key yet" in text(pilot)
 

@@ -27,8 +27,12 @@ class IssuedKeys:
 
 
 async def read_issued_keys(client: AsyncKinologClient) -> IssuedKeys:
-    """Return the keys of a server. Raises `GatewayError`."""
+    """Return the keys of a server. Raises `GatewayError`, also for a key that may not list them."""
     document = await client.openapi()
-    if ROUTE in document.get("paths", {}):
-        return IssuedKeys(KeyPolicy.ISSUED, (await client.api_keys()).keys)
-    return IssuedKeys(KeyPolicy.REQUIRED if await client.requires_key() else KeyPolicy.OPEN)
+    is_issuing = ROUTE in document.get("paths", {})
+    keys = (await client.api_keys()).keys if is_issuing else ()
+    if keys:
+        return IssuedKeys(KeyPolicy.ISSUED, keys)
+    if not await client.requires_key():
+        return IssuedKeys(KeyPolicy.OPEN)
+    return IssuedKeys(KeyPolicy.ISSUED if is_issuing else KeyPolicy.REQUIRED)

@@ -13,7 +13,7 @@ from kinolog_tui.session.issued_keys import IssuedKeys, KeyPolicy
 from kinolog_tui.text.display_text import ago, moment
 
 NONE_LISTED = {
-    KeyPolicy.OPEN: "this server gives out no keys; whoever reaches it may use it",
+    KeyPolicy.OPEN: "this server needs no key: whoever reaches it may use it",
     KeyPolicy.REQUIRED: "this server gives out no keys; whoever runs it has them in a file",
     KeyPolicy.ISSUED: "this server has given out no key yet",
 }
@@ -36,15 +36,19 @@ class ApiKeyList(Static):
         table.add_column(overflow="ellipsis", no_wrap=True)
         table.add_column(overflow="fold")
         for key in answer.keys:
-            table.add_row(
-                "○" if key.revoked_at else "●", Text(key.name or key.key_id), Text(_facts(key, now))
-            )
+            table.add_row("○" if key.revoked_at else "●", Text(_label(key)), Text(_facts(key, now)))
         self.update(table)
 
 
+def _label(key: ApiKeyInfo) -> str:
+    """Return the name of a key, else its actor, else its id."""
+    return key.name or key.actor or key.key_id
+
+
 def _facts(key: ApiKeyInfo, now: datetime) -> str:
-    """Return name, dates and last use of a key."""
-    words = [key.key_id] if key.name else []
+    """Return id, scopes, dates and last use of a key."""
+    words = [key.key_id] if _label(key) != key.key_id else []
+    words += [" ".join(key.scopes)] if key.scopes else []
     if key.created_at is not None:
         words.append(f"of {moment(key.created_at)[:10]}")
     if key.revoked_at is not None:

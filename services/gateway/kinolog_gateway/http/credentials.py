@@ -1,7 +1,7 @@
 """API keys from a file, and the caller of a request.
 
 The file is the same as the api's (kinolog.process.api_keys). The gateway checks the key of a request and passes it on.
-The api decides which actor a key stands for.
+The api decides which actor a key stands for, and what it may do. `callers` beside this knows keys that the api created.
 """
 
 from __future__ import annotations
@@ -11,27 +11,44 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 
+from kinolog.access.api_key import ALL_SCOPES, Scope
 from kinolog.access.key_text import key_digest
 from kinolog.network_addresses import is_loopback
 from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, read_keys
+from kinolog_gateway.http.problems import HttpProblemError
+
+CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
+"""Metadata of calls to the api: the address of the client, for log lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpCaller:
-    """The caller of a request: the key that it presented, if any, and the tenant of that key."""
+    """The caller of a request: the key that it presented, if any, its tenant and scopes, and where it calls from."""
 
     key: str | None = None
     tenant: str = ""
+    scopes: frozenset[Scope] = ALL_SCOPES
+    """What the key may do, as far as the gateway checks it: what all clients of a tenant share needs `read`."""
+    address: str = ""
+    """For the api's log lines."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Metadata of calls to the api, so that it sees the same caller."""
-        return (("authorization", f"Bearer {self.key}"),) if self.key else ()
+        key = (("authorization", f"Bearer {self.key}"),) if self.key else ()
+        return (*key, (CLIENT_ADDRESS_KEY, self.address)) if self.address else key
 
     @property
     def tenant_key(self) -> str:
         """Equal for callers that see the same jobs."""
         return f"tenant {self.tenant}" if self.tenant else f"key {self.key or ''}"
+
+    def check_scope(self, scope: Scope) -> None:
+        """Raise the problem of a caller whose key lacks a scope."""
+        if scope not in self.scopes:
+            raise HttpProblemError(
+                403, "SCOPE_MISSING", f"this key lacks the scope {scope.value}; use a key that has it"
+            )
 
 
 class ApiKeys:

@@ -10,9 +10,11 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinolog.access.api_key import Scope as KeyScope
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
-from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
+from kinolog_gateway.http.callers import Callers
+from kinolog_gateway.http.credentials import HttpCaller, presented_key
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.http.edge.surroundings import Surroundings
 from kinolog_gateway.http.metrics import Metrics
@@ -89,9 +91,9 @@ class RequestMiddleware:
     make its own host name resolve to this machine (DNS rebinding).
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, surroundings: Surroundings) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers, surroundings: Surroundings) -> None:
         self._app = app
-        self._keys = keys
+        self._callers = callers
         self._surroundings = surroundings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +102,7 @@ class RequestMiddleware:
             return
         headers = Headers(scope=scope)
         try:
-            scope[CALLER] = self._authenticate(scope, headers)
+            scope[CALLER] = await self._authenticate(scope, headers)
             if (
                 scope["type"] == "http"
                 and scope["method"] not in _SAFE_METHODS
@@ -112,19 +114,17 @@ class RequestMiddleware:
         except HttpProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
 
-    def _authenticate(self, scope: Scope, headers: Headers) -> HttpCaller:
+    async def _authenticate(self, scope: Scope, headers: Headers) -> HttpCaller:
         self._check_origin(scope, headers)
-        if not self._keys:
+        if not self._callers.requires_key:
             _check_host(headers)
-        caller = self._keys.identify(presented_key(headers))
-        if caller is None and not _is_public(scope["path"]):
-            raise HttpProblemError(
-                401,
-                "KEY_REQUIRED",
-                "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return caller or HttpCaller()
+        if _is_public(scope["path"]):
+            return HttpCaller()
+        address, _ = scope.get("client") or ("", 0)
+        caller = await self._callers.identify(presented_key(headers), address)
+        if scope["type"] == "websocket":
+            caller.check_scope(KeyScope.READ)
+        return caller
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         origin = headers.get("origin")

@@ -95,7 +95,7 @@ class CatchUp:
 
     async def _get_job(self, subscription: ChannelSubscription) -> job_pb2.Job:
         request = pb.GetJobRequest(job_id=subscription.channel.job_id)
-        response = await self._broadcast.upstream.call(self._jobs.GetJob, request, self._broadcast.caller)
+        response = await self._broadcast.upstream.call(self._jobs.GetJob, request, self._client.caller)
         return response.job
 
     async def _read_job(self, subscription: ChannelSubscription) -> None:
@@ -154,7 +154,7 @@ class CatchUp:
     async def _updates(
         self, method: Callable[..., Any], request: object
     ) -> AsyncGenerator[pb.WatchJobsResponse, None]:
-        call = method(request, metadata=self._broadcast.caller.metadata)
+        call = method(request, metadata=self._client.caller.metadata)
         self._broadcast.counts.upstream_streams += 1
         received = unless_silent(call, SILENCE_SECONDS, lambda: self._broadcast.api_sends_heartbeats)
         try:
@@ -204,7 +204,7 @@ class CatchUp:
                 after_sequence=max(0, subscription.sequence),
             )
             call = self._broadcast.upstream.call
-            page = await call(self._jobs.ListLogEntries, request, self._broadcast.caller)
+            page = await call(self._jobs.ListLogEntries, request, self._client.caller)
             position = client.position
             for entry in page.entries:
                 await client.send_queue.wait_for_room()

@@ -17,6 +17,7 @@ from kinolog_gateway.live.outgoing_message import MessageKind, OutgoingMessage
 from kinolog_gateway.live.send_queue import SendQueue
 
 if TYPE_CHECKING:
+    from kinolog_gateway.http.credentials import HttpCaller
     from kinolog_gateway.live.tenant_broadcast import TenantBroadcast
 
 MAX_SUBSCRIPTIONS = 1_000
@@ -46,8 +47,12 @@ class ChannelSubscription:
 class Subscriber:
     """Filters the tenant's broadcast by one client's subscriptions into its send queue."""
 
-    def __init__(self, broadcast: TenantBroadcast, send_queue: SendQueue) -> None:
+    def __init__(
+        self, broadcast: TenantBroadcast, send_queue: SendQueue, caller: HttpCaller | None = None
+    ) -> None:
         self.broadcast = broadcast
+        self.caller = caller or broadcast.caller
+        """Who it is. Clients of a broadcast have one tenant, and may have different keys."""
         self.send_queue = send_queue
         self.subscriptions: dict[Channel, ChannelSubscription] = {}
         self.catch_up_queue: asyncio.Queue[ChannelSubscription] = asyncio.Queue()

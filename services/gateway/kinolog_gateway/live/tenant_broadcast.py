@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 import grpc
@@ -204,21 +204,33 @@ class TenantBroadcast:
         if code is None and not isinstance(error, SilentStream):
             logger.error("reading the live stream failed", exc_info=error)
         if isinstance(error, AioRpcError) and code in _REFUSALS:
-            self.refusal = error
-            self._close_clients(POLICY_VIOLATION, "the api does not accept this key")
+            self._on_refusal(error)
         elif code is grpc.StatusCode.OUT_OF_RANGE:
             # The log ends before the stream's position: the api has another log now.
             self._started.clear()
             self._jobs.clear()
             self.recent_commits.clear(None)
             self.position = self._first_log_end = 0
-            self._close_clients(SERVICE_RESTART, "the log was replaced; subscribe again without after")
+            text = "the log was replaced; subscribe again without after"
+            self._close_clients(SERVICE_RESTART, text, lambda _: True)
         elif failures >= 2 or isinstance(error, SilentStream):
             self._pause()
 
-    def _close_clients(self, code: int, reason: str) -> None:
+    def _on_refusal(self, refusal: AioRpcError) -> None:
+        """Close the clients with the refused key. The stream goes on with the key of another one, if there is one."""
+        refused = self.caller.key
+        others = [client.caller for client in self.clients if client.caller.key != refused]
+        self._close_clients(POLICY_VIOLATION, "the api does not accept this key", lambda key: key == refused)
+        if others:
+            self.caller = others[0]
+        else:
+            self.refusal = refusal
+
+    def _close_clients(self, code: int, reason: str, closes: Callable[[str | None], bool]) -> None:
+        """Close the clients with such keys."""
         for client in self.clients:
-            client.request_close(code, reason)
+            if closes(client.caller.key):
+                client.request_close(code, reason)
 
     def _publish(self, update: pb.WatchJobsResponse) -> None:
         """Pass one message of the stream to the clients that want it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TypeAlias
 
+from kinolog.access.api_key import Scope
 from kinolog.process.tasks import BackgroundTasks
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.edge.public_path import public_prefix
@@ -36,7 +37,11 @@ class TenantBroadcasts:
         self._closing = BackgroundTasks()
 
     def for_caller(self, caller: HttpCaller) -> TenantBroadcast:
-        """Return the broadcast of this caller's tenant. One that the api refuses is replaced."""
+        """Return the broadcast of this caller's tenant. One that the api refuses is replaced.
+
+        Raises `HttpProblemError` for a key without the scope `read`: the broadcast may be another key's.
+        """
+        caller.check_scope(Scope.READ)
         audience = caller.tenant_key, public_prefix()
         broadcast = self._broadcasts.get(audience)
         if broadcast is None or broadcast.refusal is not None:

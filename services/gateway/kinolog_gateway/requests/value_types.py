@@ -18,7 +18,7 @@ from pydantic import (
 from kinolog.ids import JOB_ID_PATTERN
 from kinolog.models.codecs import VideoCodec
 from kinolog.texts import is_blank, refusal
-from kinolog_gateway.enum_names import PriorityName, StatusName
+from kinolog_gateway.enum_names import PriorityName, ScopeName, StatusName
 
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
 _OFFSET = re.compile(r"[Zz]|([+\- ])(\d\d):?(\d\d)")
@@ -60,7 +60,8 @@ def _check_text(value: str) -> str:
     return value
 
 
-def _check_line(value: str) -> str:
+def check_line(value: str) -> str:
+    """Return a text of one line. Raises ValueError for another text."""
     if problem := refusal(value):
         raise ValueError(problem)
     return value
@@ -112,12 +113,13 @@ def _to_size(value: str) -> str:
 
 Priority = Annotated[PriorityName, BeforeValidator(lower_case)]
 Statuses = Annotated[list[StatusName], BeforeValidator(_split_lower), Field(max_length=5)]
+Scopes = Annotated[list[ScopeName], BeforeValidator(_split_lower), Field(max_length=5)]
 Priorities = Annotated[list[PriorityName], BeforeValidator(_split_lower), Field(max_length=4)]
 Codec = Annotated[VideoCodec, BeforeValidator(lower_case)]
-Title = Annotated[str, AfterValidator(_check_line), Field(min_length=1, max_length=200)]
-Name = Annotated[str, AfterValidator(_check_line), Field(min_length=1, max_length=200)]
+Title = Annotated[str, AfterValidator(check_line), Field(min_length=1, max_length=200)]
+Name = Annotated[str, AfterValidator(check_line), Field(min_length=1, max_length=200)]
 Style = Annotated[
-    str, BeforeValidator(lower_case), AfterValidator(_check_line), Field(min_length=1, max_length=50)
+    str, BeforeValidator(lower_case), AfterValidator(check_line), Field(min_length=1, max_length=50)
 ]
 Names = Annotated[list[Name], BeforeValidator(_split), Field(max_length=20)]
 Styles = Annotated[list[Style], BeforeValidator(_split_lower), Field(max_length=20)]
@@ -133,6 +135,6 @@ UtcOffset = Annotated[
 ]
 """An offset from UTC: the clock of the person who asks."""
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
-WebhookUrl = Annotated[str, AfterValidator(_check_line), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
+WebhookUrl = Annotated[str, AfterValidator(check_line), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]

@@ -10,9 +10,13 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from kinolog.access.key_text import id_in_key
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
+from kinolog_gateway.http.callers import Callers
+from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.middleware import CALLER
+from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.live import outgoing_message
 from kinolog_gateway.live.catch_up import CatchUp
 from kinolog_gateway.live.channels import (
@@ -24,7 +28,7 @@ from kinolog_gateway.live.channels import (
 )
 from kinolog_gateway.live.send_queue import SendQueue
 from kinolog_gateway.live.subscriber import Subscriber
-from kinolog_gateway.live.tenant_broadcast import PAUSED
+from kinolog_gateway.live.tenant_broadcast import PAUSED, POLICY_VIOLATION
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 
 logger = logging.getLogger(__name__)
@@ -34,6 +38,9 @@ CLOSE_SECONDS = 30.0
 """How long a client that reads nothing may delay the close frame."""
 INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
+UNAUTHORIZED = 401
+KEY_CHECK_SECONDS = 2.0
+"""How often the key of an open connection is checked. A revoked one ends its connection after that."""
 
 
 @router.websocket("/ws")
@@ -41,8 +48,9 @@ async def ws(socket: WebSocket) -> None:
     """Serve one client until it leaves, reads too slowly, or the api refuses it."""
     broadcasts: TenantBroadcasts = socket.app.state.broadcasts
     await socket.accept()
-    broadcast = broadcasts.for_caller(socket.scope[CALLER])
-    client = Subscriber(broadcast, SendQueue(socket.send_text, broadcasts.counts))
+    caller: HttpCaller = socket.scope[CALLER]
+    broadcast = broadcasts.for_caller(caller)
+    client = Subscriber(broadcast, SendQueue(socket.send_text, broadcasts.counts), caller)
     client.send_queue.on_too_slow = partial(
         client.request_close, TRY_AGAIN_LATER, "reading too slowly; resume with after"
     )
@@ -68,6 +76,7 @@ async def _serve(socket: WebSocket, client: Subscriber) -> tuple[int, str] | Non
         create_task(_read(socket, client)),
         create_task(client.send_queue.run()),
         create_task(CatchUp(client).run()),
+        create_task(_until_key_ends(client, socket.app.state.callers)),
     ]
     try:
         ending: list[asyncio.Future[Any]] = [*tasks, client.close_requested]
@@ -85,6 +94,23 @@ async def _serve(socket: WebSocket, client: Subscriber) -> tuple[int, str] | Non
             logger.error("a client's task failed", extra=fields("ws_failed", error=type(error).__name__))
             return INTERNAL_ERROR, "something went wrong inside the gateway"
     return None
+
+
+async def _until_key_ends(client: Subscriber, callers: Callers) -> None:
+    """Ask for the client's close once its key is refused, if it is one that the api created. Never returns.
+
+    The api is asked once in a while for each key, however many clients have it.
+    """
+    key = client.caller.key
+    is_created = bool(key and id_in_key(key))
+    while is_created:
+        await asyncio.sleep(KEY_CHECK_SECONDS)
+        try:
+            await callers.identify(key)
+        except HttpProblemError as refusal:
+            if refusal.problem.status == UNAUTHORIZED:
+                client.request_close(POLICY_VIOLATION, refusal.problem.detail)
+    await asyncio.Event().wait()
 
 
 async def _read(socket: WebSocket, client: Subscriber) -> None:
