@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.diffusers import pipeline_loader
+from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
 from kinolog_worker.renderers.diffusers.quantisation import packages
+from kinolog_worker.renderers.diffusers.quantisation.layers import is_quantisable
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRequest
 
@@ -97,6 +100,26 @@ def test_quantised_weights_draw_nearly_the_same(
     )
     assert kinds.pop("Int8Tensor" if placement is INT8 else "Params4bit") == FAMILIES[name]
     assert set(kinds) == {"Parameter"}
+
+
+@pytest.mark.parametrize("placement", LEAST_PSNR)
+@pytest.mark.parametrize("name", ["wan22", "wan22_modular"])
+def test_layers_are_quantised_as_they_are_read(
+    name: str, placement: WeightPlacement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host never holds a whole denoiser in 16 bits. Nothing is left to quantise as it is placed."""
+    left: list[str] = []
+
+    def look(pipe: Any, *_: object) -> None:
+        for network in (pipe.transformer, pipe.transformer_2):
+            left.extend(each for each, layer in network.named_modules() if is_quantisable(each, layer))
+            assert not getattr(network, "is_quantized", False)
+            assert {weight.device.type for weight in network.parameters()} == {"cpu"}
+
+    monkeypatch.setattr(pipeline_loader, "place", look)
+    checked = checked_model(ModelSource("tiny", str(tiny_folder(name)), dtype="bfloat16"), "cpu")
+    load_pipeline(checked, placement)
+    assert left == []
 
 
 @pytest.mark.parametrize("placement", LEAST_PSNR)

@@ -87,6 +87,15 @@ def family_of(folder: Path) -> Family:
     return family
 
 
+def network_classes(folder: Path, beginnings: tuple[str, ...]) -> dict[str, str]:
+    """Return the classes of components of an ordinary pipeline that are of diffusers and whose names begin so."""
+    return {
+        name: kind
+        for name, (library, kind) in _classes(_index(folder), INDEX).items()
+        if library == "diffusers" and name.startswith(beginnings)
+    }
+
+
 def _classes(index: Mapping[str, Any], index_name: str) -> dict[str, tuple[str, str]]:
     """Return the library and the class of each component that an index of this name states."""
     if index_name == MODULAR_INDEX:

@@ -18,8 +18,8 @@ from kinolog.models.families import Family
 from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_name
 from kinolog.models.hub.needed_files import DENOISER
 from kinolog.models.hub.snapshots import local_snapshot
-from kinolog.models.memory.needs import ModelMemory, folder_memory
-from kinolog.models.memory.placement import WeightPlacement
+from kinolog.models.memory.needs import DENOISERS, ModelMemory, folder_memory
+from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.classes.noise_schedule import with_flow_shift
@@ -31,6 +31,7 @@ from kinolog_worker.renderers.diffusers.model_folder import (
     check_folder,
     family_of,
     index_name,
+    network_classes,
     parts_of,
     weights_of,
 )
@@ -41,6 +42,7 @@ from kinolog_worker.renderers.diffusers.modular.modular_loader import (
 )
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import is_out_of_memory
 from kinolog_worker.renderers.diffusers.placement.placed_networks import place
+from kinolog_worker.renderers.diffusers.quantisation.block_quantiser import BlockQuantisation
 from kinolog_worker.renderers.diffusers.quantisation.packages import package_version
 from kinolog_worker.renderers.diffusers.quantisation.stored_weights import (
     check_packages,
@@ -122,7 +124,8 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     model, family = checked.model, checked.family
     prepare(model.name, checked.quantised_by)
     try:
-        pipe = _loaded(checked, _dtypes(model, family, checked.dtype))
+        quantisation = BlockQuantisation(weights, checked.device) if weights in QUANTISING_PACKAGES else None
+        pipe = _loaded(checked, _dtypes(model, family, checked.dtype), quantisation)
         place(pipe, weights, checked.device)
     except (OSError, ValueError, ImportError, AttributeError, RuntimeError) as error:
         if is_out_of_memory(error):
@@ -211,13 +214,29 @@ def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
     return _DTYPES[model.dtype]
 
 
-def _loaded(checked: CheckedModel, dtypes: torch.dtype | dict[str, torch.dtype]) -> Any:
+def _loaded(
+    checked: CheckedModel,
+    dtypes: torch.dtype | dict[str, torch.dtype],
+    quantisation: BlockQuantisation | None,
+) -> Any:
+    """Return the pipeline on the CPU, but for layers that are quantised as they are read."""
     folder, family, weights = checked.folder, checked.family, checked.model.weights
+    if family.modular:
+        return load_modular(folder, family, parts_of(folder), dtypes, quantisation)
     given = {}
     if weights is not None:
         given[DENOISER] = single_file_network(folder, family, weights, checked.dtype)
-    if family.modular:
-        return load_modular(folder, family, parts_of(folder), dtypes)
+    if quantisation is not None:
+        for name, kind in network_classes(folder, DENOISERS).items():
+            if name not in given:
+                given[name] = getattr(_library, kind).from_pretrained(
+                    folder,
+                    subfolder=name,
+                    dtype=checked.dtype,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    quantization_config=quantisation,
+                )
     # The class itself: its base takes no parts that the class may do without, as Wan may without one of two denoisers.
     return getattr(_library, family.pipeline).from_pretrained(
         folder, dtype=dtypes, use_safetensors=True, local_files_only=True, **given

@@ -14,10 +14,12 @@ from typing import Any
 import torch
 
 from kinolog.models.families import Family, GuidanceKind, StepReports
+from kinolog.models.memory.needs import DENOISERS
 from kinolog_worker.renderers.diffusers.modular.driven_pipeline import DrivenPipeline
 from kinolog_worker.renderers.diffusers.modular.model_parts import MODULAR_INDEX, ModelPart
 from kinolog_worker.renderers.diffusers.modular.remembered_texts import GUIDERS, TextTokenTypes
 from kinolog_worker.renderers.diffusers.modular.used_blocks import used_blocks
+from kinolog_worker.renderers.diffusers.quantisation.block_quantiser import BlockQuantisation
 from kinolog_worker.renderers.renderer import RenderFailed
 
 _BLOCK_ERRORS = "diffusers.modular_pipelines.modular_pipeline"
@@ -35,14 +37,18 @@ def load_modular(
     family: Family,
     parts: Mapping[str, ModelPart],
     dtypes: torch.dtype | dict[str, torch.dtype],
+    quantisation: BlockQuantisation | None = None,
 ) -> Any:
-    """Return the pipeline of a checked folder on the CPU. Raises RenderFailed and what loading a part raises."""
+    """Return the pipeline of a checked folder on the CPU. Its denoisers may be quantised as they are read.
+
+    Raises RenderFailed and what loading a part raises.
+    """
     logging.getLogger(_BLOCK_ERRORS).setLevel(logging.CRITICAL)
     used = used_blocks(family, has_autoencoder=has_autoencoder(folder, parts))
     driven = type(used.kind.__name__, (DrivenPipeline, used.kind), {})
     pipe = driven(blocks=used.whole, pretrained_model_name_or_path=str(folder), local_files_only=True)
     loaded = {
-        name: _loaded(pipe.get_component_spec(name), folder, parts, dtypes)
+        name: _loaded(pipe.get_component_spec(name), folder, parts, dtypes, quantisation)
         for name in pipe.pretrained_component_names
         if name in used.parts and name != _PICTURE_PROCESSOR
     }
@@ -76,6 +82,7 @@ def _loaded(
     folder: Path,
     parts: Mapping[str, ModelPart],
     dtypes: torch.dtype | dict[str, torch.dtype],
+    quantisation: BlockQuantisation | None,
 ) -> Any:
     part = parts.get(spec.name)
     subfolder = _place(spec.name, parts)
@@ -98,6 +105,8 @@ def _loaded(
         default = dtypes if isinstance(dtypes, torch.dtype) else dtypes["default"]
         dtype = default if isinstance(dtypes, torch.dtype) else dtypes.get(spec.name, default)
         options = {"dtype": dtype, "use_safetensors": True}
+        if quantisation is not None and spec.name.startswith(DENOISERS):
+            options["quantization_config"] = quantisation
     return spec.load(
         pretrained_model_name_or_path=str(folder),
         subfolder=subfolder,

@@ -20,12 +20,27 @@ def quantise(network: torch.nn.Module, weights: WeightPlacement, device: torch.d
     Layers outside of blocks, such as embeddings and the last projection, are few and round the most: they keep their
     weights. Raises RenderFailed if the package is missing.
     """
+    for name, layer in list(network.named_modules()):
+        if is_quantisable(name, layer):
+            layer.to(device)
+            quantise_layer(network, name, weights)
+
+
+def is_quantisable(name: str, layer: torch.nn.Module) -> bool:
+    """Return whether a layer of this name is a linear one in a block, and not quantised yet."""
+    return (
+        type(layer) is torch.nn.Linear
+        and type(layer.weight) is torch.nn.Parameter
+        and in_top_block(f"{name}.")
+    )
+
+
+def quantise_layer(network: torch.nn.Module, name: str, weights: WeightPlacement) -> None:
+    """Quantise the weight of one layer where it is. Raises RenderFailed if the package is missing."""
     package = imported(QUANTISING_PACKAGES[weights], f"placement {weights}")
     quantised: Callable[[Any], Any] = _in_int8 if weights is WeightPlacement.INT8 else _in_nf4(package)
-    for name, layer in list(network.named_modules()):
-        if type(layer) is torch.nn.Linear and in_top_block(f"{name}."):
-            parent, _, leaf = name.rpartition(".")
-            setattr(network.get_submodule(parent), leaf, quantised(layer.to(device)))
+    parent, _, leaf = name.rpartition(".")
+    setattr(network.get_submodule(parent), leaf, quantised(network.get_submodule(name)))
 
 
 def _in_int8(layer: torch.nn.Linear) -> torch.nn.Module:
@@ -57,6 +72,7 @@ def _in_nf4(library: Any) -> Callable[[torch.nn.Linear], torch.nn.Module]:
             device="meta",
         )
         made.bias = layer.bias
+        made.support_avx512bf16_for_cpu = False  # its way on such a CPU takes no layer with 24 outputs
         parameter = library.nn.Params4bit(weight, requires_grad=False, quant_type="nf4", module=made)
         made.weight = parameter.to(weight.device)  # which quantises it
         return made
