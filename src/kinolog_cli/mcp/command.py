@@ -13,8 +13,8 @@ from kinolog_client.endpoint import Endpoint
 def mcp() -> ExitCode:
     """Serve the tools of the gateway to an agent that starts this command, over standard input and output.
 
-    The protocol is the Model Context Protocol. Desktop agents are configured with this command; agents that speak HTTP
-    need it not: they use the gateway's /mcp. It ends when its input does. See docs/mcp.md.
+    The protocol is the Model Context Protocol. Desktop agents are configured with this command. Agents that speak HTTP
+    use the gateway's /mcp instead. The command ends when its input does. See docs/mcp.md.
     """
     context = current_context(as_json=False)
     if find_spec("mcp") is None:

@@ -182,6 +182,20 @@ async def test_the_prompt_and_completion(gateway: RunningGateway, api: Recording
         assert (await client.complete(prompt, {"name": "idea", "value": "a"})).completion.values == []
 
 
+@pytest.mark.parametrize("mode", [MODERN, HANDSHAKE])
+async def test_links_behind_a_proxy(api: RecordingApi, mode: str) -> None:
+    """Links over HTTP have the host and the prefix that the client uses."""
+    job = completed_job(api)
+    async with running_gateway(f"127.0.0.1:{api.port}", gateway_path_prefix="/films") as gateway:
+        gateway.url += "/films"
+        async with mcp_connected(gateway, mode) as client:
+            found = await client.call_tool("get_video", {"job_id": job.id})
+    link = f"{gateway.url}/api/v1/result/{job.id}/video"
+    assert found.structured_content["job"]["links"]["video"] == link
+    (video, _) = (block for block in found.content if block.type == "resource_link")
+    assert video.description == f"The rendered video. Over HTTP: {link}"
+
+
 async def test_requests_that_are_refused(api: RecordingApi, tmp_path: Path) -> None:
     """Keys, origins and sizes are checked as everywhere. GET and DELETE, which belong to sessions, are not served."""
     keys = tmp_path / "keys"

@@ -111,7 +111,7 @@ async def test_web_pages_of_listed_origins(api: RecordingApi, key_file: Path) ->
         asked = {
             "Origin": STUDIO,
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization, content-type, idempotency-key",
+            "Access-Control-Request-Headers": "authorization, content-type, idempotency-key, mcp-session-id",
         }
         allowed = await gateway.client.options("/api/v1/generate", headers=asked)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, STUDIO)
