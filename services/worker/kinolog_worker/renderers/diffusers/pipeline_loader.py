@@ -221,11 +221,11 @@ def _loaded(
 ) -> Any:
     """Return the pipeline on the CPU, but for layers that are quantised as they are read."""
     folder, family, weights = checked.folder, checked.family, checked.model.weights
-    if family.modular:
-        return load_modular(folder, family, parts_of(folder), dtypes, quantisation)
     given = {}
     if weights is not None:
         given[DENOISER] = single_file_network(folder, family, weights, checked.dtype)
+    if family.modular:
+        return load_modular(folder, family, parts_of(folder), dtypes, quantisation)
     if quantisation is not None:
         for name, kind in network_classes(folder, DENOISERS).items():
             if name not in given:
