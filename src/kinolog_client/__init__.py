@@ -131,6 +131,7 @@ if TYPE_CHECKING:
         VideoRequest,
         VideoScene,
     )
+    from kinolog_client.models.tickets import SignedLinksInfo, TicketInfo
     from kinolog_client.models.uploads import UploadInfo
 
 __all__ = [
@@ -211,6 +212,7 @@ __all__ = [
     "SceneInfo",
     "ServerError",
     "ServiceUnavailable",
+    "SignedLinksInfo",
     "SpecInfo",
     "StageInfo",
     "StageTimeInfo",
@@ -218,6 +220,7 @@ __all__ = [
     "StoryboardInfo",
     "SuccessRateInfo",
     "SuccessRatesInfo",
+    "TicketInfo",
     "TimeSpan",
     "TimingsInfo",
     "TooManyRequests",
@@ -250,6 +253,7 @@ _MODULES = (
     "models.access",
     "models.analytics",
     "models.selection",
+    "models.tickets",
     "models.uploads",
     "live.updates",
     "live.steps",

@@ -113,6 +113,7 @@ class AsyncKinologClient:
     create_key = awaitable(access_operations.create_key)
     api_keys = awaitable(access_operations.api_keys)
     revoke_key = awaitable(access_operations.revoke_key)
+    create_ticket = awaitable(access_operations.create_ticket)
     who_am_i = awaitable(access_operations.who_am_i)
     requires_key = awaitable(access_operations.requires_key)
     health = awaitable(service_operations.health)

@@ -111,6 +111,7 @@ class KinologClient:
     create_key = blocking(access_operations.create_key)
     api_keys = blocking(access_operations.api_keys)
     revoke_key = blocking(access_operations.revoke_key)
+    create_ticket = blocking(access_operations.create_ticket)
     who_am_i = blocking(access_operations.who_am_i)
     requires_key = blocking(access_operations.requires_key)
     health = blocking(service_operations.health)

@@ -100,7 +100,7 @@ async def test_no_ticket_calls_anything_else(api: RunningApi) -> None:
     allowed = {
         await file_ticket(api, job_id): {"ReadArtifact", "ExportVideo"},
         await live_ticket(api): set(),
-        redeemed.credential: {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries"},
+        redeemed.credential: {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"},
     }
     fields = {"job_id": job_id, "kind": job_pb2.ARTIFACT_KIND_VIDEO, "format": pb.EXPORT_FORMAT_GIF}
     for service in (JOB_SERVICE, ANALYTICS_SERVICE, AUDIT_SERVICE, ACCESS_SERVICE, TICKET_SERVICE):

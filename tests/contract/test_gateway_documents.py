@@ -167,6 +167,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
         "/api/v1/priority/{job_id}": {"priority": "high"},
         "/api/v1/keys": {"actor": "ada"},
         "/api/v1/bulk": {"action": "retry", "job_ids": [job.id, "z" * 26]},
+        "/api/v1/tickets": {"job_id": job.id},
         "/v1/videos": {"prompt": "x"},
         "/v1/videos/{video_id}/remix": {"prompt": "y"},
         "/v1/videos/edits": {"prompt": "z", "video": {"id": job.id}},

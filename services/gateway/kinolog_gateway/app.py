@@ -107,6 +107,7 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
             ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,
+            log_level="warning",  # its lines about connections quote their query, which may hold a key by mistake
             access_log=False,
             server_header=False,
             proxy_headers=False,

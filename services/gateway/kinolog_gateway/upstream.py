@@ -18,10 +18,12 @@ from kinolog.v1 import (
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
     job_service_pb2_grpc,
+    ticket_service_pb2_grpc,
 )
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1.access_service_pb2 import WhoAmIRequest
 from kinolog.v1.job_service_pb2 import ListAlarmsRequest, SubmitJobRequest, SubmitJobResponse
+from kinolog.v1.ticket_service_pb2 import RedeemTicketRequest
 from kinolog_gateway.enum_names import scope_name
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
@@ -111,6 +113,7 @@ class Upstream:
         self.analytics = analytics_service_pb2_grpc.AnalyticsServiceStub(self._channel)
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)
         self.access = access_service_pb2_grpc.AccessServiceStub(self._channel)
+        self.tickets = ticket_service_pb2_grpc.TicketServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     async def call(
@@ -164,6 +167,17 @@ class Upstream:
     async def close(self) -> None:
         """Cancel every call and close the channel."""
         await self._channel.close(None)
+
+
+async def redeem(upstream: Upstream, ticket: str) -> HttpCaller:
+    """Exchange a ticket, once, for the caller of a connection. Raises like `identify`."""
+    try:
+        answer = await upstream.call(
+            upstream.tickets.RedeemTicket, RedeemTicketRequest(ticket=ticket), HttpCaller()
+        )
+    except aio.AioRpcError as error:
+        raise grpc_errors.from_call(error) from None
+    return HttpCaller(key=answer.credential, tenant=answer.tenant, scopes=frozenset({Scope.READ}))
 
 
 async def identify(upstream: Upstream, key: str) -> HttpCaller:

@@ -45,8 +45,8 @@ from kinolog_gateway.routes import (
     probes,
     results,
 )
-from kinolog_gateway.routes.access import keys
-from kinolog_gateway.upstream import Upstream, identify
+from kinolog_gateway.routes.access import keys, tickets
+from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 
 ROUTERS = (
@@ -60,6 +60,7 @@ ROUTERS = (
     charts.router,
     catalogue.router,
     keys.router,
+    tickets.router,
     probes.router,
     pages.router,
     creation.router,
@@ -88,6 +89,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.upstream = upstream()
         callers.ask = partial(identify, app.state.upstream)
+        callers.redeem = partial(redeem, app.state.upstream)
         app.state.broadcasts = TenantBroadcasts(app.state.upstream, metrics.live)
         app.state.job_waits = JobWaits(app.state.upstream, app.state.broadcasts)
         app.state.mcp = McpService()

@@ -1,4 +1,7 @@
-"""How API keys are written: `kino_<id>_<secret>`. The id is public, and known from the hash of the whole key."""
+"""How API keys are written: `kino_<id>_<secret>`. The id is public, and known from the hash of the whole key.
+
+Access tickets, which stand for a key, begin with `TICKET_PREFIX`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ SECRET_BYTES = 20
 _ID_LENGTH = 12
 _KEY = re.compile(r"kino_([a-z2-7]{12})_[a-z2-7]{32}")
 _PREFIX = "kino_"
+TICKET_PREFIX = "kinot1."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,11 @@ def id_in_key(text: str) -> str:
     """Return the id in a key; empty for a text that is not written like one."""
     found = _KEY.fullmatch(text)
     return found[1] if found else ""
+
+
+def is_ticket(text: str) -> bool:
+    """Return whether a text is written like an access ticket."""
+    return text.startswith(TICKET_PREFIX)
 
 
 def key_digest(key: str) -> bytes:

@@ -15,6 +15,7 @@ from kinolog_client.http.operation import (
     model_of,
 )
 from kinolog_client.models.access import ApiKeyInfo, ApiKeyListInfo, CallerInfo, CreatedKeyInfo
+from kinolog_client.models.tickets import TicketInfo
 
 _document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
@@ -64,6 +65,22 @@ def revoke_key(key_id: str) -> Operation[ApiKeyInfo]:
         route=f"{API_PREFIX}/keys/{{key_id}}",
         path_values={"key_id": key_id},
         read=model_of(ApiKeyInfo),
+    )
+
+
+def create_ticket(job_id: str | None = None, *, valid_seconds: int | None = None) -> Operation[TicketInfo]:
+    """Create a ticket that stands for the key where a browser can send none.
+
+    With a job it reads the files of that job, for ten minutes or as long as `valid_seconds` says, at most a day.
+    Without one it opens one WebSocket, within half a minute, or at most five. It ends with the key and the job's
+    erasure.
+    """
+    body = {"job_id": job_id, "valid_seconds": valid_seconds}
+    return Operation(
+        method="POST",
+        route=f"{API_PREFIX}/tickets",
+        body={name: value for name, value in body.items() if value is not None},
+        read=model_of(TicketInfo),
     )
 
 

@@ -92,9 +92,13 @@ def verify(job_id: str) -> Operation[ProofInfo]:
     )
 
 
-def result(job_id: str) -> Operation[ResultInfo]:
-    """Return the facts of a result. Raises `Conflict` until the job is completed."""
-    return _job(ResultInfo, "/result/{job_id}", job_id)
+def result(job_id: str, *, signed_links: bool = False) -> Operation[ResultInfo]:
+    """Return the facts of a result. Raises `Conflict` until the job is completed.
+
+    With `signed_links` a browser reads the linked files without a key, for ten minutes.
+    """
+    params = {"signed_links": "true"} if signed_links else {}
+    return _job(ResultInfo, "/result/{job_id}", job_id, params)
 
 
 def manifest(job_id: str) -> Operation[ManifestInfo]:

@@ -15,10 +15,12 @@ from kinolog.v1 import (
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
     job_service_pb2_grpc,
+    ticket_service_pb2_grpc,
 )
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
+from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
 
@@ -236,7 +238,8 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
             for start in range(request.offset, end, 65_536):
                 part = data[start : min(end, start + 65_536)]
                 self.api.read_bytes += len(part)
-                yield jobs.ReadArtifactResponse(data=part)
+                described = canned.artifact(request.kind, data) if start == request.offset else None
+                yield jobs.ReadArtifactResponse(data=part, artifact=described)
             self.api.downloads_done += 1
         except Refusal as refusal:
             await _refuse(context, refusal)
@@ -312,9 +315,32 @@ class _Access(access_service_pb2_grpc.AccessServiceServicer):
     RevokeKey = _named("RevokeKey", lambda api, request: access.RevokeKeyResponse(key=canned.api_key()))
 
 
+class _Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
+    def __init__(self, api: RecordingApi) -> None:
+        self.api = api
+
+    CreateFileTicket = _named(
+        "CreateFileTicket",
+        lambda api, request: tickets.CreateFileTicketResponse(
+            ticket="kinot1.files", expires_at=canned.at(59)
+        ),
+    )
+    CreateLiveTicket = _named(
+        "CreateLiveTicket",
+        lambda api, request: tickets.CreateLiveTicketResponse(ticket="kinot1.live", expires_at=canned.at(59)),
+    )
+    RedeemTicket = _named(
+        "RedeemTicket",
+        lambda api, request: tickets.RedeemTicketResponse(
+            credential="kinot1.connection", tenant="studio", expires_at=canned.at(59)
+        ),
+    )
+
+
 def serve_all(api: RecordingApi, server: aio.Server) -> None:
     """Add the services to a server."""
     job_service_pb2_grpc.add_JobServiceServicer_to_server(_Jobs(api), server)
     analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(_Analytics(api), server)
     audit_service_pb2_grpc.add_AuditServiceServicer_to_server(_Audit(api), server)
     access_service_pb2_grpc.add_AccessServiceServicer_to_server(_Access(api), server)
+    ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(_Tickets(api), server)

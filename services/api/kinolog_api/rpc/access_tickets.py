@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from kinolog.access.key_text import TICKET_PREFIX
 from kinolog.job.values import Sealed
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealer import NONCE_BYTES, Sealer, UnsealFailed, new_key
 
-TICKET_PREFIX = "kinot1."
-"""What the text of every ticket begins with."""
 SECRET_ID = "tickets"  # noqa: S105 - the name of one
 """Id of the secret that seals tickets. It is stored like a key of a job."""
 
@@ -42,7 +41,9 @@ class TicketUse(StrEnum):
 _METHODS_OF_USE = {
     TicketUse.FILES: frozenset({"ReadArtifact", "ExportVideo"}),
     TicketUse.LIVE: frozenset[str](),
-    TicketUse.CONNECTION: frozenset({"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries"}),
+    TicketUse.CONNECTION: frozenset(
+        {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"}
+    ),
 }
 
 
@@ -71,7 +72,7 @@ class AccessTicket:
                 return "live updates"
 
     def allows(self, method: str) -> bool:
-        """Return whether a caller with this ticket may call a method of JobService, for its job if it has one."""
+        """Return whether a caller with this ticket may call a method, for its job if it has one."""
         return method in _METHODS_OF_USE[self.use]
 
 

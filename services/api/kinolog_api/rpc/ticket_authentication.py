@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from kinolog.access.api_key import Scope
+from kinolog.access.key_text import is_ticket
 from kinolog.ports.clock import Clock
-from kinolog_api.rpc.access_tickets import TICKET_PREFIX, AccessTicket, InvalidTicket, TicketSealer
+from kinolog_api.rpc.access_tickets import AccessTicket, InvalidTicket, TicketSealer
 from kinolog_api.rpc.authentication import Authenticator, Caller, KeyRefused, Metadata, bearer_text
 from kinolog_api.rpc.errors import RpcError
 
@@ -24,7 +25,7 @@ class TicketAuthenticator:
         """Return the caller. Raises `RpcError` if key or ticket is not accepted, or the metadata is not valid."""
         metadata = tuple(metadata)
         presented = next((bearer_text(str(value)) for name, value in metadata if name == "authorization"), "")
-        if not presented.startswith(TICKET_PREFIX):
+        if not is_ticket(presented):
             return self._keys.identify(metadata)
         ticket = self.valid_ticket(presented)
         return replace(

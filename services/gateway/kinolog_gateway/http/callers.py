@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kinolog.access.key_text import id_in_key, key_digest
+from kinolog.access.api_key import Scope
+from kinolog.access.key_text import id_in_key, is_ticket, key_digest
 from kinolog.process.logs import fields
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
@@ -41,11 +42,13 @@ class _KnownCaller:
 
 
 class Callers:
-    """Identifies callers. `ask` is set once the api's channel is open."""
+    """Identifies callers. `ask` and `redeem` are set once the api's channel is open."""
 
     def __init__(self, file_keys: ApiKeys, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.file_keys = file_keys
         self.ask: Identify | None = None
+        self.redeem: Identify | None = None
+        """Exchanges a ticket, once, for the caller of a connection. Raises like `ask`."""
         self._monotonic = monotonic
         self._answers: OrderedDict[bytes, _KnownCaller] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[_KnownCaller]] = {}
@@ -55,10 +58,20 @@ class Callers:
         """Whether a request without a key is refused."""
         return bool(self.file_keys)
 
-    async def identify(self, key: str | None, address: str = "") -> HttpCaller:
-        """Return the caller that presents `key` from `address`. Raises `HttpProblemError`."""
+    async def identify(
+        self, key: str | None, address: str = "", *, opens_connection: bool = False
+    ) -> HttpCaller:
+        """Return the caller that presents `key` from `address`. Raises `HttpProblemError`.
+
+        With a ticket the caller of a connection is known by what the ticket is exchanged for. That of a file is not
+        known here: the api judges the ticket in each call.
+        """
         try:
-            return replace(await self._identified(key), address=address)
+            if key and is_ticket(key):
+                caller = await self._ticket_caller(key, opens_connection=opens_connection)
+            else:
+                caller = await self._identified(key)
+            return replace(caller, address=address)
         except HttpProblemError as refusal:
             if refusal.problem.status == 401:
                 extra = fields(
@@ -69,6 +82,18 @@ class Callers:
                 )
                 logger.warning("a request was refused: %s", refusal.problem.detail, extra=extra)
             raise
+
+    async def check(self, key: str) -> None:
+        """Raise `HttpProblemError` if the api does not accept a key that it created, or what a ticket became."""
+        if self.ask is not None and (answer := await self._answer(key, self.ask)).refusal is not None:
+            raise answer.refusal
+
+    async def _ticket_caller(self, ticket: str, *, opens_connection: bool) -> HttpCaller:
+        if not opens_connection:
+            return HttpCaller(key=ticket, scopes=frozenset({Scope.READ}))
+        if self.redeem is None:
+            raise key_required()
+        return await self.redeem(ticket)
 
     async def _identified(self, key: str | None) -> HttpCaller:
         known = self.file_keys.identify(key)

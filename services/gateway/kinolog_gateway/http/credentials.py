@@ -12,7 +12,7 @@ from hmac import compare_digest
 from pathlib import Path
 
 from kinolog.access.api_key import ALL_SCOPES, Scope
-from kinolog.access.key_text import key_digest
+from kinolog.access.key_text import is_ticket, key_digest
 from kinolog.network_addresses import is_loopback
 from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, read_keys
 from kinolog_gateway.http.problems import HttpProblemError
@@ -37,6 +37,11 @@ class HttpCaller:
         """Metadata of calls to the api, so that it sees the same caller."""
         key = (("authorization", f"Bearer {self.key}"),) if self.key else ()
         return (*key, (CLIENT_ADDRESS_KEY, self.address)) if self.address else key
+
+    @property
+    def has_ticket(self) -> bool:
+        """Whether it presents a ticket in place of a key."""
+        return self.key is not None and is_ticket(self.key)
 
     @property
     def tenant_key(self) -> str:

@@ -11,10 +11,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinolog.access.api_key import Scope as KeyScope
+from kinolog.access.key_text import is_ticket
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import HttpCaller, presented_key
+from kinolog_gateway.http.edge.browser_credentials import is_file_request, offered_key, take_link_ticket
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.http.edge.surroundings import Surroundings
 from kinolog_gateway.http.metrics import Metrics
@@ -121,8 +123,9 @@ class RequestMiddleware:
         if _is_public(scope["path"]):
             return HttpCaller()
         address, _ = scope.get("client") or ("", 0)
-        caller = await self._callers.identify(presented_key(headers), address)
-        if scope["type"] == "websocket":
+        connects = scope["type"] == "websocket"
+        caller = await self._callers.identify(_credential(scope, headers), address, opens_connection=connects)
+        if connects:
             caller.check_scope(KeyScope.READ)
         return caller
 
@@ -138,6 +141,17 @@ class RequestMiddleware:
                 "web pages of another origin may not use this gateway; serve them from it, or list their origin in "
                 "KINOLOG_GATEWAY_CORS_ORIGINS",
             )
+
+
+def _credential(scope: Scope, headers: Headers) -> str | None:
+    """Return the key or ticket of a request. A ticket counts where it can be used: for files, and for a connection."""
+    key = presented_key(headers)
+    if scope["type"] == "websocket":
+        return key or offered_key(scope)
+    if is_file_request(scope):
+        ticket = take_link_ticket(scope)
+        return key or ticket
+    return None if key and is_ticket(key) else key
 
 
 def _is_public(path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from kinolog_gateway.http.edge.browser_credentials import TICKET_PARAMETER, is_file_route
 from kinolog_gateway.http.problems import MEDIA_TYPE, Problem
 
 DESCRIPTION = """\
@@ -36,12 +37,20 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "ticket": {
+            "type": "apiKey",
+            "in": "query",
+            "name": TICKET_PARAMETER,
+            "description": "An access ticket of POST /api/v1/tickets. It reads the files of its job.",
+        },
     }
     # The empty alternative is for a gateway without keys.
     document["security"] = [{"bearer": []}, {"header": []}, {}]
     reference = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
-    for path in document["paths"].values():
+    for route, path in document["paths"].items():
         for operation in path.values():
+            if is_file_route(route):
+                operation["security"] = [*document["security"], {"ticket": []}]
             for response in operation["responses"].values():
                 if MEDIA_TYPE in response.get("content", {}):
                     response["content"][MEDIA_TYPE] = reference

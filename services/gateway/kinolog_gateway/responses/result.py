@@ -154,6 +154,11 @@ def storyboard_view(job_id: str, storyboard: jobs.GetStoryboardResponse) -> Stor
     )
 
 
+def scene_path(job_id: str, index: int) -> str:
+    """Return the path of a rendered scene."""
+    return public_path(f"/api/v1/result/{job_id}/scenes/{index}")
+
+
 def _scene(job_id: str, scene: pb.Scene) -> SceneView:
     rendered = scene.HasField("artifact")
     return SceneView(
@@ -166,6 +171,6 @@ def _scene(job_id: str, scene: pb.Scene) -> SceneView:
         transition=scene.transition,
         seed=scene.seed,
         status=status_name(scene.status),
-        video=public_path(f"/api/v1/result/{job_id}/scenes/{scene.index}") if rendered else None,
+        video=scene_path(job_id, scene.index) if rendered else None,
         thumbnail=None,
     )

@@ -80,6 +80,29 @@ async def file_response(
     )
 
 
+async def described_file(
+    api: Upstream, caller: HttpCaller, job_id: str, kind: job_pb2.ArtifactKind.ValueType, index: int = 0
+) -> job_pb2.Artifact:
+    """Return the description of a file, for a caller whose ticket reads nothing else of the job."""
+    request = _artifact_request(job_id, kind, index)
+    request.limit = 1
+    async with aclosing(messages_of(api.jobs.ReadArtifact(request, metadata=caller.metadata))) as messages:
+        async for message in messages:
+            return message.artifact
+    raise HttpProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such file")
+
+
+def _artifact_request(
+    job_id: str, kind: job_pb2.ArtifactKind.ValueType, index: int
+) -> pb.ReadArtifactRequest:
+    return pb.ReadArtifactRequest(
+        job_id=job_id,
+        kind=kind,
+        scene=index if kind == job_pb2.ARTIFACT_KIND_SCENE else 0,
+        input=index if kind == job_pb2.ARTIFACT_KIND_INPUT else 0,
+    )
+
+
 def _file_headers(artifact: job_pb2.Artifact, etag: str, *, name: str) -> dict[str, str]:
     extension = _EXTENSIONS.get(artifact.media_type, "bin")
     return {
@@ -101,17 +124,10 @@ async def _read_artifact(
     byte_range: ByteRange | None,
 ) -> AsyncIterator[bytes]:
     """Yield bytes from the api as fast as the client reads them."""
-    call = api.jobs.ReadArtifact(
-        pb.ReadArtifactRequest(
-            job_id=job_id,
-            kind=artifact.kind,
-            scene=index if artifact.kind == job_pb2.ARTIFACT_KIND_SCENE else 0,
-            input=index if artifact.kind == job_pb2.ARTIFACT_KIND_INPUT else 0,
-            offset=byte_range.first if byte_range else 0,
-            limit=byte_range.length if byte_range else 0,
-        ),
-        metadata=caller.metadata,
-    )
+    request = _artifact_request(job_id, artifact.kind, index)
+    if byte_range is not None:
+        request.offset, request.limit = byte_range.first, byte_range.length
+    call = api.jobs.ReadArtifact(request, metadata=caller.metadata)
     async with aclosing(messages_of(call)) as messages:
         async for message in messages:
             if message.data:

@@ -16,7 +16,7 @@ from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.requests.input_upload import drain, uploaded
 from kinolog_gateway.responses.upload import UploadView
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
-from kinolog_gateway.routes.file_response import FILE_RESPONSES, file_response
+from kinolog_gateway.routes.file_response import FILE_RESPONSES, described_file, file_response
 
 router = APIRouter(prefix="/api/v1/inputs", tags=["inputs"], responses=PROBLEMS)
 
@@ -75,6 +75,9 @@ async def job_input(
     caller: Caller,
 ) -> Response:
     """Read a picture or clip that a job starts from, until the job is erased."""
+    if caller.has_ticket:
+        described = await described_file(api, caller, job_id, job_pb2.ARTIFACT_KIND_INPUT, index)
+        return await file_response(request, api, caller, described, job_id, index)
     job = (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)).job
     if index >= len(job.inputs):
         raise HttpProblemError(

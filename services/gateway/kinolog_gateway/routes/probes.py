@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -13,7 +13,7 @@ from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.responses.alarms import AlarmView, alarms_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, json_response
-from kinolog_gateway.websocket.asyncapi import asyncapi_document
+from kinolog_gateway.websocket.asyncapi import SECURITY, asyncapi_document
 
 router = APIRouter(tags=["operation"], responses=PROBLEMS)
 
@@ -104,11 +104,12 @@ async def openapi_document(request: Request) -> Response:
 async def live_document(request: Request) -> Response:
     """Return the AsyncAPI document of /ws."""
     address = request.base_url
-    server = {
+    server: dict[str, Any] = {
         "host": address.netloc,
         "protocol": "wss" if address.is_secure else "ws",
         "description": "This gateway.",
     }
     if prefix := public_prefix():
         server["pathname"] = prefix
+    server |= SECURITY
     return JSONResponse({**asyncapi_document(), "servers": {"gateway": server}})

@@ -5,27 +5,42 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1.ticket_service_pb2 import CreateFileTicketRequest
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.responses.result import ManifestView, ResultView, manifest_view, result_view
+from kinolog_gateway.responses.tickets import with_ticket
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
-from kinolog_gateway.routes.file_response import FILE_RESPONSES, file_response
+from kinolog_gateway.routes.file_response import FILE_RESPONSES, described_file, file_response
 from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix="/api/v1/result", tags=["results"], responses=PROBLEMS)
 
 
 @router.get("/{job_id}", response_model=ResultView, summary="A result's facts and links")
-async def result(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+async def result(
+    job_id: JobIdPath,
+    api: Api,
+    caller: Caller,
+    signed_links: Annotated[
+        bool,
+        Query(description="Whether links of files have an access ticket, which reads them for ten minutes."),
+    ] = False,
+) -> Response:
     """Read the facts of a completed job's result; 409 until it is completed."""
     response = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
-    return json_response(result_view(job_id, response))
+    view = result_view(job_id, response)
+    if signed_links:
+        request = CreateFileTicketRequest(job_id=job_id)
+        made = await api.call(api.tickets.CreateFileTicket, request, caller)
+        view = view.model_copy(update={"links": with_ticket(view.links, made.ticket)})
+    return json_response(view)
 
 
 @router.get("/{job_id}/manifest", response_model=ManifestView, summary="A result's manifest")
@@ -43,6 +58,10 @@ async def result_file(
     request: Request, job_id: str, kind: job_pb2.ArtifactKind.ValueType, api: Upstream, caller: HttpCaller
 ) -> Response:
     """Return the response with a file of a completed job. Raises `HttpProblemError`, `AioRpcError`."""
+    if caller.has_ticket:
+        return await file_response(
+            request, api, caller, await described_file(api, caller, job_id, kind), job_id
+        )
     response = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
     for artifact in response.artifacts:
         if artifact.kind == kind:
@@ -90,6 +109,9 @@ async def scene(
     caller: Caller,
 ) -> Response:
     """Read one rendered scene. Scenes can be read before the job is completed."""
+    if caller.has_ticket:
+        found = await described_file(api, caller, job_id, job_pb2.ARTIFACT_KIND_SCENE, index)
+        return await file_response(request, api, caller, found, job_id, index)
     storyboard = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), caller)
     for rendered in storyboard.scenes:
         if rendered.index == index and rendered.HasField("artifact"):

@@ -77,6 +77,24 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, from clients that send headers.",
+    },
+    "header": {"type": "httpApiKey", "in": "header", "name": "X-API-Key"},
+    "subprotocol": {
+        "type": "httpApiKey",
+        "in": "header",
+        "name": "Sec-WebSocket-Protocol",
+        "description": "For browsers: the subprotocols `kinolog` and `kinolog.key.<key or ticket>`; the ticket is one "
+        "of POST /api/v1/tickets, and opens one connection.",
+    },
+}
+SECURITY = {"security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in SECURITY_SCHEMES]}
+"""One of these for a gateway with keys. One without keys needs none."""
+
 
 @cache
 def asyncapi_document() -> dict[str, Any]:
@@ -91,6 +109,7 @@ def asyncapi_document() -> dict[str, Any]:
         "info": {"title": "kinolog live updates", "version": "1", "description": DESCRIPTION},
         "servers": {
             "local": {"host": "127.0.0.1:8085", "protocol": "ws", "description": "A gateway on this machine."}
+            | SECURITY
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -106,6 +125,7 @@ def asyncapi_document() -> dict[str, Any]:
             ),
         },
         "components": {
+            "securitySchemes": SECURITY_SCHEMES,
             "messages": {_name(model): _message(model) for model in models},
             "schemas": definitions["$defs"],
         },

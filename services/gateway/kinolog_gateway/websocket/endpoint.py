@@ -10,11 +10,12 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from kinolog.access.key_text import id_in_key
+from kinolog.access.key_text import id_in_key, is_ticket
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.edge.browser_credentials import LIVE_PROTOCOL
 from kinolog_gateway.http.middleware import CALLER
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.live import outgoing_message
@@ -47,7 +48,7 @@ KEY_CHECK_SECONDS = 2.0
 async def ws(socket: WebSocket) -> None:
     """Serve one client until it leaves, reads too slowly, or the api refuses it."""
     broadcasts: TenantBroadcasts = socket.app.state.broadcasts
-    await socket.accept()
+    await socket.accept(LIVE_PROTOCOL if LIVE_PROTOCOL in socket.scope["subprotocols"] else None)
     caller: HttpCaller = socket.scope[CALLER]
     broadcast = broadcasts.for_caller(caller)
     client = Subscriber(broadcast, SendQueue(socket.send_text, broadcasts.counts), caller)
@@ -97,16 +98,15 @@ async def _serve(socket: WebSocket, client: Subscriber) -> tuple[int, str] | Non
 
 
 async def _until_key_ends(client: Subscriber, callers: Callers) -> None:
-    """Ask for the client's close once its key is refused, if it is one that the api created. Never returns.
+    """Ask for the client's close once its key is refused, if the api created it or a ticket for it. Never returns.
 
     The api is asked once in a while for each key, however many clients have it.
     """
     key = client.caller.key
-    is_created = bool(key and id_in_key(key))
-    while is_created:
+    while key and (id_in_key(key) or is_ticket(key)):
         await asyncio.sleep(KEY_CHECK_SECONDS)
         try:
-            await callers.identify(key)
+            await callers.check(key)
         except HttpProblemError as refusal:
             if refusal.problem.status == UNAUTHORIZED:
                 client.request_close(POLICY_VIOLATION, refusal.problem.detail)

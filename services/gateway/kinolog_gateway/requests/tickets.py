@@ -1,0 +1,26 @@
+"""The body of POST /api/v1/tickets."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from kinolog.ids import JOB_ID_PATTERN
+from kinolog_gateway.requests.value_types import RequestModel
+
+
+class TicketRequest(RequestModel):
+    """What a ticket is for."""
+
+    job_id: str | None = Field(
+        None,
+        pattern=f"^{JOB_ID_PATTERN}$",
+        description="The job whose files it reads. Without it the ticket opens one connection of live updates.",
+        examples=["abcdefghijklmnopqrstuvwxyz"],
+    )
+    valid_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        description="Seconds until it expires: 600 for files, which may have 86,400, and 30 for live updates, "
+        "which may have 300.",
+    )
