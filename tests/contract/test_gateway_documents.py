@@ -82,6 +82,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/models"),
         ("GET", "/api/v1/workers"),
         ("GET", "/api/v1/alarms"),
+        ("GET", "/api/v1/live"),
         ("GET", "/health"),
         ("GET", "/ready"),
         ("GET", "/metrics"),
@@ -153,7 +154,16 @@ def finished_job(api: RecordingApi) -> pb.Job:
     return api.commit(job, "completed")
 
 
-NOT_JSON = ("/video", "/thumbnail", "/preview", "/{index}", "/{export_format}", "/metrics")
+NOT_JSON = (
+    "/video",
+    "/thumbnail",
+    "/preview",
+    "/{index}",
+    "/{export_format}",
+    "/metrics",
+    "/live",
+    "/content",
+)
 """Ends of the paths whose responses are files or text."""
 
 
@@ -174,9 +184,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
         "/v1/videos/extensions": {"prompt": "z", "video": {"id": job.id}, "seconds": "2"},
     }
     for method, path in sorted(served()):
-        if method == "HEAD" or path.endswith(
-            ("/video", "/thumbnail", "/preview", "/{index}", "/{export_format}", "/content", "/metrics")
-        ):
+        if method == "HEAD" or path.endswith(NOT_JSON):
             continue
         filled = path.format(job_id=job.id, video_id=job.id, model="sora-2", key_id="a" * 12)
         if path == "/api/v1/inputs":

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -27,6 +27,8 @@ from kinolog_gateway.websocket.protocol import LiveProtocol
 NAME = "gateway"
 STOP_SECONDS = 5
 """How long requests in progress may take to end when the gateway stops."""
+CLOSE_SECONDS = 1.0
+"""How long of that the clients of live updates may take to be closed with a reason."""
 IDLE_SECONDS = 75
 """How long an idle connection is kept: longer than by usual clients, so that no request meets one that ends."""
 CLIENT_MESSAGE_BYTES = 65_536
@@ -34,7 +36,14 @@ CLIENT_MESSAGE_BYTES = 65_536
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn that announces its address when it serves, and exits with status 0 after SIGTERM or SIGINT."""
+    """uvicorn that announces its address when it serves, and exits with status 0 after SIGTERM or SIGINT.
+
+    `close_clients` is called when it stops: streams of live updates never end by themselves.
+    """
+
+    def __init__(self, config: uvicorn.Config, close_clients: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._close_clients = close_clients
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, then announce the address."""
@@ -50,6 +59,13 @@ class GatewayServer(uvicorn.Server):
                 app: Any = self.config.app
                 app.state.job_waits.stop()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the clients of live updates, then the other connections."""
+        for server in self.servers:
+            server.close()
+        await self._close_clients()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -113,7 +129,8 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
             proxy_headers=False,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
-        )
+        ),
+        close_clients=lambda: app.state.broadcasts.close_clients(CLOSE_SECONDS),
     )
 
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
+from kinolog_gateway.event_stream.endpoint import router as event_stream_router
 from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import ApiKeys
@@ -67,6 +68,7 @@ ROUTERS = (
     derivation.router,
     videos.router,
     models.router,
+    event_stream_router,
     websocket_router,
     mcp_router,
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from kinolog_gateway.app import server_for
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from kinolog.process import ready_line
 from kinolog.process.settings import GatewaySettings
@@ -33,15 +37,21 @@ def start(**environment: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_start_and_stop(number: signal.Signals) -> None:
-    """The process announces its address, serves, and exits with success after a signal."""
+    """The process announces its address, serves, and exits with success after a signal. Live clients are told."""
     with start(gateway_port="0", api_target="127.0.0.1:1") as process:
         assert process.stdout is not None
         announced = ready_line.parse(process.stdout.readline())
         assert announced is not None
         assert announced["name"] == "gateway"
         assert httpx.get(f"{announced['url']}/health").json() == {"status": "ok"}
-        process.send_signal(number)
+        address = announced["url"].replace("http", "ws", 1) + "/ws"
+        with connect(address) as watching:
+            process.send_signal(number)
+            with suppress(ConnectionClosed):
+                while True:
+                    assert json.loads(watching.recv())["type"] == "error"
         out, err = process.communicate(timeout=20)
+    assert (watching.close_code, watching.close_reason) == (1012, "the gateway stops")
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kinolog_gateway.live import tenant_broadcasts as module
+from kinolog_gateway.live.outgoing_message import OutgoingMessage
 from kinolog_gateway.live.send_queue import SendQueue
 from kinolog_gateway.live.subscriber import Subscriber
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
@@ -13,14 +14,14 @@ from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.ws_client import connected
 
 
-async def _discard(_: str) -> None:
+async def _discard(_: str, __: OutgoingMessage) -> None:
     """Send nothing."""
 
 
 def _come_and_go(broadcasts: TenantBroadcasts, client: Subscriber, times: int) -> None:
     for _ in range(times):
-        broadcasts.add_client(client)
-        broadcasts.remove_client(client)
+        with broadcasts.connected(client):
+            pass
 
 
 async def test_quick_reconnects_leave_one_timer(gateway: RunningGateway) -> None:
@@ -35,9 +36,9 @@ async def test_quick_reconnects_leave_one_timer(gateway: RunningGateway) -> None
     await until_true(lambda: broadcasts._lingering, "the broadcast lingers")
     _come_and_go(broadcasts, client, 5)
     (timer,) = broadcasts._lingering.values()
-    broadcasts.add_client(client)
-    assert timer.cancelled()
-    assert not broadcasts._lingering
+    with broadcasts.connected(client):
+        assert timer.cancelled()
+        assert not broadcasts._lingering
 
 
 async def test_an_idle_broadcast_closes(gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> None:

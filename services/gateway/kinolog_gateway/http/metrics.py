@@ -1,4 +1,4 @@
-"""Prometheus metrics of the gateway: requests, their latency, and WebSocket clients. No ids, no prompts."""
+"""Prometheus metrics of the gateway: requests, their latency, and clients of live updates. No ids, no prompts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ class _LiveCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the current counts."""
         counts, prefix = self._counts, "kinolog_gateway_websocket"
-        yield GaugeMetricFamily(f"{prefix}_clients", "WebSocket clients connected now.", counts.clients)
+        yield GaugeMetricFamily(
+            f"{prefix}_clients",
+            "Clients of live updates connected now.",
+            counts.clients,
+        )
         yield GaugeMetricFamily(
             "kinolog_gateway_upstream_streams", "Streams from the api open now.", counts.upstream_streams
         )

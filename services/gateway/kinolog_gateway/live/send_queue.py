@@ -32,7 +32,7 @@ STALLED_SECONDS = 30.0
 class SendQueue:
     """The messages that wait for one client, and the loop that sends them."""
 
-    def __init__(self, send: Callable[[str], Awaitable[None]], counts: LiveCounts) -> None:
+    def __init__(self, send: Callable[[str, OutgoingMessage], Awaitable[None]], counts: LiveCounts) -> None:
         self._send = send
         self._counts = counts
         self._queue: deque[OutgoingMessage] = deque()
@@ -47,6 +47,16 @@ class SendQueue:
         """Position of the last message sent; 0 before the first."""
         self.on_too_slow: Callable[[], None] = lambda: None
         """Called when the client reads too slowly to be sent more."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything has been sent."""
+        return not self._queue and not self._latest and self._sending_since is None
+
+    @property
+    def resume_hint(self) -> str:
+        """Words that name the position after which the client can resume; none before the first message."""
+        return f"; resume after {self._last_position}" if self._last_position else ""
 
     def put(self, message: OutgoingMessage) -> None:
         """Queue a message that must arrive."""
@@ -87,7 +97,7 @@ class SendQueue:
                 message = self._next()
                 text = _text(message)
                 self._sending_since = self._loop.time()
-                await self._send(text)
+                await self._send(text, message)
                 self._sending_since = None
                 self._last_position = message.position
                 self._counts.messages_sent += 1
