@@ -35,7 +35,7 @@ Report = Callable[[float, str], Awaitable[None]]
 """Reports the percent of a job, and a sentence about it."""
 
 
-async def _send_nothing(_: str) -> None:
+async def _send_nothing(_: str, __: OutgoingMessage) -> None:
     """Drop a message: a follower reads none."""
 
 
@@ -136,17 +136,16 @@ class JobWaits:
     def _follower(self, caller: HttpCaller, job_id: str) -> Iterator[JobFollower]:
         """Follow the live updates of a job. What happens before the job is read is in it."""
         follower = JobFollower(self._broadcasts.for_caller(caller), self._broadcasts, job_id)
-        self._broadcasts.add_client(follower)
         self.followers.add(follower)
         self._by_tenant[caller.tenant_key] += 1
         try:
-            yield follower
+            with self._broadcasts.connected(follower):
+                yield follower
         finally:
             self._by_tenant[caller.tenant_key] -= 1
             if not self._by_tenant[caller.tenant_key]:
                 del self._by_tenant[caller.tenant_key]
             self.followers.discard(follower)
-            self._broadcasts.remove_client(follower)
 
 
 async def _follow(follower: JobFollower, reports: _ProgressReports, ends_at: float) -> bool:
