@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kinolog_gateway.http import callers as callers_module
-from kinolog_gateway.websocket import endpoint
+from kinolog_gateway.live import session
 from typer.testing import CliRunner
 from websockets.exceptions import InvalidStatus
 
@@ -22,6 +22,7 @@ from kinolog_cli.app import app
 from kinolog_client import AsyncKinologClient, CreatedKeyInfo, Forbidden, NotFound, Unauthorized
 from tests.builders.running_api import PROMPT, RunningApi, running_api
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.event_source import listening
 from tests.unit.gateway.ws_client import connected
 
 OPERATOR = "operator-key-0123456789"
@@ -48,7 +49,7 @@ class Installation:
 async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
     """An installation with a key file. Answers are remembered shortly, and connections are checked often."""
     monkeypatch.setattr(callers_module, "REMEMBERED_SECONDS", 0.05)
-    monkeypatch.setattr(endpoint, "KEY_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(session, "KEY_CHECK_SECONDS", 0.05)
     file = tmp_path / "keys"
     file.write_text(f"{OPERATOR} *\n")
     async with (
@@ -122,13 +123,17 @@ async def test_a_websocket_ends_with_its_key(here: Installation) -> None:
         connected(here.gateway.ws_url, Authorization=f"Bearer {first.secret}") as ending,
         connected(here.gateway.ws_url, Authorization=f"Bearer {second.secret}") as staying,
         client_of(here.gateway, second.secret) as client,
+        listening(here.gateway.client, "jobs", authorization=f"Bearer {first.secret}") as events,
     ):
+        await events.started()
         for socket in (ending, staying):
             await socket.subscribe("jobs")
         await here.operator.revoke_key(first.key_id)
         await ending.socket.wait_closed()
         assert ending.socket.close_code == 1008
         assert "key" in (ending.socket.close_reason or "")
+        with pytest.raises(StopAsyncIteration):
+            await events.receive()
         job = await client.generate(PROMPT)
         message = await staying.receive_type("job_status_update")
         assert message["job_id"] == job.job_id
@@ -139,13 +144,15 @@ async def test_a_websocket_ends_with_its_key(here: Installation) -> None:
 
 
 async def test_live_updates_need_the_scope_read(here: Installation) -> None:
-    """A key that may only submit gets no WebSocket, although another key of its tenant has one open."""
+    """A key that may only submit gets no live updates, although another key of its tenant has them open."""
     reader, writer = await here.created("read"), await here.created("submit")
     async with connected(here.gateway.ws_url, Authorization=f"Bearer {reader.secret}"):
         with pytest.raises(InvalidStatus) as refused:
             async with connected(here.gateway.ws_url, Authorization=f"Bearer {writer.secret}"):
                 pass
-    assert refused.value.response.status_code == 403
+        headers = {"Authorization": f"Bearer {writer.secret}"}
+        stream = await here.gateway.client.get("/api/v1/live?channel=jobs", headers=headers)
+    assert [refused.value.response.status_code, stream.status_code] == [403, 403]
 
 
 async def test_the_api_is_asked_once(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

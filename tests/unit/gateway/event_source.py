@@ -56,10 +56,15 @@ class EventSource:
 
 @asynccontextmanager
 async def listening(
-    client: httpx.AsyncClient, *channels: str, last_event_id: str = "", **parameters: Any
+    client: httpx.AsyncClient,
+    *channels: str,
+    last_event_id: str = "",
+    authorization: str = "",
+    **parameters: Any,
 ) -> AsyncIterator[EventSource]:
     """A stream of channels, which was accepted."""
-    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    sent = {"Last-Event-ID": last_event_id, "Authorization": authorization}
+    headers = {name: value for name, value in sent.items() if value}
     query = {"channel": list(channels), **parameters}
     async with client.stream("GET", "/api/v1/live", params=query, headers=headers) as response:
         if response.status_code != 200:
