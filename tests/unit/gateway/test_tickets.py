@@ -133,7 +133,7 @@ async def test_a_connection_ends_with_the_key_of_its_ticket(
     locked: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The api is asked whether what a ticket was exchanged for still counts."""
-    monkeypatch.setattr("kinolog_gateway.websocket.endpoint.KEY_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr("kinolog_gateway.live.session.KEY_CHECK_SECONDS", 0.01)
     monkeypatch.setattr("kinolog_gateway.http.callers.REMEMBERED_SECONDS", 0.0)
     async with handshake(locked.ws_url, "kinolog", "kinolog.key.kinot1.live") as socket:
         await socket.send('{"type": "ping"}')
