@@ -52,6 +52,8 @@ class DataFolder:
         self._layout = path / "layout.json"
         self._restoring = path / "restoring"
         self.erased_jobs = path / "restoring-erased"
+        self.noted_access = path / "restoring-access"
+        """Facts about API keys that were here before a restore."""
         """The ids of jobs that were erased here before a backup is put in the place of what is here, one a line."""
         self._handle: int | None = None
 
@@ -114,6 +116,7 @@ class DataFolder:
         """Note that everything of the backup is here."""
         self._restoring.unlink(missing_ok=True)
         self.erased_jobs.unlink(missing_ok=True)
+        self.noted_access.unlink(missing_ok=True)
         flush_folder(self.path)
 
     def _check_restored(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
+from kinolog_projector.access.access_restore import RefillableAccessLog
 
 from kinolog.access.access_log import AccessLog, KeyUses
 from kinolog.access.api_key import AccessCommit, ApiKeyCreated, ApiKeyRevoked, Scope
@@ -16,6 +17,7 @@ from kinolog.access.key_text import new_key
 from kinolog.adapters.jetstream.access_log import JetStreamAccessLog
 from kinolog.adapters.jetstream.key_uses import JetStreamKeyUses
 from kinolog.adapters.jetstream.subjects import ACCESS, KEY_USES_STREAM, Service
+from kinolog.codec.access import encode_access_commit
 from kinolog.ports.event_store import AppendConflict, DamagedLog
 from tests.adapters.memory.access_log import MemoryAccessLog, MemoryKeyUses
 from tests.fixtures.log import KINDS, Kind, connected, empty_streams, settings_of
@@ -46,7 +48,7 @@ CREATED = AccessCommit(
 class AccessStores:
     """The stream and the last uses of one adapter, both empty."""
 
-    log: AccessLog
+    log: RefillableAccessLog
     uses: KeyUses
 
 
@@ -92,6 +94,10 @@ async def test_commits_come_back_in_order(stores: AccessStores) -> None:
     with pytest.raises(DamagedLog):
         await stores.log.append(replace(revoked, key_id="a" * 12))
     assert [recorded.position async for batch in stores.log.read(1) for recorded in batch] == [2]
+    await stores.log.refill(2, [encode_access_commit(replace(CREATED, key_id="b" * 12)).raw])
+    assert [recorded.position async for batch in stores.log.read(2) for recorded in batch] == [3]
+    with pytest.raises(DamagedLog):
+        await stores.log.refill(2, [recorded.raw])
 
 
 async def _followed(log: AccessLog, number: int) -> list[AccessCommit]:

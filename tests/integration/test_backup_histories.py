@@ -14,7 +14,7 @@ from kinolog_projector.backup import backup
 from kinolog_projector.backup.backup import Backup, MadeBackup
 from kinolog_projector.backup.backup_load import COPIES
 from kinolog_projector.backup.segment_comparison import ArchiveBehind, OtherHistory
-from kinolog_projector.backup.table_copy import DamagedCopy, OtherLogLine
+from kinolog_projector.backup.table_copy import DamagedCopy, OtherRow
 from kinolog_projector.projection.live_progress import write_live_progress
 from kinolog_projector.restore.archive_repair import repair_archive
 from kinolog_projector.schema.position_partitions import PositionPartitions
@@ -266,7 +266,7 @@ async def test_another_log_line_is_not_written_over_the_old_one(
     async with emptied(backed_up, new_migrated_database, backed_up.jobs) as other:
         await other.submit(0)
         await other.log_lines(20, message="another step")
-        with pytest.raises(OtherLogLine, match=r"number 20 .*Nothing was changed. Name another folder"):
+        with pytest.raises(OtherRow, match=r"number 20 .*Nothing was changed. Name another folder"):
             await other.back_up()
     assert (backed_up.folder.path / MANIFEST).read_bytes() == manifest
     backed_up.folder.checked_manifest()

@@ -23,6 +23,8 @@ erased-in-log  name the jobs that are erased by commits after the position --aft
 erase    erase the jobs that the file --folder names, in a log that was loaded
 mend     only make the indexes in --damaged-files again, and the tables of one row; needs the database alone
 salvage  only write the tables --tables again without their damaged pages
+fill-access  make the stream of API keys and its archive whole from each other
+load-access  add the facts about API keys in the file --folder that continue those that are there
 settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
 session  run such commands in one process, as lines of JSON on standard input ask for them
 """
@@ -64,6 +66,8 @@ from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import reader_pool
+from kinolog_projector.access.access_archive import AccessArchive
+from kinolog_projector.access_commands import COMMANDS as ACCESS_COMMANDS
 from kinolog_projector.command_session import serve_commands
 from kinolog_projector.commands import CommandOptions
 from kinolog_projector.dispatch.dispatcher import Dispatcher
@@ -77,13 +81,15 @@ from kinolog_projector.erasure.scrub import Scrub
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.log_connection import log_connection
-from kinolog_projector.maintenance import COMMANDS
+from kinolog_projector.maintenance import COMMANDS as LOG_COMMANDS
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
 from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
+
+COMMANDS = LOG_COMMANDS | ACCESS_COMMANDS
 
 FAILED = 1
 """Exit status when a check found something wrong."""
@@ -128,6 +134,9 @@ async def run(settings: ProjectorSettings) -> None:
             companions=(
                 key_audit.run,
                 Scrub(database_url, DatabaseDamageAlarm(alarms, "erased-texts", system_clock)).run,
+                AccessArchive(
+                    database_url, log.access_log, ProblemAlarm(alarms, "access-damaged", system_clock)
+                ).run,
             ),
         )
         dispatch = partial(

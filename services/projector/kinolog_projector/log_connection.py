@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from kinolog.adapters.jetstream.access_log import JetStreamAccessLog
 from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
@@ -28,6 +29,7 @@ class LogConnection:
     keys: WrappedKeyStore
     stored_keys: JetStreamKeyStore
     """The keys in the form in which they are stored: wrapped."""
+    access_log: JetStreamAccessLog
     stack: AsyncExitStack
 
 
@@ -51,8 +53,16 @@ async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnec
         stack.push_async_callback(stored_keys.close)
         keys = WrappedKeyStore(stored_keys, master_keys)
         await keys.check()
+        access_log = JetStreamAccessLog(client, replicas=replicas)
+        stack.push_async_callback(access_log.close)
         yield LogConnection(
-            client=client, store=store, raw_log=raw_log, keys=keys, stored_keys=stored_keys, stack=stack
+            client=client,
+            store=store,
+            raw_log=raw_log,
+            keys=keys,
+            stored_keys=stored_keys,
+            access_log=access_log,
+            stack=stack,
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kinolog.adapters.jetstream.log.restore import restore as refill_log
 from kinolog.adapters.jetstream.provision import replace_stream
 from kinolog.adapters.jetstream.streams import StreamMissing
-from kinolog.adapters.jetstream.subjects import EVENTS
+from kinolog.adapters.jetstream.subjects import ACCESS, EVENTS
 from kinolog.adapters.obstore.configured_store import configured_artifacts
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import UnusableBackup
@@ -21,6 +21,7 @@ from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.process.settings import BackupSettings, ProjectorSettings
 from kinolog.readmodel.database import writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
+from kinolog_projector.access.access_restore import fill_access, noted_access
 from kinolog_projector.backup.backup import Backup
 from kinolog_projector.backup.backup_load import check_master_keys, load_tables, rows_of
 from kinolog_projector.commands import Command, CommandOptions, Report, naming_damage
@@ -163,6 +164,7 @@ async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
             )
         await refill_log(log.client, rows_of(folder, manifest))
         loaded = await load_tables(connection, folder, manifest, log.store, log.stored_keys, log.keys.unwrap)
+        await fill_access(connection, log.access_log)
     return Report(
         f"loaded {counted(loaded.position, 'commit')} and {counted(loaded.keys, 'key')}", asdict(loaded)
     )
@@ -171,7 +173,8 @@ async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
 async def erased(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Return the ids of the jobs that are erased in lists and archive. Needs the database alone."""
     async with await writer_connection(_url(settings), "kinolog-erased") as connection:
-        return _noted(await archived_erasures(connection))
+        report = _noted(await archived_erasures(connection))
+        return Report(report.text, report.facts | {"access": await noted_access(connection)})
 
 
 async def erased_in_log(settings: ProjectorSettings, options: CommandOptions) -> Report:
@@ -268,10 +271,11 @@ async def restore(settings: ProjectorSettings, options: CommandOptions) -> Repor
     await migrate(settings, options)
     found = (await inspect(settings, options)).facts
     if found["is_whole"]:
+        await _restore_access(settings)
         return Report(
             f"nothing to restore: {counted(found['commits'], 'commit')}, hash {found['hash']}", found
         )
-    lines = []
+    lines = await _restore_access(settings)
     if found["repair_archive"]:
         lines.append((await repair(settings, options)).text)
     if found["replace_log"]:
@@ -281,6 +285,23 @@ async def restore(settings: ProjectorSettings, options: CommandOptions) -> Repor
         lines.append((await refill(settings, options)).text)
     settled = await settle(settings, options)
     return Report("\n".join((*lines, settled.text)), settled.facts)
+
+
+async def _restore_access(settings: ProjectorSettings) -> list[str]:
+    """Make the stream of API keys whole from its archive, and say so. A damaged one is deleted.
+
+    Its intact part is archived by then.
+    """
+    async with (
+        log_connection(settings) as log,
+        await writer_connection(_url(settings), "kinolog-access") as connection,
+    ):
+        filled = await fill_access(connection, log.access_log)
+        if filled.problem:
+            await replace_stream(log.client, ACCESS, settings.nats_replicas)
+            filled = await fill_access(connection, log.access_log)
+    restored = f"the stream of API keys got {counted(filled.restored, 'message')} back"
+    return [restored] if filled.restored else []
 
 
 COMMANDS: dict[str, Command] = {

@@ -54,6 +54,15 @@ key_archive = Table(
 )
 """The keys of jobs that are not erased, wrapped under a master key: what a lost key store is restored from."""
 
+access_archive = Table(
+    "access_archive",
+    permanent,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("key_id", Key, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+"""The messages of the stream of facts about API keys: what a lost stream is filled from."""
+
 erased_prompts = Table(
     "erased_prompts",
     permanent,

@@ -21,7 +21,10 @@ from kinolog_stack.processes.program import Program
 from kinolog_stack.recovery.restoration import WHAT_WILL_BE_DONE, Agree, Restored, RestoreDeclined, Say
 from kinolog_stack.recovery.stopped_stack import StoppedStack
 
-ERASED_WILL_BE_BACK = "Jobs that were erased since the backup will be back: erase them again."
+ERASED_WILL_BE_BACK = (
+    "Jobs that were erased since the backup will be back: erase them again. API keys that were revoked since will be "
+    "valid again: revoke them again."
+)
 LATER_ERASED_MAY_BE_BACK = "Jobs that were erased after that may be back: erase them again."
 
 
@@ -72,6 +75,7 @@ class BackupRestoration:
         if not self.agree():
             if not data.is_half_restored:  # else the note is all that is left of the erasures
                 data.erased_jobs.unlink(missing_ok=True)
+                data.noted_access.unlink(missing_ok=True)
             raise RestoreDeclined("Nothing was restored.")
         data.begin_restore(self.backup)
         for path in self._occupied():
@@ -85,6 +89,7 @@ class BackupRestoration:
         note_of(data.artifacts).unlink(missing_ok=True)  # the files are those of the backup, on whatever disk
         copy_files(folder, manifest.artifacts, data.artifacts)
         again = self._erase_again()
+        self._keep_access()
         settled = self.stack.projector("settle")
         expected = manifest.position + again
         if settled["commits"] != expected:
@@ -124,6 +129,8 @@ class BackupRestoration:
             self.say(f"  {LATER_ERASED_MAY_BE_BACK}")
         jobs = sorted({job_id for note in notes for job_id in note["jobs"]})
         write_durably(data.erased_jobs, "".join(f"{job_id}\n" for job_id in jobs))
+        if archived and archived.get("access"):
+            write_durably(data.noted_access, archived["access"])
 
     def _noted(self, server: Program, folder: Path, command: str, *arguments: str) -> dict[str, Any] | None:
         """Return the erasures that a server here knows; None, and why is said, if it cannot be read."""
@@ -147,6 +154,18 @@ class BackupRestoration:
         if again["jobs"]:
             self.say(f"  erased again since the backup has them: {counted(len(again['jobs']), 'job')}.")
         return int(again["commits"])
+
+    def _keep_access(self) -> None:
+        """Add the facts about API keys that came after the backup, so that no revoked key is valid again."""
+        noted = self.stack.folder.noted_access
+        if noted.exists():
+            kept = self.stack.projector("load-access", "--folder", str(noted))
+            if kept["other"]:
+                self.say(
+                    "  the API keys that were here are of another installation; those of the backup are kept."
+                )
+            elif kept["added"]:
+                self.say(f"  kept {counted(kept['added'], 'fact')} about API keys since the backup.")
 
     def _check_place(self) -> None:
         """Raise `StartError` for a backup in a folder that the restore sets aside."""

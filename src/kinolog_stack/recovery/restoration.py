@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kinolog.adapters.jetstream.subjects import EVENTS
+from kinolog.adapters.jetstream.subjects import ACCESS, EVENTS
 from kinolog.counts import counted
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.stopped_stack import StoppedStack
@@ -69,6 +69,16 @@ class Restoration:
     def run(self) -> Restored:
         """Restore. Raises `StartError`, `RestoreDeclined`."""
         self._start_servers()
+        access = self.stack.projector("fill-access")
+        if access["restored"]:
+            step = f"fill the stream of API keys with {counted(access['restored'], 'message')} of its archive"
+            self.say(f"  done already: {step}")
+            self._corrected.append(step)
+        if access["problem"]:
+            self.say(f"  the stream of API keys is damaged: {access['problem']}")
+            self._steps.append(
+                "set the damaged stream of API keys aside, and write it again from its archive"
+            )
         inspected = self.stack.projector("inspect", "--damaged-files", *self._damaged_files)
         for line in inspected["found"]:
             self.say(f"  {line}")
@@ -78,7 +88,7 @@ class Restoration:
             self._steps.append(f"leave out positions {positions}, which only the log that was set aside has")
         if inspected["is_whole"] and not self._steps:
             return Restored(
-                changed=bool(self.stack.set_aside),
+                changed=bool(self.stack.set_aside) or access["restored"] > 0,
                 commits=inspected["commits"],
                 hash=inspected["hash"],
                 steps=(
@@ -93,6 +103,9 @@ class Restoration:
             self.say(f"  {number}. {step}")
         if not self.agree():
             raise RestoreDeclined("Nothing was restored.")
+        if access["problem"]:
+            self.stack.replace_stream(ACCESS)
+            self.stack.projector("fill-access")
         repaired: dict[str, Any] = {}
         if inspected["salvage"]:
             self.stack.projector("salvage", "--tables", *inspected["salvage"])

@@ -53,6 +53,14 @@ class MemoryAccessLog:
                 while len(self.stored) <= after:
                     await self._appended.wait()
 
+    async def refill(self, after: int, raws: Sequence[bytes]) -> None:
+        if after != len(self.stored):
+            raise DamagedLog(f"the log ends at {len(self.stored)}, not at {after}")
+        for raw in raws:
+            self.stored.append(raw)
+            key_id = decode_access_commit(len(self.stored), raw).commit.key_id
+            self._tails[key_id] = len(self.stored)
+
 
 class MemoryKeyUses:
     """Stores the last use of each key."""

@@ -24,6 +24,7 @@ COPIES = {
     "log_lines": sql.SQL(
         "COPY kinolog.log_lines (sequence, job_id, attempt, at, severity, message, note) FROM STDIN (FORMAT BINARY)"
     ),
+    "access": sql.SQL("COPY kinolog.access_archive (position, key_id, raw) FROM STDIN (FORMAT BINARY)"),
 }
 
 
@@ -63,6 +64,8 @@ async def load_tables(
         partitions = PositionPartitions(PERMANENT_SCHEMA, key_archive.name)
         await partitions.create_missing(connection, range(0, manifest.position + 1, PARTITION_POSITIONS))
         for name, statement in COPIES.items():
+            if name not in manifest.tables:  # of an earlier version
+                continue
             await _copy(connection, folder.path / manifest.tables[name].path, statement)
     keys = await restore_keys(connection, store, stored_keys, unwrap)
     return LoadedBackup(position=manifest.position, keys=keys)

@@ -33,8 +33,10 @@ COPIES: dict[str, LiteralString] = {
     " TO STDOUT (FORMAT BINARY)",
     "log_lines": "COPY (SELECT sequence, job_id, attempt, at, severity, message, note FROM kinolog.log_lines"
     " ORDER BY sequence) TO STDOUT (FORMAT BINARY)",
+    "access": "COPY (SELECT position, key_id, raw FROM kinolog.access_archive ORDER BY position)"
+    " TO STDOUT (FORMAT BINARY)",
 }
-"""What is copied of the permanent tables besides the archive, which is the log. Both are in the order of their keys."""
+"""What is copied of the permanent tables besides the archive, which is the log. All are in the order of their keys."""
 
 LOST_KEYS = """
 SELECT given.key_id FROM unnest(%s::text[], %s::bigint[]) AS given (key_id, position)
@@ -53,14 +55,15 @@ MASTER_KEY_ID = slice(1, 9)
 """Where a wrapped key names its master key (kinolog.privacy.master_keys)."""
 
 
-class OtherLogLine(UnusableBackup):
-    """The backup before holds another log line with the same number."""
+class OtherRow(UnusableBackup):
+    """The backup before holds another log line, or another fact about an API key, with the same number."""
 
-    def __init__(self, folder: BackupFolder, number: int) -> None:
+    def __init__(self, folder: BackupFolder, table: str, number: int) -> None:
+        what = "log line" if table == "log_lines" else "fact about an API key"
         super().__init__(
-            f"{folder.path} holds another log line with the number {number} than the database: the backup is of "
+            f"{folder.path} holds another {what} with the number {number} than the database: the backup is of "
             "another kinolog, or one of the two was changed. Nothing was changed. Name another folder, and keep this "
-            "one: it may be the last copy of its log lines"
+            f"one: it may be the last copy of its {what}s"
         )
 
 
@@ -98,7 +101,7 @@ class TableCopier:
 
     async def copy(self, table: str, name: str) -> TableCopy:
         """Write the rows of a table into the file `name`. Raises `UnusableBackup`, `psycopg.Error`."""
-        file = self.before.tables[table] if self.before is not None else None
+        file = self.before.tables.get(table) if self.before is not None else None
         if file is not None and self.replace_damaged and await self._is_damaged(file):
             file = None
         keys = await self._lost_keys(file) if file is not None and table == "keys" else []
@@ -106,7 +109,7 @@ class TableCopier:
         rows = kept = 0
         with self.folder.writer(name) as written:
             written.write(HEADER)
-            async with aclosing(older), aclosing(self._merged(COPIES[table], older)) as merged:
+            async with aclosing(older), aclosing(self._merged(table, older)) as merged:
                 async for row, is_kept in merged:
                     written.write(row.raw)
                     rows += 1
@@ -125,18 +128,18 @@ class TableCopier:
         return bool(problem)
 
     async def _merged(
-        self, query: LiteralString, older: AsyncIterator[CopiedRow]
+        self, table: str, older: AsyncIterator[CopiedRow]
     ) -> AsyncGenerator[tuple[CopiedRow, bool], None]:
         """Yield the rows of both in the order of their keys, each once, and whether the database lacks it."""
         old = await anext(older, None)
-        async with aclosing(self._current(query)) as current:
+        async with aclosing(self._current(COPIES[table])) as current:
             async for row in current:
                 while old is not None and old.key < row.key:
                     yield old, True
                     old = await anext(older, None)
                 if old is not None and old.key == row.key:
                     if old.raw != row.raw:
-                        raise await self._contradiction(old)
+                        raise await self._contradiction(table, old)
                     old = await anext(older, None)
                 yield row, False
         while old is not None:
@@ -151,12 +154,12 @@ class TableCopier:
                     yield row
         parser.end()
 
-    async def _contradiction(self, row: CopiedRow) -> UnusableBackup:
-        """Return why a log line of the backup differs from the same in the database: its file may be damaged."""
-        file = self.before.tables["log_lines"] if self.before is not None else None
+    async def _contradiction(self, table: str, row: CopiedRow) -> UnusableBackup:
+        """Return why a row of the backup differs from the same in the database: its file may be damaged."""
+        file = self.before.tables[table] if self.before is not None else None
         if file is not None and (problem := await asyncio.to_thread(self.folder.failure_of, file)):
             return DamagedCopy(self.folder, file, problem)
-        return OtherLogLine(self.folder, int.from_bytes(row.key, "big", signed=True))
+        return OtherRow(self.folder, table, int.from_bytes(row.key, "big", signed=True))
 
     async def _lost_keys(self, file: BackupFile) -> list[CopiedRow]:
         """Return the keys of the backup before that the database lacks although their jobs are not erased."""

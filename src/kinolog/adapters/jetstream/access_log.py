@@ -9,12 +9,13 @@ from nats.aio.client import Client
 
 from kinolog.access.api_key import AccessCommit, RecordedAccessCommit
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.appender import Appender, MissingPredecessor
-from kinolog.adapters.jetstream.client.publish import OutgoingWrite
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
+from kinolog.adapters.jetstream.client.appender import MAX_BATCH_SIZE, Appender, MissingPredecessor
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish_in_order
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.adapters.jetstream.log.follower import follow
 from kinolog.adapters.jetstream.log.log_reader import CommitStreamReader
-from kinolog.codec.access import decode_access_commit, encode_access_commit
+from kinolog.codec.access import decode_access_commit, encode_access_commit, parse_access_commit
 from kinolog.codec.commits import DamagedCommit
 from kinolog.ports.event_store import AppendConflict, DamagedLog
 
@@ -75,9 +76,32 @@ class JetStreamAccessLog:
             async for batch in batches:
                 yield batch
 
+    async def refill(self, after: int, raws: Sequence[bytes]) -> None:
+        """Store messages directly after position `after`, which is the last one. Raises `DamagedLog`.
+
+        An interrupted call continues when it is repeated with the position that is last then.
+        """
+        for start in range(0, len(raws), MAX_BATCH_SIZE):
+            messages = [_refilled(raw) for raw in raws[start : start + MAX_BATCH_SIZE]]
+            try:
+                last = await publish_in_order(self._reader.inbox, messages, after + start)
+            except JetStreamApiError as error:
+                raise DamagedLog(f"the stream changed while it was restored: {error}") from error
+            if last != after + start + len(messages):
+                raise DamagedLog(f"a message of the archive was stored at {last}")
+
     async def close(self) -> None:
         """Close the inbox."""
         await self._reader.close()
+
+
+def _refilled(raw: bytes) -> OutgoingWrite:
+    """Return the message to store again. Raises `DamagedLog` if its hash does not match."""
+    try:
+        commit, _ = parse_access_commit(raw)
+    except DamagedCommit as error:
+        raise DamagedLog(f"the archive of {subjects.ACCESS}: {error}") from error
+    return OutgoingWrite(subject=subjects.api_key(commit.key_id), data=raw, expected=commit.previous_position)
 
 
 def _decoded(stored: StoredMessage) -> RecordedAccessCommit:

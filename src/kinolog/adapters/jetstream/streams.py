@@ -67,6 +67,7 @@ STREAMS_OF: dict[Service, tuple[str, ...]] = {
     ),
     Service.PROJECTOR: (
         subjects.EVENTS,
+        subjects.ACCESS,
         subjects.WORK,
         subjects.PROGRESS,
         subjects.ADVISORIES,

@@ -202,10 +202,14 @@ def permissions(service: Service) -> Permissions:
                 *_consume(PROGRESS),
                 *_consume(ADVISORIES),
                 *_get(ADVISORIES),
+                *_get(ACCESS),
                 *_get(KEYS_STREAM),
                 *_get(WORKERS_STREAM),
             )
-            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS, "prg.>", ALARM_SUBJECTS))
+            return Permissions(
+                publish=publish,
+                subscribe=(inbox, LIVE_SUBJECTS, LIVE_ACCESS_SUBJECTS, "prg.>", ALARM_SUBJECTS),
+            )
         case Service.WORKER:
             publish = (
                 "evt.job.*",
