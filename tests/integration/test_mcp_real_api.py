@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_gateway.mcp.tools import TOOLS
-from mcp import MCPError
+from mcp import Client, MCPError
 
 from kinolog.access.api_key import Scope
 from kinolog.access.key_text import key_digest
@@ -23,17 +23,26 @@ KEYS = {
 }
 PROMPT = "a heron named Quillfeather stands in a pond"
 OPERATOR = "operator-0123456789abcdef"
+VIDEO = b"the bytes of a video"
 SCOPE_OF = {
     "generate_video": Scope.SUBMIT,
     "get_video": Scope.READ,
     "list_videos": Scope.READ,
     "get_storyboard": Scope.READ,
     "list_models": Scope.READ,
+    "share_video": Scope.READ,
     "cancel_video": Scope.CANCEL,
     "get_history": Scope.AUDIT,
     "verify_video": Scope.AUDIT,
 }
-OF_ONE_JOB = ("get_video", "cancel_video", "get_storyboard", "get_history", "verify_video")
+OF_ONE_JOB = ("get_video", "share_video", "cancel_video", "get_storyboard", "get_history", "verify_video")
+
+
+async def submitted(client: Client) -> str:
+    """Submit a job over MCP. Return its id."""
+    made = await client.call_tool("generate_video", {"prompt": PROMPT, "wait_seconds": 0})
+    job_id: str = made.structured_content["job"]["job_id"]
+    return job_id
 
 
 async def test_tenants_are_apart(tmp_path: Path) -> None:
@@ -46,20 +55,25 @@ async def test_tenants_are_apart(tmp_path: Path) -> None:
         mcp_connected(gateway, Authorization=f"Bearer {ADA}") as ada,
         mcp_connected(gateway, Authorization=f"Bearer {EVE}") as eve,
     ):
-        made = await ada.call_tool("generate_video", {"prompt": PROMPT, "wait_seconds": 0})
-        job_id = made.structured_content["job"]["job_id"]
+        done, queued = await submitted(ada), await submitted(ada)
+        await api.complete(done, VIDEO)
         for name in OF_ONE_JOB:
-            refused = await eve.call_tool(name, {"job_id": job_id})
-            assert text_of(refused) == f"JOB_NOT_FOUND: there is no job {job_id}", name
+            refused = await eve.call_tool(name, {"job_id": done})
+            assert text_of(refused) == f"JOB_NOT_FOUND: there is no job {done}", name
         for part in ("", "/storyboard", "/history", "/video", "/poster"):
             with pytest.raises(MCPError, match="there is no job"):
-                await eve.read_resource(f"kinolog://jobs/{job_id}{part}")
+                await eve.read_resource(f"kinolog://jobs/{done}{part}")
         assert (await eve.call_tool("list_videos", {})).structured_content["jobs"] == []
         assert [one.uri for one in (await eve.list_resources()).resources] == ["kinolog://models"]
         for name in OF_ONE_JOB:
+            job_id = queued if name == "cancel_video" else done
             assert not (found := await ada.call_tool(name, {"job_id": job_id})).is_error, text_of(found)
-        cancelled = (await ada.call_tool("get_video", {"job_id": job_id})).structured_content["job"]
-        assert (cancelled["status"], cancelled["untrusted"]["prompt"]) == ("cancelled", PROMPT)
+        job = (await ada.call_tool("get_video", {"job_id": queued})).structured_content["job"]
+        assert (job["status"], job["untrusted"]["prompt"]) == ("cancelled", PROMPT)
+        shared = (await ada.call_tool("share_video", {"job_id": done})).structured_content
+        assert shared["expires_at"]
+        assert (await gateway.client.get(shared["video"])).content == VIDEO
+        assert (await gateway.client.get(f"/api/v1/result/{done}/video")).status_code == 401
 
 
 async def test_a_key_without_the_scope() -> None:
@@ -70,12 +84,15 @@ async def test_a_key_without_the_scope() -> None:
         async with mcp_connected(gateway, Authorization=f"Bearer {keys[Scope.SUBMIT]}") as client:
             made = await client.call_tool("generate_video", {"prompt": PROMPT, "wait_seconds": 9})
             assert "This call could not wait: " in text_of(made)
-        job_id = made.structured_content["job"]["job_id"]
+            job_id = made.structured_content["job"]["job_id"]
+            ended = await submitted(client)
+        await api.complete(ended)
         assert SCOPE_OF.keys() == TOOLS.keys()
         for scope, key in keys.items():
             async with mcp_connected(gateway, Authorization=f"Bearer {key}") as client:
                 for name in TOOLS:
-                    arguments = {"job_id": job_id} if name in OF_ONE_JOB else {}
+                    of_job = {"job_id": job_id if name == "cancel_video" else ended}
+                    arguments = of_job if name in OF_ONE_JOB else {}
                     if name == "generate_video":
                         arguments = {"prompt": PROMPT, "wait_seconds": 0}
                     result = await client.call_tool(name, arguments)

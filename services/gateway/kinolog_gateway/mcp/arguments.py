@@ -63,6 +63,15 @@ class CancelVideoArguments(CancelRequest):
     job_id: JobIdField
 
 
+class ShareVideoArguments(RequestModel):
+    """A completed job whose files to link, and for how long."""
+
+    job_id: JobIdField
+    valid_seconds: Annotated[int, Field(strict=True, ge=60, le=86_400)] = Field(
+        3_600, description="Seconds until the links expire, 60 to 86400: an hour by default, a day at most."
+    )
+
+
 class JobArguments(RequestModel):
     """A job."""
 

@@ -11,21 +11,25 @@ from kinolog.counts import counted
 from kinolog.ids import new_id, new_request_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.enum_names import TERMINAL, status_name
+from kinolog.v1.ticket_service_pb2 import CreateFileTicketRequest
+from kinolog_gateway.enum_names import TERMINAL, status_name, to_datetime
 from kinolog_gateway.http import grpc_errors
+from kinolog_gateway.http.edge.browser_credentials import signed_path
+from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.mcp.arguments import (
     CancelVideoArguments,
     GenerateVideoArguments,
     GetVideoArguments,
     ListVideosArguments,
+    ShareVideoArguments,
 )
 from kinolog_gateway.mcp.call import McpCall
-from kinolog_gateway.mcp.job_files import file_links
-from kinolog_gateway.mcp.results import VideoList, VideoResult, next_step, video_job
+from kinolog_gateway.mcp.job_files import KINDS, file_links, file_path
+from kinolog_gateway.mcp.results import SharedVideo, VideoList, VideoResult, next_step, video_job
 from kinolog_gateway.mcp.tool import ToolOutput
 from kinolog_gateway.requests.queries import JobsQuery
 from kinolog_gateway.responses.commands import JobSummary
-from kinolog_gateway.upstream import COPY_SECONDS, READ_SECONDS
+from kinolog_gateway.upstream import READ_SECONDS
 
 NOT_WAITED = "This call did not wait, because too many others wait already."
 
@@ -33,10 +37,9 @@ NOT_WAITED = "This call did not wait, because too many others wait already."
 async def generate_video(call: McpCall, arguments: GenerateVideoArguments) -> ToolOutput:
     """Submit a job, and wait for its end."""
     request = arguments.to_proto(arguments.request_id or new_request_id(call.now))
-    seconds = COPY_SECONDS if request.inputs else READ_SECONDS
     # A submit that is cancelled half-way may have made a job, which would not be cancelled with the call.
     with anyio.CancelScope(shield=arguments.cancel_with_call):
-        submitted = await call.api.call(call.api.jobs.SubmitJob, request, call.caller, seconds)
+        submitted = await call.api.submit(request, call.caller)
     try:
         return await _waited(call, submitted.job, arguments.wait_seconds)
     except asyncio.CancelledError:
@@ -79,6 +82,24 @@ async def cancel_video(call: McpCall, arguments: CancelVideoArguments) -> ToolOu
     return _output(call, (await call.api.call(call.api.jobs.CancelJob, request, call.caller)).job)
 
 
+async def share_video(call: McpCall, arguments: ShareVideoArguments) -> ToolOutput:
+    """Make links to the files of a completed job, with a ticket in place of the caller's key."""
+    job_id = arguments.job_id
+    found = await call.api.call(call.api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), call.caller)
+    names = [name for name, kind in KINDS.items() if any(one.kind == kind for one in found.artifacts)]
+    links = {name: call.base_url + file_path(job_id, name) for name in names}
+    expires_at = None
+    if call.caller.key:
+        wanted = CreateFileTicketRequest(job_id=job_id, valid_seconds=arguments.valid_seconds)
+        issued = await call.api.call(call.api.tickets.CreateFileTicket, wanted, call.caller)
+        links = {name: signed_path(link, issued.ticket) for name, link in links.items()}
+        expires_at = to_datetime(issued.expires_at)
+    result = SharedVideo(
+        job_id=job_id, video=links["video"], poster=links.get("poster"), expires_at=expires_at
+    )
+    return ToolOutput(result, f"The video: {result.video}")
+
+
 async def _waited(call: McpCall, job: job_pb2.Job, seconds: int) -> ToolOutput:
     if not seconds or job.status in TERMINAL:
         return _output(call, job)
@@ -86,9 +107,9 @@ async def _waited(call: McpCall, job: job_pb2.Job, seconds: int) -> ToolOutput:
         return _output(call, job, NOT_WAITED)
     try:
         return _output(call, await call.waits.wait(call.caller, job.id, seconds, call.report))
-    except AioRpcError as error:
-        problem = grpc_errors.from_call(error).problem
-        return _output(call, job, f"This call could not wait: {problem.detail}.")
+    except (AioRpcError, HttpProblemError) as error:
+        refusal = error if isinstance(error, HttpProblemError) else grpc_errors.from_call(error)
+        return _output(call, job, f"This call could not wait: {refusal.problem.detail}.")
 
 
 def _output(call: McpCall, job: job_pb2.Job, note: str = "") -> ToolOutput:

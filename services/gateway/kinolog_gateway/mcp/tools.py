@@ -13,8 +13,9 @@ from kinolog_gateway.mcp.arguments import (
     JobArguments,
     ListVideosArguments,
     NoArguments,
+    ShareVideoArguments,
 )
-from kinolog_gateway.mcp.results import HistoryResult, StoryboardResult, VideoList, VideoResult
+from kinolog_gateway.mcp.results import HistoryResult, SharedVideo, StoryboardResult, VideoList, VideoResult
 from kinolog_gateway.mcp.tool import McpTool
 from kinolog_gateway.responses.catalogue import ModelsView
 from kinolog_gateway.responses.proof import ProofView
@@ -79,6 +80,19 @@ _TOOLS = (
         result=VideoResult,
         run=job_tools.cancel_video,
         annotations=ENDS,
+    ),
+    McpTool(
+        name="share_video",
+        title="Link a video",
+        description=(
+            "Make links to the video and the poster of a completed job that open in a browser without an API key. Use "
+            "it to show the user the video. Whoever has a link can watch until it expires, an hour by default; it ends "
+            "earlier if the job is erased or the key revoked."
+        ),
+        arguments=ShareVideoArguments,
+        result=SharedVideo,
+        run=job_tools.share_video,
+        annotations=MAKES,
     ),
     McpTool(
         name="get_storyboard",
