@@ -30,6 +30,7 @@ COMMANDS = {
     "bulk": "kinolog_cli.jobs.bulk:bulk",
     "result": "kinolog_cli.jobs.queries:result",
     "export": "kinolog_cli.jobs.export:export",
+    "link": "kinolog_cli.jobs.link:link",
     "replay": "kinolog_cli.jobs.queries:replay",
     "verify": "kinolog_cli.verify:verify",
     "analytics": "kinolog_cli.jobs.analytics:analytics",

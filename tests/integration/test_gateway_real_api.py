@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
+from kinolog.process.api_keys import read_keys
 from tests.builders.running_api import RunningApi, running_api
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.test_bad_input import problem_of
+from tests.unit.gateway.test_tickets import handshake
 from tests.unit.gateway.ws_client import WsClient, connected, positions
 
 PROMPT = "a heron named Quillfeather stands in a pond"
+OPERATOR = "operator-key-0123456789"
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
 
@@ -270,3 +277,47 @@ async def test_an_erased_job_leaves_no_prompt(gateway: RunningGateway) -> None:
         received = await client.receive_until(erased["position"])
     assert len(positions(received)) >= 3
     assert PROMPT not in str(received)
+
+
+async def test_what_a_browser_reads_without_a_key(tmp_path: Path) -> None:
+    """A link and a WebSocket by tickets work, each as often as it may, and end with the job and with the key."""
+    key_file = tmp_path / "keys"
+    key_file.write_text(f"{OPERATOR} *\n")
+    key_file.chmod(0o600)
+    content = bytes(range(256)) * 64
+    async with running_api(read_keys(key_file)) as api, running_gateway(api.target, key_file) as gateway:
+        client, operator = gateway.client, {"Authorization": f"Bearer {OPERATOR}"}
+        new_key = {"tenant": "studio", "actor": "ada"}
+        made = (await client.post("/api/v1/keys", json=new_key, headers=operator)).json()
+        ada = {"Authorization": f"Bearer {made['secret']}"}
+        jobs = []
+        for _ in range(2):
+            response = await client.post("/api/v1/generate", json={"prompt": PROMPT}, headers=ada)
+            jobs.append(response.json()["job_id"])
+            await api.complete(jobs[-1], content)
+        links = []
+        for job_id in jobs:
+            ticket = (await client.post("/api/v1/tickets", json={"job_id": job_id}, headers=ada)).json()
+            links.append(ticket["links"]["video"])
+        for _ in range(2):
+            part = await client.get(links[0], headers={"Range": "bytes=100-199"})
+            assert (part.status_code, part.content) == (206, content[100:200])
+        problem_of(await client.get(links[0].replace(jobs[0], jobs[1])), 403)
+        offered = (await client.post("/api/v1/tickets", headers=ada)).json()["subprotocols"]
+        async with handshake(gateway.ws_url, *offered) as socket:
+            follower = WsClient(socket)
+            await follower.subscribe("jobs")
+            await client.delete(f"/api/v1/jobs/{jobs[0]}", headers=ada)
+            assert (await follower.receive())["job_id"] == jobs[0]
+            erased = problem_of(await client.get(links[0]), 409)
+            assert erased["reason"] == "JOB_ERASED"
+            with pytest.raises(InvalidStatus):
+                async with handshake(gateway.ws_url, *offered):
+                    pass
+            assert (await client.get(links[1])).content == content
+            await client.delete(f"/api/v1/keys/{made['key_id']}", headers=operator)
+            assert problem_of(await client.get(links[1]), 401)["reason"] == "TICKET_REFUSED"
+            with suppress(ConnectionClosed):
+                while True:
+                    await follower.receive()
+            assert socket.close_code == 1008

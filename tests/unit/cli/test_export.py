@@ -10,6 +10,7 @@ import pytest
 from kinolog_cli.exit_codes import ExitCode
 from tests.unit.cli.conftest import Kinolog
 from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 
@@ -56,3 +57,18 @@ async def test_a_job_shows_its_codec_and_its_title(kinolog: Kinolog, api: Record
     shown = (await kinolog("show", job.id)).stdout
     assert "av1, rate factor 30" in shown
     assert "Herons at dawn" in shown
+
+
+async def test_a_link_to_a_video(
+    kinolog: Kinolog, gateway: RunningGateway, api: RecordingApi, job_id: str
+) -> None:
+    """The address alone is printed, so that a player takes it; a job without a video has none."""
+    done = await kinolog("link", job_id, "--minutes", "60")
+    url = done.stdout.removesuffix("\n")
+    assert done.exit_code == ExitCode.OK
+    assert url == f"{gateway.url}/api/v1/result/{job_id}/video?ticket=kinot1.files"
+    assert api.requests("CreateFileTicket")[0].valid_seconds == 3600
+    told = json.loads((await kinolog("link", job_id, "--json")).stdout)
+    assert (told["url"], told["reads"]) == (url, "files")
+    done = await kinolog("link", api.add_job().id)
+    assert (done.exit_code, "has no video" in done.stderr) == (ExitCode.REFUSED, True)
