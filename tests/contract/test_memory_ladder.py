@@ -27,7 +27,7 @@ from kinolog_worker.renderers.renderer import (
 from kinolog.models.memory import needs
 from kinolog.models.memory.autoencoders import DecodeMemory
 from kinolog.models.memory.needs import CONTEXT_BYTES, GIB
-from kinolog.models.memory.placement import LADDER, QUANTISING_PACKAGES, WeightPlacement
+from kinolog.models.memory.placement import LADDER, LOSSY, WeightPlacement
 from kinolog.models.memory.placement_page import figures_of_card, known_models
 from kinolog.models.memory.planner import MemoryFigures
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
@@ -111,8 +111,7 @@ def test_a_placement_changes_nothing_but_weights_of_fewer_bits(
     renderer = _renderer(folders[name], placement=placement.value)
     frames = _draw(renderer)
     assert renderer.current_facts().placement == placement
-    fewer_bits = placement in (WeightPlacement.FLOAT8, *QUANTISING_PACKAGES)
-    assert np.array_equal(frames, drawn[name]) != fewer_bits
+    assert np.array_equal(frames, drawn[name]) != (placement in LOSSY)
 
 
 def test_memory_that_runs_out_in_a_step_leads_one_rung_down(

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from kinolog_worker.renderers.diffusers.quantisation.layers import quantise
+from kinolog_worker.renderers.diffusers.placement.placed_networks import reduce_weights
 
-from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement, missing_placements
+from kinolog.models.memory.placement import LOSSY, QUANTISING_PACKAGES, WeightPlacement, missing_placements
 from tests.gpu.context import StageContext
 from tests.gpu.stages.figures import forget_peak, latent_difference, peak_memory, timed
 from tests.gpu.stages.wan_models import TEXT_WIDTH, clip_shape, denoiser, noise
@@ -22,7 +22,7 @@ READING_SECONDS = 8.0
 
 
 def run(context: StageContext) -> None:
-    """Measure the weights as they are, then each package."""
+    """Measure the weights as they are, then with fewer bits."""
     reference: list[torch.Tensor] = []
 
     def reading(weights: WeightPlacement) -> Mapping[str, Any]:
@@ -30,7 +30,7 @@ def run(context: StageContext) -> None:
         reference.append(output)
         return {**figures, **latent_difference(output, reference[0])}
 
-    for weights in (WeightPlacement.DEVICE, *QUANTISING_PACKAGES):
+    for weights in (WeightPlacement.DEVICE, *LOSSY):
         if weights in missing_placements():
             context.record(weights, "skipped", reason=f"{QUANTISING_PACKAGES[weights]} is not installed")
             continue
@@ -49,8 +49,7 @@ def _reading(context: StageContext, weights: WeightPlacement) -> tuple[dict[str,
     forget_peak(context.device)
 
     def place() -> None:
-        if weights in QUANTISING_PACKAGES:
-            quantise(network, weights, device)
+        reduce_weights(network, weights, device)
         network.to(device)
 
     _, placing = timed(context.device, place)

@@ -20,6 +20,7 @@ from kinolog.models.families import Family
 from kinolog.models.hub.needed_files import GGUF
 from kinolog.models.memory.autoencoders import DecodeMemory, decode_memory
 from kinolog.models.memory.placement import (
+    LOSSY,
     QUANTISED_NEVER,
     QUANTISING_PACKAGES,
     DecodeMode,
@@ -57,7 +58,7 @@ _HALF_BYTES, _WHOLE_BYTES = 2, 4
 _LAYERS_AHEAD = 2
 """Blocks that are on the device at once: one computes, the next one is copied."""
 
-_SMALL_PLACEMENTS = (WeightPlacement.TEXT_OFFLOAD, WeightPlacement.GROUP_OFFLOAD, *QUANTISING_PACKAGES)
+_SMALL_PLACEMENTS = (WeightPlacement.TEXT_OFFLOAD, WeightPlacement.GROUP_OFFLOAD, *LOSSY)
 """Planned placements, one of which needs least of the device."""
 
 _FLOAT8_SHARE = 0.55

@@ -33,10 +33,13 @@ class WeightPlacement(StrEnum):
 QUANTISING_PACKAGES = {WeightPlacement.INT8: "torchao", WeightPlacement.NF4: "bitsandbytes"}
 """Placements whose weights a package quantises as they are loaded, and the package."""
 
+LOSSY = (WeightPlacement.INT8, WeightPlacement.FLOAT8, WeightPlacement.NF4)
+"""Placements that change weights, the one that changes them least first."""
+
 QUANTISED_EXTRA = "quantised"
 """The extra of kinolog that installs these packages."""
 
-QUANTISED_NEVER = (WeightPlacement.GROUP_OFFLOAD, WeightPlacement.FLOAT8, *QUANTISING_PACKAGES)
+QUANTISED_NEVER = (WeightPlacement.GROUP_OFFLOAD, *LOSSY)
 """Placements that weights do not have which are quantised in their files."""
 
 PLACEMENTS = (AUTO, EXACT, *(placement.value for placement in WeightPlacement))
@@ -110,14 +113,12 @@ LADDER = tuple(
         (WeightPlacement.DEVICE, DecodeMode.TILED),
         (WeightPlacement.TEXT_OFFLOAD, DecodeMode.TILED),
         (WeightPlacement.GROUP_OFFLOAD, DecodeMode.TILED),
-        *((WeightPlacement.INT8, decode) for decode in DecodeMode),
-        *((WeightPlacement.NF4, decode) for decode in DecodeMode),
+        *((weights, decode) for weights in LOSSY for decode in DecodeMode),
     )
 )
 """The rungs of `auto`, the one to prefer first: the fastest, and of two that are equally fast the more exact one.
 
-The order is that of the times in docs/performance.md. Rungs that change weights come last (decision 97). A model has
-`float8` only if its entry names it.
+The order is that of the times in docs/performance.md. Rungs that change weights come last (decision 97).
 """
 
 
@@ -126,4 +127,4 @@ def ladder_of(placement: str) -> tuple[Rung, ...]:
     weights = stated_placement(placement)
     if weights is not None:
         return tuple(Rung(weights, decode) for decode in DecodeMode)
-    return tuple(rung for rung in LADDER if placement == AUTO or rung.weights not in QUANTISING_PACKAGES)
+    return tuple(rung for rung in LADDER if placement == AUTO or rung.weights not in LOSSY)

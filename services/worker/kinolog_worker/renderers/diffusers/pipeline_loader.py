@@ -19,7 +19,7 @@ from kinolog.models.hub.hub_model import MAIN, HubModel, default_cache, is_hub_n
 from kinolog.models.hub.needed_files import DENOISER
 from kinolog.models.hub.snapshots import local_snapshot
 from kinolog.models.memory.needs import DENOISERS, ModelMemory, folder_memory
-from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
+from kinolog.models.memory.placement import LOSSY, WeightPlacement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.classes.noise_schedule import with_flow_shift
@@ -124,7 +124,7 @@ def load_pipeline(checked: CheckedModel, weights: WeightPlacement = WeightPlacem
     model, family = checked.model, checked.family
     prepare(model.name, checked.quantised_by)
     try:
-        quantisation = BlockQuantisation(weights, checked.device) if weights in QUANTISING_PACKAGES else None
+        quantisation = BlockQuantisation(weights, checked.device) if weights in LOSSY else None
         pipe = _loaded(checked, _dtypes(model, family, checked.dtype), quantisation)
         place(pipe, weights, checked.device)
     except (OSError, ValueError, ImportError, AttributeError, RuntimeError) as error:

@@ -9,7 +9,7 @@ from diffusers import hooks
 
 from kinolog.models.memory.needs import DENOISERS, ENCODERS
 from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
-from kinolog_worker.renderers.diffusers.quantisation.layers import quantise
+from kinolog_worker.renderers.diffusers.quantisation.layers import quantise, store_in_float8
 
 _hooks: Any = hooks  # untyped in part
 
@@ -27,11 +27,9 @@ def place(pipe: Any, weights: WeightPlacement, device: torch.device) -> None:
         elif name.startswith(DENOISERS) and weights is WeightPlacement.GROUP_OFFLOAD:
             _offload(component, device, "block_level")
         else:
-            if name.startswith(DENOISERS) and weights in QUANTISING_PACKAGES:
-                quantise(component, weights, device)
+            if name.startswith(DENOISERS):
+                reduce_weights(component, weights, device)
             component.to(device)
-            if name.startswith(DENOISERS) and weights is WeightPlacement.FLOAT8:
-                _store_in_float8(component)
 
 
 def _offload(network: Any, device: torch.device, level: str) -> None:
@@ -46,5 +44,9 @@ def _offload(network: Any, device: torch.device, level: str) -> None:
     )
 
 
-def _store_in_float8(network: Any) -> None:
-    network.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=network.dtype)
+def reduce_weights(network: Any, weights: WeightPlacement, device: torch.device) -> None:
+    """Give a denoiser the weights of fewer bits that its placement has, where it has not got them as it was read."""
+    if weights in QUANTISING_PACKAGES:
+        quantise(network, weights, device)
+    elif weights is WeightPlacement.FLOAT8:
+        store_in_float8(network)  # before it is on the device, which may be too small for its own weights

@@ -12,7 +12,11 @@ import torch
 from diffusers.quantizers import auto, base
 
 from kinolog.models.memory.placement import WeightPlacement
-from kinolog_worker.renderers.diffusers.quantisation.layers import is_quantisable, quantise_layer
+from kinolog_worker.renderers.diffusers.quantisation.layers import (
+    is_quantisable,
+    is_stored_in_float8,
+    quantise_layer,
+)
 
 _base: Any = base  # untyped
 _auto: Any = auto
@@ -51,7 +55,11 @@ class BlockQuantiser(_base.DiffusersQuantizer):  # type: ignore[misc]
     ) -> bool:
         """Return whether a weight belongs to a layer that is quantised."""
         name, _, leaf = param_name.rpartition(".")
-        return leaf == "weight" and is_quantisable(name, model.get_submodule(name))
+        if leaf != "weight" or not is_quantisable(name, model.get_submodule(name)):
+            return False
+        return self.quantization_config.weights is not WeightPlacement.FLOAT8 or is_stored_in_float8(
+            model, name
+        )
 
     def create_quantized_param(
         self, model: torch.nn.Module, param_value: torch.Tensor, param_name: str, *__: Any, **___: Any

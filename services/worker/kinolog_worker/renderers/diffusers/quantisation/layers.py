@@ -1,17 +1,21 @@
-"""Quantises the linear layers in the blocks of a network, one after the other, on the device where they will be."""
+"""Gives linear layers in the blocks of a network weights of fewer bits, one after the other, where they will be."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 import torch
+from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 
 from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
 from kinolog.models.memory.weights import in_top_block
 from kinolog_worker.renderers.diffusers.quantisation.packages import imported
+
+FLOAT8 = torch.float8_e4m3fn
 
 
 def quantise(network: torch.nn.Module, weights: WeightPlacement, device: torch.device) -> None:
@@ -35,8 +39,29 @@ def is_quantisable(name: str, layer: torch.nn.Module) -> bool:
     )
 
 
+def store_in_float8(network: Any) -> None:
+    """Keep weights in 8 bits while they do not compute, but for those of layers that diffusers leaves out."""
+    dtypes = [each.dtype for each in network.parameters() if each.is_floating_point()]
+    computing = min((each for each in dtypes if each.itemsize > 1), key=lambda dtype: dtype.itemsize)
+    network.enable_layerwise_casting(storage_dtype=FLOAT8, compute_dtype=computing)
+
+
+def is_stored_in_float8(network: Any, name: str) -> bool:
+    """Return whether `store_in_float8` has weights of 8 bits for a linear layer of this name."""
+    left_out = (
+        *DEFAULT_SKIP_MODULES_PATTERN,
+        *(network._keep_in_fp32_modules or ()),
+        *(network._skip_layerwise_casting_patterns or ()),
+    )
+    return not any(re.search(pattern, name) for pattern in left_out)
+
+
 def quantise_layer(network: torch.nn.Module, name: str, weights: WeightPlacement) -> None:
     """Quantise the weight of one layer where it is. Raises RenderFailed if the package is missing."""
+    if weights is WeightPlacement.FLOAT8:
+        layer: Any = network.get_submodule(name)
+        layer.weight = torch.nn.Parameter(layer.weight.to(FLOAT8), requires_grad=False)
+        return
     package = imported(QUANTISING_PACKAGES[weights], f"placement {weights}")
     quantised: Callable[[Any], Any] = _in_int8 if weights is WeightPlacement.INT8 else _in_nf4(package)
     parent, _, leaf = name.rpartition(".")
