@@ -19,6 +19,7 @@ from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
 from tests.unit.gateway.schemas import schema_validator
+from tests.unit.gateway.test_path_aliases import VALUES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -97,15 +98,16 @@ async def test_every_route_is_described(gateway: RunningGateway) -> None:
     described = {
         (method.upper(), path) for path, operations in document["paths"].items() for method in operations
     }
-    pages = "".join((DOCS / page).read_text() for page in ("rest.md", "openai.md"))
+    pages = "".join((DOCS / page).read_text() for page in ("rest.md", "openai.md", "compatibility.md"))
     assert described == served()
     assert set(re.findall(r"^\| `([A-Z]+) (\S+)` \|", pages, re.MULTILINE)) == served()
 
 
 def _error_of(path: str) -> tuple[str, str]:
     """Return type and schema of the errors of a path."""
-    if path.startswith("/v1/"):
-        return "application/json", "OpenAiError"
+    for start, error in (("/v1/", "OpenAiError"), ("/veo/", "GoogleError")):
+        if path.startswith(start):
+            return "application/json", error
     return "application/problem+json", "Problem"
 
 
@@ -182,13 +184,21 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
         "/v1/videos/{video_id}/remix": {"prompt": "y"},
         "/v1/videos/edits": {"prompt": "z", "video": {"id": job.id}},
         "/v1/videos/extensions": {"prompt": "z", "video": {"id": job.id}, "seconds": "2"},
+        "/replicate/v1/predictions": {"version": "default", "input": {"prompt": "x"}},
+        "/replicate/v1/models/{owner}/{name}/predictions": {"input": {"prompt": "x"}},
+        "/veo/{version}/{parent}/models/{model}:predictLongRunning": {"instances": [{"prompt": "x"}]},
+        "/veo/{version}/{parent}/models/{model}:fetchPredictOperation": {
+            "operationName": f"/operations/{job.id}"
+        },
     }
     for method, path in sorted(served()):
         if method == "HEAD" or path.endswith(NOT_JSON):
             continue
-        filled = path.format(job_id=job.id, video_id=job.id, model="sora-2", key_id="a" * 12)
+        filled = path.format_map(VALUES | dict.fromkeys(("job_id", "video_id", "prediction_id"), job.id))
         if path == "/api/v1/inputs":
             response = await gateway.client.post(path, files={"file": b"a picture"})
+        elif path == "/replicate/v1/files":
+            response = await gateway.client.post(path, files={"content": b"a picture"})
         elif method in ("POST", "DELETE"):
             response = await gateway.client.request(method, filled, json=bodies.get(path))
             job.CopyFrom(finished)  # the command may have changed it

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
+from kinolog_gateway.compatibility.key_headers import KeyHeader, KeyHeaders
 from kinolog_gateway.event_stream.endpoint import router as event_stream_router
 from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.callers import Callers
@@ -33,6 +34,7 @@ from kinolog_gateway.mcp.endpoint import router as mcp_router
 from kinolog_gateway.mcp.job_waits import JobWaits
 from kinolog_gateway.openai import creation, derivation, models, videos
 from kinolog_gateway.openai.error_shape import openai_error
+from kinolog_gateway.replicate import predictions
 from kinolog_gateway.routes import (
     audit,
     bulk,
@@ -48,6 +50,8 @@ from kinolog_gateway.routes import (
 )
 from kinolog_gateway.routes.access import keys, tickets
 from kinolog_gateway.upstream import Upstream, identify, redeem
+from kinolog_gateway.veo import operations
+from kinolog_gateway.veo.error_shape import google_error
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 
 ROUTERS = (
@@ -68,14 +72,19 @@ ROUTERS = (
     derivation.router,
     videos.router,
     models.router,
+    predictions.router,
+    operations.router,
     event_stream_router,
     websocket_router,
     mcp_router,
 )
 """Every router that is served."""
 
-ERROR_SHAPES = {"/v1": openai_error}
+ERROR_SHAPES = {"/v1": openai_error, "/veo": google_error}
 """Errors below these paths are those of other services."""
+
+KEY_HEADERS = {"/veo": KeyHeader("x-goog-api-key")}
+"""Where clients of other services have their key."""
 
 
 def create_app(
@@ -117,6 +126,7 @@ def create_app(
             Middleware(HeadRequests),
             COMPRESSION,
             Middleware(ErrorShapes, shapes=ERROR_SHAPES),  # HEAD states the length of what GET returns
+            Middleware(KeyHeaders, headers=KEY_HEADERS),
             Middleware(RequestMiddleware, callers=callers, surroundings=surroundings),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},

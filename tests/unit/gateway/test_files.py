@@ -155,7 +155,7 @@ async def test_every_get_has_a_head(gateway: RunningGateway, api: RecordingApi) 
     api.files[job.id, pb.ARTIFACT_KIND_PREVIEW, 0] = THUMBNAIL
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
     paths = [
-        path.format_map(VALUES | {"job_id": job.id, "video_id": job.id})
+        path.format_map(VALUES | dict.fromkeys(("job_id", "video_id", "prediction_id"), job.id))
         for method, path in served_routes()
         if method == "GET"
     ]

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_gateway.compatibility.form_fields import form_values, from_json
+from kinolog_gateway.compatibility.frame_size import frame_size
 from kinolog_gateway.http.problems import HttpProblemError
 
+from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.test_any_input import OBJECTS, VALUES
 
+VEO = "/veo/v1/publishers/google/models/veo-3:predictLongRunning"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -64,6 +67,35 @@ def test_texts_are_values() -> None:
     ]
 
 
+def sized(sizes: list[str], **fields: str) -> str | None:
+    """Return the size that fields get for a model whose usual size is 832x480."""
+    values: dict[str, Any] = dict(fields)
+    model = pb.Model(name="wan", sizes=sizes, defaults=pb.JobSpec(width=832, height=480))
+    frame_size(values, "aspect_ratio", "resolution", model)
+    assert values.keys() <= {"size"}
+    return values.get("size")
+
+
+def test_sizes_of_ratios() -> None:
+    """A size of the model, or one of about as many pixels whose sides are multiples of 16."""
+    own = ["832x480", "480x832", "1280x720"]
+    assert sized(own) is None
+    assert sized(own, aspect_ratio="16:9") == "832x480"
+    assert sized(own, aspect_ratio="9:16") == "480x832"
+    assert sized(own, aspect_ratio="16:9", resolution="720p") == "1280x720"
+    assert sized([], aspect_ratio="1:1") == "624x624"
+    assert sized([], aspect_ratio="9:16", resolution="480p") == "480x848"
+    assert sized([], resolution="240p") == "416x240"
+    for wrong in (
+        {"aspect_ratio": "1:1"},
+        {"resolution": "1080p"},
+        {"aspect_ratio": "wide"},
+        {"resolution": "hd"},
+    ):
+        with pytest.raises(HttpProblemError):
+            sized(own, **wrong)
+
+
 async def test_any_body(gateway: RunningGateway) -> None:
     """Any JSON and any form is served, or refused with an error in the shape of the SDKs below 500."""
     names = st.from_regex(r"[a-z]{1,3}(\[[a-z0-9]{0,2}\]?){0,3}", fullmatch=True)
@@ -80,7 +112,17 @@ async def test_any_body(gateway: RunningGateway) -> None:
     draw()
     for body, fields, path in cases:
         form = {name: (None, text.encode("utf-8", "replace")) for name, text in fields or [("a", "")]}
-        for sent in ({"content": json.dumps(body), "headers": JSON}, {"files": form}):
-            response = await gateway.client.post(f"/v1/videos{path}", **sent)
-            assert response.status_code < 500, (body, fields, response.text)
-            assert response.status_code == 200 or response.json()["error"]["message"]
+        nested = json.dumps({"input": body, "version": "default", "instances": [body], "parameters": body})
+        for route, sent in (
+            (f"/v1/videos{path}", {"content": json.dumps(body), "headers": JSON}),
+            (f"/v1/videos{path}", {"files": form}),
+            ("/replicate/v1/predictions", {"content": nested, "headers": JSON}),
+            (
+                "/veo/v1/publishers/google/models/veo-3:predictLongRunning",
+                {"content": nested, "headers": JSON},
+            ),
+        ):
+            response = await gateway.client.post(route, **sent)
+            assert response.status_code < 500, (route, body, fields, response.text)
+            problem = response.json() | {"message": response.json().get("detail")}
+            assert response.is_success or problem.get("error", problem)["message"]

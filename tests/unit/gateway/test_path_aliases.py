@@ -14,9 +14,14 @@ VALUES = {
     "index": "0",
     "export_format": "gif",
     "video_id": "z" * 26,
-    "model": "sora-2",
+    "model": "kinolog-tiny",
     "character_id": "c",
     "key_id": "a" * 12,
+    "prediction_id": "z" * 26,
+    "owner": "kinolog",
+    "name": "default",
+    "version": "v1",
+    "parent": "publishers/google",
 }
 ADDED = {"deprecation", "link"}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fastapi import Request
 from grpc.aio import AioRpcError
 from pydantic import TypeAdapter, ValidationError
 
 from kinolog.ids import new_request_id
 from kinolog.ports.clock import system_clock
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.compatibility.generation import ForeignNames
+from kinolog_gateway.compatibility.generation import ForeignNames, Generation
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.value_types import RequestId
@@ -73,3 +74,21 @@ class Submission:
             return await self.api.submit(request, self.caller)
         except AioRpcError as error:
             raise self.foreign.refused(error) from None
+
+
+async def submitted(
+    request: Request,
+    api: Upstream,
+    caller: HttpCaller,
+    wanted: Generation,
+    inputs: Sequence[pb.InputReference],
+    given_as: str,
+) -> pb.SubmitJobResponse:
+    """Submit what a request wants. `given_as` is the field of its inputs. Raises `HttpProblemError`."""
+    submit = wanted.request.to_proto("")
+    submit.inputs.extend(inputs)
+    if inputs:
+        wanted.foreign.names["inputs"] = given_as
+    identity = identity_of(request.headers, wanted.request.request_id)
+    submission = Submission(api=api, caller=caller, identity=identity, foreign=wanted.foreign)
+    return await submission.submit(submit)

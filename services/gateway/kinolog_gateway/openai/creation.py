@@ -11,14 +11,15 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.form_fields import from_json
 from kinolog_gateway.compatibility.generation import generation, merged_fields
+from kinolog_gateway.compatibility.model_choice import known_models, named_model, takes
 from kinolog_gateway.compatibility.request_body import RequestBody, read_body, uploaded_data_url
-from kinolog_gateway.compatibility.submission import Submission, identity_of
+from kinolog_gateway.compatibility.submission import submitted
 from kinolog_gateway.enum_names import INPUT_ROLE_NUMBERS
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError, invalid
 from kinolog_gateway.openai.body_schemas import CREATE_BODY
 from kinolog_gateway.openai.error_shape import OPENAI_ERRORS
-from kinolog_gateway.openai.model_choice import known_models, named_model, own_name, takes
+from kinolog_gateway.openai.model_alias import own_name
 from kinolog_gateway.openai.video import OpenAiVideo, video_response
 from kinolog_gateway.routes.dependencies import Api, Caller
 from kinolog_gateway.upstream import Upstream
@@ -91,13 +92,7 @@ async def created(
 ) -> Response:
     """Submit a video and return it. `given_as` is the field of its inputs."""
     wanted = generation(fields, ALIASES)
-    submit = wanted.request.to_proto("")
-    submit.inputs.extend(inputs)
-    if inputs:
-        wanted.foreign.names["inputs"] = given_as
-    identity = identity_of(request.headers, wanted.request.request_id)
-    submission = Submission(api=api, caller=caller, identity=identity, foreign=wanted.foreign)
-    answer = await submission.submit(submit)
+    answer = await submitted(request, api, caller, wanted, inputs, given_as)
     return video_response(answer.job, answer.position)
 
 

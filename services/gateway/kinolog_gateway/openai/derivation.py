@@ -12,6 +12,8 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.copied_files import copied_inputs, copied_video
 from kinolog_gateway.compatibility.form_fields import from_json
 from kinolog_gateway.compatibility.generation import generation
+from kinolog_gateway.compatibility.known_job import known_job
+from kinolog_gateway.compatibility.model_choice import known_models, named_model, video_model
 from kinolog_gateway.compatibility.request_body import RequestBody, read_body, uploaded_data_url
 from kinolog_gateway.compatibility.submission import Submission, identity_of
 from kinolog_gateway.http.credentials import HttpCaller
@@ -19,9 +21,7 @@ from kinolog_gateway.http.problems import HttpProblemError, invalid
 from kinolog_gateway.openai.body_schemas import EDIT_BODY, EXTEND_BODY, REMIX_BODY
 from kinolog_gateway.openai.creation import created, video_fields
 from kinolog_gateway.openai.error_shape import OPENAI_ERRORS
-from kinolog_gateway.openai.known_video import VideoIdPath, known_job
-from kinolog_gateway.openai.model_choice import known_models, named_model, video_model
-from kinolog_gateway.openai.video import REMIX_BEGINNING, OpenAiVideo, video_response
+from kinolog_gateway.openai.video import REMIX_BEGINNING, OpenAiVideo, VideoIdPath, video_response
 from kinolog_gateway.routes.dependencies import Api, Caller
 from kinolog_gateway.upstream import Upstream
 

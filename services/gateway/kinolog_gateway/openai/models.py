@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 from starlette.responses import Response
 
+from kinolog_gateway.compatibility.model_choice import known_models, named_model
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.openai.error_shape import OPENAI_ERRORS
-from kinolog_gateway.openai.model_choice import known_models, named_model, own_name
+from kinolog_gateway.openai.model_alias import own_name
 from kinolog_gateway.responses.job_parts import ResponseModel
 from kinolog_gateway.routes.dependencies import Api, Caller, json_response
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
+from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
@@ -13,6 +14,11 @@ from kinolog.v1 import job_pb2 as pb
 from kinolog_gateway.enum_names import StatusName, optional_field, status_name
 from kinolog_gateway.responses.job_parts import ResponseModel
 from kinolog_gateway.routes.dependencies import json_response
+
+VideoIdPath: TypeAlias = Annotated[
+    str,
+    Path(description="The video: 26 lower-case letters and digits.", examples=["abcdefghijklmnopqrstuvwxyz"]),
+]
 
 POLL_HEADER = "openai-poll-after-ms"
 POLL_MILLISECONDS = 1000

@@ -14,13 +14,19 @@ from kinolog.ids import new_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_export.formats import ExportFormat
+from kinolog_gateway.compatibility.known_job import known_job
 from kinolog_gateway.compatibility.submission import identity_of
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.openai.error_shape import OPENAI_ERRORS, SHOULD_RETRY_HEADER
-from kinolog_gateway.openai.known_video import VideoIdPath, known_job
-from kinolog_gateway.openai.video import OpenAiDeletedVideo, OpenAiVideo, OpenAiVideoList, video_response
+from kinolog_gateway.openai.video import (
+    OpenAiDeletedVideo,
+    OpenAiVideo,
+    OpenAiVideoList,
+    VideoIdPath,
+    video_response,
+)
 from kinolog_gateway.openai.video_page import Order, video_page
 from kinolog_gateway.routes.dependencies import Api, Caller, json_response
 from kinolog_gateway.routes.exports import export_response

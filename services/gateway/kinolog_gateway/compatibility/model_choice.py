@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -11,13 +10,8 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.upstream import Upstream
 
-ALIAS_BEGINNING = "sora-"
-"""Names of hosted models, which programs name and nobody serves. They mean the default model."""
-
-
-def own_name(name: Any) -> Any:
-    """Return the name of a model here; empty for the default one. What is no text is returned as it is."""
-    return "" if isinstance(name, str) and name.strip().lower().startswith(ALIAS_BEGINNING) else name
+DEFAULT = "default"
+"""The name of the default model in interfaces whose clients must name one."""
 
 
 async def known_models(api: Upstream, caller: HttpCaller) -> Sequence[job_pb2.Model]:
@@ -28,6 +22,18 @@ async def known_models(api: Upstream, caller: HttpCaller) -> Sequence[job_pb2.Mo
 def named_model(models: Sequence[job_pb2.Model], name: str) -> job_pb2.Model | None:
     """Return the model with this name, or the default one without a name."""
     return next((model for model in models if (model.name == name if name else model.is_default)), None)
+
+
+def foreign_model(models: Sequence[job_pb2.Model], *names: str) -> job_pb2.Model:
+    """Return the first model with one of the names that a client may mean; `default` is the default one.
+
+    Raises `HttpProblemError` if there is none.
+    """
+    for name in names:
+        if found := named_model(models, "" if name == DEFAULT else name):
+            return found
+    known = ", ".join([DEFAULT, *(model.name for model in models)])
+    raise HttpProblemError(404, "UNKNOWN_MODEL", f"there is no such model here; those are {known}")
 
 
 def takes(model: job_pb2.Model | None, role: job_pb2.InputRole.ValueType) -> bool:

@@ -1,0 +1,28 @@
+"""The job of an id that a client names. One that is erased is there no more."""
+
+from __future__ import annotations
+
+import re
+
+from kinolog.ids import JOB_ID_PATTERN
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.upstream import Upstream
+
+_JOB_ID = re.compile(JOB_ID_PATTERN)
+
+
+async def known_job(api: Upstream, caller: HttpCaller, job_id: str, *, erased: bool = False) -> job_pb2.Job:
+    """Return a job. With `erased` also one that is erased. Raises `HttpProblemError`, `AioRpcError`."""
+    if not _JOB_ID.fullmatch(job_id):
+        raise _unknown()
+    job = (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)).job
+    if job.erased and not erased:
+        raise _unknown()
+    return job
+
+
+def _unknown() -> HttpProblemError:
+    return HttpProblemError(404, "JOB_NOT_FOUND", "there is no such video")

@@ -1,0 +1,218 @@
+"""Routes of Replicate's interface: predictions, and files for their inputs. Errors are problems, as Replicate's are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import grpc
+from fastapi import APIRouter, Path, Query, Request
+from grpc.aio import AioRpcError
+from starlette.responses import Response
+
+from kinolog.ids import new_id
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.compatibility.frame_size import frame_size
+from kinolog_gateway.compatibility.generation import generation
+from kinolog_gateway.compatibility.known_job import known_job
+from kinolog_gateway.compatibility.media_fields import media_inputs
+from kinolog_gateway.compatibility.model_choice import foreign_model, known_models
+from kinolog_gateway.compatibility.public_links import public_url
+from kinolog_gateway.compatibility.request_body import read_body
+from kinolog_gateway.compatibility.submission import submitted
+from kinolog_gateway.enum_names import to_datetime
+from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.problems import invalid
+from kinolog_gateway.replicate.prediction import (
+    PREFIX,
+    ReplicateFile,
+    ReplicatePage,
+    ReplicatePrediction,
+    prediction,
+)
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, Now, json_response
+from kinolog_gateway.upstream import Upstream
+
+router = APIRouter(prefix=PREFIX, tags=["replicate"], responses=PROBLEMS)
+
+ALIASES = {
+    "num_frames": "frames",
+    "frames_per_second": "fps",
+    "num_inference_steps": "steps",
+    "sample_steps": "steps",
+    "guidance_scale": "guidance",
+    "sample_guide_scale": "guidance",
+}
+"""Names that models of Replicate have for fields of GenerateRequest."""
+
+ROLES = {
+    "image": "first_frame",
+    "start_image": "first_frame",
+    "first_frame_image": "first_frame",
+    "last_image": "last_frame",
+    "end_image": "last_frame",
+    "last_frame_image": "last_frame",
+    "reference_images": "reference",
+    "video": "video",
+}
+"""Inputs of predictions that are pictures and clips."""
+
+PAGE = 100
+PredictionIdPath = Annotated[str, Path(description="The prediction: 26 lower-case letters and digits.")]
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["input"],
+                    "properties": {
+                        "input": {
+                            "type": "object",
+                            "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, "
+                            "aspect_ratio, resolution, image and so on, or fields of POST /api/v1/generate.",
+                        },
+                        "version": {"type": "string", "description": "Name of a model."},
+                        "webhook": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/models/{owner}/{name}/predictions",
+    status_code=201,
+    response_model=ReplicatePrediction,
+    openapi_extra=_BODY,
+    summary="Predict for clients of Replicate",
+)
+async def predict_by_model(
+    request: Request,
+    owner: Annotated[str, Path(description="Any word, or the owner in the name of a model.")],
+    name: Annotated[str, Path(description="Name of a model, or default.")],
+    api: Api,
+    caller: Caller,
+) -> Response:
+    """Submit a video. The answer comes at once, whatever the header Prefer says: the client asks again."""
+    return await _predict(request, api, caller, f"{owner}/{name}", name)
+
+
+@router.post(
+    "/predictions",
+    status_code=201,
+    response_model=ReplicatePrediction,
+    openapi_extra=_BODY,
+    summary="Predict by a version for clients of Replicate",
+)
+async def predict_by_version(request: Request, api: Api, caller: Caller) -> Response:
+    """Submit a video. `version` is the name of a model."""
+    return await _predict(request, api, caller)
+
+
+async def _predict(request: Request, api: Upstream, caller: HttpCaller, *names: str) -> Response:
+    body = (await read_body(request, api, caller)).fields
+    version = body.pop("version", "")
+    if not names:
+        if not isinstance(version, str) or not version:
+            raise invalid("version", "is required: the name of a model")
+        names = (version, version.rpartition(":")[0], version.rpartition("/")[2].partition(":")[0])
+    fields = body.pop("input", None)
+    if not isinstance(fields, dict):
+        raise invalid("input", "must be an object, with a prompt")
+    if body.pop("webhook_events_filter", ["completed"]) != ["completed"]:
+        raise invalid("webhook_events_filter", "must be completed alone: nothing else is sent")
+    if body.pop("stream", False):
+        raise invalid("stream", "cannot be had: a video is finished as a whole")
+    webhook = body.pop("webhook", None) or body.pop("webhook_completed", None)
+    if body:
+        raise invalid(min(body)[:64], "is not known here; leave it out")
+    model = foreign_model(await known_models(api, caller), *names)
+    fields = {name: value for name, value in fields.items() if value is not None} | {"model": model.name}
+    fields |= {"webhook": webhook} if webhook else {}
+    frame_size(fields, "aspect_ratio", "resolution", model)
+    inputs, given_as = await media_inputs(fields, ROLES, _file_url(request, ""), api, caller)
+    answer = await submitted(request, api, caller, generation(fields, ALIASES), inputs, given_as)
+    found = prediction(request, answer.job)
+    if found.status == "processing":  # a client that asked to wait takes it for the end
+        found = found.model_copy(update={"status": "starting"})
+    return json_response(found, status=201, position=answer.position)
+
+
+@router.get(
+    "/predictions/{prediction_id}",
+    response_model=ReplicatePrediction,
+    summary="A prediction for clients of Replicate",
+)
+async def read_prediction(
+    request: Request, prediction_id: PredictionIdPath, api: Api, caller: Caller
+) -> Response:
+    """Read a video."""
+    job = await known_job(api, caller, prediction_id)
+    return json_response(prediction(request, job), position=job.position)
+
+
+@router.get("/predictions", response_model=ReplicatePage, summary="List predictions for clients of Replicate")
+async def list_predictions(
+    request: Request,
+    api: Api,
+    caller: Caller,
+    cursor: Annotated[str, Query(max_length=1000, description="That of `next` of the page before.")] = "",
+) -> Response:
+    """List videos, the newest first, without those that are erased."""
+    listing = pb.ListJobsRequest(page_size=PAGE, page_token=cursor)
+    page = await api.call(api.jobs.ListJobs, listing, caller)
+    more = public_url(request, f"{PREFIX}/predictions?cursor={page.next_page_token}")
+    results = [prediction(request, job) for job in page.jobs if not job.erased]
+    return json_response(ReplicatePage(next=more if page.next_page_token else None, results=results))
+
+
+@router.post(
+    "/predictions/{prediction_id}/cancel",
+    response_model=ReplicatePrediction,
+    summary="Cancel a prediction for clients of Replicate",
+)
+async def cancel_prediction(
+    request: Request, prediction_id: PredictionIdPath, api: Api, caller: Caller
+) -> Response:
+    """Cancel a video. One that has ended stays as it is."""
+    job = await known_job(api, caller, prediction_id)
+    try:
+        cancelling = pb.CancelJobRequest(job_id=job.id, request_id=new_id())
+        job = (await api.call(api.jobs.CancelJob, cancelling, caller)).job
+    except AioRpcError as error:
+        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+            raise
+    return json_response(prediction(request, job), position=job.position)
+
+
+@router.post(
+    "/files", status_code=201, response_model=ReplicateFile, summary="Upload for clients of Replicate"
+)
+async def upload_file(request: Request, api: Api, caller: Caller, now: Now) -> Response:
+    """Upload a picture or clip, as a form with the file `content`."""
+    body = await read_body(request, api, caller)
+    uploads = body.files.get("content", [])
+    if len(uploads) != 1:
+        raise invalid("content", "must be one file, in a form")
+    upload = uploads[0]
+    return json_response(
+        ReplicateFile(
+            id=upload.id,
+            name=upload.id,
+            content_type=upload.media_type,
+            size=upload.size_bytes,
+            etag=upload.sha256,
+            checksums={"sha256": upload.sha256},
+            created_at=now,
+            expires_at=to_datetime(upload.expires_at),
+            urls={"get": _file_url(request, upload.id)},
+        ),
+        status=201,
+    )
+
+
+def _file_url(request: Request, upload_id: str) -> str:
+    return public_url(request, f"{PREFIX}/files/{upload_id}")

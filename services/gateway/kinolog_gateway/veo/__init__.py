@@ -1,0 +1,1 @@
+"""The interface of Google for Veo, under /veo."""
