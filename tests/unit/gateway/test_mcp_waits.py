@@ -11,6 +11,8 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.mcp import job_waits
 from kinolog_gateway.mcp.job_waits import JobWaits
 from mcp import Client
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY
+from mcp_types.version import LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 
 from kinolog.v1 import job_pb2 as pb
 from tests.fixtures.waits import WAIT_SECONDS, until_true
@@ -95,6 +97,26 @@ async def test_a_call_that_is_cancelled(
     assert len(api.requests("CancelJob")) == with_call
     (job,) = api.jobs.values()
     assert job.status == (pb.STATUS_CANCELLED if with_call else pb.STATUS_QUEUED)
+
+
+@pytest.mark.parametrize("version", [LATEST_MODERN_VERSION, LATEST_HANDSHAKE_VERSION])
+async def test_a_connection_that_ends(gateway: RunningGateway, api: RecordingApi, version: str) -> None:
+    """A call whose connection ends stops waiting, in every version of the protocol."""
+    waits: JobWaits = gateway.state.job_waits
+    meta = {PROTOCOL_VERSION_META_KEY: version, CLIENT_CAPABILITIES_META_KEY: {}, "progressToken": 1}
+    params = {"name": "generate_video", "arguments": REQUEST, "_meta": meta}
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "Mcp-Protocol-Version": version,
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "generate_video",
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with gateway.client.stream("POST", "/mcp", json=body, headers=headers) as response:
+        assert "notifications/progress" in await anext(response.aiter_text())
+        assert len(waits.followers) == 1
+    await until_true(lambda: not waits.followers, "the call stopped waiting")
+    assert not api.requests("CancelJob")
 
 
 async def test_waits_are_bounded(

@@ -12,7 +12,8 @@ from kinolog_gateway.http.problems import MEDIA_TYPE, Problem
 
 DESCRIPTION = """\
 Text to video on your own machines. Submit with `POST /api/v1/generate`, follow over `/ws` (see `/asyncapi.json`) or
-with `GET /api/v1/status/{job_id}`, and read the video under `/api/v1/result/{job_id}/video`.
+with `GET /api/v1/status/{job_id}`, and read the video under `/api/v1/result/{job_id}/video`. Agents use `/mcp`, which
+speaks the Model Context Protocol.
 
 Writes return the `position` of their commit in the log. Reads take it as `min_position`, or in the header
 `X-Kinolog-Position`, and wait until they have caught up with it. Every error is an RFC 9457 problem.

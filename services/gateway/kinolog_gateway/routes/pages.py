@@ -35,6 +35,7 @@ _HOME = Template(
 <a href="${root}asyncapi.json">AsyncAPI</a> of the WebSocket</li>
 <li><a href="${root}health">Does it run?</a> <a href="${root}ready">Can it serve?</a></li>
 <li>The dashboard: <code>kinolog --url $url tui</code> in a terminal, with <code>--web</code> in the browser</li>
+<li>Agents, over the Model Context Protocol: <code>$url/mcp</code>, or start <code>kinolog --url $url mcp</code></li>
 </ul>
 </body>
 </html>
