@@ -18,6 +18,7 @@ from websockets.typing import Origin, Subprotocol
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.event_source import listening
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import problem_of
 
@@ -127,6 +128,18 @@ async def test_a_websocket_by_subprotocol(locked: RunningGateway, api: Recording
             async with handshake(locked.ws_url, *wrong):
                 pass
         assert refused.value.response.status_code == 401
+
+
+async def test_a_ticket_opens_a_stream_of_events(locked: RunningGateway, api: RecordingApi) -> None:
+    """A browser's EventSource sends no header: its link has the ticket, which opens one stream."""
+    async with listening(locked.client, "jobs", ticket="kinot1.live") as events:
+        await events.started()
+        job = api.add_job()
+        assert (await events.receive())["job_id"] == job.id
+    assert [request.ticket for request in api.requests("RedeemTicket")] == ["kinot1.live"]
+    api.failures["RedeemTicket"] = REFUSED
+    response = await locked.client.get("/api/v1/live?channel=jobs&ticket=kinot1.live")
+    assert problem_of(response, 401)["reason"] == "TICKET_REFUSED"
 
 
 async def test_a_connection_ends_with_the_key_of_its_ticket(

@@ -16,7 +16,12 @@ from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import HttpCaller, presented_key
-from kinolog_gateway.http.edge.browser_credentials import is_file_request, offered_key, take_link_ticket
+from kinolog_gateway.http.edge.browser_credentials import (
+    is_file_request,
+    offered_key,
+    opens_connection,
+    take_link_ticket,
+)
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.http.edge.surroundings import Surroundings
 from kinolog_gateway.http.metrics import Metrics
@@ -123,7 +128,7 @@ class RequestMiddleware:
         if _is_public(scope["path"]):
             return HttpCaller()
         address, _ = scope.get("client") or ("", 0)
-        connects = scope["type"] == "websocket"
+        connects = opens_connection(scope)
         caller = await self._callers.identify(_credential(scope, headers), address, opens_connection=connects)
         if connects:
             caller.check_scope(KeyScope.READ)
@@ -148,7 +153,7 @@ def _credential(scope: Scope, headers: Headers) -> str | None:
     key = presented_key(headers)
     if scope["type"] == "websocket":
         return key or offered_key(scope)
-    if is_file_request(scope):
+    if is_file_request(scope) or opens_connection(scope):
         ticket = take_link_ticket(scope)
         return key or ticket
     return None if key and is_ticket(key) else key

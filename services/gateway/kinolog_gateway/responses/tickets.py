@@ -41,7 +41,8 @@ class TicketView(ResponseModel):
     """A ticket that stands for an API key where none can be sent. It ends with its key."""
 
     ticket: str = Field(
-        description="Query parameter `ticket` of a file's link, or part of a WebSocket's subprotocol.",
+        description="Query parameter `ticket` of the link of a file or a stream of events, or part of a "
+        "WebSocket's subprotocol.",
         examples=["kinot1.bm9uY2U"],
     )
     reads: Literal["files", "live"] = Field(description="files: those of a job. live: one connection.")

@@ -1,7 +1,7 @@
 """Credentials of browsers, which send no header of a page's choice with a WebSocket, <video> or <img> (decision 98).
 
 A WebSocket offers the subprotocols `kinolog` and `kinolog.key.<key or ticket>`. The link of a file ends with
-`?ticket=<ticket>`.
+`?ticket=<ticket>`, and so does that of a stream of events.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ LIVE_PROTOCOL = "kinolog"
 KEY_PROTOCOL = "kinolog.key."
 """What the subprotocol begins with that holds a key or a ticket. It is never selected, so no response has it."""
 TICKET_PARAMETER = "ticket"
+EVENT_STREAM_PATH = "/api/v1/live"
 
 _FILE_ROUTE = re.compile(
     r"/api/v1/(result/[^/]+/(video|thumbnail|preview|scenes/[^/]+|export/[^/]+)|inputs/[^/]+/[^/]+)"
@@ -28,6 +29,11 @@ def offered_key(scope: Scope) -> str | None:
     """Return the key or ticket that the handshake of a WebSocket offers, or None."""
     offered = [name for name in scope.get("subprotocols", ()) if name.startswith(KEY_PROTOCOL)]
     return offered[0].removeprefix(KEY_PROTOCOL) or None if offered else None
+
+
+def opens_connection(scope: Scope) -> bool:
+    """Return whether a request opens a connection of live updates: a WebSocket or a stream of events."""
+    return bool(scope["type"] == "websocket" or scope["path"] == EVENT_STREAM_PATH)
 
 
 def is_file_request(scope: Scope) -> bool:
