@@ -90,6 +90,7 @@ def test_quantised_weights_draw_nearly_the_same(
     """All linear layers in blocks are quantised, and no others. A seed draws the same frames each time."""
     name, plain = family
     renderer = _renderer(name, placement=placement.value)
+    assert not hasattr(_denoiser(renderer), "hf_quantizer")
     frames = _draw(renderer)
     assert _likeness(frames, plain) > LEAST_PSNR[placement]
     assert np.array_equal(_draw(renderer), frames)

@@ -9,6 +9,7 @@ from diffusers import hooks
 
 from kinolog.models.memory.needs import DENOISERS, ENCODERS
 from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement
+from kinolog_worker.renderers.diffusers.quantisation.block_quantiser import BlockQuantiser
 from kinolog_worker.renderers.diffusers.quantisation.layers import quantise, store_in_float8
 
 _hooks: Any = hooks  # untyped in part
@@ -45,7 +46,12 @@ def _offload(network: Any, device: torch.device, level: str) -> None:
 
 
 def reduce_weights(network: Any, weights: WeightPlacement, device: torch.device) -> None:
-    """Give a denoiser the weights of fewer bits that its placement has, where it has not got them as it was read."""
+    """Give a denoiser the weights of fewer bits that its placement has, where it has not got them as it was read.
+
+    diffusers then treats it as any other network.
+    """
+    if isinstance(getattr(network, "hf_quantizer", None), BlockQuantiser):
+        del network.hf_quantizer
     if weights in QUANTISING_PACKAGES:
         quantise(network, weights, device)
     elif weights is WeightPlacement.FLOAT8:

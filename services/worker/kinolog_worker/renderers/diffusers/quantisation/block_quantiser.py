@@ -43,7 +43,7 @@ class BlockQuantisation:
 
 
 class BlockQuantiser(_base.DiffusersQuantizer):  # type: ignore[misc]
-    """Quantises linear layers in blocks, and leaves no mark on the network that would make diffusers treat it apart."""
+    """Quantises linear layers in blocks. The network is not marked as quantised: diffusers would refuse to move it."""
 
     use_keep_in_fp32_modules = True
     supports_parallel_loading = False
