@@ -19,7 +19,7 @@ from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
 from tests.unit.gateway.schemas import schema_validator
-from tests.unit.gateway.test_path_aliases import VALUES
+from tests.unit.gateway.test_path_aliases import JOB_IDS, VALUES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -184,6 +184,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
         "/v1/videos/{video_id}/remix": {"prompt": "y"},
         "/v1/videos/edits": {"prompt": "z", "video": {"id": job.id}},
         "/v1/videos/extensions": {"prompt": "z", "video": {"id": job.id}, "seconds": "2"},
+        "/fal/{app}": {"prompt": "x"},
         "/replicate/v1/predictions": {"version": "default", "input": {"prompt": "x"}},
         "/replicate/v1/models/{owner}/{name}/predictions": {"input": {"prompt": "x"}},
         "/veo/{version}/{parent}/models/{model}:predictLongRunning": {"instances": [{"prompt": "x"}]},
@@ -194,12 +195,12 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
     for method, path in sorted(served()):
         if method == "HEAD" or path.endswith(NOT_JSON):
             continue
-        filled = path.format_map(VALUES | dict.fromkeys(("job_id", "video_id", "prediction_id"), job.id))
+        filled = path.format_map(VALUES | dict.fromkeys(JOB_IDS, job.id))
         if path == "/api/v1/inputs":
             response = await gateway.client.post(path, files={"file": b"a picture"})
         elif path == "/replicate/v1/files":
             response = await gateway.client.post(path, files={"content": b"a picture"})
-        elif method in ("POST", "DELETE"):
+        elif method in ("POST", "PUT", "DELETE"):
             response = await gateway.client.request(method, filled, json=bodies.get(path))
             job.CopyFrom(finished)  # the command may have changed it
             api.commit(job, "completed")

@@ -19,6 +19,7 @@ from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
 from kinolog_gateway.compatibility.key_headers import KeyHeader, KeyHeaders
 from kinolog_gateway.event_stream.endpoint import router as event_stream_router
+from kinolog_gateway.fal import queue
 from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import ApiKeys
@@ -73,6 +74,7 @@ ROUTERS = (
     videos.router,
     models.router,
     predictions.router,
+    queue.router,
     operations.router,
     event_stream_router,
     websocket_router,
@@ -83,7 +85,7 @@ ROUTERS = (
 ERROR_SHAPES = {"/v1": openai_error, "/veo": google_error}
 """Errors below these paths are those of other services."""
 
-KEY_HEADERS = {"/veo": KeyHeader("x-goog-api-key")}
+KEY_HEADERS = {"/veo": KeyHeader("x-goog-api-key"), "/fal": KeyHeader("authorization", "key ")}
 """Where clients of other services have their key."""
 
 

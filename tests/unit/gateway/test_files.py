@@ -16,7 +16,7 @@ from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import problem_of
-from tests.unit.gateway.test_path_aliases import VALUES, served_routes
+from tests.unit.gateway.test_path_aliases import JOB_IDS, VALUES, served_routes
 
 THUMBNAIL = b"RIFFwebp"
 LATER_KIND: Any = 99
@@ -155,7 +155,7 @@ async def test_every_get_has_a_head(gateway: RunningGateway, api: RecordingApi) 
     api.files[job.id, pb.ARTIFACT_KIND_PREVIEW, 0] = THUMBNAIL
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
     paths = [
-        path.format_map(VALUES | dict.fromkeys(("job_id", "video_id", "prediction_id"), job.id))
+        path.format_map(VALUES | dict.fromkeys(JOB_IDS, job.id))
         for method, path in served_routes()
         if method == "GET"
     ]

@@ -9,19 +9,18 @@ from kinolog_gateway.web_app import ROUTERS
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
-VALUES = {
-    "job_id": "z" * 26,
+JOB_IDS = ("job_id", "video_id", "prediction_id", "request_id")
+VALUES = dict.fromkeys(JOB_IDS, "z" * 26) | {
     "index": "0",
     "export_format": "gif",
-    "video_id": "z" * 26,
     "model": "kinolog-tiny",
     "character_id": "c",
     "key_id": "a" * 12,
-    "prediction_id": "z" * 26,
     "owner": "kinolog",
     "name": "default",
     "version": "v1",
     "parent": "publishers/google",
+    "app": "fal-ai/default",
 }
 ADDED = {"deprecation", "link"}
 

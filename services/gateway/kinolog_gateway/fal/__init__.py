@@ -1,0 +1,1 @@
+"""The queue interface of fal, under /fal."""

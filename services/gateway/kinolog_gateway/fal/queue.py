@@ -1,0 +1,164 @@
+"""Routes of fal's queue: submit, status, result, cancel. Errors are problems, whose `detail` its client reads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import grpc
+from fastapi import APIRouter, Path, Query, Request
+from grpc.aio import AioRpcError
+from starlette.responses import Response
+
+from kinolog.ids import new_id
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1.ticket_service_pb2 import CreateFileTicketRequest
+from kinolog_gateway.compatibility.frame_size import frame_size
+from kinolog_gateway.compatibility.generation import generation
+from kinolog_gateway.compatibility.known_job import known_job
+from kinolog_gateway.compatibility.media_fields import media_inputs
+from kinolog_gateway.compatibility.model_choice import foreign_model, known_models
+from kinolog_gateway.compatibility.request_body import read_body
+from kinolog_gateway.compatibility.submission import submitted
+from kinolog_gateway.enum_names import TERMINAL
+from kinolog_gateway.fal.queued_request import PREFIX, FalRequest, FalResult, fal_request, fal_result
+from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
+
+router = APIRouter(prefix=PREFIX, tags=["fal"], responses=PROBLEMS)
+
+PRIORITY_HEADER = "x-fal-queue-priority"
+LOG_LINES = 1000
+
+ALIASES = {
+    "num_frames": "frames",
+    "frames_per_second": "fps",
+    "num_inference_steps": "steps",
+    "guidance_scale": "guidance",
+    "enable_prompt_expansion": "enhance_prompt",
+}
+"""Names that models of fal have for fields of GenerateRequest."""
+
+ROLES = {
+    "image_url": "first_frame",
+    "start_image_url": "first_frame",
+    "end_image_url": "last_frame",
+    "last_image_url": "last_frame",
+    "tail_image_url": "last_frame",
+    "reference_image_urls": "reference",
+    "video_url": "video",
+}
+"""Arguments that are pictures and clips."""
+
+IGNORED = frozenset({"enable_safety_checker", "sync_mode"})
+"""Arguments without a meaning here."""
+
+AppPath = Annotated[str, Path(description="Words of which one is the name of a model, or default.")]
+RequestIdPath = Annotated[str, Path(description="The request: 26 lower-case letters and digits.")]
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["prompt"],
+                    "properties": {"prompt": {"type": "string"}},
+                    "description": "num_frames, num_inference_steps, guidance_scale, aspect_ratio, resolution, "
+                    "image_url and so on, or fields of POST /api/v1/generate.",
+                }
+            }
+        },
+    }
+}
+
+
+@router.get(
+    "/{app:path}/requests/{request_id}/status",
+    response_model=FalRequest,
+    summary="Status of a request for clients of fal",
+)
+async def fal_status(
+    request: Request,
+    app: AppPath,
+    request_id: RequestIdPath,
+    api: Api,
+    caller: Caller,
+    logs: Annotated[bool, Query(description="Whether to return log lines.")] = False,
+) -> Response:
+    """Read whether a video waits, is made, or has ended."""
+    job = await known_job(api, caller, request_id)
+    lines: list[job_pb2.LogEntry] | None = None
+    if logs:
+        listing = pb.ListLogEntriesRequest(job_id=job.id, page_size=LOG_LINES)
+        lines = list((await api.call(api.jobs.ListLogEntries, listing, caller)).entries)
+    return json_response(fal_request(request, app, job, lines), position=job.position)
+
+
+@router.put(
+    "/{app:path}/requests/{request_id}/cancel",
+    status_code=202,
+    response_model=FalRequest,
+    summary="Cancel a request for clients of fal",
+)
+async def cancel_fal_request(
+    request: Request, app: AppPath, request_id: RequestIdPath, api: Api, caller: Caller
+) -> Response:
+    """Cancel a video. One that has ended stays as it is."""
+    job = await known_job(api, caller, request_id)
+    try:
+        cancelling = pb.CancelJobRequest(job_id=job.id, request_id=new_id())
+        job = (await api.call(api.jobs.CancelJob, cancelling, caller)).job
+    except AioRpcError as error:
+        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+            raise
+    return json_response(fal_request(request, app, job), status=202, position=job.position)
+
+
+@router.get(
+    "/{app:path}/requests/{request_id}",
+    response_model=FalResult,
+    summary="Result of a request for clients of fal",
+)
+async def read_fal_result(
+    request: Request, app: AppPath, request_id: RequestIdPath, api: Api, caller: Caller
+) -> Response:
+    """Read where the video is. 422 if it failed or was cancelled, 409 until it has ended."""
+    job = await known_job(api, caller, request_id)
+    ended = fal_request(request, app, job)
+    if job.status in TERMINAL and ended.error:
+        raise HttpProblemError(422, (ended.error_type or "failed").upper(), ended.error)
+    found = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job.id), caller)
+    ticket = ""
+    if caller.key:
+        wanted = CreateFileTicketRequest(job_id=job.id)
+        ticket = (await api.call(api.tickets.CreateFileTicket, wanted, caller)).ticket
+    return json_response(fal_result(request, job, found, ticket), position=job.position)
+
+
+@router.post(
+    "/{app:path}",
+    response_model=FalRequest,
+    openapi_extra=_BODY,
+    summary="Submit a request for clients of fal",
+)
+async def submit_fal_request(
+    request: Request,
+    app: AppPath,
+    api: Api,
+    caller: Caller,
+    fal_webhook: Annotated[str, Query(max_length=2000, description="Address to notify when it ends.")] = "",
+) -> Response:
+    """Submit a video. The path has the name of a model."""
+    body = (await read_body(request, api, caller)).fields
+    fields = {name: value for name, value in body.items() if value is not None and name not in IGNORED}
+    model = foreign_model(await known_models(api, caller), app, *reversed(app.split("/")))
+    fields["model"] = model.name
+    if fal_webhook:
+        fields["webhook"] = fal_webhook
+    if request.headers.get(PRIORITY_HEADER) == "low":
+        fields.setdefault("priority", "low")
+    frame_size(fields, "aspect_ratio", "resolution", model)
+    inputs, given_as = await media_inputs(fields, ROLES, "", api, caller)
+    answer = await submitted(request, api, caller, generation(fields, ALIASES), inputs, given_as)
+    return json_response(fal_request(request, app, answer.job), position=answer.position)
