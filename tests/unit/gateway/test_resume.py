@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from kinolog_gateway.live import subscriber as live_subscriber
-from kinolog_gateway.live import tenant_broadcast
+from kinolog_gateway.live import send_queue, tenant_broadcast
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -198,8 +198,12 @@ async def _small_socket(url: str) -> sockets.socket:
     return raw
 
 
-async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_a_slow_client(
+    gateway: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that reads nothing is closed with 1013 while others are served; it resumes without loss."""
+    usual = send_queue.CLOSE_AT
+    monkeypatch.setattr(send_queue, "CLOSE_AT", 512)  # a tenth of the work of filling a queue
     raw = await _small_socket(gateway.url)
     slow_socket = await connect(gateway.ws_url, sock=raw, compression=None, max_queue=1, ping_interval=None)
     slow = WsClient(slow_socket)
@@ -208,8 +212,10 @@ async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None
         await slow.subscribe("jobs")
         await api.wait_for_streams()
         slow_socket.transport.pause_reading()
-        jobs = [api.add_job(prompt="x" * 4_000) for _ in range(6_000)]
-        await quick.receive_until(jobs[-1].position)
+        jobs: list[pb.Job] = []
+        while len(jobs) < 1_200:
+            jobs += [api.add_job(prompt="x" * 16_000) for _ in range(100)]
+            await quick.receive_until(jobs[-1].position)
         assert positions(quick.received) == [job.position for job in jobs]
         counts = gateway.state.metrics.live
         async with asyncio.timeout(20):
@@ -221,6 +227,7 @@ async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None
             await slow.receive_all()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1013
+    monkeypatch.setattr(send_queue, "CLOSE_AT", usual)
     after = max(message["position"] for message in slow.received)
     async with connected(gateway.ws_url) as resumed:
         await resumed.send(type="subscribe", channel="jobs", after=after)
