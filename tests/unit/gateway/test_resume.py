@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_gateway.live import subscriber as live_subscriber
 from kinolog_gateway.live import send_queue, tenant_broadcast
+from kinolog_gateway.live import subscriber as live_subscriber
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
