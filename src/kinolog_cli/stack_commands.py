@@ -34,6 +34,7 @@ OPTIONS = {
     "api_port": "--api-port",
     "workers": "--workers",
     "worker_devices": "--devices",
+    "no_auth": "--no-auth",
 }
 """Options of `kinolog up` by the setting that they stand for."""
 MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
@@ -51,6 +52,10 @@ def up(
     devices: Annotated[
         str | None, typer.Option(help="Devices of the workers, such as cuda:0,cuda:1.")
     ] = None,
+    no_auth: Annotated[
+        bool | None,
+        typer.Option("--no-auth", help="Admit all accounts of this machine without a key, not only yours."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs of all processes.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object when everything runs.")
@@ -58,7 +63,7 @@ def up(
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     as_json = wants_json(as_json)
-    values = (data, gateway_port, api_port, workers, devices)
+    values = (data, gateway_port, api_port, workers, devices, no_auth)
     options: dict[str, object] = dict(zip(OPTIONS, values, strict=True))
     try:
         from kinolog_stack.stack import Stack

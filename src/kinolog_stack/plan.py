@@ -152,6 +152,7 @@ def _api_env(site: StackSite) -> dict[str, str]:
         "KINOLOG_API_HOST": site.settings.api_host,
         "KINOLOG_API_PORT": str(site.ports.api),
         "KINOLOG_API_PROBE_PORT": str(site.ports.api_probe),
+        "KINOLOG_NO_AUTH": str(site.settings.no_auth),
     }
     servers = site.nats.settings_env(Service.API) | site.postgres.settings_env()
     return servers | dict(site.master_key) | _artifacts(site) | at
@@ -181,6 +182,7 @@ def _gateway_env(site: StackSite) -> dict[str, str]:
     return {
         "KINOLOG_GATEWAY_HOST": site.settings.gateway_host,
         "KINOLOG_GATEWAY_PORT": str(site.ports.gateway),
+        "KINOLOG_NO_AUTH": str(site.settings.no_auth),
         "KINOLOG_API_TARGET": f"{local_address(site.settings.api_host)}:{site.ports.api}",
     }
 

@@ -43,6 +43,10 @@ class StackSettings(SigningSettings):
     gateway_port: Port = Field(8085, description="Port of REST and WebSocket; 0 picks a free one.")
     api_host: str = Field("127.0.0.1", description="Address of the gRPC api; only loopback needs no key.")
     api_port: Port = Field(50051, description="Port of the gRPC api; 0 picks a free one.")
+    no_auth: bool = Field(
+        False,
+        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
+    )
     nats_port: Port = Field(0, description="Port of nats-server; 0 picks a free one.")
     postgres_port: Port = Field(0, description="Port of Postgres; 0 picks a free one.")
     postgres_fsync: bool = Field(

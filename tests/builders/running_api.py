@@ -271,6 +271,7 @@ async def running_api(
     catalogue: Catalogue = CATALOGUE,
     prompt_writer: PromptWriter | None = None,
     input_limits: InputLimits = LIMITS,
+    own_user_only: bool = False,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
@@ -299,6 +300,7 @@ async def running_api(
             access_log=access_log,
             key_directory=key_directory,
             key_uses=key_uses,
+            own_user_only=own_user_only,
             clock=clock,
             prompt_writer=prompt_writer,
             input_limits=input_limits,

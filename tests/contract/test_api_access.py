@@ -15,7 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 from kinolog_api.access import manage_keys
 from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY
-from kinolog_api.rpc.calls import CLIENT_ADDRESS_KEY
+from kinolog_api.rpc.call_origin import CLIENT_ADDRESS_KEY
 from kinolog_api.rpc.scopes import NEEDS
 
 import kinolog.v1

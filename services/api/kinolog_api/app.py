@@ -111,6 +111,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             access_log=access_log,
             key_directory=key_directory,
             key_uses=key_uses,
+            own_user_only=file_keys is None and not settings.no_auth,
             clock=system_clock,
             prompt_writer=prompt_writer,
             input_limits=InputLimits(

@@ -54,5 +54,7 @@ class ApiDependencies:
     """The API keys of `access_log`, which the authenticator knows too."""
     key_uses: KeyUses
     clock: Clock
+    own_user_only: bool = False
+    """Whether calls without a key must come from this user's processes."""
     prompt_writer: PromptWriter | None = None
     input_limits: InputLimits = InputLimits()

@@ -18,6 +18,7 @@ from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
+from kinolog_api.rpc.call_origin import OwnUserCalls
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
@@ -69,7 +70,8 @@ class ApiServer:
         authenticator = TicketAuthenticator(
             dependencies.authenticator, dependencies.ticket_sealer, dependencies.clock
         )
-        guard = CallGuard(
+        self._own_user_only = dependencies.own_user_only
+        self._guard = guard = CallGuard(
             authenticator,
             self._key_directory,
             self._key_uses,
@@ -122,6 +124,8 @@ class ApiServer:
                 f"cannot listen on {address}: another program uses the port, or the address is not one of this "
                 "machine; set KINOLOG_API_PORT or KINOLOG_API_HOST"
             ) from error
+        if self._own_user_only:
+            self._guard.own_user = OwnUserCalls(host, bound)
         self._job_service.key_pool.open()
         await self.health_monitor.check()
         await self._server.start()

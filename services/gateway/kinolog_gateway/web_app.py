@@ -26,7 +26,7 @@ from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.edge.head_requests import HeadRequests
 from kinolog_gateway.http.edge.surroundings import COMPRESSION, Surroundings
 from kinolog_gateway.http.metrics import Metrics
-from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
+from kinolog_gateway.http.middleware import KnownConnection, RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
@@ -122,6 +122,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
         middleware=[
+            Middleware(KnownConnection),
             *surroundings.middleware(),
             Middleware(ErrorShapes, shapes=ERROR_SHAPES),  # for errors that nobody expects
             Middleware(RequestTelemetry, metrics=metrics),

@@ -187,6 +187,10 @@ class ApiSettings(
     api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
     api_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
+    no_auth: bool = Field(
+        False,
+        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
+    )
     tenant: str = Field("default", description="Tenant of callers without a key.")
     input_max_bytes: int = Field(
         256 << 20, ge=1, description="Largest picture or clip that can be uploaded, in bytes."
@@ -279,6 +283,10 @@ class GatewaySettings(ProcessSettings):
     )
     api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
+    no_auth: bool = Field(
+        False,
+        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
+    )
 
     @field_validator("gateway_path_prefix")
     @classmethod

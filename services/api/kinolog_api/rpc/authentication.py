@@ -60,6 +60,11 @@ class Caller:
     ticket: AccessTicket | None = None
     """The ticket that was presented in place of the key."""
 
+    @property
+    def is_keyless(self) -> bool:
+        """Whether the call presented neither a key nor a ticket."""
+        return not self.key_digest and self.ticket is None
+
 
 class KeyRefused(RpcError):
     """The key of a call is missing, unknown or not valid any more. `key_id` is its id, if it has one."""

@@ -30,6 +30,7 @@ from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
 from kinolog_api.rpc.access_tickets import AccessTicket
 from kinolog_api.rpc.authentication import Caller, KeyRefused
+from kinolog_api.rpc.call_origin import OwnUserCalls, call_origin
 from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
 from kinolog_api.rpc.scopes import Admission, Need, need_of
@@ -41,10 +42,10 @@ logger = logging.getLogger(__name__)
 DETAILS_KEY = "grpc-status-details-bin"
 ATTEMPTS_KEY = "grpc-previous-rpc-attempts"
 """What gRPC adds to a call that it sends again."""
-CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
-"""Metadata with the address of the client for whom a gateway calls. It is for log lines, and not trusted."""
-MAX_ADDRESS_LENGTH = 64
-
+OTHER_ACCOUNT = (
+    "this api needs no key from the account that runs it, and from other accounts it does: send an API key in the "
+    "metadata (kinolog keys create), or set KINOLOG_NO_AUTH to true to admit all accounts of this machine"
+)
 LONGEST_TIMER_SECONDS = 30 * 24 * 3600.0
 """A stream of a key ends after this long at the latest, if the key has an end at all."""
 
@@ -120,6 +121,8 @@ class CallGuard:
         self._rules = rules
         self._clock = clock
         self.freshness = freshness
+        self.own_user: OwnUserCalls | None = None
+        """Refuses calls of other accounts of this machine without a key; None admits them."""
 
     def admit(self, method: ServedMethod, raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
@@ -133,12 +136,14 @@ class CallGuard:
 
     def caller_of(self, method: ServedMethod, context: Context) -> RpcCall:
         """Return the caller. Raises `RpcError` for one without a valid key, or whose key lacks the scope."""
-        origin = _origin(context)
+        origin = call_origin(context)
         try:
             caller = self._authenticator.identify(context.invocation_metadata() or ())
             if caller.ticket is not None and not caller.ticket.allows(method.name):
                 raise _ticket_too_narrow(method, caller.ticket)
             _check_scope(method, caller)
+            if self.own_user is not None and caller.is_keyless and not self.own_user.admits(context):
+                raise KeyRefused("KEY_REQUIRED", OTHER_ACCOUNT)
         except RpcError as refusal:
             key_id = refusal.key_id if isinstance(refusal, KeyRefused) else ""
             logger.warning(
@@ -233,15 +238,6 @@ def _check_scope(method: ServedMethod, caller: Caller) -> None:
         scope = method.need.value
         message = f"this key lacks the scope {scope}, which {method.name} needs; use a key that has it"
         raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata={"scope": scope})
-
-
-def _origin(context: Context) -> Mapping[str, str]:
-    """Return where a call comes from: the peer, and the client that a gateway names."""
-    named = next(
-        (str(value) for name, value in context.invocation_metadata() or () if name == CLIENT_ADDRESS_KEY), ""
-    )
-    client = named[:MAX_ADDRESS_LENGTH] if named.isprintable() else ""
-    return {"peer": context.peer(), **({"client": client} if client else {})}
 
 
 def _parsed(kind: type[Message], raw: bytes) -> Message:

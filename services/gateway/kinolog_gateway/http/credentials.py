@@ -59,8 +59,12 @@ class HttpCaller:
 class ApiKeys:
     """The keys that the gateway accepts, by hash, with the tenant of each. Without keys it accepts every request."""
 
-    def __init__(self, holders: Mapping[bytes, KeyHolder] | None = None) -> None:
+    def __init__(
+        self, holders: Mapping[bytes, KeyHolder] | None = None, *, own_user_only: bool = False
+    ) -> None:
+        """Take the keys. Without any, `own_user_only` admits only processes of this user and of root."""
         self._holders = dict(holders or {})
+        self.own_user_only = own_user_only and not holders
 
     def __bool__(self) -> bool:
         return bool(self._holders)
@@ -77,7 +81,7 @@ class ApiKeys:
         return found
 
 
-def keys_for(host: str, key_file: Path | None) -> ApiKeys:
+def keys_for(host: str, key_file: Path | None, *, no_auth: bool = False) -> ApiKeys:
     """Return the keys of a gateway that listens on `host`.
 
     Raises InvalidKeyFile if other machines could call without a key, or if the file is not valid.
@@ -89,7 +93,7 @@ def keys_for(host: str, key_file: Path | None) -> ApiKeys:
             f"the gateway would listen on {host}, which other machines can reach, without keys: set "
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_GATEWAY_HOST to 127.0.0.1"
         )
-    return ApiKeys()
+    return ApiKeys(own_user_only=not no_auth)
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:

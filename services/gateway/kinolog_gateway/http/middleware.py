@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinolog.access.api_key import Scope as KeyScope
-from kinolog.access.key_text import is_ticket
+from kinolog.access.key_text import id_in_key, is_ticket
+from kinolog.connections.local_peer import is_own_peer
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.callers import Callers
@@ -37,6 +38,9 @@ CALLER = "kinolog.caller"
 MCP_PATH = "/mcp"
 """The route of the Model Context Protocol."""
 
+CONNECTION = "kinolog.connection"
+"""Key of the ASGI scope for both ends of the connection."""
+
 UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
@@ -45,6 +49,17 @@ _PUBLIC_PATHS = frozenset({"/", "/docs", "/health", "/ready", "/openapi.json", "
 _UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; see its log")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class KnownConnection:
+    """Notes both ends of the connection, before headers of a proxy take their place. The outermost middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[CONNECTION] = (scope.get("client"), scope.get("server"))
+        await self._app(scope, receive, send)
 
 
 class RequestTelemetry:
@@ -127,9 +142,12 @@ class RequestMiddleware:
             _check_host(headers)
         if _is_public(scope["path"]):
             return HttpCaller()
+        credential = _credential(scope, headers)
+        if self._callers.file_keys.own_user_only and not _is_issued(credential):
+            _check_account(scope)
         address, _ = scope.get("client") or ("", 0)
         connects = opens_connection(scope)
-        caller = await self._callers.identify(_credential(scope, headers), address, opens_connection=connects)
+        caller = await self._callers.identify(credential, address, opens_connection=connects)
         if connects:
             caller.check_scope(KeyScope.READ)
         return caller
@@ -161,6 +179,24 @@ def _credential(scope: Scope, headers: Headers) -> str | None:
 
 def _is_public(path: str) -> bool:
     return path in _PUBLIC_PATHS or path.startswith("/docs/")
+
+
+def _is_issued(credential: str | None) -> bool:
+    """Return whether the api issued a key or ticket, and so checks it."""
+    return bool(credential and (id_in_key(credential) or is_ticket(credential)))
+
+
+def _check_account(scope: Scope) -> None:
+    """Raise the problem of a request without a key by another account of this machine."""
+    peer, own = scope.get(CONNECTION) or (None, None)
+    if peer and own and not is_own_peer((peer[0], peer[1]), (own[0], own[1])):
+        raise HttpProblemError(
+            401,
+            "KEY_REQUIRED",
+            "this gateway needs no key from the account that runs it, and from other accounts of this machine it does: "
+            "present an API key (kinolog keys create), or start it with --no-auth",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
 
 
 def _check_host(headers: Headers) -> None:
