@@ -57,6 +57,11 @@ async def test_a_job_without_a_video_is_refused(api: RunningApi) -> None:
     assert (await refused(api.jobs.ExportVideo(gif(job_id)))).reason == "JOB_ERASED"
 
 
+def test_every_format_is_made() -> None:
+    """The contract names no format that the api does not know."""
+    assert set(export_video._FORMATS) == set(pb.ExportFormat.values()) - {pb.EXPORT_FORMAT_UNSPECIFIED}
+
+
 async def test_a_video_that_is_lost_or_broken(api: RunningApi) -> None:
     """A file that is not stored is named, and one that cannot be decoded fails the export."""
     broken, lost = await api.submit(), await api.submit()

@@ -6,8 +6,10 @@ import logging
 
 import httpx
 import pytest
+from kinolog_gateway.compatibility.error_shapes import ErrorShapes
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import RequestTelemetry
+from kinolog_gateway.web_app import ERROR_SHAPES
 from starlette.types import Receive, Scope, Send
 
 from kinolog.process.logs import TextLines
@@ -33,3 +35,15 @@ async def test_the_log_has_where_it_happened_and_what_led_to_it(caplog: pytest.L
     assert "in _break" in line
     assert line.index("KeyError") < line.index("while it was handled") < line.rindex("RuntimeError")
     assert "red circle" not in line + answer.text
+
+
+async def test_the_log_has_the_id_that_the_response_has(caplog: pytest.LogCaptureFixture) -> None:
+    """A client of OpenAI's interface can quote it. The error has the shape that its SDK reads."""
+    caplog.set_level(logging.ERROR)
+    app = ErrorShapes(RequestTelemetry(_break, Metrics()), ERROR_SHAPES)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(base_url="http://127.0.0.1", transport=transport) as client:
+        answer = await client.get("/v1/videos")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (500, "server_error")
+    (line,) = (TextLines("gateway").format(record) for record in caplog.records)
+    assert answer.headers["x-request-id"] in line

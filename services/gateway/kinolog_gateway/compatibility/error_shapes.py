@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinolog_gateway.http.middleware import REQUEST_ID
 from kinolog_gateway.http.problems import MEDIA_TYPE, Problem
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -36,7 +37,9 @@ class ErrorShapes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shape = self._shape(scope["path"]) if scope["type"] == "http" else None
-        await self._app(scope, receive, send if shape is None else _ShapedSend(send, shape))
+        if shape is not None:
+            send = _ShapedSend(send, shape, scope.setdefault(REQUEST_ID, f"req_{uuid4().hex}"))
+        await self._app(scope, receive, send)
 
     def _shape(self, path: str) -> ErrorShape | None:
         return next(
@@ -48,7 +51,8 @@ class ErrorShapes:
 class _ShapedSend:
     """Sends the messages of one response. The body of a problem is held until it is complete."""
 
-    def __init__(self, send: Send, shape: ErrorShape) -> None:
+    def __init__(self, send: Send, shape: ErrorShape, request_id: str) -> None:
+        self._request_id = request_id
         self._send = send
         self._shape = shape
         self._start: Any = None
@@ -57,7 +61,7 @@ class _ShapedSend:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers.setdefault(REQUEST_ID_HEADER, f"req_{uuid4().hex}")
+            headers.setdefault(REQUEST_ID_HEADER, self._request_id)
             if headers.get("content-type") == MEDIA_TYPE:
                 self._start = message
                 return

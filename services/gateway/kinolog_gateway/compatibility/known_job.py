@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-from kinolog.ids import JOB_ID_PATTERN
+import grpc
+from grpc.aio import AioRpcError
+
+from kinolog.ids import JOB_ID_PATTERN, new_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http.credentials import HttpCaller
@@ -26,3 +29,14 @@ async def known_job(api: Upstream, caller: HttpCaller, job_id: str, *, erased: b
 
 def _unknown() -> HttpProblemError:
     return HttpProblemError(404, "JOB_NOT_FOUND", "there is no such video")
+
+
+async def cancelled_job(api: Upstream, caller: HttpCaller, job: job_pb2.Job) -> job_pb2.Job:
+    """Cancel a job and return it. One that has ended stays as it is. Raises `AioRpcError`."""
+    request = pb.CancelJobRequest(job_id=job.id, request_id=new_id())
+    try:
+        return (await api.call(api.jobs.CancelJob, request, caller)).job
+    except AioRpcError as error:
+        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+            raise
+    return (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job.id), caller)).job

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import grpc
 from fastapi import APIRouter, Path, Query, Request
-from grpc.aio import AioRpcError
 from starlette.responses import Response
 
-from kinolog.ids import new_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1.ticket_service_pb2 import CreateFileTicketRequest
 from kinolog_gateway.compatibility.frame_size import frame_size
 from kinolog_gateway.compatibility.generation import generation
-from kinolog_gateway.compatibility.known_job import known_job
+from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
 from kinolog_gateway.compatibility.media_fields import media_inputs
 from kinolog_gateway.compatibility.model_choice import foreign_model, known_models
 from kinolog_gateway.compatibility.request_body import read_body
@@ -105,13 +102,7 @@ async def cancel_fal_request(
     request: Request, app: AppPath, request_id: RequestIdPath, api: Api, caller: Caller
 ) -> Response:
     """Cancel a video. One that has ended stays as it is."""
-    job = await known_job(api, caller, request_id)
-    try:
-        cancelling = pb.CancelJobRequest(job_id=job.id, request_id=new_id())
-        job = (await api.call(api.jobs.CancelJob, cancelling, caller)).job
-    except AioRpcError as error:
-        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-            raise
+    job = await cancelled_job(api, caller, await known_job(api, caller, request_id))
     return json_response(fal_request(request, app, job), status=202, position=job.position)
 
 

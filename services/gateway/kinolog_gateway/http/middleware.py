@@ -32,6 +32,8 @@ from kinolog_gateway.http.staleness import with_staleness
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
+REQUEST_ID = "kinolog.request_id"
+"""Key of the ASGI scope with the id that the response has, if it has one."""
 CALLER = "kinolog.caller"
 """Key of the ASGI scope under which routes find the caller."""
 
@@ -102,7 +104,8 @@ def _log_unexpected(error: Exception, scope: Scope) -> None:
     """Log an error, unless the client or its connection ended the request."""
     if isinstance(error, ClientDisconnect | OSError):
         return
-    extra = fields("failed", route=_route(scope), error=type(error).__name__)
+    request_id = {"request_id": scope[REQUEST_ID]} if REQUEST_ID in scope else {}
+    extra = fields("failed", route=_route(scope), error=type(error).__name__, **request_id)
     logger.error("a request failed unexpectedly", exc_info=error, extra=extra)
 
 

@@ -14,7 +14,7 @@ from kinolog.ids import new_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_export.formats import ExportFormat
-from kinolog_gateway.compatibility.known_job import known_job
+from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
 from kinolog_gateway.compatibility.submission import identity_of
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.http.credentials import HttpCaller
@@ -99,8 +99,8 @@ async def delete_openai_video(request: Request, video_id: VideoIdPath, api: Api,
 
 
 async def _erase(api: Upstream, caller: HttpCaller, job: job_pb2.Job) -> None:
-    if job.status not in TERMINAL:
-        await _stop(api, caller, job.id)
+    if job.status not in TERMINAL and (await cancelled_job(api, caller, job)).status not in TERMINAL:
+        await _wait_for_end(api, caller, job.id)
     try:
         await api.call(api.jobs.EraseJob, pb.EraseJobRequest(job_id=job.id, request_id=new_id()), caller)
     except AioRpcError as error:
@@ -114,17 +114,8 @@ async def _erase(api: Upstream, caller: HttpCaller, job: job_pb2.Job) -> None:
         ) from None
 
 
-async def _stop(api: Upstream, caller: HttpCaller, job_id: str) -> None:
-    """Cancel a job and wait until it has ended, for some seconds."""
-    request = pb.CancelJobRequest(job_id=job_id, request_id=new_id())
-    try:
-        job = (await api.call(api.jobs.CancelJob, request, caller)).job
-    except AioRpcError as error:
-        if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-            return  # it has ended meanwhile
-        raise
-    if job.status in TERMINAL:
-        return
+async def _wait_for_end(api: Upstream, caller: HttpCaller, job_id: str) -> None:
+    """Wait until a job has ended, for some seconds."""
     watching = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=caller.metadata)
     try:
         async with asyncio.timeout(STOP_SECONDS):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import grpc
 from fastapi import APIRouter, Path, Query, Request
-from grpc.aio import AioRpcError
 from starlette.responses import Response
 
-from kinolog.ids import new_id
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.frame_size import frame_size
 from kinolog_gateway.compatibility.generation import generation
-from kinolog_gateway.compatibility.known_job import known_job
+from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
 from kinolog_gateway.compatibility.media_fields import media_inputs
 from kinolog_gateway.compatibility.model_choice import foreign_model, known_models
 from kinolog_gateway.compatibility.public_links import public_url
@@ -178,13 +175,7 @@ async def cancel_prediction(
     request: Request, prediction_id: PredictionIdPath, api: Api, caller: Caller
 ) -> Response:
     """Cancel a video. One that has ended stays as it is."""
-    job = await known_job(api, caller, prediction_id)
-    try:
-        cancelling = pb.CancelJobRequest(job_id=job.id, request_id=new_id())
-        job = (await api.call(api.jobs.CancelJob, cancelling, caller)).job
-    except AioRpcError as error:
-        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-            raise
+    job = await cancelled_job(api, caller, await known_job(api, caller, prediction_id))
     return json_response(prediction(request, job), position=job.position)
 
 

@@ -29,9 +29,20 @@ REQUEST_HEADERS = (
     "Mcp-Name",
     "Mcp-Protocol-Version",
     "Mcp-Session-Id",
+    "OpenAI-Organization",
+    "OpenAI-Project",
     "Range",
     "X-API-Key",
     "X-Kinolog-Position",
+    "X-Stainless-Arch",
+    "X-Stainless-Lang",
+    "X-Stainless-OS",
+    "X-Stainless-Package-Version",
+    "X-Stainless-Poll-Helper",
+    "X-Stainless-Retry-Count",
+    "X-Stainless-Runtime",
+    "X-Stainless-Runtime-Version",
+    "X-Stainless-Timeout",
 )
 """Headers that a web page of another origin may send."""
 RESPONSE_HEADERS = (
@@ -44,12 +55,15 @@ RESPONSE_HEADERS = (
     "Link",
     "Location",
     "Mcp-Session-Id",
+    "OpenAI-Poll-After-Ms",
     "RateLimit",
     "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
     "X-Kinolog-Position",
     "X-Kinolog-Stale-Seconds",
+    "X-Request-Id",
+    "X-Should-Retry",
 )
 """Headers that it may read."""
 
