@@ -11,6 +11,7 @@ import yaml
 from compose_spec import PyCompose
 from pydantic_settings import BaseSettings
 
+from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS, Service, permissions
 from kinolog.process.settings import (
     AdminSettings,
     ApiSettings,
@@ -98,3 +99,10 @@ def test_the_gpu_worker_is_behind_its_profile(compose: dict[str, Any]) -> None:
 def test_the_brokers_users_may_do_what_the_services_need() -> None:
     """deploy/nats.conf is what `python -m kinolog_stack.servers.nats_conf` writes."""
     assert (ROOT / "deploy" / "nats.conf").read_text(encoding="utf-8") == render()
+
+
+def test_the_projector_may_look_for_the_streams_that_it_creates() -> None:
+    """Every few seconds it checks that they exist."""
+    allowed = set(permissions(Service.PROJECTOR).publish)
+    for action in ("CREATE", "INFO"):
+        assert {f"$JS.API.STREAM.{action}.{stream}" for stream in QUEUE_STREAMS} <= allowed

@@ -205,6 +205,7 @@ def permissions(service: Service) -> Permissions:
                 *_get(ACCESS),
                 *_get(KEYS_STREAM),
                 *_get(WORKERS_STREAM),
+                f"$JS.API.STREAM.INFO.{KEY_USES_STREAM}",
             )
             return Permissions(
                 publish=publish,
