@@ -215,6 +215,6 @@ async def test_a_gateway_without_keys() -> None:
             await client.jobs()
             with pytest.raises(Forbidden):
                 await client.generate(PROMPT)
-        async with client_of(gateway, created.secret[:-1] + "a") as client:
+        async with client_of(gateway, created.secret[:-1] + "?") as client:
             with pytest.raises(Unauthorized):
                 await client.jobs()
