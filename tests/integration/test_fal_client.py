@@ -22,19 +22,18 @@ from kinolog_gateway.app import listen, server_for
 from kinolog.process.settings import GatewaySettings
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.interfaces import ADA, INPUT_MODELS, key_file
 from tests.builders.running_api import PROMPT, RunningApi, running_api
 from tests.builders.uploaded_files import picture
 from tests.fixtures.web_server import serving
-from tests.integration.test_openai_sdk import CATALOGUE
 
-KEY = "ada-0123456789abcdef"
 VIDEO = bytes(range(256)) * 64
 
 
 @pytest.fixture
 async def api() -> AsyncIterator[RunningApi]:
     """The real api over memory, with a model that starts from a picture."""
-    async with running_api(catalogue=CATALOGUE) as running:
+    async with running_api(catalogue=INPUT_MODELS) as running:
         yield running
 
 
@@ -62,11 +61,8 @@ def certificate(folder: Path) -> Path:
 @asynccontextmanager
 async def tls_gateway(api: RunningApi, folder: Path) -> AsyncIterator[tuple[str, Path]]:
     """Run a gateway with a key that serves https itself. Yield host and port, and its certificate."""
-    key_file = folder / "keys"
-    key_file.write_text(f"{KEY} default ada\n")
-    key_file.chmod(0o600)
     file = certificate(folder)
-    settings = GatewaySettings(gateway_port=0, api_target=api.target, api_key_file=key_file)
+    settings = GatewaySettings(gateway_port=0, api_target=api.target, api_key_file=key_file(folder))
     server = server_for(settings)
     server.config.ssl_certfile = server.config.ssl_keyfile = str(file)
     listener = listen("127.0.0.1", 0)
@@ -81,7 +77,7 @@ async def test_the_client_of_fal(api: RunningApi, tmp_path: Path, monkeypatch: p
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
         import fal_client
 
-        client = fal_client.AsyncClient(key=KEY)
+        client = fal_client.AsyncClient(key=ADA)
         wanted = {"prompt": PROMPT, "num_frames": 9, "seed": 7, "enable_safety_checker": True}
         handle = await client.submit("fal-ai/kinolog-tiny/text-to-video", wanted, priority="low")
         job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=handle.request_id))).job

@@ -13,9 +13,9 @@ import openai
 import pytest
 
 from kinolog.job.commands import ConfirmCancel
-from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, with_family
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.interfaces import ADA, INPUT_MODELS, key_file, run_example
 from tests.builders.running_api import RunningApi, running_api
 from tests.builders.uploaded_files import WEBM, picture
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
@@ -23,20 +23,12 @@ from tests.unit.gateway.conftest import RunningGateway, running_gateway
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
 
 PROMPT = "a heron named Quillfeather stands in a pond"
-CATALOGUE = Catalogue(
-    [
-        TINY,
-        with_family(ModelEntry(name="i2v", source="/models/i2v", pipeline="WanImageToVideoPipeline")),
-        with_family(ModelEntry(name="v2v", source="/models/v2v", pipeline="WanVideoToVideoPipeline")),
-    ],
-    TINY.name,
-)
 
 
 @pytest.fixture
 async def api() -> AsyncIterator[RunningApi]:
     """The real api over memory, with models that start from a picture and from a video."""
-    async with running_api(catalogue=CATALOGUE) as running:
+    async with running_api(catalogue=INPUT_MODELS) as running:
         yield running
 
 
@@ -313,15 +305,12 @@ async def test_errors_of_every_kind_have_the_shape(
     gateway: RunningGateway, api: RunningApi, tmp_path: Path
 ) -> None:
     """Those of middleware too: the SDK raises the type of the status, and none is a page of HTML or a problem."""
-    key_file = tmp_path / "keys"
-    key_file.write_text("ada-0123456789abcdef studio ada\n")
-    key_file.chmod(0o600)
-    async with running_gateway(api.target, key_file) as closed, client_of(closed.url) as sdk:
+    async with running_gateway(api.target, key_file(tmp_path)) as closed, client_of(closed.url) as sdk:
         with pytest.raises(openai.AuthenticationError) as refused:
             await sdk.models.list()
         assert refused.value.code == "invalid_api_key"
         assert refused.value.response.headers["www-authenticate"] == "Bearer"
-        again = sdk.with_options(api_key="ada-0123456789abcdef")
+        again = sdk.with_options(api_key=ADA)
         assert (await again.videos.create(prompt=PROMPT)).status == "queued"
     post, get = gateway.client.post, gateway.client.get
     big = b'{"prompt": "' + b"x" * (17 << 20)
@@ -343,3 +332,14 @@ async def test_errors_of_every_kind_have_the_shape(
         assert error.keys() == {"message", "type", "param", "code"}
         assert code in (None, error["code"])
     assert (await gateway.client.head("/v1/nothing")).status_code == 404
+
+
+async def test_the_example_of_the_page(
+    gateway: RunningGateway, api: RunningApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs as it is shown, with the address of this gateway."""
+    monkeypatch.setattr("kinolog_gateway.openai.video.POLL_MILLISECONDS", 1)
+    film = tmp_path / "circle.mp4"
+    replaced = {"http://127.0.0.1:8085": gateway.url, "circle.mp4": str(film)}
+    await run_example("openai.md", "create_and_poll", api, replaced, lambda client: client.close())
+    assert film.read_bytes() == b"the video"

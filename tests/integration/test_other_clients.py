@@ -14,9 +14,9 @@ from replicate.exceptions import ModelError, ReplicateError
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.interfaces import ADA, INPUT_MODELS, key_file, run_example, submitted_job
 from tests.builders.running_api import PROMPT, RunningApi, running_api
 from tests.builders.uploaded_files import picture
-from tests.integration.test_openai_sdk import CATALOGUE
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -27,7 +27,7 @@ VIDEO = bytes(range(256)) * 64
 @pytest.fixture
 async def api() -> AsyncIterator[RunningApi]:
     """The real api over memory, with models that start from a picture and from a video."""
-    async with running_api(catalogue=CATALOGUE) as running:
+    async with running_api(catalogue=INPUT_MODELS) as running:
         yield running
 
 
@@ -36,14 +36,6 @@ async def gateway(api: RunningApi) -> AsyncIterator[RunningGateway]:
     """A gateway in front of it."""
     async with running_gateway(api.target) as running:
         yield running
-
-
-async def submitted_job(api: RunningApi, *known: str) -> str:
-    """Wait for a job beside the known ones and return its id."""
-    async for change in api.jobs.WatchJobs(pb.WatchJobsRequest(after=0)):
-        if change.job.id not in known:
-            return change.job.id
-    raise AssertionError("the api stopped")
 
 
 async def job_of(api: RunningApi, job_id: str) -> job_pb2.Job:
@@ -107,12 +99,9 @@ async def test_replicate_uploads_cancels_and_fails(
 @pytest.fixture
 async def google(api: RunningApi, tmp_path: Path) -> AsyncIterator[genai.client.AsyncClient]:
     """A client of Google, pointed at a gateway with a key."""
-    key_file = tmp_path / "keys"
-    key_file.write_text("ada-0123456789abcdef default ada\n")
-    key_file.chmod(0o600)
-    async with running_gateway(api.target, key_file) as gateway:
+    async with running_gateway(api.target, key_file(tmp_path)) as gateway:
         options = types.HttpOptions(base_url=f"{gateway.url}/veo")
-        client = genai.Client(enterprise=True, api_key="ada-0123456789abcdef", http_options=options)
+        client = genai.Client(enterprise=True, api_key=ADA, http_options=options)
         async with client.aio as aio:
             yield aio
         client.close()
@@ -162,3 +151,20 @@ async def test_google_sends_a_picture_and_gets_errors(
             await google.models.generate_videos(model="default", source=source, config=config)
     with pytest.raises(errors.ClientError, match="those are default, kinolog-tiny, i2v, v2v"):
         await google.models.generate_videos(model="gemini-4", source=source)
+
+
+async def test_the_examples_of_the_page(
+    gateway: RunningGateway, api: RunningApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They run as they are shown, with the address of this gateway."""
+    monkeypatch.setenv("REPLICATE_POLL_INTERVAL", "0.001")
+    address = {"http://127.0.0.1:8085": gateway.url}
+    found = await run_example(
+        "compatibility.md", "import replicate\n", api, address, lambda client: client._client.close()
+    )
+    assert found["output"].startswith(f"{gateway.url}/api/v1/result/")
+    film = tmp_path / "circle.mp4"
+    async with running_api(catalogue=INPUT_MODELS) as other, running_gateway(other.target) as second:
+        replaced = {"http://127.0.0.1:8085": second.url, "circle.mp4": str(film), "sleep(1)": "sleep(0)"}
+        await run_example("compatibility.md", "genai", other, replaced, lambda client: client.close())
+    assert film.read_bytes() == b"the video"
