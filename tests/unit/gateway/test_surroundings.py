@@ -61,6 +61,9 @@ async def test_a_trusted_proxy_says_how_clients_see_the_gateway(api: RecordingAp
                 api.commit(job, "completed")
                 message = await client.receive_type("job_completed")
                 assert message["data"]["job"]["links"]["status"] == f"{prefix}/api/v1/status/{job_id}"
+        assert {m["x-kinolog-client-address"] for name, _, m in api.calls if name == "SubmitJob"} == {
+            "203.0.113.9"
+        }
         document = (await gateway.client.get("/openapi.json", headers=PROXY)).json()
         assert [server["url"] for server in document["servers"]] == ["/films"]
         live = (await gateway.client.get("/asyncapi.json", headers=PROXY)).json()["servers"]["gateway"]

@@ -28,6 +28,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         title=app.title,
         version=app.version,
         description=DESCRIPTION,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
         openapi_version="3.1.0",
     )
