@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kinolog_api.rpc.authentication import file_keys_for
 from kinolog_gateway.http import callers as callers_module
+from kinolog_gateway.http.credentials import keys_for
 from kinolog_gateway.live import session
 from typer.testing import CliRunner
 from websockets.exceptions import InvalidStatus
 
 from kinolog.process.api_keys import read_keys
 from kinolog.process.logs import TextLines
+from kinolog.v1 import access_service_pb2 as pb
 from kinolog_cli.app import app
 from kinolog_client import AsyncKinologClient, CreatedKeyInfo, Forbidden, NotFound, Unauthorized
 from tests.builders.running_api import PROMPT, RunningApi, running_api
@@ -218,3 +221,33 @@ async def test_a_gateway_without_keys() -> None:
         async with client_of(gateway, created.secret[:-1] + "?") as client:
             with pytest.raises(Unauthorized):
                 await client.jobs()
+
+
+async def test_keys_may_be_required_without_a_file() -> None:
+    """With `require_key` only created keys are accepted, and other machines may be served."""
+    keys = file_keys_for("0.0.0.0", None, require_key=True)
+    assert keys_for("0.0.0.0", None, require_key=True)
+    async with running_api() as first:
+        created = (await first.access.CreateKey(pb.CreateKeyRequest(actor="ada"))).secret
+        async with (
+            running_api(keys, stores_of=first) as api,
+            running_gateway(api.target, require_key=True) as gateway,
+            client_of(gateway, created) as client,
+            AsyncKinologClient(gateway.url, "sk-anything") as stranger,
+        ):
+            await until_known(client)
+            with pytest.raises(Unauthorized):
+                await stranger.models()
+            assert await stranger.requires_key()
+
+
+async def until_known(client: AsyncKinologClient) -> None:
+    """Return once the gateway accepts the key of a client."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await client.models()
+            except Unauthorized:
+                await asyncio.sleep(0.02)
+            else:
+                return

@@ -52,7 +52,7 @@ GRACE_SECONDS = 5.0
 @asynccontextmanager
 async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
     """Connect and check the dependencies. Raises `START_ERRORS`."""
-    file_keys = file_keys_for(settings.api_host, settings.api_key_file)
+    file_keys = file_keys_for(settings.api_host, settings.api_key_file, require_key=settings.require_key)
     catalogue = load_catalogue(settings)
     artifacts = configured_artifacts(settings.artifacts_url)
     uploads = configured_artifacts(settings.artifacts_url, StoreArea.UPLOADS)

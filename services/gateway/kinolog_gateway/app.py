@@ -103,7 +103,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 def server_for(settings: GatewaySettings) -> GatewayServer:
     """Return the server for these settings. Raises InvalidKeyFile and CannotStart."""
-    keys = keys_for(settings.gateway_host, settings.api_key_file, no_auth=settings.no_auth)
+    keys = keys_for(
+        settings.gateway_host,
+        settings.api_key_file,
+        require_key=settings.require_key,
+        no_auth=settings.no_auth,
+    )
     surroundings = Surroundings(
         trusted_proxies=tuple(settings.gateway_trusted_proxies),
         path_prefix=settings.gateway_path_prefix,

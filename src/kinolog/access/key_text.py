@@ -45,6 +45,11 @@ def id_in_key(text: str) -> str:
     return found[1] if found else ""
 
 
+def is_meant_as_key(text: str) -> bool:
+    """Return whether a text begins like a key. One that goes on otherwise was cut off or mistyped."""
+    return text.startswith(_PREFIX)
+
+
 def is_ticket(text: str) -> bool:
     """Return whether a text is written like an access ticket."""
     return text.startswith(TICKET_PREFIX)

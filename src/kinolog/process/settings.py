@@ -187,6 +187,10 @@ class ApiSettings(
     api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
     api_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
+    require_key: bool = Field(
+        False,
+        description="Refuse requests without an API key, without a key file and on loopback too. Create a key before.",
+    )
     no_auth: bool = Field(
         False,
         description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
@@ -283,6 +287,10 @@ class GatewaySettings(ProcessSettings):
     )
     api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
+    require_key: bool = Field(
+        False,
+        description="Refuse requests without an API key, without a key file and on loopback too. Create a key before.",
+    )
     no_auth: bool = Field(
         False,
         description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",

@@ -15,7 +15,7 @@ from pathlib import Path
 from grpc import StatusCode
 
 from kinolog.access.api_key import ALL_SCOPES, EVERY_TENANT, USER_SCOPES, ApiKey, Scope
-from kinolog.access.key_text import id_in_key, key_digest
+from kinolog.access.key_text import id_in_key, is_meant_as_key, key_digest
 from kinolog.network_addresses import is_loopback
 from kinolog.ports.clock import Clock
 from kinolog.process.api_keys import (
@@ -103,7 +103,7 @@ class Authenticator:
             elif name == "authorization":
                 authorization = str(value)
         key = bearer_text(authorization)
-        if self._file_keys is None and not id_in_key(key):
+        if self._file_keys is None and not is_meant_as_key(key):
             if not tenant and not actor:
                 return self._default
             return self._validated(self._default, tenant, actor)
@@ -186,16 +186,23 @@ def bearer_text(authorization: str) -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def file_keys_for(host: str, key_file: Path | None) -> Mapping[bytes, KeyHolder] | None:
-    """Return the keys of the key file of an api that listens on `host`; None if it needs none.
+def file_keys_for(
+    host: str, key_file: Path | None, *, require_key: bool = False
+) -> Mapping[bytes, KeyHolder] | None:
+    """Return the keys of the key file of an api that listens on `host`; None if calls need no key.
+
+    With `require_key` and no file there are none, and calls need a key that AccessService created.
 
     Raises `InvalidKeyFile` if the file cannot be used, or if other machines could call without a key.
     """
     if key_file is not None:
         return read_keys(key_file)
+    if require_key:
+        return {}
     if not is_loopback(host):
         raise InvalidKeyFile(
             f"the api would listen on {host}, which other machines can reach, without API keys: set "
-            "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_API_HOST to 127.0.0.1"
+            "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_REQUIRE_KEY to true if you have created "
+            "a key (kinolog keys create), or KINOLOG_API_HOST to 127.0.0.1"
         )
     return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from kinolog.access.api_key import Scope
-from kinolog.access.key_text import id_in_key, is_ticket, key_digest
+from kinolog.access.key_text import id_in_key, is_meant_as_key, is_ticket, key_digest
 from kinolog.process.logs import fields
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
@@ -73,14 +73,7 @@ class Callers:
                 caller = await self._identified(key)
             return replace(caller, address=address)
         except HttpProblemError as refusal:
-            if refusal.problem.status == 401:
-                extra = fields(
-                    "login_refused",
-                    reason=refusal.problem.reason,
-                    key_id=id_in_key(key or ""),
-                    client=address or "unknown",
-                )
-                logger.warning("a request was refused: %s", refusal.problem.detail, extra=extra)
+            log_refusal(refusal, key or "", address)
             raise
 
     async def check(self, key: str) -> None:
@@ -97,10 +90,10 @@ class Callers:
 
     async def _identified(self, key: str | None) -> HttpCaller:
         known = self.file_keys.identify(key)
-        is_created = bool(key and id_in_key(key))
+        is_created = bool(key and is_meant_as_key(key))
         if known is not None and (self.requires_key or not is_created):
             return known
-        if key is None or not is_created or self.ask is None:
+        if key is None or not id_in_key(key) or self.ask is None:
             raise key_required()
         answer = await self._answer(key, self.ask)
         if answer.caller is None:
@@ -148,3 +141,12 @@ def key_required() -> HttpProblemError:
         "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+def log_refusal(refusal: HttpProblemError, key: str, address: str) -> None:
+    """Log that a request was refused because of its key, never with the key."""
+    if refusal.problem.status == 401:
+        extra = fields(
+            "login_refused", reason=refusal.problem.reason, key_id=id_in_key(key), client=address or "unknown"
+        )
+        logger.warning("a request was refused: %s", refusal.problem.detail, extra=extra)

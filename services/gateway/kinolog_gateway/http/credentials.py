@@ -60,18 +60,27 @@ class ApiKeys:
     """The keys that the gateway accepts, by hash, with the tenant of each. Without keys it accepts every request."""
 
     def __init__(
-        self, holders: Mapping[bytes, KeyHolder] | None = None, *, own_user_only: bool = False
+        self,
+        holders: Mapping[bytes, KeyHolder] | None = None,
+        *,
+        require_key: bool = False,
+        own_user_only: bool = False,
     ) -> None:
-        """Take the keys. Without any, `own_user_only` admits only processes of this user and of root."""
+        """Take the keys.
+
+        Without any, `require_key` accepts only keys that the api created, and else `own_user_only` admits only
+        processes of this user and of root.
+        """
         self._holders = dict(holders or {})
-        self.own_user_only = own_user_only and not holders
+        self._is_required = require_key or bool(holders)
+        self.own_user_only = own_user_only and not self._is_required
 
     def __bool__(self) -> bool:
-        return bool(self._holders)
+        return self._is_required
 
     def identify(self, key: str | None) -> HttpCaller | None:
         """Return the caller that presents `key`, or None if it is not one of the keys. Takes constant time."""
-        if not self._holders:
+        if not self._is_required:
             return HttpCaller(key=key)
         digest = key_digest(key or "")
         found: HttpCaller | None = None
@@ -81,17 +90,22 @@ class ApiKeys:
         return found
 
 
-def keys_for(host: str, key_file: Path | None, *, no_auth: bool = False) -> ApiKeys:
+def keys_for(
+    host: str, key_file: Path | None, *, require_key: bool = False, no_auth: bool = False
+) -> ApiKeys:
     """Return the keys of a gateway that listens on `host`.
 
     Raises InvalidKeyFile if other machines could call without a key, or if the file is not valid.
     """
     if key_file is not None:
         return ApiKeys(read_keys(key_file))
+    if require_key:
+        return ApiKeys(require_key=True)
     if not is_loopback(host):
         raise InvalidKeyFile(
             f"the gateway would listen on {host}, which other machines can reach, without keys: set "
-            "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_GATEWAY_HOST to 127.0.0.1"
+            "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_REQUIRE_KEY to true if you have created "
+            "a key (kinolog keys create), or KINOLOG_GATEWAY_HOST to 127.0.0.1"
         )
     return ApiKeys(own_user_only=not no_auth)
 

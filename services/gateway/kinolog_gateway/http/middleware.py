@@ -11,11 +11,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinolog.access.api_key import Scope as KeyScope
-from kinolog.access.key_text import id_in_key, is_ticket
+from kinolog.access.key_text import is_meant_as_key, is_ticket
 from kinolog.connections.local_peer import is_own_peer
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
-from kinolog_gateway.http.callers import Callers
+from kinolog_gateway.http.callers import Callers, log_refusal
 from kinolog_gateway.http.credentials import HttpCaller, presented_key
 from kinolog_gateway.http.edge.browser_credentials import (
     is_file_request,
@@ -186,20 +186,22 @@ def _is_public(path: str) -> bool:
 
 def _is_issued(credential: str | None) -> bool:
     """Return whether the api issued a key or ticket, and so checks it."""
-    return bool(credential and (id_in_key(credential) or is_ticket(credential)))
+    return bool(credential and (is_meant_as_key(credential) or is_ticket(credential)))
 
 
 def _check_account(scope: Scope) -> None:
     """Raise the problem of a request without a key by another account of this machine."""
     peer, own = scope.get(CONNECTION) or (None, None)
     if peer and own and not is_own_peer((peer[0], peer[1]), (own[0], own[1])):
-        raise HttpProblemError(
+        refusal = HttpProblemError(
             401,
             "KEY_REQUIRED",
             "this gateway needs no key from the account that runs it, and from other accounts of this machine it does: "
             "present an API key (kinolog keys create), or start it with --no-auth",
             headers={"WWW-Authenticate": "Bearer"},
         )
+        log_refusal(refusal, "", f"{peer[0]}, another account of this machine")
+        raise refusal
 
 
 def _check_host(headers: Headers) -> None:
