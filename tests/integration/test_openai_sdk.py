@@ -141,6 +141,9 @@ async def test_a_picture_and_a_video_as_input(sdk: openai.AsyncOpenAI, api: Runn
     with pytest.raises(openai.BadRequestError, match="starts from a text alone") as refused:
         await sdk.videos.create(prompt=PROMPT, input_reference=picture())
     assert refused.value.param == "input_reference"
+    with pytest.raises(openai.APIStatusError, match="input_reference is not a PNG") as not_taken:
+        await sdk.videos.create(prompt=PROMPT, model="i2v", input_reference=b"GIF89a")
+    assert not_taken.value.status_code == 415
     url = {"image_url": "http://example.org/a.png"}
     with pytest.raises(openai.BadRequestError, match="fetches nothing from other addresses"):
         await sdk.videos.create(prompt=PROMPT, model="i2v", extra_body={"input_reference": url})

@@ -107,6 +107,9 @@ async def test_a_range_after_the_end(gateway: RunningGateway, api: RecordingApi)
     response = await gateway.client.get(f"/api/v1/result/{job.id}/video", headers={"Range": "bytes=256000-"})
     assert problem_of(response, 416)["reason"] == "RANGE_NOT_SATISFIABLE"
     assert response.headers["content-range"] == "bytes */256000"
+    endless = {"Range": f"bytes={'9' * 5000}-"}
+    whole = await gateway.client.get(f"/api/v1/result/{job.id}/video", headers=endless)
+    assert (whole.status_code, len(whole.content)) == (200, len(canned.VIDEO))
 
 
 async def test_a_video_that_the_client_has(gateway: RunningGateway, api: RecordingApi) -> None:

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_gateway.compatibility.form_fields import form_values, from_json
 from kinolog_gateway.compatibility.frame_size import frame_size
-from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.http.problems import HttpProblemError, Violation, make_problem
+from kinolog_gateway.openai.error_shape import openai_error
+from kinolog_gateway.veo.error_shape import google_error
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway.conftest import RunningGateway
@@ -96,6 +98,35 @@ def test_sizes_of_ratios() -> None:
             sized(own, **wrong)
 
 
+@pytest.mark.parametrize(
+    ("status", "openai_type", "google_status", "headers"),
+    [
+        (400, "invalid_request_error", "INVALID_ARGUMENT", {}),
+        (401, "invalid_request_error", "UNAUTHENTICATED", {}),
+        (403, "permission_error", "PERMISSION_DENIED", {}),
+        (404, "invalid_request_error", "NOT_FOUND", {}),
+        (409, "invalid_request_error", "FAILED_PRECONDITION", {"x-should-retry": "false"}),
+        (429, "rate_limit_error", "RESOURCE_EXHAUSTED", {}),
+        (500, "server_error", "INTERNAL", {}),
+        (503, "server_error", "UNAVAILABLE", {}),
+        (507, "server_error", "INTERNAL", {"x-should-retry": "false"}),
+    ],
+)
+def test_errors_in_the_shapes_of_others(
+    status: int, openai_type: str, google_status: str, headers: dict[str, str]
+) -> None:
+    """What clients tell errors apart by."""
+    shaped = openai_error(
+        make_problem(status, "SOME_REASON", "why", (Violation(field="seed", message="no"),))
+    )
+    assert shaped.headers == headers
+    assert shaped.body.model_dump() == {
+        "error": {"message": "why", "type": openai_type, "param": "seed", "code": "some_reason"}
+    }
+    other = google_error(make_problem(status, "SOME_REASON", "why"))
+    assert other.body.model_dump() == {"error": {"code": status, "message": "why", "status": google_status}}
+
+
 async def test_any_body(gateway: RunningGateway) -> None:
     """Any JSON and any form is served, or refused with an error in the shape of the SDKs below 500."""
     names = st.from_regex(r"[a-z]{1,3}(\[[a-z0-9]{0,2}\]?){0,3}", fullmatch=True)
@@ -116,6 +147,7 @@ async def test_any_body(gateway: RunningGateway) -> None:
         for route, sent in (
             (f"/v1/videos{path}", {"content": json.dumps(body), "headers": JSON}),
             (f"/v1/videos{path}", {"files": form}),
+            ("/fal/default", {"content": json.dumps(body), "headers": JSON}),
             ("/replicate/v1/predictions", {"content": nested, "headers": JSON}),
             (
                 "/veo/v1/publishers/google/models/veo-3:predictLongRunning",

@@ -45,7 +45,7 @@ class RepeatedSubmit:
         """Store a new job, or return that of an earlier try. Raises what `submit` raises, and `LogUnavailable`."""
         if not request.HasField("earlier_tries"):
             return await self._submit(request, call)
-        is_repeated = request.earlier_tries + call.earlier_attempts > 0
+        is_repeated = request.earlier_tries > 0 or call.is_sent_again
         body = pb.SubmitJobRequest()
         body.CopyFrom(request)
         body.ClearField("earlier_tries")

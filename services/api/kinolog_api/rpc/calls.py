@@ -62,8 +62,8 @@ class RpcCall:
     deadline: float | None = None
     is_operator: bool = False
     """Whether the caller may read what concerns the jobs of all tenants."""
-    earlier_attempts: int = 0
-    """How often gRPC sent the call before, on a connection that broke."""
+    is_sent_again: bool = False
+    """Whether gRPC sent the call before, on a connection that broke."""
     every_tenant: bool = False
     """Whether the caller may call on behalf of every tenant."""
     scopes: frozenset[Scope] = ALL_SCOPES
@@ -169,7 +169,7 @@ class CallGuard:
             expires_at=caller.expires_at,
             ticket=caller.ticket,
             origin=origin,
-            earlier_attempts=_earlier_attempts(context.invocation_metadata() or ()),
+            is_sent_again=_is_sent_again(context.invocation_metadata() or ()),
         )
 
     def checked(self, kind: type[Message], raw: bytes) -> Message:
@@ -223,8 +223,8 @@ class CallGuard:
         return request, RpcCall(tenant=caller.tenant, actor=caller.actor, is_operator=caller.is_operator)
 
 
-def _earlier_attempts(metadata: Iterable[tuple[str, str | bytes]]) -> int:
-    return next((int(value) for key, value in metadata if key == ATTEMPTS_KEY and value.isdigit()), 0)
+def _is_sent_again(metadata: Iterable[tuple[str, str | bytes]]) -> bool:
+    return any(key == ATTEMPTS_KEY for key, _ in metadata)
 
 
 def _ticket_too_narrow(method: ServedMethod, ticket: AccessTicket) -> RpcError:

@@ -15,7 +15,7 @@ from grpc.aio import AioRpcError
 
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.form_fields import MAX_FIELDS, form_values
-from kinolog_gateway.http import grpc_errors
+from kinolog_gateway.compatibility.generation import ForeignNames
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.multipart_form import MultipartForm, PartData, PartEnd, PartStart, next_chunk
 from kinolog_gateway.http.problems import HttpProblemError, invalid
@@ -40,7 +40,7 @@ class RequestBody:
 
 
 async def read_body(request: Request, api: Upstream, caller: HttpCaller) -> RequestBody:
-    """Read a body. Raises `HttpProblemError` for one that cannot be read, and what the api says of a file."""
+    """Read a body. Raises `HttpProblemError` for one that cannot be read, and for a file that the api refuses."""
     chunks = aiter(request.stream())
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
@@ -52,11 +52,10 @@ async def read_body(request: Request, api: Upstream, caller: HttpCaller) -> Requ
         if media_type == "application/json" or (media_type == "" and not await _has_body(request)):
             return RequestBody(fields=_json(await _whole(chunks, MAX_JSON_BYTES)))
         raise HttpProblemError(415, "UNSUPPORTED_MEDIA_TYPE", _HINT)
-    except (HttpProblemError, AioRpcError) as error:
+    except HttpProblemError as error:
         await drain(chunks)
-        problem = error if isinstance(error, HttpProblemError) else grpc_errors.from_call(error)
-        problem.headers["Connection"] = "close"
-        raise problem from None
+        error.headers["Connection"] = "close"
+        raise
 
 
 async def _has_body(request: Request) -> bool:
@@ -94,6 +93,8 @@ async def _multipart(
                     upload = None
                 case PartEnd():
                     texts.append((name, _decoded(bytes(text), name)))
+    except AioRpcError as error:
+        raise _refused_file(error, name) from None
     except BaseException:
         if upload is not None:
             upload.cancel()
@@ -162,4 +163,9 @@ async def uploaded_data_url(url: str, name: str, api: Upstream, caller: HttpCall
     try:
         return await uploaded(pieces(), api, caller)
     except AioRpcError as error:
-        raise grpc_errors.from_call(error) from None
+        raise _refused_file(error, name) from None
+
+
+def _refused_file(error: AioRpcError, name: str) -> HttpProblemError:
+    """Return the error of a file that the api refused, in the name of its field."""
+    return ForeignNames(names={"file": name}).refused(error)

@@ -49,13 +49,13 @@ class RequestIdentity:
 
 
 def identity_of(headers: Mapping[str, str], key: str | None = None) -> RequestIdentity:
-    """Return the identity of a request. `key` is an id that its body names."""
-    tries = headers.get(TRIES_HEADER, "")
-    is_number = tries.isascii() and tries.isdecimal()
-    return RequestIdentity(
-        key=key or headers.get(KEY_HEADER, ""),
-        earlier_tries=min(int(tries), MAX_TRIES) if is_number else None,
-    )
+    """Return the identity of a request. `key` is an id that its body names. Raises `HttpProblemError` for two ids."""
+    tries, header = headers.get(TRIES_HEADER, ""), headers.get(KEY_HEADER, "")
+    if key and header and key != header:
+        raise invalid("request_id", f"differs from the header {KEY_HEADER}; give one of them")
+    is_number = tries.isascii() and tries.isdecimal() and len(tries) <= 9
+    earlier_tries = min(int(tries), MAX_TRIES) if is_number else None
+    return RequestIdentity(key=key or header, earlier_tries=earlier_tries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
