@@ -5,25 +5,39 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.forked_program import ForkedProgram, forked_program
 
 SECRET = "s3cr3t"
 PROCESSES = ("api", "projector", "worker", "gateway")
 
 
-def _start(process: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a process with these settings, and no others, to its end."""
+Start = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of this process with these settings and no others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
-    return subprocess.run(
-        [sys.executable, "-m", f"kinolog_{process}"],
-        env=inherited | {f"KINOLOG_{name}": value for name, value in settings.items()},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return inherited | {f"KINOLOG_{name}": value for name, value in settings.items()}
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """`start("api", API_PORT="0")`: run a process with these settings to its end. Each is imported once."""
+    with ExitStack() as stack:
+        programs: dict[str, ForkedProgram] = {}
+
+        def run(process: str, **settings: str) -> subprocess.CompletedProcess[str]:
+            if process not in programs:
+                programs[process] = stack.enter_context(forked_program(f"kinolog_{process}"))
+            return programs[process].run(_environment(settings))
+
+        yield run
 
 
 def _assert_one_line(done: subprocess.CompletedProcess[str], process: str, text: str) -> None:
@@ -36,8 +50,16 @@ def _assert_one_line(done: subprocess.CompletedProcess[str], process: str, text:
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_an_unknown_log_level(process: str) -> None:
-    """The setting and the possible values are named."""
-    _assert_one_line(_start(process, LOG_LEVEL="LOUD"), process, "KINOLOG_LOG_LEVEL: must be one of DEBUG")
+    """The setting and the possible values are named. The program is started as its users start it."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"kinolog_{process}"],
+        env=_environment({"LOG_LEVEL": "LOUD"}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    _assert_one_line(done, process, "KINOLOG_LOG_LEVEL: must be one of DEBUG")
 
 
 @pytest.mark.parametrize(
@@ -51,15 +73,15 @@ def test_an_unknown_log_level(process: str) -> None:
         ("api", "API_PORT", "99999"),
     ],
 )
-def test_an_address_that_cannot_be(process: str, name: str, value: str) -> None:
+def test_an_address_that_cannot_be(start: Start, process: str, name: str, value: str) -> None:
     """An address of another form is refused before anything is connected."""
-    _assert_one_line(_start(process, **{name: value}), process, f"KINOLOG_{name}: ")
+    _assert_one_line(start(process, **{name: value}), process, f"KINOLOG_{name}: ")
 
 
 @pytest.mark.parametrize("process", ["api", "worker"])
-def test_an_artifact_store_that_cannot_be_used(process: str) -> None:
+def test_an_artifact_store_that_cannot_be_used(start: Start, process: str) -> None:
     """The message has the URL without its password."""
-    done = _start(process, ARTIFACTS_URL=f"ftp://u:{SECRET}@host/path")
+    done = start(process, ARTIFACTS_URL=f"ftp://u:{SECRET}@host/path")
     _assert_one_line(done, process, "KINOLOG_ARTIFACTS_URL: cannot use ftp://host/path")
 
 
@@ -79,11 +101,11 @@ def test_a_missing_library(process: str) -> None:
 
 @pytest.mark.parametrize("process", ["api", "worker"])
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"models = 3", b"default = 7"])
-def test_a_catalogue_that_is_none(process: str, content: bytes, tmp_path: Path) -> None:
+def test_a_catalogue_that_is_none(start: Start, process: str, content: bytes, tmp_path: Path) -> None:
     """A file of another encoding or form is refused with its path."""
     path = tmp_path / "models.toml"
     path.write_bytes(content)
-    _assert_one_line(_start(process, CATALOGUE=str(path)), process, str(path))
+    _assert_one_line(start(process, CATALOGUE=str(path)), process, str(path))
 
 
 def test_an_error_that_nobody_expects() -> None:
