@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_reflection.v1alpha import reflection
 
@@ -18,6 +18,8 @@ from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
+from kinolog_api.public_services import health_handler, reflection_handler
+from kinolog_api.rpc.arriving_messages import StrangerMessages
 from kinolog_api.rpc.call_origin import OwnUserCalls
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
@@ -36,13 +38,14 @@ from kinolog_api.services import (
     ticket_methods,
 )
 
-MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-"""A batch of 1,000 jobs with the longest prompts fits."""
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
+"""A batch of 1,000 jobs fits whose prompts have 4,000 characters of any script."""
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error instead of a second listener
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", MAX_RESPONSE_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -101,7 +104,6 @@ class ApiServer:
                 ),
             )
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         services = [
             JOB_SERVICE,
             ANALYTICS_SERVICE,
@@ -111,7 +113,9 @@ class ApiServer:
             health_pb2.DESCRIPTOR.services_by_name["Health"],
         ]
         names = [*(service.full_name for service in services), reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, self._server)
+        self._server.add_generic_rpc_handlers(
+            (health_handler(self._health, guard.strangers), reflection_handler(names, StrangerMessages()))
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, host: str, port: int) -> int:

@@ -1,7 +1,7 @@
 """gRPC method handlers: authenticate and validate each call, run the method, translate its errors.
 
 Methods are plain functions of a request and an `RpcCall`; `service_handler` makes gRPC handlers of them. The guard
-parses the request itself, so that undecodable bytes are INVALID_ARGUMENT like any other wrong input.
+identifies the caller before it takes in the request, and parses that itself: bad bytes are INVALID_ARGUMENT.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc.aio import ServicerContext
 
 from kinolog.access.api_key import ALL_SCOPES, Scope
 from kinolog.ids import new_id
@@ -29,6 +28,13 @@ from kinolog.process.logs import fields
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
 from kinolog_api.rpc.access_tickets import AccessTicket
+from kinolog_api.rpc.arriving_messages import (
+    MESSAGE_SECONDS,
+    Context,
+    StrangerMessages,
+    one_message,
+    parsed,
+)
 from kinolog_api.rpc.authentication import Caller, KeyRefused
 from kinolog_api.rpc.call_origin import OwnUserCalls, call_origin
 from kinolog_api.rpc.errors import RpcError, translate_error
@@ -91,8 +97,6 @@ UploadMethod: TypeAlias = Callable[[AsyncIterator[Any], RpcCall], Awaitable[Mess
 Methods: TypeAlias = Mapping[str, UnaryMethod | StreamMethod | UploadMethod]
 """Methods of a service by their name in the proto file."""
 
-Context: TypeAlias = ServicerContext[bytes, bytes]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedMethod:
@@ -121,15 +125,16 @@ class CallGuard:
         self._rules = rules
         self._clock = clock
         self.freshness = freshness
+        self.strangers = StrangerMessages()
         self.own_user: OwnUserCalls | None = None
         """Refuses calls of other accounts of this machine without a key; None admits them."""
 
-    def admit(self, method: ServedMethod, raw: bytes, context: Context) -> tuple[Message, RpcCall]:
+    async def admit(self, method: ServedMethod, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
         if method.need is Admission.ANYONE:
-            return self._admit_anyone(method, raw, context)
+            return self._admit_anyone(method, await self.strangers.one(context), context)
         call = self.caller_of(method, context)
-        request = self.checked(method.kind, raw)
+        request = self.checked(method.kind, await one_message(context, MESSAGE_SECONDS))
         if call.ticket is not None and call.ticket.job_id not in ("", getattr(request, "job_id", "")):
             raise _ticket_too_narrow(method, call.ticket)
         return request, call
@@ -174,7 +179,7 @@ class CallGuard:
 
     def checked(self, kind: type[Message], raw: bytes) -> Message:
         """Return the parsed request. Raises `RpcError` if it is not acceptable."""
-        request = _parsed(kind, raw)
+        request = parsed(kind, raw)
         self._rules.check(request)
         return request
 
@@ -240,14 +245,6 @@ def _check_scope(method: ServedMethod, caller: Caller) -> None:
         raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata={"scope": scope})
 
 
-def _parsed(kind: type[Message], raw: bytes) -> Message:
-    try:
-        return kind.FromString(raw)
-    except DecodeError:
-        message = f"the bytes are not a {kind.DESCRIPTOR.name}"
-        raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
-
-
 async def abort(context: Context, error: Exception, method: str) -> None:
     """End the call with the status of `error`. Always raises."""
     response = error_response(error, method)
@@ -293,14 +290,14 @@ def _handler(
     if descriptor.client_streaming:
         return grpc.stream_unary_rpc_method_handler(_upload_handler(method, guard, function))
     if descriptor.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_stream_handler(method, guard, function))
-    return grpc.unary_unary_rpc_method_handler(_unary_handler(method, guard, function))
+        return grpc.stream_stream_rpc_method_handler(_stream_handler(method, guard, function))
+    return grpc.stream_unary_rpc_method_handler(_unary_handler(method, guard, function))
 
 
 def _unary_handler(method: ServedMethod, guard: CallGuard, function: UnaryMethod) -> Callable[..., Any]:
-    async def handle(raw: bytes, context: Context) -> bytes:
+    async def handle(_: AsyncIterator[bytes], context: Context) -> bytes:
         try:
-            request, call = guard.admit(method, raw, context)
+            request, call = await guard.admit(method, context)
             response = await function(request, call)
             stale_seconds = guard.freshness.stale_seconds() if method.name in READ_MODEL_METHODS else 0
             if stale_seconds:
@@ -328,9 +325,9 @@ def _upload_handler(method: ServedMethod, guard: CallGuard, function: UploadMeth
 
 
 def _stream_handler(method: ServedMethod, guard: CallGuard, function: StreamMethod) -> Callable[..., Any]:
-    async def handle(raw: bytes, context: Context) -> None:
+    async def handle(_: AsyncIterator[bytes], context: Context) -> None:
         try:
-            request, call = guard.admit(method, raw, context)
+            request, call = await guard.admit(method, context)
             with guard.while_key_is_live(call):
                 async with aclosing(function(request, call)) as messages:
                     async for message in messages:

@@ -1,0 +1,102 @@
+"""Request messages as they arrive: in time, and only a few at once of clients that nobody has identified.
+
+gRPC takes in a message when it is read, and holds it in memory until it is whole. All methods are therefore served as
+streams of requests: the caller is identified by the metadata first, and the message of one who is refused stays unread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TypeAlias, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
+from grpc.aio import EOF, ServicerContext  # type: ignore[attr-defined]  # stubs leave EOF out
+
+from kinolog_api.rpc.errors import RpcError
+
+Context: TypeAlias = ServicerContext[bytes, bytes]
+ParsedT = TypeVar("ParsedT", bound=Message)
+
+MESSAGE_SECONDS = 60.0
+"""How long the message of a caller may take to arrive."""
+STRANGER_SECONDS = 5.0
+"""How long the message of a client without a key may take to arrive."""
+STRANGER_MESSAGES = 4
+"""Messages of clients without a key, from one address, that may arrive at once. Others wait, unread."""
+STRANGER_BYTES = 65_536
+"""Largest message of a client without a key."""
+
+
+async def one_message(context: Context, seconds: float) -> bytes:
+    """Return the next message of a call. Raises `RpcError` if there is none, or if it takes too long.
+
+    The iterator that gRPC gives to handlers of streams would hold the message until the call ends.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            message: bytes = await context.read()
+    except TimeoutError:
+        text = f"the request did not arrive within {seconds:g} s; send it again"
+        raise RpcError(StatusCode.DEADLINE_EXCEEDED, "REQUEST_STALLED", text) from None
+    if message is EOF:
+        text = "the call has no request; send one message"
+        raise RpcError(StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", text)
+    return message
+
+
+def parsed(kind: type[ParsedT], raw: bytes) -> ParsedT:
+    """Return the message in these bytes. Raises `RpcError` if there is none of this kind."""
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        message = f"the bytes are not a {kind.DESCRIPTOR.name}"
+        raise RpcError(StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
+
+
+class StrangerMessages:
+    """Takes in the messages of methods that need no key: a few at once for each address."""
+
+    def __init__(self, at_once: int = STRANGER_MESSAGES, seconds: float = STRANGER_SECONDS) -> None:
+        self._at_once = at_once
+        self._seconds = seconds
+        self._addresses: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    async def one(self, context: Context) -> bytes:
+        """Return the message of a call with one. Raises `RpcError` if it is missing, large or late."""
+        async with self._turn(context):
+            message = await one_message(context, self._seconds)
+            size = len(message)
+            if size <= STRANGER_BYTES:
+                return message
+            del message  # an error keeps what its frames hold until it is answered
+            text = (
+                f"the request has {size:,} bytes, and this method takes at most {STRANGER_BYTES:,}; send less"
+            )
+            raise RpcError(StatusCode.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE", text)
+
+    async def each(self, context: Context) -> AsyncGenerator[bytes, None]:
+        """Yield the messages of a stream. It ends when one takes too long. Raises `RpcError` for a large one."""
+        while True:
+            try:
+                message = await self.one(context)
+            except RpcError as error:
+                if error.reason == "REQUEST_TOO_LARGE":
+                    raise
+                return
+            yield message
+
+    @asynccontextmanager
+    async def _turn(self, context: Context) -> AsyncGenerator[None, None]:
+        address = context.peer().rpartition(":")[0]
+        turns, users = self._addresses.get(address, (asyncio.Semaphore(self._at_once), 0))
+        self._addresses[address] = turns, users + 1
+        try:
+            async with turns:
+                yield
+        finally:
+            turns, users = self._addresses.pop(address)
+            if users > 1:
+                self._addresses[address] = turns, users - 1
