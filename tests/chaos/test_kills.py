@@ -25,7 +25,9 @@ from tests.fixtures.whole_stack import whole_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
-JOBS = 200
+JOBS = 100
+STEPS = 16
+"""Steps of 10 ms each: a job waits more than it costs, and jobs are left when the last process is killed."""
 VICTIMS = ("api", "projector", "gateway", "nats-server", "postgres", "worker-1")
 ACK_WAIT = {"KINOLOG_WORKER_ACK_WAIT_SECONDS": "3"}
 ENDS = {"job_completed", "job_failed", "job_cancelled"}
@@ -36,7 +38,9 @@ def _until_accepted(client: KinologClient, number: int) -> str:
 
     def submitted() -> str | None:
         try:
-            answer = client.generate(f"card {number}", model="card", request_id=f"chaos-{number}")
+            answer = client.generate(
+                f"card {number}", model="card", steps=STEPS, request_id=f"chaos-{number}"
+            )
             return answer.job_id
         except GatewayError:
             return None
