@@ -177,6 +177,14 @@ async def test_a_ticket_ends_with_its_key(api: RunningApi) -> None:
         assert "the key that issued this ticket is not valid any more" in problem.message
 
 
+async def test_a_ticket_ends_with_the_tenant_of_its_key(api: RunningApi) -> None:
+    """A line of the key file that names another tenant by now issued no ticket of the earlier one."""
+    ticket = await file_ticket(api, await completed_job(api))
+    async with running_api({digest(TEAM): KeyHolder(tenant="other", actor="ada")}, api) as moved:
+        problem = await refused(moved.jobs.ReadArtifact(video_of("z" * 26), metadata=bearer(ticket)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TICKET_REFUSED")
+
+
 async def test_what_is_no_ticket(api: RunningApi) -> None:
     """A text that was changed, cut or made by another installation is refused, and no error quotes it."""
     job_id = await completed_job(api)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_gateway.compatibility.form_fields import form_values, from_json
 from kinolog_gateway.compatibility.frame_size import frame_size
+from kinolog_gateway.compatibility.model_choice import foreign_model
 from kinolog_gateway.http.problems import HttpProblemError, Violation, make_problem
 from kinolog_gateway.openai.error_shape import openai_error
 from kinolog_gateway.veo.error_shape import google_error
@@ -125,6 +126,25 @@ def test_errors_in_the_shapes_of_others(
     }
     other = google_error(make_problem(status, "SOME_REASON", "why"))
     assert other.body.model_dump() == {"error": {"code": status, "message": "why", "status": google_status}}
+
+
+def test_models_by_their_names() -> None:
+    """A name that no model has is refused, also if a part of it is empty: the default model is asked for by name."""
+    models = [pb.Model(name="wan"), pb.Model(name="usual", is_default=True)]
+    assert [foreign_model(models, *names).name for names in (("x", "wan"), ("default",))] == ["wan", "usual"]
+    for names in ((), ("",), ("no-such", "")):
+        with pytest.raises(HttpProblemError, match="no such model"):
+            foreign_model(models, *names)
+
+
+async def test_halves_of_characters(gateway: RunningGateway) -> None:
+    """JSON can hold them, and no message of the api can: they are wrong fields, in names and in values."""
+    for path, body in (
+        ("/v1/videos", r'{"prompt": "x", "input_reference": {"file_id": "\ud800"}}'),
+        ("/replicate/v1/predictions", r'{"version": "default", "input": {"prompt": "x"}, "\ud800": 1}'),
+    ):
+        response = await gateway.client.post(path, content=body, headers=JSON)
+        assert response.status_code == 400, (path, response.text)
 
 
 async def test_any_body(gateway: RunningGateway) -> None:

@@ -66,3 +66,12 @@ async def test_what_no_route_answers_has_no_second_path(gateway: RunningGateway)
         assert link.startswith("</api/v1/")
         assert link.isascii()
         assert (link.count(">"), link.count('"')) == (1, 2)
+
+
+async def test_a_line_break_ends_no_path(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Patterns of routes ignore one at the end of a path, which checks by path would miss."""
+    for path in ("/api/v1/live%0A?channel=jobs", "/api/v1/jobs%0A", "/mcp/jobs%0A", "/metrics%0A"):
+        response = await gateway.client.get(path)
+        assert (response.status_code, response.json()["reason"]) == (404, "ROUTE_NOT_FOUND"), path
+    assert (await gateway.client.post("/mcp%0A", content=b"x" * 2_000)).status_code == 404
+    assert not api.calls

@@ -183,6 +183,15 @@ async def test_no_log_has_a_key_or_ticket(
         assert secret not in ours
 
 
+async def test_what_metadata_cannot_hold_is_no_key(locked: RunningGateway, api: RecordingApi) -> None:
+    """A key or ticket with such characters, or a very long one, is refused without a call to the api."""
+    for text in ("kinot1.%C3%BC", "kinot1.%0A", "kinot1.a%09b", f"kinot1.{'a' * 5_000}"):
+        for path in (f"/api/v1/result/{'z' * 26}/video?", "/api/v1/live?channel=jobs&"):
+            response = await locked.client.get(f"{path}ticket={text}")
+            assert (response.status_code, problem_of(response, 401)["reason"]) == (401, "KEY_REQUIRED"), text
+    assert not api.calls
+
+
 def test_what_a_query_and_a_handshake_hold() -> None:
     """The ticket leaves the query, whatever else is in it; a handshake without a key has none."""
     scope: dict[str, Any] = {"query_string": b"a=1&ticket=kinot1.x&b=%C3%BC&ticket=kinot1.y"}

@@ -80,7 +80,10 @@ class KeyDirectory:
         return stop
 
     async def _apply(self, batch: Sequence[RecordedAccessCommit]) -> None:
+        """Apply what is new: `load` and `run` may read the same commits, and an old one must not undo a revocation."""
         for recorded in batch:
+            if recorded.position <= self._position:
+                continue
             key = key_after(self._keys.get(recorded.commit.key_id), recorded)
             if key is not None:
                 self._keys[key.key_id] = self._by_digest[key.digest] = key

@@ -50,11 +50,14 @@ class TicketAuthenticator:
         return ticket
 
     def _issuer(self, ticket: AccessTicket) -> Caller:
-        """Return for whom the key stands that issued a ticket. Raises `RpcError` if it has ended."""
+        """Return for whom the key stands that issued a ticket.
+
+        Raises `RpcError` if the key has ended, or is another tenant's by now in the key file.
+        """
         issuer = None
         with suppress(KeyRefused):
             issuer = self._keys.issuer(ticket.key_digest)
-        if issuer is None:
+        if issuer is None or (not issuer.every_tenant and issuer.tenant != ticket.tenant):
             raise ticket_refused("the key that issued this ticket is not valid any more")
         return issuer
 

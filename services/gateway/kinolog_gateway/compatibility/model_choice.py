@@ -27,9 +27,9 @@ def named_model(models: Sequence[job_pb2.Model], name: str) -> job_pb2.Model | N
 def foreign_model(models: Sequence[job_pb2.Model], *names: str) -> job_pb2.Model:
     """Return the first model with one of the names that a client may mean; `default` is the default one.
 
-    Raises `HttpProblemError` if there is none.
+    Empty names are no names. Raises `HttpProblemError` if there is none.
     """
-    for name in names:
+    for name in filter(None, names):
         if found := named_model(models, "" if name == DEFAULT else name):
             return found
     known = ", ".join([DEFAULT, *(model.name for model in models)])

@@ -15,7 +15,7 @@ from kinolog.access.key_text import is_meant_as_key, is_ticket
 from kinolog.connections.local_peer import is_own_peer
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
-from kinolog_gateway.http.callers import Callers, log_refusal
+from kinolog_gateway.http.callers import Callers, key_required, log_refusal
 from kinolog_gateway.http.credentials import HttpCaller, presented_key
 from kinolog_gateway.http.edge.browser_credentials import (
     is_file_request,
@@ -32,6 +32,8 @@ from kinolog_gateway.http.staleness import with_staleness
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
+MAX_KEY_CHARACTERS = 4_096
+"""Longest key or ticket that is passed on to the api, in metadata."""
 REQUEST_ID = "kinolog.request_id"
 """Key of the ASGI scope with the id that the response has, if it has one."""
 CALLER = "kinolog.caller"
@@ -127,6 +129,7 @@ class RequestMiddleware:
             return
         headers = Headers(scope=scope)
         try:
+            _check_path(scope["path"])
             scope[CALLER] = await self._authenticate(scope, headers)
             if (
                 scope["type"] == "http"
@@ -146,6 +149,8 @@ class RequestMiddleware:
         if _is_public(scope["path"]):
             return HttpCaller()
         credential = _credential(scope, headers)
+        if credential and not _can_be_passed_on(credential):
+            raise key_required()
         if self._callers.file_keys.own_user_only and not _is_issued(credential):
             _check_account(scope)
         address, _ = scope.get("client") or ("", 0)
@@ -178,6 +183,19 @@ def _credential(scope: Scope, headers: Headers) -> str | None:
         ticket = take_link_ticket(scope)
         return key or ticket
     return None if key and is_ticket(key) else key
+
+
+def _check_path(path: str) -> None:
+    """Raise the problem of a path with a control character: patterns of routes ignore a line break at its end."""
+    if not path.isprintable():
+        raise HttpProblemError(
+            404, "ROUTE_NOT_FOUND", "there is no such route; /openapi.json lists all of them"
+        )
+
+
+def _can_be_passed_on(credential: str) -> bool:
+    """Return whether metadata of gRPC can hold a key or ticket."""
+    return credential.isascii() and credential.isprintable() and len(credential) <= MAX_KEY_CHARACTERS
 
 
 def _is_public(path: str) -> bool:

@@ -81,7 +81,8 @@ def make_problem(status: int, reason: str, detail: str, violations: tuple[Violat
 
 
 def invalid(name: str, message: str) -> HttpProblemError:
-    """Return the error for a request whose field `name` is wrong."""
+    """Return the error for a request whose field `name` is wrong. Halves of characters in the name are replaced."""
+    name = name.encode("utf-8", "replace").decode()
     return HttpProblemError(
         400, "INVALID_FIELDS", f"{name} {message}", (Violation(field=name, message=message),)
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from kinolog.ids import JOB_ID_PATTERN
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.form_fields import from_json
@@ -36,6 +38,8 @@ ALIASES = {
 
 REFERENCE = "input_reference"
 """The field of a picture or clip that a video starts from."""
+
+_UPLOAD_ID = re.compile(JOB_ID_PATTERN)
 
 
 @router.post(
@@ -134,7 +138,7 @@ async def _referenced(value: Any, api: Upstream, caller: HttpCaller) -> str:
     if isinstance(value, str):
         value = {"image_url": value}
     match value:
-        case {"file_id": str(upload_id), **rest} if not rest:
+        case {"file_id": str(upload_id), **rest} if not rest and _UPLOAD_ID.fullmatch(upload_id):
             return upload_id
         case {"image_url": str(url), **rest} if not rest:
             return (await uploaded_data_url(url, REFERENCE, api, caller)).id
