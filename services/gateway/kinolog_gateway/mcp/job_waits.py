@@ -42,8 +42,10 @@ async def _send_nothing(_: str, __: OutgoingMessage) -> None:
 class JobFollower(Subscriber):
     """Takes the live updates of one job. It keeps only that something changed, and the newest progress."""
 
-    def __init__(self, broadcast: TenantBroadcast, broadcasts: TenantBroadcasts, job_id: str) -> None:
-        super().__init__(broadcast, SendQueue(_send_nothing, broadcasts.counts))
+    def __init__(
+        self, broadcast: TenantBroadcast, broadcasts: TenantBroadcasts, job_id: str, caller: HttpCaller
+    ) -> None:
+        super().__init__(broadcast, SendQueue(_send_nothing, broadcasts.counts), caller)
         channel = Channel("job", job_id)
         self.subscriptions[channel] = ChannelSubscription(channel)
         broadcast.add_subscriber(channel, self)
@@ -135,7 +137,7 @@ class JobWaits:
     @contextmanager
     def _follower(self, caller: HttpCaller, job_id: str) -> Iterator[JobFollower]:
         """Follow the live updates of a job. What happens before the job is read is in it."""
-        follower = JobFollower(self._broadcasts.for_caller(caller), self._broadcasts, job_id)
+        follower = JobFollower(self._broadcasts.for_caller(caller), self._broadcasts, job_id, caller)
         self.followers.add(follower)
         self._by_tenant[caller.tenant_key] += 1
         try:
