@@ -11,6 +11,7 @@ from kinolog.adapters.chat.prompt_writer import MOST_AT_ONCE, ChatPromptWriter
 from kinolog.process.settings import PromptWriterSettings
 from kinolog.storyboard.prompt_writer import PromptWriterFailed, WriterTask, WrittenShot
 from tests.builders.chat_endpoint import ChatEndpoint, chat_endpoint
+from tests.fixtures.waits import until_true
 
 TASK = WriterTask(prompt="a heron", max_shots=3, seconds=4.0, longest_seconds=5.0, style="noir")
 TWO = '{"shots": [{"prompt": " a heron wades ", "seconds": 1}, {"prompt": "a heron flies", "seconds": 3}]}'
@@ -126,9 +127,26 @@ async def test_an_endpoint_that_is_silent_or_gone_says_so() -> None:
         answers = await asyncio.gather(*asked, return_exceptions=True)
         await writer.close()
         assert {str(answer) for answer in answers} == {"the language model did not answer within 0.05 s"}
-        assert len(endpoint.requests) <= MOST_AT_ONCE
     with pytest.raises(PromptWriterFailed, match="cannot be asked: ConnectError"):
         await _shots(endpoint)
+
+
+async def test_few_are_asked_at_once() -> None:
+    """A burst of submissions waits for its turn, and none is lost."""
+    with chat_endpoint(TWO) as endpoint:
+        endpoint.is_silent = True
+        writer = ChatPromptWriter(_settings(endpoint))
+        asked = asyncio.gather(*(writer.shots(TASK) for _ in range(2 * MOST_AT_ONCE)), return_exceptions=True)
+        await until_true(lambda: len(endpoint.requests) >= MOST_AT_ONCE, "as many as may be asked are asked")
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(endpoint.requests) == MOST_AT_ONCE
+        endpoint.is_silent = False
+        endpoint.released.set()
+        answers = await asked
+        await writer.close()
+    assert [type(answer) for answer in answers].count(tuple) == MOST_AT_ONCE
+    assert len(endpoint.requests) == 2 * MOST_AT_ONCE
 
 
 async def test_lengths_count_only_if_all_shots_have_one() -> None:
