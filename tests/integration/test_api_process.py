@@ -157,10 +157,11 @@ async def test_stopping_ends_streams_and_the_process(api: ServiceProcess) -> Non
 
 def cannot_start(program: ForkedProgram, env: dict[str, str]) -> str:
     """Return the error message of an api that cannot start."""
-    ended = program.run(env)
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stderr
-    return ended.stderr.splitlines()[-1]
+    ended = program.run(env=env)
+    errors = ended.stderr.decode()
+    assert ended.returncode == 2, errors
+    assert "Traceback" not in errors
+    return errors.splitlines()[-1]
 
 
 def test_failed_starts(site: Site, api: ServiceProcess, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_failed_starts(site: Site, api: ServiceProcess, tmp_path: Path) -> None:
     taken = tmp_path / "file"
     taken.write_text("")
     port = api.announced["target"].rpartition(":")[2]
-    with forked_program("kinolog_api") as program:
+    with forked_program("kinolog_api.__main__", "kinolog_api.app") as program:
         for named, setting, value in (
             ("KINOLOG_API_PORT", "KINOLOG_API_PORT", port),
             ("KINOLOG_API_KEY_FILE", "KINOLOG_API_HOST", "0.0.0.0"),

@@ -34,8 +34,12 @@ def start() -> Iterator[Start]:
 
         def run(process: str, **settings: str) -> subprocess.CompletedProcess[str]:
             if process not in programs:
-                programs[process] = stack.enter_context(forked_program(f"kinolog_{process}"))
-            return programs[process].run(_environment(settings))
+                module = f"kinolog_{process}"
+                programs[process] = stack.enter_context(forked_program(f"{module}.__main__", f"{module}.app"))
+            done = programs[process].run(env=_environment(settings))
+            return subprocess.CompletedProcess(
+                done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+            )
 
         yield run
 
