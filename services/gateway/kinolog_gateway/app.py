@@ -19,6 +19,8 @@ from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.main import CannotStart, end_process_after, refuse_arguments, run_process
 from kinolog.process.settings import GatewaySettings
 from kinolog_gateway.http.credentials import keys_for
+from kinolog_gateway.http.edge.bounded_protocol import protocol_within
+from kinolog_gateway.http.edge.connection_limits import ConnectionLimits
 from kinolog_gateway.http.edge.surroundings import ANY_ORIGIN, Surroundings
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.web_app import create_app
@@ -119,10 +121,18 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
             "KINOLOG_GATEWAY_CORS_ORIGINS is *, so that every web page could use this gateway, which has no keys: "
             "list origins, or set KINOLOG_API_KEY_FILE"
         )
+    limits = ConnectionLimits(
+        in_all=settings.gateway_connections,
+        for_one_address=settings.gateway_address_connections,
+        head_seconds=settings.gateway_head_seconds,
+        body_seconds=settings.gateway_body_seconds,
+        trusted_proxies=tuple(settings.gateway_trusted_proxies),
+    )
     app = create_app(lambda: Upstream(settings.api_target), keys, system_clock, surroundings)
     return GatewayServer(
         uvicorn.Config(
             app,
+            http=protocol_within(limits),
             ws=LiveProtocol,
             ws_max_size=CLIENT_MESSAGE_BYTES,
             ws_per_message_deflate=False,

@@ -285,6 +285,19 @@ class GatewaySettings(ProcessSettings):
         description="Origins of web pages that may use the gateway, such as https://studio.example, separated by "
         "commas; `*` for all. Empty for none.",
     )
+    gateway_connections: int = Field(4_096, ge=1, description="Most connections at once.")
+    gateway_address_connections: int = Field(
+        256,
+        ge=0,
+        description="Most connections at once from one address, except this machine and trusted proxies; 0 for no "
+        "limit. Addresses of IPv6 count by their first 64 bits.",
+    )
+    gateway_head_seconds: float = Field(
+        15.0, gt=0.0, description="How long a client may take to send the head of a request, in seconds."
+    )
+    gateway_body_seconds: float = Field(
+        60.0, gt=0.0, description="How long the body of a request may stall, in seconds."
+    )
     api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
     require_key: bool = Field(

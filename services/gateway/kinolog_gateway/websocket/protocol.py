@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from asyncio.transports import BaseTransport
+from collections.abc import Callable
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -20,6 +21,9 @@ UNREAD_SECONDS = 60
 class LiveProtocol(WebSocketsSansIOProtocol):
     """The protocol of /ws."""
 
+    on_lost: Callable[[], None] | None = None
+    """Called when the connection has ended."""
+
     def connection_made(self, transport: BaseTransport) -> None:
         """Set how long sent bytes may stay unread, on platforms that can."""
         super().connection_made(transport)
@@ -27,6 +31,12 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who counts connections."""
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a message. A refusal completes a handshake, which uvicorn would log as an error of the application."""
