@@ -52,9 +52,9 @@ class DataFolder:
         self._layout = path / "layout.json"
         self._restoring = path / "restoring"
         self.erased_jobs = path / "restoring-erased"
+        """The ids of jobs that were erased here before a backup is put in the place of what is here, one a line."""
         self.noted_access = path / "restoring-access"
         """Facts about API keys that were here before a restore."""
-        """The ids of jobs that were erased here before a backup is put in the place of what is here, one a line."""
         self._handle: int | None = None
 
     def log(self, name: str) -> Path:

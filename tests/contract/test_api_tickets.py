@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import grpc
@@ -152,6 +152,15 @@ async def test_a_ticket_ends(api: RunningApi) -> None:
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id), metadata=bearer(TEAM))
     problem = await refused(api.jobs.ReadArtifact(video_of(job_id), metadata=bearer(long)))
     assert problem.reason == "JOB_ERASED"
+
+
+async def test_a_connection_ends_after_a_day(api: RunningApi) -> None:
+    """The stream of a redeemed ticket ends then, whoever issued it."""
+    redeemed = await api.tickets.RedeemTicket(tk.RedeemTicketRequest(ticket=await live_ticket(api)))
+    api.clock.now = datetime.fromtimestamp(redeemed.expires_at.seconds, UTC) - timedelta(seconds=2)
+    problem = await refused(api.jobs.WatchJobs(pb.WatchJobsRequest(), metadata=bearer(redeemed.credential)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "KEY_EXPIRED")
+    assert "the ticket has ended" in problem.message
 
 
 async def test_a_ticket_ends_with_its_key(api: RunningApi) -> None:

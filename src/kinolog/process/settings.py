@@ -45,7 +45,7 @@ def _split_at_commas(value: object) -> object:
 LogLevelName = Annotated[str, AfterValidator(_log_level)]
 COMMA_SEPARATED = BeforeValidator(_split_at_commas)
 """How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
-GATEWAY_PATHS = ("api", "docs", "health", "mcp", "metrics", "ready", "v1", "ws")
+GATEWAY_PATHS = ("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws")
 """What paths of the gateway's own begin with."""
 
 

@@ -6,6 +6,7 @@ from fastapi.routing import APIRoute
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.web_app import ROUTERS
 
+from kinolog.process.settings import GATEWAY_PATHS
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
@@ -46,6 +47,12 @@ async def test_every_route_answers_under_its_earlier_path(gateway: RunningGatewa
     page = (await gateway.client.get("/metrics")).text
     assert 'route="/api/v1/status/{job_id}"' in page
     assert "/mcp" not in page
+
+
+def test_no_prefix_of_a_proxy_is_one_of_a_route() -> None:
+    """The setting of the prefix refuses what paths of routes begin with, so that no route is out of reach."""
+    beginnings = {path.split("/")[1] for _, path in served_routes()}
+    assert {each for each in beginnings if each.isalnum()} <= set(GATEWAY_PATHS)
 
 
 async def test_an_alias_takes_query_and_body(gateway: RunningGateway, api: RecordingApi) -> None:

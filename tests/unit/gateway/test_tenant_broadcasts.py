@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from kinolog_gateway.live import tenant_broadcasts as module
 from kinolog_gateway.live.outgoing_message import OutgoingMessage
@@ -10,7 +12,8 @@ from kinolog_gateway.live.subscriber import Subscriber
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 
 from tests.fixtures.waits import until_true
-from tests.unit.gateway.conftest import RunningGateway
+from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.ws_client import connected
 
 
@@ -63,3 +66,21 @@ async def test_the_end_of_the_gateway_stops_the_timers(gateway: RunningGateway) 
     await broadcasts.close()
     assert timer.cancelled()
     assert broadcast._task.done()
+
+
+async def test_counts_are_read_with_the_key_of_who_gets_them(api: RecordingApi, tmp_path: Path) -> None:
+    """The first client of a tenant opens the stream for all. After it left, its key may end before the stream does."""
+    first, second = (f"{name}-0123456789abcdef" for name in ("ada", "bob"))
+    keys = tmp_path / "keys"
+    keys.write_text(f"{first} studio\n{second} studio\n")
+    async with running_gateway(f"127.0.0.1:{api.port}", keys) as gateway:
+        async with connected(gateway.ws_url, Authorization=f"Bearer {first}") as opens:
+            await opens.settle()
+        async with connected(gateway.ws_url, Authorization=f"Bearer {second}") as stays:
+            await stays.subscribe("queue")
+            api.calls.clear()
+            api.add_job()
+            await stays.receive_type("queue_updated")
+            await stays.receive_type("queue_updated")
+    counted = [metadata for method, _, metadata in api.calls if method == "SummarizeJobs"]
+    assert {metadata["authorization"] for metadata in counted} == {f"Bearer {second}"}

@@ -81,9 +81,9 @@ async def test_links_read_the_files_of_a_job(locked: RunningGateway, api: Record
         part = await locked.client.get(link, headers={"Range": "bytes=5-9"})
         assert (part.status_code, part.content) == (206, canned.VIDEO[5:10])
         assert (await locked.client.head(link)).headers["content-length"] == str(len(canned.VIDEO))
-    assert (
-        await locked.client.get(f"/api/v1/result/{job.id}/export/gif?ticket=kinot1.files")
-    ).status_code == 200
+    for method in ("GET", "HEAD"):
+        export = f"/api/v1/result/{job.id}/export/gif?ticket=kinot1.files"
+        assert (await locked.client.request(method, export)).status_code == 200
     assert {method for method, _, _ in api.calls} == {"ReadArtifact", "ExportVideo"}
     assert {metadata["authorization"] for _, _, metadata in api.calls} == {"Bearer kinot1.files"}
     signed = await locked.client.get(f"/api/v1/result/{job.id}?signed_links=true", headers=BEARER)

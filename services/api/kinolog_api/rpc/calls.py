@@ -185,9 +185,9 @@ class CallGuard:
 
     @contextmanager
     def while_key_is_live(self, call: RpcCall) -> Iterator[None]:
-        """End what the current task does in the block when the caller's key ends. Raises `RpcError` then."""
+        """End what the current task does in the block when the caller's key or ticket ends. Raises `RpcError` then."""
         task = asyncio.current_task()
-        if not call.key_id or task is None:
+        if task is None or (not call.key_id and call.expires_at is None):
             yield
             return
         ended_by = ""
@@ -208,7 +208,8 @@ class CallGuard:
         except asyncio.CancelledError:
             if not ended_by or task.uncancel():
                 raise
-            message = f"the key {call.key_id} has ended, and with it this stream; use another one"
+            what = f"key {call.key_id}" if call.key_id else "ticket"
+            message = f"the {what} has ended, and with it this stream; use another one"
             raise KeyRefused(ended_by, message, call.key_id) from None
         finally:
             stop()

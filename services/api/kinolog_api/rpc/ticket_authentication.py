@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from kinolog.access.api_key import Scope
 from kinolog.access.key_text import is_ticket
 from kinolog.ports.clock import Clock
-from kinolog_api.rpc.access_tickets import AccessTicket, InvalidTicket, TicketSealer
+from kinolog_api.rpc.access_tickets import AccessTicket, InvalidTicket, TicketSealer, TicketUse
 from kinolog_api.rpc.authentication import Authenticator, Caller, KeyRefused, Metadata, bearer_text
 from kinolog_api.rpc.errors import RpcError
 
@@ -28,14 +29,16 @@ class TicketAuthenticator:
         if not is_ticket(presented):
             return self._keys.identify(metadata)
         ticket = self.valid_ticket(presented)
+        issuer = self._issuer(ticket)
         return replace(
-            self._issuer(ticket),
+            issuer,
             tenant=ticket.tenant,
             actor=ticket.actor,
             is_operator=False,
             every_tenant=False,
             scopes=frozenset({Scope.READ}),
             ticket=ticket,
+            expires_at=_end(issuer, ticket),
         )
 
     def valid_ticket(self, text: str) -> AccessTicket:
@@ -60,6 +63,12 @@ class TicketAuthenticator:
         if issuer is None or (not issuer.every_tenant and issuer.tenant != ticket.tenant):
             raise ticket_refused("the key that issued this ticket is not valid any more")
         return issuer
+
+
+def _end(issuer: Caller, ticket: AccessTicket) -> datetime | None:
+    """Return when streams of a ticket end. A download goes on after its ticket has expired."""
+    ends = [issuer.expires_at, ticket.expires_at if ticket.use is TicketUse.CONNECTION else None]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def ticket_refused(message: str) -> RpcError:

@@ -67,10 +67,10 @@ class QueueCounts:
     async def _refresh(self) -> None:
         broadcast = self._broadcast
         request = pb.SummarizeJobsRequest(min_position=broadcast.log_end)
+        # The key of a subscriber is checked while it is connected. That of the stream may have ended.
+        caller = next((client.caller for client in broadcast.subscribers(QUEUE)), broadcast.caller)
         try:
-            counts = await broadcast.upstream.call(
-                broadcast.upstream.jobs.SummarizeJobs, request, broadcast.caller
-            )
+            counts = await broadcast.upstream.call(broadcast.upstream.jobs.SummarizeJobs, request, caller)
         except AioRpcError as error:
             logger.warning(
                 "the job counts could not be read", extra=fields("queue_counts", code=error.code().name)

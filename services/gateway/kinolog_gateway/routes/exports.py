@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response, StreamingResponse
 
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_export.formats import ExportFormat
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
+from kinolog_gateway.routes.file_response import described_file
 from kinolog_gateway.routes.file_stream import messages_of
 from kinolog_gateway.upstream import Upstream
 
@@ -66,7 +68,10 @@ async def export_response(
         "Content-Disposition": f'inline; filename="{name}"',
     }
     if request.method == "HEAD":
-        await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
+        if caller.has_ticket:
+            await described_file(api, caller, job_id, job_pb2.ARTIFACT_KIND_VIDEO)
+        else:
+            await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
         response = Response(media_type=export_format.media_type, headers=headers)
         del response.headers["Content-Length"]  # not known, rather than 0
         return response

@@ -123,7 +123,7 @@ async def fetch_veo_operation(
 ) -> Response:
     """Read a video. A completed one is in the response, in base64."""
     name = (await read_body(request, api, caller)).fields.get("operationName")
-    if not isinstance(name, str) or _OPERATIONS not in name:
+    if not isinstance(name, str) or _OPERATIONS not in name or not name.isprintable():
         raise invalid("operationName", "must be the name of an operation that was answered")
     job = await known_job(api, caller, name.rpartition(_OPERATIONS)[2])
     return await operation_response(api, caller, job, name)
