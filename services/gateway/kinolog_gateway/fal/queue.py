@@ -138,7 +138,9 @@ async def submit_fal_request(
     app: AppPath,
     api: Api,
     caller: Caller,
-    fal_webhook: Annotated[str, Query(max_length=2000, description="Address to notify when it ends.")] = "",
+    fal_webhook: Annotated[
+        str, Query(max_length=2000, description="Address to notify when it ends: stored, not called yet.")
+    ] = "",
 ) -> Response:
     """Submit a video. The path has the name of a model."""
     body = (await read_body(request, api, caller)).fields

@@ -70,7 +70,7 @@ _BODY: dict[str, Any] = {
                             "aspect_ratio, resolution, image and so on, or fields of POST /api/v1/generate.",
                         },
                         "version": {"type": "string", "description": "Name of a model."},
-                        "webhook": {"type": "string"},
+                        "webhook": {"type": "string", "description": "Stored, not called yet: ask again."},
                     },
                 }
             }
@@ -120,7 +120,7 @@ async def _predict(request: Request, api: Upstream, caller: HttpCaller, *names: 
     if not isinstance(fields, dict):
         raise invalid("input", "must be an object, with a prompt")
     if body.pop("webhook_events_filter", ["completed"]) != ["completed"]:
-        raise invalid("webhook_events_filter", "must be completed alone: nothing else is sent")
+        raise invalid("webhook_events_filter", "must be completed alone, or be left out")
     if body.pop("stream", False):
         raise invalid("stream", "cannot be had: a video is finished as a whole")
     webhook = body.pop("webhook", None) or body.pop("webhook_completed", None)
