@@ -147,6 +147,13 @@ async def test_halves_of_characters(gateway: RunningGateway) -> None:
         assert response.status_code == 400, (path, response.text)
 
 
+async def test_many_values(gateway: RunningGateway) -> None:
+    """A body of small values, which would take far more memory than it has bytes, is refused before it is parsed."""
+    body = '{"prompt": "x", "scenes": [' + "[]," * 60_000 + "[]]}"
+    response = await gateway.client.post("/v1/videos", content=body, headers=JSON)
+    assert (response.status_code, "too many values" in response.text) == (400, True)
+
+
 async def test_any_body(gateway: RunningGateway) -> None:
     """Any JSON and any form is served, or refused with an error in the shape of the SDKs below 500."""
     names = st.from_regex(r"[a-z]{1,3}(\[[a-z0-9]{0,2}\]?){0,3}", fullmatch=True)

@@ -26,6 +26,8 @@ MAX_TEXT_BYTES = 1_000_000
 """Bytes of all fields of a form that are no files."""
 MAX_JSON_BYTES = 16 << 20
 """Bytes of a body of JSON. It may hold a picture."""
+MAX_JSON_MARKS = 100_000
+"""Commas and brackets of a body of JSON: a value takes up to 30 times the memory of its text."""
 MAX_FILES = 16
 
 _HINT = "send JSON, or a form as multipart/form-data"
@@ -122,6 +124,8 @@ def _urlencoded(body: bytes) -> dict[str, Any]:
 def _json(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_MARKS:
+        raise invalid("body", "has too many values; send files as they are, in base64 or in a form")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
