@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from kinolog_gateway.http.edge.bounded_protocol import LEAST_BODY_BYTES, Awaited
 from kinolog_gateway.http.edge.connection_limits import ConnectionLimits
+from kinolog_gateway.websocket import protocol
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.unit.gateway.conftest import running_gateway
 
@@ -74,12 +76,12 @@ async def test_a_body_that_goes_on_has_time() -> None:
         writer.write(HEAD + b"Expect: 100-continue\r\n\r\n")
         assert b" 100 " in await reader.readline()  # the gateway waits for the body
         (served,) = gateway.server.server_state.connections
-        protocol: Any = served
-        protocol._arrived_bytes = LEAST_BODY_BYTES
-        protocol._on_deadline(Awaited.BODY)
-        assert not protocol.transport.is_closing()
-        protocol._on_deadline(Awaited.BODY)
-        assert protocol.transport.is_closing()
+        waiting: Any = served
+        waiting._arrived_bytes = LEAST_BODY_BYTES
+        waiting._on_deadline(Awaited.BODY)
+        assert not waiting.transport.is_closing()
+        waiting._on_deadline(Awaited.BODY)
+        assert waiting.transport.is_closing()
 
 
 async def test_connections_beyond_the_limit() -> None:
@@ -90,6 +92,29 @@ async def test_connections_beyond_the_limit() -> None:
         assert answered.startswith(b"HTTP/1.1 503 ")
         assert b"TOO_MANY_CONNECTIONS" in answered
         assert (await gateway.client.get("/health")).status_code == 200
+
+
+async def test_a_client_that_sends_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A WebSocket client that sends too many messages or pings is closed with 1008 and a reason."""
+    monkeypatch.setattr(protocol, "FRAMES_AT_ONCE", 3)
+    monkeypatch.setattr(protocol, "FRAMES_PER_SECOND", 0.0)
+    async with running_gateway(NO_API) as gateway:
+        for pings in (True, False):
+            async with connect(gateway.ws_url, proxy=None) as client:
+                for _ in range(4):
+                    await (client.ping() if pings else client.send('{"type": "ping"}'))
+                await client.wait_closed()
+            assert (client.close_code, client.close_reason) == (1008, protocol.TOO_MANY_FRAMES)
+
+
+async def test_a_message_in_too_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message may have few parts, for empty ones have no bytes that are limited."""
+    monkeypatch.setattr(protocol, "PARTS_OF_A_MESSAGE", 3)
+    async with running_gateway(NO_API) as gateway, connect(gateway.ws_url, proxy=None) as client:
+        with suppress(ConnectionClosed):
+            await client.send([""] * 4)
+        await client.wait_closed()
+    assert (client.close_code, client.close_reason) == (1008, protocol.TOO_MANY_PARTS)
 
 
 def limits(in_all: int = 100, for_one_address: int = 1) -> ConnectionLimits:

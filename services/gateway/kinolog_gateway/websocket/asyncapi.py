@@ -33,7 +33,8 @@ resume after: every commit of its channels up to there was sent before |
 | `error`, `pong` | the position of the message sent before it on the connection; 0 if there is none |
 
 Progress, previews and counts are conflated to the newest. Messages about a job's end never are. The gateway closes a
-client that reads too slowly with code 1013, and every client with 1012 when it stops; both can resume with `after`.
+client that reads too slowly with code 1013, and every client with 1012 when it stops; both can resume with `after`. \
+It closes a client that sends too much with 1008: at most 100 messages and pings a second, after 2,000 at once.
 """
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "Subscribe": [
