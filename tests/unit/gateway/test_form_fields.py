@@ -154,6 +154,16 @@ async def test_many_values(gateway: RunningGateway) -> None:
     assert (response.status_code, "too many values" in response.text) == (400, True)
 
 
+async def test_deep_values(gateway: RunningGateway) -> None:
+    """Lists within lists, up to what JSON can be parsed with, are wrong values."""
+    nested = "[" * 700 + "1" + "]" * 700
+    for sent in (
+        {"content": f'{{"prompt": "x", "seed": {nested}}}', "headers": JSON},
+        {"files": {"prompt": (None, "x"), "loras": (None, nested)}},
+    ):
+        assert (await gateway.client.post("/v1/videos", **sent)).status_code == 400
+
+
 async def test_any_body(gateway: RunningGateway) -> None:
     """Any JSON and any form is served, or refused with an error in the shape of the SDKs below 500."""
     names = st.from_regex(r"[a-z]{1,3}(\[[a-z0-9]{0,2}\]?){0,3}", fullmatch=True)

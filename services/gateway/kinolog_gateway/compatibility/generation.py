@@ -17,6 +17,9 @@ from kinolog_gateway.requests.generate import GenerateRequest
 EXTRA_FIELDS = ("extra_params", "extra_body")
 """Fields with an object of further ones. They replace those beside them."""
 
+MAX_LEVELS = 4
+"""Lists within lists whose texts are converted; no field has more."""
+
 _PARTS = frozenset({"name", "role", "upload_id", "transition", "prompt"})
 """Texts in lists of scenes, inputs and LoRAs."""
 
@@ -116,11 +119,14 @@ def _with_size(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "size": f"{width}x{height}"}
 
 
-def _converted(value: Any) -> Any:
-    """Return a value with numbers and booleans for texts that are such."""
+def _converted(value: Any, levels: int = MAX_LEVELS) -> Any:
+    """Return a value with numbers and booleans for texts that are such. What is nested deeper stays as it is."""
     value = from_json(value)
-    if isinstance(value, list):
-        return [_converted(each) if not isinstance(each, dict) else _converted_part(each) for each in value]
+    if isinstance(value, list) and levels:
+        return [
+            _converted(each, levels - 1) if not isinstance(each, dict) else _converted_part(each)
+            for each in value
+        ]
     return value
 
 
