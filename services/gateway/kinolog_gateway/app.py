@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -33,6 +34,8 @@ CLOSE_SECONDS = 1.0
 """How long of that the clients of live updates may take to be closed with a reason."""
 IDLE_SECONDS = 75
 """How long an idle connection is kept: longer than by usual clients, so that no request meets one that ends."""
+OTHER_FILES = 256
+"""Open files beside the connections of clients."""
 CLIENT_MESSAGE_BYTES = 65_536
 """Longest message of a WebSocket client."""
 
@@ -103,6 +106,16 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_open_files(connections: int) -> None:
+    """Let the process have so many connections open, where the system allows it: shells often allow 1,024 files."""
+    least = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < least:
+        with suppress(ValueError, OSError):
+            wanted = least if hard == resource.RLIM_INFINITY else min(least, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def server_for(settings: GatewaySettings) -> GatewayServer:
     """Return the server for these settings. Raises InvalidKeyFile and CannotStart."""
     keys = keys_for(
@@ -152,6 +165,7 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
 async def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, then let requests in progress end."""
     server = server_for(settings)
+    allow_open_files(settings.gateway_connections)
     try:
         listener = listen(settings.gateway_host, settings.gateway_port)
     except OSError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from kinolog_gateway.app import OTHER_FILES, allow_open_files
 from kinolog_gateway.http.edge.bounded_protocol import LEAST_BODY_BYTES, Awaited
 from kinolog_gateway.http.edge.connection_limits import ConnectionLimits
 from kinolog_gateway.websocket import protocol
@@ -92,6 +94,19 @@ async def test_connections_beyond_the_limit() -> None:
         assert answered.startswith(b"HTTP/1.1 503 ")
         assert b"TOO_MANY_CONNECTIONS" in answered
         assert (await gateway.client.get("/health")).status_code == 200
+
+
+def test_open_files() -> None:
+    """The gateway may open as many files as it has connections, if the system allows it; never fewer than before."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        allow_open_files(soft - OTHER_FILES - 1)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+        allow_open_files(soft - OTHER_FILES)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_client_that_sends_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
