@@ -18,6 +18,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.interfaces import ADA, INPUT_MODELS, key_file, run_example
 from tests.builders.running_api import RunningApi, running_api
 from tests.builders.uploaded_files import WEBM, picture
+from tests.fixtures.cut_connections import CutConnections
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
@@ -221,35 +222,6 @@ async def test_a_running_video_is_deleted(sdk: openai.AsyncOpenAI, api: RunningA
         await sdk.videos.delete(video.id)
 
 
-class CutConnections:
-    """A proxy before the gateway that drops the first answers after it has received them."""
-
-    def __init__(self, url: str, answers: int) -> None:
-        self._address = url.removeprefix("http://").split(":")
-        self.left = answers
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection."""
-        upstream, target = await asyncio.open_connection(self._address[0], int(self._address[1]))
-        sending = asyncio.create_task(self._copy(reader, target))
-        try:
-            while data := await upstream.read(65536):
-                if self.left:
-                    self.left -= 1
-                    break
-                writer.write(data)
-        finally:
-            sending.cancel()
-            for each in (target, writer):
-                each.close()
-                await each.wait_closed()
-
-    async def _copy(self, reader: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            target.write(data)
-        target.close()
-
-
 async def test_a_create_whose_answer_is_lost_is_one_video(
     gateway: RunningGateway, api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +236,7 @@ async def test_a_create_whose_answer_is_lost_is_one_video(
         assert [job.id for job in jobs] == [video.id]
         other = await sdk.videos.create(prompt=PROMPT, seconds="4")
         assert other.id != video.id
+    await proxy.close()
     async with running_gateway(api.target) as restarted, client_of(restarted.url) as sdk:
         again = {"x-stainless-retry-count": "1"}
         assert (await sdk.videos.create(prompt=PROMPT, seconds="4", extra_headers=again)).id == other.id

@@ -119,6 +119,7 @@ async def test_a_websocket_by_subprotocol(locked: RunningGateway, api: Recording
             assert offered[1] not in str(socket.response.headers)
             await socket.send('{"type": "ping"}')
             assert '"pong"' in str(await socket.recv())
+            await api.wait_for_streams()
     assert [request.ticket for request in api.requests("RedeemTicket")] == ["kinot1.live"]
     used = {metadata.get("authorization") for method, _, metadata in api.calls if method == "WatchJobs"}
     assert used == {"Bearer kinot1.connection"}, "one broadcast for the tenant, by the first of its callers"
