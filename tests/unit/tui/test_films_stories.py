@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 def fetched(gateway: Replay) -> list[str]:
     """Return the ids of the jobs whose thumbnails were requested, in order."""
-    return [path.split("/")[3] for _, path, _ in gateway.requests if path.endswith("/thumbnail")]
+    return [path.split("/")[-2] for _, path, _ in gateway.requests if path.endswith("/thumbnail")]
 
 
 async def test_thumbnails_of_the_films_in_view_are_fetched(gateway: Replay, pilot: Pilot[None]) -> None:
