@@ -84,10 +84,9 @@ class GatewayBridge:
         async def pass_on(context: Context, params: types.RequestParams) -> types.Result:
             has_token = context.meta is not None and "progress_token" in context.meta
             report = context.session.report_progress if has_token else None
-            own = params.model_copy(
-                update={"meta": None}
-            )  # the other connection has a protocol version of its own
-            refused: MCPError | None = None
+            # The other connection has a protocol version of its own.
+            own = params.model_copy(update={"meta": None})
+            refused = MCPError(types.CONNECTION_CLOSED, BROKEN)
             try:
                 async with self._connected() as gateway:
                     try:
@@ -95,12 +94,10 @@ class GatewayBridge:
                             request(params=own), result, progress_callback=report
                         )
                     except MCPError as error:
-                        refused = (
-                            error if error.code != types.CONNECTION_CLOSED else MCPError(error.code, BROKEN)
-                        )
+                        if error.code != types.CONNECTION_CLOSED:
+                            refused = error
             except* (httpx2.HTTPError, GatewayRefusal) as group:
                 refused = MCPError(types.INTERNAL_ERROR, _cause(group, self._url))
-            assert refused is not None  # noqa: S101 - nothing else ends the block without a result
             raise refused
 
         return pass_on

@@ -18,6 +18,13 @@ from kinolog_gateway.upstream import Upstream
 RequestContext = ServerRequestContext[Any, Request]
 
 
+def http_request(context: RequestContext) -> Request:
+    """Return the HTTP request that carries a message. Raises `LookupError` for one that came without HTTP."""
+    if context.request is None:
+        raise LookupError("a message came without an HTTP request")
+    return context.request
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpCall:
     """One call: who calls, when, and how to reach the api and the caller."""
@@ -33,8 +40,7 @@ class McpCall:
     @classmethod
     def of(cls, context: RequestContext) -> McpCall:
         """Return the call of a request."""
-        request = context.request
-        assert request is not None  # noqa: S101 - the HTTP transport always has one
+        request = http_request(context)
         state = request.app.state
         return cls(
             api=state.upstream,

@@ -28,9 +28,9 @@ KINDS = {"video": job_pb2.ARTIFACT_KIND_VIDEO, "poster": job_pb2.ARTIFACT_KIND_T
 _reads = asyncio.Semaphore(READS)
 
 
-def file_uri(job_id: str, name: str) -> str:
-    """Return the address of the resource that is a file."""
-    return f"kinolog://jobs/{job_id}/{name}"
+def job_uri(job_id: str, part: str = "") -> str:
+    """Return the address of the resource that is a job, or a part of it such as `video`."""
+    return f"kinolog://jobs/{job_id}/{part}".removesuffix("/")
 
 
 def file_links(job: job_pb2.Job, base_url: str) -> tuple[types.ResourceLink, ...]:
@@ -41,7 +41,7 @@ def file_links(job: job_pb2.Job, base_url: str) -> tuple[types.ResourceLink, ...
         types.ResourceLink(
             name=f"{job.id}-{name}",
             title=title,
-            uri=file_uri(job.id, name),
+            uri=job_uri(job.id, name),
             description=f"{title}. Over HTTP: {base_url}{file_path(job.id, name)}",
             mime_type=artifact.media_type,
             size=artifact.size_bytes,
@@ -78,5 +78,5 @@ async def read_file(call: McpCall, job_id: str, name: str) -> types.BlobResource
         async for part in parts:
             content += part.data
     return types.BlobResourceContents(
-        uri=file_uri(job_id, name), mime_type=artifact.media_type, blob=b64encode(content).decode("ascii")
+        uri=job_uri(job_id, name), mime_type=artifact.media_type, blob=b64encode(content).decode("ascii")
     )

@@ -15,7 +15,7 @@ from kinolog_gateway.enum_names import status_name
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.problems import HttpProblemError, Problem
 from kinolog_gateway.mcp.call import McpCall
-from kinolog_gateway.mcp.job_files import KINDS, read_file
+from kinolog_gateway.mcp.job_files import KINDS, job_uri, read_file
 from kinolog_gateway.mcp.results import VideoResult, history_result, next_step, storyboard_result, video_job
 from kinolog_gateway.responses.catalogue import models_view
 from kinolog_gateway.responses.job_parts import ResponseModel
@@ -24,7 +24,7 @@ MODELS_URI = "kinolog://models"
 JOBS_PER_PAGE = 50
 HISTORY_COMMITS = 200
 
-_JOB_URI = re.compile(rf"kinolog://jobs/({JOB_ID_PATTERN})(?:/(storyboard|history|video|poster))?")
+_JOB_URI = re.compile(rf"{job_uri(f'({JOB_ID_PATTERN})')}(?:/(storyboard|history|video|poster))?")
 _JSON = "application/json"
 
 _MODELS = types.Resource(
@@ -38,22 +38,22 @@ TEMPLATES = tuple(
     types.ResourceTemplate(
         name=name,
         title=title,
-        uri_template=f"kinolog://jobs/{{job_id}}{part}",
+        uri_template=job_uri("{job_id}", part),
         description=text,
         mime_type=kind,
     )
     for name, title, part, text, kind in (
         ("job", "A job", "", "State of a job, and links to its files.", _JSON),
-        ("storyboard", "A storyboard", "/storyboard", "The scenes of a job.", _JSON),
-        ("history", "A history", "/history", "The last commits of a job in the append-only log.", _JSON),
+        ("storyboard", "A storyboard", "storyboard", "The scenes of a job.", _JSON),
+        ("history", "A history", "history", "The last commits of a job in the append-only log.", _JSON),
         (
             "video",
             "A video",
-            "/video",
+            "video",
             "The rendered video of a completed job, if it is not too large.",
             None,
         ),
-        ("poster", "A poster", "/poster", "One frame of a completed job's video as an image.", None),
+        ("poster", "A poster", "poster", "One frame of a completed job's video as an image.", None),
     )
 )
 
@@ -68,7 +68,7 @@ async def list_resources(call: McpCall, cursor: str | None) -> types.ListResourc
     jobs = [
         types.Resource(
             name=job.id,
-            uri=f"kinolog://jobs/{job.id}",
+            uri=job_uri(job.id),
             description=f"{status_name(job.status)}, {job.spec.model}, {job.spec.width}x{job.spec.height}",
             mime_type=_JSON,
         )

@@ -7,7 +7,6 @@ stands under `untrusted` and nowhere else. UNTRUSTED_NOTICE beside it says what 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
@@ -15,6 +14,7 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import PriorityName, StageName, StatusName
+from kinolog_gateway.mcp.job_files import job_uri
 from kinolog_gateway.responses.commands import JobSummary
 from kinolog_gateway.responses.history import CommitView, history_view
 from kinolog_gateway.responses.job import job_detail
@@ -163,8 +163,8 @@ def video_job(job: pb.Job, base_url: str) -> VideoJob:
         links=VideoLinks(
             video=f"{base_url}{detail.links.video}" if detail.links.video else None,
             poster=f"{base_url}{detail.links.thumbnail}" if detail.links.thumbnail else None,
-            video_resource=f"kinolog://jobs/{job.id}/video" if detail.links.video else None,
-            poster_resource=f"kinolog://jobs/{job.id}/poster" if detail.links.thumbnail else None,
+            video_resource=job_uri(job.id, "video") if detail.links.video else None,
+            poster_resource=job_uri(job.id, "poster") if detail.links.thumbnail else None,
         ),
         untrusted=JobTexts(
             prompt=detail.prompt,
@@ -209,8 +209,3 @@ def history_result(job_id: str, response: audit.GetHistoryResponse, limit: int) 
     return HistoryResult(
         job_id=job_id, commit_count=len(commits), untrusted=HistoryTexts(commits=commits[-limit:])
     )
-
-
-def as_json(model: ResponseModel) -> dict[str, Any]:
-    """Return a result as JSON values."""
-    return model.model_dump(mode="json")

@@ -15,7 +15,7 @@ import mcp_types as types
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from kinolog_gateway.http.middleware import CALLER
-from kinolog_gateway.mcp.call import RequestContext
+from kinolog_gateway.mcp.call import RequestContext, http_request
 from kinolog_gateway.mcp.endpoint import SESSION_HEADER
 
 CallKey = tuple[str, str, types.RequestId]
@@ -49,9 +49,8 @@ class RunningCalls:
 
 
 def _key(context: RequestContext, request_id: types.RequestId | None) -> CallKey | None:
-    request = context.request
-    session = request.headers.get(SESSION_HEADER) if request is not None else None
+    request = http_request(context)
+    session = request.headers.get(SESSION_HEADER)
     if not session or request_id is None or context.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
         return None
-    assert request is not None  # noqa: S101 - it has the session
     return request.scope[CALLER].key or "", session, request_id
