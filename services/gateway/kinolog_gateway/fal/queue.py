@@ -10,13 +10,9 @@ from starlette.responses import Response
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1.ticket_service_pb2 import CreateFileTicketRequest
-from kinolog_gateway.compatibility.frame_size import frame_size
-from kinolog_gateway.compatibility.generation import generation
+from kinolog_gateway.compatibility.field_names import FieldNames
 from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
-from kinolog_gateway.compatibility.media_fields import media_inputs
-from kinolog_gateway.compatibility.model_choice import foreign_model, known_models
 from kinolog_gateway.compatibility.request_body import read_body
-from kinolog_gateway.compatibility.submission import submitted
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.fal.queued_request import PREFIX, FalRequest, FalResult, fal_request, fal_result
 from kinolog_gateway.http.problems import HttpProblemError
@@ -27,25 +23,27 @@ router = APIRouter(prefix=PREFIX, tags=["fal"], responses=PROBLEMS)
 PRIORITY_HEADER = "x-fal-queue-priority"
 LOG_LINES = 1000
 
-ALIASES = {
-    "num_frames": "frames",
-    "frames_per_second": "fps",
-    "num_inference_steps": "steps",
-    "guidance_scale": "guidance",
-    "enable_prompt_expansion": "enhance_prompt",
-}
-"""Names that models of fal have for fields of GenerateRequest."""
-
-ROLES = {
-    "image_url": "first_frame",
-    "start_image_url": "first_frame",
-    "end_image_url": "last_frame",
-    "last_image_url": "last_frame",
-    "tail_image_url": "last_frame",
-    "reference_image_urls": "reference",
-    "video_url": "video",
-}
-"""Arguments that are pictures and clips."""
+NAMES = FieldNames(
+    aliases={
+        "num_frames": "frames",
+        "frames_per_second": "fps",
+        "num_inference_steps": "steps",
+        "guidance_scale": "guidance",
+        "enable_prompt_expansion": "enhance_prompt",
+    },
+    roles={
+        "image_url": "first_frame",
+        "start_image_url": "first_frame",
+        "end_image_url": "last_frame",
+        "last_image_url": "last_frame",
+        "tail_image_url": "last_frame",
+        "reference_image_urls": "reference",
+        "video_url": "video",
+    },
+    ratio="aspect_ratio",
+    resolution="resolution",
+)
+"""Names that models of fal have for their arguments."""
 
 IGNORED = frozenset({"enable_safety_checker", "sync_mode"})
 """Arguments without a meaning here."""
@@ -145,13 +143,9 @@ async def submit_fal_request(
     """Submit a video. The path has the name of a model."""
     body = (await read_body(request, api, caller)).fields
     fields = {name: value for name, value in body.items() if value is not None and name not in IGNORED}
-    model = foreign_model(await known_models(api, caller), app, *reversed(app.split("/")))
-    fields["model"] = model.name
     if fal_webhook:
         fields["webhook"] = fal_webhook
     if request.headers.get(PRIORITY_HEADER) == "low":
         fields.setdefault("priority", "low")
-    frame_size(fields, "aspect_ratio", "resolution", model)
-    inputs, given_as = await media_inputs(fields, ROLES, "", api, caller)
-    answer = await submitted(request, api, caller, generation(fields, ALIASES), inputs, given_as)
+    answer = await NAMES.submit(request, api, caller, fields, app, *reversed(app.split("/")))
     return json_response(fal_request(request, app, answer.job), position=answer.position)

@@ -8,14 +8,10 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.compatibility.frame_size import frame_size
-from kinolog_gateway.compatibility.generation import generation
+from kinolog_gateway.compatibility.field_names import FieldNames
 from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
-from kinolog_gateway.compatibility.media_fields import media_inputs
-from kinolog_gateway.compatibility.model_choice import foreign_model, known_models
 from kinolog_gateway.compatibility.public_links import public_url
 from kinolog_gateway.compatibility.request_body import read_body
-from kinolog_gateway.compatibility.submission import submitted
 from kinolog_gateway.enum_names import to_datetime
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import invalid
@@ -31,27 +27,29 @@ from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix=PREFIX, tags=["replicate"], responses=PROBLEMS)
 
-ALIASES = {
-    "num_frames": "frames",
-    "frames_per_second": "fps",
-    "num_inference_steps": "steps",
-    "sample_steps": "steps",
-    "guidance_scale": "guidance",
-    "sample_guide_scale": "guidance",
-}
-"""Names that models of Replicate have for fields of GenerateRequest."""
-
-ROLES = {
-    "image": "first_frame",
-    "start_image": "first_frame",
-    "first_frame_image": "first_frame",
-    "last_image": "last_frame",
-    "end_image": "last_frame",
-    "last_frame_image": "last_frame",
-    "reference_images": "reference",
-    "video": "video",
-}
-"""Inputs of predictions that are pictures and clips."""
+NAMES = FieldNames(
+    aliases={
+        "num_frames": "frames",
+        "frames_per_second": "fps",
+        "num_inference_steps": "steps",
+        "sample_steps": "steps",
+        "guidance_scale": "guidance",
+        "sample_guide_scale": "guidance",
+    },
+    roles={
+        "image": "first_frame",
+        "start_image": "first_frame",
+        "first_frame_image": "first_frame",
+        "last_image": "last_frame",
+        "end_image": "last_frame",
+        "last_frame_image": "last_frame",
+        "reference_images": "reference",
+        "video": "video",
+    },
+    ratio="aspect_ratio",
+    resolution="resolution",
+)
+"""Names that models of Replicate have for the inputs of predictions."""
 
 PAGE = 100
 PredictionIdPath = Annotated[str, Path(description="The prediction: 26 lower-case letters and digits.")]
@@ -126,12 +124,8 @@ async def _predict(request: Request, api: Upstream, caller: HttpCaller, *names: 
     webhook = body.pop("webhook", None) or body.pop("webhook_completed", None)
     if body:
         raise invalid(min(body)[:64], "is not known here; leave it out")
-    model = foreign_model(await known_models(api, caller), *names)
-    fields = {name: value for name, value in fields.items() if value is not None} | {"model": model.name}
     fields |= {"webhook": webhook} if webhook else {}
-    frame_size(fields, "aspect_ratio", "resolution", model)
-    inputs, given_as = await media_inputs(fields, ROLES, _file_url(request, ""), api, caller)
-    answer = await submitted(request, api, caller, generation(fields, ALIASES), inputs, given_as)
+    answer = await NAMES.submit(request, api, caller, fields, *names, files_url=_file_url(request, ""))
     found = prediction(request, answer.job)
     if found.status == "processing":  # a client that asked to wait takes it for the end
         found = found.model_copy(update={"status": "starting"})

@@ -7,13 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from kinolog_gateway.compatibility.frame_size import frame_size
-from kinolog_gateway.compatibility.generation import generation
+from kinolog_gateway.compatibility.field_names import FieldNames
 from kinolog_gateway.compatibility.known_job import known_job
-from kinolog_gateway.compatibility.media_fields import media_inputs
-from kinolog_gateway.compatibility.model_choice import DEFAULT, foreign_model, known_models
+from kinolog_gateway.compatibility.model_choice import DEFAULT
 from kinolog_gateway.compatibility.request_body import read_body
-from kinolog_gateway.compatibility.submission import submitted
 from kinolog_gateway.http.problems import HttpProblemError, invalid
 from kinolog_gateway.routes.dependencies import Api, Caller, json_response
 from kinolog_gateway.veo.error_shape import GOOGLE_ERRORS
@@ -24,17 +21,23 @@ router = APIRouter(prefix="/veo", tags=["veo"], responses=GOOGLE_ERRORS)
 ALIAS_BEGINNING = "veo-"
 """Names of hosted models. They mean the default model."""
 
-ALIASES = {
-    "negativePrompt": "negative_prompt",
-    "durationSeconds": "duration",
-    "enhancePrompt": "enhance_prompt",
-}
-ROLES = {
-    "image": "first_frame",
-    "lastFrame": "last_frame",
-    "referenceImages": "reference",
-    "video": "video",
-}
+NAMES = FieldNames(
+    aliases={
+        "negativePrompt": "negative_prompt",
+        "durationSeconds": "duration",
+        "enhancePrompt": "enhance_prompt",
+    },
+    roles={
+        "image": "first_frame",
+        "lastFrame": "last_frame",
+        "referenceImages": "reference",
+        "video": "video",
+    },
+    ratio="aspectRatio",
+    resolution="resolution",
+)
+"""Names that Google has for the parts of instances and for parameters."""
+
 IGNORED = frozenset({"personGeneration", "generateAudio", "compressionQuality", "resizeMode"})
 """Parameters without a meaning here: a model makes sound or makes none, and nothing looks for people."""
 
@@ -97,15 +100,10 @@ async def submit_veo_operation(
     request: Request, version: VersionPath, parent: ParentPath, model: ModelPath, api: Api, caller: Caller
 ) -> Response:
     """Submit a video. It is asked for by the name of the operation."""
-    body = (await read_body(request, api, caller)).fields
-    fields = _fields(body)
+    fields = _fields((await read_body(request, api, caller)).fields)
     publisher = parent.rpartition("/")[2]
     name = DEFAULT if model.lower().startswith(ALIAS_BEGINNING) else model
-    chosen = foreign_model(await known_models(api, caller), f"{publisher}/{name}", name)
-    fields["model"] = chosen.name
-    frame_size(fields, "aspectRatio", "resolution", chosen)
-    inputs, given_as = await media_inputs(fields, ROLES, "", api, caller)
-    answer = await submitted(request, api, caller, generation(fields, ALIASES), inputs, given_as)
+    answer = await NAMES.submit(request, api, caller, fields, f"{publisher}/{name}", name)
     operation = f"{parent}/models/{model}{_OPERATIONS}{answer.job.id}"
     return json_response(
         VeoOperation(name=operation, done=False, metadata={"progressPercent": 0}), position=answer.position
@@ -143,8 +141,8 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
         raise invalid("sampleCount", "must be 1: a request makes one video")
     fields = {name: value for name, value in parameters.items() if name not in IGNORED | {"sampleCount"}}
     for name, value in instances[0].items():
-        fields[name] = _media(value, name) if name in ROLES else value
-    return {name: value for name, value in fields.items() if value is not None}
+        fields[name] = _media(value, name) if name in NAMES.roles else value
+    return fields
 
 
 def _media(value: Any, name: str) -> Any:
