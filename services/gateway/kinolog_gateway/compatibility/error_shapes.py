@@ -28,6 +28,14 @@ class ShapedError:
 ErrorShape = Callable[[Problem], ShapedError]
 
 
+def error_responses(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says about the errors of a route."""
+    return {
+        "4XX": {"model": model, "description": "The request is wrong; the error states how."},
+        "5XX": {"model": model, "description": "The api or a service that it needs does not answer."},
+    }
+
+
 class ErrorShapes:
     """Rewrites problems below the paths of `shapes`, and gives every response there the header x-request-id."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
 from kinolog_gateway.compatibility.request_body import read_body
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.fal.queued_request import PREFIX, FalRequest, FalResult, fal_request, fal_result
+from kinolog_gateway.http.openapi import described_body
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
 
@@ -50,22 +51,17 @@ IGNORED = frozenset({"enable_safety_checker", "sync_mode"})
 
 AppPath = Annotated[str, Path(description="Words of which one is the name of a model, or default.")]
 RequestIdPath = Annotated[str, Path(description="The request: 26 lower-case letters and digits.")]
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["prompt"],
-                    "properties": {"prompt": {"type": "string"}},
-                    "description": "num_frames, num_inference_steps, guidance_scale, aspect_ratio, resolution, "
-                    "image_url and so on, or fields of POST /api/v1/generate.",
-                }
-            }
-        },
+_BODY = described_body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["prompt"],
+            "properties": {"prompt": {"type": "string"}},
+            "description": "num_frames, num_inference_steps, guidance_scale, aspect_ratio, resolution, "
+            "image_url and so on, or fields of POST /api/v1/generate.",
+        }
     }
-}
+)
 
 
 @router.get(

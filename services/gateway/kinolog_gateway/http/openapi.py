@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +19,12 @@ speaks the Model Context Protocol.
 Writes return the `position` of their commit in the log. Reads take it as `min_position`, or in the header
 `X-Kinolog-Position`, and wait until they have caught up with it. Every error is an RFC 9457 problem.
 """
+
+
+def described_body(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the document says about a body that a route reads itself: a schema for each media type."""
+    content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kinolog_gateway.http.openapi import described_body
+
 _FILE = {"type": "string", "format": "binary"}
 _PROMPT = {"type": "string", "minLength": 1, "maxLength": 4000, "description": "What the video shows."}
 _SECONDS = {
@@ -32,8 +34,7 @@ def _form(properties: dict[str, Any], required: list[str], more: bool) -> dict[s
 
 
 def _body(form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
-    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": json}}
-    return {"requestBody": {"required": True, "content": content}}
+    return described_body({"multipart/form-data": form, "application/json": json})
 
 
 _REFERENCE = {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, Field
 
-from kinolog_gateway.compatibility.error_shapes import ShapedError
+from kinolog_gateway.compatibility.error_shapes import ShapedError, error_responses
 from kinolog_gateway.http.problems import Problem
 
 SHOULD_RETRY_HEADER = "x-should-retry"
@@ -51,8 +49,5 @@ def openai_error(problem: Problem) -> ShapedError:
     return ShapedError(body=OpenAiError(error=detail), headers=headers)
 
 
-OPENAI_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": OpenAiError, "description": "The request is wrong; the error states how."},
-    "5XX": {"model": OpenAiError, "description": "The api or a service that it needs does not answer."},
-}
+OPENAI_ERRORS = error_responses(OpenAiError)
 """Every route can respond with an error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from kinolog_gateway.compatibility.public_links import public_url
 from kinolog_gateway.compatibility.request_body import read_body
 from kinolog_gateway.enum_names import to_datetime
 from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.openapi import described_body
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.replicate.prediction import (
     PREFIX,
@@ -53,28 +54,23 @@ NAMES = FieldNames(
 
 PAGE = 100
 PredictionIdPath = Annotated[str, Path(description="The prediction: 26 lower-case letters and digits.")]
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
+_BODY = described_body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["input"],
+            "properties": {
+                "input": {
                     "type": "object",
-                    "required": ["input"],
-                    "properties": {
-                        "input": {
-                            "type": "object",
-                            "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, "
-                            "aspect_ratio, resolution, image and so on, or fields of POST /api/v1/generate.",
-                        },
-                        "version": {"type": "string", "description": "Name of a model."},
-                        "webhook": {"type": "string", "description": "Stored, not called yet: ask again."},
-                    },
-                }
-            }
-        },
+                    "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, "
+                    "aspect_ratio, resolution, image and so on, or fields of POST /api/v1/generate.",
+                },
+                "version": {"type": "string", "description": "Name of a model."},
+                "webhook": {"type": "string", "description": "Stored, not called yet: ask again."},
+            },
+        }
     }
-}
+)
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from grpc.aio import AioRpcError
@@ -12,6 +12,7 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.multipart_file import MultipartFile
+from kinolog_gateway.http.openapi import described_body
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.requests.input_upload import drain, uploaded
 from kinolog_gateway.responses.upload import UploadView
@@ -20,26 +21,21 @@ from kinolog_gateway.routes.file_response import FILE_RESPONSES, described_file,
 
 router = APIRouter(prefix="/api/v1/inputs", tags=["inputs"], responses=PROBLEMS)
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "A PNG, JPEG or WebP picture, or an MP4 or WebM clip. Its name is ignored.",
-                        }
-                    },
+_BODY = described_body(
+    {
+        "multipart/form-data": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "A PNG, JPEG or WebP picture, or an MP4 or WebM clip. Its name is ignored.",
                 }
-            }
-        },
+            },
+        }
     }
-}
+)
 
 
 @router.post(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, Field
 
-from kinolog_gateway.compatibility.error_shapes import ShapedError
+from kinolog_gateway.compatibility.error_shapes import ShapedError, error_responses
 from kinolog_gateway.http.problems import Problem
 
 _STATUSES = {
@@ -43,8 +41,5 @@ def google_error(problem: Problem) -> ShapedError:
     return ShapedError(body=GoogleError(error=detail))
 
 
-GOOGLE_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": GoogleError, "description": "The request is wrong; the error states how."},
-    "5XX": {"model": GoogleError, "description": "The api or a service that it needs does not answer."},
-}
+GOOGLE_ERRORS = error_responses(GoogleError)
 """Every route can respond with an error."""

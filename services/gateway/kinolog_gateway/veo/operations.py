@@ -11,6 +11,7 @@ from kinolog_gateway.compatibility.field_names import FieldNames
 from kinolog_gateway.compatibility.known_job import known_job
 from kinolog_gateway.compatibility.model_choice import DEFAULT
 from kinolog_gateway.compatibility.request_body import read_body
+from kinolog_gateway.http.openapi import described_body
 from kinolog_gateway.http.problems import HttpProblemError, invalid
 from kinolog_gateway.routes.dependencies import Api, Caller, json_response
 from kinolog_gateway.veo.error_shape import GOOGLE_ERRORS
@@ -48,46 +49,36 @@ ParentPath = Annotated[str, Path(description="What precedes the model, such as p
 ModelPath = Annotated[
     str, Path(description="Name of a model, or default. Names that begin with veo- are the default model.")
 ]
-_SUBMIT_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
+_SUBMIT_BODY = described_body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["instances"],
+            "properties": {
+                "instances": {
+                    "type": "array",
+                    "maxItems": 1,
+                    "description": "One: prompt, image, lastFrame, referenceImages, video.",
+                    "items": {"type": "object"},
+                },
+                "parameters": {
                     "type": "object",
-                    "required": ["instances"],
-                    "properties": {
-                        "instances": {
-                            "type": "array",
-                            "maxItems": 1,
-                            "description": "One: prompt, image, lastFrame, referenceImages, video.",
-                            "items": {"type": "object"},
-                        },
-                        "parameters": {
-                            "type": "object",
-                            "description": "aspectRatio, resolution, durationSeconds, seed, negativePrompt, fps and so "
-                            "on, or fields of POST /api/v1/generate.",
-                        },
-                    },
-                }
-            }
-        },
+                    "description": "aspectRatio, resolution, durationSeconds, seed, negativePrompt, fps and so "
+                    "on, or fields of POST /api/v1/generate.",
+                },
+            },
+        }
     }
-}
-_FETCH_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["operationName"],
-                    "properties": {"operationName": {"type": "string"}},
-                }
-            }
-        },
+)
+_FETCH_BODY = described_body(
+    {
+        "application/json": {
+            "type": "object",
+            "required": ["operationName"],
+            "properties": {"operationName": {"type": "string"}},
+        }
     }
-}
+)
 
 
 @router.post(
