@@ -14,7 +14,7 @@ from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs import upload_input
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.upload_quota import ArrivingUpload, UploadQuota
-from kinolog_api.inputs.uploads import ID_SECRET, Uploads
+from kinolog_api.inputs.uploads import DERIVED_FROM, Uploads
 from kinolog_api.rpc.errors import RpcError
 
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
@@ -89,7 +89,7 @@ async def test_an_id_tells_nothing_of_the_content(api: RunningApi) -> None:
     assert len(_stored(api)) == 2
     async with running_api(input_limits=LIMITS) as elsewhere:
         assert (await uploaded(elsewhere, picture())).id != mine.id
-    assert await api.keys.get(ID_SECRET) is not None
+    assert await api.keys.get(DERIVED_FROM) is not None
 
 
 WRONG: dict[str, tuple[Iterable[pb.UploadInputRequest], str, str]] = {
@@ -123,7 +123,7 @@ async def test_a_wrong_file_is_refused(api: RunningApi, name: str) -> None:
     assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert text in problem.message
     assert (_stored(api), api.uploads._temporaries) == ([], {})
-    assert set(api.keys._keys) <= known | {ID_SECRET}
+    assert set(api.keys._keys) <= known | {DERIVED_FROM}
 
 
 async def test_what_is_no_picture_never_has_a_key(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ async def test_what_is_no_picture_never_has_a_key(api: RunningApi, monkeypatch: 
     create = api.keys.create
 
     async def noted(keys: dict[str, bytes]) -> dict[str, bytes]:
-        made.append(set(keys) - {ID_SECRET})
+        made.append(set(keys) - {DERIVED_FROM})
         return await create(keys)
 
     monkeypatch.setattr(api.keys, "create", noted)

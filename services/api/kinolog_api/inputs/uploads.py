@@ -24,7 +24,6 @@ from kinolog.ports.artifacts import (
     is_artifact,
 )
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_content import SEALED_CHUNK_BYTES, ContentSealer
 from kinolog.privacy.sealer import Sealer, UnsealFailed, new_key
@@ -32,11 +31,12 @@ from kinolog.process.logs import fields
 from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs.checked_content import CheckedContent
 from kinolog_api.inputs.media_format import media_type_of
+from kinolog_api.installation_secret import installation_secret
 
 logger = logging.getLogger(__name__)
 
-ID_SECRET = "upload-ids"  # noqa: S105 - the name of one
-"""Id of the secret of the installation that ids of uploads derive from. It is stored like a key."""
+DERIVED_FROM = "upload-ids"
+"""Name of the secret of the installation that ids of uploads derive from."""
 
 SUFFIX = ".sealed"
 KEY_ID_BYTES = 26
@@ -88,7 +88,7 @@ class Uploads:
 
         Raises INVALID_ARGUMENT for content that jobs cannot start from, `ArtifactsUnavailable`, `LogUnavailable`.
         """
-        secret = await self._secret()
+        secret = await installation_secret(self._keys, DERIVED_FROM)
         key_id, key = new_id(), new_key()
         sealed = _sealer(key_id, key).seal(checked.pieces(content))
         may_have_key = False
@@ -182,12 +182,6 @@ class Uploads:
             await self._delete(key)
         await self._keys.discard(await self._store.staged_before(stale_seconds), overwrite=True)
         return len(expired)
-
-    async def _secret(self) -> bytes:
-        stored = await self._keys.create({ID_SECRET: new_key()})
-        if ID_SECRET not in stored:
-            raise LogUnavailable(f"the key {ID_SECRET} is erased")
-        return stored[ID_SECRET]
 
     async def _versions(self, folder: str) -> list[ArtifactStat]:
         """Return the files of an upload, the newest last. There is more than one while one replaces another."""

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from kinolog.ids import job_id, new_request_id, repeatable_request_id
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import EventStore, LogUnavailable
+from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.privacy.sealer import new_key
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.installation_secret import installation_secret
 from kinolog_api.rpc.calls import RpcCall
 
 MINUTES = 15
@@ -25,8 +25,8 @@ MINUTES = 15
 PLACES = 8
 """Equal requests of one minute that a repeated one can find. Later ones are stored under random ids."""
 
-ID_SECRET = "request-ids"  # noqa: S105 - the name of one
-"""Id of the secret of the installation that these request ids derive from. It is stored like a key."""
+DERIVED_FROM = "request-ids"
+"""Name of the secret of the installation that these request ids derive from."""
 
 Submit: TypeAlias = Callable[[pb.SubmitJobRequest, RpcCall], Awaitable[pb.SubmitJobResponse]]
 
@@ -86,10 +86,7 @@ class RepeatedSubmit:
 
     async def _known_secret(self) -> bytes:
         if not self._secret:
-            stored = await self._keys.create({ID_SECRET: new_key()})
-            if ID_SECRET not in stored:
-                raise LogUnavailable(f"the key {ID_SECRET} is erased")
-            self._secret = stored[ID_SECRET]
+            self._secret = await installation_secret(self._keys, DERIVED_FROM)
         return self._secret
 
 

@@ -15,12 +15,12 @@ from enum import StrEnum
 
 from kinolog.access.key_text import TICKET_PREFIX
 from kinolog.job.values import Sealed
-from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import KeyStore
-from kinolog.privacy.sealer import NONCE_BYTES, Sealer, UnsealFailed, new_key
+from kinolog.privacy.sealer import NONCE_BYTES, Sealer, UnsealFailed
+from kinolog_api.installation_secret import installation_secret
 
-SECRET_ID = "tickets"  # noqa: S105 - the name of one
-"""Id of the secret that seals tickets. It is stored like a key of a job."""
+SEALED_UNDER = "tickets"
+"""Name of the secret of the installation that seals tickets."""
 
 
 class InvalidTicket(ValueError):
@@ -80,7 +80,7 @@ class TicketSealer:
     """Writes and reads the text of tickets. `secret` has 32 bytes."""
 
     def __init__(self, secret: bytes) -> None:
-        self._sealer = Sealer(SECRET_ID, secret)
+        self._sealer = Sealer(SEALED_UNDER, secret)
 
     def text_of(self, ticket: AccessTicket) -> str:
         """Return the text of a ticket: letters, digits and ._-"""
@@ -120,7 +120,4 @@ class TicketSealer:
 
 async def load_ticket_sealer(keys: KeyStore) -> TicketSealer:
     """Return the sealer of this installation; its secret is made if there is none. Raises `LogUnavailable`."""
-    stored = await keys.create({SECRET_ID: new_key()})
-    if SECRET_ID not in stored:
-        raise LogUnavailable(f"the key {SECRET_ID} is erased")
-    return TicketSealer(stored[SECRET_ID])
+    return TicketSealer(await installation_secret(keys, SEALED_UNDER))
