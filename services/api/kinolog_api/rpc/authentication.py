@@ -50,7 +50,9 @@ class Caller:
     tenant: str
     actor: str
     is_operator: bool = False
+    """Whether the caller may read what concerns the jobs of all tenants."""
     every_tenant: bool = False
+    """Whether the caller may call on behalf of every tenant."""
     scopes: frozenset[Scope] = ALL_SCOPES
     key_id: str = ""
     """Id of a key that AccessService created. Empty for other keys."""

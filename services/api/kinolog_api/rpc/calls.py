@@ -11,8 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,10 +20,10 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from kinolog.access.api_key import ALL_SCOPES, Scope
+from kinolog.access.api_key import Scope
 from kinolog.ids import new_id
 from kinolog.ports.clock import Clock
-from kinolog.process.logs import fields
+from kinolog.process import logs
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
 from kinolog_api.rpc.access_tickets import AccessTicket
@@ -60,23 +59,12 @@ RESPONSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RpcCall:
-    """The caller of a request. `deadline` is on the monotonic clock, in seconds; None for no deadline."""
+class RpcCall(Caller):
+    """A call: its caller, and until when it waits. `deadline` is on the monotonic clock; None for no deadline."""
 
-    tenant: str
-    actor: str
     deadline: float | None = None
-    is_operator: bool = False
-    """Whether the caller may read what concerns the jobs of all tenants."""
     is_sent_again: bool = False
     """Whether gRPC sent the call before, on a connection that broke."""
-    every_tenant: bool = False
-    """Whether the caller may call on behalf of every tenant."""
-    scopes: frozenset[Scope] = ALL_SCOPES
-    key_id: str = ""
-    key_digest: bytes = b""
-    expires_at: datetime | None = None
-    ticket: AccessTicket | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
     """Where the call comes from, as fields of a log line."""
 
@@ -154,7 +142,7 @@ class CallGuard:
             logger.warning(
                 "a call was refused: %s",
                 refusal.message,
-                extra=fields(
+                extra=logs.fields(
                     "call_refused", method=method.name, reason=refusal.reason, key_id=key_id, **origin
                 ),
             )
@@ -163,16 +151,8 @@ class CallGuard:
             self._uses.on_use(caller.key_id)
         remaining = context.time_remaining()
         return RpcCall(
-            tenant=caller.tenant,
-            actor=caller.actor,
+            **{each.name: getattr(caller, each.name) for each in fields(Caller)},
             deadline=None if remaining is None else time.monotonic() + remaining,
-            is_operator=caller.is_operator,
-            every_tenant=caller.every_tenant,
-            scopes=caller.scopes,
-            key_id=caller.key_id,
-            key_digest=caller.key_digest,
-            expires_at=caller.expires_at,
-            ticket=caller.ticket,
             origin=origin,
             is_sent_again=_is_sent_again(context.invocation_metadata() or ()),
         )
@@ -265,7 +245,7 @@ def _internal_error(error: Exception, method: str) -> RpcError:
         "a call failed unexpectedly: %s",
         type(error).__name__,
         exc_info=error,
-        extra=fields("call_failed", method=method, reference=reference),
+        extra=logs.fields("call_failed", method=method, reference=reference),
     )
     message = f"internal error; find the cause in the api's log under reference {reference}"
     return RpcError(grpc.StatusCode.INTERNAL, "INTERNAL", message, metadata={"reference": reference})
