@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from grpc.aio import ServicerContext
-
 from kinolog.connections.local_peer import is_own_peer
-
-Context: TypeAlias = ServicerContext[Any, Any]
+from kinolog_api.rpc.arriving_messages import Context
 
 CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
 """Metadata with the address of the client for whom a gateway calls. It is for log lines, and not trusted."""

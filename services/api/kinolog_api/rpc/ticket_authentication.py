@@ -28,8 +28,7 @@ class TicketAuthenticator:
         presented = next((bearer_text(str(value)) for name, value in metadata if name == "authorization"), "")
         if not is_ticket(presented):
             return self._keys.identify(metadata)
-        ticket = self.valid_ticket(presented)
-        issuer = self._issuer(ticket)
+        ticket, issuer = self._accepted(presented)
         return replace(
             issuer,
             tenant=ticket.tenant,
@@ -43,14 +42,18 @@ class TicketAuthenticator:
 
     def valid_ticket(self, text: str) -> AccessTicket:
         """Return the ticket with this text. Raises `RpcError` for one that is not valid, or not any more."""
+        ticket, _ = self._accepted(text)
+        return ticket
+
+    def _accepted(self, text: str) -> tuple[AccessTicket, Caller]:
+        """Return the ticket with this text, and for whom its key stands. Raises as `valid_ticket`."""
         try:
             ticket = self._sealer.read(text)
         except InvalidTicket:
             raise ticket_refused("this is no ticket of this installation; is it copied whole?") from None
         if ticket.expires_at <= self._clock():
             raise ticket_refused("this ticket has expired; take a new one")
-        self._issuer(ticket)
-        return ticket
+        return ticket, self._issuer(ticket)
 
     def _issuer(self, ticket: AccessTicket) -> Caller:
         """Return for whom the key stands that issued a ticket.
