@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing, suppress
 
 from kinolog.access.access_log import AccessLog
 from kinolog.access.api_key import ApiKey, RecordedAccessCommit, key_after
@@ -34,22 +34,12 @@ class KeyDirectory:
 
     async def load(self) -> None:
         """Read all keys. Raises `LogUnavailable`; a damaged stream becomes the `problem`."""
-        try:
-            async with aclosing(self._log.read(self._position)) as batches:
-                async for batch in batches:
-                    await self._apply(batch)
-        except DamagedLog as damage:
-            self._distrust(damage)
+        with suppress(DamagedLog):
+            await self._apply_all(self._log.read(self._position))
 
     async def run(self) -> None:
         """Follow the stream until cancelled or damaged. Raises as `AccessLog.follow`."""
-        try:
-            async with aclosing(self._log.follow(self._position)) as batches:
-                async for batch in batches:
-                    await self._apply(batch)
-        except DamagedLog as damage:
-            self._distrust(damage)
-            raise
+        await self._apply_all(self._log.follow(self._position))
 
     async def reached(self, position: int) -> None:
         """Wait until the commit at this position is known here."""
@@ -78,6 +68,15 @@ class KeyDirectory:
                 del self._ends[key_id]
 
         return stop
+
+    async def _apply_all(self, commits: AsyncGenerator[Sequence[RecordedAccessCommit], None]) -> None:
+        try:
+            async with aclosing(commits) as batches:
+                async for batch in batches:
+                    await self._apply(batch)
+        except DamagedLog as damage:
+            self._distrust(damage)
+            raise
 
     async def _apply(self, batch: Sequence[RecordedAccessCommit]) -> None:
         """Apply what is new: `load` and `run` may read the same commits, and an old one must not undo a revocation."""
