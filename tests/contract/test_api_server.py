@@ -27,7 +27,14 @@ from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, collected, refused, running_api
 from tests.fixtures.waits import until_true
 
-SERVICES = ["", "kinolog.v1.JobService", "kinolog.v1.AnalyticsService", "kinolog.v1.AuditService"]
+SERVICES = [
+    "",
+    "kinolog.v1.JobService",
+    "kinolog.v1.AnalyticsService",
+    "kinolog.v1.AuditService",
+    "kinolog.v1.AccessService",
+    "kinolog.v1.TicketService",
+]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -47,10 +54,10 @@ async def health(api: RunningApi) -> list[int]:
 
 async def test_health_follows_the_dependencies(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service is SERVING while its dependencies answer, and again once they are back."""
-    assert await health(api) == [SERVING] * 4
+    assert await health(api) == [SERVING] * 6
     api.read_model.unavailable = True
     await api.server.health_monitor.check()
-    assert await health(api) == [NOT_SERVING] * 4
+    assert await health(api) == [*[NOT_SERVING] * 4, SERVING, SERVING]
     api.read_model.unavailable, api.read_model.held_at = False, 0
 
     async def unavailable() -> int:
@@ -59,9 +66,9 @@ async def test_health_follows_the_dependencies(api: RunningApi, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr(api.store, "last_position", unavailable)
         await api.server.health_monitor.check()
-        assert await health(api) == [NOT_SERVING, NOT_SERVING, SERVING, NOT_SERVING]
+        assert await health(api) == [NOT_SERVING, NOT_SERVING, SERVING, *[NOT_SERVING] * 3]
     await api.server.health_monitor.check()
-    assert await health(api) == [SERVING] * 4
+    assert await health(api) == [SERVING] * 6
 
 
 async def test_live_updates_that_stand_still_are_named(

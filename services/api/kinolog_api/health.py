@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
+from grpc_health.v1._async import HealthServicer
 
 from kinolog.ports.alarms import Alarm, AlarmSeverity
 from kinolog.process.logs import fields
@@ -42,6 +42,7 @@ DEPENDENCIES_OF = {
     "kinolog.v1.AnalyticsService": (DATABASE,),
     "kinolog.v1.AuditService": (LOG, DATABASE),
     "kinolog.v1.AccessService": (LOG,),
+    "kinolog.v1.TicketService": (LOG,),
     "": (LOG, DATABASE),
 }
 """The dependencies of each service. The empty name is the api as a whole."""
@@ -52,7 +53,7 @@ class HealthMonitor:
 
     def __init__(
         self,
-        health: health_aio.HealthServicer,
+        health: HealthServicer,
         dependencies: ApiDependencies,
         broadcast: WatchBroadcast,
         freshness: Freshness,

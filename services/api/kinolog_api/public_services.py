@@ -7,18 +7,16 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2
-from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
-from grpc_reflection.v1alpha import reflection_pb2
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from kinolog_api.rpc.arriving_messages import Context, StrangerMessages, parsed
 from kinolog_api.rpc.errors import RpcError
 
 
-def health_handler(
-    servicer: health_aio.HealthServicer, messages: StrangerMessages
-) -> grpc.GenericRpcHandler[Any, Any]:
+def health_handler(servicer: HealthServicer, messages: StrangerMessages) -> grpc.GenericRpcHandler[Any, Any]:
     """Return the handler of grpc.health.v1.Health."""
     serializer = health_pb2.HealthCheckResponse.SerializeToString
 
@@ -33,7 +31,7 @@ def health_handler(
         return handle
 
     return grpc.method_handlers_generic_handler(
-        health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+        health.SERVICE_NAME,
         {
             "Check": grpc.stream_unary_rpc_method_handler(
                 of_one_request(servicer.Check), response_serializer=serializer
@@ -61,7 +59,7 @@ def reflection_handler(names: Iterable[str], messages: StrangerMessages) -> grpc
             await context.abort(error.code, error.message)
 
     return grpc.method_handlers_generic_handler(
-        reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"].full_name,
+        reflection.SERVICE_NAME,
         {
             "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
                 describe, response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString

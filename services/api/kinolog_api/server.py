@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 
 import grpc
-from grpc_health.v1 import health_pb2
-from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
+from grpc_health.v1 import health
+from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from kinolog.process.tasks import end_tasks, keep_running
@@ -83,7 +83,7 @@ class ApiServer:
             dependencies.clock,
         )
         self._job_service = JobService(dependencies, rules)
-        self._health = health_aio.HealthServicer()
+        self._health = HealthServicer()
         self.health_monitor = HealthMonitor(
             self._health, dependencies, self._job_service.broadcast, self.freshness
         )
@@ -91,30 +91,20 @@ class ApiServer:
             dependencies.raw_log, dependencies.read_model, dependencies.alarms, dependencies.clock
         )
         self._server = grpc.aio.server(options=OPTIONS)
+        services = {
+            JOB_SERVICE: self._job_service.methods(),
+            ANALYTICS_SERVICE: analytics_methods(dependencies),
+            AUDIT_SERVICE: audit_methods(dependencies),
+            ACCESS_SERVICE: access_methods(dependencies),
+            TICKET_SERVICE: ticket_methods(dependencies, authenticator, self._job_service.queries),
+        }
+        names = [*(service.full_name for service in services), health.SERVICE_NAME, reflection.SERVICE_NAME]
         self._server.add_generic_rpc_handlers(
             (
-                service_handler(JOB_SERVICE, guard, self._job_service.methods()),
-                service_handler(ANALYTICS_SERVICE, guard, analytics_methods(dependencies)),
-                service_handler(AUDIT_SERVICE, guard, audit_methods(dependencies)),
-                service_handler(ACCESS_SERVICE, guard, access_methods(dependencies)),
-                service_handler(
-                    TICKET_SERVICE,
-                    guard,
-                    ticket_methods(dependencies, authenticator, self._job_service.queries),
-                ),
+                *(service_handler(service, guard, methods) for service, methods in services.items()),
+                health_handler(self._health, guard.strangers),
+                reflection_handler(names, StrangerMessages()),
             )
-        )
-        services = [
-            JOB_SERVICE,
-            ANALYTICS_SERVICE,
-            AUDIT_SERVICE,
-            ACCESS_SERVICE,
-            TICKET_SERVICE,
-            health_pb2.DESCRIPTOR.services_by_name["Health"],
-        ]
-        names = [*(service.full_name for service in services), reflection.SERVICE_NAME]
-        self._server.add_generic_rpc_handlers(
-            (health_handler(self._health, guard.strangers), reflection_handler(names, StrangerMessages()))
         )
         self._tasks: list[asyncio.Task[None]] = []
 
