@@ -11,6 +11,7 @@ from secrets import token_bytes
 JOB_ID_PATTERN = "[a-z0-9]{26}"
 """The form of a job id, without anchors. The proto files state the same pattern."""
 
+_JOB_ID = re.compile(JOB_ID_PATTERN)
 _WRITTEN_JOB_ID = re.compile(rf"(?<![A-Za-z0-9]){JOB_ID_PATTERN}(?![A-Za-z0-9])")
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -27,6 +28,11 @@ def _base32(data: bytes) -> str:
 def job_id(tenant: str, request_id: str) -> str:
     """Return the id of the job of a tenant's request. The same request always has the same job."""
     return _base32(sha256(f"{tenant}\0{request_id}".encode()).digest())
+
+
+def is_job_id(text: str) -> bool:
+    """Return whether a text has the form of a job id. Ids of uploads have the same form."""
+    return _JOB_ID.fullmatch(text) is not None
 
 
 def upload_id(secret: bytes, tenant: str, digest: str) -> str:

@@ -22,7 +22,7 @@ from kinolog.v1 import (
 )
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1.access_service_pb2 import WhoAmIRequest
-from kinolog.v1.job_service_pb2 import ListAlarmsRequest, SubmitJobRequest, SubmitJobResponse
+from kinolog.v1.job_service_pb2 import GetJobRequest, ListAlarmsRequest, SubmitJobRequest, SubmitJobResponse
 from kinolog.v1.ticket_service_pb2 import RedeemTicketRequest
 from kinolog_gateway.enum_names import scope_name
 from kinolog_gateway.http import grpc_errors
@@ -133,6 +133,10 @@ class Upstream:
         """Submit a job. Raises grpc.aio.AioRpcError."""
         seconds = COPY_SECONDS if request.inputs else READ_SECONDS
         return await self.call(self.jobs.SubmitJob, request, caller, seconds)
+
+    async def job(self, job_id: str, caller: HttpCaller) -> pb.Job:
+        """Read a job. Raises grpc.aio.AioRpcError."""
+        return (await self.call(self.jobs.GetJob, GetJobRequest(job_id=job_id), caller)).job
 
     async def is_serving(self) -> bool:
         """Return whether the api is ready to serve."""

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
 import grpc
 from grpc.aio import AioRpcError
 
-from kinolog.ids import JOB_ID_PATTERN, new_id
+from kinolog.ids import is_job_id, new_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.upstream import Upstream
 
-_JOB_ID = re.compile(JOB_ID_PATTERN)
-
 
 async def known_job(api: Upstream, caller: HttpCaller, job_id: str, *, erased: bool = False) -> job_pb2.Job:
     """Return a job. With `erased` also one that is erased. Raises `HttpProblemError`, `AioRpcError`."""
-    if not _JOB_ID.fullmatch(job_id):
+    if not is_job_id(job_id):
         raise _unknown()
-    job = (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)).job
+    job = await api.job(job_id, caller)
     if job.erased and not erased:
         raise _unknown()
     return job
@@ -39,4 +35,4 @@ async def cancelled_job(api: Upstream, caller: HttpCaller, job: job_pb2.Job) -> 
     except AioRpcError as error:
         if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
             raise
-    return (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job.id), caller)).job
+    return await api.job(job.id, caller)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from kinolog.ids import JOB_ID_PATTERN
+from kinolog.ids import is_job_id
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.request_body import uploaded_data_url
 from kinolog_gateway.enum_names import INPUT_ROLE_NUMBERS
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.upstream import Upstream
-
-_UPLOAD_ID = re.compile(JOB_ID_PATTERN)
 
 
 async def media_inputs(
@@ -40,6 +37,6 @@ async def _upload(value: Any, name: str, files_url: str, api: Upstream, caller: 
     if not isinstance(value, str):
         raise invalid(name, "must be a data: URL or the id of an upload")
     upload_id = value.removeprefix(files_url)
-    if _UPLOAD_ID.fullmatch(upload_id):
+    if is_job_id(upload_id):
         return upload_id
     return (await uploaded_data_url(value, name, api, caller)).id

@@ -46,9 +46,9 @@ def video_model(models: Sequence[job_pb2.Model], name: str, source: str) -> str:
 
     Raises `HttpProblemError` if there is none.
     """
-    able = [model.name for model in models if takes(model, job_pb2.INPUT_ROLE_VIDEO)]
     if name:
         return name  # the api says if it does not
+    able = [model.name for model in models if takes(model, job_pb2.INPUT_ROLE_VIDEO)]
     if not able:
         raise HttpProblemError(
             400,

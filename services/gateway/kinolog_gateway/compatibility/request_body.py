@@ -51,7 +51,7 @@ async def read_body(request: Request, api: Upstream, caller: HttpCaller) -> Requ
             return await _multipart(MultipartForm(content_type, _HINT), chunks, api, caller)
         if media_type == "application/x-www-form-urlencoded":
             return RequestBody(fields=_urlencoded(await _whole(chunks, MAX_TEXT_BYTES)))
-        if media_type == "application/json" or (media_type == "" and not await _has_body(request)):
+        if media_type == "application/json" or (media_type == "" and not _has_body(request)):
             return RequestBody(fields=_json(await _whole(chunks, MAX_JSON_BYTES)))
         raise HttpProblemError(415, "UNSUPPORTED_MEDIA_TYPE", _HINT)
     except HttpProblemError as error:
@@ -60,7 +60,7 @@ async def read_body(request: Request, api: Upstream, caller: HttpCaller) -> Requ
         raise
 
 
-async def _has_body(request: Request) -> bool:
+def _has_body(request: Request) -> bool:
     return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastapi import Request
 from grpc.aio import AioRpcError
@@ -58,22 +58,20 @@ def identity_of(headers: Mapping[str, str], key: str | None = None) -> RequestId
     return RequestIdentity(key=key or header, earlier_tries=earlier_tries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A submit of a client: who it is, and what its fields are called there."""
-
-    api: Upstream
-    caller: HttpCaller
-    identity: RequestIdentity
-    foreign: ForeignNames = field(default_factory=ForeignNames)
-
-    async def submit(self, request: pb.SubmitJobRequest, beginning: str = "") -> pb.SubmitJobResponse:
-        """Submit a request without an id. Raises `HttpProblemError` in the names of the client."""
-        self.identity.number(request, beginning)
-        try:
-            return await self.api.submit(request, self.caller)
-        except AioRpcError as error:
-            raise self.foreign.refused(error) from None
+async def identified_submit(
+    api: Upstream,
+    caller: HttpCaller,
+    identity: RequestIdentity,
+    request: pb.SubmitJobRequest,
+    foreign: ForeignNames,
+    beginning: str = "",
+) -> pb.SubmitJobResponse:
+    """Submit a request without an id. Its id begins with `beginning`. Raises `HttpProblemError` in foreign names."""
+    identity.number(request, beginning)
+    try:
+        return await api.submit(request, caller)
+    except AioRpcError as error:
+        raise foreign.refused(error) from None
 
 
 async def submitted(
@@ -90,5 +88,4 @@ async def submitted(
     if inputs:
         wanted.foreign.names["inputs"] = given_as
     identity = identity_of(request.headers, wanted.request.request_id)
-    submission = Submission(api=api, caller=caller, identity=identity, foreign=wanted.foreign)
-    return await submission.submit(submit)
+    return await identified_submit(api, caller, identity, submit, wanted.foreign)

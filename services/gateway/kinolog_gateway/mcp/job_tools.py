@@ -50,8 +50,8 @@ async def generate_video(call: McpCall, arguments: GenerateVideoArguments) -> To
 
 async def get_video(call: McpCall, arguments: GetVideoArguments) -> ToolOutput:
     """Read a job, and wait for its end."""
-    found = await call.api.call(call.api.jobs.GetJob, pb.GetJobRequest(job_id=arguments.job_id), call.caller)
-    return await _waited(call, found.job, arguments.wait_seconds)
+    job = await call.api.job(arguments.job_id, call.caller)
+    return await _waited(call, job, arguments.wait_seconds)
 
 
 async def list_videos(call: McpCall, arguments: ListVideosArguments) -> ToolOutput:

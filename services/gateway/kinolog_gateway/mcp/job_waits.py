@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from kinolog.v1 import job_pb2 as pb
-from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.live.channels import Channel
@@ -122,17 +121,13 @@ class JobWaits:
         ends_at = loop.time() + seconds
         reports = _ProgressReports(report, loop.time)
         with self._follower(caller, job_id) as follower:
-            job = await self._read(caller, job_id)
+            job = await self._upstream.job(job_id, caller)
             while job.status not in TERMINAL and not self.is_stopping and loop.time() < ends_at:
                 is_read = await reports.send(job.percent, queue_sentence(job))
                 if not is_read or not await _follow(follower, reports, ends_at):
                     break
-                job = await self._read(caller, job_id)
+                job = await self._upstream.job(job_id, caller)
         return job
-
-    async def _read(self, caller: HttpCaller, job_id: str) -> pb.Job:
-        api = self._upstream
-        return (await api.call(api.jobs.GetJob, jobs.GetJobRequest(job_id=job_id), caller)).job
 
     @contextmanager
     def _follower(self, caller: HttpCaller, job_id: str) -> Iterator[JobFollower]:

@@ -109,7 +109,7 @@ async def _read(call: McpCall, job_id: str, part: str | None) -> ResponseModel:
         commits = audit.GetHistoryRequest(job_id=job_id)
         history = await api.call(api.audit.GetHistory, commits, call.caller)
         return history_result(job_id, history, HISTORY_COMMITS)
-    job = (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), call.caller)).job
+    job = await api.job(job_id, call.caller)
     return VideoResult(job=video_job(job, call.base_url), next_step=next_step(job))
 
 

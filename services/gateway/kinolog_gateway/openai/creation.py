@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from kinolog.ids import JOB_ID_PATTERN
+from kinolog.ids import is_job_id
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.compatibility.form_fields import from_json
@@ -38,8 +37,6 @@ ALIASES = {
 
 REFERENCE = "input_reference"
 """The field of a picture or clip that a video starts from."""
-
-_UPLOAD_ID = re.compile(JOB_ID_PATTERN)
 
 
 @router.post(
@@ -79,9 +76,7 @@ def video_fields(body: RequestBody) -> dict[str, Any]:
     fields.pop("user", None)
     if from_json(fields.pop("n", 1)) != 1:
         raise invalid("n", "must be 1: a request makes one video")
-    if "model" in fields and not (name := own_name(fields["model"])):
-        del fields["model"]
-    elif "model" in fields:
+    if name := own_name(fields.pop("model", "")):
         fields["model"] = name
     return fields
 
@@ -138,7 +133,7 @@ async def _referenced(value: Any, api: Upstream, caller: HttpCaller) -> str:
     if isinstance(value, str):
         value = {"image_url": value}
     match value:
-        case {"file_id": str(upload_id), **rest} if not rest and _UPLOAD_ID.fullmatch(upload_id):
+        case {"file_id": str(upload_id), **rest} if not rest and is_job_id(upload_id):
             return upload_id
         case {"image_url": str(url), **rest} if not rest:
             return (await uploaded_data_url(url, REFERENCE, api, caller)).id

@@ -15,7 +15,7 @@ from kinolog_gateway.compatibility.generation import generation
 from kinolog_gateway.compatibility.known_job import known_job
 from kinolog_gateway.compatibility.model_choice import known_models, named_model, video_model
 from kinolog_gateway.compatibility.request_body import RequestBody, read_body, uploaded_data_url
-from kinolog_gateway.compatibility.submission import Submission, identity_of
+from kinolog_gateway.compatibility.submission import identified_submit, identity_of
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError, invalid
 from kinolog_gateway.openai.body_schemas import EDIT_BODY, EXTEND_BODY, REMIX_BODY
@@ -73,10 +73,8 @@ async def remix_openai_video(request: Request, video_id: VideoIdPath, api: Api, 
             409, "JOB_NOT_COMPLETED", "the video is not completed, so it cannot be remixed yet"
         )
     submit = await _same_settings(api, caller, job, wanted.request.prompt or "")
-    submission = Submission(
-        api=api, caller=caller, identity=identity_of(request.headers), foreign=wanted.foreign
-    )
-    answer = await submission.submit(submit, f"{REMIX_BEGINNING}{job.id}:")
+    identity, beginning = identity_of(request.headers), f"{REMIX_BEGINNING}{job.id}:"
+    answer = await identified_submit(api, caller, identity, submit, wanted.foreign, beginning)
     return video_response(answer.job, answer.position)
 
 

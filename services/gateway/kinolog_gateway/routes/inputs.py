@@ -9,7 +9,6 @@ from grpc.aio import AioRpcError
 from starlette.responses import Response
 
 from kinolog.v1 import job_pb2
-from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.multipart_file import MultipartFile
 from kinolog_gateway.http.openapi import described_body
@@ -74,7 +73,7 @@ async def job_input(
     if caller.has_ticket:
         described = await described_file(api, caller, job_id, job_pb2.ARTIFACT_KIND_INPUT, index)
         return await file_response(request, api, caller, described, job_id, index)
-    job = (await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)).job
+    job = await api.job(job_id, caller)
     if index >= len(job.inputs):
         raise HttpProblemError(
             404, "ARTIFACT_NOT_FOUND", "the job has no such input; the job itself lists those that it has"

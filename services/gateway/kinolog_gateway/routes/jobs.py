@@ -40,8 +40,8 @@ _time_adapter: TypeAdapter[datetime] = TypeAdapter(Rfc3339Time)
 @router.get("/status/{job_id}", response_model=JobDetail, summary="Read a job")
 async def status(job_id: JobIdPath, api: Api, caller: Caller, _: ReadAfter) -> Response:
     """Read a job from the log itself. It is never stale, so it includes any minimum position."""
-    found = await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)
-    return json_response(job_detail(found.job), position=found.job.position)
+    job = await api.job(job_id, caller)
+    return json_response(job_detail(job), position=job.position)
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")

@@ -48,10 +48,10 @@ async def manifest(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read the facts to check the video against the log and to render it again."""
     response, job, history = await asyncio.gather(
         api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller),
-        api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller),
+        api.job(job_id, caller),
         api.call(api.audit.GetHistory, audit.GetHistoryRequest(job_id=job_id), caller),
     )
-    return json_response(manifest_view(job.job, response, history))
+    return json_response(manifest_view(job, response, history))
 
 
 async def result_file(

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from starlette.responses import Response
 
-from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import ticket_service_pb2 as pb
 from kinolog_gateway.enum_names import to_datetime
 from kinolog_gateway.http.edge.browser_credentials import KEY_PROTOCOL, LIVE_PROTOCOL
@@ -42,13 +41,12 @@ async def create_ticket(
     else:
         request = pb.CreateFileTicketRequest(job_id=wanted.job_id, valid_seconds=seconds)
         files = await api.call(api.tickets.CreateFileTicket, request, caller)
-        found = await api.call(api.jobs.GetJob, jobs.GetJobRequest(job_id=wanted.job_id), caller)
         view = TicketView(
             ticket=files.ticket,
             reads="files",
             job_id=wanted.job_id,
             expires_at=to_datetime(files.expires_at),
-            links=SignedLinks.of(found.job, files.ticket),
+            links=SignedLinks.of(await api.job(wanted.job_id, caller), files.ticket),
             subprotocols=None,
         )
     return json_response(view, status=201)
