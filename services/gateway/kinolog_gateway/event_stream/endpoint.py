@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.event_stream.response import MEDIA_TYPE, EventId, EventStreamResponse
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.live.channels import ChannelName, parse_channel
@@ -74,9 +73,7 @@ async def live(
         except ValueError as error:
             raise invalid("Last-Event-ID", str(error)) from None
     job_ids = {found.job_id for found in channels if found.job_id}
-    await asyncio.gather(
-        *(api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller) for job_id in job_ids)
-    )
+    await asyncio.gather(*(api.job(job_id, caller) for job_id in job_ids))
     return EventStreamResponse(
         request.app.state.broadcasts, request.app.state.callers, caller, channels, start
     )

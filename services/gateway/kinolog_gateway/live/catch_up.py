@@ -94,9 +94,7 @@ class CatchUp:
                 await self._read_jobs(subscription)
 
     async def _get_job(self, subscription: ChannelSubscription) -> job_pb2.Job:
-        request = pb.GetJobRequest(job_id=subscription.channel.job_id)
-        response = await self._broadcast.upstream.call(self._jobs.GetJob, request, self._client.caller)
-        return response.job
+        return await self._broadcast.upstream.job(subscription.channel.job_id, self._client.caller)
 
     async def _read_job(self, subscription: ChannelSubscription) -> None:
         """Send a job's current state or, for a client that resumes, its missed commits."""
