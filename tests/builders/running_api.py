@@ -34,6 +34,7 @@ from kinolog.v1 import (
     access_service_pb2_grpc,
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
+    job_pb2,
     job_service_pb2_grpc,
     ticket_service_pb2_grpc,
 )
@@ -186,6 +187,10 @@ class RunningApi:
         """Submit a job. Return its id."""
         answer = await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))
         return answer.job.id
+
+    async def job(self, job_id: str) -> job_pb2.Job:
+        """Read a job."""
+        return (await self.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
 
     async def key_id(self, job_id: str) -> str:
         """Return the id of the key that seals the job."""

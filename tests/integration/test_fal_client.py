@@ -21,7 +21,6 @@ from kinolog_gateway.app import listen, server_for
 
 from kinolog.process.settings import GatewaySettings
 from kinolog.v1 import job_pb2
-from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.interfaces import ADA, INPUT_MODELS, key_file
 from tests.builders.running_api import PROMPT, RunningApi, running_api
 from tests.builders.uploaded_files import picture
@@ -80,7 +79,7 @@ async def test_the_client_of_fal(api: RunningApi, tmp_path: Path, monkeypatch: p
         client = fal_client.AsyncClient(key=ADA)
         wanted = {"prompt": PROMPT, "num_frames": 9, "seed": 7, "enable_safety_checker": True}
         handle = await client.submit("fal-ai/kinolog-tiny/text-to-video", wanted, priority="low")
-        job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=handle.request_id))).job
+        job = await api.job(handle.request_id)
         assert (job.spec.prompt, job.spec.frames, job.priority) == (PROMPT, 9, job_pb2.PRIORITY_LOW)
         assert await handle.status() == fal_client.Queued(position=0)
         getting = asyncio.create_task(handle.get(interval=0.001))
@@ -99,7 +98,7 @@ async def test_the_client_of_fal(api: RunningApi, tmp_path: Path, monkeypatch: p
 async def _failures(client: Any, fal_client: Any, api: RunningApi) -> None:
     image = fal_client.encode(picture(), "image/png")
     handle = await client.submit("i2v", {"prompt": PROMPT, "image_url": image})
-    job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=handle.request_id))).job
+    job = await api.job(handle.request_id)
     assert [one.role for one in job.inputs] == [job_pb2.INPUT_ROLE_FIRST_FRAME]
     await api.start_attempt(job.id)
     running = await handle.status(with_logs=True)

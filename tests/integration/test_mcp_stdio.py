@@ -13,6 +13,7 @@ from kinolog.v1 import job_pb2 as pb
 from tests.fixtures.waits import until_true
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.mcp_client import read_text
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
 
@@ -66,8 +67,7 @@ async def test_an_agent_on_standard_input(api: RecordingApi) -> None:
             calls[1].cancel()
             await until_true(lambda: api.requests("CancelJob"), "the cancelled call cancels its job")
             assert api.requests("CancelJob")[0].job_id == fox.id
-            (video,) = (await client.read_resource(f"kinolog://jobs/{heron.id}")).contents
-            assert heron.id in video.text  # type: ignore[union-attr]
+            assert heron.id in await read_text(client, f"kinolog://jobs/{heron.id}")
             await _end(gateway)
             with pytest.raises(MCPError, match=f"cannot reach kinolog at {gateway.url}"):
                 await client.call_tool("list_models", {})

@@ -13,7 +13,6 @@ from replicate.client import Client as ReplicateClient
 from replicate.exceptions import ModelError, ReplicateError
 
 from kinolog.v1 import job_pb2
-from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.interfaces import ADA, INPUT_MODELS, key_file, run_example, submitted_job
 from tests.builders.running_api import PROMPT, RunningApi, running_api
 from tests.builders.uploaded_files import picture
@@ -38,11 +37,6 @@ async def gateway(api: RunningApi) -> AsyncIterator[RunningGateway]:
         yield running
 
 
-async def job_of(api: RunningApi, job_id: str) -> job_pb2.Job:
-    """Return a job."""
-    return (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
-
-
 @pytest.fixture
 async def client(gateway: RunningGateway) -> AsyncIterator[ReplicateClient]:
     """A client of Replicate, pointed at the gateway. It asks without pauses."""
@@ -58,7 +52,7 @@ async def test_replicate_runs_a_model(
     """Submitted, asked for until it is completed, and downloaded."""
     wanted = {"prompt": PROMPT, "seed": 7, "num_frames": 9, "aspect_ratio": "1:1", "resolution": "128p"}
     running = asyncio.create_task(client.async_run("kinolog/kinolog-tiny", input=wanted))
-    job = await job_of(api, await submitted_job(api))
+    job = await api.job(await submitted_job(api))
     assert (job.spec.prompt, job.spec.seed, job.spec.frames, job.spec.width) == (PROMPT, 7, 9, 128)
     await api.complete(job.id, VIDEO)
     output = await running
@@ -77,7 +71,7 @@ async def test_replicate_uploads_cancels_and_fails(
     (tmp_path / "first.png").write_bytes(picture())
     with (tmp_path / "first.png").open("rb") as file:
         made = await client.predictions.async_create(version="i2v", input={"prompt": PROMPT, "image": file})
-    job = await job_of(api, made.id)
+    job = await api.job(made.id)
     assert [one.role for one in job.inputs] == [job_pb2.INPUT_ROLE_FIRST_FRAME]
     await made.async_cancel()
     assert made.status == "canceled"
@@ -115,7 +109,7 @@ async def test_google_makes_a_video(google: genai.client.AsyncClient, api: Runni
     )
     operation = await google.models.generate_videos(model="veo-3.1", source=source, config=config)
     assert not operation.done
-    job = await job_of(api, (operation.name or "").rpartition("/")[2])
+    job = await api.job((operation.name or "").rpartition("/")[2])
     assert (job.spec.prompt, job.spec.negative_prompt, job.spec.frames) == (PROMPT, "text", 16)
     assert not (await google.operations.get(operation)).done
     await api.complete(job.id, VIDEO)
@@ -134,7 +128,7 @@ async def test_google_sends_a_picture_and_gets_errors(
     image = types.Image(image_bytes=picture(), mime_type="image/png")
     source = types.GenerateVideosSource(prompt=PROMPT, image=image)
     operation = await google.models.generate_videos(model="i2v", source=source)
-    job = await job_of(api, (operation.name or "").rpartition("/")[2])
+    job = await api.job((operation.name or "").rpartition("/")[2])
     assert [one.role for one in job.inputs] == [job_pb2.INPUT_ROLE_FIRST_FRAME]
     await api.fail(job.id)
     operation = await google.operations.get(operation)

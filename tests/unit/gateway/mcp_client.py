@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import TextResourceContents
 
 from tests.unit.gateway.conftest import RunningGateway
 
@@ -23,6 +24,13 @@ async def mcp_connected(gateway: RunningGateway, mode: str = MODERN, **headers: 
         transport = streamable_http_client(f"{gateway.url}/mcp", http_client=http)
         async with Client(transport, mode=mode) as client:
             yield client
+
+
+async def read_text(client: Client, uri: str) -> str:
+    """Return the text of a resource."""
+    (content,) = (await client.read_resource(uri)).contents
+    assert isinstance(content, TextResourceContents)
+    return content.text
 
 
 def text_of(result: Any) -> str:

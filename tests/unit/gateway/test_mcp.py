@@ -14,12 +14,12 @@ from kinolog_gateway.mcp import job_files
 from kinolog_gateway.mcp.results import UNTRUSTED_NOTICE
 from kinolog_gateway.mcp.tools import TOOLS
 from mcp import MCPError
-from mcp_types import PromptReference, ResourceTemplateReference
+from mcp_types import BlobResourceContents, PromptReference, ResourceTemplateReference
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
-from tests.unit.gateway.mcp_client import HANDSHAKE, MODERN, mcp_connected, text_of
+from tests.unit.gateway.mcp_client import HANDSHAKE, MODERN, mcp_connected, read_text, text_of
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import problem_of
 
@@ -86,10 +86,10 @@ async def test_each_tool(gateway: RunningGateway, api: RecordingApi) -> None:
             assert not result.is_error, text_of(result)
             schema = tool.definition.output_schema
             Draft202012Validator(schema).validate(result.structured_content)
-            text: Any = result.content[1]
+            sentence, text, *_ = list[Any](result.content)
             assert json.loads(text.text) == result.structured_content
             assert INJECTED not in outside_of_untrusted(result.structured_content), name
-            assert INJECTED not in result.content[0].text  # type: ignore[union-attr]
+            assert INJECTED not in sentence.text
             if INJECTED in text.text:
                 assert result.structured_content["untrusted_notice"] == UNTRUSTED_NOTICE
         found = await client.call_tool("get_video", {"job_id": job.id})
@@ -147,14 +147,14 @@ async def test_resources(gateway: RunningGateway, api: RecordingApi, monkeypatch
         listed = (await client.list_resources()).resources
         assert [one.uri for one in listed] == ["kinolog://models", f"kinolog://jobs/{job.id}"]
         for part in ("", "/storyboard", "/history"):
-            (read,) = (await client.read_resource(f"kinolog://jobs/{job.id}{part}")).contents
-            content: Any = json.loads(read.text)  # type: ignore[union-attr]
+            content = json.loads(await read_text(client, f"kinolog://jobs/{job.id}{part}"))
             assert content["untrusted_notice"] == UNTRUSTED_NOTICE
             assert INJECTED not in outside_of_untrusted(content)
-        (models,) = (await client.read_resource("kinolog://models")).contents
-        assert json.loads(models.text)["models"][0]["name"] == "kinolog-tiny"  # type: ignore[union-attr]
+        models = json.loads(await read_text(client, "kinolog://models"))
+        assert models["models"][0]["name"] == "kinolog-tiny"
         (poster,) = (await client.read_resource(f"kinolog://jobs/{job.id}/poster")).contents
-        assert (poster.mime_type, b64decode(poster.blob)) == ("image/webp", POSTER)  # type: ignore[union-attr]
+        assert isinstance(poster, BlobResourceContents)
+        assert (poster.mime_type, b64decode(poster.blob)) == ("image/webp", POSTER)
         monkeypatch.setattr(job_files, "MAX_FILE_BYTES", 100)
         with pytest.raises(MCPError, match=rf"read it at {gateway.url}/api/v1/result/{job.id}/video"):
             await client.read_resource(f"kinolog://jobs/{job.id}/video")
