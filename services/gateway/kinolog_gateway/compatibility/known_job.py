@@ -1,4 +1,4 @@
-"""The job of an id that a client names. One that is erased is there no more."""
+"""Jobs of clients of other services: the one of an id, where erased ones are there no more, and why one failed."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ async def known_job(api: Upstream, caller: HttpCaller, job_id: str, *, erased: b
 
 def _unknown() -> HttpProblemError:
     return HttpProblemError(404, "JOB_NOT_FOUND", "there is no such video")
+
+
+def failure(job: job_pb2.Job) -> job_pb2.JobError | None:
+    """Return why a job failed, or that it was cancelled. None for other jobs."""
+    match job.status:
+        case job_pb2.STATUS_CANCELLED:
+            return job_pb2.JobError(code="CANCELLED", message="the video was cancelled")
+        case job_pb2.STATUS_FAILED:
+            return job.error
+    return None
 
 
 async def cancelled_job(api: Upstream, caller: HttpCaller, job: job_pb2.Job) -> job_pb2.Job:

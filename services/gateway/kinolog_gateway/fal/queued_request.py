@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
+from kinolog_gateway.compatibility.known_job import failure
 from kinolog_gateway.compatibility.public_links import public_url, video_url
 from kinolog_gateway.enum_names import StatusName, log_level_name, status_name, to_datetime
 from kinolog_gateway.http.edge.browser_credentials import signed_path
@@ -59,9 +60,7 @@ def fal_request(
     """Return a job as a request. `lines` are its log lines, if they were asked for."""
     url = public_url(request, f"{PREFIX}/{app}/requests/{job.id}")
     status = status_name(job.status)
-    code, message = ("CANCELLED", "the video was cancelled") if status == "cancelled" else ("", "")
-    if status == "failed":
-        code, message = job.error.code, job.error.message
+    error = failure(job) or pb.JobError()
     return FalRequest(
         status=_STATUSES.get(status, "COMPLETED"),
         request_id=job.id,
@@ -71,8 +70,8 @@ def fal_request(
         queue_position=job.queue_position,
         logs=None if lines is None else [_line(line) for line in lines],
         metrics={"inference_time": job.gpu_seconds} if status == "completed" else {},
-        error=message or None,
-        error_type=code.lower() or None,
+        error=error.message or None,
+        error_type=error.code.lower() or None,
     )
 
 

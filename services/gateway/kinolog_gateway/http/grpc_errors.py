@@ -128,6 +128,11 @@ def from_call(error: grpc.aio.AioRpcError) -> HttpProblemError:
     )
 
 
+def refusal(error: grpc.aio.AioRpcError | HttpProblemError) -> HttpProblemError:
+    """Return the problem of what the api or the gateway itself refused."""
+    return error if isinstance(error, HttpProblemError) else from_call(error)
+
+
 def _headers(problem: Problem, status: status_pb2.Status) -> dict[str, str]:
     """Return the headers that tell the caller what to do next: present a key, or retry after some seconds."""
     if problem.status == 401:

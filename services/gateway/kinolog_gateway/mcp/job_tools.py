@@ -108,8 +108,8 @@ async def _waited(call: McpCall, job: job_pb2.Job, seconds: int) -> ToolOutput:
     try:
         return _output(call, await call.waits.wait(call.caller, job.id, seconds, call.report))
     except (AioRpcError, HttpProblemError) as error:
-        refusal = error if isinstance(error, HttpProblemError) else grpc_errors.from_call(error)
-        return _output(call, job, f"This call could not wait: {refusal.problem.detail}.")
+        detail = grpc_errors.refusal(error).problem.detail
+        return _output(call, job, f"This call could not wait: {detail}.")
 
 
 def _output(call: McpCall, job: job_pb2.Job, note: str = "") -> ToolOutput:

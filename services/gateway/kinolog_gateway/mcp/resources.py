@@ -13,7 +13,7 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import status_name
 from kinolog_gateway.http import grpc_errors
-from kinolog_gateway.http.problems import HttpProblemError, Problem
+from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.mcp.call import McpCall
 from kinolog_gateway.mcp.job_files import KINDS, job_uri, read_file
 from kinolog_gateway.mcp.results import VideoResult, history_result, next_step, storyboard_result, video_job
@@ -64,7 +64,7 @@ async def list_resources(call: McpCall, cursor: str | None) -> types.ListResourc
     try:
         page = await call.api.call(call.api.jobs.ListJobs, request, call.caller)
     except AioRpcError as error:
-        raise _protocol_error(grpc_errors.from_call(error).problem) from None
+        raise _protocol_error(error) from None
     jobs = [
         types.Resource(
             name=job.id,
@@ -90,10 +90,8 @@ async def read_resource(call: McpCall, uri: str) -> types.ReadResourceResult:
         if found is not None and found[2] in KINDS:
             return types.ReadResourceResult(contents=[await read_file(call, found[1], found[2])])
         model = await _read(call, found[1], found[2]) if found else models_view(await call.models())
-    except AioRpcError as error:
-        raise _protocol_error(grpc_errors.from_call(error).problem) from None
-    except HttpProblemError as error:
-        raise _protocol_error(error.problem) from None
+    except (AioRpcError, HttpProblemError) as error:
+        raise _protocol_error(error) from None
     return types.ReadResourceResult(
         contents=[types.TextResourceContents(uri=uri, mime_type=_JSON, text=model.model_dump_json())]
     )
@@ -113,7 +111,8 @@ async def _read(call: McpCall, job_id: str, part: str | None) -> ResponseModel:
     return VideoResult(job=video_job(job, call.base_url), next_step=next_step(job))
 
 
-def _protocol_error(problem: Problem) -> MCPError:
-    """Return a problem as an error of the protocol, which has no results that are errors for resources."""
+def _protocol_error(error: AioRpcError | HttpProblemError) -> MCPError:
+    """Return a refusal as an error of the protocol, which has no results that are errors for resources."""
+    problem = grpc_errors.refusal(error).problem
     code = types.INVALID_PARAMS if problem.status < 500 else types.INTERNAL_ERROR
     return MCPError(code, problem.detail, {"reason": problem.reason})

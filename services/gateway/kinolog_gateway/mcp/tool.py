@@ -72,10 +72,8 @@ class McpTool:
             output = await self.run(call, self.arguments.model_validate(arguments))
         except ValidationError as error:
             return _refused(_arguments_problem(error))
-        except AioRpcError as error:
-            return _refused(grpc_errors.from_call(error).problem)
-        except HttpProblemError as error:
-            return _refused(error.problem)
+        except (AioRpcError, HttpProblemError) as error:
+            return _refused(grpc_errors.refusal(error).problem)
         except Exception as error:
             # The error's text stays out of the log: it may quote an argument.
             logger.error(
@@ -92,20 +90,11 @@ class McpTool:
 
 def _arguments_problem(error: ValidationError) -> Problem:
     """Return the problem of arguments that do not validate."""
-    return request_errors.from_validation(
-        [
-            {
-                **one,
-                "loc": ("arguments", *one["loc"]),
-                **(
-                    {"type": "value_error", "ctx": {"error": UNKNOWN_ARGUMENT}}
-                    if one["type"] == "extra_forbidden"
-                    else {}
-                ),
-            }
-            for one in error.errors()
-        ]
-    )
+    found = [{**one, "loc": ("arguments", *one["loc"])} for one in error.errors()]
+    for one in found:
+        if one["type"] == "extra_forbidden":
+            one |= {"type": "value_error", "ctx": {"error": UNKNOWN_ARGUMENT}}
+    return request_errors.from_validation(found)
 
 
 def _refused(problem: Problem) -> types.CallToolResult:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from kinolog.ids import JOB_ID_PATTERN
 from kinolog.v1 import job_pb2 as pb
+from kinolog_gateway.compatibility.known_job import failure
 from kinolog_gateway.enum_names import StatusName, optional_field, status_name
 from kinolog_gateway.responses.job_parts import ResponseModel
 from kinolog_gateway.routes.dependencies import json_response
@@ -102,19 +103,18 @@ def openai_video(job: pb.Job) -> OpenAiVideo:
         size=f"{width or job.spec.width}x{height or job.spec.height}",
         prompt=job.spec.prompt or None,
         remixed_from_video_id=remix[1] if remix else None,
-        error=_error(job, status),
+        error=_error(job),
         kinolog_status=status,
         queue_position=optional_field(job, "queue_position"),
         eta_seconds=optional_field(job, "eta_seconds"),
     )
 
 
-def _error(job: pb.Job, status: StatusName) -> OpenAiVideoError | None:
-    if status == "cancelled":
-        return OpenAiVideoError(code="cancelled", message="the video was cancelled")
-    if status != "failed":
+def _error(job: pb.Job) -> OpenAiVideoError | None:
+    error = failure(job)
+    if error is None:
         return None
-    return OpenAiVideoError(code=job.error.code.lower() or "failed", message=job.error.message)
+    return OpenAiVideoError(code=error.code.lower() or "failed", message=error.message)
 
 
 def video_response(job: pb.Job, position: int) -> Response:

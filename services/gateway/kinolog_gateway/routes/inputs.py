@@ -52,7 +52,7 @@ async def upload_input(request: Request, api: Api, caller: Caller) -> Response:
         upload = await uploaded(file.pieces(body), api, caller)
     except (HttpProblemError, AioRpcError) as error:
         await drain(body)
-        problem = error if isinstance(error, HttpProblemError) else grpc_errors.from_call(error)
+        problem = grpc_errors.refusal(error)
         problem.headers["Connection"] = "close"
         raise problem from None
     return json_response(UploadView.of(upload), status=201)

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.compatibility.known_job import failure
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.responses.job_parts import ResponseModel
@@ -56,11 +57,9 @@ async def operation_response(api: Upstream, caller: HttpCaller, job: job_pb2.Job
 
 
 def _error(job: job_pb2.Job) -> dict[str, Any] | None:
-    if job.status == job_pb2.STATUS_CANCELLED:
-        return {"code": CANCELLED, "message": "the video was cancelled"}
-    if job.status == job_pb2.STATUS_FAILED:
-        return {"code": INTERNAL, "message": job.error.message}
-    return None
+    error = failure(job)
+    code = CANCELLED if job.status == job_pb2.STATUS_CANCELLED else INTERNAL
+    return None if error is None else {"code": code, "message": error.message}
 
 
 async def _with_video(
