@@ -13,6 +13,7 @@ from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, SceneRequest
 
 from kinolog.models.catalogue import TINY
+from tests.builders.drawn_frames import rendered
 
 DEFAULTS = TINY.defaults
 REQUEST = SceneRequest(
@@ -44,11 +45,6 @@ def renderer() -> Iterator[DiffusersRenderer]:
     renderer.load(ModelSource(TINY.name, TINY.source), "cpu")
     yield renderer
     renderer.close()
-
-
-def rendered(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
-    """Return the clip: uint8 [frames, 64, 64, 3]."""
-    return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
 
 
 def nearest(frames: Frames, names: tuple[str, ...]) -> npt.NDArray[np.intp]:

@@ -17,28 +17,18 @@ from kinolog_worker.renderers.diffusers.content_hash import hash_of_file
 from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
 from kinolog_worker.renderers.diffusers.placement import placed_model
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.renderer import LoraSource, ModelSource, RenderFailed, SceneRequest
+from kinolog_worker.renderers.renderer import LoraSource, ModelSource, RenderFailed
 
 from kinolog.models.families import families
-from kinolog.models.memory.placement_page import figures_of_card
 from kinolog.models.model_index import pipeline_class
+from tests.builders.drawn_frames import SMALL_SCENE, encoded_and_rendered, renderer_on_a_card
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+from tests.fixtures.tiny_folders import tiny_folder
 from tests.renderers.loras import FILE, write_lora
-from tests.renderers.tiny.families import TINY_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
-REQUEST = SceneRequest(
-    prompt="a red ball",
-    negative_prompt="green",
-    width=32,
-    height=32,
-    frames=5,
-    fps=8,
-    steps=2,
-    guidance=3.0,
-    seed=7,
-)
+REQUEST = replace(SMALL_SCENE, negative_prompt="green")
 NETWORKS = {"wan21": "", "ltx": "", "cogvideox_2b": "", "wan22": "transformer_2", "animatediff_sdxl": ""}
 """Tiny pipelines, each with the network that its LoRA changes: the usual one if empty."""
 
@@ -49,20 +39,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(root: Path) -> Callable[[str], Path]:
-    """Write a tiny pipeline, once, and return its folder."""
-
-    def folder(name: str) -> Path:
-        if not (root / name).is_dir():
-            TINY_FAMILIES[name](root / name)
-        return root / name
-
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wan(model: Callable[[str], Path]) -> DiffusersRenderer:
-    return _renderer(model("wan21"))
+def wan() -> DiffusersRenderer:
+    return _renderer(tiny_folder("wan21"))
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +50,13 @@ def plain(wan: DiffusersRenderer) -> Frames:
 
 
 @pytest.fixture(scope="module")
-def ink(root: Path, model: Callable[[str], Path]) -> LoraSource:
-    return _source(write_lora(model("wan21"), root / "ink"), "ink")
+def ink(root: Path) -> LoraSource:
+    return _source(write_lora(tiny_folder("wan21"), root / "ink"), "ink")
 
 
 @pytest.fixture(scope="module")
-def oil(root: Path, model: Callable[[str], Path]) -> LoraSource:
-    return _source(write_lora(model("wan21"), root / "oil", rank=2, weights_seed=2), "oil.v1")
+def oil(root: Path) -> LoraSource:
+    return _source(write_lora(tiny_folder("wan21"), root / "oil", rank=2, weights_seed=2), "oil.v1")
 
 
 def _renderer(folder: Path, **options: object) -> DiffusersRenderer:
@@ -94,8 +72,7 @@ def _source(path: Path, name: str = "ink", weight: float = 1.0, **more: Any) -> 
 
 def _draw(renderer: DiffusersRenderer, loras: Sequence[LoraSource] = ()) -> Frames:
     renderer.use_loras(loras)
-    renderer.encode_prompt(REQUEST)
-    return np.concatenate(list(renderer.render(REQUEST, lambda report: None, lambda: False)))
+    return encoded_and_rendered(renderer, REQUEST)
 
 
 def _error(renderer: DiffusersRenderer, lora: LoraSource) -> RenderFailed:
@@ -106,11 +83,9 @@ def _error(renderer: DiffusersRenderer, lora: LoraSource) -> RenderFailed:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_lora_changes_the_picture_and_leaves_nothing_behind(
-    name: str, model: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_a_lora_changes_the_picture_and_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
     """More weight changes more; afterwards the model draws what it drew before, to the bit."""
-    folder = model(name)
+    folder = tiny_folder(name)
     network = NETWORKS[name] or families()[str(pipeline_class(str(folder)))].loras[0]
     lora = _source(write_lora(folder, tmp_path, network=network), network=network)
     renderer = _renderer(folder)
@@ -143,9 +118,7 @@ def test_two_change_the_model_together(
     assert np.array_equal(_draw(wan), plain)
 
 
-def test_the_model_is_loaded_once(
-    model: Callable[[str], Path], ink: LoraSource, oil: LoraSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_model_is_loaded_once(ink: LoraSource, oil: LoraSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs with other LoRAs, with other weights of them and without any have the same pipeline."""
     loads: list[object] = []
 
@@ -154,7 +127,7 @@ def test_the_model_is_loaded_once(
         return load_pipeline(*arguments)
 
     monkeypatch.setattr(placed_model, "load_pipeline", counted)
-    renderer = _renderer(model("wan21"))
+    renderer = _renderer(tiny_folder("wan21"))
     for loras in ([ink], [replace(ink, weight=0.3), oil], [oil], []):
         _draw(renderer, loras)
     assert len(loads) == 1
@@ -170,13 +143,9 @@ def test_the_facts_name_what_was_used(wan: DiffusersRenderer, ink: LoraSource) -
 
 
 @pytest.mark.parametrize("placement", ["text-offload", "group-offload", "float8", "int8", "nf4"])
-def test_a_lora_goes_with_every_placement(
-    placement: str, model: Callable[[str], Path], wan: DiffusersRenderer, ink: LoraSource
-) -> None:
+def test_a_lora_goes_with_every_placement(placement: str, wan: DiffusersRenderer, ink: LoraSource) -> None:
     """It draws what it draws with all of the model on the device; weights of fewer bits are its base's alone."""
-    renderer = DiffusersRenderer(figures=lambda device: figures_of_card(80))
-    source = ModelSource("tiny", str(model("wan21")), options={"placement": placement})
-    renderer.load(source, "cpu")
+    renderer = renderer_on_a_card(tiny_folder("wan21"), placement=placement)
     before = _draw(renderer)
     changed = _draw(renderer, [ink])
     assert renderer.current_facts().placement == placement
@@ -192,11 +161,9 @@ def test_a_lora_goes_with_every_placement(
     assert stored == {torch.float32}
 
 
-def test_a_lora_of_another_family_is_refused(
-    wan: DiffusersRenderer, plain: Frames, model: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_a_lora_of_another_family_is_refused(wan: DiffusersRenderer, plain: Frames, tmp_path: Path) -> None:
     """None of its weights has a place. The model draws as before afterwards."""
-    error = _error(wan, _source(write_lora(model("ltx"), tmp_path)))
+    error = _error(wan, _source(write_lora(tiny_folder("ltx"), tmp_path)))
     assert error.code == "LORA_UNSUITABLE"
     assert "have no place in transformer" in error.message
     assert np.array_equal(_draw(wan), plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,24 +31,15 @@ from kinolog_worker.renderers.renderer import (
 from kinolog.models.memory.needs import GIB, DrawnSize, ModelMemory
 from kinolog.models.memory.placement import LADDER
 from kinolog.models.memory.planner import MemoryFigures
+from tests.builders.drawn_frames import SMALL_SCENE, encoded_and_rendered
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+from tests.fixtures.tiny_folders import tiny_folder
 from tests.renderers.testcard import TestcardRenderer
-from tests.renderers.tiny.families import TINY_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 PLENTY = 1 << 50
-REQUEST = SceneRequest(
-    prompt="a red ball",
-    negative_prompt="green",
-    width=32,
-    height=32,
-    frames=5,
-    fps=8,
-    steps=1,
-    guidance=5.0,
-    seed=7,
-)
+REQUEST = replace(SMALL_SCENE, negative_prompt="green", steps=1, guidance=5.0)
 ModelNamed = Callable[[str], ModelSource]
 
 
@@ -60,11 +52,9 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder() -> Path:
     """A folder with a tiny pipeline, which all models of this module are."""
-    made = tmp_path_factory.mktemp("cache") / "wan21"
-    TINY_FAMILIES["wan21"](made)
-    return made
+    return tiny_folder("wan21")
 
 
 @pytest.fixture
@@ -122,8 +112,7 @@ class Loaded:
 def _draw(renderer: Renderer, request: SceneRequest = REQUEST) -> Frames:
     while True:
         try:
-            renderer.encode_prompt(request)
-            return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
+            return encoded_and_rendered(renderer, request)
         except RenderAgain:
             continue
 

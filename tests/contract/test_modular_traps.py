@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from kinolog_worker.renderers.diffusers.pipeline_call import call_of, set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
@@ -16,6 +15,7 @@ from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource, RenderCancelled, StepReport
 
 from kinolog.models.input_roles import InputRole
+from tests.builders.drawn_frames import rendered
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, DrawnFamily, drawn_family
 from tests.fixtures.input_files import clip_file, picture_file
 from tests.renderers.tiny.families import TINY_FAMILIES
@@ -81,7 +81,7 @@ def test_the_decoder_that_attends_to_windows_draws_no_less_than_one(tmp_path: Pa
     shutil.rmtree(tmp_path / "vae")
     renderer = DiffusersRenderer()
     renderer.load(ModelSource("ltx25", str(tmp_path)), "cpu")
-    frames = np.concatenate(list(renderer.render(REQUEST, lambda report: None, lambda: False)))
+    frames = rendered(renderer, REQUEST)
     assert frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
     assert frames.std() > 5
 

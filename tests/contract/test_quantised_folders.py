@@ -12,16 +12,14 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
 from kinolog_worker.renderers.diffusers.quantisation import packages, stored_weights
-from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.renderer import LoraSource, ModelSource, RenderFailed, SceneRequest
+from kinolog_worker.renderers.renderer import LoraSource, ModelSource, RenderFailed
 
 from kinolog.models.families import families
 from kinolog.models.memory.needs import folder_memory
 from kinolog.models.memory.placement import WeightPlacement
-from kinolog.models.memory.placement_page import figures_of_card
+from tests.builders.drawn_frames import encoded_and_rendered, renderer_on_a_card
 from tests.builders.weight_files import write_weights
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
 from tests.fixtures.tiny_folders import tiny_folder
@@ -31,17 +29,6 @@ from tests.renderers.loras import write_lora
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 _library: Any = diffusers  # untyped in part
-REQUEST = SceneRequest(
-    prompt="a red ball",
-    negative_prompt="",
-    width=32,
-    height=32,
-    frames=5,
-    fps=8,
-    steps=2,
-    guidance=3.0,
-    seed=7,
-)
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +51,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def _renderer(folder: Path, **options: object) -> DiffusersRenderer:
-    renderer = DiffusersRenderer(figures=lambda device: figures_of_card(80))
-    renderer.load(ModelSource("tiny", str(folder), dtype="bfloat16", options=options), "cpu")
-    return renderer
-
-
-def _draw(renderer: DiffusersRenderer) -> Frames:
-    renderer.encode_prompt(REQUEST)
-    return np.concatenate(list(renderer.render(REQUEST, lambda report: None, lambda: False)))
-
-
 def _refusal(folder: Path) -> RenderFailed:
     with pytest.raises(RenderFailed) as failed:
         checked_model(ModelSource("tiny", str(folder)), "cpu")
@@ -84,9 +60,10 @@ def _refusal(folder: Path) -> RenderFailed:
 
 def test_a_quantised_folder_draws_nearly_what_the_plain_one_draws(folder: Path, tmp_path: Path) -> None:
     """A LoRA changes it. Its weights stay on the device, so no placement moves or quantises them."""
-    renderer = _renderer(folder, placement="text-offload")
-    frames = _draw(renderer)
-    likeness = psnr(torch.from_numpy(frames), torch.from_numpy(_draw(_renderer(tiny_folder("wan21")))), 255.0)
+    renderer = renderer_on_a_card(folder, "bfloat16", placement="text-offload")
+    frames = encoded_and_rendered(renderer)
+    plain = encoded_and_rendered(renderer_on_a_card(tiny_folder("wan21"), "bfloat16"))
+    likeness = psnr(torch.from_numpy(frames), torch.from_numpy(plain), 255.0)
     assert likeness is not None
     assert likeness > 40
     facts = renderer.current_facts()
@@ -95,16 +72,16 @@ def test_a_quantised_folder_draws_nearly_what_the_plain_one_draws(folder: Path, 
     renderer.use_loras(
         [LoraSource(name="ink", location=str(lora), weight=1.0, network="transformer", licence="")]
     )
-    assert not np.array_equal(_draw(renderer), frames)
+    assert not np.array_equal(encoded_and_rendered(renderer), frames)
     renderer.use_loras([])
-    assert np.array_equal(_draw(renderer), frames)
+    assert np.array_equal(encoded_and_rendered(renderer), frames)
     memory = checked_model(ModelSource("tiny", str(folder)), "cpu").memory
     moved = ("group-offload", "float8", "int8", "nf4")
     assert not any(memory.has_placement(WeightPlacement(name)) for name in moved)
     with pytest.raises(
         RenderFailed, match="no placement group-offload: its weights are quantised in their files"
     ):
-        _renderer(folder, placement="group-offload")
+        renderer_on_a_card(folder, "bfloat16", placement="group-offload")
 
 
 def test_a_quantised_folder_is_measured_by_its_bytes(tmp_path: Path, folder: Path) -> None:

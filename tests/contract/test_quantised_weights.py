@@ -17,29 +17,18 @@ from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, lo
 from kinolog_worker.renderers.diffusers.quantisation import packages
 from kinolog_worker.renderers.diffusers.quantisation.layers import is_quantisable
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRequest
+from kinolog_worker.renderers.renderer import ModelSource, RenderFailed
 
 from kinolog.models.memory import placement as placement_module
 from kinolog.models.memory import weights
 from kinolog.models.memory.placement import LOSSY, QUANTISING_PACKAGES, WeightPlacement, is_installed
-from kinolog.models.memory.placement_page import figures_of_card
+from tests.builders.drawn_frames import encoded_and_rendered, renderer_on_a_card
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
 from tests.fixtures.tiny_folders import tiny_folder
 from tests.gpu.stages.figures import psnr
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
-REQUEST = SceneRequest(
-    prompt="a red ball",
-    negative_prompt="",
-    width=32,
-    height=32,
-    frames=5,
-    fps=8,
-    steps=2,
-    guidance=3.0,
-    seed=7,
-)
 INT8, NF4 = WeightPlacement.INT8, WeightPlacement.NF4
 FAMILIES = {
     "wan21": 20,
@@ -65,19 +54,11 @@ DRAWN = [
 @cache
 def _plain(family: str) -> Frames:
     """Return what a tiny pipeline draws with its own weights."""
-    return _draw(_renderer(family))
+    return encoded_and_rendered(_renderer(family))
 
 
 def _renderer(family: str, **options: object) -> DiffusersRenderer:
-    renderer = DiffusersRenderer(figures=lambda device: figures_of_card(80))
-    source = ModelSource("tiny", str(tiny_folder(family)), dtype="bfloat16", options=options)
-    renderer.load(source, "cpu")
-    return renderer
-
-
-def _draw(renderer: DiffusersRenderer, request: SceneRequest = REQUEST) -> Frames:
-    renderer.encode_prompt(request)
-    return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
+    return renderer_on_a_card(tiny_folder(family), "bfloat16", **options)
 
 
 def _denoiser(renderer: DiffusersRenderer) -> Any:
@@ -97,9 +78,9 @@ def test_quantised_weights_draw_nearly_the_same(name: str, placement: WeightPlac
     """All linear layers in blocks are quantised, and no others. A seed draws the same frames each time."""
     renderer = _renderer(name, placement=placement.value)
     assert not hasattr(_denoiser(renderer), "hf_quantizer")
-    frames = _draw(renderer)
+    frames = encoded_and_rendered(renderer)
     assert _likeness(frames, _plain(name)) > LEAST_PSNR[placement]
-    assert np.array_equal(_draw(renderer), frames)
+    assert np.array_equal(encoded_and_rendered(renderer), frames)
     kinds = Counter(
         type(layer.weight).__name__
         for layer in _denoiser(renderer).modules()

@@ -25,6 +25,7 @@ from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRe
 from PIL import Image
 
 from kinolog.models.renderers import EMBEDDED
+from tests.builders.drawn_frames import rendered
 from tests.renderers.pipelines import ltx_folder, wan_folder
 
 _library: Any = diffusers
@@ -64,10 +65,6 @@ def bare(wan: Path) -> Any:
     return pipe
 
 
-def _drawn(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
-    return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
-
-
 def _bare(pipe: Any, request: SceneRequest, **more: Any) -> Frames:
     video = pipe(
         prompt=request.prompt,
@@ -91,7 +88,7 @@ def test_pixels_are_those_of_the_bare_pipeline(
 ) -> None:
     """Cached embeddings, streamed decoding and observation change no pixel."""
     request = replace(REQUEST, guidance=guidance)
-    assert (_drawn(renderer, request) == _bare(bare, request, max_sequence_length=32)).all()
+    assert (rendered(renderer, request) == _bare(bare, request, max_sequence_length=32)).all()
 
 
 def test_pixels_of_a_masked_pipeline_are_those_of_the_bare_one(tmp_path: Path) -> None:
@@ -103,7 +100,7 @@ def test_pixels_of_a_masked_pipeline_are_those_of_the_bare_one(tmp_path: Path) -
     pipe.set_progress_bar_config(disable=True)
     request = replace(REQUEST, frames=9)
     bare = _bare(pipe, request, max_sequence_length=32, frame_rate=request.fps)
-    assert (_drawn(renderer, request) == bare).all()
+    assert (rendered(renderer, request) == bare).all()
 
 
 @pytest.mark.parametrize("latent_frames", [1, 2, 5])
@@ -147,7 +144,7 @@ def test_previews_look_like_the_end(renderer: DiffusersRenderer) -> None:
 
 def test_prompts_are_padded_as_the_model_was_trained(renderer: DiffusersRenderer, bare: Any) -> None:
     """Without a mask over the padding its length changes the pixels: the tokenizer's own length is used."""
-    assert (_drawn(renderer, REQUEST) != _bare(bare, REQUEST, max_sequence_length=64)).any()
+    assert (rendered(renderer, REQUEST) != _bare(bare, REQUEST, max_sequence_length=64)).any()
 
 
 def test_the_revision_follows_the_content(wan: Path, tmp_path: Path) -> None:
@@ -239,7 +236,7 @@ def test_other_precisions_keep_the_autoencoder_exact(wan: Path) -> None:
     """With the network in bfloat16 the autoencoder stays in float32, and a scene has the requested size."""
     renderer = DiffusersRenderer()
     assert renderer.load(ModelSource("wan", str(wan), dtype="bfloat16"), "cpu").dtype == "bfloat16"
-    pictures = _drawn(renderer, REQUEST)
+    pictures = rendered(renderer, REQUEST)
     assert pictures.shape == (7, 64, 64, 3)
     with pytest.raises(RenderFailed, match="dtype"):
         DiffusersRenderer().load(ModelSource("wan", str(wan), dtype="int3"), "cpu")

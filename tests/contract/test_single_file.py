@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model, load_pipeline
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed, SceneRequest
+from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 from safetensors.torch import load_file, save_file
 
 from kinolog.models.catalogue import ModelEntry, load_catalogue
@@ -20,37 +21,28 @@ from kinolog.models.memory.weight_file import file_size
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.model_folder import hub_model
 from kinolog.process.settings import CatalogueSettings
+from tests.builders.drawn_frames import SMALL_SCENE, rendered
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS
+from tests.fixtures.tiny_folders import tiny_folder
 from tests.renderers.tiny.families import TINY_FAMILIES
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-REQUEST = SceneRequest(
-    prompt="a fox",
-    negative_prompt="",
-    width=32,
-    height=32,
-    frames=5,
-    fps=8,
-    steps=2,
-    guidance=3.0,
-    seed=5,
-)
+REQUEST = replace(SMALL_SCENE, prompt="a fox", seed=5)
+"""What the few weights that are quantised change shows in its frames."""
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole() -> Path:
     """The folder of a Wan with its own weights."""
-    folder = tmp_path_factory.mktemp("single") / "whole"
-    TINY_FAMILIES["wan21"](folder)
-    return folder
+    return tiny_folder("wan21")
 
 
 @pytest.fixture(scope="module")
-def base(whole: Path) -> Path:
+def base(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same folder without the weights of the denoiser."""
-    base = shutil.copytree(whole, whole.with_name("base"))
+    base = shutil.copytree(whole, tmp_path_factory.mktemp("single") / "base")
     (base / "transformer" / WEIGHTS).rename(base.with_name("wan.safetensors"))
     return base
 
@@ -78,7 +70,7 @@ def quantised(base: Path) -> Path:
 def _drawn(source: ModelSource) -> tuple[Any, LoadedFacts]:
     renderer = DiffusersRenderer()
     facts = renderer.load(source, "cpu")
-    frames = np.concatenate([*renderer.render(REQUEST, lambda _: None, lambda: False)])
+    frames = rendered(renderer, REQUEST)
     renderer.close()
     return frames, facts
 
