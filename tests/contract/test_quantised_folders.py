@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
-from kinolog_worker.renderers.diffusers.quantisation import packages, stored_weights
+from kinolog_worker.renderers.diffusers.quantisation import packages
 from kinolog_worker.renderers.renderer import LoraSource, ModelSource, RenderFailed
 
 from kinolog.models.families import families
@@ -120,8 +120,7 @@ def test_a_folder_is_refused_where_its_weights_cannot_be_loaded(
     refusal = _refusal(other)
     assert refusal.code == "MODEL_UNSUPPORTED"
     assert "quantised by bitsandbytes, which are loaded on a GPU only" in refusal.message
-    for module in (packages, stored_weights):
-        monkeypatch.setattr(module, "is_installed", lambda name: False)
+    monkeypatch.setattr(packages, "is_installed", lambda name: False)
     refusal = _refusal(folder)
     assert refusal.code == "PACKAGE_MISSING"
     assert "needs the package torchao; install kinolog[quantised]" in refusal.message

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kinolog.models.memory.placement import QUANTISING_PACKAGES
 from kinolog.models.memory.weights import (
     NetworkSize,
     file_tensors,
@@ -18,7 +19,6 @@ from kinolog.models.memory.weights import (
 )
 
 _KEY = "quantization_config"
-_PACKAGES = ("bitsandbytes", "torchao")
 _IN_4_OR_8_BITS = ("load_in_4bit", "load_in_8bit")
 
 
@@ -58,4 +58,4 @@ def _method(path: Path) -> str:
         return ""
     if in_bits:
         return "bitsandbytes"
-    return next((package for package in _PACKAGES if method.startswith(package)), method)
+    return next((package for package in QUANTISING_PACKAGES.values() if method.startswith(package)), method)

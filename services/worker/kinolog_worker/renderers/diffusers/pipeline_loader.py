@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ _transformers: Any = transformers
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckedModel:
     """A model whose folder was checked and of which nothing is loaded yet."""
 
@@ -81,7 +82,7 @@ class CheckedModel:
         except WeightsUnreadable as error:
             raise RenderFailed("MODEL_DAMAGED", str(error), retryable=False) from error
 
-    @property
+    @cached_property
     def quantised_by(self) -> frozenset[str]:
         """The packages that have quantised weights of the folder."""
         return packages_of(self.folder, self._parts)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kinolog.models.memory.needs import ModelMemory
-from kinolog.models.memory.placement import QUANTISING_PACKAGES, missing_placements, stated_placement
+from kinolog.models.memory.placement import QUANTISING_PACKAGES, stated_placement
 from kinolog_worker.renderers.diffusers.pipeline_loader import CheckedModel
-from kinolog_worker.renderers.diffusers.quantisation.packages import imported
+from kinolog_worker.renderers.diffusers.quantisation.packages import check_installed
 from kinolog_worker.renderers.renderer import RenderFailed
 
 
@@ -14,8 +14,8 @@ def check_placement(checked: CheckedModel, memory: ModelMemory, option: str) -> 
     weights = stated_placement(option)
     if weights is None or memory.has_placement(weights):
         return
-    if weights in missing_placements():
-        imported(QUANTISING_PACKAGES[weights], f"placement {weights}")
+    if weights in QUANTISING_PACKAGES:
+        check_installed(QUANTISING_PACKAGES[weights], f"placement {weights}")
     why = (
         "its weights are quantised in their files"
         if memory.has_quantised_denoiser

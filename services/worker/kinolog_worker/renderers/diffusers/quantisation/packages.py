@@ -37,18 +37,24 @@ def postpone_imports() -> None:
     """Hide the packages from `import` and from those who look for them, unless one of these has found them already."""
     if any(name in sys.modules for name in _SEEKERS):
         return
+    modules: dict[str, Any] = sys.modules  # None keeps a module from being imported
     for package in QUANTISING_PACKAGES.values():
-        sys.modules.setdefault(package, None)  # type: ignore[arg-type]
+        modules.setdefault(package, None)
 
 
-def imported(package: str, need: str) -> Any:
-    """Return a package, and hide it no more. Raises RenderFailed if it is missing; `need` says what needs it."""
+def check_installed(package: str, need: str) -> None:
+    """Raise RenderFailed if a package is missing; `need` says what needs it."""
     if not is_installed(package):
         raise RenderFailed(
             "PACKAGE_MISSING",
             f"{need} needs the package {package}; install kinolog[{QUANTISED_EXTRA}] on this worker",
             retryable=False,
         )
+
+
+def imported(package: str, need: str) -> Any:
+    """Return a package, and hide it no more. Raises RenderFailed if it is missing, as `check_installed` does."""
+    check_installed(package, need)
     if sys.modules.get(package) is None:
         sys.modules.pop(package, None)
     with quiet_imports():

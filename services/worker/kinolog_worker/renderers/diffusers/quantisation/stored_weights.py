@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from kinolog.models.memory.placement import QUANTISING_PACKAGES, is_installed
+from kinolog.models.memory.placement import QUANTISING_PACKAGES
 from kinolog.models.memory.quantised_parts import quantised_parts
-from kinolog_worker.renderers.diffusers.quantisation.packages import imported, lend
+from kinolog_worker.renderers.diffusers.quantisation.packages import check_installed, imported, lend
 from kinolog_worker.renderers.renderer import RenderFailed
 
 _NEEDS_GPU = "bitsandbytes"
@@ -25,8 +25,7 @@ def packages_of(folder: Path, parts: Collection[str] | None) -> frozenset[str]:
 def check_packages(name: str, packages: Collection[str], device: torch.device) -> None:
     """Raise RenderFailed if the quantised weights of a model cannot be loaded here."""
     for package in sorted(packages):
-        if not is_installed(package):
-            imported(package, f"{name}, whose weights it has quantised,")
+        check_installed(package, f"{name}, whose weights it has quantised,")
         if package == _NEEDS_GPU and device.type != "cuda":
             raise RenderFailed(
                 "MODEL_UNSUPPORTED",
