@@ -15,9 +15,8 @@ from kinolog_gateway.websocket.asyncapi import EXAMPLES, asyncapi_document, yaml
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.conftest import RunningGateway, running_gateway, running_recording_api
 from tests.unit.gateway.recording_api import RecordingApi
-from tests.unit.gateway.recording_services import serve_all
 from tests.unit.gateway.schemas import schema_validator
 from tests.unit.gateway.test_path_aliases import JOB_IDS, VALUES
 
@@ -27,16 +26,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture
 async def api() -> AsyncIterator[RecordingApi]:
     """The api that the gateway calls."""
-    recording = RecordingApi(serve_all)
-    await recording.start()
-    yield recording
-    await recording.stop()
+    async with running_recording_api() as recording:
+        yield recording
 
 
 @pytest.fixture
 async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
     """A gateway in front of it."""
-    async with running_gateway(f"127.0.0.1:{api.port}") as running:
+    async with running_gateway(api.target) as running:
         yield running
 
 

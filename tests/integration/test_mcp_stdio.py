@@ -12,19 +12,16 @@ from mcp import Client, MCPError, StdioServerParameters
 from kinolog.v1 import job_pb2 as pb
 from tests.fixtures.waits import until_true
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.conftest import RunningGateway, running_gateway, running_recording_api
 from tests.unit.gateway.mcp_client import read_text
 from tests.unit.gateway.recording_api import RecordingApi
-from tests.unit.gateway.recording_services import serve_all
 
 
 @pytest.fixture
 async def api() -> AsyncIterator[RecordingApi]:
     """The api that the gateway calls."""
-    recording = RecordingApi(serve_all)
-    await recording.start()
-    yield recording
-    await recording.stop()
+    async with running_recording_api() as recording:
+        yield recording
 
 
 @pytest.mark.slow
@@ -36,7 +33,7 @@ async def test_an_agent_on_standard_input(api: RecordingApi) -> None:
         assert total == 100.0
         reports.append((progress, message))
 
-    async with running_gateway(f"127.0.0.1:{api.port}") as gateway:
+    async with running_gateway(api.target) as gateway:
         command = ["-m", "kinolog_cli.app", "--url", gateway.url, "mcp"]
         agent = StdioServerParameters(command=sys.executable, args=command)
         async with Client(agent, mode="legacy") as client:

@@ -77,7 +77,7 @@ async def test_keys(flavour: str, tmp_path: Path, api: RecordingApi) -> None:
     """A key is presented with every request; without one, or with a wrong one, the gateway refuses."""
     file = tmp_path / "keys"
     file.write_text(f"{KEY} default\n")
-    async with running_gateway(f"127.0.0.1:{api.port}", file) as gateway:
+    async with running_gateway(api.target, file) as gateway:
         for key in (None, "a-wrong-key-of-some-length"):
             unknown = EitherClient(flavour, gateway.url, key)
             with pytest.raises(Unauthorized):

@@ -54,17 +54,26 @@ async def running_gateway(
         yield RunningGateway(url, client, server)
 
 
+@asynccontextmanager
+async def running_recording_api() -> AsyncIterator[RecordingApi]:
+    """Run a recording api with every service."""
+    recording = RecordingApi(serve_all)
+    await recording.start()
+    try:
+        yield recording
+    finally:
+        await recording.stop()
+
+
 @pytest.fixture
 async def api() -> AsyncIterator[RecordingApi]:
     """The api that the gateway calls."""
-    recording = RecordingApi(serve_all)
-    await recording.start()
-    yield recording
-    await recording.stop()
+    async with running_recording_api() as recording:
+        yield recording
 
 
 @pytest.fixture
 async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
     """A gateway without keys in front of that api."""
-    async with running_gateway(f"127.0.0.1:{api.port}") as running:
+    async with running_gateway(api.target) as running:
         yield running

@@ -82,6 +82,11 @@ class RecordingApi:
         self._server: aio.Server | None = None
         self.port = 0
 
+    @property
+    def target(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.port}"
+
     async def start(self) -> str:
         """Serve, on the same port after a stop. Return the target."""
         server = aio.server()
@@ -90,10 +95,10 @@ class RecordingApi:
         health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.port = server.add_insecure_port(self.target)
         await server.start()
         self._server = server
-        return f"127.0.0.1:{self.port}"
+        return self.target
 
     async def stop(self) -> None:
         """Break every call and stop."""

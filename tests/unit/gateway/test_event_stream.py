@@ -95,7 +95,7 @@ async def test_resuming_from_the_api(api: RecordingApi, monkeypatch: pytest.Monk
     for _ in range(20):
         api.add_job()
     async with (
-        running_gateway(f"127.0.0.1:{api.port}") as gateway,
+        running_gateway(api.target) as gateway,
         listening(gateway.client, "jobs", after=10) as events,
     ):
         await events.receive_until(20)

@@ -27,7 +27,7 @@ def key_file(tmp_path: Path) -> Path:
 
 async def test_a_key_opens_every_route(api: RecordingApi, key_file: Path) -> None:
     """With keys, a request needs one of them, in either header; the gateway passes it on to the api."""
-    async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
+    async with running_gateway(api.target, key_file) as gateway:
         response = await gateway.client.get("/api/v1/models")
         assert problem_of(response, 401)["reason"] == "KEY_REQUIRED"
         assert response.headers["www-authenticate"] == "Bearer"
@@ -49,7 +49,7 @@ async def test_a_key_opens_every_route(api: RecordingApi, key_file: Path) -> Non
 
 async def test_a_key_opens_the_websocket(api: RecordingApi, key_file: Path) -> None:
     """The handshake needs a key too; clients of one tenant share a stream, those of another have their own."""
-    async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
+    async with running_gateway(api.target, key_file) as gateway:
         with pytest.raises(InvalidStatus) as refused:
             async with connected(gateway.ws_url):
                 pass

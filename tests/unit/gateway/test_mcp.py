@@ -190,7 +190,7 @@ async def test_the_prompt_and_completion(gateway: RunningGateway, api: Recording
 async def test_links_behind_a_proxy(api: RecordingApi, mode: str) -> None:
     """Links over HTTP have the host and the prefix that the client uses."""
     job = completed_job(api)
-    async with running_gateway(f"127.0.0.1:{api.port}", gateway_path_prefix="/films") as gateway:
+    async with running_gateway(api.target, gateway_path_prefix="/films") as gateway:
         gateway.url += "/films"
         async with mcp_connected(gateway, mode) as client:
             found = await client.call_tool("get_video", {"job_id": job.id})
@@ -205,7 +205,7 @@ async def test_requests_that_are_refused(api: RecordingApi, tmp_path: Path) -> N
     keys = tmp_path / "keys"
     keys.write_text("ada-0123456789abcdef studio ada\n")
     key = {"Authorization": "Bearer ada-0123456789abcdef"}
-    async with running_gateway(f"127.0.0.1:{api.port}", keys) as gateway:
+    async with running_gateway(api.target, keys) as gateway:
         post = gateway.client.post
         assert problem_of(await post("/mcp", json={}), 401)["reason"] == "KEY_REQUIRED"
         foreign = {**key, "Origin": "https://elsewhere.example"}

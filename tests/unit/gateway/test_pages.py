@@ -13,7 +13,7 @@ async def test_pages_need_no_key_and_load_nothing_from_elsewhere(api: RecordingA
     """Both pages, and each file that they name, come from the gateway; their policies forbid all else."""
     keys = tmp_path / "keys"
     keys.write_text("ada-0123456789abcdef studio\n")
-    async with running_gateway(f"127.0.0.1:{api.port}", keys) as gateway:
+    async with running_gateway(api.target, keys) as gateway:
         for path in ("/", "/docs"):
             page = await gateway.client.get(path)
             assert page.headers["content-type"] == "text/html; charset=utf-8"

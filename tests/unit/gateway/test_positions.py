@@ -18,7 +18,7 @@ from tests.unit.gateway.ws_client import connected, positions
 async def gateway(api: RecordingApi, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
     """A gateway that remembers no commits, so that clients catch up from the api itself."""
     monkeypatch.setattr(tenant_broadcast, "LOOK_BACK", 0)
-    async with running_gateway(f"127.0.0.1:{api.port}") as running:
+    async with running_gateway(api.target) as running:
         yield running
 
 

@@ -26,7 +26,7 @@ async def forgetful_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """A gateway that remembers no commits, so that clients catch up from the api itself."""
     monkeypatch.setattr(tenant_broadcast, "LOOK_BACK", 0)
-    async with running_gateway(f"127.0.0.1:{api.port}") as running:
+    async with running_gateway(api.target) as running:
         yield running
 
 
@@ -150,7 +150,7 @@ async def test_an_api_that_restarts(gateway: RunningGateway, api: RecordingApi) 
 async def test_a_gateway_that_starts_before_the_api(api: RecordingApi) -> None:
     """A client that connects before the api is there is served once it is."""
     await api.stop()
-    async with running_gateway(f"127.0.0.1:{api.port}") as gateway, connected(gateway.ws_url) as client:
+    async with running_gateway(api.target) as gateway, connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel="jobs")
         assert (await client.receive())["data"]["reason"] == "API_UNAVAILABLE"
         await api.start()
@@ -256,7 +256,7 @@ async def test_held_commits_are_bounded(
 
 async def test_a_gateway_that_stops(api: RecordingApi) -> None:
     """A gateway that stops closes its clients with 1012."""
-    async with running_gateway(f"127.0.0.1:{api.port}") as gateway:
+    async with running_gateway(api.target) as gateway:
         client = WsClient(await connect(gateway.ws_url, compression=None))
         await client.subscribe("jobs")
         await api.wait_for_streams()

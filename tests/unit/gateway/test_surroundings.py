@@ -39,7 +39,7 @@ async def test_a_trusted_proxy_says_how_clients_see_the_gateway(api: RecordingAp
     """Links, Location and documents have the prefix, also in live messages; a page of the outer host may write."""
     bearer = {"Authorization": f"Bearer {KEY}"}
     async with running_gateway(
-        f"127.0.0.1:{api.port}", key_file, gateway_trusted_proxies="10.0.0.0/8, 127.0.0.1"
+        api.target, key_file, gateway_trusted_proxies="10.0.0.0/8, 127.0.0.1"
     ) as gateway:
         headers = PROXY | bearer
         response = await gateway.client.post(
@@ -78,9 +78,7 @@ async def test_nobody_else_is_believed(api: RecordingApi, key_file: Path) -> Non
     bearer = {"Authorization": f"Bearer {KEY}"}
     bad = {"X-Forwarded-Prefix": '/a b"<x>', "X-Forwarded-Host": "evil/<x>", "X-Forwarded-Proto": "gopher"}
     for proxies, headers in (("10.0.0.0/8", PROXY), ("127.0.0.0/8", bad), ("", PROXY)):
-        async with running_gateway(
-            f"127.0.0.1:{api.port}", key_file, gateway_trusted_proxies=proxies
-        ) as gateway:
+        async with running_gateway(api.target, key_file, gateway_trusted_proxies=proxies) as gateway:
             assert 'href="/docs"' in (await gateway.client.get("/", headers=headers)).text
             live = (await gateway.client.get("/asyncapi.json", headers=headers)).json()["servers"]["gateway"]
             assert (live["host"], live["protocol"]) == (gateway.url.removeprefix("http://"), "ws")
@@ -92,7 +90,7 @@ async def test_nobody_else_is_believed(api: RecordingApi, key_file: Path) -> Non
 
 async def test_a_prefix_by_setting(api: RecordingApi) -> None:
     """A proxy may leave the prefix in the path or remove it; links have it either way."""
-    async with running_gateway(f"127.0.0.1:{api.port}", gateway_path_prefix="/films") as gateway:
+    async with running_gateway(api.target, gateway_path_prefix="/films") as gateway:
         job = api.add_job()
         for prefix in ("/films", ""):
             for root in ("/api/v1", "/mcp"):
@@ -108,7 +106,7 @@ async def test_a_prefix_by_setting(api: RecordingApi) -> None:
 async def test_web_pages_of_listed_origins(api: RecordingApi, key_file: Path) -> None:
     """A page of a listed origin may read and write, without ambient credentials; another one may not."""
     async with running_gateway(
-        f"127.0.0.1:{api.port}", key_file, gateway_cors_origins=f"{STUDIO}, http://localhost:3000"
+        api.target, key_file, gateway_cors_origins=f"{STUDIO}, http://localhost:3000"
     ) as gateway:
         asked = {
             "Origin": STUDIO,
@@ -137,7 +135,7 @@ async def test_web_pages_of_listed_origins(api: RecordingApi, key_file: Path) ->
 
 async def test_texts_are_compressed_and_files_are_not(api: RecordingApi) -> None:
     """A client that takes gzip gets texts in it; a video, a part of it and short answers stay as they are."""
-    async with running_gateway(f"127.0.0.1:{api.port}") as gateway:
+    async with running_gateway(api.target) as gateway:
         job = api.commit(canned.completed(api.add_job(), canned.artifact()), "completed")
         api.files[job.id, canned.artifact().kind, 0] = canned.VIDEO
         gzip = {"Accept-Encoding": "gzip"}

@@ -73,7 +73,7 @@ async def test_counts_are_read_with_the_key_of_who_gets_them(api: RecordingApi, 
     first, second = (f"{name}-0123456789abcdef" for name in ("ada", "bob"))
     keys = tmp_path / "keys"
     keys.write_text(f"{first} studio\n{second} studio\n")
-    async with running_gateway(f"127.0.0.1:{api.port}", keys) as gateway:
+    async with running_gateway(api.target, keys) as gateway:
         async with connected(gateway.ws_url, Authorization=f"Bearer {first}") as opens:
             await opens.settle()
         async with connected(gateway.ws_url, Authorization=f"Bearer {second}") as stays:

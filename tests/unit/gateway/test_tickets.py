@@ -32,7 +32,7 @@ async def locked(api: RecordingApi, tmp_path: Path) -> AsyncIterator[RunningGate
     """A gateway that requires a key."""
     keys = tmp_path / "keys"
     keys.write_text(f"{KEY} studio\n")
-    async with running_gateway(f"127.0.0.1:{api.port}", keys) as gateway:
+    async with running_gateway(api.target, keys) as gateway:
         yield gateway
 
 

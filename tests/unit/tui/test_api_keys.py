@@ -9,9 +9,7 @@ from textual.pilot import Pilot
 from kinolog_client import AsyncKinologClient
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text
 from tests.snapshot.replay import Replay, requests_of
-from tests.unit.gateway.conftest import running_gateway
-from tests.unit.gateway.recording_api import RecordingApi
-from tests.unit.gateway.recording_services import serve_all
+from tests.unit.gateway.conftest import running_gateway, running_recording_api
 
 pytestmark = pytest.mark.slow
 
@@ -24,13 +22,12 @@ def offer_keys(gateway: Replay, *keys: dict[str, object]) -> None:
 
 async def test_a_real_gateway() -> None:
     """The keys that a gateway lists are shown."""
-    recording = RecordingApi(serve_all)
     async with (
-        running_gateway(await recording.start()) as running,
+        running_recording_api() as api,
+        running_gateway(api.target) as running,
         AsyncKinologClient(running.url) as client,
     ):
         answer = await read_issued_keys(client)
-    await recording.stop()
     assert answer.policy is KeyPolicy.ISSUED
     assert [key.actor for key in answer.keys] == ["ada"]
 
