@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import Port
-from kinolog.process.settings import COMMA_SEPARATED, SigningSettings
+from kinolog.process.settings import COMMA_SEPARATED, AccountSettings, SigningSettings
 
 SYSTEM_DATA = Path("/var/lib/kinolog")
 
@@ -33,7 +33,7 @@ def default_data() -> Path:
         return SYSTEM_DATA
 
 
-class StackSettings(SigningSettings):
+class StackSettings(SigningSettings, AccountSettings):
     """The stack. The services read their own settings from the same environment."""
 
     data: Path = Field(default_factory=default_data, description="Folder for all data.")
@@ -43,10 +43,6 @@ class StackSettings(SigningSettings):
     gateway_port: Port = Field(8085, description="Port of REST and WebSocket; 0 picks a free one.")
     api_host: str = Field("127.0.0.1", description="Address of the gRPC api; only loopback needs no key.")
     api_port: Port = Field(50051, description="Port of the gRPC api; 0 picks a free one.")
-    no_auth: bool = Field(
-        False,
-        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
-    )
     nats_port: Port = Field(0, description="Port of nats-server; 0 picks a free one.")
     postgres_port: Port = Field(0, description="Port of Postgres; 0 picks a free one.")
     postgres_fsync: bool = Field(

@@ -119,6 +119,25 @@ class CatalogueSettings(ProcessSettings):
     )
 
 
+class AccountSettings(ProcessSettings):
+    """Whose processes may call without a key."""
+
+    no_auth: bool = Field(
+        False,
+        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
+    )
+
+
+class KeySettings(AccountSettings):
+    """Who may call the api and the gateway."""
+
+    api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
+    require_key: bool = Field(
+        False,
+        description="Refuse requests without an API key, without a key file and on loopback too. Create a key before.",
+    )
+
+
 class SigningSettings(ProcessSettings):
     """The certificate with which videos are signed."""
 
@@ -173,6 +192,7 @@ class PromptWriterSettings(ProcessSettings):
 
 
 class ApiSettings(
+    KeySettings,
     LogSettings,
     MasterKeySettings,
     DatabaseSettings,
@@ -186,15 +206,6 @@ class ApiSettings(
     api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
     api_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
-    api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
-    require_key: bool = Field(
-        False,
-        description="Refuse requests without an API key, without a key file and on loopback too. Create a key before.",
-    )
-    no_auth: bool = Field(
-        False,
-        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
-    )
     tenant: str = Field("default", description="Tenant of callers without a key.")
     input_max_bytes: int = Field(
         256 << 20, ge=1, description="Largest picture or clip that can be uploaded, in bytes."
@@ -266,7 +277,7 @@ class WorkerSettings(
     )
 
 
-class GatewaySettings(ProcessSettings):
+class GatewaySettings(KeySettings):
     """The REST and WebSocket gateway."""
 
     gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
@@ -299,15 +310,6 @@ class GatewaySettings(ProcessSettings):
         60.0, gt=0.0, description="How long the body of a request may stall, in seconds."
     )
     api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
-    api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
-    require_key: bool = Field(
-        False,
-        description="Refuse requests without an API key, without a key file and on loopback too. Create a key before.",
-    )
-    no_auth: bool = Field(
-        False,
-        description="Without a key file admit all accounts of this machine, not only the one that runs kinolog.",
-    )
 
     @field_validator("gateway_path_prefix")
     @classmethod
