@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from hashlib import sha256
-
-from google.protobuf.message import DecodeError
 
 from kinolog.access.api_key import (
     AccessCommit,
@@ -17,7 +14,7 @@ from kinolog.access.api_key import (
     RecordedAccessCommit,
     Scope,
 )
-from kinolog.codec.commits import DamagedCommit, EncodedCommitRecord
+from kinolog.codec.commits import EncodedCommitRecord, HashedRecords
 from kinolog.codec.enums import KnownValues, UnknownEvent
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.v1 import access_pb2 as pb
@@ -27,6 +24,13 @@ SCOPE_TO_PROTO: dict[Scope, pb.Scope.ValueType] = {
     scope: pb.Scope.Value(f"SCOPE_{scope.name}") for scope in Scope
 }
 SCOPE_FROM_PROTO: dict[int, Scope] = KnownValues({number: scope for scope, number in SCOPE_TO_PROTO.items()})
+
+_RECORDS = HashedRecords(
+    commit=pb.AccessCommit,
+    stored=pb.StoredAccessCommit,
+    wrong_hash="the hash of a commit about an API key does not match its bytes",
+    no_commit="the bytes in the stream are no commit about an API key",
+)
 
 
 def scopes_to_proto(scopes: Iterable[Scope]) -> list[pb.Scope.ValueType]:
@@ -40,7 +44,7 @@ def scopes_from_proto(numbers: Iterable[int]) -> frozenset[Scope]:
 
 
 def encode_access_commit(commit: AccessCommit) -> EncodedCommitRecord:
-    """Return the message to store. Its hash is over exactly the bytes in it."""
+    """Return the message to store."""
     wire = pb.AccessCommit(
         key_id=commit.key_id,
         command=ev.Command(name=commit.command, id=commit.command_id, actor=commit.actor),
@@ -49,21 +53,12 @@ def encode_access_commit(commit: AccessCommit) -> EncodedCommitRecord:
         previous_hash=commit.previous_hash,
     )
     time_to_proto(wire.at, commit.at)
-    body = wire.SerializeToString(deterministic=True)
-    digest = sha256(body).digest()
-    raw = pb.StoredAccessCommit(commit=body, hash=digest).SerializeToString()
-    return EncodedCommitRecord(raw=raw, digest=digest)
+    return _RECORDS.encode(wire)
 
 
 def parse_access_commit(raw: bytes) -> tuple[pb.AccessCommit, bytes]:
     """Return the commit message and its verified hash. Raises `DamagedCommit`."""
-    try:
-        stored = pb.StoredAccessCommit.FromString(raw)
-        if sha256(stored.commit).digest() != stored.hash:
-            raise DamagedCommit("the hash of a commit about an API key does not match its bytes")
-        return pb.AccessCommit.FromString(stored.commit), stored.hash
-    except DecodeError as error:
-        raise DamagedCommit("the bytes in the stream are no commit about an API key") from error
+    return _RECORDS.parse(raw)
 
 
 def decode_access_commit(position: int, raw: bytes) -> RecordedAccessCommit:

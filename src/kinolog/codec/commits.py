@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
-from typing import cast
+from typing import Generic, TypeVar, cast
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from kinolog.codec.events import event_from_proto, event_to_proto
 from kinolog.codec.state import state_from_proto, state_to_proto
@@ -15,6 +15,7 @@ from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.job.commit import CommandFacts, Commit, RecordedCommit
 from kinolog.job.events import StoryboardPlanned, Submitted
 from kinolog.job.state import Job
+from kinolog.v1 import access_pb2 as ac
 from kinolog.v1 import event_pb2 as ev
 
 
@@ -29,6 +30,44 @@ class EncodedCommitRecord:
     raw: bytes
     digest: bytes
 
+
+WireT = TypeVar("WireT", bound=Message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashedRecords(Generic[WireT]):
+    """How a stream stores its commits: each as bytes, with the SHA-256 of exactly those bytes."""
+
+    commit: type[WireT]
+    stored: type[ev.StoredCommit | ac.StoredAccessCommit]
+    wrong_hash: str
+    no_commit: str
+
+    def encode(self, wire: WireT) -> EncodedCommitRecord:
+        """Return the message to store. The commit is serialised once."""
+        body = wire.SerializeToString(deterministic=True)
+        digest = sha256(body).digest()
+        return EncodedCommitRecord(
+            raw=self.stored(commit=body, hash=digest).SerializeToString(), digest=digest
+        )
+
+    def parse(self, raw: bytes) -> tuple[WireT, bytes]:
+        """Return the commit message and its verified hash. Raises `DamagedCommit`."""
+        try:
+            stored = self.stored.FromString(raw)
+            if sha256(stored.commit).digest() != stored.hash:
+                raise DamagedCommit(self.wrong_hash)
+            return self.commit.FromString(stored.commit), stored.hash
+        except DecodeError as error:
+            raise DamagedCommit(self.no_commit) from error
+
+
+_RECORDS = HashedRecords(
+    commit=ev.Commit,
+    stored=ev.StoredCommit,
+    wrong_hash="the hash of a commit does not match its bytes",
+    no_commit="the bytes in the log are not a commit",
+)
 
 _STATE = Commit.__dict__["state"]
 """The slot of `Commit.state`, which the property of `LazyCommit` hides."""
@@ -64,7 +103,7 @@ class LazyCommit(Commit):
 
 
 def encode_commit(commit: Commit) -> EncodedCommitRecord:
-    """Return the message to store. The commit is serialised once, and its hash is over exactly those bytes."""
+    """Return the message to store."""
     events = [event_to_proto(event) for event in commit.events]
     wire = ev.Commit(
         job_id=commit.job_id,
@@ -77,11 +116,7 @@ def encode_commit(commit: Commit) -> EncodedCommitRecord:
         previous_hash=commit.previous_hash,
     )
     time_to_proto(wire.at, commit.at)
-    body = wire.SerializeToString(deterministic=True)
-    digest = sha256(body).digest()
-    return EncodedCommitRecord(
-        raw=ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest=digest
-    )
+    return _RECORDS.encode(wire)
 
 
 def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
@@ -99,13 +134,7 @@ def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
 
 def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
     """Return the commit message and its verified hash. Raises `DamagedCommit`."""
-    try:
-        stored = ev.StoredCommit.FromString(raw)
-        if sha256(stored.commit).digest() != stored.hash:
-            raise DamagedCommit("the hash of a commit does not match its bytes")
-        return ev.Commit.FromString(stored.commit), stored.hash
-    except DecodeError as error:
-        raise DamagedCommit("the bytes in the log are not a commit") from error
+    return _RECORDS.parse(raw)
 
 
 def decode_commit(position: int, raw: bytes) -> RecordedCommit:
