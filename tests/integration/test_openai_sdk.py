@@ -18,7 +18,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.interfaces import ADA, INPUT_MODELS, key_file, run_example
 from tests.builders.running_api import RunningApi, running_api
 from tests.builders.uploaded_files import WEBM, picture
-from tests.fixtures.cut_connections import CutConnections
+from tests.fixtures.unreliable_network import unreliable_network
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
@@ -223,16 +223,14 @@ async def test_a_create_whose_answer_is_lost_is_one_video(
 ) -> None:
     """The SDK sends it again without an id, also to a gateway that started meanwhile. Two that are meant are two."""
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.0)  # how long it waits before
-    proxy = CutConnections(gateway.url, answers=2)
-    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
-    async with server, client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as sdk:
+    async with unreliable_network(gateway.url) as network, client_of(network.url) as sdk:
+        network.cuts = [0, 0]
         video = await sdk.videos.create(prompt=PROMPT, seconds="4")
-        assert proxy.left == 0
+        assert network.cuts == []
         jobs = (await api.jobs.ListJobs(pb.ListJobsRequest())).jobs
         assert [job.id for job in jobs] == [video.id]
         other = await sdk.videos.create(prompt=PROMPT, seconds="4")
         assert other.id != video.id
-    await proxy.close()
     async with running_gateway(api.target) as restarted, client_of(restarted.url) as sdk:
         again = {"x-stainless-retry-count": "1"}
         assert (await sdk.videos.create(prompt=PROMPT, seconds="4", extra_headers=again)).id == other.id

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.fixtures.unreliable_network import UnreliableNetwork, unreliable_network
 from tests.unit.client.either_client import FAST, EitherClient
-from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway.conftest import RunningGateway, api, gateway
 
 __all__ = ["api", "gateway"]  # fixtures
@@ -24,10 +24,8 @@ async def client(request: pytest.FixtureRequest, gateway: RunningGateway) -> Asy
 @pytest.fixture
 async def network(gateway: RunningGateway) -> AsyncIterator[UnreliableNetwork]:
     """A network between a client and the gateway."""
-    between = UnreliableNetwork(int(gateway.url.rpartition(":")[2]))
-    await between.start()
-    yield between
-    await between.stop()
+    async with unreliable_network(gateway.url) as between:
+        yield between
 
 
 @pytest.fixture(params=["blocking", "async"])

@@ -24,9 +24,9 @@ from kinolog_client.errors import Forbidden, problem_error
 from kinolog_client.http.operation import HttpAnswer
 from kinolog_client.operations.job_operations import status
 from kinolog_stack.tcp_ports import free_port
+from tests.fixtures.unreliable_network import UnreliableNetwork
 from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient
-from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway.conftest import running_gateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 
@@ -148,7 +148,7 @@ async def test_a_command_has_one_effect_however_often_it_is_sent(
     distant: EitherClient, network: UnreliableNetwork, api: RecordingApi
 ) -> None:
     """The answer to a command is lost: it is sent again with the same request id."""
-    network.cut_after_bytes = 0
+    network.cuts = [0]
     done = await distant.call("generate", "x")
     first, second = api.requests("SubmitJob")
     assert first.request_id == second.request_id
@@ -160,7 +160,7 @@ async def test_what_must_not_be_repeated_is_not(
 ) -> None:
     """The answer to a bulk command is lost: it is not sent again, for it has no request id."""
     job = api.add_job()
-    network.cut_after_bytes = 0
+    network.cuts = [0]
     with pytest.raises(GatewayUnreachable):
         await distant.call("bulk", "cancel", [job.id])
     assert len(api.requests("BulkCancelJobs")) == 1

@@ -20,10 +20,10 @@ from kinolog_client.http.file_transfer import FileTransfer, export_operation, fi
 from kinolog_client.http.retry import RetryPolicy
 from tests.fixtures.devices import FULL, NULL, STANDARD_OUTPUT, device_at
 from tests.fixtures.flushes import Flushes
+from tests.fixtures.unreliable_network import UnreliableNetwork
 from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.test_operations import completed_job
-from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
@@ -154,7 +154,7 @@ async def test_a_broken_download_is_resumed(
 ) -> None:
     """A connection that is lost in the middle is resumed by range, and the file is whole."""
     job = completed_job(api)
-    network.cut_after_bytes = 100_000
+    network.cuts = [100_000]
     path = await distant.call("download", job.id, tmp_path / "v")
     assert path.read_bytes() == canned.VIDEO
     first, second = api.requests("ReadArtifact")

@@ -11,8 +11,8 @@ import pytest
 from kinolog.v1 import job_pb2 as pb
 from kinolog_client import InvalidRequest, VideoInput, VideoRequest
 from kinolog_client.operations.input_operations import upload_input
+from tests.fixtures.unreliable_network import UnreliableNetwork
 from tests.unit.client.either_client import EitherClient
-from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 
@@ -65,7 +65,7 @@ async def test_a_lost_connection_sends_the_file_again(
     """From the beginning: the same file is one upload."""
     path = tmp_path / "picture.png"
     path.write_bytes(CONTENT)
-    network.cut_after_bytes = 10
+    network.cuts = [10]
     await distant.call("upload_input", path)
     assert _received(api) == [CONTENT, CONTENT]
 

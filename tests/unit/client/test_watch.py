@@ -18,9 +18,9 @@ from kinolog_client import (
     QueueCounted,
 )
 from tests.fixtures.tasks import background_task
+from tests.fixtures.unreliable_network import UnreliableNetwork
 from tests.fixtures.waits import until_true
 from tests.unit.client.either_client import FAST, EitherClient
-from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi
 
