@@ -119,7 +119,7 @@ def scaled(network: NetworkSize, stored_bytes: int, weight_bytes: int) -> Networ
 
 def file_tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
     """Yield name and shape of each tensor in a file."""
-    for name, tensor in _header(path).items():
+    for name, tensor in _header(path)[1].items():
         if name != "__metadata__":
             try:
                 yield name, [int(side) for side in tensor["shape"]]
@@ -129,26 +129,25 @@ def file_tensors(path: Path) -> Iterator[tuple[str, list[int]]]:
 
 def stated_file_bytes(path: Path) -> int:
     """Return the bytes of a weight file as its header states them. Raises WeightsUnreadable."""
-    data = weight_bytes_of(path)
-    try:
-        with path.open("rb") as file:
-            return 8 + int.from_bytes(file.read(8), "little") + data
-    except OSError as error:
-        raise WeightsUnreadable(f"{path} cannot be read ({type(error).__name__})") from error
+    length, header = _header(path)
+    return 8 + length + _tensor_bytes(path, header)
 
 
 def weight_bytes_of(path: Path) -> int:
     """Return the bytes that the tensors of a weight file take. Raises WeightsUnreadable."""
+    return _tensor_bytes(path, _header(path)[1])
+
+
+def _tensor_bytes(path: Path, header: Mapping[str, Any]) -> int:
     try:
-        ends = [
-            int(tensor["data_offsets"][1]) for name, tensor in _header(path).items() if name != "__metadata__"
-        ]
+        ends = [int(tensor["data_offsets"][1]) for name, tensor in header.items() if name != "__metadata__"]
     except (LookupError, TypeError, ValueError) as error:
         raise WeightsUnreadable(f"{path} has a damaged header") from error
     return max(ends, default=0)
 
 
-def _header(path: Path) -> Mapping[str, Any]:
+def _header(path: Path) -> tuple[int, Mapping[str, Any]]:
+    """Return the length of a file's header in bytes, and the header."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -157,4 +156,4 @@ def _header(path: Path) -> Mapping[str, Any]:
         raise WeightsUnreadable(f"{path} cannot be read ({type(error).__name__})") from error
     if not isinstance(header, dict):
         raise WeightsUnreadable(f"{path} has a damaged header")
-    return header
+    return length, header
