@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 from kinolog_projector.access import access_archive
-from kinolog_projector.access.access_archive import AccessArchive, add_noted, archived_after
+from kinolog_projector.access.access_archive import (
+    AccessArchive,
+    ArchivedAccessCommit,
+    add_noted,
+    archived_after,
+)
 from kinolog_projector.access.access_restore import fill_access, noted_access, noted_commits
+from kinolog_projector.commands import CommandOptions
+from kinolog_projector.maintenance import restore
 
 from kinolog.access.api_key import ApiKeyRevoked
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog
 from kinolog.process.problem_alarm import ProblemAlarm
+from kinolog.process.settings import ProjectorSettings
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.access_log import MemoryAccessLog
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.contract.test_access_log import CREATED
+from tests.fixtures.log import empty_streams
+from tests.fixtures.master_key import MASTER_KEY_ENV
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until
 from tests.integration.readmodel_database import Projected, projected
@@ -108,3 +120,22 @@ async def test_later_facts_survive_an_older_backup(database: Projected) -> None:
     assert await add_noted(connection, noted[1:]) is None
     with pytest.raises(DamagedLog):
         await add_noted(connection, [*noted, replace(noted[0], position=5, raw=b"damaged")])
+
+
+async def test_a_restore_says_that_keys_are_back(
+    database: Projected,
+    migrated_database_url: str,
+    own_nats_server: NatsServer,
+    nats_env: Callable[[Service], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A restore fills the stream from its archive and says so, also if there is nothing else to restore."""
+    await empty_streams(own_nats_server)
+    stored = (await filled_log()).stored
+    await add_noted(database.connection, [ArchivedAccessCommit(at, raw) for at, raw in enumerate(stored, 1)])
+    servers = nats_env(Service.ADMIN) | {"KINOLOG_DATABASE_URL": migrated_database_url}
+    for name, value in (servers | MASTER_KEY_ENV).items():
+        monkeypatch.setenv(name, value)
+    back, nothing = (await restore(ProjectorSettings(), CommandOptions())).text.splitlines()
+    assert back == "the stream of API keys got 4 messages back"
+    assert nothing.startswith("nothing to restore: 0 commits")

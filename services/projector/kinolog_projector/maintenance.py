@@ -270,12 +270,10 @@ async def restore(settings: ProjectorSettings, options: CommandOptions) -> Repor
     """Do all that `inspect` says. A damaged stream is deleted: its intact commits are in the archive by then."""
     await migrate(settings, options)
     found = (await inspect(settings, options)).facts
-    if found["is_whole"]:
-        await _restore_access(settings)
-        return Report(
-            f"nothing to restore: {counted(found['commits'], 'commit')}, hash {found['hash']}", found
-        )
     lines = await _restore_access(settings)
+    if found["is_whole"]:
+        whole = f"nothing to restore: {counted(found['commits'], 'commit')}, hash {found['hash']}"
+        return Report("\n".join((*lines, whole)), found)
     if found["repair_archive"]:
         lines.append((await repair(settings, options)).text)
     if found["replace_log"]:
