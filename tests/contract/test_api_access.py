@@ -27,6 +27,7 @@ from kinolog.process.logs import TextLines
 from kinolog.v1 import access_pb2, job_pb2
 from kinolog.v1 import access_service_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.waits import until_true
 
@@ -36,11 +37,6 @@ FILE_KEYS = {
     key_digest(TEAM): KeyHolder(tenant="team", actor="robot"),
 }
 NEVER = Timestamp(seconds=1_000)
-
-
-def bearer(key: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the metadata of a call with a key."""
-    return (("authorization", f"Bearer {key}"), *more)
 
 
 @pytest.fixture

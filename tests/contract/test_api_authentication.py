@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import grpc
 import pytest
 from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY
 
+from kinolog.access.key_text import key_digest
 from kinolog.ports.workers import WorkerReport
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.contract.bad_requests import OF_ONE_JOB
 
 OTHER = ((TENANT_KEY, "other"), (ACTOR_KEY, "eve"))
 GATEWAY, TEAM = "gateway-key-0123456789", "team-key-0123456789"
 KEYS = {
-    sha256(GATEWAY.encode()).digest(): KeyHolder(),
-    sha256(TEAM.encode()).digest(): KeyHolder(tenant="team", actor="robot"),
+    key_digest(GATEWAY): KeyHolder(),
+    key_digest(TEAM): KeyHolder(tenant="team", actor="robot"),
 }
 
 
@@ -37,11 +38,6 @@ async def locked() -> AsyncIterator[RunningApi]:
     """An api that requires keys."""
     async with running_api(KEYS) as running:
         yield running
-
-
-def bearer(key: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the metadata of a call with a key."""
-    return (("authorization", f"Bearer {key}"), *more)
 
 
 async def test_actor_and_tenant_of_the_metadata(api: RunningApi) -> None:

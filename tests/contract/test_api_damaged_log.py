@@ -25,6 +25,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.adapters.memory.read_model import MemoryReadModel
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -102,7 +103,7 @@ async def test_a_lost_job_of_another_tenant_stays_unknown(api: RunningApi) -> No
 async def test_a_damaged_job_of_another_tenant_stays_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only its owner learns that a job cannot be read; without the archive, which knows the owner, all do."""
     keys = {key_digest(tenant * 32): KeyHolder(tenant=tenant, actor="a") for tenant in "ab"}
-    owner, other = ((("authorization", f"Bearer {tenant * 32}"),) for tenant in "ab")
+    owner, other = (bearer(tenant * 32) for tenant in "ab")
     async with running_api(keys) as api:
         job_id = (await api.jobs.SubmitJob(ORDER, metadata=owner)).job.id
         damage_log(api, monkeypatch)

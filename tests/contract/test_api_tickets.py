@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 import grpc
 import pytest
@@ -19,28 +18,20 @@ from kinolog_api.services import (
     TICKET_SERVICE,
 )
 
+from kinolog.access.key_text import key_digest
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import access_pb2, job_pb2
 from kinolog.v1 import access_service_pb2 as ac
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import ticket_service_pb2 as tk
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import RunningApi, refused, running_api
 
 TEAM, EVERYONE = "team-key-0123456789", "gateway-key-0123456789"
 VIDEO = b"the bytes of a video"
 
 
-def digest(key: str) -> bytes:
-    """Return the hash of a key."""
-    return sha256(key.encode()).digest()
-
-
-def bearer(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the metadata of a call with a key or a ticket."""
-    return (("authorization", f"Bearer {text}"),)
-
-
-KEYS = {digest(TEAM): KeyHolder(tenant="team", actor="ada"), digest(EVERYONE): KeyHolder()}
+KEYS = {key_digest(TEAM): KeyHolder(tenant="team", actor="ada"), key_digest(EVERYONE): KeyHolder()}
 
 
 @pytest.fixture
@@ -189,7 +180,7 @@ async def test_a_ticket_ends_with_its_key(api: RunningApi) -> None:
 async def test_a_ticket_ends_with_the_tenant_of_its_key(api: RunningApi) -> None:
     """A line of the key file that names another tenant by now issued no ticket of the earlier one."""
     ticket = await file_ticket(api, await completed_job(api))
-    async with running_api({digest(TEAM): KeyHolder(tenant="other", actor="ada")}, api) as moved:
+    async with running_api({key_digest(TEAM): KeyHolder(tenant="other", actor="ada")}, api) as moved:
         problem = await refused(moved.jobs.ReadArtifact(video_of("z" * 26), metadata=bearer(ticket)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TICKET_REFUSED")
 

@@ -13,6 +13,7 @@ from kinolog.access.api_key import USER_SCOPES, Scope
 from kinolog.codec.access import scopes_to_proto
 from kinolog.process.api_keys import read_keys
 from kinolog.v1 import access_service_pb2 as pb
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import RunningApi, running_api
 from tests.contract.test_gateway_documents import served
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
@@ -52,7 +53,7 @@ BODIES: dict[str, Any] = {
 async def _key(api: RunningApi, *scopes: Scope) -> str:
     """Return a new key with these scopes."""
     request = pb.CreateKeyRequest(tenant="studio", actor="ada", scopes=scopes_to_proto(scopes))
-    answer = await api.access.CreateKey(request, metadata=(("authorization", f"Bearer {OPERATOR}"),))
+    answer = await api.access.CreateKey(request, metadata=bearer(OPERATOR))
     return answer.secret
 
 
