@@ -10,7 +10,6 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
 
 import uvicorn
 
@@ -43,12 +42,13 @@ CLIENT_MESSAGE_BYTES = 65_536
 class GatewayServer(uvicorn.Server):
     """uvicorn that announces its address when it serves, and exits with status 0 after SIGTERM or SIGINT.
 
-    `close_clients` is called when it stops: streams of live updates never end by themselves.
+    `end_long_requests` is called when it stops: streams of live updates never end by themselves, and calls that wait
+    for a job end late.
     """
 
-    def __init__(self, config: uvicorn.Config, close_clients: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, config: uvicorn.Config, end_long_requests: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
-        self._close_clients = close_clients
+        self._end_long_requests = end_long_requests
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, then announce the address."""
@@ -60,16 +60,13 @@ class GatewayServer(uvicorn.Server):
         """Stop; the process ends in time, whatever a request waits for."""
         if not self.should_exit:
             end_process_after(STOP_SECONDS + 2.0)
-            if self.started:
-                app: Any = self.config.app
-                app.state.job_waits.stop()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the clients of live updates, then the other connections."""
+        """End the requests that would go on, then close the other connections."""
         for server in self.servers:
             server.close()
-        await self._close_clients()
+        await self._end_long_requests()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -142,6 +139,11 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
         trusted_proxies=tuple(settings.gateway_trusted_proxies),
     )
     app = create_app(lambda: Upstream(settings.api_target), keys, system_clock, surroundings)
+
+    async def end_long_requests() -> None:
+        app.state.job_waits.stop()
+        await app.state.broadcasts.close_clients(CLOSE_SECONDS)
+
     return GatewayServer(
         uvicorn.Config(
             app,
@@ -158,7 +160,7 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         ),
-        close_clients=lambda: app.state.broadcasts.close_clients(CLOSE_SECONDS),
+        end_long_requests=end_long_requests,
     )
 
 
