@@ -11,7 +11,6 @@ import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,7 +21,7 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.live.channels import Channel
 from kinolog_gateway.live.outgoing_message import MessageKind, OutgoingMessage
 from kinolog_gateway.live.send_queue import SendQueue
-from kinolog_gateway.live.session import CLOSE_SECONDS, close_slow_client, run_session
+from kinolog_gateway.live.session import CLOSE_SECONDS, run_session
 from kinolog_gateway.live.subscriber import Subscriber
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 
@@ -107,7 +106,6 @@ class _EventStream:
         self.client = Subscriber(
             broadcasts.for_caller(caller), SendQueue(self._send_message, broadcasts.counts), caller
         )
-        self.client.send_queue.on_too_slow = partial(close_slow_client, self.client)
         self.sequence: int | None = None
         """Sequence of the last log line that was sent, or None."""
         self._position = 0

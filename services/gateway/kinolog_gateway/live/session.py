@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import WebSocketDisconnect
@@ -31,18 +32,18 @@ _LEFT = (WebSocketDisconnect, OSError)
 """Errors of a connection that the client ended."""
 
 
-def close_slow_client(subscriber: Subscriber) -> None:
-    """Close the connection of a client that reads too slowly. It can resume."""
-    subscriber.request_close(TRY_AGAIN_LATER, "reading too slowly; resume with after")
-
-
 async def run_session(
     subscriber: Subscriber, callers: Callers, *tasks_of_client: Coroutine[Any, Any, None]
 ) -> tuple[int, str] | None:
     """Send and catch up until one task ends. Return close code and reason, or None if the client left.
 
+    A client that reads too slowly is closed. It can resume.
+
     `tasks_of_client` run beside that: one reads what the client sends, and returns when it has left.
     """
+    subscriber.send_queue.on_too_slow = partial(
+        subscriber.request_close, TRY_AGAIN_LATER, "reading too slowly; resume with after"
+    )
     create_task = asyncio.get_running_loop().create_task
     tasks: list[asyncio.Task[None]] = [
         *(create_task(task) for task in tasks_of_client),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import partial
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -21,7 +20,7 @@ from kinolog_gateway.live.channels import (
 )
 from kinolog_gateway.live.outgoing_message import OutgoingMessage
 from kinolog_gateway.live.send_queue import SendQueue
-from kinolog_gateway.live.session import CLOSE_SECONDS, close_slow_client, run_session
+from kinolog_gateway.live.session import CLOSE_SECONDS, run_session
 from kinolog_gateway.live.subscriber import Subscriber
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
 
@@ -39,7 +38,6 @@ async def ws(socket: WebSocket) -> None:
 
     caller: HttpCaller = socket.scope[CALLER]
     client = Subscriber(broadcasts.for_caller(caller), SendQueue(send, broadcasts.counts), caller)
-    client.send_queue.on_too_slow = partial(close_slow_client, client)
     with broadcasts.connected(client):
         close = await run_session(client, socket.app.state.callers, _read(socket, client))
         broadcasts.remove_client(client)
