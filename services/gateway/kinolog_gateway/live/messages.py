@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -169,17 +169,7 @@ ServerMessage: TypeAlias = (
     | ErrorMessage
     | Pong
 )
-SERVER_MESSAGES: tuple[type[ResponseModel], ...] = (
-    JobStatusUpdate,
-    JobCompleted,
-    JobFailed,
-    JobCancelled,
-    JobLogEntry,
-    JobPreview,
-    QueueUpdated,
-    ErrorMessage,
-    Pong,
-)
+SERVER_MESSAGES: tuple[type[ResponseModel], ...] = get_args(ServerMessage)
 
 _ENDED: dict[int, type[JobCompleted] | type[JobFailed] | type[JobCancelled]] = {
     pb.STATUS_COMPLETED: JobCompleted,

@@ -47,23 +47,21 @@ class OutgoingMessage:
         self.job_id = job_id
         self.terminal = terminal
         self.sequence = sequence
-        self._build: Callable[[int], BaseModel] | None = build
+        self._build = build
         self._text: str | None = None
 
     @property
     def text(self) -> str:
         """The message as JSON."""
         if self._text is None:
-            assert self._build is not None  # noqa: S101 - dropped only once the text exists
             model = self._build(self.position)
             self._text = model.__pydantic_serializer__.to_json(model).decode()
             if self.kind is MessageKind.COMMIT:
-                self._build = None  # thousands of commits are remembered; their jobs need not be
+                self._build = _built_once  # thousands of commits are remembered; their jobs need not be
         return self._text
 
     def at(self, position: int) -> OutgoingMessage:
         """Return the same message with another position. Not for commits: their position is a fact of the log."""
-        assert self._build is not None  # noqa: S101 - dropped only for commits
         return OutgoingMessage(
             self.kind,
             position,
@@ -72,6 +70,10 @@ class OutgoingMessage:
             terminal=self.terminal,
             sequence=self.sequence,
         )
+
+
+def _built_once(_: int) -> BaseModel:
+    raise RuntimeError("a commit has one position, and its text is built once")
 
 
 def commit(position: int, job: pb.Job, events: list[str]) -> OutgoingMessage:
