@@ -143,6 +143,16 @@ async def test_a_ticket_opens_a_stream_of_events(locked: RunningGateway, api: Re
     assert problem_of(response, 401)["reason"] == "TICKET_REFUSED"
 
 
+async def test_head_of_a_stream_redeems_no_ticket(locked: RunningGateway, api: RecordingApi) -> None:
+    """HEAD opens no connection: a ticket, which opens one, is not spent on it. With a key it answers like GET."""
+    path = "/api/v1/live?channel=jobs"
+    refused = await locked.client.head(f"{path}&ticket=kinot1.live")
+    assert (refused.status_code, refused.content) == (401, b"")
+    assert not api.requests("RedeemTicket")
+    head = await locked.client.head(path, headers=BEARER)
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 async def test_a_connection_ends_with_the_key_of_its_ticket(
     locked: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

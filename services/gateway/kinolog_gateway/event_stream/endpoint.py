@@ -26,6 +26,7 @@ data: {"type":"job_status_update","position":1042,"job_id":"abcdefghijklmnopqrst
 """
 
 
+@router.head("/live", response_class=Response, include_in_schema=False)
 @router.get(
     "/live",
     response_class=Response,

@@ -77,7 +77,7 @@ class EventStreamResponse(Response):
         self._start = start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one client. Raises the problem of an api that refuses the caller, before anything is sent."""
+        """Serve one client, or answer HEAD. Raises the problem of an api that refuses the caller, before it sends."""
         stream = _EventStream(self._broadcasts, self._caller, send)
         client = stream.client
         with self._broadcasts.connected(client):
@@ -87,6 +87,9 @@ class EventStreamResponse(Response):
             if client.broadcast.refusal is not None:
                 raise grpc_errors.from_call(client.broadcast.refusal)
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if scope["method"] == "HEAD":
+                await stream.write("", more=False)
+                return
             await stream.write(f"retry: {RETRY_MILLISECONDS}\n\n")
             close = await run_session(
                 client, self._callers, _wait_until_left(receive), stream.run(self._channels, self._start)

@@ -32,8 +32,12 @@ def offered_key(scope: Scope) -> str | None:
 
 
 def opens_connection(scope: Scope) -> bool:
-    """Return whether a request opens a connection of live updates: a WebSocket or a stream of events."""
-    return bool(scope["type"] == "websocket" or scope["path"] == EVENT_STREAM_PATH)
+    """Return whether a request opens a connection of live updates: a WebSocket or a stream of events.
+
+    HEAD opens none, so it takes no ticket: one that it redeemed would be lost.
+    """
+    is_stream = scope["path"] == EVENT_STREAM_PATH and scope.get("method") != "HEAD"
+    return bool(scope["type"] == "websocket" or is_stream)
 
 
 def is_file_request(scope: Scope) -> bool:

@@ -1,6 +1,6 @@
 """HEAD for every route that answers GET: the same headers, and no body.
 
-A route of files has a HEAD of its own, which reads no file.
+Routes of files have a HEAD of their own, which reads no file, and so has the stream of events, which redeems no ticket.
 """
 
 from __future__ import annotations
