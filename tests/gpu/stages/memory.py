@@ -13,16 +13,11 @@ from typing import Any
 import torch
 
 from kinolog.models.memory.needs import ModelMemory
-from kinolog.models.memory.placement import (
-    QUANTISING_PACKAGES,
-    DecodeMode,
-    WeightPlacement,
-    missing_placements,
-)
+from kinolog.models.memory.placement import DecodeMode, WeightPlacement
 from kinolog.models.memory.planner import MemoryFigures, PlacementPlan, plan_placement
 from tests.gpu.context import StageContext
 from tests.gpu.stages.figures import GIB, forget_peak
-from tests.gpu.stages.placements import PlacedPipeline, memory_of_wan, size_of_clip
+from tests.gpu.stages.placements import PlacedPipeline, lacks_package, memory_of_wan, size_of_clip
 
 SIZES_GIB = (80, 48, 24, 16, 12, 8)
 """Sizes of the imitated cards, the largest first."""
@@ -45,9 +40,7 @@ def run(context: StageContext) -> None:
         if context.tiny and not cards:
             context.record(f"{weights}, {WHOLE}", "skipped", reason="no card of the rehearsal has it")
             continue
-        if weights in missing_placements():
-            reason = f"{QUANTISING_PACKAGES[weights]} is not installed"
-            context.record(f"{weights}, {WHOLE}", "skipped", reason=reason)
+        if lacks_package(context, weights, f"{weights}, {WHOLE}"):
             continue
         _measure(context, weights, {size: plans[size] for size in cards}, context_bytes)
         gc.collect()

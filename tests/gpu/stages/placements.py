@@ -12,8 +12,9 @@ from kinolog_worker.renderers.diffusers.placement.placed_networks import place
 
 from kinolog.models.memory.autoencoders import decode_memory
 from kinolog.models.memory.needs import DrawnSize, ModelMemory
-from kinolog.models.memory.placement import WeightPlacement, missing_placements
+from kinolog.models.memory.placement import QUANTISING_PACKAGES, WeightPlacement, missing_placements
 from kinolog.models.memory.weights import size_of
+from tests.gpu.context import StageContext
 from tests.gpu.stages.figures import GIB, forget_peak, synchronize, timed
 from tests.gpu.stages.wan_models import autoencoder, clip_shape, denoiser, noise, pipeline, text_encoder
 
@@ -23,6 +24,14 @@ STEPS = 2
 
 DECODED_FRAMES = 3
 """Latent frames that a run decodes: every later one takes the memory of the third."""
+
+
+def lacks_package(context: StageContext, weights: WeightPlacement, reading: str) -> bool:
+    """Return whether the package of a placement is not installed. Then its reading is recorded as skipped."""
+    if weights not in missing_placements():
+        return False
+    context.record(reading, "skipped", reason=f"{QUANTISING_PACKAGES[weights]} is not installed")
+    return True
 
 
 def memory_of_wan() -> ModelMemory:

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from kinolog_worker.renderers.diffusers.placement.placed_networks import reduce_weights
 
-from kinolog.models.memory.placement import LOSSY, QUANTISING_PACKAGES, WeightPlacement, missing_placements
+from kinolog.models.memory.placement import LOSSY, WeightPlacement
 from tests.gpu.context import StageContext
 from tests.gpu.stages.figures import forget_peak, latent_difference, peak_memory, timed
+from tests.gpu.stages.placements import lacks_package
 from tests.gpu.stages.wan_models import TEXT_WIDTH, clip_shape, denoiser, noise
 
 PASSES = 3
@@ -31,8 +32,7 @@ def run(context: StageContext) -> None:
         return {**figures, **latent_difference(output, reference[0])}
 
     for weights in (WeightPlacement.DEVICE, *LOSSY):
-        if weights in missing_placements():
-            context.record(weights, "skipped", reason=f"{QUANTISING_PACKAGES[weights]} is not installed")
+        if lacks_package(context, weights, weights):
             continue
         needed = READING_SECONDS if context.on_gpu else 0.0
         context.attempt(weights, partial(reading, weights), seconds=needed)
