@@ -20,6 +20,7 @@ from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.waits import until
 
@@ -86,12 +87,11 @@ async def test_only_an_operator_reads_which_jobs_an_alarm_concerns() -> None:
     ):
         jobs = job_service_pb2_grpc.JobServiceStub(channel)
         await given_alarm(api, LOG_DAMAGED)
-        operator = ("authorization", f"Bearer {'o' * 32}")
         for metadata, details in (
-            ((operator,), "job 7 waits"),
-            ((operator, ("x-kinolog-tenant", "t")), ""),
-            ((("authorization", f"Bearer {'t' * 32}"),), ""),
-            ((("authorization", "Bearer wrong"),), ""),
+            (bearer("o" * 32), "job 7 waits"),
+            (bearer("o" * 32, ("x-kinolog-tenant", "t")), ""),
+            (bearer("t" * 32), ""),
+            (bearer("wrong"), ""),
             ((), ""),
         ):
             (alarm,) = (await jobs.ListAlarms(pb.ListAlarmsRequest(), metadata=metadata)).alarms

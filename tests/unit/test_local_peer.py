@@ -13,6 +13,7 @@ from kinolog_api.rpc.call_origin import OwnUserCalls
 
 from kinolog.connections.local_peer import is_own_peer
 from kinolog.v1 import access_service_pb2 as pb
+from tests.builders.call_metadata import bearer
 from tests.builders.running_api import refused, running_api
 from tests.fixtures.other_account import NEEDS_ROOT, socket_of_other_account
 from tests.unit.gateway.conftest import running_gateway
@@ -93,6 +94,5 @@ async def test_an_api_without_keys_serves_one_account(monkeypatch: pytest.Monkey
         problem = await refused(api.access.WhoAmI(pb.WhoAmIRequest()))
         assert problem.reason == "KEY_REQUIRED"
         assert "KINOLOG_NO_AUTH" in problem.message
-        metadata = (("authorization", f"Bearer {created}"),)
-        assert (await api.access.WhoAmI(pb.WhoAmIRequest(), metadata=metadata)).actor == "ada"
+        assert (await api.access.WhoAmI(pb.WhoAmIRequest(), metadata=bearer(created))).actor == "ada"
     assert OwnUserCalls("localhost", 1)._hosts == OwnUserCalls("::1", 1)._hosts
