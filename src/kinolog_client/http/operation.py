@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kinolog_client.errors import UnexpectedAnswer, problem_error
 from kinolog_client.http.sendable import check_sendable
@@ -16,6 +16,8 @@ from kinolog_client.models.base import ClientModel
 
 T = TypeVar("T")
 M = TypeVar("M", bound=ClientModel)
+
+_document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
 API_PREFIX = "/api/v1"
 """Where the routes of jobs begin. Health and documents stand beside it."""
@@ -87,3 +89,8 @@ def model_of(kind: type[M]) -> Callable[[HttpAnswer], M]:
         return kind.model_validate_json(answer.content)
 
     return read
+
+
+def read_document(answer: HttpAnswer) -> dict[str, Any]:
+    """Return an answer that is any object of JSON."""
+    return _document.validate_json(answer.content)

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-
 from kinolog_client.http.operation import (
     API_PREFIX,
     HttpAnswer,
     Operation,
     model_of,
+    read_document,
 )
 from kinolog_client.models.access import ApiKeyInfo, ApiKeyListInfo, CallerInfo, CreatedKeyInfo
 from kinolog_client.models.tickets import TicketInfo
-
-_document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
 
 def create_key(
@@ -101,5 +98,5 @@ def requires_key() -> Operation[bool]:
 
 
 def _read_requires_key(answer: HttpAnswer) -> bool:
-    _document.validate_json(answer.content)  # a caller, or the problem of a refusal
+    read_document(answer)  # a caller, or the problem of a refusal
     return answer.status == 401

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-
 from kinolog_client.http.operation import (
     API_PREFIX,
     HttpAnswer,
     Operation,
     model_of,
+    read_document,
 )
 from kinolog_client.models.catalogue import (
     AlarmListInfo,
@@ -18,8 +17,6 @@ from kinolog_client.models.catalogue import (
     ModelListInfo,
     WorkerListInfo,
 )
-
-_document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
 
 def models() -> Operation[ModelListInfo]:
@@ -54,17 +51,13 @@ def ready() -> Operation[bool]:
 
 def openapi() -> Operation[dict[str, Any]]:
     """Return the OpenAPI document of the gateway's routes."""
-    return Operation(method="GET", route="/openapi.json", read=_read_document)
+    return Operation(method="GET", route="/openapi.json", read=read_document)
 
 
 def asyncapi() -> Operation[dict[str, Any]]:
     """Return the AsyncAPI document of the gateway's WebSocket."""
-    return Operation(method="GET", route="/asyncapi.json", read=_read_document)
+    return Operation(method="GET", route="/asyncapi.json", read=read_document)
 
 
 def _read_ready(answer: HttpAnswer) -> bool:
     return answer.status == 200 and HealthInfo.model_validate_json(answer.content).status == "ready"
-
-
-def _read_document(answer: HttpAnswer) -> dict[str, Any]:
-    return _document.validate_json(answer.content)
