@@ -13,6 +13,7 @@ from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_columns
+from kinolog_cli.output.formats import local_time
 from kinolog_client import ApiKeyInfo
 
 app = typer.Typer(
@@ -82,7 +83,7 @@ def list_(
     keys: list[ApiKeyInfo] = []
     cursor: str | None = None
     with context.client() as client:
-        while cursor or not keys:
+        while True:
             page = client.api_keys(tenant=tenant, include_ended=everything, limit=_PAGE, cursor=cursor)
             keys += page.keys
             cursor = page.next_cursor
@@ -121,7 +122,7 @@ def _end(text: str) -> datetime:
         return datetime.now(UTC) + timedelta(**{_UNITS[length[2]]: int(length[1])})
     try:
         return datetime.fromisoformat(text.strip()).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise CommandFailed(
             ExitCode.USAGE, f"--expires: {text!r} is no length and no time; write 12h, 90d or 2027-01-31"
         ) from None
@@ -142,4 +143,4 @@ def _row(key: ApiKeyInfo) -> tuple[str, ...]:
 
 
 def _moment(at: datetime | None) -> str:
-    return at.astimezone().strftime("%Y-%m-%d %H:%M") if at is not None else ""
+    return local_time(at, "%Y-%m-%d %H:%M")
