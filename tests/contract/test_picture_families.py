@@ -70,7 +70,7 @@ def test_a_family_draws_from_its_inputs(name: str) -> None:
         if name not in VARIANTS:
             assert not _differ(family.frames, family.bare_frames())
             *kept, _ = family.request.inputs
-            *_, other = input_files(family.folder, row, 3)
+            *_, other = input_files(family.folder, row, family.name, 3)
             assert _differ(family.frames, family.draw(inputs=(*kept, other)))
             with drawn_family(name, "bfloat16") as cast:
                 _check_clip(cast)

@@ -22,7 +22,14 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
     """Each stage finishes with results, and those that a CPU can have are good."""
     command = (
         *(sys.executable, "-m", "tests.gpu.check", "--device", "cpu", "--tiny"),
-        *("--budget", str(BUDGET_SECONDS), "--out", str(tmp_path / "out"), "--families", "wan21,ltx2"),
+        *(
+            "--budget",
+            str(BUDGET_SECONDS),
+            "--out",
+            str(tmp_path / "out"),
+            "--families",
+            "wan21,ltx2,wan21_flf2v",
+        ),
     )
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,10 +40,11 @@ def test_the_rehearsal_gives_results_of_every_stage(tmp_path: Path) -> None:
     assert {stage["state"] for stage in stages.values()} == {"finished"}
     assert all(stage["results"] for stage in stages.values())
     families = _results(stages["families"])
-    assert set(families) == {"wan21", "ltx2"}
+    assert set(families) == {"wan21", "ltx2", "wan21_flf2v"}
     assert {name: result.get("sound") for name, result in families.items()} == {
         "wan21": None,
         "ltx2": "aac 16000",
+        "wan21_flf2v": None,
     }
     assert all(result["frames"] == 9 and result["size"] == "128x64" for result in families.values())
     steps = _results(stages["wan"])

@@ -71,7 +71,7 @@ async def _record_family(
     await asyncio.to_thread(TINY_FAMILIES[name], folder)
     frames = _FRAMES_OF.get(name, FRAMES)
     family = families()[str(pipeline_class(str(folder)))]
-    inputs = input_files(context.folder, family)
+    inputs = input_files(context.folder, family, name)
     seconds = min(FAMILY_SECONDS, context.seconds_left())
 
     async def result(one: InferenceProcess, place: str, dtype: str = "auto") -> dict[str, Any]:
