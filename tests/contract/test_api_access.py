@@ -170,6 +170,19 @@ async def test_another_api_knows_the_same_keys(api: RunningApi) -> None:
         assert (await refused(stream)).reason == "KEY_REVOKED"
 
 
+@pytest.mark.parametrize("name", ["SubmitJob", "WatchJobs"])
+async def test_a_key_is_revoked_while_the_request_arrives(api: RunningApi, name: str) -> None:
+    """A call whose key ends before its request is there is refused, be its answer a message or a stream."""
+    answer = await created(api)
+    key_id, known = answer.key.key_id, api.server._key_directory
+    channel: Any = api.channel
+    call = channel.stream_stream(f"/kinolog.v1.JobService/{name}")(metadata=bearer(answer.secret))
+    await until_true(lambda: known._ends.get(key_id), "the api waits for the request")
+    await api.access.RevokeKey(pb.RevokeKeyRequest(key_id=key_id), metadata=bearer(OPERATOR))
+    assert (await refused(call)).reason == "KEY_REVOKED"
+    assert not known._ends
+
+
 async def test_a_key_expires(api: RunningApi) -> None:
     """A key ends at its time, and with it its streams. An end in the past is refused."""
     soon = api.clock.now + timedelta(seconds=30)
@@ -179,7 +192,7 @@ async def test_a_key_expires(api: RunningApi) -> None:
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "KEY_EXPIRED")
     late = await created(api, expires_at=api.clock.now + timedelta(seconds=3))
     ending = api.jobs.WatchJobs(jobs.WatchJobsRequest(), metadata=bearer(late.secret))
-    assert "and with it this stream" in (await refused(ending)).message
+    assert "and with it this call" in (await refused(ending)).message
     request = pb.CreateKeyRequest(actor="ada", expires_at=NEVER)
     assert "expires_at" in (await refused(api.access.CreateKey(request, metadata=bearer(OPERATOR)))).fields
 

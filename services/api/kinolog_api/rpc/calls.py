@@ -122,7 +122,9 @@ class CallGuard:
         if method.need is Admission.ANYONE:
             return self._admit_anyone(method, await self.strangers.one(context), context)
         call = self.caller_of(method, context)
-        request = self.checked(method.kind, await one_message(context, MESSAGE_SECONDS))
+        with self.while_key_is_live(call):
+            raw = await one_message(context, MESSAGE_SECONDS)
+        request = self.checked(method.kind, raw)
         if call.ticket is not None and call.ticket.job_id not in ("", getattr(request, "job_id", "")):
             raise _ticket_too_narrow(method, call.ticket)
         return request, call
@@ -165,7 +167,10 @@ class CallGuard:
 
     @contextmanager
     def while_key_is_live(self, call: RpcCall) -> Iterator[None]:
-        """End what the current task does in the block when the caller's key or ticket ends. Raises `RpcError` then."""
+        """End what the current task does in the block when the caller's key or ticket ends. Raises `RpcError` then.
+
+        An end before the block is missed, so the task may not wait between `caller_of` and the block.
+        """
         task = asyncio.current_task()
         if task is None or (not call.key_id and call.expires_at is None):
             yield
@@ -189,7 +194,7 @@ class CallGuard:
             if not ended_by or task.uncancel():
                 raise
             what = f"key {call.key_id}" if call.key_id else "ticket"
-            message = f"the {what} has ended, and with it this stream; use another one"
+            message = f"the {what} has ended, and with it this call; use another one"
             raise KeyRefused(ended_by, message, call.key_id) from None
         finally:
             stop()
