@@ -11,12 +11,12 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from kinolog.process.setting_groups.common import ProcessSettings
 from kinolog.process.settings import (
     AdminSettings,
     ApiSettings,
     ClientSettings,
     GatewaySettings,
-    ProcessSettings,
     ProjectorSettings,
     WorkerSettings,
 )

@@ -36,6 +36,8 @@ from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ApiSettings
 from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.tenants.policy_file import InvalidTenantsFile
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
 from kinolog_api.rpc.access_tickets import load_ticket_sealer
@@ -54,6 +56,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
     """Connect and check the dependencies. Raises `START_ERRORS`."""
     file_keys = file_keys_for(settings.api_host, settings.api_key_file, require_key=settings.require_key)
     catalogue = load_catalogue(settings)
+    policies = FollowedPolicies(settings.tenants_file)
     artifacts = configured_artifacts(settings.artifacts_url)
     uploads = configured_artifacts(settings.artifacts_url, StoreArea.UPLOADS)
     master_keys = load_master_keys(settings)
@@ -114,6 +117,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             own_user_only=file_keys is None and not settings.no_auth,
             clock=system_clock,
             prompt_writer=prompt_writer,
+            policies=policies,
             input_limits=InputLimits(
                 max_bytes=settings.input_max_bytes,
                 max_pixels=settings.input_max_pixels,
@@ -161,6 +165,7 @@ async def _start_probe(probe: Probe) -> None:
 
 START_ERRORS = (
     InvalidKeyFile,
+    InvalidTenantsFile,
     CatalogueError,
     ListenFailed,
     ArtifactStoreUnusable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kinolog.access.access_log import AccessLog, KeyUses
 from kinolog.models.catalogue import Catalogue
@@ -16,6 +16,7 @@ from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.storyboard.prompt_writer import PromptWriter
+from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.rpc.access_tickets import TicketSealer
 from kinolog_api.rpc.authentication import Authenticator
@@ -58,3 +59,5 @@ class ApiDependencies:
     """Whether calls without a key must come from this user's processes."""
     prompt_writer: PromptWriter | None = None
     input_limits: InputLimits = InputLimits()
+    policies: FollowedPolicies = field(default_factory=FollowedPolicies)
+    """What each tenant may use."""

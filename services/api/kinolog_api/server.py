@@ -11,6 +11,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from kinolog.process.tasks import end_tasks, keep_running
+from kinolog.tenants import followed_file
 from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
 from kinolog_api.api_keys import key_directory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
@@ -69,6 +70,7 @@ class ApiServer:
         rules = RequestRules()
         self.freshness = Freshness()
         self._key_directory = dependencies.key_directory
+        self._policies = dependencies.policies
         self._key_uses = KeyUseRecorder(dependencies.key_uses, dependencies.clock)
         authenticator = TicketAuthenticator(
             dependencies.authenticator, dependencies.ticket_sealer, dependencies.clock
@@ -146,6 +148,10 @@ class ApiServer:
             asyncio.create_task(
                 keep_running("the stream of API keys", self._key_directory.run, key_directory.RETRY_SECONDS),
                 name="api keys",
+            ),
+            asyncio.create_task(
+                keep_running("the file of tenants", self._policies.check, followed_file.CHECK_SECONDS),
+                name="tenants",
             ),
         ]
         return bound

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from kinolog.process import logs
 from kinolog.process.gc_tuning import without_collection
-from kinolog.process.settings import ProcessSettings, describe_invalid_setting
+from kinolog.process.setting_groups.common import ProcessSettings
+from kinolog.process.settings import describe_invalid_setting
 
 FAILED = 1
 """Exit status of a process that an error ends which none of its parts expects."""

@@ -10,30 +10,20 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from kinolog.memory_size import MemorySize
-from kinolog.network_addresses import ChatUrl, DatabaseUrl, GrpcTarget, NatsUrl, Port, ProxyNetwork, WebOrigin
-
-PREFIX = "KINOLOG_"
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-def _log_level(value: str) -> str:
-    level = value.upper()
-    if level not in LOG_LEVELS:
-        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
-    return level
+from kinolog.network_addresses import DatabaseUrl, GrpcTarget, NatsUrl, Port, ProxyNetwork, WebOrigin
+from kinolog.process.setting_groups.common import PREFIX, ProcessSettings
+from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
+from kinolog.process.setting_groups.tenants import TenantSettings
 
 
 def _split_at_commas(value: object) -> object:
@@ -42,24 +32,10 @@ def _split_at_commas(value: object) -> object:
     return value
 
 
-LogLevelName = Annotated[str, AfterValidator(_log_level)]
 COMMA_SEPARATED = BeforeValidator(_split_at_commas)
 """How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
 GATEWAY_PATHS = ("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws")
 """What paths of the gateway's own begin with."""
-
-
-class ProcessSettings(BaseSettings):
-    """The settings of every process: logging."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
-
-    log_level: LogLevelName = Field(
-        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR."
-    )
-    log_format: str = Field(
-        "text", pattern="^(text|json)$", description="`text` for people, `json` for machines."
-    )
 
 
 class LogSettings(ProcessSettings):
@@ -166,31 +142,6 @@ class ProbeSettings(ProcessSettings):
     )
 
 
-class PromptWriterSettings(ProcessSettings):
-    """The language model that writes shots and prompts, if the installation has one."""
-
-    prompt_writer_url: ChatUrl | None = Field(
-        None,
-        description="Chat endpoint as OpenAI's, such as http://127.0.0.1:11434/v1, for prompts whose authors want it.",
-    )
-    prompt_writer_model: str = Field("", description="Name of the language model at that endpoint.")
-    prompt_writer_key: SecretStr | None = Field(None, description="API key of that endpoint.")
-    prompt_writer_seconds: float = Field(
-        10.0,
-        gt=0.0,
-        le=12.0,
-        description="How long a submission waits for the language model; then the prompt is used as it is.",
-    )
-
-    @model_validator(mode="after")
-    def _names_a_model(self) -> PromptWriterSettings:
-        if self.prompt_writer_url and not self.prompt_writer_model:
-            raise ValueError(
-                "KINOLOG_PROMPT_WRITER_URL needs the name of a model in KINOLOG_PROMPT_WRITER_MODEL"
-            )
-        return self
-
-
 class ApiSettings(
     KeySettings,
     LogSettings,
@@ -200,6 +151,7 @@ class ApiSettings(
     CatalogueSettings,
     ProbeSettings,
     PromptWriterSettings,
+    TenantSettings,
 ):
     """The gRPC api process."""
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from kinolog.adapters.chat.prompt_writer import MOST_AT_ONCE, ChatPromptWriter
-from kinolog.process.settings import PromptWriterSettings
+from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
 from kinolog.storyboard.prompt_writer import PromptWriterFailed, WriterTask, WrittenShot
 from tests.builders.chat_endpoint import ChatEndpoint, chat_endpoint
 from tests.fixtures.waits import until_true

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from kinolog.adapters.chat.instructions import ANSWER_FORMAT, messages
 from kinolog.counts import counted
 from kinolog.network_addresses import is_loopback
-from kinolog.process.settings import PromptWriterSettings
+from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS
 from kinolog.storyboard.prompt_writer import PromptWriterFailed, WriterTask, WrittenShot
 

@@ -1,0 +1,1 @@
+"""Groups of settings that processes share. `kinolog.process.settings` puts them together."""

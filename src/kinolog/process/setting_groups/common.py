@@ -1,0 +1,35 @@
+"""What the settings of every process have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "KINOLOG_"
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _log_level(value: str) -> str:
+    level = value.upper()
+    if level not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
+LogLevelName = Annotated[str, AfterValidator(_log_level)]
+
+
+class ProcessSettings(BaseSettings):
+    """The settings of every process: logging."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    log_level: LogLevelName = Field(
+        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR."
+    )
+    log_format: str = Field(
+        "text", pattern="^(text|json)$", description="`text` for people, `json` for machines."
+    )

@@ -1,0 +1,1 @@
+"""What each tenant may use: policies, and the file that states them."""

@@ -1,0 +1,70 @@
+"""The file of tenants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.tenants.policy import TenantPolicies, TenantPolicy
+from kinolog.tenants.policy_file import InvalidTenantsFile, read_policies
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[tenants.a]\n", r"unknown table tenants; the file has \[default\] and \[tenant.NAME\]"),
+        ("default = 1\n", r"\[default\] must be a table, not 1"),
+        ("tenant = 1\n", r"\[tenant\] must be a table"),
+        ("[tenant]\na = 1\n", r"\[tenant.a\] must be a table"),
+        ('[tenant."a b"]\n', r"\[tenant.a b\]: the name of a tenant must be 1 to 64 letters"),
+        ("[default]\nwait = 1\n", r"\[default\]: there is no key wait; the keys are weight"),
+        ("[tenant.a]\nweight = 0\n", r"\[tenant.a\]: weight: .* greater than 0, not 0"),
+        ('[tenant.a]\nweight = "4"\n', r"\[tenant.a\]: weight: .* number, not '4'"),
+        ("[default\n", "is not TOML"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
+    """An invalid file is refused with the table and the key."""
+    path = tmp_path / "tenants.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidTenantsFile, match=words):
+        read_policies(path)
+    with pytest.raises(InvalidTenantsFile, match=r"cannot read .*KINOLOG_TENANTS_FILE"):
+        read_policies(tmp_path)
+
+
+def test_a_tenant_takes_the_rest_from_the_default(tmp_path: Path) -> None:
+    """What a table does not state is that of [default], and what that does not state is built in."""
+    path = tmp_path / "tenants.toml"
+    path.write_text("[default]\nweight = 2\n[tenant.a]\n[tenant.b]\nweight = 4.5\n", encoding="utf-8")
+    policies = read_policies(path)
+    assert [policies.of(name).weight for name in ("a", "b", "other")] == [2.0, 4.5, 2.0]
+    path.write_text("", encoding="utf-8")
+    assert read_policies(path) == TenantPolicies(default=TenantPolicy(weight=1.0))
+
+
+async def test_a_changed_file_is_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A changed file replaces the policies. An invalid or missing one is an error, and the last valid one stays."""
+    path = tmp_path / "tenants.toml"
+    path.write_text("[default]\nweight = 2\n", encoding="utf-8")
+    followed = FollowedPolicies(path)
+    seen: list[float] = []
+    followed.on_change.append(lambda policies: seen.append(policies.default.weight))
+    await followed.check()
+    assert not seen
+    path.write_text("[default]\nweight = 30\n", encoding="utf-8")
+    await followed.check()
+    assert seen == [30.0] == [followed.current.default.weight]
+    path.write_text("[default]\nweight = -30\n", encoding="utf-8")
+    await followed.check()
+    assert "weight: Input should be greater than 0, not -30" in caplog.text
+    path.unlink()
+    await followed.check()
+    await followed.check()
+    assert caplog.text.count("cannot read the file of tenants") == 1
+    assert seen == [30.0] == [followed.current.default.weight]
+    path.write_text("[default]\nweight = 5\n", encoding="utf-8")
+    await followed.check()
+    assert seen == [30.0, 5.0]
