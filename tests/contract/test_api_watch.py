@@ -11,6 +11,7 @@ import pytest
 from kinolog_api.rpc.authentication import TENANT_KEY
 from kinolog_api.watch import watcher
 
+from kinolog.connections import conflation
 from kinolog.job import commands as c
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
@@ -206,6 +207,27 @@ async def test_progress_is_sent_to_streams_that_request_it(api: RunningApi) -> N
     (commit,) = await collected(stream, 1)
     assert commit.job.percent == 40.0
     stream.cancel()
+
+
+async def test_progress_is_conflated_and_commits_are_not(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress that follows too soon waits; commits pass it, and none of it follows the end of the job."""
+    monkeypatch.setattr(conflation, "INTERVAL_SECONDS", 3_600)
+    job_id = await api.submit()
+    await api.start_attempt(job_id)
+    stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
+    await collected(stream, 1)
+    for percent in range(1, 50):
+        await api.progress.publish(progress(api, job_id, percent))
+    (message,) = await collected(stream, 1)
+    assert message.progress.job_id == job_id
+    await api.work(job_id, c.Cancel(id="c1", actor="me"))
+    await api.work(job_id, c.ConfirmCancel(id="c2", actor="w1", attempt=1))
+    assert [list(message.events) for message in await rest_of(stream)] == [
+        ["cancel_requested"],
+        ["cancelled"],
+    ]
 
 
 async def test_a_running_job_has_its_progress(api: RunningApi) -> None:

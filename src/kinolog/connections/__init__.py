@@ -1,1 +1,1 @@
-"""What the system knows about connections."""
+"""What the system knows about connections, and how often it sends over them."""

@@ -317,14 +317,15 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJob(self, request, context):
-        """Streams the changes of one job after a position. The stream ends after the terminal event.
+        """Streams the changes of one job after a position. The stream ends after the terminal event. No commit is left out. Of
+        progress, and of previews, the newest is sent ten times a second at most.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request, context):
-        """Streams the changes of all jobs of the tenant after a position.
+        """Streams the changes of all jobs of the tenant after a position, conflated as in WatchJob for each job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -83,9 +83,11 @@ class JobServiceStub:
     ListLogEntries: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListLogEntriesRequest, _job_service_pb2.ListLogEntriesResponse]
     """Reads the log lines of a job."""
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
-    """Streams the changes of one job after a position. The stream ends after the terminal event."""
+    """Streams the changes of one job after a position. The stream ends after the terminal event. No commit is left out. Of
+    progress, and of previews, the newest is sent ten times a second at most.
+    """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]
-    """Streams the changes of all jobs of the tenant after a position."""
+    """Streams the changes of all jobs of the tenant after a position, conflated as in WatchJob for each job."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListModelsRequest, _job_service_pb2.ListModelsResponse]
     """Lists the models of the catalogue."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListWorkersRequest, _job_service_pb2.ListWorkersResponse]
@@ -148,9 +150,11 @@ class JobServiceAsyncStub(JobServiceStub):
     ListLogEntries: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListLogEntriesRequest, _job_service_pb2.ListLogEntriesResponse]  # type: ignore[assignment]
     """Reads the log lines of a job."""
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
-    """Streams the changes of one job after a position. The stream ends after the terminal event."""
+    """Streams the changes of one job after a position. The stream ends after the terminal event. No commit is left out. Of
+    progress, and of previews, the newest is sent ten times a second at most.
+    """
     WatchJobs: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]  # type: ignore[assignment]
-    """Streams the changes of all jobs of the tenant after a position."""
+    """Streams the changes of all jobs of the tenant after a position, conflated as in WatchJob for each job."""
     ListModels: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListModelsRequest, _job_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the models of the catalogue."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListWorkersRequest, _job_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
@@ -336,7 +340,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.WatchJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobResponse]]:
-        """Streams the changes of one job after a position. The stream ends after the terminal event."""
+        """Streams the changes of one job after a position. The stream ends after the terminal event. No commit is left out. Of
+        progress, and of previews, the newest is sent ten times a second at most.
+        """
 
     @_abc_1.abstractmethod
     def WatchJobs(
@@ -344,7 +350,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.WatchJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobsResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobsResponse]]:
-        """Streams the changes of all jobs of the tenant after a position."""
+        """Streams the changes of all jobs of the tenant after a position, conflated as in WatchJob for each job."""
 
     @_abc_1.abstractmethod
     def ListModels(

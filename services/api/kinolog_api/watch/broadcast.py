@@ -2,6 +2,7 @@
 
 The broadcast reads while at least one watcher is attached. It unseals and encodes each commit and each progress
 update at most once and delivers it to every watcher whose filter matches; watcher.py bounds what slow ones hold.
+Progress and previews are conflated first: ten times a second, the newest per job.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from functools import partial
 from grpc import StatusCode
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.connections.conflation import Conflation
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.progress import Progress, ProgressFeed, ProgressUpdate
+from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
@@ -74,6 +76,7 @@ class WatchBroadcast:
         self._reading: ReaderRun | None = None
         self._endings = BackgroundTasks()
         self._standstill = Standstill(STANDSTILL_SECONDS)
+        self._conflation = Conflation[tuple[ProgressKind, str], ProgressUpdate]()
         self._latest_progress = RecentEntries[str, Progress](CACHED_JOBS)
         self._ended_jobs = RecentEntries[str, None](CACHED_JOBS)
         self._unsealed = RecentEntries[str, UnsealedFields](CACHED_PROMPTS)
@@ -150,15 +153,14 @@ class WatchBroadcast:
         """Start to read after the current position."""
         reading = self._reading = ReaderRun()
         self._standstill.reset()
-        reading.tasks = (
-            asyncio.create_task(
-                keep_running("reading the log", partial(self._read_log, reading), RETRY_SECONDS),
-                name="live log",
-            ),
-            asyncio.create_task(
-                keep_running("reading the progress", partial(self._read_progress, reading), RETRY_SECONDS),
-                name="live progress",
-            ),
+        parts = (
+            ("live log", "reading the log", self._read_log),
+            ("live progress", "reading the progress", self._read_progress),
+            ("live conflation", "delivering the progress", self._deliver_conflated),
+        )
+        reading.tasks = tuple(
+            asyncio.create_task(keep_running(what, partial(run, reading), RETRY_SECONDS), name=name)
+            for name, what, run in parts
         )
 
     def _stop(self) -> None:
@@ -166,6 +168,7 @@ class WatchBroadcast:
         reading, self._reading = self._reading, None
         if reading is not None:
             self._endings.start(end_tasks(reading.tasks))
+        self._conflation.clear()
         self._latest_progress.clear()
         self._ended_jobs.clear()
         self._unsealed.clear()
@@ -224,6 +227,8 @@ class WatchBroadcast:
         """Remember whether a job has ended: later progress of an ended job is stale."""
         if ended:
             self._latest_progress.pop(job_id, None)
+            self._conflation.discard((ProgressKind.PROGRESS, job_id))
+            self._conflation.discard((ProgressKind.PREVIEW, job_id))
             self._ended_jobs[job_id] = None
         else:
             self._ended_jobs.pop(job_id, None)
@@ -231,31 +236,39 @@ class WatchBroadcast:
     async def _read_progress(self, reading: ReaderRun) -> None:
         async with aclosing(self._progress.follow()) as updates:
             async for update in updates:
-                await self._deliver_progress(reading, update)
+                if isinstance(update, LogLine):
+                    await self._deliver_update(reading, update)
+                elif reading is self._reading and update.job_id not in self._ended_jobs:
+                    if isinstance(update, Progress):
+                        self._latest_progress[update.job_id] = update
+                    self._conflation.put((KIND_OF_UPDATE[type(update)], update.job_id), update)
 
-    async def _deliver_progress(self, reading: ReaderRun, update: ProgressUpdate) -> None:
-        """Deliver a progress update to all matching watchers, unless its job has ended."""
-        kind = KIND_OF_UPDATE[type(update)]
-        job_id = update.job_id
-        tenant = await self._tenants.tenant_of(job_id)
-        if reading is not self._reading:
+    async def _deliver_conflated(self, reading: ReaderRun) -> None:
+        while reading is self._reading:
+            for update in await self._conflation.take():
+                await self._deliver_update(reading, update)
+
+    async def _deliver_update(self, reading: ReaderRun, update: ProgressUpdate) -> None:
+        """Deliver a progress update to all matching watchers, unless its job has ended and it is no log line."""
+        kind, job_id = KIND_OF_UPDATE[type(update)], update.job_id
+        tenant = await self._tenants.tenant_of(job_id) or ""
+        if not self._watchers_of(tenant, job_id, kind):
+            return
+        unsealed = await unseal_update(update, self._keys)
+        if unsealed is None or reading is not self._reading:
             return
         if kind is not ProgressKind.LOG and job_id in self._ended_jobs:
             return
-        if isinstance(update, Progress):
-            self._latest_progress[job_id] = update
-        watchers = [
+        message = encode_progress_message(self.position, kind, unsealed)
+        for watcher in self._watchers_of(tenant, job_id, kind):
+            watcher.put_progress(message)
+
+    def _watchers_of(self, tenant: str, job_id: str, kind: ProgressKind) -> list[Watcher]:
+        return [
             watcher
-            for watcher in self._subscriptions.of(tenant or "", job_id)
+            for watcher in self._subscriptions.of(tenant, job_id)
             if kind in watcher.watch_filter.kinds
         ]
-        if watchers:
-            unsealed = await unseal_update(update, self._keys)
-            if unsealed is None:
-                return
-            message = encode_progress_message(self.position, kind, unsealed)
-            for watcher in watchers:
-                watcher.put_progress(message)
 
 
 def _unsealed_or_empty(job: Job, key: bytes | None) -> UnsealedFields:

@@ -1,7 +1,7 @@
 """One stream from the api for all clients of a tenant.
 
 A broken stream resumes where it broke. Each commit goes at once to every client that wants it. Progress and previews
-are flushed ten times a second, the newest per job.
+are conflated: ten times a second, the newest per job.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from contextlib import aclosing
 import grpc
 from grpc.aio import AioRpcError
 
+from kinolog.connections.conflation import Conflation
 from kinolog.process.logs import fields
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
@@ -38,8 +39,8 @@ from kinolog_gateway.upstream import Upstream, retry_pause_seconds
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.1
-"""Shortest time between two flushes of progress and previews."""
+RETRY_SECONDS = 1.0
+"""Pause after an error in passing on progress."""
 LOOK_BACK = 1_000
 """Positions before the end of the log at which a new broadcast starts, for clients that reconnect."""
 KNOWN_JOBS = 5_000
@@ -82,18 +83,17 @@ class TenantBroadcast:
         self.paused = False
         """Whether the stream from the api is broken, so that clients miss updates for now."""
         self._jobs: OrderedDict[str, job_pb2.Job] = OrderedDict()
-        self._latest: dict[tuple[MessageKind, str], OutgoingMessage] = {}
-        self._flush_timer: asyncio.TimerHandle | None = None
-        self._flushed_at = 0.0
+        self._conflation = Conflation[tuple[MessageKind, str], OutgoingMessage]()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run())
+        self._passing_on = self._loop.create_task(
+            keep_running("passing on progress", self._pass_on_conflated, RETRY_SECONDS)
+        )
         self.queue_counts = QueueCounts(self)
 
     async def close(self) -> None:
         """Stop the stream and the counts."""
-        await end_tasks((self._task,))
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
+        await end_tasks((self._task, self._passing_on))
         await self.queue_counts.close()
         self._on_stream_works()
 
@@ -260,7 +260,7 @@ class TenantBroadcast:
         self._jobs.move_to_end(message.job_id)
         if len(self._jobs) > KNOWN_JOBS:
             self._jobs.popitem(last=False)
-        self._latest.pop((MessageKind.PROGRESS, message.job_id), None)
+        self._conflation.discard((MessageKind.PROGRESS, message.job_id))
         if update.job.erased:
             self._forget(message.job_id)
         self.recent_commits.add(message)
@@ -271,7 +271,7 @@ class TenantBroadcast:
     def _forget(self, job_id: str) -> None:
         """Drop what is remembered of a job before its erasure: prompts, pictures and log lines."""
         self.recent_commits.forget(job_id)
-        self._latest.pop((MessageKind.PREVIEW, job_id), None)
+        self._conflation.discard((MessageKind.PREVIEW, job_id))
         remaining = [line for line in self.recent_lines if line.job_id != job_id]
         self.recent_lines.clear()
         self.recent_lines.extend(remaining)
@@ -289,15 +289,11 @@ class TenantBroadcast:
         return job is None or (job.status == job_pb2.STATUS_PROCESSING and job.attempt == attempt)
 
     def _publish_latest(self, message: OutgoingMessage) -> None:
-        """Publish at the next flush, unless a newer message of the kind and job replaces it."""
-        self._latest[message.kind, message.job_id] = message
-        if self._flush_timer is None:
-            wait = max(0.0, self._flushed_at + FLUSH_SECONDS - self._loop.time())
-            self._flush_timer = self._loop.call_later(wait, self._flush)
+        """Publish soon, unless a newer message of the kind and job replaces it."""
+        self._conflation.put((message.kind, message.job_id), message)
 
-    def _flush(self) -> None:
-        self._flush_timer, self._flushed_at = None, self._loop.time()
-        latest, self._latest = self._latest, {}
-        for message in latest.values():
-            for client in self._recipients(message):
-                client.on_latest(message)
+    async def _pass_on_conflated(self) -> None:
+        while True:
+            for message in await self._conflation.take():
+                for client in self._recipients(message):
+                    client.on_latest(message)
