@@ -30,6 +30,7 @@ from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
 from kinolog.ports.artifacts import StoreArea
 from kinolog.process.api_keys import KeyHolder
 from kinolog.storyboard.prompt_writer import PromptWriter
+from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.v1 import (
     access_service_pb2_grpc,
     analytics_service_pb2_grpc,
@@ -277,6 +278,7 @@ async def running_api(
     prompt_writer: PromptWriter | None = None,
     input_limits: InputLimits = LIMITS,
     own_user_only: bool = False,
+    policies: FollowedPolicies | None = None,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
@@ -309,6 +311,7 @@ async def running_api(
             clock=clock,
             prompt_writer=prompt_writer,
             input_limits=input_limits,
+            policies=policies or FollowedPolicies(),
         )
     )
     port = await server.start("127.0.0.1", 0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kinolog.job.values import Priority
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.tenants.policy_file import InvalidTenantsFile, read_policies
@@ -19,9 +20,14 @@ from kinolog.tenants.policy_file import InvalidTenantsFile, read_policies
         ("tenant = 1\n", r"\[tenant\] must be a table"),
         ("[tenant]\na = 1\n", r"\[tenant.a\] must be a table"),
         ('[tenant."a b"]\n', r"\[tenant.a b\]: the name of a tenant must be 1 to 64 letters"),
-        ("[default]\nwait = 1\n", r"\[default\]: there is no key wait; the keys are weight"),
+        ("[default]\nwait = 1\n", r"\[default\]: there is no key wait; the keys are weight, "),
         ("[tenant.a]\nweight = 0\n", r"\[tenant.a\]: weight: .* greater than 0, not 0"),
         ('[tenant.a]\nweight = "4"\n', r"\[tenant.a\]: weight: .* number, not '4'"),
+        (
+            '[default]\npriorities = ["urgent"]\n',
+            r"priorities: must be a list of critical, .*, not \['urgent'\]",
+        ),
+        ("[default]\nmax_job_cost = -1\n", "max_job_cost: .* greater than or equal to 0, not -1"),
         ("[default\n", "is not TOML"),
     ],
 )
@@ -41,6 +47,11 @@ def test_a_tenant_takes_the_rest_from_the_default(tmp_path: Path) -> None:
     path.write_text("[default]\nweight = 2\n[tenant.a]\n[tenant.b]\nweight = 4.5\n", encoding="utf-8")
     policies = read_policies(path)
     assert [policies.of(name).weight for name in ("a", "b", "other")] == [2.0, 4.5, 2.0]
+    text = '[default]\nmax_job_cost = 5\npriorities = ["low"]\n[tenant.a]\nmax_job_cost = "unlimited"\n'
+    path.write_text(text, encoding="utf-8")
+    assert read_policies(path).of("a") == TenantPolicy(
+        priorities=frozenset({Priority.LOW}), max_job_cost=None
+    )
     path.write_text("", encoding="utf-8")
     assert read_policies(path) == TenantPolicies(default=TenantPolicy(weight=1.0))
 

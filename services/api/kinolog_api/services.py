@@ -34,6 +34,7 @@ from kinolog_api.jobs.list_jobs import ListJobs
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.submit_job import SubmitJob
 from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
+from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
 from kinolog_api.rpc.calls import Methods
@@ -62,7 +63,10 @@ class JobService:
         write_guard = WriteGuard(d.alarms)
         archive = ArchiveCheck(d.store, d.read_model, d.clock)
         self.queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
-        self._commands = JobCommands(handler, self.queries, d.keys, d.read_model, write_guard, archive)
+        limits = JobLimits(d.policies)
+        self._commands = JobCommands(
+            handler, self.queries, d.keys, d.read_model, write_guard, archive, limits
+        )
         self._lists = ListJobs(d.store, d.read_model)
         self._exports = ExportVideo(self.queries, d.artifacts)
         self._artifacts = ReadArtifact(self.queries, d.artifacts, d.keys)
@@ -89,6 +93,7 @@ class JobService:
             inputs,
             d.clock,
             WriteScenes(d.prompt_writer),
+            limits,
         )
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)

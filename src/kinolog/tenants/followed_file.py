@@ -23,11 +23,11 @@ _Version: TypeAlias = tuple[int, int, int] | None
 class FollowedPolicies:
     """The policies that are in force: those of the last valid version of the file. Without a file the built-in ones."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, without_file: TenantPolicies | None = None) -> None:
         """Read the file. Raises `InvalidTenantsFile`."""
         self._path = path
         self._version = _version_of(path)
-        self.current = read_policies(path) if path else TenantPolicies()
+        self.current = read_policies(path) if path else without_file or TenantPolicies()
         self.on_change: list[Callable[[TenantPolicies], None]] = []
         """Called with the new policies when they are in force."""
 

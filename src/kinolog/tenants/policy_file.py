@@ -62,7 +62,6 @@ def _policy(path: Path, place: str, stated: dict[str, Any]) -> TenantPolicy:
         return TenantPolicy.model_validate(stated)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidTenantsFile(
-            f"{path}, {place}: {where}: {first['msg']}, not {first['input']!r}"
-        ) from error
+        where = str(first["loc"][0])
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InvalidTenantsFile(f"{path}, {place}: {where}: {problem}, not {stated[where]!r}") from error

@@ -23,6 +23,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.queries import JobQueries
+from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
 
@@ -87,7 +88,9 @@ class JobCommands:
         read_model: ReadModel,
         write_guard: WriteGuard,
         archive: ArchiveCheck,
+        limits: JobLimits,
     ) -> None:
+        self._limits = limits
         self._archive = archive
         self._handler = handler
         self._keys = keys
@@ -155,6 +158,7 @@ class JobCommands:
         self, request: pb.ReprioritizeJobRequest, call: RpcCall
     ) -> pb.ReprioritizeJobResponse:
         """ReprioritizeJob."""
+        self._limits.check_priority(call.tenant, PRIORITY_FROM_PROTO[request.priority])
         command = c.Reprioritize(
             id=command_id("reprioritize", request.request_id),
             actor=call.actor,
@@ -192,6 +196,7 @@ class JobCommands:
     ) -> pb.BulkReprioritizeJobsResponse:
         """BulkReprioritizeJobs."""
         priority = PRIORITY_FROM_PROTO[request.priority]
+        self._limits.check_priority(call.tenant, priority)
 
         def reprioritize(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority))

@@ -66,6 +66,15 @@ def planned_submit(
     )
 
 
+def prompts_of(request: pb.SubmitJobRequest) -> dict[str, list[str]]:
+    """Return the texts of a request that describe its video, by field."""
+    return {
+        "prompt": [request.prompt],
+        "negative_prompt": [request.negative_prompt],
+        "scenes": [scene.prompt for scene in request.scenes],
+    }
+
+
 def sealed_submit(
     item: PlannedSubmit, key: UnusedKey, call: RpcCall, copied: CopiedInputs = NO_INPUTS
 ) -> tuple[Submit, UnsealedFields]:

@@ -27,8 +27,9 @@ from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, JobPlan, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
-from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
+from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, prompts_of, sealed_submit
 from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
+from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
@@ -77,7 +78,9 @@ class SubmitJob:
         inputs: JobInputs,
         clock: Clock,
         scene_writer: WriteScenes,
+        limits: JobLimits,
     ) -> None:
+        self._limits = limits
         self._scene_writer = scene_writer
         self._inputs = inputs
         self._archive = archive
@@ -173,6 +176,7 @@ class SubmitJob:
         request_id = request.request_id or new_request_id(self._clock())
         job_id = derive_job_id(call.tenant, request_id)
         item = planned_submit(request, plan, request_id=request_id, job_id=job_id)
+        self._limits.check(call.tenant, plan, plan.priority, prompts_of(request))
         model = self._catalogue.get(plan.model)
         if model is not None and (violations := scene_violations(request, item.scenes, model)):
             raise invalid_argument(violations, "MODEL_LIMITS")

@@ -1,0 +1,1 @@
+"""What tenants may use: limits of jobs, of queues and of budgets."""
