@@ -11,7 +11,13 @@ import re
 from collections.abc import Mapping
 
 SCOPED_SETTINGS = (
-    *("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET"),
+    *(
+        "KINOLOG_NATS_",
+        "KINOLOG_DATABASE_URL",
+        "KINOLOG_API_DATABASE_PASSWORD",
+        "KINOLOG_ARTIFACTS_URL",
+        "KINOLOG_API_TARGET",
+    ),
     "KINOLOG_MASTER_KEY",
 )
 """Settings that the stack gives to some of its services, so that a shell must not give them to the others."""

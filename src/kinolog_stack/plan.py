@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.readmodel.roles import API_LOGIN
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.devices import assign_devices, model_memory
 from kinolog_stack.processes.orphan_reaper import RUN_MARK
@@ -94,7 +95,7 @@ def plan_stack(site: StackSite) -> StackPlan:
         _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
         # Read models of an earlier version are rebuilt from the log, which takes time in proportion to the log.
         replace(
-            _spec(site, "migrations", "kinolog_projector", _projector_env(site), "update"),
+            _spec(site, "migrations", "kinolog_projector", _migration_env(site), "update"),
             ready_seconds=UPDATE_SECONDS,
         ),
     )
@@ -147,6 +148,11 @@ def _projector_env(site: StackSite) -> dict[str, str]:
     return servers | dict(site.master_key) | probe
 
 
+def _migration_env(site: StackSite) -> dict[str, str]:
+    """Return the environment of the process that makes the login of the api too."""
+    return _projector_env(site) | {"KINOLOG_API_DATABASE_PASSWORD": site.postgres.password(API_LOGIN)}
+
+
 def _api_env(site: StackSite) -> dict[str, str]:
     at = {
         "KINOLOG_API_HOST": site.settings.api_host,
@@ -154,7 +160,7 @@ def _api_env(site: StackSite) -> dict[str, str]:
         "KINOLOG_API_PROBE_PORT": str(site.ports.api_probe),
         "KINOLOG_NO_AUTH": str(site.settings.no_auth),
     }
-    servers = site.nats.settings_env(Service.API) | site.postgres.settings_env()
+    servers = site.nats.settings_env(Service.API) | site.postgres.settings_env(user=API_LOGIN)
     return servers | dict(site.master_key) | _artifacts(site) | at
 
 

@@ -32,7 +32,7 @@ async def list_check(api: RunningApi, job_id: str) -> tuple[bool, str]:
 def given_row(api: RunningApi, row: JobRow | None) -> None:
     """Let the read model show this row of every job."""
 
-    async def job_row(job_id: str) -> JobRow | None:
+    async def job_row(tenant: str, job_id: str) -> JobRow | None:
         return row
 
     api.read_model.job_row = job_row  # type: ignore[method-assign]
@@ -55,7 +55,7 @@ async def test_a_changed_row_is_named(api: RunningApi, change: dict[str, Any]) -
     """A field of the row that the history does not give is named."""
     job_id = await api.submit()
     await api.complete(job_id)
-    row = await api.read_model.job_row(job_id)
+    row = await api.read_model.job_row("default", job_id)
     assert row is not None
     given_row(api, replace(row, **change))
     assert await list_check(api, job_id) == (False, f"lists show another {next(iter(change))} than the log")
@@ -72,7 +72,7 @@ async def test_what_workers_report_is_not_compared(api: RunningApi) -> None:
     """Percentage and estimate of a running job do not follow from the log."""
     job_id = await api.submit()
     await api.start_attempt(job_id)
-    row = await api.read_model.job_row(job_id)
+    row = await api.read_model.job_row("default", job_id)
     assert row is not None
     given_row(api, replace(row, percent=42.0, eta_seconds=3.5))
     assert (await list_check(api, job_id))[0]
@@ -96,7 +96,7 @@ async def test_an_erased_job_has_no_texts_in_lists(api: RunningApi) -> None:
     await api.fail(job_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
     assert (await list_check(api, job_id))[0]
-    row = await api.read_model.job_row(job_id)
+    row = await api.read_model.job_row("default", job_id)
     assert row is not None
     given_row(api, replace(row, prompt="a heron"))
     assert await list_check(api, job_id) == (False, "lists show another prompt than the log")

@@ -35,7 +35,7 @@ async def test_a_job_that_is_queued_again_waits_from_then_on(growing: GrowingCas
     other = await jobs.submit(priority=Priority.CRITICAL, model_class="other")
     await growing.project()
     expected = {urgent: 0, second: 1, first: 2, other: 0}
-    assert await growing.model.queue_positions([*expected]) == expected
+    assert await growing.model.queue_positions("default", [*expected]) == expected
 
 
 async def test_artifacts_in_use_are_those_of_other_jobs(growing: GrowingCase) -> None:

@@ -83,10 +83,12 @@ async def test_progress_and_log_lines_reach_the_lists(
         (running, 37.25, 12.5),
         (waiting, 0.0, None),
     ]
-    lines = await read_model.list_log_entries(running, min_level=LogLevel.INFO)
+    lines = await read_model.list_log_entries("default", running, min_level=LogLevel.INFO)
     assert lines == (line(1, LogLevel.INFO), line(2, LogLevel.WARNING))
-    assert [one.sequence for one in await read_model.list_log_entries(running, 1)] == [3]
-    assert [one.sequence for one in await read_model.list_log_entries(running, 5, after_sequence=1)] == [2, 3]
+    assert [one.sequence for one in await read_model.list_log_entries("default", running, 1)] == [3]
+    assert [
+        one.sequence for one in await read_model.list_log_entries("default", running, 5, after_sequence=1)
+    ] == [2, 3]
 
 
 async def test_a_commit_keeps_what_was_reported_of_its_attempt(
@@ -129,7 +131,7 @@ async def _until_written(read_model: PostgresReadModel, running: str) -> None:
     """Wait until the last update is written; only the tables show it."""
 
     async def written() -> bool:
-        lines = await read_model.list_log_entries(running)
+        lines = await read_model.list_log_entries("default", running)
         page = await read_model.list_jobs(
             "default", JobQuery(filter=JobFilter(statuses=(Status.PROCESSING,)))
         )

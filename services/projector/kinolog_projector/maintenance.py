@@ -42,6 +42,7 @@ from kinolog_projector.restore.inspection import inspect_all
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.restore.settlement import settle as settle_all
 from kinolog_projector.schema.revision import REVISION, ensure_permanent_schema, ensure_projection
+from kinolog_projector.schema.row_security import make_api_login
 
 STREAM_TRIES = 60
 STREAM_PAUSE_SECONDS = 0.5
@@ -55,6 +56,8 @@ async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Repor
     async with await writer_connection(database_url, "kinolog-migrate") as connection:
         await ensure_permanent_schema(database_url, connection)
         problem = await ensure_projection(connection)
+        if settings.api_database_password is not None:
+            await make_api_login(connection, settings.api_database_password.get_secret_value())
     state = problem or f"the read models are of version {PROJECTION_VERSION}"
     return Report(
         f"the database is at revision {REVISION}, {state}", {"revision": REVISION, "rebuild": problem}

@@ -278,10 +278,10 @@ class ReadModel(Archive, Protocol):
         """Return the ids of the first `limit` jobs that match the filter, oldest first."""
         ...
 
-    async def queue_positions(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """Return for each of these jobs that is queued the number of jobs of its model class that start before it.
+    async def queue_positions(self, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+        """Return for each of these jobs of the tenant that is queued how many of its jobs start before it.
 
-        Lanes take their turns by weight: see kinolog.scheduling.queue_order. Jobs far behind are left out.
+        Lanes of a model class take turns by weight: kinolog.scheduling.queue_order. Jobs far behind are left out.
         """
         ...
 
@@ -316,16 +316,17 @@ class ReadModel(Archive, Protocol):
 
     async def list_log_entries(
         self,
+        tenant: str,
         job_id: str,
         limit: int = 20,
         after_sequence: int = 0,
         min_level: LogLevel = LogLevel.DEBUG,
     ) -> tuple[LogLine, ...]:
-        """Return log lines, oldest first: the first after `after_sequence`, or the last ones if it is 0."""
+        """Return log lines of a tenant's job, oldest first: the first after `after_sequence`; if it is 0, the last."""
         ...
 
-    async def job_row(self, job_id: str) -> JobRow | None:
-        """Return the row of a job, of any tenant, as lists show it; None if there is none."""
+    async def job_row(self, tenant: str, job_id: str) -> JobRow | None:
+        """Return the row of a job of the tenant as lists show it; None if there is none."""
         ...
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:

@@ -183,6 +183,11 @@ class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeS
 
     projector_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     projector_batch_size: int = Field(5_000, ge=1, le=50_000, description="Commits applied per transaction.")
+    api_database_password: SecretStr | None = Field(
+        None,
+        description="Password of the database login `kinolog_api`, which `kinolog-projector migrate` and `update` make "
+        "for the api; without it none is made.",
+    )
 
 
 class BackupSettings(ProjectorSettings, ArtifactSettings):

@@ -68,8 +68,14 @@ def _options(settings: dict[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-def reader_pool(database_url: str, size: int, application: str) -> AsyncConnectionPool[Connection]:
-    """Return a pool for readers; open it before use. Its connections are in autocommit mode."""
+def reader_pool(
+    database_url: str, size: int, application: str, role: str = ""
+) -> AsyncConnectionPool[Connection]:
+    """Return a pool for readers; open it before use. Its connections are in autocommit mode.
+
+    With a `role` they have its rights alone, whatever the login may do.
+    """
+    settings = READER_SETTINGS | ({"role": role} if role else {})
 
     async def configure(connection: Connection) -> None:
         await connection.set_autocommit(True)
@@ -83,7 +89,7 @@ def reader_pool(database_url: str, size: int, application: str) -> AsyncConnecti
         reconnect_timeout=RECONNECT_SECONDS,
         configure=configure,
         kwargs={
-            "options": _options(READER_SETTINGS),
+            "options": _options(settings),
             "application_name": application,
             "connect_timeout": 5,
             "prepare_threshold": 1,  # planning may take longer than the query: plan once
@@ -119,6 +125,11 @@ async def reader_connection(pool: AsyncConnectionPool[Connection]) -> AsyncItera
     except psycopg.errors.UndefinedTable as error:
         raise ReadModelUnavailable(
             "the database has no read models; the projector makes them from the log, try again when it has"
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ReadModelUnavailable(
+            "the database does not let the api read the read models; start kinolog up once, or run: "
+            "kinolog-projector update"
         ) from error
     except psycopg.InternalError as error:  # a page or an index whose bytes cannot be right
         raise ReadModelDamaged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg_pool import AsyncConnectionPool
@@ -28,6 +29,7 @@ from kinolog.readmodel.database import reader_connection, reader_pool
 from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shared_artifacts, summaries
 from kinolog.readmodel.queries.position_watch import PositionWatch
 from kinolog.readmodel.queries.statements import Snapshot
+from kinolog.readmodel.roles import READER
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +39,10 @@ MAX_READS = 5
 
 
 class PostgresReadModel:
-    """Reads the tables that the projector writes. Every answer comes from one state of the database."""
+    """Reads the tables that the projector writes. Every answer comes from one state of the database.
+
+    Its connections have the role of a reader, and each transaction names the tenant whose rows it sees.
+    """
 
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
@@ -48,17 +53,39 @@ class PostgresReadModel:
         cls, database_url: str, pool_size: int = 8, application: str = "kinolog"
     ) -> PostgresReadModel:
         """Return a read model on its own pool, which connects on first use. Close it after use."""
-        pool = reader_pool(database_url, pool_size, application)
+        pool = reader_pool(database_url, pool_size, application, READER)
         await pool.open()
         return cls(pool)
 
     async def _read(
+        self,
+        tenant: str,
+        read: Callable[Concatenate[Snapshot, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return what `read` returns in a transaction that no swap interrupts. Raises `ReadModelUnavailable`.
+
+        The transaction has the rows of the tenant alone, none if it is empty.
+        """
+        return await self._try(partial(Snapshot, tenant=tenant), read, *args, **kwargs)
+
+    async def _read_as_operator(
         self, read: Callable[Concatenate[Snapshot, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return what `read` returns in a transaction that no swap interrupts. Raises `ReadModelUnavailable`."""
+        """Like `_read`, of the tables that only operators read."""
+        return await self._try(partial(Snapshot, as_operator=True), read, *args, **kwargs)
+
+    async def _try(
+        self,
+        begin: Callable[[Any], Snapshot],
+        read: Callable[Concatenate[Snapshot, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         for _ in range(MAX_READS):
             async with reader_connection(self._pool) as connection:
-                snapshot = Snapshot(connection)
+                snapshot = begin(connection)
                 answer = await read(snapshot, *args, **kwargs)
                 one_projection = await snapshot.end()
             if one_projection:
@@ -66,61 +93,64 @@ class PostgresReadModel:
         raise ReadModelUnavailable("the read models were swapped during each of several reads; try again")
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:
-        return await self._read(job_list.list_jobs, tenant, query)
+        return await self._read(tenant, job_list.list_jobs, tenant, query)
 
     async def summarize(self, tenant: str, job_filter: JobFilter) -> JobCounts:
-        return await self._read(summaries.summarize, tenant, job_filter)
+        return await self._read(tenant, summaries.summarize, tenant, job_filter)
 
     async def select_ids(self, tenant: str, job_filter: JobFilter, limit: int = 1_000) -> list[str]:
-        return await self._read(summaries.select_ids, tenant, job_filter, limit)
+        return await self._read(tenant, summaries.select_ids, tenant, job_filter, limit)
 
-    async def queue_positions(self, job_ids: Sequence[str]) -> dict[str, int]:
-        return await self._read(feeds.queue_positions, job_ids)
+    async def queue_positions(self, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+        return await self._read(tenant, feeds.queue_positions, tenant, job_ids)
 
     async def overview(self, tenant: str, span: TimeRange) -> Overview:
-        return await self._read(summaries.overview, tenant, span)
+        return await self._read(tenant, summaries.overview, tenant, span)
 
     async def success_rates(self, tenant: str, span: TimeRange) -> tuple[PriorityEnds, ...]:
-        return await self._read(charts.success_rates, tenant, span)
+        return await self._read(tenant, charts.success_rates, tenant, span)
 
     async def stage_times(self, tenant: str, span: TimeRange) -> tuple[StageTime, ...]:
-        return await self._read(charts.stage_times, tenant, span)
+        return await self._read(tenant, charts.stage_times, tenant, span)
 
     async def queue_depth(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> QueueDepth:
-        return await self._read(queue_depth.queue_depth, tenant, span, bucket_seconds)
+        return await self._read(tenant, queue_depth.queue_depth, tenant, span, bucket_seconds)
 
     async def trends(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> Trends:
-        return await self._read(charts.trends, tenant, span, bucket_seconds)
+        return await self._read(tenant, charts.trends, tenant, span, bucket_seconds)
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
     ) -> tuple[ActivityRow, ...]:
-        return await self._read(feeds.list_activity, tenant, before_position, limit)
+        return await self._read(tenant, feeds.list_activity, tenant, before_position, limit)
 
     async def list_log_entries(
         self,
+        tenant: str,
         job_id: str,
         limit: int = 20,
         after_sequence: int = 0,
         min_level: LogLevel = LogLevel.DEBUG,
     ) -> tuple[LogLine, ...]:
-        return await self._read(feeds.list_log_entries, job_id, limit, after_sequence, min_level)
+        return await self._read(
+            tenant, feeds.list_log_entries, tenant, job_id, limit, after_sequence, min_level
+        )
 
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
-        return await self._read(feeds.archived_commits, job_id)
+        return await self._read_as_operator(feeds.archived_commits, job_id)
 
-    async def job_row(self, job_id: str) -> JobRow | None:
-        return await self._read(feeds.job_row, job_id)
+    async def job_row(self, tenant: str, job_id: str) -> JobRow | None:
+        return await self._read(tenant, feeds.job_row, tenant, job_id)
 
     async def archived_tails(self, job_ids: Sequence[str]) -> dict[str, int]:
         async with reader_connection(self._pool) as connection:
-            return await feeds.archived_tails(connection, job_ids)
+            return await feeds.archived_tails(Snapshot(connection, as_operator=True), job_ids)
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
-        return await self._read(shared_artifacts.artifacts_in_use, keys, excluding)
+        return await self._read_as_operator(shared_artifacts.artifacts_in_use, keys, excluding)
 
     async def position(self) -> int:
-        return await self._read(job_list.position)
+        return await self._read("", job_list.position)
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
         return await self._watch.wait(position, timeout_seconds)

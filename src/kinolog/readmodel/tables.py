@@ -26,6 +26,8 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    column,
+    table,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -39,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 6
+PROJECTION_VERSION = 7
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -152,6 +154,7 @@ for _name, _columns in _ORDERS.items():
 Index("jobs_by_kind", jobs.c.tenant, jobs.c.model, jobs.c.style, jobs.c.status, jobs.c.urgency, jobs.c.number)
 Index(
     "jobs_in_queue",
+    jobs.c.tenant,
     jobs.c.model_class,
     jobs.c.urgency,
     jobs.c.queued_at,
@@ -179,6 +182,7 @@ prompt_trigrams = Table(
     "prompt_trigrams",
     projection,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", Key, nullable=False),
     Column("grams", ARRAY(Integer), nullable=False, comment="Of prompt and id: kinolog.readmodel.trigrams."),
     Index(
         "prompts_by_grams",
@@ -188,6 +192,14 @@ prompt_trigrams = Table(
     ),
 )
 """What finds prompts by their text: numbers, no text. The texts of the hits are compared in `prompts`."""
+
+own_trigrams = table(
+    "own_trigrams",
+    column("number", prompt_trigrams.c.number.type),
+    column("grams", prompt_trigrams.c.grams.type),
+    schema=PROJECTION_SCHEMA,
+)
+"""The view through which readers search `prompt_trigrams`: the rows of their tenant (decision 112)."""
 
 scenes = Table(
     "scenes",

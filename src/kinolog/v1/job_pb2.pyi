@@ -1127,8 +1127,8 @@ class Job(_message.Message):
     eta_seconds: _builtins.float
     """Estimated seconds until the job ends."""
     queue_position: _builtins.int
-    """Number of jobs of its model class that start before it, if lanes take their turns by weight from now on and no lane
-    ages. 0 means that it is next. Missing beyond the first 10,000 jobs of a lane.
+    """Number of jobs of its tenant and its model class that start before it, if lanes take their turns by weight from now
+    on and no lane ages. 0 means that it is the next of the tenant. Missing beyond the first 10,000 jobs of a lane.
     """
     cancel_requested: _builtins.bool
     """Whether cancellation was requested."""

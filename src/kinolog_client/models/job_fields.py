@@ -40,8 +40,8 @@ class JobFields(ClientModel):
     worker: str | None = None
     """The worker of the current or last attempt."""
     queue_position: int | None = None
-    """Jobs that start before it if the lanes take turns by weight, 8:4:2:1; 0 is next. An estimate: a lane
-    that waits for ten minutes has more turns."""
+    """Jobs of the tenant that start before it if the lanes take turns by weight, 8:4:2:1; 0 is next. An
+    estimate: a lane that waits for ten minutes has more turns, and other tenants have turns between."""
     eta_seconds: float | None = None
     """Estimated seconds until it ends; None before two denoising steps are done."""
     prompt: str | None = None

@@ -119,14 +119,17 @@ class PostgresServer(Program):
             else:
                 return
 
-    def url(self, database: str = DATABASE) -> str:
+    def url(self, database: str = DATABASE, user: str = SUPERUSER) -> str:
         """Return a URL with user and password. Keep it out of logs."""
-        password = load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER]
-        return f"postgresql://{SUPERUSER}:{password}@{self.host}:{self.port}/{database}"
+        return f"postgresql://{user}:{self.password(user)}@{self.host}:{self.port}/{database}"
 
-    def settings_env(self, database: str = DATABASE) -> dict[str, str]:
+    def password(self, user: str) -> str:
+        """Return the password of a user; a new one for a user that has none yet."""
+        return load_passwords(self._passwords_path, [user])[user]
+
+    def settings_env(self, database: str = DATABASE, user: str = SUPERUSER) -> dict[str, str]:
         """Return the settings with which a process connects to `database`."""
-        return {"KINOLOG_DATABASE_URL": self.url(database)}
+        return {"KINOLOG_DATABASE_URL": self.url(database, user)}
 
     def answers(self) -> bool:
         """Return whether a client can log in and run a query."""

@@ -82,8 +82,10 @@ class MemoryReadModel:
         jobs.sort(key=lambda one: (one.job.created_at, one.number))
         return [one.job.id for one in jobs[:limit]]
 
-    async def queue_positions(self, job_ids: Sequence[str]) -> dict[str, int]:
-        queued = [one for one in await self._jobs() if one.job.status is Status.QUEUED]
+    async def queue_positions(self, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+        queued = [
+            one for one in await self._jobs() if one.job.status is Status.QUEUED and one.job.tenant == tenant
+        ]
         positions: dict[str, int] = {}
         for model_class in {one.job.spec.model_class for one in queued}:
             lanes: dict[str, list[StoredJob]] = {priority.value: [] for priority in Priority}
@@ -124,11 +126,14 @@ class MemoryReadModel:
 
     async def list_log_entries(
         self,
+        tenant: str,
         job_id: str,
         limit: int = 20,
         after_sequence: int = 0,
         min_level: LogLevel = LogLevel.DEBUG,
     ) -> tuple[LogLine, ...]:
+        if await self.job_row(tenant, job_id) is None:
+            return ()
         levels = list(LogLevel)
         lines = [
             line
@@ -149,8 +154,9 @@ class MemoryReadModel:
             if recorded.commit.job_id == job_id
         ]
 
-    async def job_row(self, job_id: str) -> rm.JobRow | None:
-        return next((_row(one) for one in await self._jobs() if one.job.id == job_id), None)
+    async def job_row(self, tenant: str, job_id: str) -> rm.JobRow | None:
+        jobs = (one for one in await self._jobs() if one.job.id == job_id and one.job.tenant == tenant)
+        return next(map(_row, jobs), None)
 
     async def archived_tails(self, job_ids: Sequence[str]) -> dict[str, int]:
         if self.unavailable:

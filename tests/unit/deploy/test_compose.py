@@ -15,7 +15,6 @@ from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS, Service, permissi
 from kinolog.process.settings import (
     AdminSettings,
     ApiSettings,
-    DatabaseSettings,
     GatewaySettings,
     ProjectorSettings,
     WorkerSettings,
@@ -26,7 +25,7 @@ VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 ROOT = Path(__file__).parents[3]
 READS: dict[str, type[BaseSettings]] = {
     "provision": AdminSettings,
-    "migrate": DatabaseSettings,
+    "migrate": ProjectorSettings,
     "projector": ProjectorSettings,
     "api": ApiSettings,
     "gateway": GatewaySettings,

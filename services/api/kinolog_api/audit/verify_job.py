@@ -78,7 +78,7 @@ class VerifyJob:
         """Read the record of the job. The archive follows the log, so it is read first."""
         reached = await self._read_model.position()
         archived = await self._read_model.archived_commits(job_id)
-        row = await self._read_model.job_row(job_id)
+        row = await self._read_model.job_row(call.tenant, job_id)
         history, damage = list[RecordedCommit](), ""
         try:
             async for recorded in self._store.history(job_id):

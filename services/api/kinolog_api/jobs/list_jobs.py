@@ -47,7 +47,7 @@ class ListJobs:
         )
         await self._wait_for(request.min_position, call)
         page = await self._read_model.list_jobs(call.tenant, query)
-        positions = await self._queue_positions(page.rows)
+        positions = await self._queue_positions(call.tenant, page.rows)
         return pb.ListJobsResponse(
             jobs=[job_row_to_proto(row, positions.get(row.id)) for row in page.rows],
             next_page_token=page_token(page.next_cursor, key),
@@ -55,11 +55,11 @@ class ListJobs:
             position=page.position,
         )
 
-    async def _queue_positions(self, rows: Sequence[JobRow]) -> dict[str, int]:
+    async def _queue_positions(self, tenant: str, rows: Sequence[JobRow]) -> dict[str, int]:
         """Return the positions of the queued jobs among `rows`. They are optional: none if they cannot be read."""
         queued = [row.id for row in rows if row.status is Status.QUEUED]
         with contextlib.suppress(ReadModelUnavailable):
-            return await self._read_model.queue_positions(queued) if queued else {}
+            return await self._read_model.queue_positions(tenant, queued) if queued else {}
         return {}
 
     async def summarize_jobs(

@@ -122,6 +122,7 @@ class JobQueries:
         """ListLogEntries."""
         await self.load(call.tenant, request.job_id)
         lines = await self._read_model.list_log_entries(
+            call.tenant,
             request.job_id,
             limit=request.page_size or DEFAULT_LOG_LINES,
             after_sequence=min(request.after_sequence, MAX_POSITION),
@@ -166,5 +167,5 @@ class JobQueries:
         if job.status is not Status.QUEUED:
             return None
         with contextlib.suppress(ReadModelUnavailable):
-            return (await self._read_model.queue_positions([job.id])).get(job.id)
+            return (await self._read_model.queue_positions(job.tenant, [job.id])).get(job.id)
         return None

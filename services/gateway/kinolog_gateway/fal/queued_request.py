@@ -30,7 +30,7 @@ class FalRequest(ResponseModel):
     response_url: str
     status_url: str
     cancel_url: str
-    queue_position: int = Field(description="Jobs that start before it; 0 once it has started.")
+    queue_position: int = Field(description="Jobs of the caller that start before it; 0 once it has started.")
     logs: list[dict[str, Any]] | None = Field(description="Log lines, if they were asked for.")
     metrics: dict[str, float] = Field(description="inference_time: device time in seconds.")
     error: str | None = Field(description="Why it failed or that it was cancelled.")

@@ -62,7 +62,9 @@ class VideoJob(ResponseModel):
     percent: float = Field(description="Progress, 0 to 100.")
     stage: StageName | None
     scenes: int
-    queue_position: int | None = Field(description="Jobs before it in the queue; null if it does not wait.")
+    queue_position: int | None = Field(
+        description="The caller's jobs before it in the queue; null if it does not wait."
+    )
     eta_seconds: float | None = Field(description="Estimated seconds until it ends.")
     priority: PriorityName
     model: str

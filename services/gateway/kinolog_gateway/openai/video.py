@@ -64,7 +64,9 @@ class OpenAiVideo(ResponseModel):
     remixed_from_video_id: str | None = Field(description="The video that it is a remix of.")
     error: OpenAiVideoError | None = Field(description="Why it failed, if it did.")
     kinolog_status: StatusName = Field(description="The status in kinolog, which knows cancelled jobs.")
-    queue_position: int | None = Field(description="Jobs that start before it; null once it has started.")
+    queue_position: int | None = Field(
+        description="Jobs of the caller that start before it; null once it has started."
+    )
     eta_seconds: float | None = Field(description="Estimated seconds until it ends, if they are known.")
 
 

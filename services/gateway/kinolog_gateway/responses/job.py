@@ -78,8 +78,8 @@ class JobView(ResponseModel):
     )
     queue_position: int | None = job_field(
         lambda job: optional_field(job, "queue_position"),
-        "Jobs that start before it if the lanes take turns by weight, 8:4:2:1; 0 is next. An estimate: a lane "
-        "that waits for ten minutes has more turns.",
+        "Jobs of the tenant that start before it if the lanes take turns by weight, 8:4:2:1; 0 is next. An estimate: "
+        "a lane that waits for ten minutes has more turns, and other tenants have turns between.",
     )
     eta_seconds: float | None = job_field(
         lambda job: optional_field(job, "eta_seconds"),

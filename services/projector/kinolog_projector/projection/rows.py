@@ -104,7 +104,8 @@ def prompt_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
 def trigram_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
     """Return the row of `prompt_trigrams`; `prompts` is None for an erased job."""
     prompt = prompts.prompt if prompts is not None else None
-    return {"number": number, "grams": sorted(trigrams(state.id) | trigrams(prompt or ""))}
+    grams = sorted(trigrams(state.id) | trigrams(prompt or ""))
+    return {"number": number, "tenant": state.tenant, "grams": grams}
 
 
 def scene_rows(state: Job) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from kinolog_projector.guard.whole_comparison import (
     compare_all,
     compared_ranges,
 )
+from kinolog_projector.schema.row_security import SECURE_ARCHIVE
 
 COPY = "COPY kinolog.archive_repaired (position, job_id, raw, digest) FROM STDIN (FORMAT BINARY)"
 TYPES = ("int8", "text", "bytea", "bytea")
@@ -34,6 +35,7 @@ REPLACE = (
     "ALTER INDEX kinolog.archive_repaired_pkey RENAME TO archive_pkey",
     "ALTER INDEX kinolog.archive_repaired_of_job RENAME TO archive_of_job",
     APPEND_ONLY,
+    SECURE_ARCHIVE,
 )
 """Replace the archive by the repaired one. Its names stay."""
 

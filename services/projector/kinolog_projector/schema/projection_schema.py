@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable, MetaData
 
 from kinolog.readmodel.database import Connection, first_line
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, projection
+from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, own_trigrams, projection
+from kinolog_projector.schema.row_security import secure_projection
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
@@ -53,6 +54,7 @@ async def create_projection(connection: Connection, schema: str, *, with_indexes
     await connection.execute(
         STATISTICS.format(sql.Identifier(schema, "jobs_kinds"), sql.Identifier(schema, "jobs"))
     )
+    await secure_projection(connection, schema)
     if with_indexes:
         await create_indexes(connection, schema)
 
@@ -109,10 +111,10 @@ async def projection_exists(connection: Connection) -> bool:
 
 
 async def missing_tables(connection: Connection) -> list[str]:
-    """Return the tables that the live projection lacks."""
+    """Return the tables and views that the live projection lacks."""
     cursor = await connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass('projection.' || quote_ident(name)) IS NULL",
-        [table_names()],
+        [[*table_names(), own_trigrams.name]],
     )
     return [str(name) for (name,) in await cursor.fetchall()]
 

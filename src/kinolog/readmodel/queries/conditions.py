@@ -28,7 +28,7 @@ from kinolog.job.values import Status
 from kinolog.ports.read_model import JobFilter
 from kinolog.readmodel import trigrams
 from kinolog.readmodel.priority_order import ALL_PRIORITIES, PRIORITY_ORDERS, priority_order
-from kinolog.readmodel.tables import counters, jobs, prompt_trigrams, prompts
+from kinolog.readmodel.tables import counters, jobs, own_trigrams, prompts
 
 Condition = ColumnElement[bool]
 
@@ -139,8 +139,8 @@ def text_matches(shape: FilterShape, *conditions: Condition) -> Select[tuple[str
     """Select the ids of the tenant's jobs whose prompt or id contains the text, narrowed by further conditions."""
     matches = select(prompts.c.job_id).where(prompts.c.tenant == TENANT, contains_text(), *conditions)
     if shape.text == LONG:
-        grams = prompt_trigrams.c.grams
-        matches = matches.join(prompt_trigrams, prompt_trigrams.c.number == prompts.c.number).where(
+        grams = own_trigrams.c.grams
+        matches = matches.join(own_trigrams, own_trigrams.c.number == prompts.c.number).where(
             grams.contains(bindparam("trigrams", type_=grams.type))
         )
     return matches

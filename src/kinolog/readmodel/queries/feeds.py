@@ -26,24 +26,22 @@ from kinolog.job.values import Priority
 from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import ActivityRow, JobRow
-from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import archive, log_lines
 from kinolog.readmodel.priority_order import PRIORITY_ORDERS, priority_at
 from kinolog.readmodel.queries.conditions import TENANT
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS, job_from_row
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
+from kinolog.readmodel.roles import JOB_SETTING
 from kinolog.readmodel.tables import activity, jobs, prompts
 from kinolog.scheduling.queue_order import jobs_before
 
-ARCHIVED_TAILS = """
-SELECT job_id, max(position) FROM kinolog.archive WHERE job_id = ANY(%s::text[]) GROUP BY job_id
-"""
 SEVERITIES = {level: severity for severity, level in enumerate(LogLevel)}
 """Numbers of log levels in `log_lines`, debug first."""
 _LEVELS = {severity: level for level, severity in SEVERITIES.items()}
 
 _LIMIT = bindparam("limit", type_=BigInteger())
 _JOB = bindparam("job_id", type_=Text())
+_JOBS = bindparam("job_ids", type_=ARRAY(Text()))
 
 
 def _feed() -> Select[Any]:
@@ -89,29 +87,45 @@ _ARCHIVED = PreparedQuery(
     .order_by(archive.c.position)
 )
 
+_ARCHIVED_TAILS = PreparedQuery(
+    select(archive.c.job_id, func.max(archive.c.position))
+    .where(archive.c.job_id == any_(_JOBS))
+    .group_by(archive.c.job_id)
+)
+_OWN_JOB = PreparedQuery(
+    select(
+        func.set_config(
+            JOB_SETTING,
+            func.coalesce(select(jobs.c.id).where(jobs.c.id == _JOB).scalar_subquery(), ""),
+            literal_column("true"),
+        )
+    )
+)
+"""Names the job whose log lines the transaction may read: one in `jobs`, where the reader sees those of its tenant."""
+
 _JOB_ROW = PreparedQuery(
     select(*JOB_COLUMNS)
     .select_from(jobs.outerjoin(prompts, prompts.c.number == jobs.c.number))
     .add_columns(*PROMPT_COLUMNS)
-    .where(jobs.c.id == _JOB)
+    .where(jobs.c.id == _JOB, jobs.c.tenant == TENANT)
 )
 
 MAX_QUEUED_JOBS = 10_000
-"""Jobs of each lane that positions in the queue are computed from; those further back have none."""
+"""Jobs of a tenant in each lane that positions in the queue are computed from; those further back have none."""
 
 _QUEUED = jobs.c.status == literal_column("'queued'")
 """Not a parameter: a plan for any value could not use the index of queued jobs."""
 
 _QUEUED_JOBS = PreparedQuery(
     select(jobs.c.id, jobs.c.number, jobs.c.model_class).where(
-        jobs.c.id == any_(bindparam("job_ids", type_=ARRAY(Text()))), _QUEUED
+        jobs.c.id == any_(_JOBS), jobs.c.tenant == TENANT, _QUEUED
     ),
     generic_plan=True,
 )
 
 
 def _lane(order: int) -> Select[Any]:
-    """Select the length of a lane of a model class, as a row without a number, and the places of some jobs in it.
+    """Select the number of a tenant's jobs in a lane, as a row without a number, and the places of some of them.
 
     All of it comes from the index of queued jobs, in its order.
     """
@@ -120,6 +134,7 @@ def _lane(order: int) -> Select[Any]:
         select(jobs.c.number, place)
         .where(
             _QUEUED,
+            jobs.c.tenant == TENANT,
             jobs.c.model_class == bindparam("model_class", type_=Text()),
             jobs.c.urgency == order,
         )
@@ -148,16 +163,18 @@ async def list_activity(
 
 
 async def list_log_entries(
-    snapshot: Snapshot, job_id: str, limit: int, after_sequence: int, min_level: LogLevel
+    snapshot: Snapshot, tenant: str, job_id: str, limit: int, after_sequence: int, min_level: LogLevel
 ) -> tuple[LogLine, ...]:
-    """Return log lines of a job, oldest first."""
+    """Return log lines of a job of the tenant, oldest first."""
     query = _FIRST_LINES if after_sequence else _LAST_LINES
     values = {
+        "tenant": tenant,
         "job_id": job_id,
         "severity": SEVERITIES[min_level],
         "after": min(after_sequence, 1 << 62),
         "limit": limit,
     }
+    await _OWN_JOB.rows(snapshot, values)
     lines = [_log_line(record) for record in await query.records(snapshot, values)]
     return tuple(lines if after_sequence else reversed(lines))
 
@@ -172,26 +189,27 @@ async def archived_commits(snapshot: Snapshot, job_id: str) -> list[ArchivedComm
     return [ArchivedCommit(**record) for record in await _ARCHIVED.records(snapshot, {"job_id": job_id})]
 
 
-async def job_row(snapshot: Snapshot, job_id: str) -> JobRow | None:
-    """Return the row of a job; None if there is none."""
-    rows = await _JOB_ROW.rows(snapshot, {"job_id": job_id})
+async def job_row(snapshot: Snapshot, tenant: str, job_id: str) -> JobRow | None:
+    """Return the row of a job of the tenant; None if there is none."""
+    rows = await _JOB_ROW.rows(snapshot, {"tenant": tenant, "job_id": job_id})
     return job_from_row(rows[0]) if rows else None
 
 
-async def archived_tails(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+async def archived_tails(snapshot: Snapshot, job_ids: Sequence[str]) -> dict[str, int]:
     """Return the last archived position of each job that the archive knows: one read of the index per job."""
-    cursor = await connection.execute(ARCHIVED_TAILS, [list(job_ids)])
-    return {str(job_id): int(position) for job_id, position in await cursor.fetchall()}
+    (rows,) = await snapshot.run((_ARCHIVED_TAILS, {"job_ids": list(job_ids)}), last=True)
+    return {str(job_id): int(position) for job_id, position in rows}
 
 
-async def queue_positions(snapshot: Snapshot, job_ids: Sequence[str]) -> dict[str, int]:
-    """Return how many jobs of their model class start before the queued ones among some jobs."""
-    found = await _QUEUED_JOBS.rows(snapshot, {"job_ids": list(job_ids)})
+async def queue_positions(snapshot: Snapshot, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many jobs of the tenant and of their model class start before the queued ones among some jobs."""
+    found = await _QUEUED_JOBS.rows(snapshot, {"tenant": tenant, "job_ids": list(job_ids)})
     ids = {number: job_id for job_id, number, _ in found}
     model_classes = sorted({model_class for _, _, model_class in found})
     if not model_classes:
         return {}
-    values = [{"model_class": model_class, "numbers": list(ids)} for model_class in model_classes]
+    same = {"tenant": tenant, "numbers": list(ids)}
+    values = [same | {"model_class": model_class} for model_class in model_classes]
     positions = {}
     for lanes in await snapshot.run(*((_LANES, one) for one in values), last=True):
         queued: dict[Priority, int] = {}

@@ -16,6 +16,7 @@ from sqlalchemy import CompoundSelect, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.roles import OPERATOR, TENANT_SETTING
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
@@ -27,6 +28,9 @@ Postgres resolves table names when a statement begins, but shows rows as of the 
 swap the transaction would see the new tables as they were then: half filled.
 """
 END = b"COMMIT"
+
+SET_TENANT = f"SELECT set_config('{TENANT_SETTING}', %s, true)".encode()
+BE_OPERATOR = f"SET LOCAL ROLE {OPERATOR}".encode()
 
 GENERIC_PLANS = {
     "plan_cache_mode": "force_generic_plan",
@@ -94,13 +98,16 @@ BoundQuery = tuple[PreparedQuery, Values]
 
 
 class Snapshot:
-    """One state of the database. Queries of one `run` share a round trip.
+    """One state of the database, with the rows of a tenant. Queries of one `run` share a round trip.
 
-    The transaction begins with the first query and ends with the `last` ones.
+    The transaction begins with the first query and ends with the `last` ones. Without a tenant it has no row of any,
+    or, with `as_operator`, the rows of the tables that only operators read.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, tenant: str = "", *, as_operator: bool = False) -> None:
         self._connection = connection
+        self._tenant = tenant
+        self._as_operator = as_operator
         self._begun = False
         self._generic_plans = False
         self._not_swapped: bool | None = None
@@ -111,6 +118,10 @@ class Snapshot:
             if not self._begun:
                 await self._connection.execute(BEGIN)
                 self._begun = True
+                if self._as_operator:
+                    await self._connection.execute(BE_OPERATOR)
+                elif self._tenant:
+                    await self._connection.execute(SET_TENANT, [self._tenant])
             cursors = [await self._send(query, values) for query, values in queries]
             if last:
                 check = await self._connection.execute(NOT_SWAPPED, binary=True)
