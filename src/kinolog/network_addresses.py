@@ -68,12 +68,27 @@ def _web_origin(value: str) -> str:
     return value.lower()
 
 
+def is_issuer_address(value: str) -> bool:
+    """Return whether what an identity provider says may be read from an address: HTTPS, or this machine."""
+    is_plain = _has_address(value, ("http",)) and is_loopback(urlsplit(value).hostname or "")
+    return (is_plain or _has_address(value, ("https",))) and "@" not in urlsplit(value).netloc
+
+
+def _issuer_url(value: str) -> str:
+    if not is_issuer_address(value) or any(character in value for character in "?# "):
+        raise ValueError(
+            "must be https:// addresses such as https://login.example/realms/studio, separated by commas"
+        )
+    return value
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 ProxyNetwork = Annotated[str, AfterValidator(_proxy_network)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 ChatUrl = Annotated[str, AfterValidator(_chat_url)]
+IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
 GrpcTarget = Annotated[str, AfterValidator(_grpc_target)]
 
 

@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import Port
-from kinolog.process.settings import COMMA_SEPARATED, AccountSettings, SigningSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED
+from kinolog.process.settings import AccountSettings, SigningSettings
 
 SYSTEM_DATA = Path("/var/lib/kinolog")
 

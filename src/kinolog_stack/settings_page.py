@@ -67,6 +67,8 @@ def _default(field: FieldInfo) -> str:
     if field.default_factory not in (None, list):
         return "the platform's"
     value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if value is PydanticUndefined or value in (None, [], ""):

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -19,6 +18,7 @@ from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
+from kinolog_api.identity_tokens.token_verifier import TokenVerifier
 from kinolog_api.rpc.access_tickets import load_ticket_sealer
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.server import ApiServer
@@ -49,6 +49,7 @@ from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.adapters.memory.read_model import MemoryReadModel
 from tests.adapters.memory.workers import MemoryWorkerRegistry
+from tests.builders.ticking_clock import TickingClock
 
 PROMPT = "a heron named Quillfeather stands in a pond"
 LARGE = ModelEntry(
@@ -76,17 +77,6 @@ _commands = count(1)
 
 ANSWER_SECONDS = 20.0
 """A test that waits longer fails."""
-
-
-class TickingClock:
-    """A clock that advances by one second on each read."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
 
 
 @dataclass(slots=True)
@@ -279,6 +269,7 @@ async def running_api(
     input_limits: InputLimits = LIMITS,
     own_user_only: bool = False,
     policies: FollowedPolicies | None = None,
+    tokens: TokenVerifier | None = None,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
@@ -303,7 +294,8 @@ async def running_api(
             read_model=read_model,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
-            authenticator=Authenticator("default", key_directory, clock, file_keys),
+            authenticator=Authenticator("default", key_directory, clock, file_keys, tokens),
+            tokens=tokens,
             access_log=access_log,
             key_directory=key_directory,
             key_uses=key_uses,

@@ -8,6 +8,8 @@ import pytest
 from kinolog_worker.reporting.device_memory import machine_bytes
 from pydantic import ValidationError
 
+from kinolog.access.api_key import Scope
+from kinolog.process.setting_groups.identity_tokens import TokenSettings
 from kinolog.process.settings import WorkerSettings, describe_invalid_setting
 
 NAME = "KINOLOG_WORKER_ACK_WAIT_SECONDS"
@@ -76,3 +78,38 @@ def test_a_container_has_the_memory_of_its_limit(tmp_path: Path) -> None:
     assert machine_bytes(limit) == machine
     limit.write_text(f"{1 << 20}\n")
     assert machine_bytes(limit) == 1 << 20
+
+
+ISSUERS, AUDIENCE = "KINOLOG_OIDC_ISSUERS", "KINOLOG_OIDC_AUDIENCE"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (ISSUERS, "http://login.example", "https://"),
+        (ISSUERS, "https://user:password@login.example", "https://"),
+        (ISSUERS, "https://login.example?a=b", "https://"),
+        (AUDIENCE, "", "needs KINOLOG_OIDC_AUDIENCE"),
+        ("KINOLOG_OIDC_ALGORITHMS", "RS256,HS256", "must be of RS256"),
+        ("KINOLOG_OIDC_ALGORITHMS", "none", "must be of RS256"),
+        ("KINOLOG_OIDC_TENANT", "*", "must be 1 to 64"),
+        ("KINOLOG_OIDC_SCOPES", "boss=everything", "such as video-editors=submit"),
+        ("KINOLOG_OIDC_SCOPES", "boss", "such as video-editors=submit"),
+    ],
+)
+def test_settings_of_tokens_that_are_not_safe(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    """What would accept tokens of others, or tokens that anyone can make, is refused at start."""
+    for each, good in ((ISSUERS, "https://login.example"), (AUDIENCE, "kinolog"), (name, value)):
+        monkeypatch.setenv(each, good)
+    with pytest.raises(ValidationError) as caught:
+        TokenSettings()
+    assert told in describe_invalid_setting(caught.value)
+
+
+def test_values_of_a_claim_become_scopes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value may allow several scopes, and may have an equals sign itself."""
+    monkeypatch.setenv("KINOLOG_OIDC_SCOPES", "lead=admin, lead=read,group=x=submit")
+    granted = {"lead": frozenset({Scope.ADMIN, Scope.READ}), "group=x": frozenset({Scope.SUBMIT})}
+    assert TokenSettings().granted_scopes() == granted

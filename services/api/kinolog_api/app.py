@@ -20,6 +20,7 @@ from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.configured_store import ArtifactStoreUnusable, configured_artifacts
+from kinolog.adapters.oidc.issuer_documents import IssuerDocuments
 from kinolog.models.catalogue import load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.ports.artifacts import StoreArea
@@ -40,6 +41,8 @@ from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy_file import InvalidTenantsFile
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
+from kinolog_api.identity_tokens.claims import DEFAULT_SCOPES, ClaimRules
+from kinolog_api.identity_tokens.token_verifier import TokenRules, TokenVerifier
 from kinolog_api.rpc.access_tickets import load_ticket_sealer
 from kinolog_api.rpc.authentication import Authenticator, file_keys_for
 from kinolog_api.server import ApiServer, ListenFailed, listen_address
@@ -54,7 +57,8 @@ GRACE_SECONDS = 5.0
 @asynccontextmanager
 async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
     """Connect and check the dependencies. Raises `START_ERRORS`."""
-    file_keys = file_keys_for(settings.api_host, settings.api_key_file, require_key=settings.require_key)
+    require_key = settings.require_key or bool(settings.oidc_issuers)
+    file_keys = file_keys_for(settings.api_host, settings.api_key_file, require_key=require_key)
     catalogue = load_catalogue(settings)
     policies = FollowedPolicies(settings.tenants_file)
     artifacts = configured_artifacts(settings.artifacts_url)
@@ -90,6 +94,10 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         database_url = settings.database_url.get_secret_value()
         read_model = await PostgresReadModel.connect(database_url, settings.database_pool_size, "kinolog-api")
         stack.push_async_callback(read_model.close)
+        tokens = None
+        if settings.oidc_issuers:
+            tokens = TokenVerifier(settings.oidc_issuers, IssuerDocuments(), _token_rules(settings))
+            stack.push_async_callback(tokens.close)
         prompt_writer = None
         if settings.prompt_writer_url:
             from kinolog.adapters.chat.prompt_writer import (
@@ -110,7 +118,8 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             read_model=read_model,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
-            authenticator=Authenticator(settings.tenant, key_directory, system_clock, file_keys),
+            authenticator=Authenticator(settings.tenant, key_directory, system_clock, file_keys, tokens),
+            tokens=tokens,
             access_log=access_log,
             key_directory=key_directory,
             key_uses=key_uses,
@@ -125,6 +134,23 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
                 tenant_bytes=settings.upload_tenant_bytes,
             ),
         )
+
+
+def _token_rules(settings: ApiSettings) -> TokenRules:
+    """Return which tokens the settings accept, and for whom they stand."""
+    granted = settings.granted_scopes()
+    return TokenRules(
+        audiences=tuple(settings.oidc_audience),
+        algorithms=tuple(settings.oidc_algorithms),
+        skew_seconds=settings.oidc_skew_seconds,
+        claims=ClaimRules(
+            tenant_claim=settings.oidc_tenant_claim,
+            tenant=settings.oidc_tenant,
+            actor_claim=settings.oidc_actor_claim,
+            scope_claim=settings.oidc_scope_claim,
+            scopes=granted or DEFAULT_SCOPES,
+        ),
+    )
 
 
 async def serve(settings: ApiSettings) -> None:

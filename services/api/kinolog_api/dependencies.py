@@ -18,6 +18,7 @@ from kinolog.ports.workers import WorkerRegistry
 from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.identity_tokens.token_verifier import TokenVerifier
 from kinolog_api.rpc.access_tickets import TicketSealer
 from kinolog_api.rpc.authentication import Authenticator
 
@@ -59,5 +60,7 @@ class ApiDependencies:
     """Whether calls without a key must come from this user's processes."""
     prompt_writer: PromptWriter | None = None
     input_limits: InputLimits = InputLimits()
+    tokens: TokenVerifier | None = None
+    """Checks tokens of identity providers, as the authenticator does."""
     policies: FollowedPolicies = field(default_factory=FollowedPolicies)
     """What each tenant may use."""

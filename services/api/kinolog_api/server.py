@@ -17,6 +17,7 @@ from kinolog_api.api_keys import key_directory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
+from kinolog_api.identity_tokens import token_verifier
 from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
 from kinolog_api.public_services import health_handler, reflection_handler
@@ -42,11 +43,14 @@ from kinolog_api.services import (
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 """A batch of 1,000 jobs fits whose prompts have 4,000 characters of any script."""
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+MAX_METADATA_BYTES = 12 * 1024
+"""A token of 8,192 characters and what gRPC adds fit."""
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error instead of a second listener
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -71,6 +75,7 @@ class ApiServer:
         self.freshness = Freshness()
         self._key_directory = dependencies.key_directory
         self._policies = dependencies.policies
+        self._tokens = dependencies.tokens
         self._key_uses = KeyUseRecorder(dependencies.key_uses, dependencies.clock)
         authenticator = TicketAuthenticator(
             dependencies.authenticator, dependencies.ticket_sealer, dependencies.clock
@@ -154,6 +159,13 @@ class ApiServer:
                 name="tenants",
             ),
         ]
+        if self._tokens is not None:
+            self._tasks.append(
+                asyncio.create_task(
+                    keep_running("the keys of issuers", self._tokens.refresh, token_verifier.CHECK_SECONDS),
+                    name="keys of issuers",
+                )
+            )
         return bound
 
     async def stop(self, grace_seconds: float = 5.0) -> None:

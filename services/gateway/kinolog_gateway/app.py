@@ -118,7 +118,7 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
     keys = keys_for(
         settings.gateway_host,
         settings.api_key_file,
-        require_key=settings.require_key,
+        require_key=settings.require_key or bool(settings.oidc_issuers),
         no_auth=settings.no_auth,
     )
     surroundings = Surroundings(

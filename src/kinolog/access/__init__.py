@@ -1,1 +1,3 @@
-"""API keys: what they may do, how they are written, the facts about them, and the port of their stream. Pure."""
+"""API keys: what they may do, how they are written, the facts about them, and the ports of their stream and of issuers
+of tokens. Pure.
+"""

@@ -1,6 +1,6 @@
 """How API keys are written: `kino_<id>_<secret>`. The id is public, and known from the hash of the whole key.
 
-Access tickets, which stand for a key, begin with `TICKET_PREFIX`.
+Access tickets, which stand for a key, begin with `TICKET_PREFIX`. Tokens of identity providers are JSON Web Tokens.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _ID_LENGTH = 12
 _KEY = re.compile(r"kino_([a-z2-7]{12})_[a-z2-7]{32}")
 _PREFIX = "kino_"
 TICKET_PREFIX = "kinot1."
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,16 @@ def is_meant_as_key(text: str) -> bool:
 def is_ticket(text: str) -> bool:
     """Return whether a text is written like an access ticket."""
     return text.startswith(TICKET_PREFIX)
+
+
+def is_token(text: str) -> bool:
+    """Return whether a text is written like a JSON Web Token: an identity provider issued it, if it is one."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_judged_by_api(text: str) -> bool:
+    """Return whether only the api knows what a text stands for: it is meant as a created key, a ticket or a token."""
+    return is_meant_as_key(text) or is_ticket(text) or is_token(text)
 
 
 def key_digest(key: str) -> bytes:

@@ -11,7 +11,6 @@ from typing import Annotated
 
 from pydantic import (
     AliasChoices,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -21,19 +20,11 @@ from pydantic_settings import NoDecode
 
 from kinolog.memory_size import MemorySize
 from kinolog.network_addresses import DatabaseUrl, GrpcTarget, NatsUrl, Port, ProxyNetwork, WebOrigin
-from kinolog.process.setting_groups.common import PREFIX, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, ProcessSettings
+from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
 from kinolog.process.setting_groups.tenants import TenantSettings
 
-
-def _split_at_commas(value: object) -> object:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-COMMA_SEPARATED = BeforeValidator(_split_at_commas)
-"""How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
 GATEWAY_PATHS = ("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws")
 """What paths of the gateway's own begin with."""
 
@@ -104,7 +95,7 @@ class AccountSettings(ProcessSettings):
     )
 
 
-class KeySettings(AccountSettings):
+class KeySettings(AccountSettings, IssuerSettings):
     """Who may call the api and the gateway."""
 
     api_key_file: Path | None = Field(None, description="File with one API key per line: KEY TENANT.")
@@ -144,6 +135,7 @@ class ProbeSettings(ProcessSettings):
 
 class ApiSettings(
     KeySettings,
+    TokenSettings,
     LogSettings,
     MasterKeySettings,
     DatabaseSettings,

@@ -22,7 +22,8 @@ from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.builders.jobs import sealed_spec, submit
-from tests.builders.running_api import ANSWER_SECONDS, TickingClock
+from tests.builders.running_api import ANSWER_SECONDS
+from tests.builders.ticking_clock import TickingClock
 
 ALL = WatchFilter(tenant="default")
 

@@ -59,6 +59,10 @@ class AccessTicket:
     expires_at: datetime
     nonce: str
     job_id: str = ""
+    token_issuer: str = ""
+    """Issuer of the token that issued it. Empty for other keys."""
+    token_ends_at: datetime | None = None
+    """End of that token."""
 
     @property
     def reads(self) -> str:
@@ -92,6 +96,8 @@ class TicketSealer:
             "until": int(ticket.expires_at.timestamp()),
             "nonce": ticket.nonce,
             "job": ticket.job_id,
+            "issuer": ticket.token_issuer,
+            "token_until": int(ticket.token_ends_at.timestamp()) if ticket.token_ends_at else None,
         }
         sealed = self._sealer.seal(json.dumps(content, separators=(",", ":")), TICKET_PREFIX)
         return TICKET_PREFIX + urlsafe_b64encode(sealed.nonce + sealed.ciphertext).decode().rstrip("=")
@@ -115,6 +121,8 @@ class TicketSealer:
             expires_at=datetime.fromtimestamp(content["until"], UTC),
             nonce=content["nonce"],
             job_id=content["job"],
+            token_issuer=content.get("issuer", ""),
+            token_ends_at=datetime.fromtimestamp(ends, UTC) if (ends := content.get("token_until")) else None,
         )
 
 

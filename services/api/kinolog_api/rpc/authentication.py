@@ -1,13 +1,15 @@
 """Authentication: the tenant, the actor and the scopes of a call.
 
-A key comes in the metadata: `authorization: Bearer KEY`. It is one of the key file (kinolog.process.api_keys) or one
-that AccessService created (kinolog.access). Without a key file the api listens on loopback only, and a call without a
-key takes tenant and actor from the metadata that the gateway sends (`x-kinolog-tenant`, `x-kinolog-actor`).
+A key comes in the metadata: `authorization: Bearer KEY`. It is one of the key file (kinolog.process.api_keys), one that
+AccessService created (kinolog.access), or a token of an identity provider (kinolog_api.identity_tokens). Without a key
+file the api listens on loopback only, and a call without a key takes tenant and actor from the metadata that the
+gateway sends (`x-kinolog-tenant`, `x-kinolog-actor`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +17,8 @@ from pathlib import Path
 from grpc import StatusCode
 
 from kinolog.access.api_key import ALL_SCOPES, EVERY_TENANT, USER_SCOPES, ApiKey, Scope
-from kinolog.access.key_text import id_in_key, is_meant_as_key, key_digest
+from kinolog.access.key_text import id_in_key, is_meant_as_key, is_token, key_digest
+from kinolog.access.token_issuers import IssuerUnavailable
 from kinolog.network_addresses import is_loopback
 from kinolog.ports.clock import Clock
 from kinolog.process.api_keys import (
@@ -28,6 +31,7 @@ from kinolog.process.api_keys import (
     read_keys,
 )
 from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.identity_tokens.token_verifier import TokenRefused, TokenVerifier
 from kinolog_api.rpc.access_tickets import AccessTicket
 from kinolog_api.rpc.errors import RETRY_SECONDS, RequestViolation, RpcError, invalid_argument
 
@@ -58,6 +62,8 @@ class Caller:
     """Id of a key that AccessService created. Empty for other keys."""
     key_digest: bytes = b""
     """Hash of the key. Empty without one."""
+    token_issuer: str = ""
+    """Issuer of the token that was presented as the key. Empty for other keys."""
     expires_at: datetime | None = None
     ticket: AccessTicket | None = None
     """The ticket that was presented in place of the key."""
@@ -79,7 +85,8 @@ class KeyRefused(RpcError):
 class Authenticator:
     """Identifies callers by the metadata of their calls.
 
-    `file_keys` are the keys of the key file by hash; None if there is none, and then calls need no key.
+    `file_keys` are the keys of the key file by hash; None if there is none, and then calls need no key. `tokens` checks
+    tokens of identity providers; without it none is accepted.
     """
 
     def __init__(
@@ -88,11 +95,19 @@ class Authenticator:
         directory: KeyDirectory,
         clock: Clock,
         file_keys: Mapping[bytes, KeyHolder] | None = None,
+        tokens: TokenVerifier | None = None,
     ) -> None:
         self._default = Caller(tenant=default_tenant, actor=ANONYMOUS, every_tenant=True)
         self._directory = directory
         self._clock = clock
         self._file_keys = file_keys
+        self._tokens = tokens
+
+    async def prepare(self, key: str) -> None:
+        """Wait for what `identify` needs to judge a key: those of the issuer, if it is a token. Raises `RpcError`."""
+        if self._tokens is not None and is_token(key):
+            with suppress(TokenRefused):  # `identify` says why
+                await self._tokens.prepare(key)
 
     def identify(self, metadata: Metadata) -> Caller:
         """Return the caller. Raises `RpcError` if the key is not accepted or the metadata is not valid."""
@@ -105,7 +120,7 @@ class Authenticator:
             elif name == "authorization":
                 authorization = str(value)
         key = bearer_text(authorization)
-        if self._file_keys is None and not is_meant_as_key(key):
+        if self._file_keys is None and not is_meant_as_key(key) and not is_token(key):
             if not tenant and not actor:
                 return self._default
             return self._validated(self._default, tenant, actor)
@@ -114,20 +129,68 @@ class Authenticator:
     def _holder(self, key: str) -> Caller:
         """Return what a key stands for, with an empty tenant for every tenant. Raises `RpcError`."""
         holder = self._holder_of_digest(key_digest(key))
+        if holder is None and is_token(key):
+            return self._token_holder(key)
         if holder is None:
             raise KeyRefused(
                 "KEY_REQUIRED", "send an API key in the metadata: authorization: Bearer KEY", id_in_key(key)
             )
         return holder
 
-    def issuer(self, digest: bytes) -> Caller | None:
-        """Return for whom the key with this hash, which issued a ticket, stands; None if there is no such key.
+    def issuer(self, ticket: AccessTicket) -> Caller | None:
+        """Return for whom the key stands that issued a ticket; None if there is no such key.
 
-        An empty hash stands for calls that need no key. Raises `RpcError` if the key has ended.
+        An empty hash stands for calls that need no key. A token is known by its issuer and its end, which the ticket
+        has. Raises `RpcError` if the key has ended.
         """
-        if not digest:
+        if ticket.token_issuer:
+            return self._issuing_token(ticket)
+        if not ticket.key_digest:
             return self._default if self._file_keys is None else None
-        return self._holder_of_digest(digest)
+        return self._holder_of_digest(ticket.key_digest)
+
+    def _issuing_token(self, ticket: AccessTicket) -> Caller | None:
+        """Return for whom a token stands that issued a ticket; None if it has ended, or its issuer is not trusted."""
+        trusted = self._tokens is not None and self._tokens.trusts(ticket.token_issuer)
+        if not trusted or ticket.token_ends_at is None or ticket.token_ends_at <= self._clock():
+            return None
+        return Caller(
+            tenant=ticket.tenant,
+            actor=ticket.actor,
+            scopes=frozenset(),
+            key_digest=ticket.key_digest,
+            token_issuer=ticket.token_issuer,
+            expires_at=ticket.token_ends_at,
+        )
+
+    def _token_holder(self, token: str) -> Caller:
+        """Return for whom a token of an identity provider stands. Raises `RpcError`."""
+        if self._tokens is None:
+            raise KeyRefused(
+                "TOKEN_REFUSED", "this api accepts no tokens (KINOLOG_OIDC_ISSUERS is empty): send an API key"
+            )
+        try:
+            verified = self._tokens.verify(token)
+        except TokenRefused as refusal:
+            reason = "TOKEN_EXPIRED" if refusal.has_expired else "TOKEN_REFUSED"
+            raise KeyRefused(
+                reason, f"the token is not accepted: {refusal}; get a new one from its issuer"
+            ) from None
+        except IssuerUnavailable as problem:
+            raise RpcError(
+                StatusCode.UNAVAILABLE,
+                "ISSUER_UNAVAILABLE",
+                f"the token cannot be checked now: {problem}",
+                retry_seconds=RETRY_SECONDS,
+            ) from None
+        return Caller(
+            tenant=verified.holder.tenant,
+            actor=verified.holder.actor,
+            scopes=verified.holder.scopes,
+            key_digest=key_digest(token),
+            token_issuer=verified.issuer,
+            expires_at=verified.expires_at,
+        )
 
     def _holder_of_digest(self, digest: bytes) -> Caller | None:
         holder = self._file_keys.get(digest) if self._file_keys is not None else None

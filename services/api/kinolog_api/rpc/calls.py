@@ -119,6 +119,7 @@ class CallGuard:
 
     async def admit(self, method: ServedMethod, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
+        await self.prepare(context)
         if method.need is Admission.ANYONE:
             return self._admit_anyone(method, await self.strangers.one(context), context)
         call = self.caller_of(method, context)
@@ -128,6 +129,10 @@ class CallGuard:
         if call.ticket is not None and call.ticket.job_id not in ("", getattr(request, "job_id", "")):
             raise _ticket_too_narrow(method, call.ticket)
         return request, call
+
+    async def prepare(self, context: Context) -> None:
+        """Wait for what `caller_of` needs: it waits for nothing itself, so that no revocation is missed after it."""
+        await self._authenticator.prepare(context.invocation_metadata() or ())
 
     def caller_of(self, method: ServedMethod, context: Context) -> RpcCall:
         """Return the caller. Raises `RpcError` for one without a valid key, or whose key lacks the scope."""
@@ -187,13 +192,14 @@ class CallGuard:
         if call.expires_at is not None:
             seconds = (call.expires_at - self._clock()).total_seconds()
             delay = min(max(seconds, 0.0), LONGEST_TIMER_SECONDS)
-            timer = asyncio.get_running_loop().call_later(delay, end, "KEY_EXPIRED")
+            reason = "TOKEN_EXPIRED" if call.token_issuer else "KEY_EXPIRED"
+            timer = asyncio.get_running_loop().call_later(delay, end, reason)
         try:
             yield
         except asyncio.CancelledError:
             if not ended_by or task.uncancel():
                 raise
-            what = f"key {call.key_id}" if call.key_id else "ticket"
+            what = f"key {call.key_id}" if call.key_id else "ticket" if call.ticket else "token"
             message = f"the {what} has ended, and with it this call; use another one"
             raise KeyRefused(ended_by, message, call.key_id) from None
         finally:
@@ -299,6 +305,7 @@ def _unary_handler(method: ServedMethod, guard: CallGuard, function: UnaryMethod
 def _upload_handler(method: ServedMethod, guard: CallGuard, function: UploadMethod) -> Callable[..., Any]:
     async def handle(raws: AsyncIterator[bytes], context: Context) -> bytes:
         try:
+            await guard.prepare(context)
             call = guard.caller_of(method, context)
             with guard.while_key_is_live(call):
                 response = await function((guard.checked(method.kind, raw) async for raw in raws), call)

@@ -22,10 +22,14 @@ class TicketAuthenticator:
         self._sealer = sealer
         self._clock = clock
 
+    async def prepare(self, metadata: Metadata) -> None:
+        """Wait for what `identify` needs to judge a call with this metadata."""
+        await self._keys.prepare(_presented(metadata))
+
     def identify(self, metadata: Metadata) -> Caller:
         """Return the caller. Raises `RpcError` if key or ticket is not accepted, or the metadata is not valid."""
         metadata = tuple(metadata)
-        presented = next((bearer_text(str(value)) for name, value in metadata if name == "authorization"), "")
+        presented = _presented(metadata)
         if not is_ticket(presented):
             return self._keys.identify(metadata)
         ticket, issuer = self._accepted(presented)
@@ -62,10 +66,15 @@ class TicketAuthenticator:
         """
         issuer = None
         with suppress(KeyRefused):
-            issuer = self._keys.issuer(ticket.key_digest)
+            issuer = self._keys.issuer(ticket)
         if issuer is None or (not issuer.every_tenant and issuer.tenant != ticket.tenant):
             raise ticket_refused("the key that issued this ticket is not valid any more")
         return issuer
+
+
+def _presented(metadata: Metadata) -> str:
+    """Return the key, ticket or token in the metadata of a call; empty without one."""
+    return next((bearer_text(str(value)) for name, value in metadata if name == "authorization"), "")
 
 
 def _end(issuer: Caller, ticket: AccessTicket) -> datetime | None:

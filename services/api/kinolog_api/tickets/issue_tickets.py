@@ -79,6 +79,8 @@ class IssueTickets:
             expires_at=self._clock() + timedelta(seconds=seconds),
             nonce=new_id(),
             job_id=job_id,
+            token_issuer=call.token_issuer,
+            token_ends_at=call.expires_at if call.token_issuer else None,
         )
 
     async def redeem(self, request: pb.RedeemTicketRequest, call: RpcCall) -> pb.RedeemTicketResponse:

@@ -1,7 +1,8 @@
 """The callers of requests: known from the key file, or asked of the api and remembered for a moment.
 
-The api decides whether a key that it created is valid. The gateway remembers its answer for two seconds, so a revoked
-key ends within seconds, and a key that is presented a hundred times a second costs one call in that time.
+The api decides whether a key that it created is valid, or a token of an identity provider. The gateway remembers its
+answer for two seconds, so a revoked key ends within seconds, and a key that is presented a hundred times a second costs
+one call in that time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from kinolog.access.api_key import Scope
-from kinolog.access.key_text import id_in_key, is_meant_as_key, is_ticket, key_digest
+from kinolog.access.key_text import id_in_key, is_judged_by_api, is_ticket, is_token, key_digest
 from kinolog.process.logs import fields
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
@@ -90,10 +91,9 @@ class Callers:
 
     async def _identified(self, key: str | None) -> HttpCaller:
         known = self.file_keys.identify(key)
-        is_created = bool(key and is_meant_as_key(key))
-        if known is not None and (self.requires_key or not is_created):
+        if known is not None and (self.requires_key or not (key and is_judged_by_api(key))):
             return known
-        if key is None or not id_in_key(key) or self.ask is None:
+        if key is None or not (id_in_key(key) or is_token(key)) or self.ask is None:
             raise key_required()
         answer = await self._answer(key, self.ask)
         if answer.caller is None:

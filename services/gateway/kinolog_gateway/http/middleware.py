@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinolog.access.api_key import Scope as KeyScope
-from kinolog.access.key_text import is_meant_as_key, is_ticket
+from kinolog.access.key_text import is_judged_by_api, is_ticket
 from kinolog.connections.local_peer import is_own_peer
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
@@ -32,8 +32,8 @@ from kinolog_gateway.http.staleness import with_staleness
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
-MAX_KEY_CHARACTERS = 4_096
-"""Longest key or ticket that is passed on to the api, in metadata."""
+MAX_KEY_CHARACTERS = 8_192
+"""Longest key, ticket or token that is passed on to the api, in metadata."""
 REQUEST_ID = "kinolog.request_id"
 """Key of the ASGI scope with the id that the response has, if it has one."""
 CALLER = "kinolog.caller"
@@ -151,7 +151,7 @@ class RequestMiddleware:
         credential = _credential(scope, headers)
         if credential and not _can_be_passed_on(credential):
             raise key_required()
-        if self._callers.file_keys.own_user_only and not _is_issued(credential):
+        if self._callers.file_keys.own_user_only and not (credential and is_judged_by_api(credential)):
             _check_account(scope)
         address, _ = scope.get("client") or ("", 0)
         connects = opens_connection(scope)
@@ -200,11 +200,6 @@ def _can_be_passed_on(credential: str) -> bool:
 
 def _is_public(path: str) -> bool:
     return path in _PUBLIC_PATHS or path.startswith("/docs/")
-
-
-def _is_issued(credential: str | None) -> bool:
-    """Return whether the api issued a key or ticket, and so checks it."""
-    return bool(credential and (is_meant_as_key(credential) or is_ticket(credential)))
 
 
 def _check_account(scope: Scope) -> None:

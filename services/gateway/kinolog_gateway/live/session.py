@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import WebSocketDisconnect
 
-from kinolog.access.key_text import id_in_key, is_ticket
+from kinolog.access.key_text import is_judged_by_api
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_gateway.http.callers import Callers
@@ -76,12 +76,12 @@ async def run_session(
 
 
 async def _until_key_ends(client: Subscriber, callers: Callers) -> None:
-    """Ask for the client's close once its key is refused, if the api created it or a ticket for it. Never returns.
+    """Ask for the client's close once its key is refused, if the api decides about it. Never returns.
 
     The api is asked once in a while for each key, however many clients have it.
     """
     key = client.caller.key
-    while key and (id_in_key(key) or is_ticket(key)):
+    while key and is_judged_by_api(key):
         await asyncio.sleep(KEY_CHECK_SECONDS)
         try:
             await callers.check(key)

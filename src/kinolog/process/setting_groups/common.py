@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KINOLOG_"
@@ -19,6 +19,14 @@ def _log_level(value: str) -> str:
     return level
 
 
+def _split_at_commas(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+COMMA_SEPARATED = BeforeValidator(_split_at_commas)
+"""How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
 LogLevelName = Annotated[str, AfterValidator(_log_level)]
 
 

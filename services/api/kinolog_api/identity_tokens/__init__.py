@@ -1,0 +1,1 @@
+"""JSON Web Tokens of identity providers: whose they are, and for whom they stand (decision 109)."""

@@ -1,0 +1,1 @@
+"""Adapter: identity providers that speak OpenID Connect."""
