@@ -34,6 +34,7 @@ settings.load_profile("untimed")
 
 pytest_plugins = [
     "tests.fixtures.servers",
+    "tests.fixtures.forked_programs",
     "tests.fixtures.tasks",
     "tests.fixtures.tiny_folders",
     "tests.fixtures.connections",

@@ -52,6 +52,7 @@ def _assert_one_line(done: subprocess.CompletedProcess[str], process: str, text:
     assert SECRET not in done.stderr
 
 
+@pytest.mark.usefixtures("executed_programs")
 @pytest.mark.parametrize("process", PROCESSES)
 def test_an_unknown_log_level(process: str) -> None:
     """The setting and the possible values are named. The program is started as its users start it."""

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from tests.fixtures.up_command import COMMAND, ROOT, all_gone, processes_of, up_command
+from tests.fixtures.up_command import ROOT, UP, all_gone, processes_of, up_command
 
 RECEIVED_ELSEWHERE = """
 import signal, sys, threading, time
@@ -33,7 +33,7 @@ signals.stopping.wait()
 
 
 def _doctor(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", COMMAND, *options, "doctor", "--data", str(folder)]
+    argv = [sys.executable, *UP, *options, "doctor", "--data", str(folder)]
     return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, check=False)
 
 

@@ -19,7 +19,7 @@ import pytest
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.programs import started
 from tests.fixtures.servers import temporary_folder
-from tests.fixtures.up_command import COMMAND, ROOT, up_command
+from tests.fixtures.up_command import ROOT, UP, up_command
 
 DEAD = "http://127.0.0.1:9"
 FREE_PORTS = ("--port", "0", "--api-port", "0")
@@ -60,7 +60,7 @@ def test_variables_of_other_programs_change_nothing(data_folder: Path) -> None:
     with _running(data_folder, env=SHELL) as report:
         assert report["state"] == "running"
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, "--json", "doctor", "--data", str(data_folder)],
+            [sys.executable, *UP, "--json", "doctor", "--data", str(data_folder)],
             capture_output=True,
             text=True,
             cwd=ROOT,
@@ -73,6 +73,7 @@ def test_variables_of_other_programs_change_nothing(data_folder: Path) -> None:
     assert found["postgres"]["found"] == "no migrations have run"
 
 
+@pytest.mark.usefixtures("executed_programs")
 def test_modules_of_the_current_folder_are_not_run(data_folder: Path, tmp_path: Path) -> None:
     """A file that is named as a module of the standard library is nobody's module where `kinolog up` is typed."""
     for name in ("lzma", "decimal", "http", "asyncio", "psutil"):
@@ -109,7 +110,7 @@ def test_a_user_without_a_name() -> None:
         argv = [
             *("setpriv", "--reuid", "12345", "--regid", "0", "--clear-groups"),
             *("env", "-i", "PATH=/usr/bin:/bin", f"PYTHONPATH={os.pathsep.join(sys.path[1:])}"),
-            *("KINOLOG_POSTGRES_FSYNC=false", python, "-c", COMMAND),
+            *("KINOLOG_POSTGRES_FSYNC=false", python, *UP),
             *("up", "--data", str(home), "--workers", "1", "--json", *FREE_PORTS),
         ]
         with subprocess.Popen(

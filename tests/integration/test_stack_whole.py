@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kinolog_stack.doctor import WRONG, run_checks
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.stack import Stack
 
 
+@pytest.mark.usefixtures("executed_programs")
 def test_all_services_start_and_the_doctor_agrees(data_folder: Path) -> None:
     """Every real process serves on a fresh folder, and every check of the doctor passes."""
     settings = StackSettings(data=data_folder, gateway_port=0, api_port=0, workers=1, worker_devices=["cpu"])
