@@ -112,7 +112,7 @@ class MemoryWorker(JobDriver):
         job = await self.job(job_id)
         ticket = Ticket(
             job_id=job_id,
-            position=1,
+            position=await self.position(job_id),
             attempt=job.attempt + 1,
             model_class="tiny",
             priority=job.priority,

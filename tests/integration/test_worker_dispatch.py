@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import MAX_ROUNDS, PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler, UnfinishedJob, UnfinishedJobs
 from kinolog_projector.dispatch.rules import TICKET_EVENTS, ticket_of
@@ -23,6 +24,7 @@ from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
+from kinolog.adapters.jetstream.queue.ticket_lanes import JetStreamTicketLanes
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import ADVISORIES, EVENTS, QUEUE_STREAMS, WORK, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
@@ -49,10 +51,11 @@ class RunningDispatch:
     issuer: JetStreamTicketIssuer
     worker: Client
 
-    async def submit(self, priority: Priority = Priority.MEDIUM) -> str:
+    async def submit(self, priority: Priority = Priority.MEDIUM, tenant: str = "default") -> str:
         """Submit a job as the api does."""
         job_id = new_id()
-        await CommandHandler(self.store, system_clock).handle(job_id, submit(new_id(), priority=priority))
+        command = submit(new_id(), priority=priority, tenant=tenant)
+        await CommandHandler(self.store, system_clock).handle(job_id, command)
         return job_id
 
     async def tickets_of(self, *job_ids: str) -> None:
@@ -97,8 +100,9 @@ async def dispatching(
 ) -> AsyncIterator[None]:
     """Run the dispatch as the projector does, and cancel it at the end, as a crash would."""
     async with connected(dispatch.server, Service.PROJECTOR) as client:
-        store, issuer = JetStreamEventStore(client), JetStreamTicketIssuer(client)
-        workers = JetStreamWorkerRegistry(client)
+        store, in_queue = JetStreamEventStore(client), JetStreamTicketIssuer(client)
+        workers, lanes = JetStreamWorkerRegistry(client), JetStreamTicketLanes(client)
+        issuer = FairTicketIssuer(in_queue, lanes, workers, lambda _: 1.0)
         commits = JetStreamCommitFeed(client, "reactor", kinds=TICKET_EVENTS)
         advisories = JetStreamAdvisoryFeed(client, "poison")
 
@@ -113,10 +117,11 @@ async def dispatching(
                 partial(provision, client, 1, QUEUE_STREAMS),
             ),
             PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), issuer, workers),
+            issuer,
         )
         async with background_task(running):
             yield
-        for adapter in (commits, advisories, store, issuer, workers):
+        for adapter in (commits, advisories, store, issuer, in_queue, lanes, workers):
             await adapter.close()
 
 
@@ -201,6 +206,34 @@ async def test_many_jobs_at_once(dispatch: RunningDispatch) -> None:
     async with dispatching(dispatch):
         await dispatch.store.append_first([commit for commit in commits if commit is not None])
         await dispatch.tickets_of(*(commit.job_id for commit in commits if commit is not None))
+
+
+async def test_a_flood_does_not_delay_another_tenant(dispatch: RunningDispatch) -> None:
+    """Jobs of a tenant that comes after a flood are taken before the rest of it, also by a dispatch that starts later.
+
+    Every job of both is taken once.
+    """
+    flood = {await dispatch.submit(tenant="flood") for _ in range(40)}
+    queue, taken = JetStreamTicketQueue(dispatch.worker), list[str]()
+
+    async def render(jobs: int) -> None:
+        async with asyncio.timeout(SOON_SECONDS):
+            for _ in range(jobs):
+                held = await queue.take(["tiny"])
+                taken.append(held.ticket.job_id)
+                await held.acknowledge()
+
+    async with dispatching(dispatch):
+        await dispatch.tickets_of(*flood)
+        await render(10)
+    others = {await dispatch.submit(tenant="other") for _ in range(6)}
+    async with dispatching(dispatch):
+        await dispatch.tickets_of(*((flood | others) - set(taken)))
+        await render(14)
+        assert others <= set(taken)
+        await render(22)
+    assert (len(taken), set(taken)) == (46, flood | others)
+    await queue.close()
 
 
 async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispatch) -> None:

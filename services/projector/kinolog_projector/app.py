@@ -50,6 +50,7 @@ from kinolog.adapters.jetstream.provision import main as provision_main
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
+from kinolog.adapters.jetstream.queue.ticket_lanes import JetStreamTicketLanes
 from kinolog.adapters.jetstream.streams import StreamMismatch
 from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
@@ -66,11 +67,15 @@ from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import reader_pool
+from kinolog.tenants.followed_file import CHECK_SECONDS as TENANTS_FILE_SECONDS
+from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.tenants.policy_file import InvalidTenantsFile
 from kinolog_projector.access.access_archive import AccessArchive
 from kinolog_projector.access_commands import COMMANDS as ACCESS_COMMANDS
 from kinolog_projector.command_session import serve_commands
 from kinolog_projector.commands import CommandOptions
 from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
@@ -101,14 +106,19 @@ DISPATCHER_CONSUMER, POISON_CONSUMER = "reactor", "poison"
 
 async def run(settings: ProjectorSettings) -> None:
     """Keep the read models and the queue up to date until SIGTERM or SIGINT."""
+    policies = FollowedPolicies(settings.tenants_file)
     async with log_connection(settings) as log:
         stopping = stop_requested()
         progress = JetStreamProgressFeed(log.client)
         log.stack.push_async_callback(progress.close)
-        issuer = JetStreamTicketIssuer(log.client)
-        log.stack.push_async_callback(issuer.close)
+        in_queue = JetStreamTicketIssuer(log.client)
+        log.stack.push_async_callback(in_queue.close)
+        lanes = JetStreamTicketLanes(log.client)
+        log.stack.push_async_callback(lanes.close)
         workers = JetStreamWorkerRegistry(log.client)
         log.stack.push_async_callback(workers.close)
+        issuer = FairTicketIssuer(in_queue, lanes, workers, lambda tenant: policies.current.of(tenant).weight)
+        log.stack.push_async_callback(issuer.close)
         commits = JetStreamCommitFeed(log.client, DISPATCHER_CONSUMER, kinds=TICKET_EVENTS)
         log.stack.push_async_callback(commits.close)
         advisories = JetStreamAdvisoryFeed(log.client, POISON_CONSUMER)
@@ -153,6 +163,7 @@ async def run(settings: ProjectorSettings) -> None:
             PoisonTicketHandler(
                 advisories, log.store, CommandHandler(log.store, system_clock), issuer, workers
             ),
+            issuer,
         )
         guarded = GuardedDispatch(dispatch, commits)
         problems: tuple[tuple[ProblemAlarm, Callable[[], str]], ...] = (
@@ -166,13 +177,22 @@ async def run(settings: ProjectorSettings) -> None:
             missing=lambda: [*projector.missing(), *guarded.missing(), *guard.missing()],
             metrics=(
                 lambda: metrics_text(
-                    [*projector.metrics(), *guarded.metrics(), *guard.metrics(), *process_metrics()]
+                    [
+                        *projector.metrics(),
+                        *guarded.metrics(),
+                        *issuer.metrics(),
+                        *guard.metrics(),
+                        *process_metrics(),
+                    ]
                 ),
             ),
         )
         announcing = asyncio.create_task(
             keep_running("the alarms about this process", partial(_announce, problems), CHECK_SECONDS),
             name="alarms",
+        )
+        following = asyncio.create_task(
+            keep_running("the file of tenants", policies.check, TENANTS_FILE_SECONDS), name="file of tenants"
         )
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
@@ -181,7 +201,7 @@ async def run(settings: ProjectorSettings) -> None:
             await alarms.leave()  # the others know it for longer than a restart of this one takes
             raise
         finally:
-            await end_tasks((announcing,))
+            await end_tasks((announcing, following))
 
 
 async def _announce(
@@ -195,6 +215,7 @@ async def _announce(
 
 
 START_ERRORS = (
+    InvalidTenantsFile,
     WrongSchema,
     StreamMismatch,
     MasterKeyUnusable,

@@ -11,7 +11,11 @@ from kinolog.v1 import event_pb2 as ev
 def encode_ticket(ticket: Ticket) -> bytes:
     """Return the message to store."""
     wire = ev.Ticket(
-        job_id=ticket.job_id, position=ticket.position, attempt=ticket.attempt, prefetch=ticket.prefetch
+        job_id=ticket.job_id,
+        position=ticket.position,
+        attempt=ticket.attempt,
+        prefetch=ticket.prefetch,
+        tenant=ticket.tenant,
     )
     if ticket.not_before is not None:
         time_to_proto(wire.not_before, ticket.not_before)
@@ -29,4 +33,5 @@ def decode_ticket(raw: bytes, model_class: str, priority: Priority) -> Ticket:
         priority=priority,
         not_before=time_from_proto(wire.not_before) if wire.HasField("not_before") else None,
         prefetch=wire.prefetch,
+        tenant=wire.tenant,
     )

@@ -25,7 +25,7 @@ def no_coldness(_: str) -> int:
 class Ticket:
     """A hint that `attempt` of a job may start. `position` is that of the commit that queued the job.
 
-    With `prefetch` the worker only loads what the job needs.
+    With `prefetch` the worker only loads what the job needs. `tenant` is empty in a ticket of an earlier version.
     """
 
     job_id: str
@@ -35,6 +35,7 @@ class Ticket:
     priority: Priority
     not_before: datetime | None = None
     prefetch: bool = False
+    tenant: str = ""
 
 
 class QueueClosed(Exception):
@@ -131,4 +132,57 @@ class TicketQueue(Protocol):
 
     async def close(self) -> None:
         """End every wait. Tickets that were delivered but not taken return to the queue at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTicket:
+    """A ticket as the queue stores it. The tickets of a lane are delivered in the order of their numbers.
+
+    No worker receives a deferred ticket. It is stored beside its lane until it is put there.
+    """
+
+    ticket: Ticket
+    number: int
+    deferred: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneProgress:
+    """How far workers have taken the tickets of a lane: to the number `taken`. `untaken` tickets are after it."""
+
+    taken: int
+    untaken: int
+
+
+class TicketLanes(Protocol):
+    """Stores tickets in lanes or beside them. Every method raises `LogUnavailable` if the queue does not answer.
+
+    A job has at most one ticket in its lane, and one that is deferred. Every adapter passes
+    tests/contract/test_ticket_lanes.py.
+    """
+
+    async def stored(self) -> list[StoredTicket]:
+        """Return all tickets but those of prefetches, held ones too, in the order of their numbers."""
+        ...
+
+    async def has_ticket(self, ticket: Ticket) -> bool:
+        """Return whether the job of a ticket has any, in whichever lane of its model class, deferred or not."""
+        ...
+
+    async def progress(self, model_class: str, priority: Priority) -> LaneProgress | None:
+        """Return how far workers have taken the tickets of a lane; None if no worker has served it yet."""
+        ...
+
+    async def put(self, tickets: Sequence[StoredTicket], *, deferred: bool) -> list[int]:
+        """Store tickets at the end of their lanes, or as deferred ones, in this order. Return their new numbers.
+
+        `number` of each is that of the stored one that it replaces, which is in the same place; 0 if there is none.
+        A ticket that is to be replaced and is gone is not stored: its number is 0. Of two tickets of a job the one
+        with the later position stays, and its number is returned.
+        """
+        ...
+
+    async def remove(self, tickets: Sequence[StoredTicket]) -> None:
+        """Remove tickets with these numbers; later ones of the same jobs stay. Removing none is no error."""
         ...

@@ -170,7 +170,7 @@ class ApiSettings(
     )
 
 
-class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings):
+class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings, TenantSettings):
     """The projector process."""
 
     projector_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")

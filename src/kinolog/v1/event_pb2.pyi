@@ -1548,6 +1548,7 @@ class Ticket(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
     PREFETCH_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id of the job."""
     position: _builtins.int
@@ -1556,6 +1557,8 @@ class Ticket(_message.Message):
     """The attempt that the ticket is for."""
     prefetch: _builtins.bool
     """Whether only prefetching is requested."""
+    tenant: _builtins.str
+    """The tenant of the job; empty in a ticket of an earlier version."""
     @_builtins.property
     def not_before(self) -> _timestamp_pb2.Timestamp:
         """The job does not start before this time."""
@@ -1568,10 +1571,11 @@ class Ticket(_message.Message):
         attempt: _builtins.int = ...,
         not_before: _timestamp_pb2.Timestamp | None = ...,
         prefetch: _builtins.bool = ...,
+        tenant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "not_before", b"not_before", "position", b"position", "prefetch", b"prefetch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "not_before", b"not_before", "position", b"position", "prefetch", b"prefetch", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

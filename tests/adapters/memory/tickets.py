@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kinolog.ports.tickets import Coldness, QueueClosed, Ticket, no_coldness
+from kinolog.ports.tickets import Coldness, QueueClosed, StoredTicket, Ticket, no_coldness
 from kinolog.scheduling.lane_choice import PREFETCH_LANE, LaneChoice
 
-_TicketKey = tuple[str, bool]
+TicketKey = tuple[str, bool]
+"""The job of a ticket, and whether it is one of a prefetch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,27 +30,40 @@ class MemoryTicketIssuer:
     def __init__(self, ack_wait_seconds: float = 30.0, now: Callable[[], float] = time.monotonic) -> None:
         self.ack_wait_seconds = ack_wait_seconds
         self.now = now
-        self.queued: dict[_TicketKey, _QueuedTicket] = {}
+        self.queued: dict[TicketKey, _QueuedTicket] = {}
         self.changed = asyncio.Condition()
         self.changes = 0
         self.waiting: dict[MemoryTicketQueue, tuple[Sequence[str], Coldness]] = {}
-        self._issued = 0
+        self.deferred: dict[str, StoredTicket] = {}
+        self.served: set[str] = set()
+        """Model classes that a queue was asked for."""
+        self.last_order = 0
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
         key = (ticket.job_id, ticket.prefetch)
         queued = self.queued.get(key)
         if queued is not None and queued.ticket.position >= ticket.position:
             return
-        self._issued += 1
-        self.queued[key] = _QueuedTicket(ticket, self._issued)
+        deferred = None if ticket.prefetch else self.deferred.get(ticket.job_id)
+        if deferred is not None and deferred.ticket.position >= ticket.position and not first:
+            return
+        self.last_order += 1
+        self.queued[key] = _QueuedTicket(ticket, self.last_order)
+        if deferred is not None and deferred.ticket.position < ticket.position:
+            del self.deferred[ticket.job_id]
         await self.notify()
 
     async def withdraw(self, job_id: str) -> None:
         self.queued.pop((job_id, False), None)
         self.queued.pop((job_id, True), None)
+        self.deferred.pop(job_id, None)
 
     async def outstanding(self) -> dict[str, Ticket]:
-        return {job_id: queued.ticket for (job_id, prefetch), queued in self.queued.items() if not prefetch}
+        deferred = {job_id: stored.ticket for job_id, stored in self.deferred.items()}
+        in_lanes = {
+            job_id: queued.ticket for (job_id, prefetch), queued in self.queued.items() if not prefetch
+        }
+        return deferred | in_lanes
 
     async def undeliverable(self) -> set[str]:
         return set()
@@ -109,6 +123,7 @@ class MemoryTicketQueue:
         self._closed = False
 
     async def take(self, model_classes: Sequence[str], coldness: Coldness = no_coldness) -> MemoryHeldTicket:
+        self._issuer.served.update(model_classes)
         try:
             while not self._closed:
                 seen = self._issuer.changes

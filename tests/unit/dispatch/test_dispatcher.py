@@ -69,6 +69,7 @@ async def test_a_new_priority_moves_the_ticket(dispatch: MemoryDispatch) -> None
         attempt=1,
         model_class="tiny",
         priority=Priority.CRITICAL,
+        tenant="default",
     )
     assert await dispatched(dispatch, job_id) == {job_id: ticket}
 
@@ -96,6 +97,7 @@ async def test_a_failed_attempt_is_queued_for_later(dispatch: MemoryDispatch) ->
         model_class="tiny",
         priority=Priority.MEDIUM,
         not_before=not_before,
+        tenant="default",
     )
     assert await dispatched(dispatch, job_id) == {job_id: ticket}
 

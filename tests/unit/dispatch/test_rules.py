@@ -47,7 +47,14 @@ async def last_changes(dispatch: MemoryDispatch, job_id: str) -> list[object]:
 async def test_a_submitted_job_gets_its_first_ticket(dispatch: MemoryDispatch) -> None:
     """A recent submit needs no other commit: the ticket has the values of the commit."""
     job_id = await dispatch.submit(Priority.HIGH)
-    ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=Priority.HIGH)
+    ticket = Ticket(
+        job_id=job_id,
+        position=1,
+        attempt=1,
+        model_class="tiny",
+        priority=Priority.HIGH,
+        tenant="default",
+    )
     assert await last_changes(dispatch, job_id) == [IssueFirstTicket(ticket)]
 
 

@@ -20,7 +20,7 @@ from kinolog.models.memory.needs import GIB
 from kinolog.ports.event_store import Appended, DamagedLog, LoadedJob, LogUnavailable
 from kinolog.ports.workers import MemoryNeed, WorkerReport
 from tests.adapters.memory.commit_notifications import MemoryCommitSubscription
-from tests.builders.memory_worker import ME, START, MemoryWorker
+from tests.builders.memory_worker import ME, START, MemoryWorker, issued
 from tests.builders.scripted_inference import ScriptedInference, rendering
 
 
@@ -77,6 +77,17 @@ async def test_a_second_ticket_does_not_take_a_job_from_a_living_worker(memory_w
     )
     await memory_worker.workers.report(report)
     job = await memory_worker.work(job_id)
+    assert (job.status, job.worker) == (Status.PROCESSING, "worker-other")
+    assert await memory_worker.issuer.outstanding() == {}
+
+
+async def test_a_late_copy_of_a_ticket_does_not_take_a_job(memory_worker: MemoryWorker) -> None:
+    """A ticket from before the start of an attempt is dropped, also if the worker of that has not reported it yet."""
+    job_id = await issued(memory_worker)
+    held = await memory_worker.dependencies.queue.take(["tiny"])
+    await memory_worker.start_elsewhere(job_id)
+    await memory_worker.ticket_handler.handle(held)
+    job = await memory_worker.job(job_id)
     assert (job.status, job.worker) == (Status.PROCESSING, "worker-other")
     assert await memory_worker.issuer.outstanding() == {}
 

@@ -73,6 +73,7 @@ def ticket_of(job: Job, position: int) -> Ticket:
         model_class=job.spec.model_class,
         priority=job.priority,
         not_before=job.not_before,
+        tenant=job.tenant,
     )
 
 
@@ -86,6 +87,7 @@ def prefetch_ticket(job: Job, position: int) -> Ticket:
         priority=job.priority,
         not_before=None,
         prefetch=True,
+        tenant=job.tenant,
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs dispatcher, reconciler and handler of poison tickets together, and starts them again if they stand still."""
+"""Runs the parts of the dispatch together, and starts them again if they stand still."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kinolog.process.probe import Metric
 from kinolog.process.standstill import Standstill
 from kinolog.process.tasks import end_tasks
 from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import INTERVAL_SECONDS, Reconciler
 
@@ -29,6 +30,7 @@ async def run_dispatch(
     dispatcher: Dispatcher,
     reconciler: Reconciler,
     poison_tickets: PoisonTicketHandler,
+    issuer: FairTicketIssuer,
     reconcile_seconds: float = INTERVAL_SECONDS,
 ) -> None:
     """Apply the log to the ticket queue until cancelled. Raises an ExceptionGroup if one of the tasks fails."""
@@ -36,6 +38,7 @@ async def run_dispatch(
         group.create_task(dispatcher.run(), name="dispatcher")
         group.create_task(reconciler.run(reconcile_seconds), name="reconciler")
         group.create_task(poison_tickets.run(), name="poison tickets")
+        group.create_task(issuer.run(), name="deferred tickets")
 
 
 class GuardedDispatch:

@@ -52,7 +52,7 @@ class WorkerSituation:
     `deliveries` counts how often the ticket was delivered; `jobs_of_others` are the jobs that other live workers
     report; `unserved_models` are models in the catalogue that this worker does not serve; `codecs` are those that it
     can encode, none while that is not known. `lacks_memory`: its GPU is too small for the job, and another worker's is
-    not.
+    not. `late_copy`: the ticket was put into the queue again while another worker took it and started the job.
     """
 
     worker: str
@@ -62,6 +62,7 @@ class WorkerSituation:
     unserved_models: Collection[str] = ()
     codecs: Collection[str] = ()
     lacks_memory: bool = False
+    late_copy: bool = False
 
 
 def admit(job: Job | None, situation: WorkerSituation) -> Admission:
@@ -109,6 +110,6 @@ def _admit_processing(job: Job, situation: WorkerSituation) -> Admission:
     """A redelivered ticket means that its holder stopped extending it; a first delivery may be a second copy."""
     if job.worker == situation.worker or situation.deliveries > 1:
         return Start()
-    if job.id in situation.jobs_of_others:
+    if situation.late_copy or job.id in situation.jobs_of_others:
         return Drop(f"{job.worker} works on it")
     return Start()

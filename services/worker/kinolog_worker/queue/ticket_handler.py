@@ -9,6 +9,7 @@ from dataclasses import replace
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
+from kinolog.job.events import AttemptStarted
 from kinolog.job.state import Job
 from kinolog.job.values import SCRATCH_FULL, JobError, Status
 from kinolog.ports.event_store import AppendConflict, DamagedLog, LoadedJob, LogUnavailable
@@ -203,7 +204,21 @@ class TicketHandler:
             unserved_models=set(dependencies.catalogue.names) - dependencies.served,
             codecs=dependencies.inference.codecs,
             lacks_memory=loaded is not None and await self._is_for_a_larger_device(loaded.job),
+            late_copy=loaded is not None and await self._is_late_copy(held, loaded.job),
         )
+
+    async def _is_late_copy(self, held: HeldTicket, job: Job) -> bool:
+        """Return whether another worker started the job after the commit for which this ticket was issued.
+
+        A ticket for a job whose worker is lost is issued for a later commit than the start of its attempt.
+        """
+        if not _is_held_by_another(job, self._dependencies.worker) or held.deliveries > 1:
+            return False
+        started_at = 0
+        async for recorded in self._dependencies.store.history(job.id):
+            if any(isinstance(event, AttemptStarted) for event in recorded.commit.events):
+                started_at = recorded.position
+        return held.ticket.position < started_at
 
     async def _is_for_a_larger_device(self, job: Job) -> bool:
         """Return whether the GPU of this worker is too small for a queued job, and that of another one is not.

@@ -69,8 +69,13 @@ def live(job_id: str) -> str:
 
 
 def work(model_class: str, lane: int | str, job_id: str) -> str:
-    """Subject of a job's ticket; `lane` is 0 (critical) to 3 (low), or `prefetch`."""
+    """Subject of a job's ticket; `lane` is 0 (critical) to 3 (low), or `prefetch`, or that of `deferred`."""
     return f"work.{model_class}.{lane}.{job_id}"
+
+
+def deferred(lane: int) -> str:
+    """Token in the place of the lane for tickets that wait beside it. No consumer reads their subjects."""
+    return f"deferred-{lane}"
 
 
 def work_filter(model_class: str, lane: int | str) -> str:

@@ -41,6 +41,8 @@ ISSUE_TRIES = 8
 """Tries to store a ticket when others are stored or removed in the meantime."""
 
 _PRIORITY_OF_LANE = {str(priority.rank): priority for priority in Priority}
+_PRIORITY_OF_DEFERRED = {subjects.deferred(priority.rank): priority for priority in Priority}
+_PRIORITY_OF_TOKEN = _PRIORITY_OF_LANE | _PRIORITY_OF_DEFERRED
 
 
 class JetStreamTicketIssuer:
@@ -63,7 +65,7 @@ class JetStreamTicketIssuer:
             await self._issue_first(ticket)
             return
         queued = await self._queued(ticket)
-        if any(_ticket(stored).position >= ticket.position for stored in queued):
+        if any(ticket_or_oldest(stored).position >= ticket.position for stored in queued):
             return
         subject = subject_of(ticket)
         if await self._store(subject, ticket, next((s.position for s in queued if s.subject == subject), 0)):
@@ -77,7 +79,7 @@ class JetStreamTicketIssuer:
     async def outstanding(self) -> dict[str, Ticket]:
         found: dict[str, Ticket] = {}
         async for stored in self._reader.all_messages():
-            ticket = _readable(stored)
+            ticket = readable_ticket(stored)
             if ticket is not None and not ticket.prefetch:
                 found[ticket.job_id] = ticket
         return found
@@ -86,7 +88,7 @@ class JetStreamTicketIssuer:
         lanes: dict[str, dict[str, int]] = {}
         async for stored in self._reader.all_messages():
             _, model_class, lane, job_id = stored.subject.split(".")
-            if lane != PREFETCH_LANE:
+            if lane in _PRIORITY_OF_LANE:
                 lanes.setdefault(subjects.work_consumer(model_class, lane), {})[job_id] = stored.position
         found: set[str] = set()
         for consumer, positions in lanes.items():
@@ -113,7 +115,7 @@ class JetStreamTicketIssuer:
         """Store a ticket where none is expected. Many at once are stored as one batch."""
         subject = subject_of(ticket)
         outcome = await self._first_tickets.submit(OutgoingWrite(subject=subject, data=encode_ticket(ticket)))
-        if not isinstance(outcome, int) and _ticket(outcome).position < ticket.position:
+        if not isinstance(outcome, int) and ticket_or_oldest(outcome).position < ticket.position:
             await self._store(subject, ticket, outcome.position)
 
     async def _store(self, subject: str, ticket: Ticket, expected: int) -> bool:
@@ -127,7 +129,7 @@ class JetStreamTicketIssuer:
                 if error.number not in WRONG_LAST_SEQUENCE:
                     raise LogUnavailable(str(error)) from error
             tail = await last_at_leader(self._client, subjects.WORK, subject)
-            if tail is not None and _ticket(tail).position >= ticket.position:
+            if tail is not None and ticket_or_oldest(tail).position >= ticket.position:
                 return False
             message = OutgoingWrite(
                 subject=subject, data=message.data, expected=tail.position if tail is not None else 0
@@ -136,7 +138,7 @@ class JetStreamTicketIssuer:
 
     async def _queued(self, ticket: Ticket) -> list[StoredMessage]:
         """Return the messages with tickets of the same job and kind."""
-        lanes: Iterable[str] = [PREFETCH_LANE] if ticket.prefetch else _PRIORITY_OF_LANE
+        lanes: Iterable[str] = [PREFETCH_LANE] if ticket.prefetch else _PRIORITY_OF_TOKEN
         lane_subjects = [subjects.work(ticket.model_class, lane, ticket.job_id) for lane in lanes]
         found = await asyncio.gather(
             *(last_at_leader(self._client, subjects.WORK, subject) for subject in lane_subjects)
@@ -148,28 +150,36 @@ class JetStreamTicketIssuer:
         await purge(self._client, subjects.WORK, {"filter": subject, "seq": position + 1})
 
 
-def subject_of(ticket: Ticket) -> str:
-    """Return the subject of a ticket."""
-    lane = PREFETCH_LANE if ticket.prefetch else ticket.priority.rank
-    return subjects.work(ticket.model_class, lane, ticket.job_id)
+def subject_of(ticket: Ticket, *, deferred: bool = False) -> str:
+    """Return the subject of a ticket in its lane, or of a deferred one."""
+    lane = PREFETCH_LANE if ticket.prefetch else str(ticket.priority.rank)
+    return subjects.work(
+        ticket.model_class, subjects.deferred(ticket.priority.rank) if deferred else lane, ticket.job_id
+    )
+
+
+def is_deferred(subject: str) -> bool:
+    """Return whether the ticket at a subject is deferred."""
+    return subject.split(".")[2] in _PRIORITY_OF_DEFERRED
 
 
 def ticket_in(subject: str, data: bytes) -> Ticket:
     """Return the ticket in a message. A prefetch ticket has no priority and gets the highest. Raises `DecodeError`."""
     _, model_class, lane, _ = subject.split(".")
-    return decode_ticket(data, model_class, _PRIORITY_OF_LANE.get(lane, Priority.CRITICAL))
+    return decode_ticket(data, model_class, _PRIORITY_OF_TOKEN.get(lane, Priority.CRITICAL))
 
 
-def _ticket(stored: StoredMessage) -> Ticket:
+def ticket_or_oldest(stored: StoredMessage) -> Ticket:
     """Return the ticket in a message. An unreadable one counts as older than any other."""
-    readable = _readable(stored)
+    readable = readable_ticket(stored)
     if readable is not None:
         return readable
     _, model_class, _, job_id = stored.subject.split(".")
     return Ticket(job_id=job_id, position=-1, attempt=0, model_class=model_class, priority=Priority.LOW)
 
 
-def _readable(stored: StoredMessage) -> Ticket | None:
+def readable_ticket(stored: StoredMessage) -> Ticket | None:
+    """Return the ticket in a message; None, after logging an error, if it is none."""
     try:
         return ticket_in(stored.subject, stored.data)
     except DecodeError:

@@ -1,0 +1,173 @@
+"""Issues tickets so that tenants share the workers within each priority."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from kinolog.job.values import Priority
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.tickets import StoredTicket, Ticket, TicketIssuer, TicketLanes
+from kinolog.ports.workers import WorkerRegistry
+from kinolog.process.probe import Metric
+from kinolog.scheduling.tenant_turns import Weight
+from kinolog_projector.dispatch.fair_lane import FairLane
+
+logger = logging.getLogger(__name__)
+
+LEAST_WINDOW = 8
+TICKETS_PER_WORKER = 2
+"""A lane holds so many tickets for each worker and `LEAST_WINDOW` more: workers go on while this process stalls."""
+
+SHORTEST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.5
+"""Pauses between two looks at lanes with deferred tickets. They follow the speed at which workers take tickets."""
+
+WORKERS_SECONDS = 5.0
+"""How often the workers are counted while tickets are deferred."""
+
+
+class FairTicketIssuer:
+    """A ticket issuer that puts the tickets of jobs into their lanes in the order of the tenants' turns.
+
+    Tickets for later attempts, and those of prefetches, are issued at once. What it knows follows from the queue: it is
+    read at the start, and whenever `outstanding` is called. Several processes may issue tickets; each orders its own.
+    """
+
+    def __init__(
+        self, issuer: TicketIssuer, lanes: TicketLanes, workers: WorkerRegistry, weight: Weight
+    ) -> None:
+        self._issuer = issuer
+        self._tickets = lanes
+        self._workers = workers
+        self._weight = weight
+        self._lanes: dict[tuple[str, Priority], FairLane] = {}
+        self._lock = asyncio.Lock()
+        self._read = False
+        self._worker_count = 0
+        self._deferred = asyncio.Event()
+        """Set when a ticket was deferred."""
+
+    async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
+        if ticket.prefetch:
+            await self._issuer.issue(ticket, first=first)
+            return
+        await self._read_once()
+        own, (earlier_lane, known) = self._lane(ticket), self._known(ticket.job_id)
+        if known is not None and known.number and known.ticket.position >= ticket.position:
+            return
+        if ticket.attempt > 1 or ticket.not_before is not None:
+            if earlier_lane is not None:
+                earlier_lane.forget(ticket.job_id)
+            await self._issuer.issue(ticket)
+            own.charge(ticket.tenant)
+        elif known is None and not first and await self._tickets.has_ticket(ticket):
+            await self._issuer.issue(ticket)  # a worker holds the earlier one
+        elif known is None or earlier_lane is own:
+            await self._place(own, ticket)
+        else:
+            await self._move(known, earlier_lane, ticket)
+
+    async def withdraw(self, job_id: str) -> None:
+        for lane in self._lanes.values():
+            lane.forget(job_id)
+        await self._issuer.withdraw(job_id)
+
+    async def undeliverable(self) -> set[str]:
+        return await self._issuer.undeliverable()
+
+    async def outstanding(self) -> dict[str, Ticket]:
+        found: dict[str, Ticket] = {}
+        for stored in await self._read_stored():
+            known = found.get(stored.ticket.job_id)
+            if known is None or known.position <= stored.ticket.position:
+                found[stored.ticket.job_id] = stored.ticket
+        return found
+
+    async def run(self) -> None:
+        """Refill the lanes as workers take tickets, until cancelled."""
+        loop = asyncio.get_running_loop()
+        pause, workers_at = LONGEST_PAUSE_SECONDS, loop.time()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._deferred.wait()
+            self._deferred.clear()
+            unfinished = [lane for lane in self._lanes.values() if lane.unfinished]
+            try:
+                await self._read_once()
+                if unfinished and loop.time() >= workers_at:
+                    self._worker_count = len(await self._workers.present_workers())
+                    workers_at = loop.time() + WORKERS_SECONDS
+                ran_low = [await lane.refill() for lane in unfinished]
+            except LogUnavailable as unavailable:
+                logger.debug("deferred tickets wait for the queue: %s", unavailable)
+                pause = LONGEST_PAUSE_SECONDS
+                continue
+            pause = SHORTEST_PAUSE_SECONDS if any(ran_low) else min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+    def metrics(self) -> list[Metric]:
+        """Return the metrics of the probe."""
+        return [
+            Metric(
+                name="kinolog_dispatch_deferred_tickets",
+                value=sum(lane.deferred for lane in self._lanes.values()),
+                help="Tickets of queued jobs that wait beside their lane for the turn of their tenant.",
+                kind="gauge",
+            )
+        ]
+
+    async def close(self) -> None:
+        """Finish the writes that have started."""
+        for lane in self._lanes.values():
+            await lane.close()
+
+    def _known(self, job_id: str) -> tuple[FairLane | None, StoredTicket | None]:
+        """Return the lane that knows the ticket of a job, and the ticket; None for both if none does."""
+        for lane in self._lanes.values():
+            stored = lane.stored(job_id)
+            if stored is not None:
+                return lane, stored
+        return None, None
+
+    async def _place(self, lane: FairLane, ticket: Ticket) -> None:
+        await lane.place(ticket)
+        if lane.unfinished:
+            self._deferred.set()
+
+    async def _move(self, known: StoredTicket, earlier_lane: FairLane | None, ticket: Ticket) -> None:
+        """Place a ticket instead of one in another lane."""
+        if earlier_lane is not None:
+            earlier_lane.forget(ticket.job_id)
+        await self._place(self._lane(ticket), ticket)
+        if known.number:
+            await self._tickets.remove([known])
+
+    def _lane(self, ticket: Ticket) -> FairLane:
+        key = (ticket.model_class, ticket.priority)
+        if key not in self._lanes:
+            self._lanes[key] = FairLane(
+                *key,
+                self._tickets,
+                weight=self._weight,
+                window=lambda: LEAST_WINDOW + TICKETS_PER_WORKER * self._worker_count,
+                lock=self._lock,
+            )
+        return self._lanes[key]
+
+    async def _read_once(self) -> None:
+        if not self._read:
+            await self._read_stored()
+
+    async def _read_stored(self) -> list[StoredTicket]:
+        """Read all tickets of the queue, and let each lane know its own."""
+        async with self._lock:
+            stored = await self._tickets.stored()
+            by_lane: dict[FairLane, list[StoredTicket]] = {lane: [] for lane in self._lanes.values()}
+            for each in stored:
+                by_lane.setdefault(self._lane(each.ticket), []).append(each)
+            for lane, tickets in by_lane.items():
+                await lane.adopt(tickets)
+            self._read = True
+        return stored

@@ -1,0 +1,230 @@
+"""One lane whose first tickets are in the order of the tenants' turns, while the others are deferred."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from kinolog.grouped_calls import GroupedCalls, GroupLimits
+from kinolog.job.values import Priority
+from kinolog.ports.tickets import StoredTicket, Ticket, TicketLanes
+from kinolog.scheduling.tenant_turns import TenantTurns, Weight
+
+ONE_AT_A_TIME = GroupLimits(max_single_calls=1, max_group_size=500)
+
+
+@dataclass(slots=True, eq=False)
+class _PlacedTicket:
+    """The ticket of a queued job that no worker has taken. `number` is 0 until it is stored."""
+
+    ticket: Ticket
+    number: int = 0
+    deferred: bool = False
+
+    def stored(self) -> StoredTicket:
+        return StoredTicket(ticket=self.ticket, number=self.number, deferred=self.deferred)
+
+
+class FairLane:
+    """Keeps the tickets of the next `window()` jobs in the lane, and the others deferred.
+
+    A worker takes the tickets of a lane in the order in which they were put there. So when a job is queued whose turn
+    comes before that of others, their tickets are put there again, after its own. What workers have taken is read from
+    the lane. `lock` is held while tickets are moved.
+    """
+
+    def __init__(
+        self,
+        model_class: str,
+        priority: Priority,
+        lanes: TicketLanes,
+        *,
+        weight: Weight,
+        window: Callable[[], int],
+        lock: asyncio.Lock,
+    ) -> None:
+        self._model_class = model_class
+        self._priority = priority
+        self._lanes = lanes
+        self._window = window
+        self._lock = lock
+        self._turns = TenantTurns(weight)
+        self._tickets: dict[str, _PlacedTicket] = {}
+        """All tickets of the lane that no worker has taken."""
+        self._in_lane: dict[str, _PlacedTicket] = {}
+        self._new: dict[str, _PlacedTicket] = {}
+        """Those that are stored in the lane, and those that are not stored yet. The others are deferred."""
+        self._taken = 0
+        """The number to which workers have taken tickets, as read last."""
+        self._arrivals = GroupedCalls(self._place_one, self._place, ONE_AT_A_TIME)
+
+    @property
+    def deferred(self) -> int:
+        """Number of deferred tickets."""
+        return len(self._tickets) - len(self._in_lane) - len(self._new)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a ticket is deferred, or not stored yet since the queue did not answer."""
+        return len(self._tickets) > len(self._in_lane)
+
+    def stored(self, job_id: str) -> StoredTicket | None:
+        """Return the ticket of a job; None if it has none here, or a worker took it. Its number is 0 if not stored."""
+        queued = self._tickets.get(job_id)
+        return queued.stored() if queued is not None else None
+
+    async def place(self, ticket: Ticket) -> None:
+        """Store the ticket of a job, in the lane or deferred. Raises `LogUnavailable`: call again."""
+        await self._arrivals.submit(ticket)
+
+    async def close(self) -> None:
+        """Finish the writes that have started."""
+        await self._arrivals.close()
+
+    def forget(self, job_id: str) -> None:
+        """Forget the ticket of a job, which the caller removes."""
+        self._drop(job_id)
+        self._turns.remove(job_id)
+
+    def charge(self, tenant: str) -> None:
+        """Count a turn of a tenant whose ticket was put into the lane by another."""
+        self._turns.charge(tenant)
+
+    async def refill(self) -> bool:
+        """Put the next tickets into the lane. Return whether workers had taken half of it. Raises `LogUnavailable`."""
+        async with self._lock:
+            await self._read_progress()
+            ran_low = len(self._in_lane) <= self._window() // 2
+            await self._arrange()
+            return ran_low
+
+    async def adopt(self, stored: Sequence[StoredTicket]) -> None:
+        """Know the tickets that the queue stores. The caller holds the lock.
+
+        A ticket that is gone was taken by a worker and acknowledged, or removed by another process.
+        """
+        await self._read_progress()
+        found, twice = dict[str, StoredTicket](), list[StoredTicket]()
+        for each in sorted(stored, key=lambda each: not each.deferred):
+            if not each.deferred and each.number <= self._taken:
+                continue
+            if each.ticket.job_id in found:
+                twice.append(found[each.ticket.job_id])
+            found[each.ticket.job_id] = each
+        for job_id in self._tickets.keys() - found.keys() - self._new.keys():
+            (self._turns.take if job_id in self._in_lane else self._turns.remove)(job_id)
+            self._drop(job_id)
+        for job_id, each in found.items():
+            self._keep(_PlacedTicket(each.ticket, each.number, each.deferred))
+            self._turns.add(each.ticket.tenant, job_id, each.ticket.position)
+        await self._lanes.remove(twice)
+
+    async def _place_one(self, ticket: Ticket) -> None:
+        await self._place([ticket])
+
+    async def _place(self, tickets: Sequence[Ticket]) -> list[None]:
+        async with self._lock:
+            for ticket in tickets:
+                known = self._tickets.get(ticket.job_id)
+                if known is None or known.ticket.position < ticket.position:
+                    self._keep(_PlacedTicket(ticket) if known is None else replace(known, ticket=ticket))
+                    self._turns.add(ticket.tenant, ticket.job_id, ticket.position)
+            await self._arrange()
+        return [None] * len(tickets)
+
+    async def _arrange(self) -> None:
+        """Put the next jobs into the lane in their order, and store the other tickets as deferred ones."""
+        if self._fits():
+            await self._put(sorted(self._new.values(), key=_position), deferred=False)
+            return
+        untaken = await self._read_progress()
+        in_lane = sorted(self._in_lane.values(), key=_number)
+        of_others = max(untaken - len(in_lane), 0)
+        room = max(self._window() - of_others, min(len(in_lane), self._window()))
+        upcoming = [self._tickets[job_id] for job_id in self._turns.upcoming(room)]
+        kept = _length_of_common_start(in_lane, upcoming)
+        coming, chosen = upcoming[kept:], set(map(id, upcoming))
+        going = [queued for queued in in_lane[kept:] if id(queued) not in chosen]
+        new = [queued for queued in self._new.values() if id(queued) not in chosen]
+        left = [queued.stored() for queued in (*coming, *going) if queued.number]
+        await self._put([*going, *new], deferred=True)
+        await self._put(coming, deferred=False)
+        await self._lanes.remove([each for each in left if self._has_moved(each)])
+
+    def _fits(self) -> bool:
+        """Return whether all tickets belong into the lane in the order in which they came: all are of one tenant."""
+        return self._turns.tenants <= 1 and not self.deferred and len(self._tickets) <= self._window()
+
+    async def _read_progress(self) -> int:
+        """Count the turns that workers took since the last reading. Return how many tickets the lane still has."""
+        progress = await self._lanes.progress(self._model_class, self._priority)
+        if progress is None:
+            self._taken = 0
+            return len(self._in_lane)
+        self._taken = progress.taken
+        for queued in sorted(self._in_lane.values(), key=_number):
+            if queued.number <= progress.taken:
+                self._turns.take(queued.ticket.job_id)
+                self._drop(queued.ticket.job_id)
+        return progress.untaken
+
+    def _keep(self, queued: _PlacedTicket) -> None:
+        """Know a ticket as it is now stored."""
+        job_id = queued.ticket.job_id
+        self._drop(job_id)
+        self._tickets[job_id] = queued
+        if not queued.number:
+            self._new[job_id] = queued
+        elif not queued.deferred:
+            self._in_lane[job_id] = queued
+
+    def _drop(self, job_id: str) -> None:
+        for tickets in (self._tickets, self._in_lane, self._new):
+            tickets.pop(job_id, None)
+
+    async def _put(self, tickets: Iterable[_PlacedTicket], *, deferred: bool) -> None:
+        """Store tickets in this order. One that is gone was taken meanwhile, or withdrawn."""
+        moving = list(tickets)
+        if not moving:
+            return
+        numbers = await self._lanes.put(
+            [
+                replace(queued.stored(), number=queued.number if queued.deferred is deferred else 0)
+                for queued in moving
+            ],
+            deferred=deferred,
+        )
+        withdrawn: list[StoredTicket] = []
+        for queued, number in zip(moving, numbers, strict=True):
+            job_id = queued.ticket.job_id
+            is_known = self._tickets.get(job_id) is queued
+            queued.number, queued.deferred = number, deferred
+            if is_known and number:
+                self._keep(queued)
+            elif is_known:
+                self._turns.take(job_id)
+                self._drop(job_id)
+            elif number:
+                withdrawn.append(queued.stored())
+        await self._lanes.remove(withdrawn)
+
+    def _has_moved(self, left: StoredTicket) -> bool:
+        """Return whether a ticket is now in the other place, so that what it left there must be removed."""
+        queued = self._tickets.get(left.ticket.job_id)
+        return queued is not None and queued.deferred is not left.deferred
+
+
+def _number(queued: _PlacedTicket) -> int:
+    return queued.number
+
+
+def _position(queued: _PlacedTicket) -> int:
+    return queued.ticket.position
+
+
+def _length_of_common_start(one: Sequence[_PlacedTicket], other: Sequence[_PlacedTicket]) -> int:
+    for length, (first, second) in enumerate(zip(one, other, strict=False)):
+        if first is not second:
+            return length
+    return min(len(one), len(other))

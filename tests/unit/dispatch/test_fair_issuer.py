@@ -1,0 +1,276 @@
+"""Tickets of several tenants in the order of their turns, over a queue in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+
+import pytest
+from kinolog_projector.dispatch.fair_issuer import LEAST_WINDOW, FairTicketIssuer
+
+from kinolog.job.values import Priority
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.tickets import HeldTicket, StoredTicket, Ticket
+from tests.adapters.memory.ticket_lanes import MemoryTicketLanes
+from tests.adapters.memory.tickets import MemoryTicketIssuer
+from tests.adapters.memory.workers import MemoryWorkerRegistry
+from tests.fixtures.tasks import background_task
+
+
+class UnreachableLanes(MemoryTicketLanes):
+    """Lanes that fail when the test says so. `fails` names the methods."""
+
+    def __init__(self, issuer: MemoryTicketIssuer) -> None:
+        super().__init__(issuer)
+        self.fails: set[str] = set()
+
+    async def put(self, tickets: Sequence[StoredTicket], *, deferred: bool) -> list[int]:
+        """Store the tickets unless puts fail."""
+        self._fail("put deferred" if deferred else "put")
+        return await super().put(tickets, deferred=deferred)
+
+    async def remove(self, tickets: Sequence[StoredTicket]) -> None:
+        """Remove the tickets unless removals fail."""
+        self._fail("remove")
+        await super().remove(tickets)
+
+    def _fail(self, method: str) -> None:
+        if method in self.fails:
+            raise LogUnavailable(method)
+
+
+class FairQueue:
+    """A queue in memory whose tickets a fair issuer puts into order."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryTicketIssuer()
+        self.lanes = UnreachableLanes(self.memory)
+        self.weights: dict[str, float] = {}
+        self.issuer = self.restarted()
+        self.worker = self.memory.queue()
+        self._positions = count(1)
+
+    def restarted(self) -> FairTicketIssuer:
+        """Return another issuer of the same queue, which knows nothing yet."""
+        return FairTicketIssuer(
+            self.memory, self.lanes, MemoryWorkerRegistry(), lambda tenant: self.weights.get(tenant, 1.0)
+        )
+
+    def ticket(self, job_id: str, priority: Priority = Priority.MEDIUM) -> Ticket:
+        """Return the first ticket of a job, whose tenant is in front of the dash."""
+        return Ticket(
+            job_id=job_id,
+            position=next(self._positions),
+            attempt=1,
+            model_class="tiny",
+            priority=priority,
+            tenant=job_id.split("-")[0],
+        )
+
+    async def submit(self, tenant: str, jobs: int, start: int = 0) -> None:
+        """Issue first tickets at once, as the dispatcher does for the commits of a batch."""
+        tickets = [self.ticket(f"{tenant}-{number}") for number in range(start, start + jobs)]
+        await asyncio.gather(*(self.issuer.issue(ticket, first=True) for ticket in tickets))
+
+    async def take(self) -> HeldTicket:
+        """Take a ticket as a worker does."""
+        async with asyncio.timeout(10):
+            return await self.worker.take(["tiny"])
+
+    async def render(self, jobs: int) -> list[str]:
+        """Take and acknowledge tickets one after the other. Return the jobs."""
+        done: list[str] = []
+        for _ in range(jobs):
+            held = await self.take()
+            done.append(held.ticket.job_id)
+            await held.acknowledge()
+        return done
+
+    def in_lane(self) -> list[str]:
+        """Return the jobs of the lanes, in order."""
+        return [queued.ticket.job_id for queued in sorted(self.memory.queued.values(), key=lambda q: q.order)]
+
+
+@pytest.fixture
+async def queue() -> FairQueue:
+    """An empty queue."""
+    return FairQueue()
+
+
+async def test_a_flood_is_deferred(queue: FairQueue) -> None:
+    """Of many tickets of one tenant the first are in the lane; every job has one, and they come in their order."""
+    await queue.submit("a", 30)
+    assert queue.in_lane() == [f"a-{number}" for number in range(LEAST_WINDOW)]
+    assert len(await queue.issuer.outstanding()) == 30
+    async with background_task(queue.issuer.run()):
+        assert await queue.render(30) == [f"a-{number}" for number in range(30)]
+    assert await queue.issuer.outstanding() == {}
+
+
+async def test_few_jobs_of_one_tenant_are_put_once(queue: FairQueue) -> None:
+    """Tickets that fit into the lane are stored there at once, and never moved."""
+    for number in range(4):
+        await queue.submit("a", 5, start=5 * number)
+        await queue.render(5)
+    assert queue.lanes.puts == 20
+
+
+async def test_another_tenant_goes_first(queue: FairQueue) -> None:
+    """A job of a tenant that took no turn is put before those of a flood, which wait in the lane already."""
+    await queue.submit("a", 30)
+    await queue.submit("b", 2)
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(32)
+    # Nobody took a turn yet: the tenants alternate, of equal turns the job that was queued first.
+    assert rendered[:5] == ["a-0", "b-0", "a-1", "b-1", "a-2"]
+    assert rendered[5:] == [f"a-{number}" for number in range(3, 30)]
+
+
+async def test_weights_are_shares(queue: FairQueue) -> None:
+    """Of two tenants that flood, one of weight 3 renders three jobs while the other renders one."""
+    queue.weights["b"] = 3.0
+    await queue.submit("a", 60)
+    await queue.submit("b", 60)
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(40)
+    assert sum(job.startswith("b") for job in rendered) == 30
+
+
+async def test_who_took_few_turns_uses_them_later(queue: FairQueue) -> None:
+    """A burst after a flood has run for a while is rendered before the rest of the flood."""
+    await queue.submit("a", 60)
+    async with background_task(queue.issuer.run()):
+        await queue.render(20)
+        await queue.submit("b", 12)
+        assert await queue.render(12) == [f"b-{number}" for number in range(12)]
+        assert (await queue.render(1))[0] == "a-20"
+
+
+async def test_a_new_issuer_continues(queue: FairQueue) -> None:
+    """After a restart the deferred tickets are found in the queue; none is lost and none is there twice."""
+    await queue.submit("a", 20)
+    await queue.submit("b", 20)
+    held = await queue.take()
+    queue.issuer = queue.restarted()
+    async with background_task(queue.issuer.run()):
+        await queue.submit("c", 1)
+        rendered = await queue.render(6)
+        assert "c-0" in rendered
+        rendered += await queue.render(34)
+    await held.acknowledge()
+    assert sorted([*rendered, held.ticket.job_id]) == sorted(
+        [*(f"{tenant}-{number}" for tenant in "ab" for number in range(20)), "c-0"]
+    )
+
+
+async def test_dispatching_again_changes_nothing(queue: FairQueue) -> None:
+    """Issuing tickets again moves none, also after a restart, and also one that a worker holds."""
+    tickets = [queue.ticket(f"a-{number}") for number in range(20)]
+    await asyncio.gather(*(queue.issuer.issue(ticket, first=True) for ticket in tickets))
+    held = await queue.take()
+    queue.issuer, puts = queue.restarted(), queue.lanes.puts
+    await asyncio.gather(*(queue.issuer.issue(ticket) for ticket in tickets))
+    assert queue.lanes.puts <= puts + 1  # the next ticket follows that which was taken
+    assert await queue.issuer.outstanding() == {ticket.job_id: ticket for ticket in tickets}
+    assert held.deliveries == 1
+    await held.acknowledge()
+
+
+async def test_a_later_attempt_does_not_wait_again(queue: FairQueue) -> None:
+    """The ticket of a later attempt is put into the lane at once, and its turn counts."""
+    await queue.submit("a", 20)
+    await queue.submit("b", 20)
+    retry = replace(queue.ticket("a-0"), attempt=2)
+    await queue.issuer.issue(retry)
+    assert "a-0" in queue.in_lane()
+    assert (await queue.issuer.outstanding())["a-0"] == retry
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(20)
+    assert sum(job.startswith("b") for job in rendered) == 10
+
+
+async def test_a_new_priority_moves_a_deferred_ticket(queue: FairQueue) -> None:
+    """A deferred job that becomes critical is taken next, once."""
+    await queue.submit("a", 20)
+    await queue.issuer.issue(queue.ticket("a-15", Priority.CRITICAL))
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(20)
+    assert rendered == ["a-15", *(f"a-{number}" for number in range(20) if number != 15)]
+
+
+async def test_a_withdrawn_ticket_stays_away(queue: FairQueue) -> None:
+    """Neither a deferred job nor one in the lane is rendered after its ticket was withdrawn."""
+    await queue.submit("a", 20)
+    await queue.issuer.withdraw("a-1")
+    await queue.issuer.withdraw("a-15")
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(18)
+    assert rendered == [f"a-{number}" for number in range(20) if number not in (1, 15)]
+
+
+async def test_lost_tickets_are_issued_again(queue: FairQueue) -> None:
+    """After the queue lost all tickets, what the reconciler issues again is stored."""
+    tickets = [queue.ticket(f"a-{number}") for number in range(20)]
+    await asyncio.gather(*(queue.issuer.issue(ticket, first=True) for ticket in tickets))
+    queue.memory.queued.clear()
+    queue.memory.deferred.clear()
+    assert await queue.issuer.outstanding() == {}
+    await asyncio.gather(*(queue.issuer.issue(ticket, first=True) for ticket in tickets))
+    async with background_task(queue.issuer.run()):
+        assert len(await queue.render(20)) == 20
+
+
+async def test_a_prefetch_is_issued_at_once(queue: FairQueue) -> None:
+    """The ticket of a prefetch waits for no turn, and counts as none."""
+    await queue.submit("a", 20)
+    await queue.issuer.issue(replace(queue.ticket("a-19"), prefetch=True))
+    assert len(queue.in_lane()) == LEAST_WINDOW + 1
+
+
+async def submit_again(queue: FairQueue, jobs: int) -> None:
+    """Issue the tickets of jobs of `b` until the queue takes them, as the dispatcher does."""
+    tickets = [queue.ticket(f"b-{number}") for number in range(jobs)]
+
+    async def issue(ticket: Ticket) -> None:
+        while True:
+            try:
+                await queue.issuer.issue(ticket, first=True)
+                return
+            except LogUnavailable:
+                queue.lanes.fails.clear()
+
+    await asyncio.gather(*map(issue, tickets))
+
+
+@pytest.mark.parametrize("failing", ["put", "put deferred", "remove"])
+async def test_an_outage_loses_no_ticket(queue: FairQueue, failing: str) -> None:
+    """If the queue fails while tickets are moved, the next call goes on, and each job is rendered."""
+    await queue.submit("a", 20)
+    queue.lanes.fails.add(failing)
+    await submit_again(queue, 12)
+    assert not queue.lanes.fails
+    assert len(await queue.issuer.outstanding()) == 32
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(32)
+    assert len(set(rendered)) == 32
+
+
+async def test_a_ticket_that_is_withdrawn_while_it_moves_is_removed(queue: FairQueue) -> None:
+    """A job that is cancelled while its ticket is being put into the lane leaves none there."""
+    await queue.submit("a", 9)
+    assert "a-8" not in queue.in_lane()
+    put = queue.lanes.put
+
+    async def put_and_withdraw(tickets: Sequence[StoredTicket], *, deferred: bool) -> list[int]:
+        await queue.issuer.withdraw("a-8")
+        return await put(tickets, deferred=deferred)
+
+    queue.lanes.put = put_and_withdraw  # type: ignore[method-assign]
+    await queue.render(1)
+    async with background_task(queue.issuer.run()):
+        await queue.submit("b", 1)
+        rendered = await queue.render(8)
+    assert "a-8" not in rendered
+    assert await queue.issuer.outstanding() == {}
