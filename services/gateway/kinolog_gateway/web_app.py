@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,6 +15,7 @@ from grpc.aio import AioRpcError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
@@ -156,8 +158,24 @@ async def _on_invalid(_: Request, error: Any) -> Response:
     return respond(request_errors.from_validation(error.errors()))
 
 
-async def _on_status(_: Request, error: Any) -> Response:
-    return respond(request_errors.from_status(error.status_code), error.headers)
+async def _on_status(request: Request, error: Any) -> Response:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+    return respond(request_errors.from_status(error.status_code), headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return the methods of all routes with the path of the first that matches: Starlette names those of that one."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, Route)]
+    first = next((route for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    methods = {
+        method
+        for route in routes
+        if first is not None and route.path_format == first.path_format
+        for method in route.methods or ()
+    }
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 async def _on_problem(_: Request, error: Any) -> Response:

@@ -269,7 +269,9 @@ async def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
     response = await gateway.client.get("/api/v1/generate")
     assert problem_of(response, 405)["reason"] == "METHOD_NOT_ALLOWED"
     assert response.headers["allow"] == "POST"
-    problem_of(await gateway.client.put("/api/v1/jobs", json={}), 405)
+    several = await gateway.client.put("/api/v1/keys", json={})
+    problem_of(several, 405)
+    assert several.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_two_request_ids_that_differ(gateway: RunningGateway, api: RecordingApi) -> None:

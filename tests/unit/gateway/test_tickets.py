@@ -112,6 +112,7 @@ async def test_a_websocket_by_subprotocol(locked: RunningGateway, api: Recording
     body = response.json()
     assert (body["reads"], body["job_id"], body["links"]) == ("live", None, None)
     assert api.requests("CreateLiveTicket")[0].valid_seconds == 20
+    problem_of(await locked.client.post("/api/v1/tickets", json={"valid_seconds": True}, headers=BEARER), 400)
     for offered in (body["subprotocols"], ["kinolog", f"kinolog.key.{KEY}"]):
         async with handshake(locked.ws_url, *offered, origin=locked.url) as socket:
             assert socket.subprotocol == "kinolog"

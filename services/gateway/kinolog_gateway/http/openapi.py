@@ -18,7 +18,36 @@ speaks the Model Context Protocol.
 
 Writes return the `position` of their commit in the log. Reads take it as `min_position`, or in the header
 `X-Kinolog-Position`, and wait until they have caught up with it. Every error is an RFC 9457 problem.
+
+A JSON body has at most 1 MB. Limits of fields are in their schemas. Those that concern several fields are in their
+descriptions, and what breaks them is answered with 400. What comes too often is answered with 429 and `Retry-After`.
 """
+
+TAGS = {
+    "commands": "Submit jobs, and change them.",
+    "jobs": "Read jobs: one, or lists.",
+    "results": "Read what a completed job has made.",
+    "inputs": "Pictures and clips that jobs start from.",
+    "live updates": "Server-sent events. The WebSocket at /ws is described by /asyncapi.json.",
+    "analytics": "Counts, times and charts of all jobs.",
+    "audit": "Prove the record of a job.",
+    "catalogue": "Models, workers and alarms.",
+    "keys": "API keys, and tickets that stand for them.",
+    "operation": "Health, metrics and these documents.",
+    "openai": "The videos interface of OpenAI.",
+    "replicate": "The predictions interface of Replicate.",
+    "fal": "The queue interface of fal.",
+    "veo": "The interface of Google for Veo.",
+}
+"""What the routes of each tag are for."""
+
+ERROR_HEADERS = {
+    "Retry-After": {
+        "description": "Seconds after which the request may succeed. Sent if waiting helps.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+"""Headers that an error can have."""
 
 
 def described_body(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -36,6 +65,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         description=DESCRIPTION,
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         routes=app.routes,
         openapi_version="3.1.0",
     )
@@ -43,6 +73,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"))
     schemas[Problem.__name__] = problem
+    document["components"]["headers"] = ERROR_HEADERS
+    error_headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ERROR_HEADERS}
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -60,7 +92,9 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         for operation in path.values():
             if is_file_route(route):
                 operation["security"] = [*document["security"], {"ticket": []}]
-            for response in operation["responses"].values():
+            for status, response in operation["responses"].items():
+                if status in ("4XX", "5XX"):
+                    response["headers"] = error_headers
                 if MEDIA_TYPE in response.get("content", {}):
                     response["content"][MEDIA_TYPE] = reference
     app.openapi_schema = document

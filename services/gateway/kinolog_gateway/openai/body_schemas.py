@@ -38,9 +38,11 @@ def _body(form: dict[str, Any], json: dict[str, Any]) -> dict[str, Any]:
 
 
 _REFERENCE = {
-    "type": "object",
+    "type": ["object", "null"],
     "description": "A picture: its data: URL in base64, or the id of an upload of POST /api/v1/inputs.",
     "properties": {"image_url": {"type": "string"}, "file_id": {"type": "string"}},
+    "minProperties": 1,
+    "maxProperties": 1,
 }
 CREATE_BODY = _body(
     _form({**_CREATE, "input_reference": _FILE}, ["prompt"], more=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -54,19 +54,31 @@ NAMES = FieldNames(
 
 PAGE = 100
 PredictionIdPath = Annotated[str, Path(description="The prediction: 26 lower-case letters and digits.")]
-_BODY = described_body(
+_WEBHOOK = {"type": "string", "description": "Stored, not called yet: ask again."}
+_INPUT = {
+    "type": "object",
+    "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, aspect_ratio, resolution, "
+    "image and so on, or fields of POST /api/v1/generate.",
+    "required": ["prompt"],
+    "properties": {"prompt": {"type": "string", "minLength": 1, "maxLength": 4000}},
+}
+_VERSION = {"type": "string", "minLength": 1, "description": "Name of a model."}
+
+
+def _body(*required: str) -> dict[str, Any]:
+    properties = {"input": _INPUT, "version": _VERSION, "webhook": _WEBHOOK}
+    return described_body(
+        {"application/json": {"type": "object", "required": required, "properties": properties}}
+    )
+
+
+_FILE_BODY = described_body(
     {
-        "application/json": {
+        "multipart/form-data": {
             "type": "object",
-            "required": ["input"],
+            "required": ["content"],
             "properties": {
-                "input": {
-                    "type": "object",
-                    "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, "
-                    "aspect_ratio, resolution, image and so on, or fields of POST /api/v1/generate.",
-                },
-                "version": {"type": "string", "description": "Name of a model."},
-                "webhook": {"type": "string", "description": "Stored, not called yet: ask again."},
+                "content": {"type": "string", "format": "binary", "description": "A picture or a clip."}
             },
         }
     }
@@ -77,7 +89,7 @@ _BODY = described_body(
     "/models/{owner}/{name}/predictions",
     status_code=201,
     response_model=ReplicatePrediction,
-    openapi_extra=_BODY,
+    openapi_extra=_body("input"),
     summary="Predict for clients of Replicate",
 )
 async def predict_by_model(
@@ -95,7 +107,7 @@ async def predict_by_model(
     "/predictions",
     status_code=201,
     response_model=ReplicatePrediction,
-    openapi_extra=_BODY,
+    openapi_extra=_body("input", "version"),
     summary="Predict by a version for clients of Replicate",
 )
 async def predict_by_version(request: Request, api: Api, caller: Caller) -> Response:
@@ -170,7 +182,11 @@ async def cancel_prediction(
 
 
 @router.post(
-    "/files", status_code=201, response_model=ReplicateFile, summary="Upload for clients of Replicate"
+    "/files",
+    status_code=201,
+    response_model=ReplicateFile,
+    openapi_extra=_FILE_BODY,
+    summary="Upload for clients of Replicate",
 )
 async def upload_file(request: Request, api: Api, caller: Caller, now: Now) -> Response:
     """Upload a picture or clip, as a form with the file `content`."""

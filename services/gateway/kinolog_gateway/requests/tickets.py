@@ -21,6 +21,7 @@ class TicketRequest(RequestModel):
         None,
         ge=1,
         le=86_400,
+        strict=True,
         description="Seconds until it expires: 600 for files, which may have 86,400, and 30 for live updates, "
         "which may have 300.",
     )

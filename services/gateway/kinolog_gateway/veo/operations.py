@@ -49,6 +49,7 @@ ParentPath = Annotated[str, Path(description="What precedes the model, such as p
 ModelPath = Annotated[
     str, Path(description="Name of a model, or default. Names that begin with veo- are the default model.")
 ]
+_PROMPT = {"type": "string", "minLength": 1, "maxLength": 4000}
 _SUBMIT_BODY = described_body(
     {
         "application/json": {
@@ -57,9 +58,10 @@ _SUBMIT_BODY = described_body(
             "properties": {
                 "instances": {
                     "type": "array",
+                    "minItems": 1,
                     "maxItems": 1,
                     "description": "One: prompt, image, lastFrame, referenceImages, video.",
-                    "items": {"type": "object"},
+                    "items": {"type": "object", "required": ["prompt"], "properties": {"prompt": _PROMPT}},
                 },
                 "parameters": {
                     "type": "object",
@@ -75,7 +77,9 @@ _FETCH_BODY = described_body(
         "application/json": {
             "type": "object",
             "required": ["operationName"],
-            "properties": {"operationName": {"type": "string"}},
+            "properties": {
+                "operationName": {"type": "string", "examples": ["/operations/abcdefghijklmnopqrstuvwxyz"]}
+            },
         }
     }
 )
