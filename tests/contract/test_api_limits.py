@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -15,6 +17,7 @@ from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, refused, running_api
+from tests.fixtures.waits import until_true
 
 POLICIES = TenantPolicies(
     named={
@@ -79,3 +82,101 @@ async def test_a_job_that_is_too_large(api: RunningApi) -> None:
         assert problem.reason == reason
         assert re.search(words, problem.message)
         assert (await api.jobs.SubmitJob(request)).created
+
+
+async def _known(api: RunningApi) -> None:
+    """Wait until the api has followed the log to its end."""
+    use = api.server.current_use
+    end = await api.store.last_position()
+    await until_true(lambda: use.is_known and use.position >= end, "the api knows what tenants use")
+
+
+def _clip(request_id: str = "") -> pb.SubmitJobRequest:
+    return pb.SubmitJobRequest(prompt="A cat.", request_id=request_id, **CLIP)
+
+
+async def _end(api: RunningApi, job_id: str, tenant: tuple[tuple[str, str], ...]) -> None:
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id), metadata=tenant)
+
+
+async def test_a_full_queue() -> None:
+    """The queue takes as many jobs as it may have, also of submits at once. A repeated submit finds its job."""
+    policies = TenantPolicies(default=TenantPolicy(max_queued_jobs=5))
+    async with running_api(policies=FollowedPolicies(without_file=policies)) as api:
+        await _known(api)
+        outcomes = await asyncio.gather(
+            *(api.jobs.SubmitJob(_clip(f"request-{n}")) for n in range(8)), return_exceptions=True
+        )
+        stored = [one for one in outcomes if isinstance(one, pb.SubmitJobResponse)]
+        assert len(stored) == 5
+        problem = await refused(api.jobs.SubmitJob(_clip()))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")
+        assert "this tenant has 5 jobs in the queue, and it may have 5: wait" in problem.message
+        assert problem.retry_seconds == 30.0
+        again = await api.jobs.SubmitJob(_clip(stored[0].job.request_id))
+        assert (again.created, again.job.id) == (False, stored[0].job.id)
+        assert (await api.jobs.SubmitJob(_clip(), metadata=SMALL)).created
+        await _end(api, stored[0].job.id, ())
+        await _end(api, stored[1].job.id, ())
+        await _known(api)
+        batch = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=[_clip()] * 3))
+        assert [result.created for result in batch.results] == [True, True, False]
+        retry = pb.RetryJobRequest(job_id=stored[0].job.id)
+        assert (await refused(api.jobs.RetryJob(retry))).reason == "QUEUE_FULL"
+        await _end(api, batch.results[0].job_id, ())
+        await _known(api)
+        bulk = pb.BulkRetryJobsRequest(
+            selection=pb.JobSelection(job_ids=[stored[0].job.id, stored[1].job.id])
+        )
+        codes = [result.error.code for result in (await api.jobs.BulkRetryJobs(bulk)).results]
+        assert sorted(codes) == [0, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]]
+
+
+async def test_the_budget_of_a_day() -> None:
+    """Jobs and retries of 24 hours cost at most the budget. An api that starts knows what was spent."""
+    followed = FollowedPolicies(without_file=TenantPolicies(default=TenantPolicy(max_cost_per_day=7)))
+    async with running_api(policies=followed) as api:
+        await _known(api)
+        first = await api.jobs.SubmitJob(_clip())
+        await _end(api, first.job.id, ())
+        await api.jobs.RetryJob(pb.RetryJobRequest(job_id=first.job.id))
+        async with running_api(policies=followed, stores_of=api) as second:
+            await _known(second)
+            assert (await second.jobs.SubmitJob(_clip())).created
+            problem = await refused(second.jobs.SubmitJob(_clip()))
+        await _known(api)
+        assert (await refused(api.jobs.SubmitJob(_clip()))).message == problem.message
+        assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "BUDGET_USED")
+        assert (
+            "costs 2; of the 7 that the jobs of this tenant may cost in 24 hours 6 are used"
+            in problem.message
+        )
+        assert problem.retry_seconds is not None
+        assert 86_000 < problem.retry_seconds <= 86_460
+        large = pb.SubmitJobRequest(prompt="A cat.", **{**CLIP, "frames": 64})
+        assert (await refused(api.jobs.SubmitJob(large))).reason == "JOB_TOO_COSTLY"
+        api.clock.now += timedelta(hours=25)
+        assert (await api.jobs.SubmitJob(_clip())).created
+
+
+async def test_the_bytes_of_files() -> None:
+    """No job is accepted while the files of its tenant have too many bytes."""
+    policies = TenantPolicies(default=TenantPolicy(max_artifact_bytes=0))
+    async with running_api(policies=FollowedPolicies(without_file=policies)) as api:
+        problem = await refused(api.jobs.SubmitJob(_clip()))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "ARTIFACT_BYTES_USED")
+        api.read_model.unavailable = True
+        other = (("x-kinolog-tenant", "other"),)
+        assert (await api.jobs.SubmitJob(_clip(), metadata=other)).created
+
+
+async def test_limits_wait_for_the_read_model() -> None:
+    """While nobody knows what a tenant uses, its jobs are accepted; then its limits are in force."""
+    followed = FollowedPolicies()
+    async with running_api() as stores, running_api(policies=followed, stores_of=stores) as api:
+        api.read_model.unavailable = True
+        followed.put_in_force(TenantPolicies(default=TenantPolicy(max_queued_jobs=1)))
+        assert [(await api.jobs.SubmitJob(_clip())).created for _ in range(2)] == [True, True]
+        api.read_model.unavailable = False
+        await _known(api)
+        assert (await refused(api.jobs.SubmitJob(_clip()))).reason == "QUEUE_FULL"

@@ -12,6 +12,7 @@ from statistics import fmean, median
 import pytest
 
 from kinolog.job import events as e
+from kinolog.job.cost import job_cost
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import JobFilter, TimeRange
 from tests.builders.memory_jobs import START
@@ -99,6 +100,30 @@ async def test_the_overview_counts_the_events_of_the_span(
     summary = await case.model.summarize("default", JobFilter())
     assert overview.queued_now == summary.counts[Status.QUEUED]
     assert overview.processing_now == summary.counts[Status.PROCESSING]
+
+
+async def test_the_use_of_tenants(case: ReadModelCase) -> None:
+    """Each tenant's waiting jobs, bytes, and the costs of what it submitted and retried, by the minute."""
+    commits, since = case.log.commits, START + 3 * MINUTE
+    jobs = {one.commit.job_id: one.commit.state for one in commits}.values()
+    whole = await case.model.all_use(since)
+    assert whole.position == case.log.position
+    assert set(whole.queued) == {(job.tenant, job.id) for job in jobs if job.status is Status.QUEUED}
+    for tenant in {job.tenant for job in jobs}:
+        mine = [job for job in jobs if job.tenant == tenant]
+        cost = sum(
+            job_cost(one.commit.state.spec)
+            for one in commits
+            for event in one.commit.events
+            if one.commit.state.tenant == tenant and event.at >= since
+            if isinstance(event, e.Submitted | e.Retried)
+        )
+        use = await case.model.tenant_use(tenant, since + timedelta(seconds=59))
+        assert use.cost == cost == sum(each.cost for each in whole.costs if each.tenant == tenant)
+        statuses = Counter(job.status for job in mine)
+        assert (use.queued_jobs, use.running_jobs) == (statuses[Status.QUEUED], statuses[Status.PROCESSING])
+        assert use.artifact_bytes == sum(file.size_bytes for job in mine for file in job.artifacts)
+    assert {each.at.second for each in whole.costs} == {0}
 
 
 async def test_the_overview_has_the_times_of_jobs(case: ReadModelCase) -> None:

@@ -20,6 +20,7 @@ from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.identity_tokens import token_verifier
 from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
+from kinolog_api.limits import use_follower
 from kinolog_api.public_services import health_handler, reflection_handler
 from kinolog_api.rpc.arriving_messages import StrangerMessages
 from kinolog_api.rpc.call_origin import OwnUserCalls
@@ -90,6 +91,7 @@ class ApiServer:
             dependencies.clock,
         )
         self._job_service = JobService(dependencies, rules)
+        self.current_use = self._job_service.current_use
         self._health = HealthServicer()
         self.health_monitor = HealthMonitor(
             self._health, dependencies, self._job_service.broadcast, self.freshness
@@ -157,6 +159,12 @@ class ApiServer:
             asyncio.create_task(
                 keep_running("the file of tenants", self._policies.check, followed_file.CHECK_SECONDS),
                 name="tenants",
+            ),
+            asyncio.create_task(
+                keep_running(
+                    "the use of tenants", self._job_service.use_follower.run, use_follower.RETRY_SECONDS
+                ),
+                name="use of tenants",
             ),
         ]
         if self._tokens is not None:

@@ -34,7 +34,11 @@ from kinolog_api.jobs.list_jobs import ListJobs
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.submit_job import SubmitJob
 from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
+from kinolog_api.limits.current_use import CurrentUse
 from kinolog_api.limits.job_limits import JobLimits
+from kinolog_api.limits.queue_limits import QueueLimits
+from kinolog_api.limits.stored_bytes import StoredBytes
+from kinolog_api.limits.use_follower import UseFollower
 from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
 from kinolog_api.rpc.calls import Methods
@@ -64,8 +68,11 @@ class JobService:
         archive = ArchiveCheck(d.store, d.read_model, d.clock)
         self.queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
         limits = JobLimits(d.policies)
+        self.current_use = use = CurrentUse()
+        self.use_follower = UseFollower(use, d.policies, d.store, d.read_model, d.clock)
+        queue_limits = QueueLimits(d.policies, use, d.store, StoredBytes(d.read_model, d.clock), d.clock)
         self._commands = JobCommands(
-            handler, self.queries, d.keys, d.read_model, write_guard, archive, limits
+            handler, self.queries, d.keys, d.read_model, write_guard, archive, limits, queue_limits
         )
         self._lists = ListJobs(d.store, d.read_model)
         self._exports = ExportVideo(self.queries, d.artifacts)
@@ -94,6 +101,7 @@ class JobService:
             d.clock,
             WriteScenes(d.prompt_writer),
             limits,
+            queue_limits,
         )
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)

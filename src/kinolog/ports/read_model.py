@@ -17,6 +17,7 @@ from kinolog.job.state import ListedFields
 from kinolog.job.values import Priority, Stage, Status
 from kinolog.ports.archive import Archive
 from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.ports.use.tenant_use import TenantUseReader
 
 
 class PositionNotReached(Exception):
@@ -263,7 +264,7 @@ class ReadModelDamaged(ReadModelUnavailable):
     """Stored bytes of the database cannot be right. The message says what to do."""
 
 
-class ReadModel(Archive, Protocol):
+class ReadModel(Archive, TenantUseReader, Protocol):
     """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:

@@ -44,6 +44,7 @@ ROLLUP_SUMS = (
     "cancelled",
     "video_us",
     "gpu_us",
+    "cost",
 )
 """Columns of `rollups` that are added up; the others are its key."""
 rollups = Table(

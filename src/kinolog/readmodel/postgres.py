@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -25,8 +26,10 @@ from kinolog.ports.read_model import (
     TimeRange,
     Trends,
 )
+from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.readmodel.database import reader_connection, reader_pool
 from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shared_artifacts, summaries
+from kinolog.readmodel.queries import tenant_use as tenant_uses
 from kinolog.readmodel.queries.position_watch import PositionWatch
 from kinolog.readmodel.queries.statements import Snapshot
 from kinolog.readmodel.roles import READER
@@ -148,6 +151,13 @@ class PostgresReadModel:
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
         return await self._read_as_operator(shared_artifacts.artifacts_in_use, keys, excluding)
+
+    async def all_use(self, since: datetime) -> AllUse:
+        return await self._read_as_operator(tenant_uses.all_use, since)
+
+    async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
+        stored = await self._read_as_operator(tenant_uses.artifact_bytes, tenant)
+        return await self._read(tenant, tenant_uses.tenant_use, tenant, since, stored)
 
     async def position(self) -> int:
         return await self._read("", job_list.position)

@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 7
+PROJECTION_VERSION = 8
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -200,6 +200,31 @@ own_trigrams = table(
     schema=PROJECTION_SCHEMA,
 )
 """The view through which readers search `prompt_trigrams`: the rows of their tenant (decision 112)."""
+
+queued_jobs = table(
+    "queued_jobs", column("tenant", Key), column("id", jobs.c.id.type), schema=PROJECTION_SCHEMA
+)
+"""The view through which operators read which jobs wait."""
+
+minute_costs = table(
+    "minute_costs",
+    column("tenant", Key),
+    column("at", Time),
+    column("cost", BigInteger()),
+    schema=PROJECTION_SCHEMA,
+)
+"""The view through which operators read what the jobs of a tenant and a minute cost."""
+
+artifact_sizes = table(
+    "artifact_sizes",
+    column("tenant", Key),
+    column("size_bytes", BigInteger()),
+    schema=PROJECTION_SCHEMA,
+)
+"""The view through which operators read the sizes of a tenant's files."""
+
+VIEWS = (own_trigrams, queued_jobs, minute_costs, artifact_sizes)
+"""Views of the projection. They have the rights of the projector, and are dropped with the schema."""
 
 scenes = Table(
     "scenes",

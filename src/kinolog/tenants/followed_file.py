@@ -46,11 +46,15 @@ class FollowedPolicies:
                 extra=logs.fields("tenants_file_refused"),
             )
             return
-        self.current = policies
         logger.info(
             "the file of tenants has changed",
             extra=logs.fields("tenants_file_read", tenants=len(policies.named)),
         )
+        self.put_in_force(policies)
+
+    def put_in_force(self, policies: TenantPolicies) -> None:
+        """Replace the policies."""
+        self.current = policies
         for call in self.on_change:
             call(policies)
 

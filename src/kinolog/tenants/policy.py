@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from kinolog.job.values import Priority
+from kinolog.memory_size import MemorySize
 
 UNLIMITED = "unlimited"
 """How a table lifts a limit of `[default]`."""
@@ -20,6 +21,20 @@ def _no_limit(value: object) -> object:
 
 Limit = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_no_limit)]
 """A largest number; None for no limit."""
+
+
+_MEMORY_SIZE = TypeAdapter[int](MemorySize)
+
+
+def _size(value: object) -> object:
+    """Return a size such as `100GiB` in bytes."""
+    if isinstance(value, str) and value != UNLIMITED:
+        return int(_MEMORY_SIZE.validate_python(value))
+    return _no_limit(value)
+
+
+SizeLimit = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_size)]
+"""A largest number of bytes, such as `100GiB`; None for no limit."""
 
 
 def _as_priorities(value: object) -> object:
@@ -49,6 +64,21 @@ class TenantPolicy(BaseModel):
     max_prompt_characters: Limit = Field(
         None, description="Most characters of a prompt or negative prompt, and of all scenes together."
     )
+    max_queued_jobs: Limit = Field(None, description="Most jobs in the queue.")
+    max_cost_per_day: Limit = Field(
+        None, description="Most that the jobs of 24 hours may cost together, with those that are retried."
+    )
+    max_artifact_bytes: SizeLimit = Field(None, description="Most bytes that the files of its jobs may have.")
+
+    @property
+    def counts_use(self) -> bool:
+        """Whether a limit needs to know the queue or the costs of the tenant."""
+        return self.max_queued_jobs is not None or self.max_cost_per_day is not None
+
+    @property
+    def limits_jobs(self) -> bool:
+        """Whether a new job may be refused because of other jobs of the tenant."""
+        return self.counts_use or self.max_artifact_bytes is not None
 
 
 BUILT_IN_POLICY = TenantPolicy()

@@ -16,11 +16,13 @@ from kinolog.job.values import Priority, Spec, Status
 from kinolog.ports import read_model as rm
 from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write_cursor
 from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
 from tests.adapters.memory import chart_figures as figures
+from tests.adapters.memory import tenant_use as tenant_uses
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 
@@ -179,6 +181,14 @@ class MemoryReadModel:
             )
         }
         return used & set(keys)
+
+    async def all_use(self, since: datetime) -> AllUse:
+        jobs = [one.job for one in await self._jobs()]
+        return tenant_uses.all_use(jobs, await self._commits(), since, await self.position())
+
+    async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
+        jobs = [one.job for one in await self._jobs()]
+        return tenant_uses.tenant_use(tenant, jobs, await self._commits(), since)
 
     async def position(self) -> int:
         if self.unavailable:

@@ -12,6 +12,7 @@ from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_TO_PROTO
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
+from kinolog.job.cost import job_cost
 from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
@@ -24,6 +25,7 @@ from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.limits.job_limits import JobLimits
+from kinolog_api.limits.queue_limits import QueueLimits
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
 
@@ -89,8 +91,10 @@ class JobCommands:
         write_guard: WriteGuard,
         archive: ArchiveCheck,
         limits: JobLimits,
+        queue_limits: QueueLimits,
     ) -> None:
         self._limits = limits
+        self._queue_limits = queue_limits
         self._archive = archive
         self._handler = handler
         self._keys = keys
@@ -102,10 +106,22 @@ class JobCommands:
         """Apply a command to a job of the caller.
 
         Raises `Refused`, NOT_FOUND for another tenant's job, DATA_LOSS if the log has lost commits of the job, and the
-        error of an alarm that refuses writes.
+        error of an alarm that refuses writes, and for a retry that of a full queue or a used budget.
         """
-        if isinstance(command, c.Retry):
-            await self._write_guard.check_new_job()
+        if not isinstance(command, c.Retry):
+            return await self._apply(call, job_id, command)
+        await self._write_guard.check_new_job()
+        if not self._queue_limits.limits(call.tenant):
+            return await self._apply(call, job_id, command)
+        job = (await self._queries.load(call.tenant, job_id)).job
+        if not job.status.terminal or command.id in job.applied_commands:
+            return await self._apply(call, job_id, command)
+        with await self._queue_limits.place_of_retry(call.tenant, job_id, job_cost(job.spec)) as places:
+            handled = await self._apply(call, job_id, command)
+            places.keep(job_id, handled.position)
+        return handled
+
+    async def _apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
         await self._write_guard.check_command()
 
         async def load(job_id: str) -> LoadedJob:

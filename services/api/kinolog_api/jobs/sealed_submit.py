@@ -11,6 +11,7 @@ from kinolog.codec.public_job import UnsealedFields
 from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Submit
+from kinolog.job.cost import job_cost
 from kinolog.job.values import JobInput, Scene, Sealed, Spec
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, TITLE, WEBHOOK, scene_purpose
 from kinolog.privacy.sealer import Sealer
@@ -37,6 +38,11 @@ class PlannedSubmit:
     scenes: tuple[PlannedScene, ...]
     inputs: tuple[pb.InputReference, ...]
     body: bytes
+
+    @property
+    def cost(self) -> int:
+        """What the job costs."""
+        return job_cost(self.plan)
 
 
 def planned_submit(

@@ -30,6 +30,7 @@ from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, prompts_of, sealed_submit
 from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
 from kinolog_api.limits.job_limits import JobLimits
+from kinolog_api.limits.queue_limits import QueueLimits
 from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
@@ -79,8 +80,10 @@ class SubmitJob:
         clock: Clock,
         scene_writer: WriteScenes,
         limits: JobLimits,
+        queue_limits: QueueLimits,
     ) -> None:
         self._limits = limits
+        self._queue_limits = queue_limits
         self._scene_writer = scene_writer
         self._inputs = inputs
         self._archive = archive
@@ -220,10 +223,17 @@ class SubmitJob:
     ) -> list[AcceptedJob | Exception]:
         """Store the jobs that are not refused. Return an accepted job or an error for each, in order."""
         refused = await self._refused(items)
+        waiting = [item for item in items if item.job_id not in refused]
+        with await self._queue_limits.places(call.tenant, waiting) as places:
+            refused |= places.refused
+            others = [item for item in waiting if item.job_id not in refused]
+            outcomes = await self._store_new(others, call) if others else []
+            for outcome in outcomes:
+                if isinstance(outcome, AcceptedJob):
+                    places.keep(outcome.job.id, outcome.position)
         if not refused:
-            return await self._store_new(items, call)
-        others = [item for item in items if item.job_id not in refused]
-        stored = iter(await self._store_new(others, call) if others else [])
+            return outcomes
+        stored = iter(outcomes)
         return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
 
     async def _refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
@@ -261,6 +271,15 @@ class SubmitJob:
         return [accepted[index] for index in range(len(items))]
 
     async def _store_one(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
+        """Store one job that has a place in the queue. Raises `RpcError` if it gets none."""
+        with await self._queue_limits.places(call.tenant, [item]) as places:
+            if error := places.refused.get(item.job_id):
+                raise error
+            accepted = await self._stored(item, call)
+            places.keep(accepted.job.id, accepted.position)
+        return accepted
+
+    async def _stored(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
         """Store one job. A repeated request copies no upload again, which may have expired since."""
         (key,) = await self._pool.take()
         if item.inputs and await self._store.load(item.job_id) is not None:

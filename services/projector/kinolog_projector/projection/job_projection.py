@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kinolog.job import events as e
+from kinolog.job.cost import job_cost
 from kinolog.job.names import stored_name
 from kinolog.job.state import Job
 from kinolog.job.values import Status
@@ -197,7 +198,7 @@ class _JobProjection:
 
 def _submitted(job: _JobProjection, event: e.Submitted) -> None:
     job.priority_order = priority_order(event.priority)
-    job.change_status(event, Status.QUEUED, submitted=1)
+    job.change_status(event, Status.QUEUED, submitted=1, cost=job_cost(event.spec))
 
 
 def _queued(job: _JobProjection, event: e.Queued) -> None:
@@ -205,6 +206,11 @@ def _queued(job: _JobProjection, event: e.Queued) -> None:
     job.queued_at = event.at
     if job.status != Status.QUEUED:
         job.change_status(event, Status.QUEUED)
+
+
+def _retried(job: _JobProjection, event: e.Retried) -> None:
+    cost = {"cost": job_cost(job.state.spec)}
+    job.counter_changes.add_to_rollup(job.tenant, event.at, job.priority_order, cost)
 
 
 def _reprioritized(job: _JobProjection, event: e.Reprioritized) -> None:
@@ -280,6 +286,7 @@ _HANDLERS: dict[type, Callable[[_JobProjection, Any], None]] = {
     e.StoryboardPlanned: _scenes_changed,
     e.SceneRendered: _scenes_changed,
     e.Reprioritized: _reprioritized,
+    e.Retried: _retried,
     e.Erased: _erased,
     e.AttemptStarted: _attempt_started,
     e.AttemptFailed: _attempt_failed,

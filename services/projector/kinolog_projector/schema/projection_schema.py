@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable, MetaData
 
 from kinolog.readmodel.database import Connection, first_line
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, own_trigrams, projection
+from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, VIEWS, projection
 from kinolog_projector.schema.row_security import secure_projection
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
@@ -114,7 +114,7 @@ async def missing_tables(connection: Connection) -> list[str]:
     """Return the tables and views that the live projection lacks."""
     cursor = await connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass('projection.' || quote_ident(name)) IS NULL",
-        [[*table_names(), own_trigrams.name]],
+        [[*table_names(), *(view.name for view in VIEWS)]],
     )
     return [str(name) for (name,) in await cursor.fetchall()]
 

@@ -51,6 +51,16 @@ _SEARCH_OWN_ROWS = sql.SQL(
 )
 """Postgres uses an index for a condition after a policy only if the operator cannot leak. That of trigrams may."""
 
+_SHOW_USE = sql.SQL(
+    "CREATE VIEW {schema}.queued_jobs AS SELECT tenant, id FROM {schema}.jobs WHERE status = 'queued';"
+    "CREATE VIEW {schema}.minute_costs AS SELECT tenant, at, cost FROM {schema}.rollups"
+    " WHERE bucket_seconds = 60 AND cost > 0;"
+    "CREATE VIEW {schema}.artifact_sizes AS SELECT jobs.tenant, artifacts.size_bytes"
+    " FROM {schema}.artifacts JOIN {schema}.jobs ON jobs.id = artifacts.job_id;"
+    "GRANT SELECT ON {schema}.queued_jobs, {schema}.minute_costs, {schema}.artifact_sizes TO kinolog_operator"
+)
+"""What limits of tenants are compared with: which jobs wait, costs and sizes, and nothing else of a job."""
+
 READ_BY_TENANT = (
     tables.jobs,
     tables.prompts,
@@ -82,6 +92,7 @@ async def secure_projection(connection: Connection, schema: str) -> None:
     ):
         for table in secured:
             await connection.execute(statement.format(table=sql.Identifier(schema, table.name), view=view))
+    await connection.execute(_SHOW_USE.format(schema=sql.Identifier(schema)))
 
 
 async def make_api_login(connection: Connection, password: str) -> None:

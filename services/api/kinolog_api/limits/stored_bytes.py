@@ -1,0 +1,55 @@
+"""How many bytes the files of a tenant's jobs have, asked of the read model now and then."""
+
+from __future__ import annotations
+
+import time
+
+from grpc import StatusCode
+
+from kinolog.ports.clock import Clock
+from kinolog.ports.read_model import ReadModelUnavailable
+from kinolog.ports.use.tenant_use import TenantUseReader
+from kinolog_api.recent_entries import RecentEntries
+from kinolog_api.rpc.errors import RpcError
+
+KNOWN_SECONDS = 10.0
+"""How long the size is believed. Adding up a million files takes the database a second."""
+CACHED_TENANTS = 1_000
+
+
+class StoredBytes:
+    """Refuses jobs of tenants whose files have too many bytes."""
+
+    def __init__(self, read_model: TenantUseReader, clock: Clock) -> None:
+        self._read_model = read_model
+        self._clock = clock
+        self._known = RecentEntries[str, tuple[float, int]](CACHED_TENANTS)
+
+    async def refusal(self, tenant: str, limit: int) -> RpcError | None:
+        """Return the error of a new job, if the files have `limit` bytes or more. None while nobody knows."""
+        stored = await self._bytes_of(tenant)
+        if stored is None or stored < limit:
+            return None
+        message = (
+            f"the files of this tenant's jobs have {stored:,} bytes, and they may have {limit:,}: erase jobs that are "
+            "not needed any more"
+        )
+        return RpcError(
+            StatusCode.RESOURCE_EXHAUSTED,
+            "ARTIFACT_BYTES_USED",
+            message,
+            metadata={"used": str(stored), "limit": str(limit)},
+            retry_seconds=KNOWN_SECONDS,
+        )
+
+    async def _bytes_of(self, tenant: str) -> int | None:
+        known = self._known.get(tenant)
+        now = time.monotonic()
+        if known is not None and now - known[0] < KNOWN_SECONDS:
+            return known[1]
+        try:
+            use = await self._read_model.tenant_use(tenant, self._clock())
+        except ReadModelUnavailable:
+            return known[1] if known is not None else None
+        self._known[tenant] = now, use.artifact_bytes
+        return use.artifact_bytes

@@ -1,0 +1,1 @@
+"""Ports: how much each tenant uses."""

@@ -1,0 +1,55 @@
+"""Port: how much tenants use, as far as the read model knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+
+class QueuedJob(NamedTuple):
+    """A job that waits in the queue."""
+
+    tenant: str
+    job_id: str
+
+
+class MinuteCost(NamedTuple):
+    """What a tenant's jobs cost that were submitted or retried in the minute from `at` on."""
+
+    tenant: str
+    at: datetime
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllUse:
+    """What all tenants use at a position of the log."""
+
+    position: int
+    queued: Sequence[QueuedJob]
+    costs: Sequence[MinuteCost]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantUse:
+    """What one tenant uses. `cost` is that of the jobs that it submitted or retried in the time that was asked for."""
+
+    queued_jobs: int
+    running_jobs: int
+    cost: int
+    artifact_bytes: int
+    """Size of all files that its jobs list."""
+
+
+class TenantUseReader(Protocol):
+    """What the read model knows of the use. Raises `ReadModelUnavailable`."""
+
+    async def all_use(self, since: datetime) -> AllUse:
+        """Return what all tenants use. Costs are those from the minute of `since` on."""
+        ...
+
+    async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
+        """Return what a tenant uses."""
+        ...

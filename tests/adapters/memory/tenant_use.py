@@ -1,0 +1,42 @@
+"""How much tenants use, computed from the whole log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from kinolog.job import events as e
+from kinolog.job.commit import RecordedCommit
+from kinolog.job.cost import job_cost
+from kinolog.job.state import Job
+from kinolog.job.values import Status
+from kinolog.ports.use.tenant_use import AllUse, MinuteCost, QueuedJob, TenantUse
+
+
+def all_use(jobs: Iterable[Job], commits: Iterable[RecordedCommit], since: datetime, position: int) -> AllUse:
+    """Return what all tenants use."""
+    queued = [QueuedJob(job.tenant, job.id) for job in jobs if job.status is Status.QUEUED]
+    return AllUse(position=position, queued=queued, costs=list(_costs(commits, since)))
+
+
+def tenant_use(
+    tenant: str, jobs: Iterable[Job], commits: Iterable[RecordedCommit], since: datetime
+) -> TenantUse:
+    """Return what a tenant uses."""
+    mine = [job for job in jobs if job.tenant == tenant]
+    files = [file for job in mine for file in (*job.artifacts, *(each.file for each in job.spec.inputs))]
+    return TenantUse(
+        queued_jobs=sum(job.status is Status.QUEUED for job in mine),
+        running_jobs=sum(job.status is Status.PROCESSING for job in mine),
+        cost=sum(each.cost for each in _costs(commits, since) if each.tenant == tenant),
+        artifact_bytes=sum(file.size_bytes for file in files),
+    )
+
+
+def _costs(commits: Iterable[RecordedCommit], since: datetime) -> Iterator[MinuteCost]:
+    start = since.replace(second=0, microsecond=0)
+    for recorded in commits:
+        job = recorded.commit.state
+        for event in recorded.commit.events:
+            if isinstance(event, e.Submitted | e.Retried) and event.at >= start:
+                yield MinuteCost(job.tenant, event.at.replace(second=0, microsecond=0), job_cost(job.spec))
