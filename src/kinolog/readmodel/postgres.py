@@ -29,9 +29,9 @@ from kinolog.ports.read_model import (
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.readmodel.database import reader_connection, reader_pool
 from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shared_artifacts, summaries
-from kinolog.readmodel.queries import tenant_use as tenant_uses
 from kinolog.readmodel.queries.position_watch import PositionWatch
 from kinolog.readmodel.queries.statements import Snapshot
+from kinolog.readmodel.queries.use import tenant_use as tenant_uses
 from kinolog.readmodel.roles import READER
 
 P = ParamSpec("P")

@@ -145,7 +145,9 @@ def _queue_full(length: int, limit: int) -> RpcError:
 def _budget_used(cost: int, spent: int, limit: int, seconds: float) -> RpcError:
     metadata = {"cost": str(cost), "used": str(spent), "limit": str(limit)}
     if cost > limit:
-        message = f"this job costs {cost:,}, and the jobs of this tenant may cost {limit:,} a day: ask for a smaller one"
+        message = (
+            f"this job costs {cost:,}, and the jobs of this tenant may cost {limit:,} a day: make it smaller"
+        )
         return RpcError(StatusCode.PERMISSION_DENIED, "JOB_TOO_COSTLY", message, metadata=metadata)
     message = (
         f"this job costs {cost:,}; of the {limit:,} that the jobs of this tenant may cost in 24 hours {spent:,} are "
