@@ -37,7 +37,7 @@ def test_loopback_needs_no_key() -> None:
     """On a loopback address calls need no key and are anonymous."""
     for host in ("127.0.0.1", "::1", "localhost"):
         found = authenticator(host, None).identify(())
-        assert found == Caller(tenant="home", actor="anonymous", every_tenant=True)
+        assert found == Caller(tenant="home", actor="anonymous", every_tenant=True, sees_load=True)
 
 
 def test_lines_of_a_key_file(tmp_path: Path) -> None:
@@ -55,6 +55,7 @@ def test_lines_of_a_key_file(tmp_path: Path) -> None:
             actor="anonymous",
             is_operator=True,
             every_tenant=True,
+            sees_load=True,
             key_digest=key_digest(KEY),
         ),
         Caller(tenant="team", actor="anonymous", scopes=USER_SCOPES, key_digest=key_digest(f"{KEY}1")),

@@ -57,8 +57,8 @@ class ListCatalogue:
         )
 
     async def list_workers(self, request: pb.ListWorkersRequest, call: RpcCall) -> pb.ListWorkersResponse:
-        """ListWorkers. All tenants share the workers; a job of another tenant is left out of the response."""
-        workers = [await self._visible_to(call.tenant, w) for w in await self._workers.present_workers()]
+        """ListWorkers. All tenants share the workers; what they do for other tenants is left out of the response."""
+        workers = [await self._visible_to(call, w) for w in await self._workers.present_workers()]
         return pb.ListWorkersResponse(workers=map(worker_to_proto, workers))
 
     def _lora_to_proto(self, entry: LoraEntry) -> job_pb2.Lora:
@@ -72,11 +72,18 @@ class ListCatalogue:
             trigger_words=entry.trigger_words,
         )
 
-    async def _visible_to(self, tenant: str, report: WorkerReport) -> WorkerReport:
-        """Return the report without its job if the job belongs to another tenant."""
-        if report.job_id and await self._tenants.tenant_of(report.job_id) == tenant:
-            return report
-        return replace(report, job_id="", attempt=0)
+    async def _visible_to(self, call: RpcCall, report: WorkerReport) -> WorkerReport:
+        """Return the report without a job of another tenant, and without what the worker did for all of them.
+
+        Who shares the workers with nobody, and an operator, reads how busy they are (decision 111).
+        """
+        is_own = bool(report.job_id) and await self._tenants.tenant_of(report.job_id) == call.tenant
+        shown = report if is_own else replace(report, job_id="", attempt=0)
+        if call.sees_load:
+            return shown
+        if not is_own:
+            shown = replace(shown, stage=None, step=0, steps=0)
+        return replace(shown, loaded_models=(), memory_used_bytes=0, jobs_completed=0, attempts_failed=0)
 
 
 def _inputs_to_proto(entry: ModelEntry) -> Iterator[job_pb2.ModelInput]:

@@ -57,6 +57,8 @@ class Caller:
     """Whether the caller may read what concerns the jobs of all tenants."""
     every_tenant: bool = False
     """Whether the caller may call on behalf of every tenant."""
+    sees_load: bool = False
+    """Whether the caller may read what workers do for all tenants: an operator, or one who needs no key."""
     scopes: frozenset[Scope] = ALL_SCOPES
     key_id: str = ""
     """Id of a key that AccessService created. Empty for other keys."""
@@ -97,7 +99,7 @@ class Authenticator:
         file_keys: Mapping[bytes, KeyHolder] | None = None,
         tokens: TokenVerifier | None = None,
     ) -> None:
-        self._default = Caller(tenant=default_tenant, actor=ANONYMOUS, every_tenant=True)
+        self._default = Caller(tenant=default_tenant, actor=ANONYMOUS, every_tenant=True, sees_load=True)
         self._directory = directory
         self._clock = clock
         self._file_keys = file_keys
@@ -242,7 +244,10 @@ class Authenticator:
         if violations:
             raise invalid_argument(violations)
         is_operator = holder.every_tenant and not tenant and not is_keyless
-        return replace(holder, tenant=called_for, actor=called_by, is_operator=is_operator)
+        sees_load = is_operator or is_keyless
+        return replace(
+            holder, tenant=called_for, actor=called_by, is_operator=is_operator, sees_load=sees_load
+        )
 
 
 def bearer_text(authorization: str) -> str:

@@ -39,6 +39,7 @@ class TicketAuthenticator:
             actor=ticket.actor,
             is_operator=False,
             every_tenant=False,
+            sees_load=False,
             scopes=frozenset({Scope.READ}),
             ticket=ticket,
             expires_at=_end(issuer, ticket),

@@ -12,7 +12,7 @@ from kinolog_gateway.http.edge.public_path import public_prefix
 from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.responses.alarms import AlarmView, alarms_view
-from kinolog_gateway.routes.dependencies import PROBLEMS, Api, json_response
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
 from kinolog_gateway.websocket.asyncapi import SECURITY, asyncapi_document
 
 router = APIRouter(tags=["operation"], responses=PROBLEMS)
@@ -77,8 +77,16 @@ def _live_detail(request: Request) -> str:
     responses={200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}},
     summary="Prometheus metrics",
 )
-async def metrics(request: Request) -> Response:
-    """Return requests, latency and WebSocket clients in the Prometheus text format."""
+async def metrics(request: Request, caller: Caller) -> Response:
+    """Return requests, latency and WebSocket clients in the Prometheus text format.
+
+    They are those of all tenants, so a key of one tenant is refused.
+    """
+    if caller.tenant:
+        detail = (
+            "metrics count what all tenants do: use a key that is valid for every tenant (* in the key file)"
+        )
+        raise HttpProblemError(403, "OTHER_TENANT", detail)
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.page(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
