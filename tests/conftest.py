@@ -22,6 +22,8 @@ sys.dont_write_bytecode = False
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
+# Convolutions in float32 allocate megabytes for each call: torch asks for them in huge pages, which are faster to map.
+os.environ["THP_MEM_ALLOC_ENABLE"] = "1"
 
 remove_run_folder = None if "PYTEST_XDIST_WORKER" in os.environ else use_run_folder()
 
@@ -54,10 +56,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group("stack" if shared else item.location[0]))
 
 
-def pytest_collection_finish() -> None:
+MODULES_TO_FREEZE = 100
+"""So many new modules make a collection of garbage slow enough that they are exempted from it."""
+_frozen_modules = 0
+
+
+def _freeze_imported() -> None:
     """Exempt what is imported by now from the collection of garbage: no test leaves it behind."""
+    global _frozen_modules
     gc.collect()
     gc.freeze()
+    _frozen_modules = len(sys.modules)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what the collection of tests imported."""
+    _freeze_imported()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Exempt what tests imported, such as the classes of a model family."""
+    if len(sys.modules) >= _frozen_modules + MODULES_TO_FREEZE:
+        _freeze_imported()
 
 
 @pytest.hookimpl(trylast=True)
