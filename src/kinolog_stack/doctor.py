@@ -21,7 +21,7 @@ from kinolog_stack.errors import StartError
 from kinolog_stack.known_alarms import known_alarms
 from kinolog_stack.machine import missing_folders
 from kinolog_stack.servers.libpq import connect
-from kinolog_stack.servers.nats_server import nats_server_binary
+from kinolog_stack.servers.nats_server import monitor_folder, nats_server_binary
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.servers.postgres_server import DATABASE, SUPERUSER, postgres_binary
 from kinolog_stack.settings import StackSettings
@@ -56,8 +56,7 @@ def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     checks += _processes(folder, running)
     addresses = running.addresses
     checks += [
-        _nats(folder, addresses["nats-monitor"]),
-        _streams(addresses["nats-monitor"]),
+        *_broker(folder, addresses["nats-monitor"]),
         _postgres(folder, addresses["postgres"]),
     ]
     probes = [name for name in addresses if name.endswith("-probe") and name != "api-probe"]
@@ -213,6 +212,14 @@ def _processes(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
     return checks
 
 
+def _broker(folder: DataFolder, address: str) -> list[DoctorCheck]:
+    try:
+        monitor = address + monitor_folder(folder.passwords)
+    except StartError as error:
+        return [DoctorCheck(name="nats-server", status=WRONG, found=error.problem, remedy=error.remedy)]
+    return [_nats(folder, monitor), _streams(monitor)]
+
+
 def _nats(folder: DataFolder, monitor: str) -> DoctorCheck:
     page = _fetch_json(f"{monitor}/healthz")
     if isinstance(page, str) or page.get("status") != "ok":
@@ -338,5 +345,5 @@ def _fetch_json(url: str) -> dict[str, Any] | str:
     try:
         page = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False).json()
     except (httpx.HTTPError, ValueError) as error:
-        return f"no answer at {url} ({type(error).__name__})"
+        return f"no answer at {'/'.join(url.split('/')[:3])} ({type(error).__name__})"
     return page if isinstance(page, dict) else {}

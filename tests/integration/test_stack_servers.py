@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import httpx
 import nats
 import nats.errors
 import psycopg
@@ -40,6 +41,14 @@ async def test_nats_keeps_messages_and_port_over_kill(own_nats_server: NatsServe
     own_nats_server.start()
     assert own_nats_server.port == port
     assert await _stored(own_nats_server.url(Service.ADMIN), add=False) == 1
+
+
+def test_the_monitor_is_closed_to_other_accounts(nats_server: NatsServer) -> None:
+    """Its pages are in a folder whose name only the owner of the data folder knows."""
+    address = f"http://{nats_server.host}:{nats_server.monitor_port}"
+    for page in ("/", "/healthz", "/varz", "/connz", "/jsz", "/subsz"):
+        assert httpx.get(address + page, trust_env=False).status_code == 404, page
+    assert nats_server.monitor("/healthz") == {"status": "ok"}
 
 
 async def test_nats_denies_other_subjects(own_nats_server: NatsServer) -> None:

@@ -15,7 +15,7 @@ _HEAD = """\
 # Passwords come from the environment.
 server_name: kinolog
 port: 4222
-http: 8222
+http: "127.0.0.1:8222"
 max_connections: 1000
 max_payload: 1048576
 jetstream { store_dir: "/data", sync_interval: "always", max_file_store: 1PB }

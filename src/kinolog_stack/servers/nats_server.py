@@ -37,6 +37,8 @@ restarted on a disk that is mostly full refuses every write, although there is r
 """
 
 ROUTES = "routes"
+MONITOR = "monitor"
+"""Names of passwords that are no user's."""
 NOT_RECOVERED = "could not be recovered"
 WRITE_ERROR = "write error"
 
@@ -87,6 +89,7 @@ class NatsServer(Program):
         self.host = host
         self.port = port
         self.monitor_port = 0
+        self._monitor_folder = ""
         self.name = name
         self.route = route
         self.log_path = log_path or folder / "nats-server.log"
@@ -211,7 +214,7 @@ class NatsServer(Program):
         """Return a page of the monitoring endpoint, such as `/jsz`; empty if it does not answer."""
         connection = http.client.HTTPConnection(self.host, self.monitor_port, timeout=5)
         try:
-            connection.request("GET", path)
+            connection.request("GET", self._monitor_folder + path)
             page = json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException, ValueError):
             return {}
@@ -236,7 +239,9 @@ class NatsServer(Program):
         }
 
     def _passwords(self) -> dict[str, str]:
-        return load_passwords(self._passwords_path, [*(service.value for service in Service), ROUTES])
+        return load_passwords(
+            self._passwords_path, [*(service.value for service in Service), ROUTES, MONITOR]
+        )
 
     def _choose_ports(self) -> None:
         if self.port == 0:
@@ -258,11 +263,13 @@ class NatsServer(Program):
 
     def _config(self) -> dict[str, object]:
         passwords = self._passwords()
+        self._monitor_folder = monitor_folder(self._passwords_path)
         config: dict[str, object] = {
             "server_name": self.name,
             "host": self.host,
             "port": self.port,
             "http": f"{self.host}:{self.monitor_port}",
+            "http_base_path": self._monitor_folder,
             "max_connections": 1_000,
             "max_payload": 1_048_576,
             "ping_interval": "20s",
@@ -284,6 +291,14 @@ class NatsServer(Program):
                 "routes": [f"nats-route://{ROUTES}:{passwords[ROUTES]}@{self.host}:{p}" for p in members],
             }
         return config
+
+
+def monitor_folder(passwords_path: Path) -> str:
+    """Return what the paths of the monitoring endpoint begin with: a secret, for the server asks for no password.
+
+    Its pages name connections, subjects and numbers of messages, and every account of the machine reaches its port.
+    """
+    return f"/{load_passwords(passwords_path, [MONITOR])[MONITOR]}"
 
 
 def nats_server_binary() -> Path:
