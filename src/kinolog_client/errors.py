@@ -134,12 +134,13 @@ def problem_error(status: int, headers: Mapping[str, str], content: bytes) -> Pr
     except ValueError:
         problem = {}
     kind = _CLASSES.get(status, ServerError if status >= 500 else ProblemError)
+    return kind(status, problem if isinstance(problem, dict) else {}, retry_after_seconds(headers))
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return when to try again, in seconds; None if the answer does not say. `headers` must not be case-sensitive."""
     seconds = headers.get("retry-after", "")
-    return kind(
-        status,
-        problem if isinstance(problem, dict) else {},
-        float(seconds) if seconds.isdecimal() else None,
-    )
+    return float(seconds) if seconds.isdecimal() else None
 
 
 def _violations(listed: object) -> list[FieldViolation]:

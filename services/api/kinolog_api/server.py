@@ -26,6 +26,7 @@ from kinolog_api.rpc.arriving_messages import StrangerMessages
 from kinolog_api.rpc.call_origin import OwnUserCalls
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
+from kinolog_api.rpc.rates.request_rates import RequestRates
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.services import (
@@ -88,6 +89,7 @@ class ApiServer:
             self._key_uses,
             rules,
             self.freshness,
+            RequestRates(dependencies.policies),
             dependencies.clock,
         )
         self._job_service = JobService(dependencies, rules)

@@ -27,6 +27,7 @@ from kinolog.v1.ticket_service_pb2 import RedeemTicketRequest
 from kinolog_gateway.enum_names import scope_name
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.rate_headers import note_rates
 from kinolog_gateway.http.staleness import note_staleness
 
 RequestT = TypeVar("RequestT")
@@ -125,8 +126,14 @@ class Upstream:
     ) -> ResponseT:
         """Make one unary call on behalf of `caller`. Raises grpc.aio.AioRpcError."""
         call = method(request, timeout=timeout_seconds, metadata=caller.metadata)
-        response = await call
-        note_staleness(tuple(await call.trailing_metadata() or ()))
+        try:
+            response = await call
+        except aio.AioRpcError as error:
+            note_rates(error.trailing_metadata() or ())
+            raise
+        metadata = tuple(await call.trailing_metadata() or ())
+        note_staleness(metadata)
+        note_rates(metadata)
         return response
 
     async def submit(self, request: SubmitJobRequest, caller: HttpCaller) -> SubmitJobResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -32,6 +33,20 @@ def _size(value: object) -> object:
         return int(_MEMORY_SIZE.validate_python(value))
     return _no_limit(value)
 
+
+RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour)")
+
+
+def _rate(value: object) -> object:
+    if value in (None, UNLIMITED):
+        return None
+    if not isinstance(value, str) or not RATE.fullmatch(value):
+        raise ValueError('must be a rate such as "20/second", of a second, minute or hour')
+    return value
+
+
+Rate = Annotated[str | None, BeforeValidator(_rate)]
+"""Most requests in a time, such as `20/second`; None for no limit."""
 
 SizeLimit = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_size)]
 """A largest number of bytes, such as `100GiB`; None for no limit."""
@@ -69,6 +84,12 @@ class TenantPolicy(BaseModel):
         None, description="Most that the jobs of 24 hours may cost together, with those that are retried."
     )
     max_artifact_bytes: SizeLimit = Field(None, description="Most bytes that the files of its jobs may have.")
+    reads: Rate = Field(None, description="Most requests that read.")
+    writes: Rate = Field(None, description="Most requests that change something.")
+    uploads: Rate = Field(None, description="Most uploads.")
+    key_reads: Rate = Field(None, description="Most requests of one key that read.")
+    key_writes: Rate = Field(None, description="Most requests of one key that change something.")
+    key_uploads: Rate = Field(None, description="Most uploads of one key.")
 
     @property
     def counts_use(self) -> bool:

@@ -36,7 +36,7 @@ class AsyncTransport:
 
     async def send(self, operation: Operation[T]) -> T:
         """Perform an operation. Raises `GatewayError`."""
-        url, failures = self.endpoint.url, 0
+        url, failures, refusals = self.endpoint.url, 0, 0
         timeout_seconds = operation.timeout_seconds or self._timeout_seconds
         while True:
             try:
@@ -58,7 +58,13 @@ class AsyncTransport:
                     raise unreachable(self.endpoint, error, timeout_seconds) from error
                 await asyncio.sleep(pause)
             else:
-                return operation.result(url, HttpAnswer(answer.status_code, answer.headers, answer.content))
+                refusals += 1
+                pause = self.policy.wait_seconds(answer.status_code, answer.headers, refusals)
+                if pause is None:
+                    return operation.result(
+                        url, HttpAnswer(answer.status_code, answer.headers, answer.content)
+                    )
+                await asyncio.sleep(pause)
 
     async def read_file(self, transfer: FileTransfer) -> AsyncIterator[bytes]:
         """Yield the bytes of a file. Raises `GatewayError`."""

@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from kinolog_client import (
+    AsyncKinologClient,
     Conflict,
     GatewayUnreachable,
     InvalidRequest,
@@ -57,12 +58,27 @@ async def test_missing_jobs_and_wrong_states(client: EitherClient, api: Recordin
     assert refused.value.reason == "NOT_COMPLETED"
 
 
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+async def test_a_request_that_came_too_early_is_sent_again(flavour: str) -> None:
+    """It is sent again after the time that the answer states, and no more often than other requests."""
+    for refusals, retries, is_answered in ((2, 2, True), (2, 1, False)):
+        async with canned_server(200, b'{"models": []}', refusals, Content_Type="application/json") as url:
+            either = EitherClient(flavour, url, retries=retries)
+            if is_answered:
+                assert not (await either.call("models")).models
+            else:
+                with pytest.raises(TooManyRequests):
+                    await either.call("models")
+            await either.close()
+
+
 async def test_errors_of_the_services_behind_it(client: EitherClient, api: RecordingApi) -> None:
     """The error of an overload has the time to try again; an api that is away is unavailable."""
     busy = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs wait")
     api.failures["SubmitJob"] = busy
-    with pytest.raises(TooManyRequests) as raised:
-        await client.call("generate", "x")
+    async with AsyncKinologClient(client.client.url, retries=0) as once:
+        with pytest.raises(TooManyRequests) as raised:
+            await once.generate("x")
     assert (raised.value.reason, raised.value.retry_after_seconds) == ("QUEUE_FULL", 1.0)
     api.failures["GetJob"] = Refusal(grpc.StatusCode.INTERNAL, "BROKEN", "it is broken")
     with pytest.raises(ServerError):

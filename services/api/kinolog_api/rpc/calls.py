@@ -38,6 +38,7 @@ from kinolog_api.rpc.authentication import Caller, KeyRefused
 from kinolog_api.rpc.call_origin import OwnUserCalls, call_origin
 from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
+from kinolog_api.rpc.rates.request_rates import RequestClass, RequestRates, class_of
 from kinolog_api.rpc.scopes import Admission, Need, need_of
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
@@ -94,6 +95,11 @@ class ServedMethod:
     kind: type[Message]
     need: Need
 
+    @property
+    def requests(self) -> RequestClass | None:
+        """The class that limits of rates count its requests in."""
+        return class_of(self.name, self.need)
+
 
 class CallGuard:
     """Authenticates callers, checks their scopes and validates requests."""
@@ -105,8 +111,10 @@ class CallGuard:
         uses: KeyUseRecorder,
         rules: RequestRules,
         freshness: Freshness,
+        rates: RequestRates,
         clock: Clock,
     ) -> None:
+        self._rates = rates
         self._authenticator = authenticator
         self._directory = directory
         self._uses = uses
@@ -154,6 +162,7 @@ class CallGuard:
                 ),
             )
             raise
+        self._rates.admit(caller, method.requests, context.set_trailing_metadata)
         if caller.key_id:
             self._uses.on_use(caller.key_id)
         remaining = context.time_remaining()
@@ -237,10 +246,15 @@ def _check_scope(method: ServedMethod, caller: Caller) -> None:
         raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata={"scope": scope})
 
 
+def _sent_last(context: Context) -> tuple[tuple[str, str | bytes], ...]:
+    """Return the metadata that are to follow the response."""
+    return tuple(context.trailing_metadata() or ())
+
+
 async def abort(context: Context, error: Exception, method: str) -> None:
     """End the call with the status of `error`. Always raises."""
     response = error_response(error, method)
-    trailing = ((DETAILS_KEY, response.status().SerializeToString()),)
+    trailing = (*_sent_last(context), (DETAILS_KEY, response.status().SerializeToString()))
     await context.abort(response.code, response.message, trailing)
 
 
@@ -293,7 +307,7 @@ def _unary_handler(method: ServedMethod, guard: CallGuard, function: UnaryMethod
             response = await function(request, call)
             stale_seconds = guard.freshness.stale_seconds() if method.name in READ_MODEL_METHODS else 0
             if stale_seconds:
-                context.set_trailing_metadata(((STALE_KEY, str(stale_seconds)),))
+                context.set_trailing_metadata((*_sent_last(context), (STALE_KEY, str(stale_seconds))))
             return response.SerializeToString()
         except Exception as error:
             await abort(context, error, method.name)

@@ -46,8 +46,20 @@ ERROR_HEADERS = {
         "description": "Seconds after which the request may succeed. Sent if waiting helps.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "RateLimit": {
+        "description": "Requests that are left: for each rate its name, `r` for how many, and `t` for the seconds "
+        "until there is one more. Sent where the caller's tenant has rates.",
+        "schema": {"type": "string", "examples": ['"key-writes";r=19;t=1, "writes";r=180;t=60']},
+    },
+    "RateLimit-Policy": {
+        "description": "Rates that hold for the request: for each its name, `q` requests in `w` seconds.",
+        "schema": {"type": "string", "examples": ['"key-writes";q=20;w=1, "writes";q=600;w=60']},
+    },
 }
 """Headers that an error can have."""
+
+RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
+"""Those that every other response can have too."""
 
 
 def described_body(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -95,6 +107,10 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             for status, response in operation["responses"].items():
                 if status in ("4XX", "5XX"):
                     response["headers"] = error_headers
+                elif route.startswith(("/api/", "/v1/")):
+                    response["headers"] = response.get("headers", {}) | {
+                        name: error_headers[name] for name in RATE_HEADERS
+                    }
                 if MEDIA_TYPE in response.get("content", {}):
                     response["content"][MEDIA_TYPE] = reference
     app.openapi_schema = document

@@ -1,0 +1,1 @@
+"""How many requests a key and a tenant may send."""
