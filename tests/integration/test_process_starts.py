@@ -5,19 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.forked_program import ForkedProgram, forked_program
-
 SECRET = "s3cr3t"
 PROCESSES = ("api", "projector", "worker", "gateway")
-
-
-Start = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -26,22 +20,16 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return inherited | {f"KINOLOG_{name}": value for name, value in settings.items()}
 
 
-@pytest.fixture(scope="module")
-def start() -> Iterator[Start]:
-    """`start("api", API_PORT="0")`: run a process with these settings to its end. Each is imported once."""
-    with ExitStack() as stack:
-        programs: dict[str, ForkedProgram] = {}
-
-        def run(process: str, **settings: str) -> subprocess.CompletedProcess[str]:
-            if process not in programs:
-                module = f"kinolog_{process}"
-                programs[process] = stack.enter_context(forked_program(f"{module}.__main__", f"{module}.app"))
-            done = programs[process].run(env=_environment(settings))
-            return subprocess.CompletedProcess(
-                done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-            )
-
-        yield run
+def start(process: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a process with these settings to its end: `start("api", API_PORT="0")`."""
+    return subprocess.run(
+        [sys.executable, "-m", f"kinolog_{process}"],
+        env=_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def _assert_one_line(done: subprocess.CompletedProcess[str], process: str, text: str) -> None:
@@ -56,14 +44,7 @@ def _assert_one_line(done: subprocess.CompletedProcess[str], process: str, text:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_an_unknown_log_level(process: str) -> None:
     """The setting and the possible values are named. The program is started as its users start it."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"kinolog_{process}"],
-        env=_environment({"LOG_LEVEL": "LOUD"}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = start(process, LOG_LEVEL="LOUD")
     _assert_one_line(done, process, "KINOLOG_LOG_LEVEL: must be one of DEBUG")
 
 
@@ -78,13 +59,13 @@ def test_an_unknown_log_level(process: str) -> None:
         ("api", "API_PORT", "99999"),
     ],
 )
-def test_an_address_that_cannot_be(start: Start, process: str, name: str, value: str) -> None:
+def test_an_address_that_cannot_be(process: str, name: str, value: str) -> None:
     """An address of another form is refused before anything is connected."""
     _assert_one_line(start(process, **{name: value}), process, f"KINOLOG_{name}: ")
 
 
 @pytest.mark.parametrize("process", ["api", "worker"])
-def test_an_artifact_store_that_cannot_be_used(start: Start, process: str) -> None:
+def test_an_artifact_store_that_cannot_be_used(process: str) -> None:
     """The message has the URL without its password."""
     done = start(process, ARTIFACTS_URL=f"ftp://u:{SECRET}@host/path")
     _assert_one_line(done, process, "KINOLOG_ARTIFACTS_URL: cannot use ftp://host/path")
@@ -106,7 +87,7 @@ def test_a_missing_library(process: str) -> None:
 
 @pytest.mark.parametrize("process", ["api", "worker"])
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"models = 3", b"default = 7"])
-def test_a_catalogue_that_is_none(start: Start, process: str, content: bytes, tmp_path: Path) -> None:
+def test_a_catalogue_that_is_none(process: str, content: bytes, tmp_path: Path) -> None:
     """A file of another encoding or form is refused with its path."""
     path = tmp_path / "models.toml"
     path.write_bytes(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import api_request
+from kinolog.adapters.jetstream.client.api_request import CONSUMER_NOT_FOUND, JetStreamApiError, api_request
 from kinolog.job.values import Status
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import MODEL, RunningWorkers, running_workers
@@ -27,7 +27,12 @@ async def workers(own_nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[
 async def _waiting(workers: RunningWorkers) -> dict[str, list[str]]:
     """Return the models that each idle worker has loaded, or nothing before the requests of both wait."""
     consumer = subjects.work_consumer("testcard", "2")
-    info = await api_request(workers.issuer._client, f"$JS.API.CONSUMER.INFO.{subjects.WORK}.{consumer}")
+    try:
+        info = await api_request(workers.issuer._client, f"$JS.API.CONSUMER.INFO.{subjects.WORK}.{consumer}")
+    except JetStreamApiError as error:  # a worker that is ready makes it a moment later
+        if error.number != CONSUMER_NOT_FOUND:
+            raise
+        return {}
     if info["num_waiting"] < 2:  # a worker reports that it is idle a moment before it requests a job
         return {}
     present = await workers.registry.present_workers()

@@ -12,7 +12,6 @@ import pytest
 
 from kinolog_cli.exit_codes import ExitCode
 from tests.fixtures.devices import FULL, STANDARD_OUTPUT, device_at
-from tests.fixtures.forked_program import forked_program
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
@@ -20,13 +19,6 @@ from tests.unit.gateway.recording_api import RecordingApi
 # Each test starts the command as a process.
 pytestmark = pytest.mark.slow
 
-USED = (
-    "kinolog_cli.context",
-    "kinolog_cli.jobs.job_list",
-    "kinolog_cli.jobs.queries",
-    "kinolog_cli.jobs.watch",
-)
-"""What the commands import."""
 PROMPT = "赤い丸 a red ● circle"
 
 
@@ -51,15 +43,13 @@ async def _kinolog(
 async def test_output_that_is_not_utf8(gateway: RunningGateway, api: RecordingApi, encoding: str) -> None:
     """Characters that standard output lacks are replaced; JSON escapes them and loses nothing."""
     job = api.commit(canned.completed(canned.started(api.add_job(prompt=PROMPT))), "completed")
-    env = os.environ | {"KINOLOG_URL": gateway.url}
-    with forked_program("kinolog_cli.app", *USED, env={"PYTHONIOENCODING": encoding}) as program:
-        for arguments in (["jobs"], ["show", job.id], ["replay", job.id], ["watch", job.id], ["models"]):
-            done = await asyncio.to_thread(program.run, *arguments, env=env)
-            assert done.returncode == 0, done.stderr
-            assert (done.stdout + done.stderr).decode(encoding)
-            assert not any(words in done.stderr for words in (b"Traceback", b"Exception ignored"))
-        done = await asyncio.to_thread(program.run, "--json", "show", job.id, env=env)
-    assert json.loads(done.stdout.decode(encoding))["prompt"] == PROMPT
+    env = {"PYTHONIOENCODING": encoding}
+    for arguments in (["jobs"], ["show", job.id], ["replay", job.id], ["watch", job.id], ["models"]):
+        code, output = await _kinolog(gateway, *arguments, env=env)
+        assert code == 0, output
+        assert output.decode(encoding)
+    _, output = await _kinolog(gateway, "--json", "show", job.id, env=env)
+    assert json.loads(output.decode(encoding))["prompt"] == PROMPT
 
 
 async def test_an_argument_that_is_no_text(gateway: RunningGateway, api: RecordingApi) -> None:
