@@ -38,6 +38,7 @@ from kinolog.v1 import (
     job_pb2,
     job_service_pb2_grpc,
     ticket_service_pb2_grpc,
+    webhook_service_pb2_grpc,
 )
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.access_log import MemoryAccessLog, MemoryKeyUses
@@ -48,6 +49,7 @@ from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.adapters.memory.read_model import MemoryReadModel
+from tests.adapters.memory.webhook_history import MemoryWebhookHistory
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.builders.ticking_clock import TickingClock
 
@@ -143,6 +145,7 @@ class RunningApi:
     clock: TickingClock
     access_log: MemoryAccessLog
     key_uses: MemoryKeyUses
+    webhook_history: MemoryWebhookHistory
 
     @property
     def jobs(self) -> job_service_pb2_grpc.JobServiceAsyncStub:
@@ -171,7 +174,8 @@ class RunningApi:
 
     def method(self, name: str) -> Any:
         """Return the method with this name of any service."""
-        stubs = (self.jobs, self.analytics, self.audit, self.access, self.tickets)
+        webhooks = webhook_service_pb2_grpc.WebhookServiceStub(self.channel)
+        stubs = (self.jobs, self.analytics, self.audit, self.access, self.tickets, webhooks)
         return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
@@ -280,7 +284,7 @@ async def running_api(
     alarms = MemoryAlarms()
     access_log = stores_of.access_log if stores_of else MemoryAccessLog()
     key_directory, key_uses = KeyDirectory(access_log), MemoryKeyUses()
-    read_model = MemoryReadModel(store, keys)
+    read_model, webhook_history = MemoryReadModel(store, keys), MemoryWebhookHistory()
     server = ApiServer(
         ApiDependencies(
             store=store,
@@ -292,6 +296,7 @@ async def running_api(
             artifacts=artifacts,
             uploads=uploads,
             read_model=read_model,
+            webhook_history=webhook_history,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
             authenticator=Authenticator("default", key_directory, clock, file_keys, tokens),
@@ -325,6 +330,7 @@ async def running_api(
                 clock,
                 access_log,
                 key_uses,
+                webhook_history,
             )
     finally:
         await server.stop(grace_seconds=1.0)

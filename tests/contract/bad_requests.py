@@ -11,9 +11,11 @@ from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import ticket_service_pb2 as tk
+from kinolog.v1 import webhook_service_pb2 as wh
 
 SECRET = "Quillfeather"
 UNKNOWN = "z" * 26
+HOOK, WEBHOOK, DELIVERY = "https://1.1.1.1/", "wh_" + "a" * 16, "dlv_" + "a" * 26
 LATER = Timestamp(seconds=2_000)
 EARLIER = Timestamp(seconds=1_000)
 NO_TIME = Timestamp(seconds=10**15)
@@ -202,6 +204,28 @@ CASES: list[tuple[str, Any, str]] = [
     ("CreateLiveTicket", tk.CreateLiveTicketRequest(valid_seconds=301), "valid_seconds"),
     ("RedeemTicket", tk.RedeemTicketRequest(ticket=SECRET * 100), "ticket"),
     ("RedeemTicket", tk.RedeemTicketRequest(), "ticket"),
+    ("CreateWebhook", wh.CreateWebhookRequest(), "address"),
+    ("CreateWebhook", wh.CreateWebhookRequest(address=HOOK, tenant="*"), "tenant"),
+    ("CreateWebhook", wh.CreateWebhookRequest(address=HOOK, name=SECRET * 10), "name"),
+    ("CreateWebhook", wh.CreateWebhookRequest(address=HOOK, events=["job.queued"]), "events[0]"),
+    ("CreateWebhook", wh.CreateWebhookRequest(address=HOOK, actor="-"), "actor"),
+    ("CreateWebhook", wh.CreateWebhookRequest(address=f"{HOOK}#{SECRET}"), "address"),
+    ("ListWebhooks", wh.ListWebhooksRequest(tenant="*"), "tenant"),
+    ("ChangeWebhook", wh.ChangeWebhookRequest(webhook_id="wh_1", address=HOOK), "webhook_id"),
+    ("ChangeWebhook", wh.ChangeWebhookRequest(webhook_id=WEBHOOK), "address"),
+    ("RotateWebhookSecret", wh.RotateWebhookSecretRequest(webhook_id="wh_1"), "webhook_id"),
+    (
+        "RotateWebhookSecret",
+        wh.RotateWebhookSecretRequest(webhook_id=WEBHOOK, overlap_seconds=604_801),
+        "overlap_seconds",
+    ),
+    ("GetWebhookSecret", wh.GetWebhookSecretRequest(webhook_id="wh_1"), "webhook_id"),
+    ("DeleteWebhook", wh.DeleteWebhookRequest(), "webhook_id"),
+    ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id="wh_1"), "webhook_id"),
+    ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, page_size=1001), "page_size"),
+    ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, state=BEYOND), "state"),
+    ("Redeliver", wh.RedeliverRequest(webhook_id="wh_1", delivery_id=DELIVERY), "webhook_id"),
+    ("Redeliver", wh.RedeliverRequest(webhook_id=WEBHOOK, delivery_id="dlv_1"), "delivery_id"),
 ]
 
 OF_ONE_JOB: list[tuple[str, Any]] = [

@@ -90,6 +90,8 @@ READ_METHODS = (
 OWN_METHODS = (
     *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "BatchSubmitJobs"),
     *("CreateLiveTicket", "RedeemTicket", "WatchJobs"),
+    *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
+    *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
 )
 
 

@@ -116,6 +116,8 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             artifacts=artifacts,
             uploads=uploads,
             read_model=read_model,
+            webhook_history=read_model.webhook_history(),
+            webhook_rules=settings.webhook_rules,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
             authenticator=Authenticator(settings.tenant, key_directory, system_clock, file_keys, tokens),

@@ -17,6 +17,8 @@ from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.webhooks.address import AddressRules
+from kinolog.webhooks.delivery_history import WebhookHistory
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.identity_tokens.token_verifier import TokenVerifier
 from kinolog_api.rpc.access_tickets import TicketSealer
@@ -48,6 +50,7 @@ class ApiDependencies:
     uploads: ArtifactStore
     """The area of uploads of the same store."""
     read_model: ReadModel
+    webhook_history: WebhookHistory
     catalogue: Catalogue
     authenticator: Authenticator
     ticket_sealer: TicketSealer
@@ -62,5 +65,7 @@ class ApiDependencies:
     input_limits: InputLimits = InputLimits()
     tokens: TokenVerifier | None = None
     """Checks tokens of identity providers, as the authenticator does."""
+    webhook_rules: AddressRules = field(default_factory=AddressRules)
+    """Which addresses webhooks may have."""
     policies: FollowedPolicies = field(default_factory=FollowedPolicies)
     """What each tenant may use."""

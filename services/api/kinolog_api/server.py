@@ -35,11 +35,13 @@ from kinolog_api.services import (
     AUDIT_SERVICE,
     JOB_SERVICE,
     TICKET_SERVICE,
+    WEBHOOK_SERVICE,
     JobService,
     access_methods,
     analytics_methods,
     audit_methods,
     ticket_methods,
+    webhook_methods,
 )
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -108,6 +110,9 @@ class ApiServer:
             AUDIT_SERVICE: audit_methods(dependencies),
             ACCESS_SERVICE: access_methods(dependencies),
             TICKET_SERVICE: ticket_methods(dependencies, authenticator, self._job_service.queries),
+            WEBHOOK_SERVICE: webhook_methods(
+                dependencies, self._job_service.webhook_facts, self._job_service.job_webhooks
+            ),
         }
         names = [*(service.full_name for service in services), health.SERVICE_NAME, reflection.SERVICE_NAME]
         self._server.add_generic_rpc_handlers(

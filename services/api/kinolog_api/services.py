@@ -9,6 +9,7 @@ from kinolog.v1 import (
     audit_service_pb2,
     job_service_pb2,
     ticket_service_pb2,
+    webhook_service_pb2,
 )
 from kinolog_api.access.manage_keys import ManageKeys
 from kinolog_api.access.who_am_i import who_am_i
@@ -48,11 +49,15 @@ from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.tickets.issue_tickets import IssueTickets
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.watch_jobs import WatchJobs
+from kinolog_api.webhooks.job_webhooks import JobWebhooks
+from kinolog_api.webhooks.manage_webhooks import ManageWebhooks
+from kinolog_api.webhooks.webhook_facts import WebhookFacts
 
 JOB_SERVICE = job_service_pb2.DESCRIPTOR.services_by_name["JobService"]
 ANALYTICS_SERVICE = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"]
 ACCESS_SERVICE = access_service_pb2.DESCRIPTOR.services_by_name["AccessService"]
 AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+WEBHOOK_SERVICE = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
 TICKET_SERVICE = ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"]
 
 
@@ -86,6 +91,8 @@ class JobService:
         self._upload = UploadInput(uploads, write_guard, d.input_limits)
         inputs = JobInputs(uploads, d.artifacts, d.input_limits)
         self.store_sweep = StoreSweep(uploads, d.artifacts, d.store, d.clock)
+        self.webhook_facts = WebhookFacts(d.access_log, d.key_directory, d.keys, d.clock)
+        self.job_webhooks = JobWebhooks(self.webhook_facts, d.webhook_rules)
         self._submit = SubmitJob(
             self.writes,
             d.keys,
@@ -102,6 +109,7 @@ class JobService:
             WriteScenes(d.prompt_writer),
             limits,
             queue_limits,
+            self.job_webhooks,
         )
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
@@ -172,6 +180,22 @@ def access_methods(dependencies: ApiDependencies) -> Methods:
         "CreateKey": keys.create,
         "ListKeys": keys.list_keys,
         "RevokeKey": keys.revoke,
+    }
+
+
+def webhook_methods(dependencies: ApiDependencies, facts: WebhookFacts, of_jobs: JobWebhooks) -> Methods:
+    """Return the methods of WebhookService."""
+    d = dependencies
+    webhooks = ManageWebhooks(facts, of_jobs, d.webhook_history, d.webhook_rules, d.clock)
+    return {
+        "CreateWebhook": webhooks.create,
+        "ListWebhooks": webhooks.list_webhooks,
+        "ChangeWebhook": webhooks.change,
+        "RotateWebhookSecret": webhooks.rotate,
+        "GetWebhookSecret": webhooks.secret,
+        "DeleteWebhook": webhooks.delete,
+        "ListDeliveries": webhooks.list_deliveries,
+        "Redeliver": webhooks.redeliver,
     }
 
 

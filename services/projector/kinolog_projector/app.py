@@ -70,6 +70,7 @@ from kinolog.readmodel.database import reader_pool
 from kinolog.tenants.followed_file import CHECK_SECONDS as TENANTS_FILE_SECONDS
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy_file import InvalidTenantsFile
+from kinolog.webhooks.messages import ANNOUNCED_EVENTS
 from kinolog_projector.access.access_archive import AccessArchive
 from kinolog_projector.access_commands import COMMANDS as ACCESS_COMMANDS
 from kinolog_projector.command_session import serve_commands
@@ -93,6 +94,7 @@ from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
+from kinolog_projector.webhooks.notifier import Notifier
 
 COMMANDS = LOG_COMMANDS | ACCESS_COMMANDS
 
@@ -100,7 +102,7 @@ FAILED = 1
 """Exit status when a check found something wrong."""
 DAMAGED = 3
 """Exit status when the log is damaged."""
-DISPATCHER_CONSUMER, POISON_CONSUMER = "reactor", "poison"
+DISPATCHER_CONSUMER, POISON_CONSUMER, WEBHOOKS_CONSUMER = "reactor", "poison", "webhooks"
 """Names of the durable consumers. They are storage: the server stores them."""
 
 
@@ -123,6 +125,8 @@ async def run(settings: ProjectorSettings) -> None:
         log.stack.push_async_callback(commits.close)
         advisories = JetStreamAdvisoryFeed(log.client, POISON_CONSUMER)
         log.stack.push_async_callback(advisories.close)
+        announced = JetStreamCommitFeed(log.client, WEBHOOKS_CONSUMER, kinds=ANNOUNCED_EVENTS)
+        log.stack.push_async_callback(announced.close)
         database_url = settings.database_url.get_secret_value()
         pool = reader_pool(database_url, 2, "kinolog-reconciler")
         await log.stack.enter_async_context(pool)
@@ -132,6 +136,18 @@ async def run(settings: ProjectorSettings) -> None:
         guard = LogGuard(database_url, log.raw_log, alarms, system_clock)
         key_audit = KeyAudit(
             database_url, log.store, log.keys, head=log.keys.head, alarms=alarms, clock=system_clock
+        )
+        notifier = Notifier(
+            database_url,
+            log.store,
+            log.access_log,
+            log.keys,
+            announced,
+            alarms,
+            system_clock,
+            rules=settings.webhook_rules,
+            pauses=settings.webhook_retry_seconds,
+            public_url=settings.public_url,
         )
         projector = Projector(
             database_url,
@@ -147,6 +163,7 @@ async def run(settings: ProjectorSettings) -> None:
                 AccessArchive(
                     database_url, log.access_log, ProblemAlarm(alarms, "access-damaged", system_clock)
                 ).run,
+                notifier.run,
             ),
         )
         dispatch = partial(
@@ -182,6 +199,7 @@ async def run(settings: ProjectorSettings) -> None:
                         *guarded.metrics(),
                         *issuer.metrics(),
                         *guard.metrics(),
+                        *notifier.metrics(),
                         *process_metrics(),
                     ]
                 ),

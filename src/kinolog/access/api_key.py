@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from kinolog.access.webhook import WebhookFact
+
 EVERY_TENANT = "*"
 """Stands for all tenants where a key names its tenant."""
 
@@ -48,13 +50,14 @@ class ApiKeyRevoked:
     """A key was revoked, for good."""
 
 
-AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked
+AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked | WebhookFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessCommit:
-    """A decision about one key: who decided, when, and the facts that follow.
+    """A decision about one key, or one webhook: who decided, when, and the facts that follow.
 
+    `key_id` is the id of what it is about.
     `previous_position` and `previous_hash` chain the commits of the key; they are 0 and empty in the first.
     """
 

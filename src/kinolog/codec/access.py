@@ -17,6 +17,7 @@ from kinolog.access.api_key import (
 from kinolog.codec.commits import EncodedCommitRecord, HashedRecords
 from kinolog.codec.enums import KnownValues, UnknownEvent
 from kinolog.codec.times import time_from_proto, time_to_proto
+from kinolog.codec.webhooks import webhook_fact_from_proto, webhook_fact_to_proto
 from kinolog.v1 import access_pb2 as pb
 from kinolog.v1 import event_pb2 as ev
 
@@ -80,6 +81,8 @@ def decode_access_commit(position: int, raw: bytes) -> RecordedAccessCommit:
 def _event_to_proto(event: AccessEvent) -> pb.AccessEvent:
     if isinstance(event, ApiKeyRevoked):
         return pb.AccessEvent(revoked=pb.ApiKeyRevoked())
+    if not isinstance(event, ApiKeyCreated):
+        return webhook_fact_to_proto(event)
     created = pb.ApiKeyCreated(
         tenant=event.tenant,
         actor=event.actor,
@@ -107,9 +110,12 @@ def _event_from_proto(wire: pb.AccessEvent) -> AccessEvent:
         case "revoked":
             return ApiKeyRevoked()
         case _:
-            raise UnknownEvent(
-                "this version does not know an event about API keys; upgrade it to read this stream"
-            )
+            fact = webhook_fact_from_proto(wire)
+            if fact is None:
+                raise UnknownEvent(
+                    "this version does not know an event about API keys; upgrade it to read this stream"
+                )
+            return fact
 
 
 def api_key_to_proto(key: ApiKey, last_used_at: datetime | None = None) -> pb.ApiKey:

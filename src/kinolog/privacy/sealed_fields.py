@@ -65,6 +65,11 @@ def unseal_job(job: Job, key: bytes | None) -> UnsealedFields:
     )
 
 
+def unsealed_webhook(job: Job, key: bytes) -> str:
+    """Return the address that a job names; empty for none. Raises `UnsealFailed`."""
+    return Sealer(job.id, key).unseal(job.spec.webhook, WEBHOOK) if job.spec.webhook else ""
+
+
 class ProgressSealer:
     """Seals what progress reveals of a job: text that quotes the prompt, and pictures."""
 

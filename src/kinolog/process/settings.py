@@ -24,6 +24,7 @@ from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, Proce
 from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
 from kinolog.process.setting_groups.tenants import TenantSettings
+from kinolog.process.setting_groups.webhooks import WebhookAddressSettings, WebhookSettings
 
 GATEWAY_PATHS = ("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws")
 """What paths of the gateway's own begin with."""
@@ -144,6 +145,7 @@ class ApiSettings(
     ProbeSettings,
     PromptWriterSettings,
     TenantSettings,
+    WebhookAddressSettings,
 ):
     """The gRPC api process."""
 
@@ -170,7 +172,9 @@ class ApiSettings(
     )
 
 
-class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings, TenantSettings):
+class ProjectorSettings(
+    LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings, TenantSettings, WebhookSettings
+):
     """The projector process."""
 
     projector_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")

@@ -15,6 +15,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 
 from kinolog.readmodel.projection_metadata import Key, Time
@@ -83,3 +84,52 @@ log_lines = Table(
     Column("note", LargeBinary),
     Index("log_lines_of_job", "job_id", "sequence"),
 )
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    permanent,
+    Column("delivery_id", Key, primary_key=True),
+    Column("webhook_id", Key, nullable=False),
+    Column("tenant", Key, nullable=False),
+    Column("lane", Key, nullable=False, comment="Deliveries of one lane wait for each other."),
+    Column("message_id", Key, nullable=False),
+    Column("event", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("status", Key, nullable=False),
+    Column("redelivery", Boolean, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Time, comment="Null unless it is pending."),
+    Index("webhook_deliveries_of_webhook", "webhook_id", "created_at", "delivery_id"),
+    Index("webhook_deliveries_lanes", "lane", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    Index("webhook_deliveries_next", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    Index("webhook_deliveries_created", "created_at"),
+)
+"""Messages to webhooks: what is to be sent, and what became of it. Addresses and secrets are not in it."""
+
+webhook_tries = Table(
+    "webhook_tries",
+    permanent,
+    Column("delivery_id", Key, nullable=False),
+    Column("tenant", Key, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("status_code", Integer, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("response_bytes", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    PrimaryKeyConstraint("delivery_id", "number"),
+)
+"""Each try of a delivery."""
+
+webhooks_off = Table(
+    "webhooks_off",
+    permanent,
+    Column("webhook_id", Key, primary_key=True),
+    Column("tenant", Key, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="Of the last change of the webhook."),
+    Column("at", Time, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Webhooks that are called no more, since their receivers are gone."""

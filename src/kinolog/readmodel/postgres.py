@@ -33,6 +33,7 @@ from kinolog.readmodel.queries.position_watch import PositionWatch
 from kinolog.readmodel.queries.statements import Snapshot
 from kinolog.readmodel.queries.use import tenant_use as tenant_uses
 from kinolog.readmodel.roles import READER
+from kinolog.readmodel.webhook_history import PostgresWebhookHistory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -164,6 +165,10 @@ class PostgresReadModel:
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
         return await self._watch.wait(position, timeout_seconds)
+
+    def webhook_history(self) -> PostgresWebhookHistory:
+        """Return the history of webhooks, on the same pool."""
+        return PostgresWebhookHistory(self._pool)
 
     async def close(self) -> None:
         await self._watch.close()

@@ -133,7 +133,7 @@ Global___ApiKey: _TypeAlias = ApiKey  # noqa: Y015
 
 @_typing.final
 class StoredAccessCommit(_message.Message):
-    """A message of the stream ACCESS: one commit of one API key, and its hash."""
+    """A message of the stream ACCESS: one commit of one API key or webhook, and its hash."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -159,7 +159,7 @@ Global___StoredAccessCommit: _TypeAlias = StoredAccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessCommit(_message.Message):
-    """One decision about one API key."""
+    """One decision about one API key or one webhook."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -170,7 +170,7 @@ class AccessCommit(_message.Message):
     PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
-    """Id of the key."""
+    """Id of the key, or of the webhook."""
     previous_position: _builtins.int
     """Position of the key's previous commit. 0 for the first."""
     previous_hash: _builtins.bytes
@@ -207,12 +207,17 @@ Global___AccessCommit: _TypeAlias = AccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessEvent(_message.Message):
-    """One fact about an API key."""
+    """One fact about an API key or a webhook."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CREATED_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    WEBHOOK_CREATED_FIELD_NUMBER: _builtins.int
+    WEBHOOK_CHANGED_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_ROTATED_FIELD_NUMBER: _builtins.int
+    WEBHOOK_DELETED_FIELD_NUMBER: _builtins.int
+    REDELIVERY_REQUESTED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def created(self) -> Global___ApiKeyCreated:
         """The key was created."""
@@ -221,17 +226,42 @@ class AccessEvent(_message.Message):
     def revoked(self) -> Global___ApiKeyRevoked:
         """The key was revoked."""
 
+    @_builtins.property
+    def webhook_created(self) -> Global___WebhookCreated:
+        """A webhook was created."""
+
+    @_builtins.property
+    def webhook_changed(self) -> Global___WebhookChanged:
+        """A webhook was changed."""
+
+    @_builtins.property
+    def webhook_secret_rotated(self) -> Global___WebhookSecretRotated:
+        """The secret of a webhook was replaced."""
+
+    @_builtins.property
+    def webhook_deleted(self) -> Global___WebhookDeleted:
+        """A webhook was deleted."""
+
+    @_builtins.property
+    def redelivery_requested(self) -> Global___RedeliveryRequested:
+        """A message of a webhook is delivered again."""
+
     def __init__(
         self,
         *,
         created: Global___ApiKeyCreated | None = ...,
         revoked: Global___ApiKeyRevoked | None = ...,
+        webhook_created: Global___WebhookCreated | None = ...,
+        webhook_changed: Global___WebhookChanged | None = ...,
+        webhook_secret_rotated: Global___WebhookSecretRotated | None = ...,
+        webhook_deleted: Global___WebhookDeleted | None = ...,
+        redelivery_requested: Global___RedeliveryRequested | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "revoked", b"revoked"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "revoked", b"revoked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -299,3 +329,162 @@ class ApiKeyRevoked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApiKeyRevoked: _TypeAlias = ApiKeyRevoked  # noqa: Y015
+
+@_typing.final
+class WebhookCreated(_message.Message):
+    """A webhook was created. What is sealed is sealed under the key of the webhook, which is deleted with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """The tenant about whose jobs it is told."""
+    name: _builtins.str
+    """A name for people. May be empty."""
+    actor: _builtins.str
+    """The actor whose jobs it is called for. Empty for all."""
+    @_builtins.property
+    def address(self) -> _event_pb2.Sealed:
+        """The sealed address. Missing for the webhook that signs what single jobs send to the addresses they name."""
+
+    @_builtins.property
+    def secret(self) -> _event_pb2.Sealed:
+        """The sealed secret that signs its calls."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it is called for, such as job.completed."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        address: _event_pb2.Sealed | None = ...,
+        secret: _event_pb2.Sealed | None = ...,
+        name: _builtins.str = ...,
+        events: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "secret", b"secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "name", b"name", "secret", b"secret", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookCreated: _TypeAlias = WebhookCreated  # noqa: Y015
+
+@_typing.final
+class WebhookChanged(_message.Message):
+    """A webhook has these values from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """A name for people. May be empty."""
+    actor: _builtins.str
+    """The actor whose jobs it is called for. Empty for all."""
+    @_builtins.property
+    def address(self) -> _event_pb2.Sealed:
+        """The sealed address."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it is called for."""
+
+    def __init__(
+        self,
+        *,
+        address: _event_pb2.Sealed | None = ...,
+        name: _builtins.str = ...,
+        events: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookChanged: _TypeAlias = WebhookChanged  # noqa: Y015
+
+@_typing.final
+class WebhookSecretRotated(_message.Message):
+    """A webhook has a new secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    OLD_UNTIL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def secret(self) -> _event_pb2.Sealed:
+        """The sealed secret."""
+
+    @_builtins.property
+    def old_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when calls are signed with the secret before, too."""
+
+    def __init__(
+        self,
+        *,
+        secret: _event_pb2.Sealed | None = ...,
+        old_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["old_until", b"old_until", "secret", b"secret"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["old_until", b"old_until", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookSecretRotated: _TypeAlias = WebhookSecretRotated  # noqa: Y015
+
+@_typing.final
+class WebhookDeleted(_message.Message):
+    """A webhook was deleted, for good."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookDeleted: _TypeAlias = WebhookDeleted  # noqa: Y015
+
+@_typing.final
+class RedeliveryRequested(_message.Message):
+    """A message is delivered again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_ID_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    delivery_id: _builtins.str
+    """Id of the new delivery."""
+    repeats: _builtins.str
+    """Id of the delivery whose message it repeats."""
+    def __init__(
+        self,
+        *,
+        delivery_id: _builtins.str = ...,
+        repeats: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_id", b"delivery_id", "repeats", b"repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedeliveryRequested: _TypeAlias = RedeliveryRequested  # noqa: Y015

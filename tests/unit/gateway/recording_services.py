@@ -23,6 +23,7 @@ from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
+from tests.unit.gateway.recording_webhooks import serve_webhooks
 
 
 async def _refuse(context: Any, refusal: Refusal) -> None:
@@ -344,3 +345,4 @@ def serve_all(api: RecordingApi, server: aio.Server) -> None:
     audit_service_pb2_grpc.add_AuditServiceServicer_to_server(_Audit(api), server)
     access_service_pb2_grpc.add_AccessServiceServicer_to_server(_Access(api), server)
     ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(_Tickets(api), server)
+    serve_webhooks(api, server, _named)

@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 
 from kinolog.access.access_log import AccessLog
 from kinolog.access.api_key import ApiKey, RecordedAccessCommit, key_after
+from kinolog.access.webhook_book import WebhookBook
 from kinolog.ports.event_store import DamagedLog
 from kinolog.process.logs import fields
 
@@ -29,6 +30,8 @@ class KeyDirectory:
         self._ends: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
         self._position = 0
         self._moved = asyncio.Condition()
+        self.webhooks = WebhookBook()
+        """The webhooks that the same stream states."""
         self.problem = ""
         """Why the keys are not trusted: the stream is damaged, so a revocation may be lost. Empty if they are."""
 
@@ -83,6 +86,7 @@ class KeyDirectory:
         for recorded in batch:
             if recorded.position <= self._position:
                 continue
+            self.webhooks.apply(recorded)
             key = key_after(self._keys.get(recorded.commit.key_id), recorded)
             if key is not None:
                 self._keys[key.key_id] = self._by_digest[key.digest] = key

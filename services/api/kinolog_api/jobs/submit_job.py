@@ -35,6 +35,7 @@ from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.webhooks.job_webhooks import JobWebhooks
 
 CHUNK_SIZE = 500
 """Jobs of a batch that are stored together while the next ones are sealed."""
@@ -81,9 +82,10 @@ class SubmitJob:
         scene_writer: WriteScenes,
         limits: JobLimits,
         queue_limits: QueueLimits,
+        webhooks: JobWebhooks,
     ) -> None:
-        self._limits = limits
-        self._queue_limits = queue_limits
+        self._limits, self._queue_limits = limits, queue_limits
+        self._webhooks = webhooks
         self._scene_writer = scene_writer
         self._inputs = inputs
         self._archive = archive
@@ -102,6 +104,7 @@ class SubmitJob:
         """SubmitJob."""
         plan = plan_job(request, self._catalogue, _draw_seed)
         await self._write_guard.check_new_job()
+        await self._webhooks.admit(request.webhook, call.tenant)
         accepted = await self._submitted_before(request, plan, call) if wants_writer(request) else None
         if accepted is None:
             item = await self._written(request, plan, call)
@@ -143,6 +146,7 @@ class SubmitJob:
     ) -> pb.BatchSubmitJobsResponse:
         """BatchSubmitJobs. An error in one job does not affect the others."""
         await self._write_guard.check_new_job()
+        await self._webhooks.ensure_secrets(request, call.tenant)
         results: list[pb.BatchSubmitResult] = [pb.BatchSubmitResult() for _ in request.requests]
         chunk = _Chunk()
         async with asyncio.TaskGroup() as group:
@@ -168,7 +172,7 @@ class SubmitJob:
 
     def _validated(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
         """Validate and plan one job of a batch. The proto file excludes single jobs from the rules of the batch."""
-        violations = self._rules.violations(request)
+        violations = self._rules.violations(request) or self._webhooks.violations(request.webhook)
         if violations:
             raise invalid_argument(violations)
         if wants_writer(request):

@@ -37,7 +37,12 @@ _METHODS: dict[Need, str] = {
         JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
         """,
     Scope.AUDIT: "AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog",
-    Scope.ADMIN: "AccessService.CreateKey AccessService.ListKeys AccessService.RevokeKey",
+    Scope.ADMIN: """
+        AccessService.CreateKey AccessService.ListKeys AccessService.RevokeKey
+        WebhookService.CreateWebhook WebhookService.ListWebhooks WebhookService.ChangeWebhook
+        WebhookService.RotateWebhookSecret WebhookService.GetWebhookSecret WebhookService.DeleteWebhook
+        WebhookService.ListDeliveries WebhookService.Redeliver
+        """,
     Admission.ANY_KEY: "AccessService.WhoAmI",
     Admission.ANYONE: "JobService.ListAlarms TicketService.RedeemTicket",
 }

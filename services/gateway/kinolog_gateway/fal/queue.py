@@ -133,7 +133,7 @@ async def submit_fal_request(
     api: Api,
     caller: Caller,
     fal_webhook: Annotated[
-        str, Query(max_length=2000, description="Address to notify when it ends: stored, not called yet.")
+        str, Query(max_length=2000, description="Address to call when it ends, with the message of kinolog.")
     ] = "",
 ) -> Response:
     """Submit a video. The path has the name of a model."""

@@ -54,7 +54,7 @@ NAMES = FieldNames(
 
 PAGE = 100
 PredictionIdPath = Annotated[str, Path(description="The prediction: 26 lower-case letters and digits.")]
-_WEBHOOK = {"type": "string", "description": "Stored, not called yet: ask again."}
+_WEBHOOK = {"type": "string", "description": "Called when the prediction ends, with the message of kinolog."}
 _INPUT = {
     "type": "object",
     "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, aspect_ratio, resolution, "

@@ -217,7 +217,7 @@ class GenerateRequest(RequestModel):
     )
     webhook: WebhookUrl | None = Field(
         None,
-        description="Address to notify when the job ends. It is stored sealed; this version does not call it yet.",
+        description="Address to call when the job ends, with a signed message (docs/webhooks.md). It is stored sealed.",
         examples=["https://example.org/done"],
     )
 

@@ -1,0 +1,1 @@
+"""Webhooks of tenants: who manages them, and what single jobs need of them."""

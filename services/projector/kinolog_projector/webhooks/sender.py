@@ -1,0 +1,176 @@
+"""Calls the webhooks whose deliveries are due: many at once, few of each receiver, fewer of those that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from random import random
+
+from kinolog.access.webhook import Webhook
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import DamagedLog
+from kinolog.privacy.master_keys import KeyNotUnwrapped
+from kinolog.privacy.sealer import UnsealFailed
+from kinolog.process.logs import fields
+from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
+from kinolog.webhooks.delivery_history import DeliveryStatus
+from kinolog.webhooks.retries import pause_seconds
+from kinolog.webhooks.signature import signed_headers
+from kinolog_projector.webhooks.delivery_tables import DeliveryTables, DueDelivery
+from kinolog_projector.webhooks.http_call import CallOutcome, HttpCalls
+from kinolog_projector.webhooks.known_webhooks import KnownWebhooks
+from kinolog_projector.webhooks.receivers import Receivers
+
+logger = logging.getLogger(__name__)
+
+CALLS = 64
+"""Calls at once."""
+LANE_CALLS = 4
+"""Calls at once to one receiver."""
+FAILING_CALLS = 32
+"""Calls at once to receivers whose last call failed, one to each of them: the others never wait for all of these."""
+LONGEST_WAIT_SECONDS = 60.0
+GONE = 410
+"""Status with which a receiver says that it wants no more calls."""
+
+
+class Sender:
+    """Tries deliveries until each is accepted or has failed for good. A process that is killed tries again."""
+
+    def __init__(
+        self,
+        tables: DeliveryTables,
+        known: KnownWebhooks,
+        receivers: Receivers,
+        calls: HttpCalls,
+        rules: AddressRules,
+        clock: Clock,
+        pauses: Sequence[float],
+    ) -> None:
+        self._tables = tables
+        self._known = known
+        self._receivers = receivers
+        self._calls = calls
+        self._rules = rules
+        self._clock = clock
+        self._pauses = pauses
+        self._running: dict[str, DueDelivery] = {}
+        self._failing: set[str] = set()
+        self.delivered = self.failed = self.tried = 0
+
+    @property
+    def running(self) -> int:
+        """Calls that are made now."""
+        return len(self._running)
+
+    async def run(self, wake: asyncio.Event) -> None:
+        """Send what is due until cancelled. `wake` says that there may be more. Raises `psycopg.Error`."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                wake.clear()
+                now = self._clock()
+                for due in self._startable(
+                    await self._tables.due(now, self._running, self._failing, LANE_CALLS)
+                ):
+                    self._running[due.delivery_id] = due
+                    task = group.create_task(self._deliver(due))
+                    task.add_done_callback(partial(self._on_end, due, wake))
+                next_at = await self._tables.next_at(self._running)
+                wait = LONGEST_WAIT_SECONDS
+                if next_at is not None:
+                    # What is due already waits for the end of a call.
+                    wait = (next_at - self._clock()).total_seconds() if next_at > now else wait
+                try:
+                    async with asyncio.timeout(max(0.0, min(wait, LONGEST_WAIT_SECONDS))):
+                        await wake.wait()
+                except TimeoutError:
+                    pass
+
+    def _startable(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
+        """Return those that the limits allow now."""
+        lanes = Counter(one.lane for one in self._running.values())
+        failing = sum(number for lane, number in lanes.items() if lane in self._failing)
+        total, starting = len(self._running), list[DueDelivery]()
+        for one in due:
+            is_failing = one.lane in self._failing
+            if (
+                total < CALLS
+                and lanes[one.lane] < (1 if is_failing else LANE_CALLS)
+                and not (is_failing and failing >= FAILING_CALLS)
+            ):
+                starting.append(one)
+                lanes[one.lane] += 1
+                total += 1
+                failing += is_failing
+        return starting
+
+    def _on_end(self, due: DueDelivery, wake: asyncio.Event, _: object) -> None:
+        self._running.pop(due.delivery_id, None)
+        wake.set()
+
+    async def _deliver(self, due: DueDelivery) -> None:
+        webhook = self._known.book.by_id(due.webhook_id)
+        if webhook is None or (not webhook.is_of_jobs and self._known.is_off(webhook)):
+            outcome = CallOutcome(error="the webhook is deleted or switched off")
+            await self._tables.settle(due, outcome, self._clock(), DeliveryStatus.FAILED, None)
+            return
+        try:
+            outcome, is_final = await self._called(webhook, due)
+        except (DamagedLog, KeyNotUnwrapped, UnsealFailed) as error:
+            extra = fields("webhook_unreadable", webhook=due.webhook_id, job=due.job_id)
+            logger.error("address or secret of a webhook cannot be read: %s", error, extra=extra)
+            outcome, is_final = CallOutcome(error="address or secret cannot be read"), False
+        await self._settle(webhook, due, outcome, is_final=is_final)
+
+    async def _called(self, webhook: Webhook, due: DueDelivery) -> tuple[CallOutcome, bool]:
+        """Call the receiver. Return how it ended, and whether no other try can end otherwise."""
+        receiver = await self._receivers.receiver(webhook, due.job_id, self._clock())
+        if receiver is None:
+            return CallOutcome(error="the address is erased"), True
+        try:
+            address = parse_webhook_address(receiver.address, self._rules)
+        except UnusableAddress as refused:
+            return CallOutcome(error=str(refused)), False
+        at = int(self._clock().timestamp())
+        headers = signed_headers(receiver.secrets, due.message_id, at, due.body)
+        return await self._calls.post(address, due.body, headers), False
+
+    async def _settle(
+        self, webhook: Webhook, due: DueDelivery, outcome: CallOutcome, *, is_final: bool
+    ) -> None:
+        now = self._clock()
+        self.tried += 1
+        if outcome.is_accepted:
+            self._failing.discard(due.lane)
+            self.delivered += 1
+            await self._tables.settle(due, outcome, now, DeliveryStatus.DELIVERED, None)
+            return
+        self._failing.add(due.lane)
+        pause = pause_seconds(self._pauses, due.attempts + 1, random())  # noqa: S311 - spreads load, protects nothing
+        if pause is None or is_final or outcome.status_code == GONE:
+            self.failed += 1
+            await self._tables.settle(due, outcome, now, DeliveryStatus.FAILED, None)
+            if not webhook.is_of_jobs and not is_final:
+                await self._consider(webhook, due, outcome)
+            return
+        next_at = now + timedelta(seconds=pause)
+        await self._tables.settle(due, outcome, now, DeliveryStatus.PENDING, next_at)
+
+    async def _consider(self, webhook: Webhook, due: DueDelivery, outcome: CallOutcome) -> None:
+        """Switch a webhook off whose receiver wants no calls, or accepted none while this delivery was tried."""
+        if outcome.status_code == GONE:
+            reason = "its receiver answered 410 Gone"
+        elif not await self._tables.accepted_since(webhook.webhook_id, due.created_at):
+            reason = f"its receiver accepted nothing since {due.created_at:%Y-%m-%d %H:%M} UTC"
+        else:
+            return
+        logger.warning(
+            "a webhook is switched off: %s",
+            reason,
+            extra=fields("webhook_off", webhook=webhook.webhook_id, tenant=webhook.tenant),
+        )
+        await self._known.switch_off(webhook, reason)

@@ -1,0 +1,60 @@
+"""Which addresses webhooks may have, and how long they are called."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import NoDecode
+
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, ProcessSettings
+from kinolog.webhooks.address import AddressRules
+from kinolog.webhooks.retries import RETRY_SECONDS
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("must be addresses and networks such as 10.0.0.0/8, separated by commas") from None
+
+
+class WebhookAddressSettings(ProcessSettings):
+    """Which addresses webhooks may have. The api checks them when they are given, the projector at every call."""
+
+    webhook_http: bool = Field(
+        False, description="Allow webhooks over http://, whose messages others can read on their way."
+    )
+    webhook_networks: Annotated[list[Annotated[str, AfterValidator(_network)]], NoDecode, COMMA_SEPARATED] = (
+        Field(
+            default_factory=list,
+            description="Networks that webhooks may reach although they are not public, such as 10.0.0.0/8, separated "
+            "by commas.",
+        )
+    )
+
+    @property
+    def webhook_rules(self) -> AddressRules:
+        """The settings as rules."""
+        networks = tuple(ip_network(network) for network in self.webhook_networks)
+        return AddressRules(allow_http=self.webhook_http, networks=networks)
+
+
+class WebhookSettings(WebhookAddressSettings):
+    """How webhooks are called."""
+
+    webhook_retry_seconds: Annotated[list[Annotated[float, Field(ge=0.0)]], NoDecode, COMMA_SEPARATED] = (
+        Field(
+            default_factory=lambda: list(RETRY_SECONDS),
+            max_length=30,
+            description="Pauses after each failed call of a webhook, in seconds, separated by commas. After the last "
+            "one the delivery has failed.",
+        )
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$",
+        description="Address under which clients reach the gateway, such as https://kinolog.example. Links in "
+        "webhooks begin with it.",
+    )
