@@ -18,7 +18,7 @@ from rich.console import Console
 from tests.bench import machine, report
 from tests.bench.figures import Result
 
-ROWS = ("submit", "append", "start", "catch_up", "fan_out", "lists", "worker", "dashboard")
+ROWS = ("submit", "append", "start", "catch_up", "fan_out", "lists", "worker", "dashboard", "fair_share")
 """Modules of tests.bench, each with `measure(quick) -> Result`."""
 
 

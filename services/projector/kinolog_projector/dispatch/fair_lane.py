@@ -13,6 +13,12 @@ from kinolog.scheduling.tenant_turns import TenantTurns, Weight
 
 ONE_AT_A_TIME = GroupLimits(max_single_calls=1, max_group_size=500)
 
+MOST_AHEAD = 500
+"""How many tickets more than `window()` a lane may hold that workers empty fast: a batch costs about as much as one."""
+
+FAST_SECONDS, SLOW_SECONDS = 0.5, 2.0
+"""A lane that is half empty again after less than the first holds more tickets from then on, after more the fewer."""
+
 
 @dataclass(slots=True, eq=False)
 class _PlacedTicket:
@@ -27,7 +33,7 @@ class _PlacedTicket:
 
 
 class FairLane:
-    """Keeps the tickets of the next `window()` jobs in the lane, and the others deferred.
+    """Keeps the tickets of the next jobs in the lane, at least `window()`, and the others deferred.
 
     A worker takes the tickets of a lane in the order in which they were put there. So when a job is queued whose turn
     comes before that of others, their tickets are put there again, after its own. What workers have taken is read from
@@ -57,6 +63,11 @@ class FairLane:
         """Those that are stored in the lane, and those that are not stored yet. The others are deferred."""
         self._taken = 0
         """The number to which workers have taken tickets, as read last."""
+        self._ahead = 0
+        """How many tickets more than `window()` the lane holds."""
+        self._filled_at = 0.0
+        self._left: set[StoredTicket] = set()
+        """Tickets that were put elsewhere and are still to be removed from where they were."""
         self._arrivals = GroupedCalls(self._place_one, self._place, ONE_AT_A_TIME)
 
     @property
@@ -66,8 +77,8 @@ class FairLane:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a ticket is deferred, or not stored yet since the queue did not answer."""
-        return len(self._tickets) > len(self._in_lane)
+        """Whether a ticket is deferred, or the queue did not answer when one was stored or removed."""
+        return len(self._tickets) > len(self._in_lane) or bool(self._left)
 
     def stored(self, job_id: str) -> StoredTicket | None:
         """Return the ticket of a job; None if it has none here, or a worker took it. Its number is 0 if not stored."""
@@ -92,12 +103,19 @@ class FairLane:
         self._turns.charge(tenant)
 
     async def refill(self) -> bool:
-        """Put the next tickets into the lane. Return whether workers had taken half of it. Raises `LogUnavailable`."""
+        """If workers took half of the tickets in the lane, put the next ones there. Return whether they did.
+
+        Raises `LogUnavailable`.
+        """
         async with self._lock:
             await self._read_progress()
-            ran_low = len(self._in_lane) <= self._window() // 2
-            await self._arrange()
-            return ran_low
+            ran_low = len(self._in_lane) <= self._size() // 2
+            if ran_low:
+                self._follow_speed()
+            if ran_low or self._new:
+                await self._arrange()
+        await self._remove_left()
+        return ran_low
 
     async def adopt(self, stored: Sequence[StoredTicket]) -> None:
         """Know the tickets that the queue stores. The caller holds the lock.
@@ -107,7 +125,7 @@ class FairLane:
         await self._read_progress()
         found, twice = dict[str, StoredTicket](), list[StoredTicket]()
         for each in sorted(stored, key=lambda each: not each.deferred):
-            if not each.deferred and each.number <= self._taken:
+            if each in self._left or (not each.deferred and each.number <= self._taken):
                 continue
             if each.ticket.job_id in found:
                 twice.append(found[each.ticket.job_id])
@@ -118,7 +136,7 @@ class FairLane:
         for job_id, each in found.items():
             self._keep(_PlacedTicket(each.ticket, each.number, each.deferred))
             self._turns.add(each.ticket.tenant, job_id, each.ticket.position)
-        await self._lanes.remove(twice)
+        self._left.update(twice)
 
     async def _place_one(self, ticket: Ticket) -> None:
         await self._place([ticket])
@@ -131,6 +149,7 @@ class FairLane:
                     self._keep(_PlacedTicket(ticket) if known is None else replace(known, ticket=ticket))
                     self._turns.add(ticket.tenant, ticket.job_id, ticket.position)
             await self._arrange()
+        await self._remove_left()
         return [None] * len(tickets)
 
     async def _arrange(self) -> None:
@@ -141,7 +160,7 @@ class FairLane:
         untaken = await self._read_progress()
         in_lane = sorted(self._in_lane.values(), key=_number)
         of_others = max(untaken - len(in_lane), 0)
-        room = max(self._window() - of_others, min(len(in_lane), self._window()))
+        room = max(self._size() - of_others, min(len(in_lane), self._size()))
         upcoming = [self._tickets[job_id] for job_id in self._turns.upcoming(room)]
         kept = _length_of_common_start(in_lane, upcoming)
         coming, chosen = upcoming[kept:], set(map(id, upcoming))
@@ -150,11 +169,30 @@ class FairLane:
         left = [queued.stored() for queued in (*coming, *going) if queued.number]
         await self._put([*going, *new], deferred=True)
         await self._put(coming, deferred=False)
-        await self._lanes.remove([each for each in left if self._has_moved(each)])
+        self._left.update(each for each in left if self._has_moved(each))
+
+    async def _remove_left(self) -> None:
+        """Remove tickets from where they were before. The lock is not needed: later tickets of these jobs stay."""
+        left = list(self._left)
+        await self._lanes.remove(left)
+        self._left.difference_update(left)
+
+    def _size(self) -> int:
+        """Return how many tickets the lane is to hold."""
+        return self._window() + self._ahead
+
+    def _follow_speed(self) -> None:
+        """Let the lane hold so many tickets that workers take half of them in a second or so."""
+        now = asyncio.get_running_loop().time()
+        since_filled, self._filled_at = now - self._filled_at, now
+        if since_filled < FAST_SECONDS:
+            self._ahead = min(max(2 * self._ahead, self._window()), MOST_AHEAD)
+        elif since_filled > SLOW_SECONDS:
+            self._ahead //= 2
 
     def _fits(self) -> bool:
         """Return whether all tickets belong into the lane in the order in which they came: all are of one tenant."""
-        return self._turns.tenants <= 1 and not self.deferred and len(self._tickets) <= self._window()
+        return self._turns.tenants <= 1 and not self.deferred and len(self._tickets) <= self._size()
 
     async def _read_progress(self) -> int:
         """Count the turns that workers took since the last reading. Return how many tickets the lane still has."""
@@ -195,7 +233,6 @@ class FairLane:
             ],
             deferred=deferred,
         )
-        withdrawn: list[StoredTicket] = []
         for queued, number in zip(moving, numbers, strict=True):
             job_id = queued.ticket.job_id
             is_known = self._tickets.get(job_id) is queued
@@ -206,8 +243,7 @@ class FairLane:
                 self._turns.take(job_id)
                 self._drop(job_id)
             elif number:
-                withdrawn.append(queued.stored())
-        await self._lanes.remove(withdrawn)
+                self._left.add(queued.stored())  # withdrawn meanwhile
 
     def _has_moved(self, left: StoredTicket) -> bool:
         """Return whether a ticket is now in the other place, so that what it left there must be removed."""
