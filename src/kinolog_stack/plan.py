@@ -170,7 +170,7 @@ def _workers(site: StackSite) -> list[ServiceSpec]:
     for number, device in enumerate(devices, start=1):
         name = f"worker-{number}"
         env = dict(site.proxies) | site.nats.settings_env(Service.WORKER) | _artifacts(site)
-        env |= dict(site.master_key) | dict(site.signing)
+        env |= dict(site.signing)
         if MODEL_MEMORY not in site.env:
             env[MODEL_MEMORY] = str(model_memory(device, devices, machine_bytes()))
         env |= {

@@ -19,6 +19,7 @@ from kinolog.ids import new_id
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.tickets import HeldTicket, Ticket
+from kinolog.privacy.job_keys import StoredJobKeys
 from kinolog.process.tasks import finish
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
@@ -69,7 +70,7 @@ class MemoryWorker(JobDriver):
             clock=self.clock,
             store=self.store,
             handler=self.handler,
-            keys=self.keys,
+            keys=StoredJobKeys(self.store, self.keys),
             queue=self.issuer.queue(),
             progress=self.progress,
             workers=self.workers,

@@ -10,7 +10,7 @@ import pytest
 
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.streams import STREAMS_OF, check_streams
-from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
+from kinolog.adapters.jetstream.subjects import KEYS_STREAM, Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import new_key
 from kinolog.process.settings import LogSettings
@@ -66,21 +66,21 @@ async def test_each_service_can_use_the_log(
         assert len([recorded async for recorded in stores.log.history(job_id)]) == 3
         assert len(await all_of(stores.log.read(0))) == 43
         assert len(await anext(aiter(stores.log.follow(3)))) == 40
-        assert await stores.keys.get_many([job_id]) == {}
-        assert await stores.keys.get(job_id) is None
+        if service is not Service.WORKER:
+            assert await stores.keys.get_many([job_id]) == {}
+            assert await stores.keys.get(job_id) is None
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-@pytest.mark.parametrize("service", [Service.PROJECTOR, Service.WORKER])
 async def test_only_the_api_creates_and_erases_keys(
-    own_nats_server: NatsServer, service: Service, caplog: pytest.LogCaptureFixture
+    own_nats_server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Other services read keys; their attempts to create or erase one fail."""
+    """The projector reads keys; its attempts to create or erase one fail."""
     await empty_streams(own_nats_server)
     job_id, key = job_name(), new_key()
     async with (
         open_stores(own_nats_server, Service.API) as api,
-        open_stores(own_nats_server, service, retry_timeout_seconds=0.1) as other,
+        open_stores(own_nats_server, Service.PROJECTOR, retry_timeout_seconds=0.1) as other,
     ):
         await api.keys.create({job_id: key})
         assert await other.keys.get(job_id) == key
@@ -118,6 +118,17 @@ async def test_only_the_administrator_may_change_the_log(
             error = await errors.messages.get()
     assert subject.lower() in error
     assert service.value in error
+
+
+@pytest.mark.parametrize("request_of", ["DIRECT.GET", "STREAM.MSG.GET", "CONSUMER.CREATE", "STREAM.INFO"])
+async def test_workers_do_not_read_the_bucket_of_keys(
+    nats_server: NatsServer, request_of: str, errors: ErrorLog
+) -> None:
+    """Neither one key nor all: a worker asks for the key of a job that it may render."""
+    async with connected(nats_server, Service.WORKER) as client:
+        await client.publish(f"$JS.API.{request_of}.{KEYS_STREAM}", b"{}")
+        async with asyncio.timeout(10):
+            assert "permissions violation" in await errors.messages.get()
 
 
 async def test_no_service_receives_the_replies_to_another(nats_server: NatsServer, errors: ErrorLog) -> None:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from kinolog.adapters.jetstream.access_log import JetStreamAccessLog
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.key_requests import KeyRequests
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
 from kinolog.adapters.jetstream.key_uses import JetStreamKeyUses
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
@@ -26,6 +27,7 @@ from kinolog.models.catalogue_file import CatalogueError
 from kinolog.ports.artifacts import StoreArea
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.privacy.job_keys import StoredJobKeys
 from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.privacy.master_keys import MasterKeyUnusable
 from kinolog.privacy.wrapped_keys import WrappedKeyStore
@@ -78,6 +80,9 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         if not await keys.check():
             rewrapping = asyncio.create_task(rewrap_until_done(stored_keys, master_keys))
             stack.push_async_callback(end_tasks, (rewrapping,))
+        key_requests = KeyRequests(client, StoredJobKeys(store, keys))
+        stack.push_async_callback(key_requests.close)
+        await key_requests.open()
         progress = JetStreamProgressFeed(client)
         stack.push_async_callback(progress.close)
         workers = JetStreamWorkerRegistry(client)

@@ -44,6 +44,7 @@ import psycopg
 import sqlalchemy.exc
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
+from kinolog.adapters.jetstream.key_requests import KeyRequests
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.provision import main as provision_main
@@ -59,6 +60,7 @@ from kinolog.command_handler import CommandHandler
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
+from kinolog.privacy.job_keys import StoredJobKeys
 from kinolog.privacy.master_keys import MasterKeyUnusable
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
@@ -133,6 +135,9 @@ async def run(settings: ProjectorSettings) -> None:
         alarms = NatsAlarms(log.client, NAME)
         log.stack.push_async_callback(alarms.close)
         await alarms.open()
+        key_requests = KeyRequests(log.client, StoredJobKeys(log.store, log.keys))
+        log.stack.push_async_callback(key_requests.close)
+        await key_requests.open()
         guard = LogGuard(database_url, log.raw_log, alarms, system_clock)
         key_audit = KeyAudit(
             database_url, log.store, log.keys, head=log.keys.head, alarms=alarms, clock=system_clock

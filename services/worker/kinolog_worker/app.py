@@ -13,7 +13,7 @@ from tempfile import gettempdir
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
-from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.adapters.jetstream.key_requests import RequestedJobKeys
 from kinolog.adapters.jetstream.log.commit_notifications import JetStreamCommitNotifier
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
@@ -27,9 +27,6 @@ from kinolog.models.catalogue import Catalogue, load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.privacy.master_key_source import load_master_keys
-from kinolog.privacy.master_keys import MasterKeyUnusable
-from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process import logs, ready_line
 from kinolog.process.main import CannotStart, end_this_process, refuse_arguments, run_process, stop_requested
 from kinolog.process.probe import Probe
@@ -100,7 +97,6 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
     catalogue = load_catalogue(settings)
     served = _served_models(settings, catalogue)
     artifacts = configured_artifacts(settings.artifacts_url)
-    master_keys = load_master_keys(settings)
     signer = configured_signer(settings)
     name = instance_name(settings.worker_name)
     async with AsyncExitStack() as stack:
@@ -108,15 +104,12 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
         stack.push_async_callback(client.close)
         await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.WORKER])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
-        stored_keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
         progress = JetStreamProgressFeed(client)
         workers = JetStreamWorkerRegistry(client)
         alarms = NatsAlarms(client, name)
-        for adapter in (store, stored_keys, progress, workers, alarms):
+        for adapter in (store, progress, workers, alarms):
             stack.push_async_callback(adapter.close)
         await alarms.open()
-        keys = WrappedKeyStore(stored_keys, master_keys)
-        await keys.check()
         yield WorkerDependencies(
             worker=name,
             served=served,
@@ -124,7 +117,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             clock=system_clock,
             store=store,
             handler=CommandHandler(store, system_clock),
-            keys=keys,
+            keys=RequestedJobKeys(client),
             queue=JetStreamTicketQueue(client, ack_wait_seconds=settings.worker_ack_wait_seconds),
             progress=progress,
             workers=workers,
@@ -202,7 +195,7 @@ async def serve(settings: WorkerSettings) -> None:
             await probe.stop()
 
 
-START_ERRORS = (CatalogueError, MasterKeyUnusable, StreamMismatch, LogUnavailable, OSError)
+START_ERRORS = (CatalogueError, StreamMismatch, LogUnavailable, OSError)
 
 
 def main() -> None:

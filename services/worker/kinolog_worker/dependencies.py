@@ -12,7 +12,7 @@ from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
 from kinolog.ports.commit_notifications import CommitNotifier
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import JobKeys
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
@@ -62,7 +62,7 @@ class WorkerDependencies:
     clock: Clock
     store: EventStore
     handler: CommandHandler
-    keys: KeyStore
+    keys: JobKeys
     queue: TicketQueue
     progress: ProgressFeed
     workers: WorkerRegistry

@@ -58,6 +58,17 @@ class KeyStore(Protocol):
         ...
 
 
+class JobKeys(Protocol):
+    """The keys of jobs that are to be rendered."""
+
+    async def of_job(self, job_id: str) -> bytes | None:
+        """Return the key of a job that has not ended; None if none is stored.
+
+        Raises `LogUnavailable` if nobody answers, and for a job that has ended.
+        """
+        ...
+
+
 class ArchivableKeyStore(KeyStore, Protocol):
     """A key store whose keys can be copied without being revealed: for the archive and for backups."""
 

@@ -190,9 +190,7 @@ class BackupSettings(ProjectorSettings, ArtifactSettings):
     """A backup: the projector's settings, and where the files are."""
 
 
-class WorkerSettings(
-    LogSettings, MasterKeySettings, ArtifactSettings, CatalogueSettings, SigningSettings, ProbeSettings
-):
+class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, SigningSettings, ProbeSettings):
     """One worker process: one device."""
 
     worker_name: str | None = Field(None, description="Name in the log; without it host name and process id.")

@@ -22,6 +22,7 @@ jetstream { store_dir: "/data", sync_interval: "always", max_file_store: 1PB }
 authorization {
   users: [
 """
+_ANSWERS = "        allow_responses: true\n"
 
 
 def render() -> str:
@@ -36,7 +37,8 @@ def _user(service: Service) -> str:
         "      permissions {\n"
         f"        publish: {{ allow: {_listed(allowed.publish)} }}\n"
         f"        subscribe: {{ allow: {_listed(allowed.subscribe)} }}\n"
-        "      }\n    }\n"
+        + (_ANSWERS if allowed.answers else "")
+        + "      }\n    }\n"
     )
 
 

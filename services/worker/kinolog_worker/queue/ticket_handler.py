@@ -243,7 +243,7 @@ class TicketHandler:
         Raises `AppendConflict` if the job has changed since, and `KeyMissing` before it starts an attempt.
         """
         dependencies = self._dependencies
-        key = await dependencies.keys.get(loaded.job.sealing_key_id)
+        key = await dependencies.keys.of_job(loaded.job.id)
         if key is None:
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
         runtime = dependencies.status.runtime(loaded.job.spec.model)

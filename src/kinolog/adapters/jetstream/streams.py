@@ -78,7 +78,6 @@ STREAMS_OF: dict[Service, tuple[str, ...]] = {
         subjects.EVENTS,
         subjects.WORK,
         subjects.PROGRESS,
-        subjects.KEYS_STREAM,
         subjects.WORKERS_STREAM,
     ),
 }

@@ -42,6 +42,11 @@ ALARMS_CLEARED = "alarms.cleared"
 ALARMS_REQUESTED = "alarms.requested"
 """A process that starts requests on this subject that all others announce their alarms."""
 
+KEY_REQUESTS = "keys.requested"
+"""Workers ask on this subject for the keys of jobs."""
+KEY_ANSWERERS = "keys"
+"""Queue group of those who answer: each request goes to one of them."""
+
 
 def events(job_id: str) -> str:
     """Subject of a job's history."""
@@ -123,6 +128,8 @@ class Permissions:
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    answers: bool = False
+    """Whether it may answer the requests that it receives, on their reply subjects."""
 
 
 def inbox_prefix(service: Service) -> str:
@@ -190,7 +197,9 @@ def permissions(service: Service) -> Permissions:
                     "prg.>",
                     f"$KV.{WORKERS_BUCKET}.>",
                     ALARM_SUBJECTS,
+                    KEY_REQUESTS,
                 ),
+                answers=True,
             )
         case Service.PROJECTOR:
             publish = (
@@ -214,17 +223,25 @@ def permissions(service: Service) -> Permissions:
             )
             return Permissions(
                 publish=publish,
-                subscribe=(inbox, LIVE_SUBJECTS, LIVE_ACCESS_SUBJECTS, "prg.>", ALARM_SUBJECTS),
+                subscribe=(
+                    inbox,
+                    LIVE_SUBJECTS,
+                    LIVE_ACCESS_SUBJECTS,
+                    "prg.>",
+                    ALARM_SUBJECTS,
+                    KEY_REQUESTS,
+                ),
+                answers=True,
             )
         case Service.WORKER:
             publish = (
                 "evt.job.*",
                 "prg.>",
                 ALARM_SUBJECTS,
+                KEY_REQUESTS,
                 f"$KV.{WORKERS_BUCKET}.>",
                 f"$JS.API.STREAM.INFO.{PROGRESS}",
                 *_get(EVENTS),
-                *_get(KEYS_STREAM),
                 *_get(WORK),
                 *_consume(WORK),
                 *_get(WORKERS_STREAM),
