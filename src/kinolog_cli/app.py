@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -85,6 +86,20 @@ def main_options(
         typer.Option("--url", help="Address of the gateway (KINOLOG_URL); else the stack that runs here."),
     ] = None,
     api_key: Annotated[str | None, typer.Option("--api-key", help="API key (KINOLOG_API_KEY).")] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option("--ca", help="PEM file of the gateway's certificate authorities (KINOLOG_CA_FILE)."),
+    ] = None,
+    client_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--client-certificate",
+            help="PEM file with the certificate to show (KINOLOG_CLIENT_CERTIFICATE).",
+        ),
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option("--client-key", help="PEM file with its private key (KINOLOG_CLIENT_KEY).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -94,7 +109,8 @@ def main_options(
     # Imported here, because it imports the client, which `kinolog --version` does not need.
     from kinolog_cli.context import set_context
 
-    set_context(url=url, api_key=api_key, as_json=as_json)
+    files = {"ca_file": ca, "client_certificate": client_certificate, "client_key": client_key}
+    set_context(url=url, api_key=api_key, as_json=as_json, files=files)
 
 
 def main() -> None:

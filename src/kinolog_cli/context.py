@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ParamSpec
 
 import typer
@@ -19,12 +21,14 @@ from kinolog_cli.errors import CommandFailed, error_json, error_lines, exit_code
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.console import console
 from kinolog_cli.output.streams import discard_output, is_output_error, json_line
-from kinolog_client import GatewayError, KinologClient
+from kinolog_client import Certificates, GatewayError, KinologClient
+from kinolog_client.endpoint import Endpoint
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
 
 P = ParamSpec("P")
 
+NO_FILES: Mapping[str, Path | None] = MappingProxyType({})
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line, for programs.")]
 
 
@@ -37,10 +41,15 @@ class CliContext:
     as_json: bool
     out: Console
     err: Console
+    certificates: Certificates | None = None
+
+    def endpoint(self) -> Endpoint:
+        """Return the gateway and how to reach it. Raises `InvalidSettings`."""
+        return Endpoint(self.url.rstrip("/"), self.api_key, certificates=self.certificates)
 
     def client(self, url: str | None = None) -> KinologClient:
         """Return a client of the gateway, or of the one at `url`."""
-        return KinologClient(url or self.url, self.api_key)
+        return KinologClient(url or self.url, self.api_key, certificates=self.certificates)
 
     def print_json(self, value: dict[str, Any]) -> None:
         """Print one JSON object on one line of standard output."""
@@ -73,15 +82,22 @@ def wants_json(as_json: bool) -> bool:
     return as_json or (context is not None and context.as_json)
 
 
-def set_context(*, url: str | None, api_key: str | None, as_json: bool) -> None:
-    """Set the context from the options, else KINOLOG_URL and KINOLOG_API_KEY, else the stack that runs here.
+def set_context(
+    *, url: str | None, api_key: str | None, as_json: bool, files: Mapping[str, Path | None] = NO_FILES
+) -> None:
+    """Set the context from the options, else the variables of their names, else the stack that runs here.
+
+    `files` are those of certificates that options name, by the name of their setting.
 
     Raises `typer.Exit` if a setting is invalid.
     """
     out, err = console(), console(stderr=True)
     context = CliContext(url=url or "", api_key=api_key, as_json=as_json, out=out, err=err)
     try:
-        settings = ClientSettings()
+        settings = ClientSettings.model_validate({name: file for name, file in files.items() if file})
+        context.certificates = Certificates.given(
+            settings.ca_file, settings.client_certificate, settings.client_key
+        )
         if not url:
             context.url = settings.url if "KINOLOG_URL" in os.environ else running_gateway() or settings.url
     except ValidationError as error:

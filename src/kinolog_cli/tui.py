@@ -45,6 +45,16 @@ def tui(
     if demo:
         settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
         address = gateway_of_stack(context, settings)
+    if context.certificates is not None:  # the dashboard reads its settings by itself
+        os.environ |= {
+            f"KINOLOG_{name}": str(file)
+            for name, file in (
+                ("CA_FILE", context.certificates.authority),
+                ("CLIENT_CERTIFICATE", context.certificates.certificate),
+                ("CLIENT_KEY", context.certificates.key),
+            )
+            if file
+        }
     with address as url:
         if web:
             return _serve(context, run, url, web_port)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinolog_client.async_client import AsyncKinologClient
     from kinolog_client.client import KinologClient
+    from kinolog_client.endpoint import Certificates
     from kinolog_client.errors import (
         Conflict,
         FieldViolation,
@@ -152,6 +153,7 @@ __all__ = [
     "BulkInfo",
     "BulkResultInfo",
     "CallerInfo",
+    "Certificates",
     "CheckInfo",
     "ClientModel",
     "CommandInfo",
@@ -255,6 +257,7 @@ _MODULES = (
     "models.selection",
     "models.tickets",
     "models.uploads",
+    "endpoint",
     "live.updates",
     "live.steps",
     "live.flow",

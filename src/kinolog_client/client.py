@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from kinolog_client import defaults
-from kinolog_client.endpoint import Endpoint
+from kinolog_client.endpoint import Certificates, Endpoint
 from kinolog_client.http import file_transfer
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.methods import blocking
@@ -41,7 +41,8 @@ class KinologClient:
 
     `timeout_seconds` is how long an answer may take. `retries` is how often a request is sent again after the network
     failed; a command has one effect however often it is sent. `trust_env` None uses the proxies of the environment,
-    except for a gateway on this machine. Raises `InvalidSettings` for an address, key or proxy that cannot be used.
+    except for a gateway on this machine. `certificates` are those of https://. Raises `InvalidSettings` for an address,
+    key, certificate or proxy that cannot be used.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class KinologClient:
         retries: int = defaults.RETRIES,
         trust_env: bool | None = None,
         live: LiveSettings | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        endpoint = Endpoint(url.rstrip("/"), api_key, trust_env)
+        endpoint = Endpoint(url.rstrip("/"), api_key, trust_env, certificates)
         self._transport = SyncTransport(endpoint, timeout_seconds, RetryPolicy(retries))
         self._live = live or LiveSettings()
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_address
+from os import PathLike
 from urllib.parse import urlsplit, urlunsplit
 
 from kinolog_client.errors import InvalidSettings
@@ -15,6 +18,37 @@ _USER_INFO = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
+class Certificates:
+    """Files in PEM: whose gateways are trusted, None for the authorities of the system, and what the client shows."""
+
+    authority: str | PathLike[str] | None = None
+    certificate: str | PathLike[str] | None = None
+    key: str | PathLike[str] | None = None
+
+    @classmethod
+    def given(
+        cls,
+        authority: str | PathLike[str] | None,
+        certificate: str | PathLike[str] | None,
+        key: str | PathLike[str] | None,
+    ) -> Certificates | None:
+        """Return the certificates of settings; None if none is set."""
+        return cls(authority, certificate, key) if authority or certificate else None
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context of a connection. Raises `InvalidSettings`."""
+        what = f"the certificates of authorities {self.authority}"
+        try:
+            context = ssl.create_default_context(cafile=self.authority)
+            if self.certificate is not None:
+                what = f"the certificate {self.certificate} with the key {self.key}"
+                context.load_cert_chain(self.certificate, self.key, password=lambda: "")
+        except OSError as error:  # an SSLError is one
+            raise InvalidSettings(f"cannot use {what}: {error.strerror or error}") from error
+        return context
+
+
+@dataclass(frozen=True)  # no slots: `trust` is computed once
 class Endpoint:
     """The address of a gateway, the API key, and whether proxies of the environment are used.
 
@@ -26,6 +60,7 @@ class Endpoint:
     url: str
     api_key: str | None = field(default=None, repr=False)
     trust_env: bool | None = None
+    certificates: Certificates | None = None
 
     def __post_init__(self) -> None:
         problem = _url_problem(self.url)
@@ -58,6 +93,13 @@ class Endpoint:
     def needs_certificates(self) -> bool:
         """False if no TLS connection is possible. Loading the trusted certificates takes tens of milliseconds."""
         return self.uses_environment or not self.url.startswith("http://")
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext | bool:
+        """What httpx checks the gateway's certificate with. Raises `InvalidSettings`."""
+        if self.certificates is not None and self.url.startswith("https://"):
+            return self.certificates.context()
+        return self.needs_certificates
 
     @property
     def is_loopback(self) -> bool:

@@ -320,13 +320,14 @@ def _api(folder: DataFolder, addresses: Mapping[str, str]) -> DoctorCheck:
             found="grpc is not installed here",
             remedy="Install it with: pip install 'kinolog[api]'",
         )
-    # No proxy of the shell stands before a process of this machine.
-    with grpc.insecure_channel(addresses["api"], options=[("grpc.enable_http_proxy", 0)]) as channel:
+    no_proxy = [("grpc.enable_http_proxy", 0)]  # of the shell: it is a process of this machine
+    request = health_pb2.HealthCheckRequest()
+    with grpc.insecure_channel(addresses["api"], options=no_proxy) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS
-            )
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=ANSWER_SECONDS)
         except grpc.RpcError as error:
+            if _ready(folder, "api", f"{addresses['api-probe']}/ready").status == OK:
+                return DoctorCheck(name="api", status=OK, found="ready, by its probe")  # it may be encrypted
             return DoctorCheck(
                 name="api",
                 status=WRONG,

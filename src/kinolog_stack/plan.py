@@ -107,7 +107,7 @@ def plan_stack(site: StackSite) -> StackPlan:
         *_workers(site),
         replace(
             _spec(site, "gateway", "kinolog_gateway", _gateway_env(site), stop_seconds=8.0),
-            health_url=_health_url(site.settings.gateway_host, site.ports.gateway),
+            health_url=_health_url(site.settings.gateway_host, site.ports.gateway, gateway_scheme(site.env)),
         ),
     )
     # The projector refuses a log that lost its end. Nothing may be written before it has checked (decision 12).
@@ -202,11 +202,16 @@ def _probe_host(site: StackSite) -> str:
     return site.env.get("KINOLOG_PROBE_HOST", "127.0.0.1")
 
 
-def _health_url(host: str, port: int) -> str:
+def gateway_scheme(env: Mapping[str, str]) -> str:
+    """Return the scheme of the gateway's address in this environment."""
+    return "https" if env.get("KINOLOG_GATEWAY_TLS_CERTIFICATE") else "http"
+
+
+def _health_url(host: str, port: int, scheme: str = "http") -> str:
     local = local_address(host)
     if ":" in local and not local.startswith("["):
         local = f"[{local}]"
-    return f"http://{local}:{port}/health"
+    return f"{scheme}://{local}:{port}/health"
 
 
 def local_address(host: str) -> str:

@@ -29,6 +29,7 @@ from kinolog_stack.plan import (
     StackPlan,
     StackSite,
     choose_ports,
+    gateway_scheme,
     local_address,
     lost_ports,
     plan_stack,
@@ -268,8 +269,9 @@ class Stack:
 
     def _set_addresses(self, site: StackSite) -> None:
         nats, postgres, ports = site.nats, site.postgres, site.ports
+        scheme = gateway_scheme(site.env)
         self.addresses = {
-            "gateway": f"http://{local_address(self.settings.gateway_host)}:{ports.gateway}",
+            "gateway": f"{scheme}://{local_address(self.settings.gateway_host)}:{ports.gateway}",
             "api": f"{local_address(self.settings.api_host)}:{ports.api}",
             "nats": f"nats://{nats.host}:{nats.port}",
             "nats-monitor": f"http://{nats.host}:{nats.monitor_port}",

@@ -24,6 +24,7 @@ from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.server import ApiServer
 
 from kinolog.command_handler import CommandHandler, HandledCommand
+from kinolog.connections.tls import ServerCertificate
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
@@ -274,6 +275,7 @@ async def running_api(
     own_user_only: bool = False,
     policies: FollowedPolicies | None = None,
     tokens: TokenVerifier | None = None,
+    certificate: ServerCertificate | None = None,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
     store = stores_of.store if stores_of else MemoryEventStore()
@@ -311,7 +313,7 @@ async def running_api(
             policies=policies or FollowedPolicies(),
         )
     )
-    port = await server.start("127.0.0.1", 0)
+    port = await server.start("127.0.0.1", 0, certificate)
     target = f"127.0.0.1:{port}"
     try:
         async with aio.insecure_channel(target) as channel:

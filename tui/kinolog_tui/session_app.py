@@ -13,10 +13,12 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.theme import Theme
 
+from kinolog.process.setting_groups.tls import ClientTlsSettings
 from kinolog_client import (
     TERMINAL,
     AlarmInfo,
     AsyncKinologClient,
+    Certificates,
     GatewayError,
     JobEnded,
     JobUpdated,
@@ -258,4 +260,6 @@ class SessionApp(KeymapApp):
 
 
 def _client(url: str, key: str | None) -> AsyncKinologClient:
-    return AsyncKinologClient(url, key, timeout_seconds=TIMEOUT_SECONDS, retries=0)
+    settings = ClientTlsSettings()
+    certificates = Certificates.given(settings.ca_file, settings.client_certificate, settings.client_key)
+    return AsyncKinologClient(url, key, timeout_seconds=TIMEOUT_SECONDS, retries=0, certificates=certificates)

@@ -22,6 +22,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.configured_store import ArtifactStoreUnusable, configured_artifacts
 from kinolog.adapters.oidc.issuer_documents import IssuerDocuments
+from kinolog.connections.tls import CertificateUnusable
 from kinolog.models.catalogue import load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.ports.artifacts import StoreArea
@@ -172,7 +173,7 @@ async def serve(settings: ApiSettings) -> None:
             missing=monitor.missing,
             metrics=(lambda: metrics_text([*monitor.metrics(), *process_metrics()]),),
         )
-        port = await server.start(settings.api_host, settings.api_port)
+        port = await server.start(settings.api_host, settings.api_port, settings.server_certificate())
         try:
             await _start_probe(probe)
             collect_garbage_rarely(CollectionRate.REQUESTS)
@@ -199,6 +200,7 @@ async def _start_probe(probe: Probe) -> None:
 START_ERRORS = (
     InvalidKeyFile,
     InvalidTenantsFile,
+    CertificateUnusable,
     CatalogueError,
     ListenFailed,
     ArtifactStoreUnusable,

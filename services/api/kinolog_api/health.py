@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -167,6 +168,10 @@ class HealthMonitor:
 def main() -> None:
     """Check the api at the address in the first argument."""
     target = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:50051"
+    if "KINOLOG_API_TLS_CERTIFICATE" in os.environ:
+        sys.exit(
+            "the api serves encrypted calls only: ask its probe, python -m kinolog.process.probe_check PORT"
+        )
     # A container checks itself: no proxy of its environment may stand before it.
     with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:

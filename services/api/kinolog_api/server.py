@@ -10,6 +10,7 @@ from grpc_health.v1 import health
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from kinolog.connections.tls import ServerCertificate
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.tenants import followed_file
 from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
@@ -29,6 +30,7 @@ from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.rpc.rates.request_rates import RequestRates
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.server_credentials import server_credentials
 from kinolog_api.services import (
     ACCESS_SERVICE,
     ANALYTICS_SERVICE,
@@ -124,11 +126,17 @@ class ApiServer:
         )
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen. Return the port, which the system selects if `port` is 0. Raises `ListenFailed`."""
+    async def start(self, host: str, port: int, certificate: ServerCertificate | None = None) -> int:
+        """Listen, encrypted with a certificate. Return the port, which the system selects if `port` is 0.
+
+        Raises `ListenFailed`, and `CertificateUnusable`.
+        """
         address = listen_address(host, port)
         try:
-            bound = self._server.add_insecure_port(address)
+            if certificate is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                bound = self._server.add_secure_port(address, server_credentials(certificate))
         except RuntimeError as error:
             raise ListenFailed(
                 f"cannot listen on {address}: another program uses the port, or the address is not one of this "

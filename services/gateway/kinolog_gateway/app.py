@@ -13,6 +13,7 @@ from types import FrameType
 
 import uvicorn
 
+from kinolog.connections.tls import CertificateUnusable
 from kinolog.ports.clock import system_clock
 from kinolog.process import ready_line
 from kinolog.process.api_keys import InvalidKeyFile
@@ -20,6 +21,7 @@ from kinolog.process.main import CannotStart, end_process_after, refuse_argument
 from kinolog.process.settings import GatewaySettings
 from kinolog_gateway.http.credentials import keys_for
 from kinolog_gateway.http.edge.bounded_protocol import protocol_within
+from kinolog_gateway.http.edge.certificate import LoadedCertificate
 from kinolog_gateway.http.edge.connection_limits import ConnectionLimits
 from kinolog_gateway.http.edge.surroundings import ANY_ORIGIN, Surroundings
 from kinolog_gateway.upstream import Upstream
@@ -33,6 +35,8 @@ CLOSE_SECONDS = 1.0
 """How long of that the clients of live updates may take to be closed with a reason."""
 IDLE_SECONDS = 75
 """How long an idle connection is kept: longer than by usual clients, so that no request meets one that ends."""
+CERTIFICATE_TICKS = 100
+"""How often the files of the certificate are looked at: 10 s. A tick of uvicorn takes 0.1 s."""
 OTHER_FILES = 256
 """Open files beside the connections of clients."""
 CLIENT_MESSAGE_BYTES = 65_536
@@ -46,15 +50,27 @@ class GatewayServer(uvicorn.Server):
     for a job end late.
     """
 
-    def __init__(self, config: uvicorn.Config, end_long_requests: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        end_long_requests: Callable[[], Awaitable[None]],
+        certificate: LoadedCertificate | None = None,
+    ) -> None:
         super().__init__(config)
+        self._certificate = certificate
         self._end_long_requests = end_long_requests
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, then announce the address."""
         await super().startup(sockets)
         if self.started and sockets:
-            ready_line.announce(NAME, url=_url(sockets[0]))
+            ready_line.announce(NAME, url=_url(sockets[0], encrypted=self.config.is_ssl))
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the files of the certificate, once in a while."""
+        if counter % CERTIFICATE_TICKS == 0 and self._certificate is not None and self.config.ssl is not None:
+            self._certificate.load_changed(self.config.ssl)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; the process ends in time, whatever a request waits for."""
@@ -82,9 +98,10 @@ class GatewayServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, *, encrypted: bool) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if encrypted else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -114,7 +131,7 @@ def allow_open_files(connections: int) -> None:
 
 
 def server_for(settings: GatewaySettings) -> GatewayServer:
-    """Return the server for these settings. Raises InvalidKeyFile and CannotStart."""
+    """Return the server for these settings. Raises InvalidKeyFile, CertificateUnusable and CannotStart."""
     keys = keys_for(
         settings.gateway_host,
         settings.api_key_file,
@@ -138,7 +155,11 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
         body_seconds=settings.gateway_body_seconds,
         trusted_proxies=tuple(settings.gateway_trusted_proxies),
     )
-    app = create_app(lambda: Upstream(settings.api_target), keys, system_clock, surroundings)
+    files, api_certificate = settings.gateway_certificate(), settings.api_certificate()
+    certificate = None if files is None else LoadedCertificate(files)
+    if api_certificate is not None:
+        api_certificate.content()  # what is wrong with its files is an error at start
+    app = create_app(lambda: Upstream(settings.api_target, api_certificate), keys, system_clock, surroundings)
 
     async def end_long_requests() -> None:
         app.state.job_waits.stop()
@@ -159,8 +180,10 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
             proxy_headers=False,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
+            ssl_context_factory=certificate.context if certificate is not None else None,
         ),
         end_long_requests=end_long_requests,
+        certificate=certificate,
     )
 
 
@@ -182,7 +205,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with status 2 if the gateway cannot start."""
     refuse_arguments("kinolog-gateway", "Serves REST and WebSocket to clients, and calls the api.")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a format of its own
-    run_process(NAME, GatewaySettings, serve, (InvalidKeyFile,))
+    run_process(NAME, GatewaySettings, serve, (InvalidKeyFile, CertificateUnusable))
 
 
 if __name__ == "__main__":  # `python -m` of a module, as earlier deployments start it

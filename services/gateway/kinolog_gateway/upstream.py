@@ -12,6 +12,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kinolog.access.api_key import Scope
+from kinolog.connections.tls import ClientCertificate
 from kinolog.process.backoff import Backoff
 from kinolog.v1 import (
     access_service_pb2_grpc,
@@ -82,7 +83,7 @@ _SERVICE_CONFIG = {
 
 OPTIONS: tuple[tuple[str, object], ...] = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-    # The api is beside the gateway, on this machine or in its network, and calls are not encrypted. A proxy of the
+    # The api is beside the gateway, on this machine or in its network, and calls may not be encrypted. A proxy of the
     # environment is for the web, and would see every key and prompt.
     ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -108,8 +109,13 @@ def retry_pause_seconds(failures: int) -> float:
 class Upstream:
     """One channel to the api, and the stubs of its services. Create it inside the event loop that uses it."""
 
-    def __init__(self, target: str) -> None:
-        self._channel = aio.insecure_channel(target, options=list(OPTIONS))
+    def __init__(self, target: str, certificate: ClientCertificate | None = None) -> None:
+        """Open a channel, encrypted if there is a `certificate`. Raises `CertificateUnusable`."""
+        if certificate is None:
+            self._channel = aio.insecure_channel(target, options=list(OPTIONS))
+        else:
+            credentials = grpc.ssl_channel_credentials(*certificate.content())
+            self._channel = aio.secure_channel(target, credentials, options=list(OPTIONS))
         self.jobs = job_service_pb2_grpc.JobServiceStub(self._channel)
         self.analytics = analytics_service_pb2_grpc.AnalyticsServiceStub(self._channel)
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)

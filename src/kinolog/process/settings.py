@@ -24,17 +24,24 @@ from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, Proce
 from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
 from kinolog.process.setting_groups.tenants import TenantSettings
+from kinolog.process.setting_groups.tls import (
+    ApiTlsSettings,
+    ClientTlsSettings,
+    GatewayTlsSettings,
+    NatsTlsSettings,
+)
 from kinolog.process.setting_groups.webhooks import WebhookAddressSettings, WebhookSettings
 
 GATEWAY_PATHS = ("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws")
 """What paths of the gateway's own begin with."""
 
 
-class LogSettings(ProcessSettings):
+class LogSettings(NatsTlsSettings):
     """The connection to the event log (NATS JetStream)."""
 
     nats_url: NatsUrl = Field(
-        "nats://127.0.0.1:4222", description="One or more nats:// URLs, separated by commas."
+        "nats://127.0.0.1:4222",
+        description="One or more nats:// URLs, separated by commas; tls:// for encrypted connections.",
     )
     nats_user: str | None = Field(None, description="NATS user of this process.")
     nats_password: SecretStr | None = Field(None, description="Password of that user.")
@@ -45,7 +52,8 @@ class DatabaseSettings(ProcessSettings):
     """The connection to the read models (Postgres)."""
 
     database_url: DatabaseUrl = Field(
-        SecretStr("postgresql://postgres@127.0.0.1:5432/kinolog"), description="A postgresql:// URL."
+        SecretStr("postgresql://postgres@127.0.0.1:5432/kinolog"),
+        description="A postgresql:// URL, with `?sslmode=verify-full&sslrootcert=FILE` for encrypted connections.",
     )
     database_pool_size: int = Field(
         8, ge=1, le=100, description="Maximum number of connections of one process."
@@ -136,6 +144,7 @@ class ProbeSettings(ProcessSettings):
 
 class ApiSettings(
     KeySettings,
+    ApiTlsSettings,
     TokenSettings,
     LogSettings,
     MasterKeySettings,
@@ -228,7 +237,7 @@ class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, SigningSe
     )
 
 
-class GatewaySettings(KeySettings):
+class GatewaySettings(KeySettings, GatewayTlsSettings):
     """The REST and WebSocket gateway."""
 
     gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
@@ -277,7 +286,7 @@ class AdminSettings(LogSettings):
     """The provisioning of the streams, with the administrator's NATS user."""
 
 
-class ClientSettings(ProcessSettings):
+class ClientSettings(ClientTlsSettings):
     """The command line and the terminal dashboard: clients of the gateway."""
 
     url: str = Field("http://127.0.0.1:8085", description="Address of the gateway.")

@@ -112,7 +112,7 @@ def serve(endpoint: Endpoint) -> None:
 async def _serve(endpoint: Endpoint) -> None:
     async with httpx2.AsyncClient(
         headers=endpoint.headers,
-        verify=endpoint.needs_certificates,
+        verify=endpoint.trust,
         trust_env=endpoint.uses_environment,
         timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
         event_hooks={"response": [_raise_problem]},

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 
 from kinolog_cli.context import command, current_context
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client.endpoint import Endpoint
 
 
 @command
@@ -24,5 +23,5 @@ def mcp() -> ExitCode:
         gateway.models()  # an address or a key that is wrong is an error now, not at the agent's first call
     from kinolog_cli.mcp.bridge import serve
 
-    serve(Endpoint(context.url.rstrip("/"), context.api_key))
+    serve(context.endpoint())
     return ExitCode.OK

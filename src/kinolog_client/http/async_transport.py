@@ -23,9 +23,10 @@ class AsyncTransport:
         self.endpoint = endpoint
         self.policy = policy
         self._timeout_seconds = timeout_seconds
+        trust = endpoint.trust
         with proxy_errors():
             self._http = httpx.AsyncClient(
-                verify=endpoint.needs_certificates,
+                verify=trust,
                 trust_env=endpoint.uses_environment,
                 limits=POOL_LIMITS,
             )

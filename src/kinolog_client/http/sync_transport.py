@@ -23,9 +23,10 @@ class SyncTransport:
         self.endpoint = endpoint
         self.policy = policy
         self._timeout_seconds = timeout_seconds
+        trust = endpoint.trust
         with proxy_errors():
             self._http = httpx.Client(
-                verify=endpoint.needs_certificates,
+                verify=trust,
                 trust_env=endpoint.uses_environment,
                 limits=POOL_LIMITS,
             )

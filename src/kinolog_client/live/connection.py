@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ssl import SSLContext
 from typing import Any
 
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
@@ -22,6 +23,7 @@ def connect_options(endpoint: Endpoint, open_seconds: float) -> dict[str, Any]:
         "close_timeout": 1.0,
         "max_size": MOST_MESSAGE_BYTES,
         "max_queue": WAITING_MESSAGES,
+        **({"ssl": endpoint.trust} if isinstance(endpoint.trust, SSLContext) else {}),
         "proxy": True if endpoint.uses_environment else None,
     }
 

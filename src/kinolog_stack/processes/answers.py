@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 STEP_SECONDS = 0.25
@@ -17,10 +19,22 @@ WaitOn = Callable[[], bool]
 
 
 def answers_http(url: str, wait_on: WaitOn) -> bool:
-    """Return whether a server answers a request, whatever the answer is."""
+    """Return whether a server answers a request, whatever the answer is. One of https:// answers with its handshake."""
     parts = urlsplit(url)
+    if parts.scheme == "https":
+        return _answers(parts.hostname or "", parts.port or 443, _client_hello(), wait_on)
     request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     return _answers(parts.hostname or "", parts.port or 80, request.encode("ascii"), wait_on)
+
+
+def _client_hello() -> bytes:
+    """Return the first message of a client of TLS."""
+    sent = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    handshake = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        handshake.do_handshake()
+    return sent.read()
 
 
 def answers_postgres(host: str, port: int, wait_on: WaitOn) -> bool:

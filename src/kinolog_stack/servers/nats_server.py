@@ -236,6 +236,7 @@ class NatsServer(Program):
             "KINOLOG_NATS_URL": f"nats://{self.host}:{self.port}",
             "KINOLOG_NATS_USER": service.value,
             "KINOLOG_NATS_PASSWORD": self.password(service),
+            **dict.fromkeys(("KINOLOG_NATS_CA_FILE", "KINOLOG_NATS_CERTIFICATE", "KINOLOG_NATS_KEY"), ""),
         }
 
     def _passwords(self) -> dict[str, str]:

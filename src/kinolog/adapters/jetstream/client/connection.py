@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from secrets import token_hex
@@ -18,6 +19,7 @@ from nats.aio.transport import TcpTransport
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.adapters.jetstream.websocket_library import load_websockets
+from kinolog.connections.tls import CertificateUnusable
 from kinolog.network_addresses import without_credentials
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings
@@ -39,6 +41,10 @@ LOGIN_REFUSALS = ("authorization violation", "authentication")
 """One of these is in the error of a server that refuses a user, in lower case."""
 
 
+class Unencrypted(nats.errors.Error):
+    """A server does not encrypt a connection that has to be encrypted."""
+
+
 class _ConnectionEvents:
     """Callbacks of the client: logs changes of the connection. `refused` is set if the server refuses the user."""
 
@@ -55,6 +61,10 @@ class _ConnectionEvents:
             logger.error("NATS refuses the user %s: %s", self._service, text)
         elif any(word in text.lower() for word in LOGIN_REFUSALS):
             logger.error("NATS refuses to log the user %s in: %s", self._service, text)
+            if not self.refused.done():
+                self.refused.set_result(text)
+        elif isinstance(error, ssl.SSLError | Unencrypted):
+            logger.error("NATS is not reached as %s over TLS: %s", self._service, text)
             if not self.refused.done():
                 self.refused.set_result(text)
         elif isinstance(error, OSError | nats.errors.UnexpectedEOF | nats.errors.StaleConnectionError):
@@ -231,6 +241,21 @@ class Connection(Client):
         if isinstance(writer, asyncio.StreamWriter):
             writer.transport.abort()
 
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Take in what the server says of itself, before anything is sent to it.
+
+        The client would send user and password in plain to a server that does not ask for encryption, also if its URL
+        is tls://. Raises `Unencrypted` then.
+        """
+        if self.requires_tls and initial_connection and not info.get("tls_required"):
+            raise Unencrypted(
+                "the server does not encrypt the connection, as its URL or KINOLOG_NATS_CA_FILE demands"
+            )
+        await super()._process_info(info, initial_connection)
+
+    requires_tls = False
+    """Whether only encrypted connections are made."""
+
     closed_by_us = False
     """Whether this process closed the connection."""
 
@@ -277,6 +302,13 @@ async def connect(
     """
     client = Connection()
     client.on_lost = on_lost
+    certificates = settings.nats_certificates()
+    uses_websocket = "ws://" in settings.nats_url
+    client.requires_tls = not uses_websocket and (certificates is not None or "tls://" in settings.nats_url)
+    try:
+        tls = None if certificates is None else certificates.context()
+    except CertificateUnusable as error:
+        raise LogUnavailable(f"cannot connect to NATS: {error}") from error
     events = _ConnectionEvents(client, service)
     password = settings.nats_password
     connecting = asyncio.ensure_future(
@@ -295,6 +327,7 @@ async def connect(
             disconnected_cb=events.disconnected,
             reconnected_cb=events.reconnected,
             closed_cb=events.closed,
+            tls=tls,
         )
     )
     connected = False
