@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
-        shared = "stack" in getattr(item, "fixturenames", ())
+        shared = _session_stack(item) is not None
         item.add_marker(pytest.mark.xdist_group("stack" if shared else item.location[0]))
 
 
@@ -67,6 +68,22 @@ def _freeze_imported() -> None:
     gc.collect()
     gc.freeze()
     _frozen_modules = len(sys.modules)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Stop the session's stack after the last of a row of tests that use it: it works also while it is idle."""
+    yield
+    if (used := _session_stack(item)) is not None and (nextitem is None or _session_stack(nextitem) is None):
+        used.finish(item._request)  # type: ignore[attr-defined]  # a function has it
+
+
+def _session_stack(item: pytest.Item) -> pytest.FixtureDef[object] | None:
+    """Return the fixture if the test uses the stack of the session, and no other of this name."""
+    if not isinstance(item, pytest.Function):
+        return None
+    *_, used = item._fixtureinfo.name2fixturedefs.get("stack", (None,))
+    return used if used is not None and used.scope == "session" else None
 
 
 def pytest_collection_finish() -> None:

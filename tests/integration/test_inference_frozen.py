@@ -87,7 +87,7 @@ async def test_a_process_that_computes_without_an_answer_is_left_alone(
     process: InferenceProcess, tmp_path: Path
 ) -> None:
     """Code that holds the interpreter lock for longer than the limit, and computes, is no freeze."""
-    job = card_job(tmp_path, compute_at_step=2, compute_seconds=3 * FREEZE_SECONDS)
+    job = card_job(tmp_path, compute_at_step=2, compute_seconds=1.5 * FREEZE_SECONDS)
     async with asyncio.timeout(LIMIT_SECONDS):
         ended = [message async for message in process.run(job)][-1]
     assert isinstance(ended, FinishedMessage)
