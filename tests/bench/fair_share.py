@@ -13,9 +13,11 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 
 import uvloop
+from kinolog_projector.app import DISPATCHER_CONSUMER
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import Service
@@ -28,25 +30,26 @@ from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, paired, percentile
 from tests.builders.jobs import submit
+from tests.fixtures.waits import until
 
 WORKERS = 4
-RENDER_SECONDS = 0.1
+RENDER_SECONDS = 0.5
 """Mean duration of a render; each takes half of it to one and a half."""
 FLOOD = 10_000
-BURST = 40
-BURST_SECONDS = 4.0
-"""A burst of jobs comes each time this has passed: a quarter of what the workers can render."""
+BURST = 24
+BURST_SECONDS = 10.0
+"""A burst of jobs comes each time this has passed: less than a third of what the workers can render."""
 AT_ONCE = 500
 RENDERED = JobError(code="RENDERED", message="the benchmark renders nothing", retryable=False)
 
 
 def measure(quick: bool) -> Result:
     """Measure the waits of bursts alone and under a flood, and the starts of jobs of one tenant alone."""
-    bursts, flood, jobs = (3, 1_000, 400) if quick else (12, FLOOD, 3_000)
+    bursts, flood, jobs = (3, 1_000, 400) if quick else (6, FLOOD, 3_000)
     with site.running({"projector"}) as stack:
-        alone = uvloop.run(_waits(stack, bursts, 0))
+        alone, _ = uvloop.run(_waits(stack, bursts, 0))
     with site.running({"projector"}) as stack:
-        flooded = uvloop.run(_waits(stack, bursts, flood))
+        flooded, dispatched = uvloop.run(_waits(stack, bursts, flood))
     with site.running({"projector"}) as stack:
         rate = uvloop.run(_rate(stack, jobs))
     waits = [Pair(percentile(alone, 0.95), percentile(flooded, 0.95))]
@@ -54,11 +57,12 @@ def measure(quick: bool) -> Result:
     figures = (
         paired(f"p95 wait in bursts of {BURST}, under a flood of {flood:,} jobs", "s", waits, aim),
         paired("median wait", "s", [Pair(percentile(alone, 0.5), percentile(flooded, 0.5))]),
+        Figure(f"tickets of {flood:,} jobs issued", "s", dispatched),
         Figure(f"jobs of one tenant started and ended by {WORKERS} workers", "/s", rate),
     )
     notes = (
         f"{WORKERS} workers, renders of {RENDER_SECONDS:g} s at the mean; the floor: the same bursts alone",
-        "from the commit of the submit to that of the start of the attempt",
+        "from the commit of the submit to that of the start; the bursts begin when the flood has its tickets",
     )
     return Result("fair_share", site.STREAM_DURABILITY, figures, notes)
 
@@ -133,41 +137,54 @@ class _Fleet:
 
 
 @asynccontextmanager
-async def _fleet(stack: Stack, seconds: float) -> AsyncIterator[tuple[_Fleet, JetStreamEventStore]]:
+async def _fleet(
+    stack: Stack, seconds: float
+) -> AsyncIterator[tuple[_Fleet, JetStreamEventStore, JetStreamCommitFeed]]:
     worker, admin = site.log_settings(stack, Service.WORKER), site.log_settings(stack, Service.ADMIN)
     clients = [await connect(worker, Service.WORKER) for _ in range(WORKERS)]
     api = await connect(admin, Service.ADMIN)
-    fleet, store = _Fleet(seconds), JetStreamEventStore(api)
+    fleet, store, feed = (
+        _Fleet(seconds),
+        JetStreamEventStore(api),
+        JetStreamCommitFeed(api, DISPATCHER_CONSUMER),
+    )
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(fleet.work(f"worker-{number}", client))
                 for number, client in enumerate(clients)
             ]
-            yield fleet, store
+            yield fleet, store, feed
             for task in tasks:
                 task.cancel()
     finally:
+        await feed.close()
         await store.close()
         for client in (*clients, api):
             await client.close()
 
 
-async def _waits(stack: Stack, bursts: int, flood: int) -> list[float]:
-    """Return how long the jobs of bursts wait while another tenant has queued `flood` jobs."""
-    async with _fleet(stack, RENDER_SECONDS) as (fleet, store):
+async def _waits(stack: Stack, bursts: int, flood: int) -> tuple[list[float], float]:
+    """Return how long the jobs of bursts wait while another tenant has queued `flood` jobs.
+
+    Also return after how many seconds all of those had their tickets.
+    """
+    async with _fleet(stack, RENDER_SECONDS) as (fleet, store, feed):
+        submitted = perf_counter()
         await fleet.submit(store, "flood", flood)
+        await until(feed.progress, "the tickets of the flood", lambda progress: not progress.waiting)
         begins = perf_counter()
         for number in range(bursts):
             await asyncio.sleep(max(begins + number * BURST_SECONDS - perf_counter(), 0))
             await fleet.submit(store, "burst", BURST)
         await fleet.until_started()
-    return [fleet.started[job_id] - at for job_id, at in fleet.submitted.items()]
+    waits = [fleet.started[job_id] - at for job_id, at in fleet.submitted.items()]
+    return waits, begins - submitted
 
 
 async def _rate(stack: Stack, jobs: int) -> float:
     """Return how many jobs of one tenant workers start and end each second, if a render takes no time."""
-    async with _fleet(stack, 0) as (fleet, store):
+    async with _fleet(stack, 0) as (fleet, store, _):
         begins = perf_counter()
         await fleet.submit(store, "one", jobs)
         await fleet.until_ended(jobs)

@@ -19,6 +19,8 @@ def encode_ticket(ticket: Ticket) -> bytes:
     )
     if ticket.not_before is not None:
         time_to_proto(wire.not_before, ticket.not_before)
+    if ticket.created_at is not None:
+        time_to_proto(wire.created_at, ticket.created_at)
     return wire.SerializeToString()
 
 
@@ -34,4 +36,5 @@ def decode_ticket(raw: bytes, model_class: str, priority: Priority) -> Ticket:
         not_before=time_from_proto(wire.not_before) if wire.HasField("not_before") else None,
         prefetch=wire.prefetch,
         tenant=wire.tenant,
+        created_at=time_from_proto(wire.created_at) if wire.HasField("created_at") else None,
     )

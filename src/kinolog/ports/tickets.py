@@ -25,7 +25,8 @@ def no_coldness(_: str) -> int:
 class Ticket:
     """A hint that `attempt` of a job may start. `position` is that of the commit that queued the job.
 
-    With `prefetch` the worker only loads what the job needs. `tenant` is empty in a ticket of an earlier version.
+    With `prefetch` the worker only loads what the job needs. `tenant` and `created_at` of the job are not set in a
+    ticket of an earlier version.
     """
 
     job_id: str
@@ -36,6 +37,7 @@ class Ticket:
     not_before: datetime | None = None
     prefetch: bool = False
     tenant: str = ""
+    created_at: datetime | None = None
 
 
 class QueueClosed(Exception):

@@ -24,8 +24,8 @@ UNUSED_TENANTS = 1_000
 Weight: TypeAlias = Callable[[str], float]
 """Returns the weight of a tenant, greater than 0."""
 
-_QueuedJob: TypeAlias = tuple[int, str]
-"""The position in the log at which a job was queued, and its id."""
+_QueuedJob: TypeAlias = tuple[tuple[float, ...], str]
+"""What orders a job among those of its tenant, and its id."""
 
 
 class TenantTurns:
@@ -38,8 +38,8 @@ class TenantTurns:
         self._saved_turns = saved_turns
         self._jobs: dict[str, list[_QueuedJob]] = {}
         """The queued jobs of each tenant that has any, in order."""
-        self._places: dict[str, tuple[str, int]] = {}
-        """Tenant and position of each queued job."""
+        self._places: dict[str, tuple[str, tuple[float, ...]]] = {}
+        """Tenant and order of each queued job."""
         self._starts: dict[str, float] = {}
         """When the next turn of each tenant starts, in virtual time."""
         self._virtual_now = 0.0
@@ -55,19 +55,22 @@ class TenantTurns:
         """How many tenants have queued jobs."""
         return len(self._jobs)
 
-    def add(self, tenant: str, job_id: str, position: int) -> None:
-        """Queue a job. A job that is queued already gets this tenant and position."""
+    def add(self, tenant: str, job_id: str, *order: float) -> None:
+        """Queue a job. Of the jobs of a tenant those of the least `order` start first.
+
+        A job that is queued already gets this tenant and order.
+        """
         self.remove(job_id)
-        self._places[job_id] = (tenant, position)
-        insort(self._jobs.setdefault(tenant, []), (position, job_id))
+        self._places[job_id] = (tenant, order)
+        insort(self._jobs.setdefault(tenant, []), (order, job_id))
 
     def remove(self, job_id: str) -> str | None:
         """Remove a job without a turn. Return its tenant; None if it is not queued."""
         if job_id not in self._places:
             return None
-        tenant, position = self._places.pop(job_id)
+        tenant, order = self._places.pop(job_id)
         jobs = self._jobs[tenant]
-        del jobs[bisect_left(jobs, (position, job_id))]
+        del jobs[bisect_left(jobs, (order, job_id))]
         if not jobs:
             del self._jobs[tenant]
         return tenant

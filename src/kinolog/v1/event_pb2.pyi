@@ -1549,6 +1549,7 @@ class Ticket(_message.Message):
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
     PREFETCH_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id of the job."""
     position: _builtins.int
@@ -1563,6 +1564,10 @@ class Ticket(_message.Message):
     def not_before(self) -> _timestamp_pb2.Timestamp:
         """The job does not start before this time."""
 
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the job was submitted. Of one tenant's jobs the older ones start first. Missing in a ticket of an earlier version."""
+
     def __init__(
         self,
         *,
@@ -1572,10 +1577,11 @@ class Ticket(_message.Message):
         not_before: _timestamp_pb2.Timestamp | None = ...,
         prefetch: _builtins.bool = ...,
         tenant: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["not_before", b"not_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "not_before", b"not_before", "position", b"position", "prefetch", b"prefetch", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "created_at", b"created_at", "job_id", b"job_id", "not_before", b"not_before", "position", b"position", "prefetch", b"prefetch", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

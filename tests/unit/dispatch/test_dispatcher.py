@@ -70,6 +70,7 @@ async def test_a_new_priority_moves_the_ticket(dispatch: MemoryDispatch) -> None
         model_class="tiny",
         priority=Priority.CRITICAL,
         tenant="default",
+        created_at=dispatch.now,
     )
     assert await dispatched(dispatch, job_id) == {job_id: ticket}
 
@@ -98,6 +99,7 @@ async def test_a_failed_attempt_is_queued_for_later(dispatch: MemoryDispatch) ->
         priority=Priority.MEDIUM,
         not_before=not_before,
         tenant="default",
+        created_at=dispatch.now,
     )
     assert await dispatched(dispatch, job_id) == {job_id: ticket}
 

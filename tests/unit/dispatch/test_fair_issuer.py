@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -198,6 +199,20 @@ async def test_a_new_priority_moves_a_deferred_ticket(queue: FairQueue) -> None:
     async with background_task(queue.issuer.run()):
         rendered = await queue.render(20)
     assert rendered == ["a-15", *(f"a-{number}" for number in range(20) if number != 15)]
+
+
+async def test_a_new_priority_keeps_the_age_of_a_job(queue: FairQueue) -> None:
+    """A job that comes into a lane by a new priority starts before younger jobs of its tenant there."""
+    at = datetime(2026, 5, 6, tzinfo=UTC)
+    low, *others = [
+        replace(queue.ticket(f"a-{number}", Priority.LOW if number == 0 else Priority.MEDIUM), created_at=at)
+        for number in range(4)
+    ]
+    others = [replace(ticket, created_at=at + timedelta(seconds=1)) for ticket in others]
+    await asyncio.gather(*(queue.issuer.issue(ticket, first=True) for ticket in (low, *others)))
+    await queue.submit("b", 1)
+    await queue.issuer.issue(replace(low, position=99, priority=Priority.MEDIUM))
+    assert [job for job in queue.in_lane() if job.startswith("a")] == ["a-0", "a-1", "a-2", "a-3"]
 
 
 async def test_a_withdrawn_ticket_stays_away(queue: FairQueue) -> None:

@@ -54,6 +54,7 @@ async def test_a_submitted_job_gets_its_first_ticket(dispatch: MemoryDispatch) -
         model_class="tiny",
         priority=Priority.HIGH,
         tenant="default",
+        created_at=dispatch.now,
     )
     assert await last_changes(dispatch, job_id) == [IssueFirstTicket(ticket)]
 

@@ -135,7 +135,7 @@ class FairLane:
             self._drop(job_id)
         for job_id, each in found.items():
             self._keep(_PlacedTicket(each.ticket, each.number, each.deferred))
-            self._turns.add(each.ticket.tenant, job_id, each.ticket.position)
+            self._turns.add(each.ticket.tenant, job_id, *_order(each.ticket))
         self._left.update(twice)
 
     async def _place_one(self, ticket: Ticket) -> None:
@@ -147,7 +147,7 @@ class FairLane:
                 known = self._tickets.get(ticket.job_id)
                 if known is None or known.ticket.position < ticket.position:
                     self._keep(_PlacedTicket(ticket) if known is None else replace(known, ticket=ticket))
-                    self._turns.add(ticket.tenant, ticket.job_id, ticket.position)
+                    self._turns.add(ticket.tenant, ticket.job_id, *_order(ticket))
             await self._arrange()
         await self._remove_left()
         return [None] * len(tickets)
@@ -155,7 +155,9 @@ class FairLane:
     async def _arrange(self) -> None:
         """Put the next jobs into the lane in their order, and store the other tickets as deferred ones."""
         if self._fits():
-            await self._put(sorted(self._new.values(), key=_position), deferred=False)
+            await self._put(
+                sorted(self._new.values(), key=lambda queued: _order(queued.ticket)), deferred=False
+            )
             return
         untaken = await self._read_progress()
         in_lane = sorted(self._in_lane.values(), key=_number)
@@ -255,8 +257,9 @@ def _number(queued: _PlacedTicket) -> int:
     return queued.number
 
 
-def _position(queued: _PlacedTicket) -> int:
-    return queued.ticket.position
+def _order(ticket: Ticket) -> tuple[float, int]:
+    """Return what orders the jobs of a tenant: their age. A new priority puts no job behind younger ones."""
+    return (ticket.created_at.timestamp() if ticket.created_at else 0.0, ticket.position)
 
 
 def _length_of_common_start(one: Sequence[_PlacedTicket], other: Sequence[_PlacedTicket]) -> int:

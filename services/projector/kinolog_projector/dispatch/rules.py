@@ -74,6 +74,7 @@ def ticket_of(job: Job, position: int) -> Ticket:
         priority=job.priority,
         not_before=job.not_before,
         tenant=job.tenant,
+        created_at=job.created_at,
     )
 
 
