@@ -212,6 +212,12 @@ async def test_who_manages_which_keys(api: RunningApi) -> None:
         assert (problem.code, problem.reason) == (grpc.StatusCode.NOT_FOUND, "KEY_NOT_FOUND")
     problem = await refused(created(api, by=TEAM, tenant="team"))
     assert problem.metadata == {"scope": "admin"}, "a key of the file with a tenant creates no keys"
+    narrow = (await created(api, Scope.ADMIN, Scope.READ)).secret
+    assert (await created(api, Scope.READ, by=narrow, tenant="")).key.tenant == "studio"
+    for scopes, lacking in (((Scope.READ, Scope.CANCEL), "cancel"), ((), "audit, cancel, submit")):
+        problem = await refused(created(api, *scopes, by=narrow, tenant=""))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING")
+        assert problem.metadata == {"scope": lacking}
     every = await created(api, *Scope, tenant="*")
     known = await api.access.WhoAmI(pb.WhoAmIRequest(), metadata=bearer(every.secret, (TENANT_KEY, "team")))
     assert (known.tenant, known.every_tenant) == ("team", True)
@@ -220,11 +226,11 @@ async def test_who_manages_which_keys(api: RunningApi) -> None:
         answer = await api.access.ListKeys(pb.ListKeysRequest(**fields), metadata=bearer(key))
         return [key.actor + "@" + key.tenant for key in answer.keys]
 
-    assert await listed(admin) == ["grace@studio", "ada@studio"]
-    assert await listed(OPERATOR) == ["ada@*", "ada@team", "grace@studio", "ada@studio"]
+    assert await listed(admin) == [*["ada@studio"] * 2, "grace@studio", "ada@studio"]
+    assert await listed(OPERATOR) == ["ada@*", *["ada@studio"] * 2, "ada@team", "grace@studio", "ada@studio"]
     await api.access.RevokeKey(pb.RevokeKeyRequest(key_id=own.key.key_id), metadata=bearer(admin))
-    assert await listed(admin) == ["ada@studio"]
-    assert await listed(admin, include_ended=True) == ["grace@studio", "ada@studio"]
+    assert await listed(admin) == ["ada@studio"] * 3
+    assert await listed(admin, include_ended=True) == [*["ada@studio"] * 2, "grace@studio", "ada@studio"]
 
 
 async def test_keys_are_listed_in_pages(api: RunningApi) -> None:

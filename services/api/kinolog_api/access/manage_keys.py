@@ -17,6 +17,7 @@ from kinolog.access.api_key import (
     ApiKey,
     ApiKeyCreated,
     ApiKeyRevoked,
+    Scope,
 )
 from kinolog.access.key_text import ID_BYTES, SECRET_BYTES, new_key
 from kinolog.codec.access import api_key_to_proto, scopes_from_proto
@@ -53,6 +54,8 @@ class ManageKeys:
     async def create(self, request: pb.CreateKeyRequest, call: RpcCall) -> pb.CreateKeyResponse:
         """CreateKey."""
         tenant = _tenant(request.tenant or call.tenant, call)
+        scopes = scopes_from_proto(request.scopes) or USER_SCOPES
+        _check_given(scopes, call)
         now = self._clock()
         expires_at = _expiry(request, now)
         live = sum(key.tenant == tenant and key.is_live(now) for key in self._directory.all_keys())
@@ -65,7 +68,7 @@ class ManageKeys:
         created = ApiKeyCreated(
             tenant=tenant,
             actor=request.actor,
-            scopes=scopes_from_proto(request.scopes) or USER_SCOPES,
+            scopes=scopes,
             digest=made.digest,
             name=request.name,
             expires_at=expires_at,
@@ -142,6 +145,16 @@ def _tenant(tenant: str, call: RpcCall) -> str:
         message = f"this key manages the keys of tenant {call.tenant} only, not those of {named}"
         raise RpcError(StatusCode.PERMISSION_DENIED, "OTHER_TENANT", message)
     return tenant
+
+
+def _check_given(scopes: frozenset[Scope], call: RpcCall) -> None:
+    """Raise PERMISSION_DENIED if the caller lacks a scope that it would give to a key."""
+    lacking = ", ".join(sorted(scopes - call.scopes))
+    if lacking:
+        message = (
+            f"this key gives no scopes that it lacks ({lacking}): name others, or use a key that has them"
+        )
+        raise RpcError(StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata={"scope": lacking})
 
 
 def _expiry(request: pb.CreateKeyRequest, now: datetime) -> datetime | None:

@@ -26,6 +26,7 @@ from kinolog.ports.clock import Clock
 from kinolog.process import logs
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
+from kinolog_api.api_keys.refusal_log import RefusalLog
 from kinolog_api.rpc.access_tickets import AccessTicket
 from kinolog_api.rpc.arriving_messages import (
     MESSAGE_SECONDS,
@@ -122,6 +123,7 @@ class CallGuard:
         self._clock = clock
         self.freshness = freshness
         self.strangers = StrangerMessages()
+        self._refusals = RefusalLog()
         self.own_user: OwnUserCalls | None = None
         """Refuses calls of other accounts of this machine without a key; None admits them."""
 
@@ -154,13 +156,7 @@ class CallGuard:
                 raise KeyRefused("KEY_REQUIRED", OTHER_ACCOUNT)
         except RpcError as refusal:
             key_id = refusal.key_id if isinstance(refusal, KeyRefused) else ""
-            logger.warning(
-                "a call was refused: %s",
-                refusal.message,
-                extra=logs.fields(
-                    "call_refused", method=method.name, reason=refusal.reason, key_id=key_id, **origin
-                ),
-            )
+            self._refusals.note(refusal.message, refusal.reason, method.name, key_id, origin)
             raise
         self._rates.admit(caller, method.requests, context.set_trailing_metadata)
         if caller.key_id:

@@ -17,6 +17,7 @@ from functools import partial
 
 from kinolog.access.api_key import Scope
 from kinolog.access.key_text import id_in_key, is_judged_by_api, is_ticket, is_token, key_digest
+from kinolog.connections.line_budget import LineBudget
 from kinolog.process.logs import fields
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
@@ -51,6 +52,7 @@ class Callers:
         self.redeem: Identify | None = None
         """Exchanges a ticket, once, for the caller of a connection. Raises like `ask`."""
         self._monotonic = monotonic
+        self._refusal_lines = LineBudget(monotonic)
         self._answers: OrderedDict[bytes, _KnownCaller] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[_KnownCaller]] = {}
 
@@ -74,8 +76,23 @@ class Callers:
                 caller = await self._identified(key)
             return replace(caller, address=address)
         except HttpProblemError as refusal:
-            log_refusal(refusal, key or "", address)
+            self.log_refusal(refusal, key or "", address)
             raise
+
+    def log_refusal(self, refusal: HttpProblemError, key: str, address: str) -> None:
+        """Log that a request was refused because of its key, never with the key, unless there are too many."""
+        if refusal.problem.status != 401:
+            return
+        left_out = self._refusal_lines.take(address)
+        if left_out is not None:
+            extra = fields(
+                "login_refused",
+                reason=refusal.problem.reason,
+                key_id=id_in_key(key),
+                client=address or "unknown",
+                **({"left_out": left_out} if left_out else {}),
+            )
+            logger.warning("a request was refused: %s", refusal.problem.detail, extra=extra)
 
     async def check(self, key: str) -> None:
         """Raise `HttpProblemError` if the api does not accept a key that it created, or what a ticket became."""
@@ -141,12 +158,3 @@ def key_required() -> HttpProblemError:
         "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
         headers={"WWW-Authenticate": "Bearer"},
     )
-
-
-def log_refusal(refusal: HttpProblemError, key: str, address: str) -> None:
-    """Log that a request was refused because of its key, never with the key."""
-    if refusal.problem.status == 401:
-        extra = fields(
-            "login_refused", reason=refusal.problem.reason, key_id=id_in_key(key), client=address or "unknown"
-        )
-        logger.warning("a request was refused: %s", refusal.problem.detail, extra=extra)

@@ -15,7 +15,7 @@ from kinolog.access.key_text import is_judged_by_api, is_ticket
 from kinolog.connections.local_peer import is_own_peer
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
-from kinolog_gateway.http.callers import Callers, key_required, log_refusal
+from kinolog_gateway.http.callers import Callers, key_required
 from kinolog_gateway.http.credentials import HttpCaller, presented_key
 from kinolog_gateway.http.edge.browser_credentials import (
     is_file_request,
@@ -154,13 +154,27 @@ class RequestMiddleware:
         if credential and not _can_be_passed_on(credential):
             raise key_required()
         if self._callers.file_keys.own_user_only and not (credential and is_judged_by_api(credential)):
-            _check_account(scope)
+            self._check_account(scope)
         address, _ = scope.get("client") or ("", 0)
         connects = opens_connection(scope)
         caller = await self._callers.identify(credential, address, opens_connection=connects)
         if connects:
             caller.check_scope(KeyScope.READ)
         return caller
+
+    def _check_account(self, scope: Scope) -> None:
+        """Raise the problem of a request without a key by another account of this machine."""
+        peer, own = scope.get(CONNECTION) or (None, None)
+        if peer and own and not is_own_peer((peer[0], peer[1]), (own[0], own[1])):
+            refusal = HttpProblemError(
+                401,
+                "KEY_REQUIRED",
+                "this gateway needs no key from the account that runs it, and from other accounts of this machine it "
+                "does: present an API key (kinolog keys create), or start it with --no-auth",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            self._callers.log_refusal(refusal, "", f"{peer[0]}, another account of this machine")
+            raise refusal
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         origin = headers.get("origin")
@@ -202,21 +216,6 @@ def _can_be_passed_on(credential: str) -> bool:
 
 def _is_public(path: str) -> bool:
     return path in _PUBLIC_PATHS or path.startswith("/docs/")
-
-
-def _check_account(scope: Scope) -> None:
-    """Raise the problem of a request without a key by another account of this machine."""
-    peer, own = scope.get(CONNECTION) or (None, None)
-    if peer and own and not is_own_peer((peer[0], peer[1]), (own[0], own[1])):
-        refusal = HttpProblemError(
-            401,
-            "KEY_REQUIRED",
-            "this gateway needs no key from the account that runs it, and from other accounts of this machine it does: "
-            "present an API key (kinolog keys create), or start it with --no-auth",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-        log_refusal(refusal, "", f"{peer[0]}, another account of this machine")
-        raise refusal
 
 
 def _check_host(headers: Headers) -> None:
