@@ -80,3 +80,39 @@ async def test_a_refused_list_of_keys(gateway: Replay, pilot: Pilot[None]) -> No
     await settled(pilot)
     assert "its keys cannot be listed: this key" in text(pilot)
     assert len(app_of(pilot)._notifications) == 0
+
+
+async def test_a_key_is_made_and_shown_once(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The dialog says what is wrong, sends what was typed, and shows the key, which a key press copies."""
+    offer_keys(gateway)
+    await press(pilot, "5", "escape", "A", "enter")
+    assert "Name an actor" in text(pilot)
+    await press(pilot, *"ada", "tab", *"all", "enter")  # in place of the proposed scopes
+    assert "Scopes are submit, read" in text(pilot)
+    gateway.answers["/api/v1/keys"] = {"key_id": "k1", "actor": "ada", "secret": "kino_k1_secret"}
+    await press(pilot, *["backspace"] * 3, *"read", "comma", *"submit", "enter")
+    (request,) = requests_of(gateway, "POST", "/api/v1/keys")
+    assert (request["actor"], request["scopes"]) == ("ada", ["read", "submit"])
+    assert "kino_k1_secret" in text(pilot)
+    await press(pilot, "c")
+    assert app_of(pilot).clipboard == "kino_k1_secret"
+    await press(pilot, "escape")
+    assert "kino_k1_secret" not in text(pilot)
+
+
+async def test_a_key_is_revoked_after_a_confirmation(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A key that is in use is chosen; without a yes nothing is sent. One that was revoked cannot be chosen."""
+    offer_keys(
+        gateway, {"key_id": "k1", "actor": "ada"}, {"key_id": "k2", "revoked_at": "2026-11-21T10:00:00Z"}
+    )
+    gateway.answers["/api/v1/keys/k1"] = {
+        "key_id": "k1",
+        "actor": "ada",
+        "revoked_at": "2026-11-21T10:00:00Z",
+    }
+    await press(pilot, "5", "escape", "X")
+    assert "k2" not in " ".join(line for line in text(pilot).splitlines() if "no scopes" in line)
+    await press(pilot, "enter", "n")
+    assert not requests_of(gateway, "DELETE", "/api/v1/keys/k1")
+    await press(pilot, "X", "enter", "y")
+    assert len(requests_of(gateway, "DELETE", "/api/v1/keys/k1")) == 1

@@ -250,6 +250,12 @@ SETTINGS = KeyGroup(
                 Key("settings.keys", "K", "change keys"),
             )
         ),
+        KeyRow(
+            (
+                Key("settings.new_key", "A", "new API key"),
+                Key("settings.revoke_key", "X", "revoke an API key"),
+            )
+        ),
         KeyRow((Key("keys.came_with", "backspace,delete", "give a key back", fixed=True),)),
     ),
     frozenset({"settings"}),
@@ -265,6 +271,7 @@ DIALOGS = KeyGroup(
                 Key("dialogs.apply", "ctrl+s", "apply the filter", while_typing=True),
             )
         ),
+        KeyRow((Key("dialogs.copy", "c", "copy a new API key"),)),
     ),
     frozenset({"dialogs"}),
 )

@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
+from kinolog_client import ApiKeyInfo, CreatedKeyInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog
 from kinolog_tui.screens.page import Page
@@ -43,11 +44,16 @@ class SettingsPage(Page):
         key_binding("settings.save", "save", "Save"),
         key_binding("settings.reset", "reset", "Reset"),
         key_binding("settings.keys", "keys", "Keys"),
+        key_binding("settings.new_key", "create_api_key", "New API key", show=False),
+        key_binding("settings.revoke_key", "revoke_api_key", "Revoke an API key", show=False),
         key_binding("everywhere.next", "app.focus_next", "Next field"),
         key_binding("everywhere.back", "leave", "Leave field", show=False),
         key_binding("everywhere.down", "app.focus_next", "Next", show=False),
         key_binding("everywhere.up", "app.focus_previous", "Previous", show=False),
     ]
+
+    _issued: tuple[ApiKeyInfo, ...] = ()
+    """The API keys that the server lists."""
 
     def body(self) -> ComposeResult:
         """The form beside the table of keys."""
@@ -167,6 +173,38 @@ class SettingsPage(Page):
 
         self.app.push_screen(KeysDialog())
 
+    def action_create_api_key(self) -> None:
+        """Ask for the actor and the scopes of a new API key, and make it."""
+        from kinolog_tui.screens.dialogs.api_keys import KeyToMake, NewKeyDialog
+
+        def answered(asked: KeyToMake | None) -> None:
+            if asked is not None:
+                call = partial(self.kinolog.client.create_key, asked.actor, scopes=asked.scopes)
+                self.request("create-key", call)
+
+        if self.kinolog.may_write():
+            self.app.push_screen(NewKeyDialog(), answered)
+
+    def action_revoke_api_key(self) -> None:
+        """Choose an API key, and revoke it after a confirmation."""
+        from kinolog_tui.screens.dialogs.api_keys import ChooseKeyDialog, key_words
+
+        live = {key.key_id: key for key in self._issued if key.revoked_at is None}
+
+        def chosen(key_id: str | None) -> None:
+            def answered(yes: bool | None) -> None:
+                if yes and key_id is not None:
+                    self.request("revoke-key", partial(self.kinolog.client.revoke_key, key_id))
+
+            if key_id is not None:
+                words = f"{key_words(live[key_id])}: its calls are refused at once, for good, and its streams end."
+                self.app.push_screen(ConfirmDialog("Revoke this API key?", words, "Revoke"), answered)
+
+        if not live:
+            self.notify("there is no API key to revoke", severity="warning")
+        elif self.kinolog.may_write():
+            self.app.push_screen(ChooseKeyDialog(list(live.values())), chosen)
+
     def action_save(self) -> None:
         """Save and apply the form."""
         preferences = self.form_preferences()
@@ -194,13 +232,25 @@ class SettingsPage(Page):
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Report that the preferences were saved or reset, or show the server's keys."""
         match message.value:
+            case CreatedKeyInfo() as created:
+                self._show_secret(created)
+            case ApiKeyInfo() as revoked:
+                self.notify(f"{revoked.key_id} is revoked", title="Revoked")
+                self.load()
             case IssuedKeys() as answer:
+                self._issued = answer.keys
                 self.query_one(ApiKeyList).show(answer, clock.now())
             case Preferences() as preferences:
                 if message.key == "reset":
                     self._apply(preferences)
                     self._fill(preferences)
                 self._report(saved=message.key == "save")
+
+    def _show_secret(self, created: CreatedKeyInfo) -> None:
+        from kinolog_tui.screens.dialogs.api_keys import SecretDialog
+
+        self.app.push_screen(SecretDialog(created))
+        self.load()
 
     def _report(self, *, saved: bool) -> None:
         text, title = (
