@@ -32,6 +32,7 @@ from tests.fixtures.log import (
     memory_stores,
     open_stores,
 )
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @pytest.fixture(params=KINDS)
@@ -321,6 +322,6 @@ async def test_followers_do_not_disturb_each_other(log: EventStore) -> None:
     async with following(log, 0) as batches:
         assert [r.position for r in await anext(batches)] == [1, 2, 3]
         await log.append(commit_of(job_id := job_name(), None, submit()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_SECONDS):
             (recorded,) = await anext(batches)
         assert (recorded.position, recorded.commit.job_id) == (4, job_id)

@@ -19,6 +19,7 @@ from kinolog.v1 import key_request_pb2 as pb
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.log import connected
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,13 @@ async def test_no_other_worker_reads_the_answer(nats_server: NatsServer) -> None
         heard = await listener.subscribe(f"{inbox_prefix(Service.WORKER)}.>")
         await listener.flush()
         assert await RequestedJobKeys(worker).of_job(job_id) == key
-        message = await heard.next_msg(timeout=10)
+        message = await heard.next_msg(timeout=WAIT_SECONDS)
         response = pb.KeyResponse.FromString(message.data)
         assert key is not None
         assert key not in message.data
         with pytest.raises(EnvelopeUnreadable):
             EnvelopeReceiver().read(response.encrypted_key, job_id)
-        answer = await worker.request(subjects.KEY_REQUESTS, b"\xff nonsense", timeout=10)
+        answer = await worker.request(subjects.KEY_REQUESTS, b"\xff nonsense", timeout=WAIT_SECONDS)
         assert "no request" in pb.KeyResponse.FromString(answer.data).problem
         await answering.close()
 

@@ -25,6 +25,7 @@ from tests.fixtures.log import (
     open_stores,
     settings_of,
 )
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 class ErrorLog(logging.Handler):
@@ -114,7 +115,7 @@ async def test_only_the_administrator_may_change_the_log(
     """A service that tries an administrator's request is refused, and the refusal is logged as an error."""
     async with connected(nats_server, service) as client:
         await client.publish(subject, b"{}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_SECONDS):
             error = await errors.messages.get()
     assert subject.lower() in error
     assert service.value in error
@@ -127,7 +128,7 @@ async def test_workers_do_not_read_the_bucket_of_keys(
     """Neither one key nor all: a worker asks for the key of a job that it may render."""
     async with connected(nats_server, Service.WORKER) as client:
         await client.publish(f"$JS.API.{request_of}.{KEYS_STREAM}", b"{}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_SECONDS):
             assert "permissions violation" in await errors.messages.get()
 
 
@@ -135,7 +136,7 @@ async def test_no_service_receives_the_replies_to_another(nats_server: NatsServe
     """Subscribing to another service's inbox is refused."""
     async with connected(nats_server, Service.WORKER) as client:
         await client.subscribe(f"{inbox_prefix(Service.API)}.>")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_SECONDS):
             assert "permissions violation for subscription" in await errors.messages.get()
 
 

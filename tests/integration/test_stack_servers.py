@@ -19,6 +19,7 @@ from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.fixtures.nats_cluster import NatsCluster
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 async def _stored(url: str, add: bool) -> int:
@@ -61,7 +62,7 @@ async def test_nats_denies_other_subjects(own_nats_server: NatsServer) -> None:
         inbox_prefix=inbox_prefix(Service.WORKER).encode(),
     )
     await client.publish("work.tiny.0.stolen", b"")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_SECONDS):
         error = await errors.get()
     await client.close()
     assert "permissions violation" in str(error).lower()

@@ -24,6 +24,7 @@ from kinolog_stack.tcp_ports import free_port
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
 from tests.fixtures.up_command import all_gone, marked_processes, processes_of
+from tests.fixtures.waits import WAIT_SECONDS
 
 NAMES = ["nats-server", "postgres", "projector", "api", "worker-1", "gateway"]
 
@@ -68,7 +69,7 @@ def test_children_of_a_killed_process_are_ended(stack: Stack) -> None:
     grandchild, starts = psutil.Process(int(announced())), supervised.starts
     supervised.kill()
     assert supervised.wait_started(starts + 1)
-    assert psutil.wait_procs([grandchild], timeout=10)[1] == []
+    assert psutil.wait_procs([grandchild], timeout=WAIT_SECONDS)[1] == []
 
 
 def test_second_stack_on_a_folder_is_refused(stack: Stack) -> None:

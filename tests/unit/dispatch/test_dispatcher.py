@@ -17,6 +17,7 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Ticket
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
 from tests.builders.memory_dispatch import MemoryDispatch
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ async def test_queued_jobs_get_tickets_as_they_come(dispatch: MemoryDispatch) ->
     """A job that is submitted while the dispatcher runs can be taken from the queue."""
     running = asyncio.create_task(dispatcher(dispatch).run())
     job_id = await dispatch.submit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_SECONDS):
         held = await dispatch.issuer.queue().take(["tiny"])
     assert held.ticket.job_id == job_id
     running.cancel()

@@ -18,6 +18,7 @@ from tests.adapters.memory.ticket_lanes import MemoryTicketLanes
 from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 class UnreachableLanes(MemoryTicketLanes):
@@ -77,7 +78,7 @@ class FairQueue:
 
     async def take(self) -> HeldTicket:
         """Take a ticket as a worker does."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_SECONDS):
             return await self.worker.take(["tiny"])
 
     async def render(self, jobs: int) -> list[str]:

@@ -18,7 +18,7 @@ from kinolog.job.values import Status
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
 from tests.builders.memory_dispatch import MemoryDispatch
 from tests.fixtures.tasks import background_task
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_a_lost_worker_s_ticket_is_replaced(dispatch: MemoryDispatch) -> N
     await dispatch.workers.deregister("worker-1")
     assert await reconciler(dispatch, job_id).reconcile() == [job_id]
     assert await reconciler(dispatch, job_id).reconcile() == []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_SECONDS):
         taken = await dispatch.issuer.queue().take(["tiny"])
     assert (taken.ticket.attempt, taken.deliveries) == (1, 1)
     assert taken.ticket.position > held.ticket.position
