@@ -19,7 +19,7 @@ from kinolog.adapters.jetstream.client.api_request import (
 from kinolog.adapters.jetstream.client.appender import MAX_BATCH_SIZE
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish, publish_batch
-from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.adapters.jetstream.queue.ticket_issuer import (
     ISSUE_TRIES,
     is_deferred,
@@ -52,9 +52,7 @@ class JetStreamTicketLanes:
     async def has_ticket(self, ticket: Ticket) -> bool:
         lanes = [lane for p in Priority for lane in (p.rank, subjects.deferred(p.rank))]
         possible = [subjects.work(ticket.model_class, lane, ticket.job_id) for lane in lanes]
-        tails = await asyncio.gather(
-            *(last_at_leader(self._client, subjects.WORK, subject) for subject in possible)
-        )
+        tails = await asyncio.gather(*map(self._last, possible))
         return any(tail is not None for tail in tails)
 
     async def progress(self, model_class: str, priority: Priority) -> LaneProgress | None:
@@ -109,6 +107,13 @@ class JetStreamTicketLanes:
                 return list(range(last - len(writes) + 1, last + 1))
         return [await self._put_one(write, each.ticket) for write, each in zip(writes, tickets, strict=True)]
 
+    async def _last(self, subject: str) -> StoredMessage | None:
+        """Return the message of a subject; None if there is none. Raises `LogUnavailable`, also without a stream."""
+        try:
+            return await last_at_leader(self._client, subjects.WORK, subject)
+        except JetStreamApiError as error:
+            raise LogUnavailable(str(error)) from error
+
     async def _put_one(self, write: OutgoingWrite, ticket: Ticket) -> int:
         for _ in range(ISSUE_TRIES):
             try:
@@ -116,7 +121,7 @@ class JetStreamTicketLanes:
             except JetStreamApiError as error:
                 if error.number not in WRONG_LAST_SEQUENCE:
                     raise LogUnavailable(str(error)) from error
-            tail = await last_at_leader(self._client, subjects.WORK, write.subject)
+            tail = await self._last(write.subject)
             if tail is None and write.expected:
                 return 0
             if tail is not None and ticket_or_oldest(tail).position >= ticket.position:
