@@ -35,7 +35,7 @@ async def test_one_ticket_after_the_other(memory_worker: MemoryWorker) -> None:
 
 
 async def test_a_ticket_is_extended_while_its_job_runs(memory_worker: MemoryWorker) -> None:
-    """The time until it is delivered again begins anew, as often as needed: no other worker gets it."""
+    """The time until it is delivered again begins again, as often as needed: no other worker gets it."""
     memory_worker.inference.script = endless
     async with supervised(memory_worker):
         job_id = await issued(memory_worker)
