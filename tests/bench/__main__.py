@@ -18,7 +18,10 @@ from rich.console import Console
 from tests.bench import machine, report
 from tests.bench.figures import Result
 
-ROWS = ("submit", "append", "start", "catch_up", "fan_out", "lists", "worker", "dashboard", "fair_share")
+ROWS = (
+    *("submit", "append", "start", "catch_up", "fan_out", "lists", "worker", "dashboard", "fair_share"),
+    "attacks",
+)
 """Modules of tests.bench, each with `measure(quick) -> Result`."""
 
 

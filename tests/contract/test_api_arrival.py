@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from kinolog_api.rpc import calls
 from kinolog_api.rpc.arriving_messages import STRANGER_BYTES, StrangerMessages
+from kinolog_api.rpc.rates import message_turns
 from kinolog_api.server import MAX_REQUEST_BYTES
 
 from kinolog.process.api_keys import KeyHolder
@@ -65,7 +65,7 @@ async def test_a_call_without_a_request(monkeypatch: pytest.MonkeyPatch) -> None
     """A call that ends without a request is INVALID_ARGUMENT; one whose request stalls is DEADLINE_EXCEEDED."""
     async with running_api() as api:
         assert (await refused(streamed(api, none()))).reason == "MALFORMED_MESSAGE"
-        monkeypatch.setattr(calls, "MESSAGE_SECONDS", 0.01)
+        monkeypatch.setattr(message_turns, "MESSAGE_SECONDS", 0.01)
         problem = await refused(streamed(api, never()))
     assert (problem.code, problem.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "REQUEST_STALLED")
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, TypeAlias
@@ -28,17 +28,12 @@ from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.api_keys.key_use_recorder import KeyUseRecorder
 from kinolog_api.api_keys.refusal_log import RefusalLog
 from kinolog_api.rpc.access_tickets import AccessTicket
-from kinolog_api.rpc.arriving_messages import (
-    MESSAGE_SECONDS,
-    Context,
-    StrangerMessages,
-    one_message,
-    parsed,
-)
+from kinolog_api.rpc.arriving_messages import Context, StrangerMessages, parsed
 from kinolog_api.rpc.authentication import Caller, KeyRefused
 from kinolog_api.rpc.call_origin import OwnUserCalls, call_origin
 from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
+from kinolog_api.rpc.rates.message_turns import CallerMessages
 from kinolog_api.rpc.rates.request_rates import RequestClass, RequestRates, class_of
 from kinolog_api.rpc.scopes import Admission, Need, need_of
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
@@ -122,19 +117,25 @@ class CallGuard:
         self._rules = rules
         self._clock = clock
         self.freshness = freshness
+        self._messages = CallerMessages()
         self.strangers = StrangerMessages()
         self._refusals = RefusalLog()
         self.own_user: OwnUserCalls | None = None
         """Refuses calls of other accounts of this machine without a key; None admits them."""
 
-    async def admit(self, method: ServedMethod, context: Context) -> tuple[Message, RpcCall]:
-        """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
+    async def admit(
+        self, method: ServedMethod, context: Context, ending: ExitStack
+    ) -> tuple[Message, RpcCall]:
+        """Return the parsed request and its caller. `ending` is what follows the call.
+
+        Raises `RpcError` if either is not acceptable.
+        """
         await self.prepare(context)
         if method.need is Admission.ANYONE:
             return self._admit_anyone(method, await self.strangers.one(context), context)
         call = self.caller_of(method, context)
         with self.while_key_is_live(call):
-            raw = await one_message(context, MESSAGE_SECONDS)
+            raw = await self._messages.one(context, call, ending)
         request = self.checked(method.kind, raw)
         if call.ticket is not None and call.ticket.job_id not in ("", getattr(request, "job_id", "")):
             raise _ticket_too_narrow(method, call.ticket)
@@ -299,8 +300,9 @@ def _handler(
 def _unary_handler(method: ServedMethod, guard: CallGuard, function: UnaryMethod) -> Callable[..., Any]:
     async def handle(_: AsyncIterator[bytes], context: Context) -> bytes:
         try:
-            request, call = await guard.admit(method, context)
-            response = await function(request, call)
+            with ExitStack() as ending:
+                request, call = await guard.admit(method, context, ending)
+                response = await function(request, call)
             stale_seconds = guard.freshness.stale_seconds() if method.name in READ_MODEL_METHODS else 0
             if stale_seconds:
                 context.set_trailing_metadata((*_sent_last(context), (STALE_KEY, str(stale_seconds))))
@@ -330,7 +332,8 @@ def _upload_handler(method: ServedMethod, guard: CallGuard, function: UploadMeth
 def _stream_handler(method: ServedMethod, guard: CallGuard, function: StreamMethod) -> Callable[..., Any]:
     async def handle(_: AsyncIterator[bytes], context: Context) -> None:
         try:
-            request, call = await guard.admit(method, context)
+            with ExitStack() as arrival:
+                request, call = await guard.admit(method, context, arrival)
             with guard.while_key_is_live(call):
                 async with aclosing(function(request, call)) as messages:
                     async for message in messages:

@@ -1,0 +1,92 @@
+"""Turns in which the messages of known callers arrive, so that those of one caller take little memory at once.
+
+Nobody knows the size of a message before it is read, and gRPC holds it in memory from its first byte on. What waits for
+a turn stays with its sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from grpc import StatusCode
+
+from kinolog_api.rpc.arriving_messages import MESSAGE_SECONDS, Context, one_message
+from kinolog_api.rpc.authentication import Caller
+from kinolog_api.rpc.errors import RETRY_SECONDS, RpcError
+
+KEY_ARRIVALS = 4
+"""Messages of one key that arrive at once. Others wait, unread."""
+TENANT_ARRIVALS = 8
+ALL_ARRIVALS = 32
+LARGE_BYTES = 262_144
+"""Messages of at least this size are also worked on in turns: what they are parsed into is larger than they are."""
+KEY_LARGE = 2
+"""Calls of one key with a large message that run at once."""
+ALL_LARGE = 8
+
+
+class _Turns:
+    """Semaphores by name, which are there while calls use them."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._used: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    async def acquire(self, name: str) -> Callable[[], None]:
+        """Wait for a turn. Return what ends it."""
+        turns, users = self._used.get(name) or (asyncio.Semaphore(self._at_once), 0)
+        self._used[name] = turns, users + 1
+        try:
+            await turns.acquire()
+        except BaseException:
+            self._leave(name)
+            raise
+
+        def end() -> None:
+            turns.release()
+            self._leave(name)
+
+        return end
+
+    def _leave(self, name: str) -> None:
+        turns, users = self._used.pop(name)
+        if users > 1:
+            self._used[name] = turns, users - 1
+
+
+class CallerMessages:
+    """Takes in the messages of known callers: a few at once for each key, for each tenant and for all."""
+
+    def __init__(self) -> None:
+        self._of_key, self._of_tenant = _Turns(KEY_ARRIVALS), _Turns(TENANT_ARRIVALS)
+        self._of_all = _Turns(ALL_ARRIVALS)
+        self._large_of_key, self._large_of_all = _Turns(KEY_LARGE), _Turns(ALL_LARGE)
+
+    async def one(self, context: Context, caller: Caller, ending: ExitStack) -> bytes:
+        """Return the message of a call with one. If it is large, its call has a turn until `ending`.
+
+        Raises `RpcError` if it is missing or late, and RESOURCE_EXHAUSTED if its turn does not come in time.
+        """
+        key = caller.key_digest.hex() or context.peer().rpartition(":")[0]
+        with ExitStack() as arrival:
+            await self._turns(
+                arrival, (self._of_key, key), (self._of_tenant, caller.tenant), (self._of_all, "")
+            )
+            message = await one_message(context, MESSAGE_SECONDS)
+            if len(message) >= LARGE_BYTES:
+                await self._turns(ending, (self._large_of_key, key), (self._large_of_all, ""))
+            return message
+
+    async def _turns(self, ending: ExitStack, *waits: tuple[_Turns, str]) -> None:
+        """Wait for turns, which end with `ending`."""
+        try:
+            async with asyncio.timeout(MESSAGE_SECONDS):
+                for turns, name in waits:
+                    ending.callback(await turns.acquire(name))
+        except TimeoutError:
+            text = "too many large requests arrive at once; send this again when others are done"
+            raise RpcError(
+                StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_AT_ONCE", text, retry_seconds=RETRY_SECONDS
+            ) from None
