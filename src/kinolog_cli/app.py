@@ -40,6 +40,7 @@ COMMANDS = {
     "tui": "kinolog_cli.tui:tui",
     "mcp": "kinolog_cli.mcp.command:mcp",
     "keys": "kinolog_cli.access.keys:app",
+    "usage": "kinolog_cli.access.usage:usage",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",
     "restore": "kinolog_cli.maintenance.restore:restore",

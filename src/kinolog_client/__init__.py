@@ -134,6 +134,7 @@ if TYPE_CHECKING:
     )
     from kinolog_client.models.tickets import SignedLinksInfo, TicketInfo
     from kinolog_client.models.uploads import UploadInfo
+    from kinolog_client.models.usage import LimitsInfo, UsageInfo
 
 __all__ = [
     "PRIORITIES",
@@ -183,6 +184,7 @@ __all__ = [
     "JobState",
     "JobUpdated",
     "KinologClient",
+    "LimitsInfo",
     "LinkState",
     "LinksInfo",
     "LiveError",
@@ -232,6 +234,7 @@ __all__ = [
     "UnexpectedAnswer",
     "UploadInfo",
     "UpscalerInfo",
+    "UsageInfo",
     "UsedLoraInfo",
     "UsedUpscalerInfo",
     "VideoInput",
@@ -258,6 +261,7 @@ _MODULES = (
     "models.tickets",
     "models.uploads",
     "endpoint",
+    "models.usage",
     "live.updates",
     "live.steps",
     "live.flow",

@@ -117,6 +117,7 @@ class AsyncKinologClient:
     revoke_key = awaitable(access_operations.revoke_key)
     create_ticket = awaitable(access_operations.create_ticket)
     who_am_i = awaitable(access_operations.who_am_i)
+    usage = awaitable(access_operations.usage)
     requires_key = awaitable(access_operations.requires_key)
     health = awaitable(service_operations.health)
     ready = awaitable(service_operations.ready)

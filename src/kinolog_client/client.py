@@ -115,6 +115,7 @@ class KinologClient:
     revoke_key = blocking(access_operations.revoke_key)
     create_ticket = blocking(access_operations.create_ticket)
     who_am_i = blocking(access_operations.who_am_i)
+    usage = blocking(access_operations.usage)
     requires_key = blocking(access_operations.requires_key)
     health = blocking(service_operations.health)
     ready = blocking(service_operations.ready)

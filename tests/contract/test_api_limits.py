@@ -14,6 +14,7 @@ import pytest
 from kinolog.job.values import Priority
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy import TenantPolicies, TenantPolicy
+from kinolog.v1 import access_service_pb2 as access
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, refused, running_api
@@ -157,6 +158,18 @@ async def test_the_budget_of_a_day() -> None:
         assert (await refused(api.jobs.SubmitJob(large))).reason == "JOB_TOO_COSTLY"
         api.clock.now += timedelta(hours=25)
         assert (await api.jobs.SubmitJob(_clip())).created
+
+
+async def test_what_is_used() -> None:
+    """A caller reads what its tenant uses, and its limits."""
+    policies = FollowedPolicies(without_file=POLICIES)
+    async with running_api(policies=policies) as api:
+        await api.jobs.SubmitJob(_clip(), metadata=SMALL)
+        usage = await api.access.GetUsage(access.GetUsageRequest(), metadata=SMALL)
+    assert (usage.tenant, usage.queued_jobs, usage.cost_of_day) == ("small", 1, 2)
+    assert (usage.limits.max_job_cost, usage.limits.max_prompt_characters) == (2, 40)
+    assert not usage.limits.HasField("max_queued_jobs")
+    assert list(usage.limits.priorities) == [job_pb2.PRIORITY_MEDIUM, job_pb2.PRIORITY_LOW]
 
 
 async def test_the_bytes_of_files() -> None:

@@ -87,6 +87,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
         "GetTrends": an.GetTrendsRequest(**YEAR),
         "ListActivity": an.ListActivityRequest(),
         "WhoAmI": ac.WhoAmIRequest(),
+        "GetUsage": ac.GetUsageRequest(),
     }
     of_a_job: dict[str, Any] = {
         "GetJob": pb.GetJobRequest,

@@ -53,7 +53,10 @@ NAMED_ELSEWHERE = {
 """Routes that name a job in the query or in the body."""
 
 READS = {
-    *(("GET", f"/api/v1/{name}") for name in ("jobs", "activity", "models", "workers", "alarms", "whoami")),
+    *(
+        ("GET", f"/api/v1/{name}")
+        for name in ("jobs", "activity", "models", "workers", "alarms", "usage", "whoami")
+    ),
     *(("GET", f"/api/v1/analytics/{name}") for name in ("overview", "queue-depth", "stage-times")),
     *(("GET", f"/api/v1/analytics/{name}") for name in ("status-distribution", "success-rate", "trends")),
     *(("GET", path) for path in ("/v1/videos", "/v1/models", "/v1/models/{model}")),
@@ -78,6 +81,7 @@ BULK = ("BulkCancelJobs", "BulkRetryJobs", "BulkReprioritizeJobs", "BulkEraseJob
 READ_METHODS = (
     *(
         "WhoAmI",
+        "GetUsage",
         "GetOverview",
         "GetSuccessRates",
         "GetStageTimes",

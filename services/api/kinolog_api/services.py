@@ -11,6 +11,7 @@ from kinolog.v1 import (
     ticket_service_pb2,
     webhook_service_pb2,
 )
+from kinolog_api.access.get_usage import GetUsage
 from kinolog_api.access.manage_keys import ManageKeys
 from kinolog_api.access.who_am_i import who_am_i
 from kinolog_api.alarms.list_alarms import ListAlarms
@@ -177,6 +178,7 @@ def access_methods(dependencies: ApiDependencies) -> Methods:
     keys = ManageKeys(d.access_log, d.key_directory, d.key_uses, d.clock)
     return {
         "WhoAmI": who_am_i,
+        "GetUsage": GetUsage(d.policies, d.read_model, d.clock).get_usage,
         "CreateKey": keys.create,
         "ListKeys": keys.list_keys,
         "RevokeKey": keys.revoke,

@@ -51,7 +51,7 @@ from kinolog_gateway.routes import (
     probes,
     results,
 )
-from kinolog_gateway.routes.access import keys, tickets
+from kinolog_gateway.routes.access import keys, tickets, usage
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -68,6 +68,7 @@ ROUTERS = (
     charts.router,
     catalogue.router,
     keys.router,
+    usage.router,
     tickets.router,
     probes.router,
     pages.router,

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from kinolog.v1 import access_pb2 as kinolog_dot_v1_dot_access__pb2
+from kinolog.v1 import job_pb2 as kinolog_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkinolog/v1/access_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17kinolog/v1/access.proto\"\x0f\n\rWhoAmIRequest\"\xa8\x01\n\x0eWhoAmIResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12!\n\x06scopes\x18\x03 \x03(\x0e\x32\x11.kinolog.v1.Scope\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x14\n\x0c\x65very_tenant\x18\x05 \x01(\x08\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x02\n\x10\x43reateKeyRequest\x12?\n\x06tenant\x18\x01 \x01(\tB/\xbaH,r*2(^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|[*])?$\x12=\n\x05\x61\x63tor\x18\x02 \x01(\tB.\xbaH+r)2\'^[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}$\x12\x34\n\x06scopes\x18\x03 \x03(\x0e\x32\x11.kinolog.v1.ScopeB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x15\n\x04name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x11\x43reateKeyResponse\x12\x1f\n\x03key\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\xa6\x01\n\x0fListKeysRequest\x12?\n\x06tenant\x18\x01 \x01(\tB/\xbaH,r*2(^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|[*])?$\x12\x15\n\rinclude_ended\x18\x02 \x01(\x08\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"M\n\x10ListKeysResponse\x12 \n\x04keys\x18\x01 \x03(\x0b\x32\x12.kinolog.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x10RevokeKeyRequest\x12%\n\x06key_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z2-7]{12}$\"4\n\x11RevokeKeyResponse\x12\x1f\n\x03key\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.ApiKey2\xab\x02\n\rAccessService\x12?\n\x06WhoAmI\x12\x19.kinolog.v1.WhoAmIRequest\x1a\x1a.kinolog.v1.WhoAmIResponse\x12H\n\tCreateKey\x12\x1c.kinolog.v1.CreateKeyRequest\x1a\x1d.kinolog.v1.CreateKeyResponse\x12\x45\n\x08ListKeys\x12\x1b.kinolog.v1.ListKeysRequest\x1a\x1c.kinolog.v1.ListKeysResponse\x12H\n\tRevokeKey\x12\x1c.kinolog.v1.RevokeKeyRequest\x1a\x1d.kinolog.v1.RevokeKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkinolog/v1/access_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17kinolog/v1/access.proto\x1a\x14kinolog/v1/job.proto\"\x0f\n\rWhoAmIRequest\"\xa8\x01\n\x0eWhoAmIResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12!\n\x06scopes\x18\x03 \x03(\x0e\x32\x11.kinolog.v1.Scope\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x14\n\x0c\x65very_tenant\x18\x05 \x01(\x08\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x02\n\x10\x43reateKeyRequest\x12?\n\x06tenant\x18\x01 \x01(\tB/\xbaH,r*2(^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|[*])?$\x12=\n\x05\x61\x63tor\x18\x02 \x01(\tB.\xbaH+r)2\'^[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}$\x12\x34\n\x06scopes\x18\x03 \x03(\x0e\x32\x11.kinolog.v1.ScopeB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x15\n\x04name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x11\x43reateKeyResponse\x12\x1f\n\x03key\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\xa6\x01\n\x0fListKeysRequest\x12?\n\x06tenant\x18\x01 \x01(\tB/\xbaH,r*2(^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|[*])?$\x12\x15\n\rinclude_ended\x18\x02 \x01(\x08\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"M\n\x10ListKeysResponse\x12 \n\x04keys\x18\x01 \x03(\x0b\x32\x12.kinolog.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x10RevokeKeyRequest\x12%\n\x06key_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z2-7]{12}$\"4\n\x11RevokeKeyResponse\x12\x1f\n\x03key\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.ApiKey\"\x11\n\x0fGetUsageRequest\"\xa4\x01\n\x10GetUsageResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0bqueued_jobs\x18\x02 \x01(\x03\x12\x14\n\x0crunning_jobs\x18\x03 \x01(\x03\x12\x13\n\x0b\x63ost_of_day\x18\x04 \x01(\x03\x12\x16\n\x0e\x61rtifact_bytes\x18\x05 \x01(\x03\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.kinolog.v1.TenantLimits\"\xbc\x03\n\x0cTenantLimits\x12\x0e\n\x06weight\x18\x01 \x01(\x01\x12(\n\npriorities\x18\x02 \x03(\x0e\x32\x14.kinolog.v1.Priority\x12\x19\n\x0cmax_job_cost\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\"\n\x15max_prompt_characters\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x1c\n\x0fmax_queued_jobs\x18\x05 \x01(\x03H\x02\x88\x01\x01\x12\x1d\n\x10max_cost_per_day\x18\x06 \x01(\x03H\x03\x88\x01\x01\x12\x1f\n\x12max_artifact_bytes\x18\x07 \x01(\x03H\x04\x88\x01\x01\x12\r\n\x05reads\x18\x08 \x01(\t\x12\x0e\n\x06writes\x18\t \x01(\t\x12\x0f\n\x07uploads\x18\n \x01(\t\x12\x11\n\tkey_reads\x18\x0b \x01(\t\x12\x12\n\nkey_writes\x18\x0c \x01(\t\x12\x13\n\x0bkey_uploads\x18\r \x01(\tB\x0f\n\r_max_job_costB\x18\n\x16_max_prompt_charactersB\x12\n\x10_max_queued_jobsB\x13\n\x11_max_cost_per_dayB\x15\n\x13_max_artifact_bytes2\xf2\x02\n\rAccessService\x12?\n\x06WhoAmI\x12\x19.kinolog.v1.WhoAmIRequest\x1a\x1a.kinolog.v1.WhoAmIResponse\x12\x45\n\x08GetUsage\x12\x1b.kinolog.v1.GetUsageRequest\x1a\x1c.kinolog.v1.GetUsageResponse\x12H\n\tCreateKey\x12\x1c.kinolog.v1.CreateKeyRequest\x1a\x1d.kinolog.v1.CreateKeyResponse\x12\x45\n\x08ListKeys\x12\x1b.kinolog.v1.ListKeysRequest\x1a\x1c.kinolog.v1.ListKeysResponse\x12H\n\tRevokeKey\x12\x1c.kinolog.v1.RevokeKeyRequest\x1a\x1d.kinolog.v1.RevokeKeyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,22 +51,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_REVOKEKEYREQUEST'].fields_by_name['key_id']._loaded_options = None
   _globals['_REVOKEKEYREQUEST'].fields_by_name['key_id']._serialized_options = b'\272H\022r\0202\016^[a-z2-7]{12}$'
-  _globals['_WHOAMIREQUEST']._serialized_start=134
-  _globals['_WHOAMIREQUEST']._serialized_end=149
-  _globals['_WHOAMIRESPONSE']._serialized_start=152
-  _globals['_WHOAMIRESPONSE']._serialized_end=320
-  _globals['_CREATEKEYREQUEST']._serialized_start=323
-  _globals['_CREATEKEYREQUEST']._serialized_end=594
-  _globals['_CREATEKEYRESPONSE']._serialized_start=596
-  _globals['_CREATEKEYRESPONSE']._serialized_end=664
-  _globals['_LISTKEYSREQUEST']._serialized_start=667
-  _globals['_LISTKEYSREQUEST']._serialized_end=833
-  _globals['_LISTKEYSRESPONSE']._serialized_start=835
-  _globals['_LISTKEYSRESPONSE']._serialized_end=912
-  _globals['_REVOKEKEYREQUEST']._serialized_start=914
-  _globals['_REVOKEKEYREQUEST']._serialized_end=971
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=973
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1025
-  _globals['_ACCESSSERVICE']._serialized_start=1028
-  _globals['_ACCESSSERVICE']._serialized_end=1327
+  _globals['_WHOAMIREQUEST']._serialized_start=156
+  _globals['_WHOAMIREQUEST']._serialized_end=171
+  _globals['_WHOAMIRESPONSE']._serialized_start=174
+  _globals['_WHOAMIRESPONSE']._serialized_end=342
+  _globals['_CREATEKEYREQUEST']._serialized_start=345
+  _globals['_CREATEKEYREQUEST']._serialized_end=616
+  _globals['_CREATEKEYRESPONSE']._serialized_start=618
+  _globals['_CREATEKEYRESPONSE']._serialized_end=686
+  _globals['_LISTKEYSREQUEST']._serialized_start=689
+  _globals['_LISTKEYSREQUEST']._serialized_end=855
+  _globals['_LISTKEYSRESPONSE']._serialized_start=857
+  _globals['_LISTKEYSRESPONSE']._serialized_end=934
+  _globals['_REVOKEKEYREQUEST']._serialized_start=936
+  _globals['_REVOKEKEYREQUEST']._serialized_end=993
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=995
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1047
+  _globals['_GETUSAGEREQUEST']._serialized_start=1049
+  _globals['_GETUSAGEREQUEST']._serialized_end=1066
+  _globals['_GETUSAGERESPONSE']._serialized_start=1069
+  _globals['_GETUSAGERESPONSE']._serialized_end=1233
+  _globals['_TENANTLIMITS']._serialized_start=1236
+  _globals['_TENANTLIMITS']._serialized_end=1680
+  _globals['_ACCESSSERVICE']._serialized_start=1683
+  _globals['_ACCESSSERVICE']._serialized_end=2053
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from kinolog.v1 import access_pb2 as _access_pb2
+from kinolog.v1 import job_pb2 as _job_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -260,3 +261,155 @@ class RevokeKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeKeyResponse: _TypeAlias = RevokeKeyResponse  # noqa: Y015
+
+@_typing.final
+class GetUsageRequest(_message.Message):
+    """The request has no fields: the metadata of the call identifies the tenant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUsageRequest: _TypeAlias = GetUsageRequest  # noqa: Y015
+
+@_typing.final
+class GetUsageResponse(_message.Message):
+    """What a tenant uses, as far as lists show it, and what it may use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    QUEUED_JOBS_FIELD_NUMBER: _builtins.int
+    RUNNING_JOBS_FIELD_NUMBER: _builtins.int
+    COST_OF_DAY_FIELD_NUMBER: _builtins.int
+    ARTIFACT_BYTES_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """The tenant."""
+    queued_jobs: _builtins.int
+    """Jobs in the queue."""
+    running_jobs: _builtins.int
+    """Jobs that are rendered now."""
+    cost_of_day: _builtins.int
+    """What the jobs of the last 24 hours cost, with those that were retried: millions of pixels times frames times steps."""
+    artifact_bytes: _builtins.int
+    """Bytes of all files of its jobs."""
+    @_builtins.property
+    def limits(self) -> Global___TenantLimits:
+        """What it may use."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        queued_jobs: _builtins.int = ...,
+        running_jobs: _builtins.int = ...,
+        cost_of_day: _builtins.int = ...,
+        artifact_bytes: _builtins.int = ...,
+        limits: Global___TenantLimits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_bytes", b"artifact_bytes", "cost_of_day", b"cost_of_day", "limits", b"limits", "queued_jobs", b"queued_jobs", "running_jobs", b"running_jobs", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUsageResponse: _TypeAlias = GetUsageResponse  # noqa: Y015
+
+@_typing.final
+class TenantLimits(_message.Message):
+    """What a tenant may use. A missing number and an empty rate are no limit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    PRIORITIES_FIELD_NUMBER: _builtins.int
+    MAX_JOB_COST_FIELD_NUMBER: _builtins.int
+    MAX_PROMPT_CHARACTERS_FIELD_NUMBER: _builtins.int
+    MAX_QUEUED_JOBS_FIELD_NUMBER: _builtins.int
+    MAX_COST_PER_DAY_FIELD_NUMBER: _builtins.int
+    MAX_ARTIFACT_BYTES_FIELD_NUMBER: _builtins.int
+    READS_FIELD_NUMBER: _builtins.int
+    WRITES_FIELD_NUMBER: _builtins.int
+    UPLOADS_FIELD_NUMBER: _builtins.int
+    KEY_READS_FIELD_NUMBER: _builtins.int
+    KEY_WRITES_FIELD_NUMBER: _builtins.int
+    KEY_UPLOADS_FIELD_NUMBER: _builtins.int
+    weight: _builtins.float
+    """Share of the workers within a priority, against the weights of the other tenants that wait."""
+    max_job_cost: _builtins.int
+    """Most that one job may cost."""
+    max_prompt_characters: _builtins.int
+    """Most characters of a prompt."""
+    max_queued_jobs: _builtins.int
+    """Most jobs in the queue."""
+    max_cost_per_day: _builtins.int
+    """Most that the jobs of 24 hours may cost."""
+    max_artifact_bytes: _builtins.int
+    """Most bytes of all files of its jobs."""
+    reads: _builtins.str
+    """Most requests that read, such as 600/minute."""
+    writes: _builtins.str
+    """Most requests that change something."""
+    uploads: _builtins.str
+    """Most uploads."""
+    key_reads: _builtins.str
+    """Most requests of each key that read."""
+    key_writes: _builtins.str
+    """Most requests of each key that change something."""
+    key_uploads: _builtins.str
+    """Most uploads of each key."""
+    @_builtins.property
+    def priorities(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.Priority.ValueType]:
+        """Priorities that its jobs may have."""
+
+    def __init__(
+        self,
+        *,
+        weight: _builtins.float = ...,
+        priorities: _abc.Iterable[_job_pb2.Priority.ValueType] | None = ...,
+        max_job_cost: _builtins.int | None = ...,
+        max_prompt_characters: _builtins.int | None = ...,
+        max_queued_jobs: _builtins.int | None = ...,
+        max_cost_per_day: _builtins.int | None = ...,
+        max_artifact_bytes: _builtins.int | None = ...,
+        reads: _builtins.str = ...,
+        writes: _builtins.str = ...,
+        uploads: _builtins.str = ...,
+        key_reads: _builtins.str = ...,
+        key_writes: _builtins.str = ...,
+        key_uploads: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "key_reads", b"key_reads", "key_uploads", b"key_uploads", "key_writes", b"key_writes", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs", "priorities", b"priorities", "reads", b"reads", "uploads", b"uploads", "weight", b"weight", "writes", b"writes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_artifact_bytes: _TypeAlias = _typing.Literal["max_artifact_bytes"]  # noqa: Y015
+    _WhichOneofArgType__max_artifact_bytes: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__max_cost_per_day: _TypeAlias = _typing.Literal["max_cost_per_day"]  # noqa: Y015
+    _WhichOneofArgType__max_cost_per_day: _TypeAlias = _typing.Literal["_max_cost_per_day", b"_max_cost_per_day"]  # noqa: Y015
+    _WhichOneofReturnType__max_job_cost: _TypeAlias = _typing.Literal["max_job_cost"]  # noqa: Y015
+    _WhichOneofArgType__max_job_cost: _TypeAlias = _typing.Literal["_max_job_cost", b"_max_job_cost"]  # noqa: Y015
+    _WhichOneofReturnType__max_prompt_characters: _TypeAlias = _typing.Literal["max_prompt_characters"]  # noqa: Y015
+    _WhichOneofArgType__max_prompt_characters: _TypeAlias = _typing.Literal["_max_prompt_characters", b"_max_prompt_characters"]  # noqa: Y015
+    _WhichOneofReturnType__max_queued_jobs: _TypeAlias = _typing.Literal["max_queued_jobs"]  # noqa: Y015
+    _WhichOneofArgType__max_queued_jobs: _TypeAlias = _typing.Literal["_max_queued_jobs", b"_max_queued_jobs"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_artifact_bytes) -> _WhichOneofReturnType__max_artifact_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_cost_per_day) -> _WhichOneofReturnType__max_cost_per_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_job_cost) -> _WhichOneofReturnType__max_job_cost | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_prompt_characters) -> _WhichOneofReturnType__max_prompt_characters | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_queued_jobs) -> _WhichOneofReturnType__max_queued_jobs | None: ...
+
+Global___TenantLimits: _TypeAlias = TenantLimits  # noqa: Y015

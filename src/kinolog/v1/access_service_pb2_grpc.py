@@ -40,6 +40,11 @@ class AccessServiceStub:
                 request_serializer=kinolog_dot_v1_dot_access__service__pb2.WhoAmIRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_access__service__pb2.WhoAmIResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/kinolog.v1.AccessService/GetUsage',
+                request_serializer=kinolog_dot_v1_dot_access__service__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_access__service__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
         self.CreateKey = channel.unary_unary(
                 '/kinolog.v1.AccessService/CreateKey',
                 request_serializer=kinolog_dot_v1_dot_access__service__pb2.CreateKeyRequest.SerializeToString,
@@ -63,6 +68,13 @@ class AccessServiceServicer:
 
     def WhoAmI(self, request, context):
         """Says as whom the caller is known, and what it may do. Needs a valid key and no scope.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUsage(self, request, context):
+        """Says what the caller's tenant uses and what it may use. Needs the scope read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +108,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.WhoAmI,
                     request_deserializer=kinolog_dot_v1_dot_access__service__pb2.WhoAmIRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_access__service__pb2.WhoAmIResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=kinolog_dot_v1_dot_access__service__pb2.GetUsageRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_access__service__pb2.GetUsageResponse.SerializeToString,
             ),
             'CreateKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateKey,
@@ -141,6 +158,33 @@ class AccessService:
             '/kinolog.v1.AccessService/WhoAmI',
             kinolog_dot_v1_dot_access__service__pb2.WhoAmIRequest.SerializeToString,
             kinolog_dot_v1_dot_access__service__pb2.WhoAmIResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AccessService/GetUsage',
+            kinolog_dot_v1_dot_access__service__pb2.GetUsageRequest.SerializeToString,
+            kinolog_dot_v1_dot_access__service__pb2.GetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class AccessServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AccessServiceAsyncStub: ...
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.WhoAmIRequest, _access_service_pb2.WhoAmIResponse]
     """Says as whom the caller is known, and what it may do. Needs a valid key and no scope."""
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.GetUsageRequest, _access_service_pb2.GetUsageResponse]
+    """Says what the caller's tenant uses and what it may use. Needs the scope read."""
     CreateKey: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.CreateKeyRequest, _access_service_pb2.CreateKeyResponse]
     """Creates a key. The response holds the key itself; no other one ever does."""
     ListKeys: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.ListKeysRequest, _access_service_pb2.ListKeysResponse]
@@ -49,6 +51,8 @@ class AccessServiceAsyncStub(AccessServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     WhoAmI: _aio.UnaryUnaryMultiCallable[_access_service_pb2.WhoAmIRequest, _access_service_pb2.WhoAmIResponse]  # type: ignore[assignment]
     """Says as whom the caller is known, and what it may do. Needs a valid key and no scope."""
+    GetUsage: _aio.UnaryUnaryMultiCallable[_access_service_pb2.GetUsageRequest, _access_service_pb2.GetUsageResponse]  # type: ignore[assignment]
+    """Says what the caller's tenant uses and what it may use. Needs the scope read."""
     CreateKey: _aio.UnaryUnaryMultiCallable[_access_service_pb2.CreateKeyRequest, _access_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
     """Creates a key. The response holds the key itself; no other one ever does."""
     ListKeys: _aio.UnaryUnaryMultiCallable[_access_service_pb2.ListKeysRequest, _access_service_pb2.ListKeysResponse]  # type: ignore[assignment]
@@ -66,6 +70,14 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_access_service_pb2.WhoAmIResponse, _abc.Awaitable[_access_service_pb2.WhoAmIResponse]]:
         """Says as whom the caller is known, and what it may do. Needs a valid key and no scope."""
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _access_service_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_service_pb2.GetUsageResponse, _abc.Awaitable[_access_service_pb2.GetUsageResponse]]:
+        """Says what the caller's tenant uses and what it may use. Needs the scope read."""
 
     @_abc_1.abstractmethod
     def CreateKey(

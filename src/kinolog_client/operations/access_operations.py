@@ -15,6 +15,7 @@ from kinolog_client.http.operation import (
 )
 from kinolog_client.models.access import ApiKeyInfo, ApiKeyListInfo, CallerInfo, CreatedKeyInfo
 from kinolog_client.models.tickets import TicketInfo
+from kinolog_client.models.usage import UsageInfo
 
 
 def create_key(
@@ -84,6 +85,11 @@ def create_ticket(job_id: str | None = None, *, valid_seconds: int | None = None
 def who_am_i() -> Operation[CallerInfo]:
     """Return as whom the caller is known, and what its key may do."""
     return Operation(method="GET", route=f"{API_PREFIX}/whoami", read=model_of(CallerInfo))
+
+
+def usage() -> Operation[UsageInfo]:
+    """Return what the caller's tenant uses and what it may use."""
+    return Operation(method="GET", route=f"{API_PREFIX}/usage", read=model_of(UsageInfo))
 
 
 def requires_key() -> Operation[bool]:

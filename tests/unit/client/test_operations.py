@@ -249,6 +249,10 @@ async def test_the_gateway_itself(client: EitherClient, api: RecordingApi) -> No
     """Health, readiness, whether it requires keys, and its documents."""
     assert (await client.call("health")).status == "ok"
     assert await client.call("ready") is True
+    usage = await client.call("usage")
+    assert (usage.queued_jobs, usage.cost_of_day, usage.limits.weight) == (3, 1_200, 2.0)
+    assert (usage.limits.max_queued_jobs, usage.limits.max_job_cost) == (10, None)
+    assert (usage.limits.priorities, usage.limits.reads, usage.limits.writes) == (("low",), "5/second", None)
     assert await client.call("requires_key") is False
     assert "/api/v1/jobs" in (await client.call("openapi"))["paths"]
     assert (await client.call("asyncapi"))["asyncapi"].startswith("3")

@@ -22,6 +22,7 @@ from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
+from tests.unit.gateway.canned_usage import USAGE
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
 from tests.unit.gateway.recording_webhooks import serve_webhooks
 
@@ -306,6 +307,7 @@ class _Access(access_service_pb2_grpc.AccessServiceServicer):
         self.api = api
 
     WhoAmI = _named("WhoAmI", lambda api, request: access.WhoAmIResponse(tenant="default", actor="ada"))
+    GetUsage = _named("GetUsage", lambda api, request: USAGE)
     CreateKey = _named(
         "CreateKey",
         lambda api, request: access.CreateKeyResponse(

@@ -31,7 +31,7 @@ _METHODS: dict[Need, str] = {
         JobService.WatchJobs JobService.ListModels JobService.ListWorkers
         AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
         AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
-        TicketService.CreateFileTicket TicketService.CreateLiveTicket
+        AccessService.GetUsage TicketService.CreateFileTicket TicketService.CreateLiveTicket
         """,
     Scope.CANCEL: """
         JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
