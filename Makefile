@@ -8,7 +8,12 @@ BASE_IMAGE := proto/kinolog.v1.image.binpb
 # Tests run in several processes: mostly they wait. Files stay together, and so do the tests of one whole stack.
 PROCESSES  ?= 4
 PYTEST     := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+INSTALLED  := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
+# The web page is built where Node.js 20.19 or newer is. Without it the rest works, and / says how to get the page.
+NODE_FITS := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+WEB_FILES := services/gateway/kinolog_gateway/web_files/index.html
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print)
 
 .DEFAULT_GOAL := help
 .PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench image clean
@@ -16,17 +21,44 @@ export PATH := $(abspath $(BIN)):$(PATH)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kinolog needs Python 3.11 or newer; this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-setup: $(VENV)/.installed ## Make the virtual environment and install everything
+setup: $(INSTALLED) ## Make the virtual environment and install everything; build the web page where Node.js is
+	@! $(NODE_FITS) 2>/dev/null || $(MAKE) --no-print-directory web-page || echo "The web page could not be built; the rest works. Try again: make web"
 
-demo: setup ## From a prompt to an MP4: make demo PROMPT="…" OUT=film.mp4
+demo: $(INSTALLED) ## From a prompt to an MP4: make demo PROMPT="…" OUT=film.mp4
 	$(BIN)/kinolog demo "$(PROMPT)" --output "$(OUT)"
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+build/web/rest.json: $(INSTALLED) $(shell find services/gateway/kinolog_gateway -name '*.py')
+	$(BIN)/python -m tests.web_documents build/web
+
+web/src/api/rest_types.ts: build/web/rest.json web/node_modules/.package-lock.json
+	cd web && npx --no-install openapi-typescript ../build/web/rest.json -o src/api/rest_types.ts >/dev/null
+	cd web && npx --no-install openapi-typescript ../build/web/live.json -o src/live/message_types.ts >/dev/null
+
+$(WEB_FILES): web/src/api/rest_types.ts $(WEB_SOURCES)
+	cd web && npx --no-install vite build --logLevel warn
+
+.PHONY: web-page web web-check
+web-page: $(WEB_FILES)
+
+web: ## Build the web page; it needs Node.js 20.19 or newer
+	@$(NODE_FITS) || { echo "the web page needs Node.js 20.19 or newer: https://nodejs.org"; exit 1; }
+	$(MAKE) --no-print-directory web-page
+
+web-check: web/src/api/rest_types.ts ## Check the types and the style of the web page, and run its unit tests
+	cd web && npx --no-install tsc --noEmit
+	cd web && npx --no-install eslint . --max-warnings 0
+	cd web && npx --no-install vitest run
 
 up: setup ## Start everything on this machine and leave it running; Ctrl-C stops it
 	$(BIN)/kinolog up
@@ -40,24 +72,24 @@ drills: setup ## Minutes of kills, freezes, full disks, flipped bytes and interr
 check: verify ## Everything before a push: format, lint, types, walls, contract, unit tests
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit types fmt lint walls buf
 
-fmt: setup ## Check the format
+fmt: $(INSTALLED) ## Check the format
 	$(BIN)/ruff format --check .
 
-lint: setup ## Lint
+lint: $(INSTALLED) ## Lint
 	$(BIN)/ruff check .
 
-types: setup ## Check the types
+types: $(INSTALLED) ## Check the types
 	$(BIN)/mypy
 
-walls: setup ## Check who imports whom
+walls: $(INSTALLED) ## Check who imports whom
 	$(BIN)/lint-imports --no-cache
 
-buf: setup ## Lint, format and breaking changes of the wire contract
+buf: $(INSTALLED) ## Lint, format and breaking changes of the wire contract
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf breaking --against $(BASE_IMAGE)
 
-gen: setup ## Generate the code of the wire contract, and the fields of the client's job
+gen: $(INSTALLED) ## Generate the code of the wire contract, and the fields of the client's job
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src --mypy_out=quiet:src proto/kinolog/v1/*.proto
 	$(BIN)/python -m grpc_tools.protoc -Iproto --grpc_python_out=src --mypy_grpc_out=quiet:src proto/kinolog/v1/*_service.proto
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src --mypy_out=quiet:src proto/buf/validate/validate.proto
@@ -66,14 +98,14 @@ gen: setup ## Generate the code of the wire contract, and the fields of the clie
 verify: gen ## Generated code is up to date
 	git diff --exit-code --stat -- src/kinolog/v1 src/buf src/kinolog_client/models/job_fields.py
 
-unit: setup ## Unit and contract tests without servers
+unit: $(INSTALLED) ## Unit and contract tests without servers
 	$(BIN)/python -m pytest -n 3 --dist worksteal -q tests/unit -m "not slow"
 
-image: setup ## Record the wire contract that later changes must not break (at a release)
+image: $(INSTALLED) ## Record the wire contract that later changes must not break (at a release)
 	$(BIN)/buf build -o $(BASE_IMAGE)
 
-bench: setup ## Measure against raw floors; prints a table and writes build/bench.json
+bench: $(INSTALLED) ## Measure against raw floors; prints a table and writes build/bench.json
 	$(BIN)/python -m tests.bench
 
 clean: ## Remove what was built; jobs and videos stay
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis $(VENV)/.installed
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis $(INSTALLED)

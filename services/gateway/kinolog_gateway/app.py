@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -26,6 +27,7 @@ from kinolog_gateway.http.edge.connection_limits import ConnectionLimits
 from kinolog_gateway.http.edge.surroundings import ANY_ORIGIN, Surroundings
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.web_app import create_app
+from kinolog_gateway.web_page.built_page import WEB_FILES
 from kinolog_gateway.websocket.protocol import LiveProtocol
 
 NAME = "gateway"
@@ -130,8 +132,11 @@ def allow_open_files(connections: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def server_for(settings: GatewaySettings) -> GatewayServer:
-    """Return the server for these settings. Raises InvalidKeyFile, CertificateUnusable and CannotStart."""
+def server_for(settings: GatewaySettings, web_files: Path = WEB_FILES) -> GatewayServer:
+    """Return the server for these settings, with the web page in a folder.
+
+    Raises InvalidKeyFile, CertificateUnusable and CannotStart.
+    """
     keys = keys_for(
         settings.gateway_host,
         settings.api_key_file,
@@ -159,7 +164,9 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
     certificate = None if files is None else LoadedCertificate(files)
     if api_certificate is not None:
         api_certificate.content()  # what is wrong with its files is an error at start
-    app = create_app(lambda: Upstream(settings.api_target, api_certificate), keys, system_clock, surroundings)
+    app = create_app(
+        lambda: Upstream(settings.api_target, api_certificate), keys, system_clock, surroundings, web_files
+    )
 
     async def end_long_requests() -> None:
         app.state.job_waits.stop()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -55,6 +56,8 @@ from kinolog_gateway.routes.access import keys, tickets, usage
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
+from kinolog_gateway.web_page.built_page import WEB_FILES, BuiltPage
+from kinolog_gateway.web_page.endpoint import router as web_page_router
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 
 ROUTERS = (
@@ -72,6 +75,7 @@ ROUTERS = (
     tickets.router,
     probes.router,
     pages.router,
+    web_page_router,
     creation.router,
     derivation.router,
     videos.router,
@@ -97,8 +101,12 @@ def create_app(
     file_keys: ApiKeys,
     clock: Clock,
     surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen
+    web_files: Path = WEB_FILES,
 ) -> FastAPI:
-    """Return the application. `upstream` opens the api's channel and is called inside the serving event loop."""
+    """Return the application. `upstream` opens the api's channel and is called inside the serving event loop.
+
+    `web_files` is the folder of the web page.
+    """
     metrics, callers = Metrics(), Callers(file_keys)
 
     @asynccontextmanager
@@ -147,6 +155,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.state.metrics, app.state.clock, app.state.callers = metrics, clock, callers
+    app.state.web_page = BuiltPage(web_files)
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
 

@@ -32,7 +32,10 @@ from kinolog.process.setting_groups.tls import (
 )
 from kinolog.process.setting_groups.webhooks import WebhookAddressSettings, WebhookSettings
 
-GATEWAY_PATHS = ("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws")
+GATEWAY_PATHS = (
+    *("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws"),
+    *("analytics", "assets", "generate", "jobs", "settings"),  # of the web page
+)
 """What paths of the gateway's own begin with."""
 
 

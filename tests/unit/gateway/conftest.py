@@ -37,13 +37,17 @@ class RunningGateway:
         return app.state
 
 
+NO_WEB_FILES = Path("/nonexistent")
+"""Most tests have no web page, whether it is built on this machine or not."""
+
+
 @asynccontextmanager
 async def running_gateway(
-    api_target: str, key_file: Path | None = None, **more: Any
+    api_target: str, key_file: Path | None = None, web_files: Path = NO_WEB_FILES, **more: Any
 ) -> AsyncIterator[RunningGateway]:
-    """Run a gateway on a free port, in this event loop, with `more` settings."""
+    """Run a gateway on a free port, in this event loop, with `more` settings and the web page in a folder."""
     settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file, **more)
-    server = server_for(settings)
+    server = server_for(settings, web_files)
     listener = listen(settings.gateway_host, 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with (

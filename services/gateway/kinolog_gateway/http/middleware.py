@@ -49,8 +49,14 @@ CONNECTION = "kinolog.connection"
 UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
-_PUBLIC_PATHS = frozenset({"/", "/docs", "/health", "/ready", "/openapi.json", "/asyncapi.json"})
-"""Paths that need no key, as those below /docs: they contain nothing about jobs."""
+_PUBLIC_PATHS = frozenset(
+    {
+        *("/", "/docs", "/health", "/ready", "/openapi.json", "/asyncapi.json"),
+        *("/jobs", "/generate", "/analytics", "/settings", "/icon.svg"),
+    }
+)
+"""Paths that need no key, as those below `_PUBLIC_FOLDERS`: they contain nothing about jobs."""
+_PUBLIC_FOLDERS = ("/docs/", "/jobs/", "/assets/")
 _UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; see its log")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -215,7 +221,7 @@ def _can_be_passed_on(credential: str) -> bool:
 
 
 def _is_public(path: str) -> bool:
-    return path in _PUBLIC_PATHS or path.startswith("/docs/")
+    return path in _PUBLIC_PATHS or path.startswith(_PUBLIC_FOLDERS)
 
 
 def _check_host(headers: Headers) -> None:

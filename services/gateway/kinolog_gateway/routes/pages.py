@@ -1,4 +1,6 @@
-"""Pages for people with a browser: / has links, /docs shows the OpenAPI document. They load nothing from elsewhere.
+"""Pages for people with a browser: the links of a gateway, and /docs, which shows the OpenAPI document.
+
+They load nothing from elsewhere. The links stand at / where the web page is not built.
 
 The files of /docs are those of Swagger UI, from the package fastapi-swagger.
 """
@@ -35,6 +37,7 @@ _HOME = Template(
 <a href="${root}asyncapi.json">AsyncAPI</a> of the WebSocket</li>
 <li><a href="${root}health">Does it run?</a> <a href="${root}ready">Can it serve?</a></li>
 <li>The dashboard: <code>kinolog --url $url tui</code> in a terminal, with <code>--web</code> in the browser</li>
+<li>The web page is not built here. With Node.js 20 or newer, <code>make web</code> builds it.</li>
 <li>Agents, over the Model Context Protocol: <code>$url/mcp</code>, or start <code>kinolog --url $url mcp</code></li>
 </ul>
 </body>
@@ -72,8 +75,7 @@ _DOCS_POLICY = _policy("script-src 'self'", "style-src 'self'", "img-src 'self' 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
-async def home(request: Request) -> Response:
+def links_page(request: Request) -> Response:
     """Return the page with links."""
     root = public_path("/")
     url = f"{request.url.scheme}://{request.url.netloc}{root.rstrip('/')}"

@@ -1,0 +1,61 @@
+"""Routes of the web page. Each of its own addresses answers with the page, which then shows the right part."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.routes.pages import links_page
+from kinolog_gateway.web_page.built_page import BuiltPage
+
+router = APIRouter(include_in_schema=False)
+
+PAGE_PATHS = ("/jobs", "/jobs/{job_id}", "/generate", "/analytics", "/settings")
+"""Addresses of the page beside `/`, which a person may reload or link."""
+
+
+def _page(request: Request) -> BuiltPage:
+    page: BuiltPage = request.app.state.web_page
+    return page
+
+
+def _not_found() -> HttpProblemError:
+    return HttpProblemError(404, "ROUTE_NOT_FOUND", "there is no such route; /openapi.json lists all of them")
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """Return the page; the links alone if it is not built."""
+    return _page(request).index() or links_page(request)
+
+
+async def part(request: Request) -> Response:
+    """Return the page, for one of its own addresses."""
+    page = _page(request).index()
+    if page is None:
+        raise _not_found()
+    return page
+
+
+for path in PAGE_PATHS:
+    router.add_api_route(path, part, methods=["GET"])
+
+
+@router.get("/assets/{name}")
+async def asset(request: Request, name: str) -> Response:
+    """Return a script or a style of the page."""
+    return _file(request, f"assets/{name}")
+
+
+@router.get("/icon.svg")
+async def icon(request: Request) -> Response:
+    """Return the icon of the page."""
+    return _file(request, "icon.svg")
+
+
+def _file(request: Request, name: str) -> Response:
+    found = _page(request).file(name, request.headers)
+    if found is None:
+        raise _not_found()
+    return found

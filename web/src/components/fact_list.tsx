@@ -1,0 +1,32 @@
+/** Names and values in as many columns as there is room for. */
+import Box from "@mui/material/Box";
+import Typography from "@mui/material/Typography";
+import type { ReactNode } from "react";
+
+export type Fact = readonly [name: string, value: ReactNode];
+
+/** Longer texts, such as hashes, have a line of their own. */
+const LONG = 40;
+
+function isLong(value: ReactNode): boolean {
+  return typeof value === "string" && value.length > LONG;
+}
+
+export function FactList({ facts }: { facts: readonly Fact[] }): ReactNode {
+  return (
+    <Box component="dl" sx={{ m: 0, display: "grid", gap: 1.5, gridTemplateColumns: "repeat(auto-fill, minmax(170px, 1fr))" }}>
+      {facts
+        .filter(([, value]) => value !== null && value !== undefined && value !== "")
+        .map(([name, value]) => (
+          <Box key={name} sx={{ minWidth: 0, gridColumn: isLong(value) ? "1 / -1" : "auto" }}>
+            <Typography component="dt" variant="body2" color="textSecondary">
+              {name}
+            </Typography>
+            <Typography component="dd" sx={{ m: 0, overflowWrap: "anywhere" }}>
+              {value}
+            </Typography>
+          </Box>
+        ))}
+    </Box>
+  );
+}

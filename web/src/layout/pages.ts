@@ -1,0 +1,17 @@
+/** The pages of the menu, in its order. The number of a page is its key. */
+import { AutoAwesomeMotionIcon, InsightsIcon, SpaceDashboardIcon, TuneIcon, VideoLibraryIcon } from "../components/icons";
+import type SvgIcon from "@mui/material/SvgIcon";
+
+export interface Page {
+  name: "dashboard" | "jobs" | "generate" | "analytics" | "settings";
+  path: string;
+  Icon: typeof SvgIcon;
+}
+
+export const PAGES: readonly Page[] = [
+  { name: "dashboard", path: "/", Icon: SpaceDashboardIcon },
+  { name: "jobs", path: "/jobs", Icon: VideoLibraryIcon },
+  { name: "generate", path: "/generate", Icon: AutoAwesomeMotionIcon },
+  { name: "analytics", path: "/analytics", Icon: InsightsIcon },
+  { name: "settings", path: "/settings", Icon: TuneIcon },
+];

@@ -1,0 +1,137 @@
+/** Live updates for all pages: the connection, what its messages change, and polling while it does not stand. */
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, createContext, useContext, useEffect, useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { liveAddress } from "../api/address";
+import { answered, gateway } from "../api/gateway";
+import { isKeyRefused } from "../api/problem";
+import { queryKeys } from "../api/query_keys";
+import type { JobDetail, LogEntry } from "../api/types";
+import { useNotices } from "../session/notices";
+import { settings, useSettings } from "../session/settings";
+import { LiveConnection, type Ticket, TicketRefused } from "./connection";
+import { liveStore } from "./live_store";
+import { type Channel, type JobMessage, type LiveMessage, isJobMessage } from "./messages";
+
+const ConnectionContext = createContext<LiveConnection | undefined>(undefined);
+/** Lists and charts load again this long after a commit, once for all commits until then. */
+const RELOAD_MS = 1_000;
+/** Log lines that are kept of each job. */
+const MOST_LINES = 2_000;
+
+async function ticket(): Promise<Ticket> {
+  if (!settings.getState().apiKey) return { subprotocols: [] };
+  try {
+    const answer = await answered(gateway.POST("/api/v1/tickets", { body: {} }));
+    return { subprotocols: answer.subprotocols ?? [] };
+  } catch (error) {
+    throw isKeyRefused(error) ? new TicketRefused() : error;
+  }
+}
+
+/** Turns messages into changes of what the pages show. */
+class Updates {
+  readonly #queries: QueryClient;
+  readonly #onEnd: (message: JobMessage) => void;
+  #reload: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(queries: QueryClient, onEnd: (message: JobMessage) => void) {
+    this.#queries = queries;
+    this.#onEnd = onEnd;
+  }
+
+  apply(message: LiveMessage): void {
+    if (isJobMessage(message)) this.#applyJob(message);
+    else if (message.type === "queue_updated") liveStore.setCounts(message.data);
+    else if (message.type === "job_preview") {
+      const { media_type, image, scene, step } = message.data;
+      liveStore.setPreview(message.job_id, { image: `data:${media_type};base64,${image}`, scene, step });
+    } else if (message.type === "job_log_entry") this.#addLine(message.job_id, message.data);
+  }
+
+  #applyJob(message: JobMessage): void {
+    const { job } = message.data;
+    if (job !== null) {
+      const known = this.#queries.getQueryData<JobDetail>(queryKeys.job(message.job_id));
+      if (known !== undefined && known.version <= job.version) {
+        this.#queries.setQueryData(queryKeys.job(message.job_id), job);
+      }
+      this.#reloadSoon(message.job_id);
+    }
+    if (message.type === "job_status_update") {
+      liveStore.setProgress(message.job_id, message.data);
+    } else {
+      liveStore.forget(message.job_id);
+      this.#onEnd(message);
+    }
+  }
+
+  #addLine(jobId: string, line: LogEntry): void {
+    this.#queries.setQueryData<LogEntry[]>(queryKeys.log(jobId), (lines = []) =>
+      lines.some((each) => each.sequence === line.sequence) ? lines : [...lines, line].slice(-MOST_LINES),
+    );
+  }
+
+  #reloadSoon(jobId: string): void {
+    void this.#queries.invalidateQueries({ queryKey: queryKeys.partsOfJob(jobId) });
+    this.#reload ??= setTimeout(() => {
+      this.#reload = undefined;
+      void this.#queries.invalidateQueries({ queryKey: queryKeys.ofManyJobs });
+    }, RELOAD_MS);
+  }
+}
+
+export function LiveUpdates({ children }: { children: ReactNode }): ReactNode {
+  const queries = useQueryClient();
+  const { t } = useTranslation();
+  const apiKey = useSettings((state) => state.apiKey);
+  const show = useNotices((state) => state.show);
+  const connection = useMemo(() => {
+    const updates = new Updates(queries, (message) => {
+      if (!settings.getState().notifications || message.type === "job_status_update") return;
+      const text = t(`ended.${message.data.status}`, { job: message.job_id.slice(0, 8) });
+      show(message.type === "job_failed" ? "error" : "success", text, `/jobs/${message.job_id}`);
+      if (document.hidden && "Notification" in window && Notification.permission === "granted") {
+        new Notification("kinolog", { body: text, tag: message.job_id });
+      }
+    });
+    return new LiveConnection({
+      address: liveAddress,
+      ticket,
+      onMessage: (message) => updates.apply(message),
+      onState: (state) => {
+        const was = liveStore.state;
+        liveStore.setState(state);
+        // What passed by in the meantime is read again; the jobs' channel resumes by itself.
+        if (state === "live" && was !== "live") void queries.invalidateQueries();
+      },
+    });
+  }, [queries, show, t]);
+
+  useEffect(() => {
+    liveStore.clear();
+    connection.open();
+    const subscriptions = (["jobs", "queue"] as const).map((channel) => connection.subscribe(channel));
+    const online = (): void => connection.reconnect();
+    addEventListener("online", online);
+    return () => {
+      removeEventListener("online", online);
+      for (const end of subscriptions) end();
+      connection.close();
+    };
+  }, [connection, apiKey]);
+
+  return <ConnectionContext.Provider value={connection}>{children}</ConnectionContext.Provider>;
+}
+
+/** Subscribe to a channel while the component is shown. */
+export function useChannel(channel: Channel | undefined): void {
+  const connection = useContext(ConnectionContext);
+  useEffect(() => (channel === undefined ? undefined : connection?.subscribe(channel)), [connection, channel]);
+}
+
+/** Connect again now. */
+export function useReconnect(): () => void {
+  const connection = useContext(ConnectionContext);
+  return () => connection?.reconnect();
+}

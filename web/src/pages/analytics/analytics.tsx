@@ -1,0 +1,245 @@
+/** Numbers over a range of time: success, times by stage, the queue, jobs by priority and model. */
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import Grid from "@mui/material/Grid";
+import Paper from "@mui/material/Paper";
+import Stack from "@mui/material/Stack";
+import ToggleButton from "@mui/material/ToggleButton";
+import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
+import Typography from "@mui/material/Typography";
+import { useQueries } from "@tanstack/react-query";
+import { BarChart } from "@mui/x-charts/BarChart";
+import { LineChart } from "@mui/x-charts/LineChart";
+import { type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { answered, gateway } from "../../api/gateway";
+import {
+  type ChartQuery,
+  useModels,
+  useOverview,
+  useQueueDepth,
+  useStageTimes,
+  useSuccessRates,
+  useTrends,
+} from "../../api/queries";
+import { queryKeys } from "../../api/query_keys";
+import { Loaded } from "../../components/loaded";
+import { PageHeading } from "../../components/page_heading";
+import { Panel } from "../../components/panel";
+import { CHART_COLOURS } from "../../components/status_colours";
+import { localeOf, useFormats } from "../../text/use_format";
+import { useNames } from "../../text/use_names";
+import { csv, save } from "./csv";
+
+const HEIGHT = 260;
+const HOUR = 3_600;
+/** Each range with the length of its buckets in seconds. */
+const RANGES = { last_hour: 60, last_24_hours: HOUR, last_7_days: 6 * HOUR, last_30_days: 24 * HOUR } as const;
+type Range = keyof typeof RANGES;
+
+/** Return the range as the gateway takes it. The last hour is given by its ends, to the minute. */
+function queryOf(range: Range, now: number): Omit<ChartQuery, "bucket_seconds"> {
+  if (range !== "last_hour") return { date_range: range };
+  const minute = Math.floor(now / 60_000) * 60_000;
+  return { from: new Date(minute - HOUR * 1_000).toISOString() };
+}
+
+function useModelCounts(query: Omit<ChartQuery, "bucket_seconds">): { model: string; total: number }[] {
+  const models = useModels().data?.models ?? [];
+  const counts = useQueries({
+    queries: models.map(({ name }) => ({
+      queryKey: queryKeys.counts({ ...query, model: name }),
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        answered(
+          gateway.GET("/api/v1/analytics/status-distribution", { params: { query: { ...query, model: [name] } }, signal }),
+        ),
+    })),
+  });
+  return models
+    .map(({ name }, index) => ({ model: name, total: counts[index]?.data?.total ?? 0 }))
+    .filter(({ total }) => total > 0);
+}
+
+export default function Analytics(): ReactNode {
+  const { t, i18n } = useTranslation();
+  const formats = useFormats();
+  const names = useNames();
+  const [range, setRange] = useState<Range>("last_7_days");
+  const [chosenAt, setChosenAt] = useState(() => Date.now());
+  const query = queryOf(range, chosenAt);
+  const buckets = { ...query, bucket_seconds: RANGES[range] };
+  const overview = useOverview(query);
+  const trends = useTrends(buckets);
+  const depth = useQueueDepth(buckets);
+  const stages = useStageTimes(query);
+  const rates = useSuccessRates(query);
+  const models = useModelCounts(query);
+  const style: Intl.DateTimeFormatOptions =
+    RANGES[range] < HOUR * 6 ? { timeStyle: "short" } : { day: "numeric", month: "short", hour: RANGES[range] < 24 * HOUR ? "2-digit" : undefined };
+  const label = (at: Date): string => new Intl.DateTimeFormat(localeOf(i18n.language), style).format(at);
+  const times = (points: readonly { at: string | null }[]): Date[] => points.map((point) => new Date(point.at ?? 0));
+
+  const facts: [string, string][] = [
+    [t("analytics.submitted"), overview.data === undefined ? "–" : formats.count(overview.data.submitted)],
+    [t("analytics.success"), formats.share(overview.data?.success_rate)],
+    [t("analytics.mean"), formats.length(overview.data?.mean_seconds)],
+    [t("analytics.p95"), formats.length(overview.data?.p95_seconds)],
+    [t("analytics.waiting"), formats.length(overview.data?.mean_wait_seconds)],
+    [t("analytics.videos"), formats.length(overview.data?.video_seconds)],
+    [t("analytics.device"), formats.length(overview.data?.gpu_seconds)],
+  ];
+
+  function exportAll(): void {
+    const rows: (string | number | null)[][] = [["at", "submitted", "completed", "failed", "cancelled", "queued", "processing"]];
+    const queue = new Map((depth.data ?? []).map((point) => [point.at, point]));
+    for (const point of trends.data ?? []) {
+      const waiting = queue.get(point.at);
+      rows.push([point.at, point.submitted, point.completed, point.failed, point.cancelled, waiting?.queued ?? null, waiting?.processing ?? null]);
+    }
+    rows.push([], ["stage", "count", "mean_seconds", "p50_seconds", "p95_seconds"]);
+    for (const stage of stages.data ?? []) rows.push([stage.stage, stage.count, stage.mean_seconds, stage.p50_seconds, stage.p95_seconds]);
+    rows.push([], ["priority", "completed", "failed", "cancelled", "success_rate"]);
+    for (const rate of rates.data ?? []) rows.push([rate.priority, rate.completed, rate.failed, rate.cancelled, rate.rate]);
+    rows.push([], ["model", "jobs"]);
+    for (const { model, total } of models) rows.push([model, total]);
+    save(`kinolog-${range}.csv`, csv(rows));
+  }
+
+  return (
+    <Box>
+      <PageHeading title={t("pages.analytics")}>
+        <Stack direction="row" sx={{ gap: 1, flexWrap: "wrap" }}>
+          <ToggleButtonGroup
+            exclusive
+            size="small"
+            value={range}
+            onChange={(_, chosen: Range | null) => {
+              if (chosen === null) return;
+              setRange(chosen);
+              setChosenAt(Date.now());
+            }}
+          >
+            {(Object.keys(RANGES) as Range[]).map((each) => (
+              <ToggleButton key={each} value={each}>
+                {t(`range.${each}`)}
+              </ToggleButton>
+            ))}
+          </ToggleButtonGroup>
+          <Button onClick={exportAll}>{t("analytics.export")}</Button>
+        </Stack>
+      </PageHeading>
+      <Paper variant="outlined" sx={{ p: 2, mb: 2 }}>
+        <Box component="dl" sx={{ m: 0, display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fit, minmax(130px, 1fr))" }}>
+          {facts.map(([name, value]) => (
+            <Box key={name}>
+              <Typography component="dt" variant="body2" color="textSecondary">
+                {name}
+              </Typography>
+              <Typography component="dd" sx={{ m: 0, fontSize: "1.35rem", fontWeight: 600 }}>
+                {value}
+              </Typography>
+            </Box>
+          ))}
+        </Box>
+      </Paper>
+      <Grid container spacing={2}>
+        <Grid size={{ xs: 12, lg: 6 }}>
+          <Panel title={t("analytics.trend")}>
+            <Loaded query={trends} lines={7} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
+              {(points) => (
+                <BarChart
+                  height={HEIGHT}
+                  xAxis={[{ scaleType: "band", data: times(points), valueFormatter: label }]}
+                  yAxis={[{ tickMinStep: 1, width: 44 }]}
+                  series={(["completed", "failed", "cancelled"] as const).map((status) => ({
+                    data: points.map((point) => point[status]),
+                    label: t(`status.${status}`),
+                    color: CHART_COLOURS[status],
+                    stack: "ended",
+                  }))}
+                />
+              )}
+            </Loaded>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, lg: 6 }}>
+          <Panel title={t("analytics.depth")}>
+            <Loaded query={depth} lines={7} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
+              {(points) => (
+                <LineChart
+                  height={HEIGHT}
+                  xAxis={[{ scaleType: "time", data: times(points), valueFormatter: label }]}
+                  yAxis={[{ tickMinStep: 1, width: 44 }]}
+                  series={(["queued", "processing"] as const).map((status) => ({
+                    data: points.map((point) => point[status]),
+                    label: t(`status.${status}`),
+                    color: CHART_COLOURS[status],
+                    showMark: false,
+                    area: true,
+                    stack: "depth",
+                  }))}
+                />
+              )}
+            </Loaded>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, lg: 6 }}>
+          <Panel title={t("analytics.stages")}>
+            <Loaded query={stages} lines={7} empty={t("empty.data")} isEmpty={(list) => list.length === 0}>
+              {(list) => (
+                <BarChart
+                  height={HEIGHT}
+                  layout="horizontal"
+                  yAxis={[{ scaleType: "band", data: list.map((each) => names.stage(each.stage)), width: 110 }]}
+                  xAxis={[{ label: t("analytics.seconds") }]}
+                  series={[
+                    { data: list.map((each) => each.mean_seconds), label: t("analytics.mean"), color: "var(--mui-palette-primary-main)" },
+                    { data: list.map((each) => each.p50_seconds), label: t("analytics.median"), color: "var(--mui-palette-success-main)" },
+                    { data: list.map((each) => each.p95_seconds), label: t("analytics.p95"), color: "var(--mui-palette-warning-main)" },
+                  ]}
+                />
+              )}
+            </Loaded>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, sm: 6, lg: 3 }}>
+          <Panel title={t("analytics.byPriority")}>
+            <Loaded query={rates} lines={7} empty={t("empty.data")} isEmpty={(list) => list.every((each) => each.rate === null)}>
+              {(list) => (
+                <BarChart
+                  height={HEIGHT}
+                  xAxis={[{ scaleType: "band", data: list.map((each) => t(`priority.${each.priority}`)) }]}
+                  yAxis={[{ min: 0, max: 1, width: 48, valueFormatter: (value: number) => formats.share(value) }]}
+                  series={[
+                    {
+                      data: list.map((each) => each.rate),
+                      label: t("analytics.rate"),
+                      color: CHART_COLOURS.completed,
+                      valueFormatter: (value) => formats.share(value),
+                    },
+                  ]}
+                  hideLegend
+                />
+              )}
+            </Loaded>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, sm: 6, lg: 3 }}>
+          <Panel title={t("analytics.byModel")}>
+            {models.length === 0 ? (
+              <Typography color="textSecondary">{t("empty.data")}</Typography>
+            ) : (
+              <BarChart
+                height={HEIGHT}
+                layout="horizontal"
+                yAxis={[{ scaleType: "band", data: models.map(({ model }) => model), width: 110 }]}
+                series={[{ data: models.map(({ total }) => total), label: t("analytics.jobs"), color: CHART_COLOURS.processing }]}
+                hideLegend
+              />
+            )}
+          </Panel>
+        </Grid>
+      </Grid>
+    </Box>
+  );
+}

@@ -1,0 +1,120 @@
+/** The jobs that are rendered now, with the picture so far, and those that come next. */
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import List from "@mui/material/List";
+import ListItemButton from "@mui/material/ListItemButton";
+import Stack from "@mui/material/Stack";
+import Typography from "@mui/material/Typography";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { useJobs } from "../../api/queries";
+import type { Job } from "../../api/types";
+import { clamped } from "../../components/clamped";
+import { JobProgress } from "../../components/job_progress";
+import { Loaded } from "../../components/loaded";
+import { Panel } from "../../components/panel";
+import { useJobPreview } from "../../live/live_store";
+import { useChannel } from "../../live/live_updates";
+import { useFormats } from "../../text/use_format";
+
+/** Running jobs whose pictures are followed. Each costs a channel and its pictures. */
+const PICTURED = 8;
+const MOST_RUNNING = 50;
+const MOST_QUEUED = 12;
+
+function PreviewOf({ jobId }: { jobId: string }): ReactNode {
+  const { t } = useTranslation();
+  useChannel(`job:${jobId}`);
+  const preview = useJobPreview(jobId);
+  return (
+    <Box
+      sx={{ width: 96, aspectRatio: "1", flexShrink: 0, borderRadius: 1, bgcolor: "action.hover", overflow: "hidden", "& img": { width: "100%", height: "100%", objectFit: "cover" } }}
+    >
+      {preview === undefined ? null : <img src={preview.image} alt={t("job.previewAlt")} />}
+    </Box>
+  );
+}
+
+function RunningJob({ job, isPictured }: { job: Job; isPictured: boolean }): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <li>
+      <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ gap: 2, px: 1, borderRadius: 2, alignItems: "flex-start" }}>
+        {isPictured ? <PreviewOf jobId={job.job_id} /> : null}
+        <Box sx={{ minWidth: 0, flexGrow: 1 }}>
+          <Typography sx={{ ...clamped(2), mb: 0.5 }}>
+            {job.prompt ?? t("status.erased")}
+          </Typography>
+          <JobProgress job={job} isDetailed />
+        </Box>
+      </ListItemButton>
+    </li>
+  );
+}
+
+export function RunningJobs(): ReactNode {
+  const { t } = useTranslation();
+  const jobs = useJobs({ status: ["processing"], sort: "created_at", order: "asc", limit: MOST_RUNNING });
+  return (
+    <Panel title={t("dashboard.running")}>
+      <Loaded query={jobs} empty={t("empty.running")} isEmpty={(list) => list.jobs.length === 0}>
+        {(list) => (
+          <List disablePadding sx={{ maxHeight: 440, overflow: "auto" }}>
+            {list.jobs.map((job, index) => (
+              <RunningJob key={job.job_id} job={job} isPictured={index < PICTURED} />
+            ))}
+          </List>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+export function QueuedJobs(): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const jobs = useJobs({ status: ["queued"], sort: "priority", order: "desc", limit: MOST_QUEUED });
+  const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
+  return (
+    <Panel
+      title={t("dashboard.queue")}
+      aside={
+        <Button component={Link} to="/jobs?status=queued" size="small">
+          {t("dashboard.allJobs")}
+        </Button>
+      }
+    >
+      <Loaded query={jobs} empty={t("empty.queue")} isEmpty={(list) => list.jobs.length === 0}>
+        {(list) => (
+          <List disablePadding sx={{ maxHeight: 440, overflow: "auto" }}>
+            {[...list.jobs]
+              .sort((one, other) => place(one) - place(other))
+              .map((job) => (
+                <li key={job.job_id}>
+                  <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ px: 1, borderRadius: 2 }}>
+                    <Box sx={{ minWidth: 0 }}>
+                      <Typography noWrap>{job.prompt ?? t("status.erased")}</Typography>
+                      <Stack direction="row" sx={{ gap: 1.5 }}>
+                        <Typography variant="body2" color="textSecondary">
+                          {t(`priority.${job.priority}`)}
+                        </Typography>
+                        {job.queue_position === null ? null : (
+                          <Typography variant="body2" color="textSecondary">
+                            {t("dashboard.place", { place: job.queue_position + 1 })}
+                          </Typography>
+                        )}
+                        <Typography variant="body2" color="textSecondary">
+                          {formats.ago(job.created_at)}
+                        </Typography>
+                      </Stack>
+                    </Box>
+                  </ListItemButton>
+                </li>
+              ))}
+          </List>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}

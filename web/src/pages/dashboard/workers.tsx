@@ -1,0 +1,75 @@
+/** The workers, what each renders, and the memory of its device. */
+import Box from "@mui/material/Box";
+import LinearProgress from "@mui/material/LinearProgress";
+import MuiLink from "@mui/material/Link";
+import Stack from "@mui/material/Stack";
+import Typography from "@mui/material/Typography";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { useWorkers } from "../../api/queries";
+import type { Worker } from "../../api/types";
+import { Loaded } from "../../components/loaded";
+import { Panel } from "../../components/panel";
+import { shortId } from "../../text/format";
+import { useFormats } from "../../text/use_format";
+import { useNames } from "../../text/use_names";
+
+function WorkerLine({ worker }: { worker: Worker }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const names = useNames();
+  const used = formats.bytes(worker.memory_used_bytes);
+  const total = formats.bytes(worker.memory_total_bytes);
+  return (
+    <Box>
+      <Stack direction="row" sx={{ justifyContent: "space-between", gap: 1 }}>
+        <Typography sx={{ fontWeight: 600 }} noWrap>
+          {worker.name}
+        </Typography>
+        {worker.job_id === null ? (
+          <Typography color="textSecondary">{t("dashboard.idle")}</Typography>
+        ) : (
+          <MuiLink component={Link} to={`/jobs/${worker.job_id}`}>
+            {shortId(worker.job_id)} · {names.stage(worker.stage)}
+          </MuiLink>
+        )}
+      </Stack>
+      <Typography variant="body2" color="textSecondary" noWrap title={worker.hardware}>
+        {worker.hardware} · {t("dashboard.jobsDone", { count: worker.jobs_completed })}
+      </Typography>
+      {worker.memory_total_bytes > 0 ? (
+        <>
+          <LinearProgress
+            variant="determinate"
+            color="secondary"
+            aria-label={t("dashboard.memory", { used, total })}
+            value={Math.min(100, (100 * worker.memory_used_bytes) / worker.memory_total_bytes)}
+            sx={{ my: 0.5, height: 4, borderRadius: 2 }}
+          />
+          <Typography variant="body2" color="textSecondary">
+            {t("dashboard.memory", { used, total })}
+          </Typography>
+        </>
+      ) : null}
+      {worker.problem === null ? null : <Typography color="error">{worker.problem}</Typography>}
+    </Box>
+  );
+}
+
+export function Workers(): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("dashboard.workers")}>
+      <Loaded query={useWorkers()} empty={t("empty.workers")} isEmpty={(workers) => workers.length === 0}>
+        {(workers) => (
+          <Stack sx={{ gap: 2 }}>
+            {workers.map((worker) => (
+              <WorkerLine key={worker.name} worker={worker} />
+            ))}
+          </Stack>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}

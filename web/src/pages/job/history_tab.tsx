@@ -1,0 +1,96 @@
+/** The history of a job, commit by commit: a slider through time, and the job as it was then. */
+import Box from "@mui/material/Box";
+import Grid from "@mui/material/Grid";
+import List from "@mui/material/List";
+import ListItemButton from "@mui/material/ListItemButton";
+import Slider from "@mui/material/Slider";
+import Typography from "@mui/material/Typography";
+import { type ReactNode, useId, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useHistory } from "../../api/queries";
+import type { JobDetail } from "../../api/types";
+import { FactList } from "../../components/fact_list";
+import { Loaded } from "../../components/loaded";
+import { Panel } from "../../components/panel";
+import { StatusChip } from "../../components/status_chip";
+import { useFormats } from "../../text/use_format";
+import { useNames } from "../../text/use_names";
+
+export function HistoryTab({ job }: { job: JobDetail }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const names = useNames();
+  const id = useId();
+  const history = useHistory(job.job_id);
+  const [chosen, setChosen] = useState<number>();
+  const commits = history.data?.commits ?? [];
+  const index = Math.min(chosen ?? commits.length - 1, commits.length - 1);
+  const commit = commits[index];
+  const past = useHistory(job.job_id, commit?.position);
+  return (
+    <Loaded query={history} lines={8}>
+      {() => (
+        <Grid container spacing={2}>
+          <Grid size={12}>
+            <Typography id={id} variant="body2">
+              {t("job.slider")}: {t("job.commitAt", { number: index + 1, all: commits.length })}
+            </Typography>
+            <Slider
+              aria-labelledby={id}
+              value={index}
+              min={0}
+              max={Math.max(0, commits.length - 1)}
+              step={1}
+              marks
+              getAriaValueText={(value) => commits[value]?.command ?? ""}
+              onChange={(_, value) => setChosen(value)}
+            />
+          </Grid>
+          <Grid size={{ xs: 12, md: 6 }}>
+            <Panel title={t("job.events")}>
+              <List dense disablePadding sx={{ maxHeight: 460, overflow: "auto" }}>
+                {commits.map((each, number) => (
+                  <li key={each.position}>
+                    <ListItemButton selected={number === index} onClick={() => setChosen(number)} sx={{ display: "block", borderRadius: 1 }}>
+                      <Typography>{each.events.map((event) => event.type.replaceAll("_", " ")).join(", ")}</Typography>
+                      <Typography variant="body2" color="textSecondary">
+                        {formats.moment(each.at)} · {each.actor}
+                      </Typography>
+                    </ListItemButton>
+                  </li>
+                ))}
+              </List>
+            </Panel>
+          </Grid>
+          <Grid size={{ xs: 12, md: 6 }}>
+            <Panel title={t("job.state")}>
+              <Loaded query={past}>
+                {({ job: then }) => (
+                  <Box sx={{ display: "grid", gap: 2 }}>
+                    <FactList
+                      facts={[
+                        [t("fields.status"), <StatusChip key="status" status={then.status} isCancelling={then.cancel_requested} />],
+                        [t("fields.progress"), `${Math.floor(then.percent)}%`],
+                        [t("dashboard.running"), names.stage(then.stage)],
+                        [t("fields.attempt"), then.attempt],
+                        [t("fields.worker"), then.worker],
+                        [t("fields.priority"), t(`priority.${then.priority}`)],
+                        [t("fields.position"), commit?.position],
+                      ]}
+                    />
+                    <Box>
+                      <Typography variant="body2" color="textSecondary">
+                        {t("job.hash")}
+                      </Typography>
+                      <Typography sx={{ fontFamily: "monospace", overflowWrap: "anywhere" }}>{commit?.hash}</Typography>
+                    </Box>
+                  </Box>
+                )}
+              </Loaded>
+            </Panel>
+          </Grid>
+        </Grid>
+      )}
+    </Loaded>
+  );
+}

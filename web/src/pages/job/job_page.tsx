@@ -1,0 +1,120 @@
+/** One job: the video or the picture so far, stages, scenes, log, history and the check of its record. */
+import Alert from "@mui/material/Alert";
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import Stack from "@mui/material/Stack";
+import Tab from "@mui/material/Tab";
+import Tabs from "@mui/material/Tabs";
+import Typography from "@mui/material/Typography";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, useParams, useSearchParams } from "react-router";
+import { RequestFailed } from "../../api/problem";
+import { useJob } from "../../api/queries";
+import type { JobDetail } from "../../api/types";
+import { clamped } from "../../components/clamped";
+import { JobActions } from "../../components/job_actions";
+import { JobProgress, useNewest } from "../../components/job_progress";
+import { Loaded } from "../../components/loaded";
+import { StatusChip } from "../../components/status_chip";
+import { useTitle } from "../../components/use_title";
+import { useChannel } from "../../live/live_updates";
+import { shortId } from "../../text/format";
+import { HistoryTab } from "./history_tab";
+import { LogTab } from "./log_tab";
+import { OverviewTab } from "./overview_tab";
+import { RecordTab } from "./record_tab";
+import { ScenesTab } from "./scenes_tab";
+
+const TABS = ["overview", "scenes", "log", "history", "record"] as const;
+type TabName = (typeof TABS)[number];
+const CONTENT: Record<TabName, (props: { job: JobDetail }) => ReactNode> = {
+  overview: OverviewTab,
+  scenes: ScenesTab,
+  log: LogTab,
+  history: HistoryTab,
+  record: RecordTab,
+};
+
+function JobContent({ job }: { job: JobDetail }): ReactNode {
+  const { t } = useTranslation();
+  const [params, setParams] = useSearchParams();
+  const tab = TABS.find((name) => name === params.get("tab")) ?? "overview";
+  const newest = useNewest(job);
+  const Content = CONTENT[tab];
+  return (
+    <Box>
+      <Stack direction="row" sx={{ gap: 2, justifyContent: "space-between", flexWrap: "wrap", alignItems: "flex-start" }}>
+        <Box sx={{ minWidth: 0, flex: "1 1 320px" }}>
+          <Stack direction="row" sx={{ gap: 1, alignItems: "center", mb: 0.5, flexWrap: "wrap" }}>
+            <Typography variant="h1">{t("pages.job", { job: shortId(job.job_id) })}</Typography>
+            <StatusChip status={newest.status} isCancelling={job.cancel_requested} />
+          </Stack>
+          <Typography sx={{ ...clamped(4), overflowWrap: "anywhere" }}>
+            {job.prompt ?? t("status.erased")}
+          </Typography>
+        </Box>
+        <Stack direction="row" sx={{ gap: 1, flexWrap: "wrap" }}>
+          {job.erased ? null : (
+            <Button size="small" variant="contained" component={Link} to={`/generate?from=${job.job_id}`}>
+              {t("actions.again")}
+            </Button>
+          )}
+          <JobActions jobs={[{ ...job, status: newest.status }]} number={1} />
+        </Stack>
+      </Stack>
+      {newest.status === "processing" ? (
+        <Box sx={{ mt: 1.5 }}>
+          <JobProgress job={job} isDetailed />
+        </Box>
+      ) : null}
+      {newest.status === "queued" ? (
+        <Alert severity="info" sx={{ mt: 1.5 }}>
+          {newest.queue_position === null
+            ? t("job.waiting")
+            : t("job.waitingPlace", { place: newest.queue_position + 1 })}
+        </Alert>
+      ) : null}
+      {job.error === null ? null : (
+        <Alert severity="error" sx={{ mt: 1.5 }}>
+          {job.error.message} <Typography variant="body2" component="span">({t("job.errorCode")} {job.error.code})</Typography>
+        </Alert>
+      )}
+      {job.erased ? (
+        <Alert severity="info" sx={{ mt: 1.5 }}>
+          {t("job.erased")}
+        </Alert>
+      ) : null}
+      <Tabs
+        value={tab}
+        variant="scrollable"
+        allowScrollButtonsMobile
+        onChange={(_, chosen: TabName) => setParams(chosen === "overview" ? {} : { tab: chosen }, { replace: true })}
+        sx={{ borderBottom: 1, borderColor: "divider", mt: 1.5, mb: 2 }}
+      >
+        {TABS.map((name) => (
+          <Tab key={name} value={name} label={t(`job.${name}`)} id={`tab-${name}`} aria-controls="tab-content" />
+        ))}
+      </Tabs>
+      <Box role="tabpanel" id="tab-content" aria-labelledby={`tab-${tab}`}>
+        <Content job={job} />
+      </Box>
+    </Box>
+  );
+}
+
+export default function JobPage(): ReactNode {
+  const { t } = useTranslation();
+  const jobId = useParams()["jobId"] ?? "";
+  const job = useJob(jobId);
+  useTitle(t("pages.job", { job: shortId(jobId) }));
+  useChannel(`job:${jobId}`);
+  if (job.error instanceof RequestFailed && job.error.status === 404) {
+    return <Alert severity="info">{t("job.notFound")}</Alert>;
+  }
+  return (
+    <Loaded query={job} lines={8}>
+      {(data) => <JobContent key={jobId} job={data} />}
+    </Loaded>
+  );
+}

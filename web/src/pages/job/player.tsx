@@ -1,0 +1,97 @@
+/** The finished video: poster, chapters, loop, single frames, download. */
+import { FileDownloadIcon, RepeatIcon, SkipNextIcon, SkipPreviousIcon } from "../../components/icons";
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import IconButton from "@mui/material/IconButton";
+import Stack from "@mui/material/Stack";
+import ToggleButton from "@mui/material/ToggleButton";
+import Tooltip from "@mui/material/Tooltip";
+import { type ReactNode, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { pathOf } from "../../api/address";
+import { useSignedLinks, useStoryboard } from "../../api/queries";
+import type { JobDetail } from "../../api/types";
+import { useSettings } from "../../session/settings";
+import { shortId } from "../../text/format";
+
+export function Player({ job }: { job: JobDetail }): ReactNode {
+  const { t } = useTranslation();
+  const video = useRef<HTMLVideoElement>(null);
+  const [isLooped, setLooped] = useState(true);
+  const needsKey = useSettings((state) => state.apiKey !== "");
+  const signed = useSignedLinks(job);
+  const scenes = useStoryboard(job.job_id).data?.scenes ?? [];
+  const links = needsKey ? signed.data : job.links;
+  const address = links?.video ? pathOf(links.video) : undefined;
+  const fps = job.media?.fps ?? job.fps;
+
+  function seek(seconds: number): void {
+    if (video.current !== null) video.current.currentTime = seconds;
+  }
+
+  function step(frames: number): void {
+    if (video.current === null) return;
+    video.current.pause();
+    // To the middle of the frame: its very beginning may show the one before.
+    const frame = Math.floor(video.current.currentTime * fps + 1e-3) + frames;
+    seek((Math.max(0, frame) + 0.5) / fps);
+  }
+
+  return (
+    <Box>
+      <Box sx={{ display: "grid", placeItems: "center", bgcolor: "#000", borderRadius: 1, overflow: "hidden" }}>
+        {/* eslint-disable-next-line jsx-a11y/media-has-caption -- the video has no speech */}
+        <video
+          ref={video}
+          key={address}
+          src={address}
+          poster={links?.thumbnail ? pathOf(links.thumbnail) : undefined}
+          controls
+          loop={isLooped}
+          playsInline
+          preload="metadata"
+          aria-label={t("job.player")}
+          style={{ width: "100%", maxHeight: 480, aspectRatio: `${job.width} / ${job.height}`, display: "block" }}
+        />
+      </Box>
+      <Stack direction="row" sx={{ mt: 1, gap: 1, alignItems: "center", flexWrap: "wrap" }}>
+        <Tooltip title={t("job.frameBack")}>
+          <IconButton size="small" aria-label={t("job.frameBack")} onClick={() => step(-1)}>
+            <SkipPreviousIcon />
+          </IconButton>
+        </Tooltip>
+        <Tooltip title={t("job.frameForward")}>
+          <IconButton size="small" aria-label={t("job.frameForward")} onClick={() => step(1)}>
+            <SkipNextIcon />
+          </IconButton>
+        </Tooltip>
+        <Tooltip title={t("job.loop")}>
+          <ToggleButton
+            size="small"
+            value="loop"
+            selected={isLooped}
+            aria-label={t("job.loop")}
+            onChange={() => setLooped(!isLooped)}
+          >
+            <RepeatIcon fontSize="small" />
+          </ToggleButton>
+        </Tooltip>
+        {scenes.length > 1 ? (
+          <Stack component="nav" aria-label={t("job.chapters")} direction="row" sx={{ gap: 0.5, flexWrap: "wrap" }}>
+            {scenes.map((scene) => (
+              <Button key={scene.index} size="small" onClick={() => seek(scene.start_seconds)}>
+                {t("job.scene", { number: scene.index + 1 })}
+              </Button>
+            ))}
+          </Stack>
+        ) : null}
+        <Box sx={{ flexGrow: 1 }} />
+        {address === undefined ? null : (
+          <Button size="small" startIcon={<FileDownloadIcon />} href={address} download={`kinolog-${shortId(job.job_id)}.mp4`}>
+            {t("actions.download")}
+          </Button>
+        )}
+      </Stack>
+    </Box>
+  );
+}

@@ -1,0 +1,60 @@
+/** The check of a job's record: hashes, chain, files. It runs when somebody asks. */
+import Alert from "@mui/material/Alert";
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import Stack from "@mui/material/Stack";
+import Typography from "@mui/material/Typography";
+import { type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { pathOf } from "../../api/address";
+import { useProof } from "../../api/queries";
+import type { JobDetail } from "../../api/types";
+import { Loaded } from "../../components/loaded";
+import { useSettings } from "../../session/settings";
+
+export function RecordTab({ job }: { job: JobDetail }): ReactNode {
+  const { t } = useTranslation();
+  const [isAsked, setAsked] = useState(false);
+  const needsKey = useSettings((state) => state.apiKey !== "");
+  const proof = useProof(job.job_id, isAsked);
+  return (
+    <Stack sx={{ gap: 2, alignItems: "flex-start" }}>
+      <Stack direction="row" sx={{ gap: 1 }}>
+        <Button
+          variant="contained"
+          disabled={proof.isFetching}
+          onClick={() => (isAsked ? void proof.refetch() : setAsked(true))}
+        >
+          {proof.isFetching ? t("job.verifying") : t("job.verify")}
+        </Button>
+        {job.links.manifest === null || needsKey ? null : (
+          <Button href={pathOf(job.links.manifest)} target="_blank" rel="noreferrer">
+            {t("job.manifest")}
+          </Button>
+        )}
+      </Stack>
+      {isAsked ? (
+        <Loaded query={proof} lines={6}>
+          {({ valid, checks }) => (
+            <Box sx={{ width: "100%" }}>
+              <Alert severity={valid ? "success" : "error"}>{valid ? t("job.valid") : t("job.broken")}</Alert>
+              <Box component="ul" sx={{ p: 0, mt: 2, listStyle: "none", display: "grid", gap: 1 }}>
+                {checks.map((check) => (
+                  <Box component="li" key={check.name}>
+                    <Typography color={check.holds ? "success" : "error"}>
+                      <span aria-hidden>{check.holds ? "✓" : "✖"} </span>
+                      {check.name}: {check.holds ? t("job.holds") : t("job.fails")}
+                    </Typography>
+                    <Typography variant="body2" color="textSecondary">
+                      {check.detail}
+                    </Typography>
+                  </Box>
+                ))}
+              </Box>
+            </Box>
+          )}
+        </Loaded>
+      ) : null}
+    </Stack>
+  );
+}

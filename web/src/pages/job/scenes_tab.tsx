@@ -1,0 +1,45 @@
+/** The storyboard: each scene with its picture, once it is rendered. */
+import Box from "@mui/material/Box";
+import Card from "@mui/material/Card";
+import Stack from "@mui/material/Stack";
+import Typography from "@mui/material/Typography";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useStoryboard } from "../../api/queries";
+import type { JobDetail } from "../../api/types";
+import { Loaded } from "../../components/loaded";
+import { Picture } from "../../components/picture";
+import { StatusChip } from "../../components/status_chip";
+import { useFormats } from "../../text/use_format";
+
+export function ScenesTab({ job }: { job: JobDetail }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  return (
+    <Loaded query={useStoryboard(job.job_id)} empty={t("empty.scenes")} isEmpty={(board) => board.scenes.length === 0}>
+      {(board) => (
+        <Box component="ol" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(240px, 1fr))" }}>
+          {board.scenes.map((scene) => {
+            const name = t("job.scene", { number: scene.index + 1 });
+            return (
+              <Card component="li" variant="outlined" key={scene.index}>
+                <Picture link={scene.thumbnail} alt={name} ratio={job.width / job.height} />
+                <Stack sx={{ p: 1.5, gap: 0.75 }}>
+                  <Stack direction="row" sx={{ justifyContent: "space-between", alignItems: "center" }}>
+                    <Typography variant="h3">{name}</Typography>
+                    <StatusChip status={scene.status} />
+                  </Stack>
+                  <Typography sx={{ overflowWrap: "anywhere" }}>{scene.prompt ?? t("status.erased")}</Typography>
+                  <Typography variant="body2" color="textSecondary">
+                    {formats.length(scene.start_seconds)} – {formats.length(scene.start_seconds + scene.duration_seconds)} ·{" "}
+                    {[scene.camera, scene.transition].filter(Boolean).join(" · ").replaceAll("_", " ")}
+                  </Typography>
+                </Stack>
+              </Card>
+            );
+          })}
+        </Box>
+      )}
+    </Loaded>
+  );
+}

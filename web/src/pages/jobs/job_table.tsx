@@ -1,0 +1,160 @@
+/** The page of the list as a table. A row is drawn again only if its job has changed. */
+import Box from "@mui/material/Box";
+import Checkbox from "@mui/material/Checkbox";
+import MuiLink from "@mui/material/Link";
+import Table from "@mui/material/Table";
+import TableBody from "@mui/material/TableBody";
+import TableCell from "@mui/material/TableCell";
+import TableContainer from "@mui/material/TableContainer";
+import TableHead from "@mui/material/TableHead";
+import TableRow from "@mui/material/TableRow";
+import TableSortLabel from "@mui/material/TableSortLabel";
+import Typography from "@mui/material/Typography";
+import { type ReactNode, memo } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import type { Job } from "../../api/types";
+import { hasEnded } from "../../api/types";
+import { JobProgress, useNewest } from "../../components/job_progress";
+import { StatusChip } from "../../components/status_chip";
+import { shortId } from "../../text/format";
+import { useFormats } from "../../text/use_format";
+import type { JobsSearch, Sort } from "./jobs_search";
+
+const COLUMNS = ["status", "prompt", "priority", "model", "progress", "duration", "created_at"] as const;
+type Column = (typeof COLUMNS)[number];
+const SORTED: Partial<Record<Column, Sort>> = {
+  priority: "priority",
+  progress: "progress",
+  duration: "duration",
+  created_at: "created_at",
+};
+/** Columns that are left out where there is no room. */
+const ROOM: Partial<Record<Column, object>> = {
+  priority: { display: { xs: "none", sm: "table-cell" } },
+  model: { display: { xs: "none", lg: "table-cell" } },
+  progress: { display: { xs: "none", md: "table-cell" } },
+  duration: { display: { xs: "none", lg: "table-cell" } },
+  created_at: { display: { xs: "none", sm: "table-cell" } },
+};
+
+interface RowProps {
+  job: Job;
+  isMarked: boolean;
+  onMark: (job: Job, isMarked: boolean) => void;
+}
+
+const Row = memo(
+  function Row({ job, isMarked, onMark }: RowProps): ReactNode {
+    const { t } = useTranslation();
+    const formats = useFormats();
+    const { status } = useNewest(job);
+    return (
+      <TableRow hover selected={isMarked}>
+        <TableCell padding="checkbox">
+          <Checkbox
+            size="small"
+            checked={isMarked}
+            slotProps={{ input: { "aria-label": t("actions.selectJob", { job: shortId(job.job_id) }) } }}
+            onChange={(event) => onMark(job, event.target.checked)}
+          />
+        </TableCell>
+        <TableCell sx={{ whiteSpace: "nowrap" }}>
+          <StatusChip status={status} isCancelling={job.cancel_requested} />
+        </TableCell>
+        <TableCell sx={{ maxWidth: 0, width: "50%" }}>
+          <MuiLink component={Link} to={`/jobs/${job.job_id}`} underline="hover" color="text.primary" noWrap sx={{ display: "block" }}>
+            {job.prompt ?? t("status.erased")}
+          </MuiLink>
+          <Typography variant="body2" color="textSecondary" noWrap>
+            {shortId(job.job_id)} · {job.size} · {formats.length(job.duration)}
+          </Typography>
+        </TableCell>
+        <TableCell sx={ROOM.priority}>{t(`priority.${job.priority}`)}</TableCell>
+        <TableCell sx={{ ...ROOM.model, maxWidth: 160 }}>
+          <Typography variant="body2" noWrap title={job.model}>
+            {job.model}
+          </Typography>
+        </TableCell>
+        <TableCell sx={{ ...ROOM.progress, minWidth: 140 }}>
+          {hasEnded(status) ? null : <JobProgress job={job} />}
+        </TableCell>
+        <TableCell sx={{ ...ROOM.duration, whiteSpace: "nowrap" }}>{formats.length(job.timings.run_seconds)}</TableCell>
+        <TableCell sx={{ ...ROOM.created_at, whiteSpace: "nowrap" }} title={formats.moment(job.created_at)}>
+          {formats.ago(job.created_at)}
+        </TableCell>
+      </TableRow>
+    );
+  },
+  (one, other) =>
+    one.isMarked === other.isMarked && one.job.job_id === other.job.job_id && one.job.version === other.job.version && one.onMark === other.onMark,
+);
+
+interface Props {
+  jobs: readonly Job[];
+  search: JobsSearch;
+  marked: ReadonlyMap<string, Job>;
+  onMark: (job: Job, isMarked: boolean) => void;
+  onMarkAll: (jobs: readonly Job[], isMarked: boolean) => void;
+  onChange: (part: Partial<JobsSearch>) => void;
+}
+
+export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: Props): ReactNode {
+  const { t } = useTranslation();
+  const names: Record<Column, string> = {
+    status: t("fields.status"),
+    prompt: t("fields.prompt"),
+    priority: t("fields.priority"),
+    model: t("fields.model"),
+    progress: t("fields.progress"),
+    duration: t("fields.ran"),
+    created_at: t("fields.created"),
+  };
+  const number = jobs.filter((job) => marked.has(job.job_id)).length;
+
+  function heading(column: Column): ReactNode {
+    const sort = SORTED[column];
+    if (sort === undefined) return names[column];
+    const isActive = search.sort === sort;
+    return (
+      <TableSortLabel
+        active={isActive}
+        direction={isActive ? search.order : "desc"}
+        aria-label={t("jobs.sortBy", { field: names[column] })}
+        onClick={() => onChange({ sort, order: isActive && search.order === "desc" ? "asc" : "desc" })}
+      >
+        {names[column]}
+      </TableSortLabel>
+    );
+  }
+
+  return (
+    <TableContainer component={Box}>
+      <Table size="small" sx={{ tableLayout: "auto" }}>
+        <TableHead>
+          <TableRow>
+            <TableCell padding="checkbox">
+              <Checkbox
+                size="small"
+                checked={number === jobs.length}
+                indeterminate={number > 0 && number < jobs.length}
+                slotProps={{ input: { "aria-label": t("actions.selectPage") } }}
+                onChange={(event) => onMarkAll(jobs, event.target.checked)}
+              />
+            </TableCell>
+            {COLUMNS.map((column) => (
+              <TableCell key={column} sx={{ ...ROOM[column], whiteSpace: "nowrap" }} sortDirection={SORTED[column] === search.sort ? search.order : false}>
+                {heading(column)}
+              </TableCell>
+            ))}
+          </TableRow>
+        </TableHead>
+        <TableBody>
+          {jobs.map((job) => (
+            <Row key={job.job_id} job={job} isMarked={marked.has(job.job_id)} onMark={onMark} />
+          ))}
+        </TableBody>
+      </Table>
+    </TableContainer>
+  );
+}

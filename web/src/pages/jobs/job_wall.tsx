@@ -1,0 +1,50 @@
+/** The page of the list as a wall of pictures. */
+import Box from "@mui/material/Box";
+import Card from "@mui/material/Card";
+import CardActionArea from "@mui/material/CardActionArea";
+import Typography from "@mui/material/Typography";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import type { Job } from "../../api/types";
+import { hasEnded } from "../../api/types";
+import { JobProgress } from "../../components/job_progress";
+import { Picture } from "../../components/picture";
+import { StatusChip } from "../../components/status_chip";
+import { shortId } from "../../text/format";
+
+export function JobWall({ jobs }: { jobs: readonly Job[] }): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <Box
+      component="ul"
+      sx={{ m: 0, p: 2, listStyle: "none", display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(180px, 1fr))" }}
+    >
+      {jobs.map((job) => (
+        <li key={job.job_id}>
+          <Card variant="outlined">
+            <CardActionArea component={Link} to={`/jobs/${job.job_id}`}>
+              <Picture
+                link={job.status === "completed" && !job.erased ? `/api/v1/result/${job.job_id}/thumbnail` : null}
+                alt={t("jobs.picture", { job: shortId(job.job_id) })}
+                ratio={Math.max(1, job.width / job.height)}
+              />
+              <Box sx={{ p: 1.25, display: "grid", gap: 0.75 }}>
+                <Typography variant="body2" noWrap>
+                  {job.prompt ?? t("status.erased")}
+                </Typography>
+                {hasEnded(job.status) ? (
+                  <Box>
+                    <StatusChip status={job.status} />
+                  </Box>
+                ) : (
+                  <JobProgress job={job} />
+                )}
+              </Box>
+            </CardActionArea>
+          </Card>
+        </li>
+      ))}
+    </Box>
+  );
+}

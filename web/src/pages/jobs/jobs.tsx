@@ -1,0 +1,171 @@
+/** The list of jobs: filters, order, pages by cursor, marks with actions for many, as a table or as a wall of pictures. */
+import { GridViewIcon, TableRowsIcon } from "../../components/icons";
+import Alert from "@mui/material/Alert";
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import MenuItem from "@mui/material/MenuItem";
+import Paper from "@mui/material/Paper";
+import Stack from "@mui/material/Stack";
+import TextField from "@mui/material/TextField";
+import ToggleButton from "@mui/material/ToggleButton";
+import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
+import Typography from "@mui/material/Typography";
+import { type ReactNode, useCallback, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, useSearchParams } from "react-router";
+import { useJobs } from "../../api/queries";
+import type { Job } from "../../api/types";
+import { JobActions } from "../../components/job_actions";
+import { Loaded } from "../../components/loaded";
+import { PageHeading } from "../../components/page_heading";
+import { type JobsView, settings, useSettings } from "../../session/settings";
+import { useFormats } from "../../text/use_format";
+import { JobFilters } from "./job_filters";
+import { JobTable } from "./job_table";
+import { JobWall } from "./job_wall";
+import { type JobsSearch, PAGE_SIZES, filterOf, hasFilters, paramsOf, searchOf } from "./jobs_search";
+import { StatusChips } from "./status_chips";
+
+export default function Jobs(): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const [params, setParams] = useSearchParams();
+  const search = searchOf(params);
+  const view = useSettings((state) => state.jobsView);
+  const pageSize = useSettings((state) => state.pageSize);
+  // The cursors of the pages up to this one. The first page has none.
+  const [cursors, setCursors] = useState<readonly string[]>([]);
+  const [marked, setMarked] = useState<ReadonlyMap<string, Job>>(new Map());
+  const cursor = cursors.at(-1);
+  const filter = filterOf(search);
+  const jobs = useJobs({
+    ...filter,
+    sort: search.sort,
+    order: search.order,
+    limit: pageSize,
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+
+  function change(part: Partial<JobsSearch>): void {
+    setCursors([]);
+    setMarked(new Map());
+    setParams(paramsOf({ ...search, ...part }), { replace: true });
+  }
+
+  // They never change, so that marking one job draws one row.
+  const markAll = useCallback((page: readonly Job[], isMarked: boolean): void => {
+    setMarked((before) => {
+      const after = new Map(before);
+      for (const job of page) {
+        if (isMarked) after.set(job.job_id, job);
+        else after.delete(job.job_id);
+      }
+      return after;
+    });
+  }, [setMarked]);
+  const mark = useCallback((job: Job, isMarked: boolean): void => markAll([job], isMarked), [markAll]);
+
+  return (
+    <Box>
+      <PageHeading title={t("pages.jobs")}>
+        <ToggleButtonGroup
+          exclusive
+          size="small"
+          value={view}
+          onChange={(_, chosen: JobsView | null) => {
+            if (chosen !== null) settings.getState().change({ jobsView: chosen });
+          }}
+        >
+          <ToggleButton value="table" aria-label={t("jobs.table")}>
+            <TableRowsIcon fontSize="small" />
+          </ToggleButton>
+          <ToggleButton value="wall" aria-label={t("jobs.wall")}>
+            <GridViewIcon fontSize="small" />
+          </ToggleButton>
+        </ToggleButtonGroup>
+      </PageHeading>
+      <JobFilters search={search} isFocused={params.has("search")} onChange={change} />
+      <StatusChips search={search} summary={jobs.data?.summary} onChange={change} />
+      {marked.size > 0 ? (
+        <Alert
+          severity="info"
+          icon={false}
+          sx={{ my: 1, alignItems: "center" }}
+          action={
+            <Button size="small" color="inherit" onClick={() => setMarked(new Map())}>
+              {t("actions.clear")}
+            </Button>
+          }
+        >
+          <Stack direction="row" sx={{ gap: 2, alignItems: "center", flexWrap: "wrap" }}>
+            <Typography variant="body2">{t("actions.selected", { count: marked.size })}</Typography>
+            <JobActions jobs={[...marked.values()]} number={marked.size} onDone={() => setMarked(new Map())} />
+          </Stack>
+        </Alert>
+      ) : null}
+      <Paper variant="outlined" sx={{ mt: 1, overflow: "hidden" }}>
+        <Loaded query={jobs} lines={10}>
+          {(list) =>
+            list.jobs.length === 0 ? (
+              <Stack sx={{ p: 4, alignItems: "center", gap: 1.5, textAlign: "center" }}>
+                {hasFilters(search) ? (
+                  <>
+                    <Typography>{t("empty.filtered")}</Typography>
+                    <Button onClick={() => change(searchOf(new URLSearchParams()))}>{t("actions.clearFilters")}</Button>
+                  </>
+                ) : (
+                  <>
+                    <Typography variant="h2">{t("empty.jobs")}</Typography>
+                    <Typography color="textSecondary">{t("empty.jobsHint")}</Typography>
+                    <Button component={Link} to="/generate" variant="contained">
+                      {t("pages.generate")}
+                    </Button>
+                  </>
+                )}
+              </Stack>
+            ) : view === "table" ? (
+              <JobTable jobs={list.jobs} search={search} marked={marked} onMark={mark} onMarkAll={markAll} onChange={change} />
+            ) : (
+              <JobWall jobs={list.jobs} />
+            )
+          }
+        </Loaded>
+      </Paper>
+      <Stack direction="row" sx={{ mt: 1.5, gap: 1.5, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
+        <Typography variant="body2" color="textSecondary">
+          {jobs.data === undefined ? "" : t("jobs.of", { total: formats.count(jobs.data.total) })}
+        </Typography>
+        <TextField
+          select
+          size="small"
+          label={t("jobs.pageSize")}
+          value={pageSize}
+          sx={{ width: 92 }}
+          onChange={(event) => {
+            setCursors([]);
+            settings.getState().change({ pageSize: Number(event.target.value) });
+          }}
+        >
+          {PAGE_SIZES.map((each) => (
+            <MenuItem key={each} value={each}>
+              {each}
+            </MenuItem>
+          ))}
+        </TextField>
+        <Button disabled={cursors.length === 0} onClick={() => setCursors(cursors.slice(0, -1))}>
+          {t("jobs.previous")}
+        </Button>
+        <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
+        <Button
+          disabled={!jobs.data?.next_cursor || jobs.isPlaceholderData}
+          onClick={() => {
+            const next = jobs.data?.next_cursor;
+            if (next) setCursors([...cursors, next]);
+          }}
+        >
+          {t("jobs.next")}
+        </Button>
+      </Stack>
+    </Box>
+  );
+}

@@ -1,0 +1,92 @@
+/** Filters, order and page of the list of jobs, kept in the address so that a list can be linked and gone back to. */
+import type { DateRange, JobsQuery } from "../../api/queries";
+import { type JobStatus, PRIORITIES, type Priority, STATUSES } from "../../api/types";
+
+export const SORTS = ["created_at", "updated_at", "progress", "duration", "priority"] as const;
+export type Sort = (typeof SORTS)[number];
+export const RANGES: readonly DateRange[] = [
+  "all_time",
+  "today",
+  "this_week",
+  "this_month",
+  "last_24_hours",
+  "last_7_days",
+  "last_30_days",
+];
+export const PAGE_SIZES = [10, 25, 50, 100] as const;
+
+export interface JobsSearch {
+  statuses: JobStatus[];
+  priorities: Priority[];
+  models: string[];
+  styles: string[];
+  range: DateRange;
+  /** Local date and time, as a field of the browser has it; empty for none. They replace the range. */
+  from: string;
+  to: string;
+  text: string;
+  sort: Sort;
+  order: "asc" | "desc";
+}
+
+export function searchOf(params: URLSearchParams): JobsSearch {
+  const one = <T extends string>(name: string, values: readonly T[], usual: T): T =>
+    values.find((value) => value === params.get(name)) ?? usual;
+  const some = <T extends string>(name: string, values: readonly T[]): T[] =>
+    values.filter((value) => params.getAll(name).includes(value));
+  return {
+    statuses: some("status", STATUSES),
+    priorities: some("priority", PRIORITIES),
+    models: params.getAll("model"),
+    styles: params.getAll("style"),
+    range: one("range", RANGES, "all_time"),
+    from: params.get("from") ?? "",
+    to: params.get("to") ?? "",
+    text: params.get("text") ?? "",
+    sort: one("sort", SORTS, "created_at"),
+    order: one("order", ["asc", "desc"] as const, "desc"),
+  };
+}
+
+export function paramsOf(search: JobsSearch): URLSearchParams {
+  const params = new URLSearchParams();
+  const usual = searchOf(params);
+  for (const status of search.statuses) params.append("status", status);
+  for (const priority of search.priorities) params.append("priority", priority);
+  for (const model of search.models) params.append("model", model);
+  for (const style of search.styles) params.append("style", style);
+  for (const name of ["range", "from", "to", "text", "sort", "order"] as const) {
+    if (search[name] !== usual[name]) params.set(name, search[name]);
+  }
+  return params;
+}
+
+export function hasFilters(search: JobsSearch): boolean {
+  const { statuses, priorities, models, styles, range, from, to, text } = search;
+  const lists = [statuses, priorities, models, styles];
+  return lists.some((list) => list.length > 0) || range !== "all_time" || Boolean(from || to || text);
+}
+
+function utc(local: string): string | undefined {
+  const time = Date.parse(local);
+  return local && !Number.isNaN(time) ? new Date(time).toISOString() : undefined;
+}
+
+/** Return the filter as the gateway takes it, for a list and for an action on all of its jobs. */
+export function filterOf(search: JobsSearch): Pick<
+  JobsQuery,
+  "status" | "priority" | "model" | "style" | "text" | "date_range" | "from" | "to"
+> {
+  const from = utc(search.from);
+  const to = utc(search.to);
+  return {
+    ...(search.statuses.length > 0 ? { status: search.statuses } : {}),
+    ...(search.priorities.length > 0 ? { priority: search.priorities } : {}),
+    ...(search.models.length > 0 ? { model: search.models } : {}),
+    ...(search.styles.length > 0 ? { style: search.styles } : {}),
+    ...(search.text ? { text: search.text } : {}),
+    ...(from === undefined && to === undefined
+      ? { date_range: search.range }
+      : { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }),
+  };
+}

@@ -1,0 +1,194 @@
+/** What a person chooses: theme, language, refresh, notifications, API key. And the keys of the server. */
+import Alert from "@mui/material/Alert";
+import Box from "@mui/material/Box";
+import Button from "@mui/material/Button";
+import FormControlLabel from "@mui/material/FormControlLabel";
+import Grid from "@mui/material/Grid";
+import MenuItem from "@mui/material/MenuItem";
+import MuiLink from "@mui/material/Link";
+import Stack from "@mui/material/Stack";
+import Switch from "@mui/material/Switch";
+import TextField from "@mui/material/TextField";
+import Typography from "@mui/material/Typography";
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { pathOf } from "../../api/address";
+import { useCaller } from "../../api/queries";
+import { Confirm } from "../../components/confirm";
+import { PageHeading } from "../../components/page_heading";
+import { Panel } from "../../components/panel";
+import { useNotices } from "../../session/notices";
+import { type Choices, DEFAULTS, LANGUAGES, settings, useSettings } from "../../session/settings";
+import { useErrorText } from "../../text/use_error_text";
+import { ServerKeys } from "./server_keys";
+
+const THEMES = ["system", "light", "dark"] as const;
+const LEAST_SECONDS = 2;
+const MOST_SECONDS = 600;
+
+function choicesOf(state: Choices): Choices {
+  const { theme, language, refreshSeconds, notifications, jobsView, pageSize, apiKey } = state;
+  return { theme, language, refreshSeconds, notifications, jobsView, pageSize, apiKey };
+}
+
+export default function Settings(): ReactNode {
+  const { t } = useTranslation();
+  const errorText = useErrorText();
+  const queries = useQueryClient();
+  const show = useNotices((state) => state.show);
+  const stored = useSettings((state) => state);
+  const [draft, setDraft] = useState<Choices>(() => choicesOf(stored));
+  const [seconds, setSeconds] = useState(String(stored.refreshSeconds));
+  const [isDenied, setDenied] = useState(false);
+  const [isResetAsked, setResetAsked] = useState(false);
+  const caller = useCaller();
+  const areSecondsValid = Number(seconds) >= LEAST_SECONDS && Number(seconds) <= MOST_SECONDS;
+
+  function change(part: Partial<Choices>): void {
+    setDraft({ ...draft, ...part });
+  }
+
+  function store(choices: Choices): void {
+    const isOtherKey = choices.apiKey !== settings.getState().apiKey;
+    settings.getState().change(choices);
+    setDraft(choices);
+    setSeconds(String(choices.refreshSeconds));
+    // What another key could read is forgotten.
+    if (isOtherKey) void queries.resetQueries();
+    show("success", t("settings.saved"));
+  }
+
+  async function allowNotifications(isOn: boolean): Promise<void> {
+    change({ notifications: isOn });
+    if (!isOn || !("Notification" in window)) return;
+    setDenied((await Notification.requestPermission()) !== "granted");
+  }
+
+  return (
+    <Box
+      component="form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (areSecondsValid) store({ ...draft, apiKey: draft.apiKey.trim(), refreshSeconds: Number(seconds) });
+      }}
+    >
+      <PageHeading title={t("pages.settings")}>
+        <Stack direction="row" sx={{ gap: 1 }}>
+          <Button onClick={() => setResetAsked(true)}>{t("actions.reset")}</Button>
+          <Button type="submit" variant="contained">
+            {t("actions.save")}
+          </Button>
+        </Stack>
+      </PageHeading>
+      <Grid container spacing={2}>
+        <Grid size={{ xs: 12, md: 6 }}>
+          <Panel title={t("settings.appearance")}>
+            <Stack sx={{ gap: 2 }}>
+              <TextField
+                select
+                size="small"
+                label={t("settings.theme")}
+                value={draft.theme}
+                onChange={(event) => change({ theme: event.target.value as Choices["theme"] })}
+              >
+                {THEMES.map((theme) => (
+                  <MenuItem key={theme} value={theme}>
+                    {t(`settings.themeOf.${theme}`)}
+                  </MenuItem>
+                ))}
+              </TextField>
+              <TextField
+                select
+                size="small"
+                label={t("settings.language")}
+                value={draft.language || "browser"}
+                onChange={(event) =>
+                  change({ language: LANGUAGES.find((language) => language === event.target.value) ?? "" })
+                }
+              >
+                {(["browser", ...LANGUAGES] as const).map((language) => (
+                  <MenuItem key={language} value={language}>
+                    {t(`settings.languageOf.${language}`)}
+                  </MenuItem>
+                ))}
+              </TextField>
+            </Stack>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, md: 6 }}>
+          <Panel title={t("settings.updates")}>
+            <Stack sx={{ gap: 2 }}>
+              <TextField
+                size="small"
+                label={t("settings.refresh")}
+                value={seconds}
+                error={!areSecondsValid}
+                helperText={
+                  areSecondsValid
+                    ? t("settings.refreshHint")
+                    : t("generate.range", { least: LEAST_SECONDS, most: MOST_SECONDS })
+                }
+                slotProps={{ htmlInput: { inputMode: "numeric" } }}
+                onChange={(event) => setSeconds(event.target.value)}
+              />
+              <FormControlLabel
+                control={
+                  <Switch checked={draft.notifications} onChange={(event) => void allowNotifications(event.target.checked)} />
+                }
+                label={t("settings.notifications")}
+              />
+              {isDenied ? <Alert severity="info">{t("settings.denied")}</Alert> : null}
+            </Stack>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, md: 6 }}>
+          <Panel title={t("settings.access")}>
+            <Stack sx={{ gap: 2 }}>
+              <TextField
+                size="small"
+                type="password"
+                autoComplete="off"
+                label={t("settings.apiKey")}
+                value={draft.apiKey}
+                helperText={t("settings.apiKeyHint")}
+                onChange={(event) => change({ apiKey: event.target.value })}
+              />
+              {caller.isError ? <Alert severity="error">{errorText(caller.error)}</Alert> : null}
+              {caller.data === undefined ? null : (
+                <Typography color="textSecondary">
+                  {t("settings.callerIs", {
+                    actor: caller.data.actor,
+                    tenant: caller.data.every_tenant ? t("settings.anyTenant") : caller.data.tenant,
+                  })}
+                </Typography>
+              )}
+            </Stack>
+          </Panel>
+        </Grid>
+        <Grid size={{ xs: 12, md: 6 }}>
+          <Panel title={t("settings.about")}>
+            <Stack sx={{ gap: 1 }}>
+              <Typography>kinolog {__VERSION__}</Typography>
+              <MuiLink href={pathOf("/docs")}>{t("settings.documents")}</MuiLink>
+            </Stack>
+          </Panel>
+        </Grid>
+        {caller.data?.scopes.includes("admin") ? (
+          <Grid size={12}>
+            <ServerKeys />
+          </Grid>
+        ) : null}
+      </Grid>
+      <Confirm
+        isOpen={isResetAsked}
+        question={t("settings.resetAsk")}
+        onNo={() => setResetAsked(false)}
+        onYes={() => {
+          setResetAsked(false);
+          store(DEFAULTS);
+        }}
+      />
+    </Box>
+  );
+}

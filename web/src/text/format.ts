@@ -1,0 +1,67 @@
+/** Numbers, times and sizes as text, in the person's language and time zone. */
+const MINUTE = 60;
+const HOUR = 3_600;
+const DAY = 86_400;
+
+export function shortId(jobId: string): string {
+  return jobId.slice(0, 8);
+}
+
+export function count(number: number, language: string): string {
+  return new Intl.NumberFormat(language, { notation: number < 1_000_000 ? "standard" : "compact" }).format(number);
+}
+
+export function share(part: number | null | undefined, language: string): string {
+  return part == null ? "–" : new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(part);
+}
+
+export function bytes(number: number, language: string): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, number)) / 3));
+  return new Intl.NumberFormat(language, {
+    style: "unit",
+    unit: units[power] ?? "byte",
+    unitDisplay: power === 0 ? "narrow" : "short",
+    maximumFractionDigits: power === 0 ? 0 : 1,
+  }).format(number / 1000 ** power);
+}
+
+/** Return a duration, such as `4.2 s`, `1:05` or `2:00:05`; a dash for none. */
+export function length(seconds: number | null | undefined, language: string): string {
+  if (seconds == null) return "–";
+  if (seconds < MINUTE) {
+    const digits = seconds < 10 ? 1 : 0;
+    return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(seconds)} s`;
+  }
+  const whole = Math.round(seconds);
+  const parts = [Math.floor((whole % HOUR) / MINUTE), whole % MINUTE];
+  if (whole >= HOUR) parts.unshift(Math.floor(whole / HOUR));
+  return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+/** Return the time since a moment, such as `3 minutes ago`. */
+export function ago(time: string | null | undefined, now: number, language: string): string {
+  if (!time) return "";
+  const seconds = Math.max(0, (now - Date.parse(time)) / 1000);
+  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+  if (seconds < MINUTE) return format.format(-Math.round(seconds), "second");
+  if (seconds < HOUR) return format.format(-Math.round(seconds / MINUTE), "minute");
+  if (seconds < DAY) return format.format(-Math.round(seconds / HOUR), "hour");
+  return format.format(-Math.round(seconds / DAY), "day");
+}
+
+export function moment(time: string | null | undefined, language: string): string {
+  if (!time) return "–";
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(time));
+}
+
+export function clockTime(time: string | null | undefined, language: string): string {
+  return time ? new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(new Date(time)) : "";
+}
+
+/** Return the person's offset from UTC, such as `+02:00`, for days that begin at their midnight. */
+export function utcOffset(at: Date = new Date()): string {
+  const minutes = -at.getTimezoneOffset();
+  const text = (number: number): string => String(number).padStart(2, "0");
+  return `${minutes < 0 ? "-" : "+"}${text(Math.floor(Math.abs(minutes) / 60))}:${text(Math.abs(minutes) % 60)}`;
+}

@@ -1,0 +1,40 @@
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
+import react from "@vitejs/plugin-react";
+import { type Plugin, defineConfig } from "vite";
+
+const project = readFileSync(new URL("../pyproject.toml", import.meta.url), "utf8");
+const version = /^version = "(.+)"$/m.exec(project)?.[1] ?? "";
+
+/** Address of the gateway that `npm run dev` uses. */
+const GATEWAY = process.env["KINOLOG_URL"] ?? "http://127.0.0.1:8085";
+
+/** Compresses scripts and styles once, when they are built, better than a server would for each request. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    writeBundle({ dir = "" }) {
+      const folder = join(dir, "assets");
+      for (const name of readdirSync(folder).filter((each) => /\.(js|css)$/.test(each))) {
+        writeFileSync(join(folder, `${name}.br`), brotliCompressSync(readFileSync(join(folder, name))));
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [react(), compressed()],
+  define: { __VERSION__: JSON.stringify(version) },
+  // Links in index.html are relative: the gateway states the folder in <base>, so a proxy's prefix needs no other build.
+  base: "./",
+  build: {
+    outDir: "../services/gateway/kinolog_gateway/web_files",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    sourcemap: false,
+    target: "es2023",
+  },
+  server: { proxy: { "/api": GATEWAY, "/ready": GATEWAY, "/ws": { target: GATEWAY, ws: true } } },
+});
