@@ -16,6 +16,8 @@ from kinolog_gateway.live import session
 
 from kinolog.access.key_text import key_digest
 from kinolog.process.api_keys import KeyHolder
+from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.v1 import access_service_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import ticket_service_pb2 as tickets
@@ -132,3 +134,14 @@ async def test_tokens_through_the_gateway(
             await tokens.refresh()
             await client_socket.socket.wait_closed()
             assert client_socket.socket.close_code == 1008
+
+
+async def test_tokens_of_one_actor_share_its_rates(issuer: TokenIssuer) -> None:
+    """A new token starts no new count; another actor has a count of its own."""
+    policies = FollowedPolicies(without_file=TenantPolicies(default=TenantPolicy(key_writes="1/hour")))
+    async with running_api({}, tokens=TokenVerifier([ISSUER], issuer, RULES), policies=policies) as api:
+        request = jobs.SubmitJobRequest(prompt=PROMPT)
+        await api.jobs.SubmitJob(request, metadata=bearer(issuer.token()))
+        problem = await refused(api.jobs.SubmitJob(request, metadata=bearer(issuer.token(jti="2"))))
+        assert problem.reason == "RATE_LIMITED"
+        await api.jobs.SubmitJob(request, metadata=bearer(issuer.token(sub="grace")))

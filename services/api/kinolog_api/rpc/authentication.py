@@ -63,7 +63,7 @@ class Caller:
     key_id: str = ""
     """Id of a key that AccessService created. Empty for other keys."""
     key_digest: bytes = b""
-    """Hash of the key. Empty without one."""
+    """Hash of the key; of a token, which changes often, of issuer, tenant and actor. Empty without one."""
     token_issuer: str = ""
     """Issuer of the token that was presented as the key. Empty for other keys."""
     expires_at: datetime | None = None
@@ -185,11 +185,12 @@ class Authenticator:
                 f"the token cannot be checked now: {problem}",
                 retry_seconds=RETRY_SECONDS,
             ) from None
+        holder = verified.holder
         return Caller(
-            tenant=verified.holder.tenant,
-            actor=verified.holder.actor,
-            scopes=verified.holder.scopes,
-            key_digest=key_digest(token),
+            tenant=holder.tenant,
+            actor=holder.actor,
+            scopes=holder.scopes,
+            key_digest=key_digest("\n".join((verified.issuer, holder.tenant, holder.actor))),
             token_issuer=verified.issuer,
             expires_at=verified.expires_at,
         )
