@@ -308,4 +308,4 @@ async def test_documents_of_an_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(IssuerUnavailable, match=why):
                 await documents.key_set(issuer.issuer)
     with pytest.raises(IssuerUnavailable, match="cannot be reached"):
-        await documents.key_set(issuer.issuer)
+        await documents.key_set("http://127.0.0.1:1")
