@@ -17,7 +17,10 @@ DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
         CREATE ROLE {role} NOLOGIN;
     END IF;
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    IF NOT pg_has_role(
+        '{role}',
+        CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END
+    ) THEN
         GRANT {role} TO CURRENT_USER;
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- of another database of this server, just now
