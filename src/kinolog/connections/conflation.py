@@ -1,4 +1,7 @@
-"""Values for watchers: of each key only the newest waits, and all that wait are taken together, not too often."""
+"""Values for watchers: of each key only the newest waits, and all that wait are taken together, not too often.
+
+See docs/decisions/0114.
+"""
 
 from __future__ import annotations
 
