@@ -41,6 +41,7 @@ COMMANDS = {
     "mcp": "kinolog_cli.mcp.command:mcp",
     "keys": "kinolog_cli.access.keys:app",
     "usage": "kinolog_cli.access.usage:usage",
+    "webhooks": "kinolog_cli.access.webhooks:app",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",
     "restore": "kinolog_cli.maintenance.restore:restore",

@@ -135,6 +135,17 @@ if TYPE_CHECKING:
     from kinolog_client.models.tickets import SignedLinksInfo, TicketInfo
     from kinolog_client.models.uploads import UploadInfo
     from kinolog_client.models.usage import LimitsInfo, UsageInfo
+    from kinolog_client.models.webhooks import (
+        DeletedWebhookInfo,
+        DeliveryAttemptInfo,
+        DeliveryInfo,
+        DeliveryListInfo,
+        RedeliveryInfo,
+        WebhookInfo,
+        WebhookListInfo,
+        WebhookSecretInfo,
+        WebhookWithSecretInfo,
+    )
 
 __all__ = [
     "PRIORITIES",
@@ -161,6 +172,10 @@ __all__ = [
     "CommitInfo",
     "Conflict",
     "CreatedKeyInfo",
+    "DeletedWebhookInfo",
+    "DeliveryAttemptInfo",
+    "DeliveryInfo",
+    "DeliveryListInfo",
     "DepthPointInfo",
     "DistributionInfo",
     "ErrorInfo",
@@ -212,6 +227,7 @@ __all__ = [
     "QueueCounted",
     "QueueDepthInfo",
     "RecordInfo",
+    "RedeliveryInfo",
     "ResultInfo",
     "SceneInfo",
     "ServerError",
@@ -241,6 +257,10 @@ __all__ = [
     "VideoLora",
     "VideoRequest",
     "VideoScene",
+    "WebhookInfo",
+    "WebhookListInfo",
+    "WebhookSecretInfo",
+    "WebhookWithSecretInfo",
     "WorkerInfo",
     "WorkerListInfo",
     "parse_update",
@@ -260,6 +280,7 @@ _MODULES = (
     "models.selection",
     "models.tickets",
     "models.uploads",
+    "models.webhooks",
     "endpoint",
     "models.usage",
     "live.updates",

@@ -32,6 +32,7 @@ from kinolog_client.operations import (
     input_operations,
     job_operations,
     service_operations,
+    webhook_operations,
 )
 from kinolog_client.partial_file import flush_to_disk, partial_file
 
@@ -115,6 +116,15 @@ class AsyncKinologClient:
     create_key = awaitable(access_operations.create_key)
     api_keys = awaitable(access_operations.api_keys)
     revoke_key = awaitable(access_operations.revoke_key)
+    create_webhook = awaitable(webhook_operations.create_webhook)
+    webhooks = awaitable(webhook_operations.webhooks)
+    change_webhook = awaitable(webhook_operations.change_webhook)
+    delete_webhook = awaitable(webhook_operations.delete_webhook)
+    job_webhook_secret = awaitable(webhook_operations.job_webhook_secret)
+    webhook_secret = awaitable(webhook_operations.webhook_secret)
+    rotate_webhook_secret = awaitable(webhook_operations.rotate_webhook_secret)
+    deliveries = awaitable(webhook_operations.deliveries)
+    redeliver = awaitable(webhook_operations.redeliver)
     create_ticket = awaitable(access_operations.create_ticket)
     who_am_i = awaitable(access_operations.who_am_i)
     usage = awaitable(access_operations.usage)

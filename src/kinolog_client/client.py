@@ -30,6 +30,7 @@ from kinolog_client.operations import (
     input_operations,
     job_operations,
     service_operations,
+    webhook_operations,
 )
 from kinolog_client.partial_file import partial_file
 
@@ -113,6 +114,15 @@ class KinologClient:
     create_key = blocking(access_operations.create_key)
     api_keys = blocking(access_operations.api_keys)
     revoke_key = blocking(access_operations.revoke_key)
+    create_webhook = blocking(webhook_operations.create_webhook)
+    webhooks = blocking(webhook_operations.webhooks)
+    change_webhook = blocking(webhook_operations.change_webhook)
+    delete_webhook = blocking(webhook_operations.delete_webhook)
+    job_webhook_secret = blocking(webhook_operations.job_webhook_secret)
+    webhook_secret = blocking(webhook_operations.webhook_secret)
+    rotate_webhook_secret = blocking(webhook_operations.rotate_webhook_secret)
+    deliveries = blocking(webhook_operations.deliveries)
+    redeliver = blocking(webhook_operations.redeliver)
     create_ticket = blocking(access_operations.create_ticket)
     who_am_i = blocking(access_operations.who_am_i)
     usage = blocking(access_operations.usage)

@@ -29,11 +29,14 @@ OF_ANY_KEY = {
 }
 OF_ANYONE = ("/", "/docs", "/docs/start.js", "/health", "/ready", "/openapi.json", "/asyncapi.json")
 OF_EVERY_TENANT = "/metrics"
-OF_KEYS = ("/api/v1/keys", "/api/v1/keys/{key_id}")
+OF_KEYS = ("/api/v1/keys", "/api/v1/keys/{key_id}", "/api/v1/webhooks")
 BODIES: dict[str, Any] = {
     "/api/v1/generate": {"prompt": "x"},
     "/api/v1/priority/{job_id}": {"priority": "high"},
     "/api/v1/keys": {"actor": "ada"},
+    "/api/v1/webhooks": {"address": "https://1.1.1.1/"},
+    "/api/v1/webhooks/{webhook_id}": {"address": "https://1.1.1.1/"},
+    "/api/v1/webhooks/{webhook_id}/rotate": {},
     "/api/v1/bulk": {"action": "retry", "job_ids": ["z" * 26]},
     "/api/v1/tickets": {"job_id": "z" * 26},
     "/v1/videos": {"prompt": "x"},
@@ -77,7 +80,7 @@ async def test_every_route_needs_its_scope(tmp_path: Path) -> None:
         for method, path in sorted(served()):
             if method == "HEAD" or path in OF_ANYONE:
                 continue
-            response = await _requested(gateway, method, path, user if path in OF_KEYS else admin)
+            response = await _requested(gateway, method, path, user if path.startswith(OF_KEYS) else admin)
             if path == OF_EVERY_TENANT:
                 assert response.status_code == 403, path
                 assert (await _requested(gateway, method, path, OPERATOR)).status_code == 200, path

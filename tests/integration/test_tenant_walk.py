@@ -74,8 +74,13 @@ OWN = {
     *(("POST", f"/replicate/v1/{name}") for name in ("files", "predictions")),
     ("POST", "/replicate/v1/models/{owner}/{name}/predictions"),
     ("POST", f"{VEO}predictLongRunning"),
+    *((method, "/api/v1/webhooks") for method in ("GET", "POST")),
+    *((method, "/api/v1/webhooks/{webhook_id}") for method in ("PUT", "DELETE")),
+    *(("GET", f"/api/v1/webhooks/{name}") for name in ("secret", "{webhook_id}/secret")),
+    *(("GET", "/api/v1/webhooks/{webhook_id}/deliveries"), ("POST", "/api/v1/webhooks/{webhook_id}/rotate")),
+    ("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"),
 }
-"""Routes that make something for the caller, or concern its keys: tested where keys are."""
+"""Routes that make something for the caller, or concern its keys and webhooks: tested where those are."""
 
 BULK = ("BulkCancelJobs", "BulkRetryJobs", "BulkReprioritizeJobs", "BulkEraseJobs")
 READ_METHODS = (

@@ -20,6 +20,7 @@ from kinolog.v1 import (
     audit_service_pb2_grpc,
     job_service_pb2_grpc,
     ticket_service_pb2_grpc,
+    webhook_service_pb2_grpc,
 )
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1.access_service_pb2 import WhoAmIRequest
@@ -72,6 +73,8 @@ _SERVICE_CONFIG = {
                 {"service": "kinolog.v1.AccessService", "method": "WhoAmI"},
                 {"service": "kinolog.v1.AccessService", "method": "ListKeys"},
                 {"service": "kinolog.v1.AccessService", "method": "RevokeKey"},
+                {"service": "kinolog.v1.WebhookService", "method": "ListWebhooks"},
+                {"service": "kinolog.v1.WebhookService", "method": "ListDeliveries"},
                 {"service": "kinolog.v1.AuditService", "method": "GetHistory"},
                 {"service": "kinolog.v1.AuditService", "method": "VerifyJob"},
             ],
@@ -121,6 +124,7 @@ class Upstream:
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)
         self.access = access_service_pb2_grpc.AccessServiceStub(self._channel)
         self.tickets = ticket_service_pb2_grpc.TicketServiceStub(self._channel)
+        self.webhooks = webhook_service_pb2_grpc.WebhookServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     async def call(

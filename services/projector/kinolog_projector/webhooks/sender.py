@@ -31,8 +31,10 @@ CALLS = 64
 """Calls at once."""
 LANE_CALLS = 4
 """Calls at once to one receiver."""
-FAILING_CALLS = 32
-"""Calls at once to receivers whose last call failed, one to each of them: the others never wait for all of these."""
+UNPROVEN_CALLS = 32
+"""Calls at once to receivers that did not accept the last one, or had none yet: one to each of them. The others never
+wait for all of these.
+"""
 LONGEST_WAIT_SECONDS = 60.0
 GONE = 410
 """Status with which a receiver says that it wants no more calls."""
@@ -59,7 +61,10 @@ class Sender:
         self._clock = clock
         self._pauses = pauses
         self._running: dict[str, DueDelivery] = {}
+        self._proven: set[str] = set()
+        """Lanes whose last call was accepted."""
         self._failing: set[str] = set()
+        """Lanes whose last call was not."""
         self.delivered = self.failed = self.tried = 0
 
     @property
@@ -93,19 +98,19 @@ class Sender:
     def _startable(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Return those that the limits allow now."""
         lanes = Counter(one.lane for one in self._running.values())
-        failing = sum(number for lane, number in lanes.items() if lane in self._failing)
+        unproven = sum(number for lane, number in lanes.items() if lane not in self._proven)
         total, starting = len(self._running), list[DueDelivery]()
         for one in due:
-            is_failing = one.lane in self._failing
+            is_proven = one.lane in self._proven
             if (
                 total < CALLS
-                and lanes[one.lane] < (1 if is_failing else LANE_CALLS)
-                and not (is_failing and failing >= FAILING_CALLS)
+                and lanes[one.lane] < (LANE_CALLS if is_proven else 1)
+                and (is_proven or unproven < UNPROVEN_CALLS)
             ):
                 starting.append(one)
                 lanes[one.lane] += 1
                 total += 1
-                failing += is_failing
+                unproven += not is_proven
         return starting
 
     def _on_end(self, due: DueDelivery, wake: asyncio.Event, _: object) -> None:
@@ -146,9 +151,11 @@ class Sender:
         self.tried += 1
         if outcome.is_accepted:
             self._failing.discard(due.lane)
+            self._proven.add(due.lane)
             self.delivered += 1
             await self._tables.settle(due, outcome, now, DeliveryStatus.DELIVERED, None)
             return
+        self._proven.discard(due.lane)
         self._failing.add(due.lane)
         pause = pause_seconds(self._pauses, due.attempts + 1, random())  # noqa: S311 - spreads load, protects nothing
         if pause is None or is_final or outcome.status_code == GONE:
