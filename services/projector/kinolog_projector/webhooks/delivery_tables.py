@@ -50,10 +50,7 @@ SELECT due.* FROM lanes CROSS JOIN LATERAL (
 WHERE lanes.lane IS NOT NULL ORDER BY due.lane = ANY(%(failing)s::text[]), due.next_at LIMIT %(limit)s
 """
 """Reads the lanes one after the other in the index, so that a lane with many deliveries hides no other one."""
-NEXT = """
-SELECT min(next_at) FROM kinolog.webhook_deliveries
-WHERE next_at IS NOT NULL AND delivery_id <> ALL(%s::text[])
-"""
+NEXT = "SELECT min(next_at) FROM kinolog.webhook_deliveries WHERE next_at > %s"
 TRIED = """
 INSERT INTO kinolog.webhook_tries (delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
@@ -174,10 +171,10 @@ class DeliveryTables:
             await cursor.execute(DUE, values)
             return [DueDelivery(**row) for row in await cursor.fetchall()]
 
-    async def next_at(self, running: Collection[str]) -> datetime | None:
-        """Return when the next delivery is due; None if none is pending beside those that run."""
+    async def next_at(self, now: datetime) -> datetime | None:
+        """Return when the next delivery becomes due; None if none does."""
         async with self._lock:
-            cursor = await self._connection.execute(NEXT, [list(running)])
+            cursor = await self._connection.execute(NEXT, [now])
             row = await cursor.fetchone()
         return None if row is None else row[0]
 

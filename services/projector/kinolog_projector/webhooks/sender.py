@@ -84,13 +84,12 @@ class Sender:
                     self._running[due.delivery_id] = due
                     task = group.create_task(self._deliver(due))
                     task.add_done_callback(partial(self._on_end, due, wake))
-                next_at = await self._tables.next_at(self._running)
+                next_at = await self._tables.next_at(now)  # what is due already waits for the end of a call
                 wait = LONGEST_WAIT_SECONDS
                 if next_at is not None:
-                    # What is due already waits for the end of a call.
-                    wait = (next_at - self._clock()).total_seconds() if next_at > now else wait
+                    wait = min(wait, max(0.0, (next_at - self._clock()).total_seconds()))
                 try:
-                    async with asyncio.timeout(max(0.0, min(wait, LONGEST_WAIT_SECONDS))):
+                    async with asyncio.timeout(wait):
                         await wake.wait()
                 except TimeoutError:
                     pass
