@@ -84,6 +84,7 @@ class HttpCalls:
         self._call_seconds = call_seconds
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context or ssl.create_default_context(),
+            max_connections=None,  # whoever calls bounds the calls; ten is what it does by itself
             max_keepalive_connections=32,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=CheckedConnections(rules),
