@@ -98,6 +98,20 @@ async def test_an_answer_without_end_is_left(calls: HttpCalls) -> None:
     assert (outcome.is_accepted, outcome.response_bytes) == (True, ANSWER_BYTES)
 
 
+async def test_calls_do_not_wait_for_each_other(calls: HttpCalls) -> None:
+    """A receiver that answers only when twenty calls are there gets them all at once."""
+    there = asyncio.Barrier(20)
+
+    async def together(writer: asyncio.StreamWriter) -> None:
+        await there.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with receiver(together) as (port, _):
+        address = parse_webhook_address(f"http://127.0.0.1:{port}/", RULES)
+        outcomes = await asyncio.gather(*(calls.post(address, b"{}", {}) for _ in range(20)))
+    assert all(outcome.is_accepted for outcome in outcomes)
+
+
 async def test_what_ends_without_an_answer() -> None:
     """Silence, no HTTP, a port that nobody listens on, and names whose addresses must not be called."""
     calls = HttpCalls(RULES, call_seconds=0.2)
