@@ -17,6 +17,7 @@ from kinolog_client.operations import (
     input_operations,
     job_operations,
     service_operations,
+    webhook_operations,
 )
 from tests.unit.gateway.conftest import RunningGateway
 
@@ -27,6 +28,7 @@ OPERATIONS = (
     input_operations,
     analytics_operations,
     access_operations,
+    webhook_operations,
 )
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {
