@@ -59,7 +59,21 @@ if TYPE_CHECKING:
         QueueCounted,
         parse_update,
     )
-    from kinolog_client.models.access import ApiKeyInfo, ApiKeyListInfo, CallerInfo, CreatedKeyInfo
+    from kinolog_client.models.access import (
+        ApiKeyInfo,
+        ApiKeyListInfo,
+        CallerInfo,
+        CreatedKeyInfo,
+        DeletedWebhookInfo,
+        DeliveryAttemptInfo,
+        DeliveryInfo,
+        DeliveryListInfo,
+        RedeliveryInfo,
+        WebhookInfo,
+        WebhookListInfo,
+        WebhookSecretInfo,
+        WebhookWithSecretInfo,
+    )
     from kinolog_client.models.analytics import (
         ActivityEntryInfo,
         ActivityInfo,
@@ -135,17 +149,6 @@ if TYPE_CHECKING:
     from kinolog_client.models.tickets import SignedLinksInfo, TicketInfo
     from kinolog_client.models.uploads import UploadInfo
     from kinolog_client.models.usage import LimitsInfo, UsageInfo
-    from kinolog_client.models.webhooks import (
-        DeletedWebhookInfo,
-        DeliveryAttemptInfo,
-        DeliveryInfo,
-        DeliveryListInfo,
-        RedeliveryInfo,
-        WebhookInfo,
-        WebhookListInfo,
-        WebhookSecretInfo,
-        WebhookWithSecretInfo,
-    )
 
 __all__ = [
     "PRIORITIES",
@@ -280,7 +283,6 @@ _MODULES = (
     "models.selection",
     "models.tickets",
     "models.uploads",
-    "models.webhooks",
     "endpoint",
     "models.usage",
     "live.updates",

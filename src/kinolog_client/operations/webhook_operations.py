@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kinolog_client.http.operation import API_PREFIX, Operation, model_of
-from kinolog_client.models.webhooks import (
+from kinolog_client.models.access import (
     DeletedWebhookInfo,
     DeliveryListInfo,
     RedeliveryInfo,
