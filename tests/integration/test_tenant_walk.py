@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.live.channels import ChannelKind
+from kinolog_gateway.web_page.endpoint import PAGE_PATHS
 
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import job_pb2
@@ -63,6 +64,7 @@ READS = {
     *(("GET", path) for path in ("/", "/docs", "/docs/start.js", "/health", "/ready", "/metrics")),
     *(("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/replicate/v1/predictions")),
     ("GET", "/v1/videos/characters/{character_id}"),
+    *(("GET", path) for path in (*PAGE_PATHS, "/assets/{name}", "/icon.svg")),
 }
 """Routes that name no job and may be read: what they say has none of another tenant."""
 
@@ -126,8 +128,8 @@ async def adas_job(api: RunningApi) -> str:
 
 
 def names_a_job(path: str) -> bool:
-    """Return whether a route has the id of a job in its path."""
-    return any(f"{{{name}}}" in path for name in JOB_IDS)
+    """Return whether a route has the id of a job in its path, and reads it."""
+    return path not in PAGE_PATHS and any(f"{{{name}}}" in path for name in JOB_IDS)
 
 
 def routes_of_a_job(job_id: str) -> list[Route]:
