@@ -25,7 +25,10 @@ export function LogTab({ job }: { job: JobDetail }): ReactNode {
   const found = (log.data ?? []).filter((line) => line.message.toLowerCase().includes(text.toLowerCase()));
   const shown = areAllShown ? found : found.slice(-LAST);
   const newest = shown.at(-1)?.sequence;
-  useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [newest]);
+  useEffect(() => {
+    // Newer browsers return a promise here, and an effect may return a function only.
+    end.current?.scrollIntoView({ block: "nearest" });
+  }, [newest]);
   return (
     <Box>
       <Stack direction="row" sx={{ gap: 2, mb: 1.5, flexWrap: "wrap" }}>

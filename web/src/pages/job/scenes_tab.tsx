@@ -26,7 +26,9 @@ export function ScenesTab({ job }: { job: JobDetail }): ReactNode {
                 <Picture link={scene.thumbnail} alt={name} ratio={job.width / job.height} />
                 <Stack sx={{ p: 1.5, gap: 0.75 }}>
                   <Stack direction="row" sx={{ justifyContent: "space-between", alignItems: "center" }}>
-                    <Typography variant="h3">{name}</Typography>
+                    <Typography variant="h3" component="h2">
+                      {name}
+                    </Typography>
                     <StatusChip status={scene.status} />
                   </Stack>
                   <Typography sx={{ overflowWrap: "anywhere" }}>{scene.prompt ?? t("status.erased")}</Typography>
