@@ -197,6 +197,44 @@ async def test_a_secret_is_sealed_at_once(memory_worker: MemoryWorker) -> None:
     ]
 
 
+class HeldFeed(MemoryProgressFeed):
+    """Publishes nothing until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_called, self.released = asyncio.Event(), asyncio.Event()
+
+    async def publish(self, update: ProgressUpdate) -> None:
+        self.is_called.set()
+        await self.released.wait()
+        await super().publish(update)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_the_last_lines_are_published_before_the_end(
+    memory_worker: MemoryWorker, is_cancelled: bool
+) -> None:
+    """A flush waits for lines that are being published. A task that is cancelled leaves the others pending."""
+    feed = HeldFeed()
+    reporter = ProgressReporter(
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seals=RecognisableSeals()
+    )
+    for number in range(3):
+        reporter.put_log_line("INFO", f"line {number}")
+    running = asyncio.create_task(reporter.run())
+    await feed.is_called.wait()
+    if is_cancelled:
+        running.cancel()
+        await asyncio.wait([running])
+    flushing = asyncio.create_task(reporter.flush())
+    await asyncio.sleep(0)
+    feed.released.set()
+    await flushing
+    running.cancel()
+    lines = [one.message for one in await feed.recent("a" * 26) if isinstance(one, LogLine)]
+    assert lines == [f"line {number}" for number in range(is_cancelled, 3)]
+
+
 class RecognisableSeals:
     """Seals recognisably instead of with a key."""
 

@@ -14,7 +14,6 @@ from kinolog.ports.progress import (
     PreviewImage,
     Progress,
     ProgressFeed,
-    ProgressUpdate,
     SealedNote,
 )
 
@@ -65,6 +64,7 @@ class ProgressReporter:
         self._preview: PreviewImage | None = None
         self._progress: Progress | None = None
         self._pending = asyncio.Event()
+        self._publishing = asyncio.Lock()
 
     def put_progress(self, progress: Progress) -> None:
         """Publish this progress instead of any that is still pending."""
@@ -109,11 +109,15 @@ class ProgressReporter:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def flush(self) -> None:
-        """Publish what is pending; progress last, so that it is the newest update."""
-        self._pending.clear()
-        updates: list[ProgressUpdate | None] = [*self._lines, self._preview, self._progress]
-        self._lines.clear()
-        self._preview = self._progress = None
-        for update in updates:
-            if update is not None:
-                await self._feed.publish(update)
+        """Publish what is pending, after what is being published; progress last, so that it is the newest update."""
+        async with self._publishing:
+            self._pending.clear()
+            # One by one: what is not published yet when the task is cancelled stays pending.
+            for _ in range(len(self._lines)):
+                await self._feed.publish(self._lines.popleft())
+            preview, self._preview = self._preview, None
+            if preview is not None:
+                await self._feed.publish(preview)
+            progress, self._progress = self._progress, None
+            if progress is not None:
+                await self._feed.publish(progress)
