@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.webhooks.job_webhooks import JobWebhooks
 from kinolog_api.webhooks.webhook_facts import WebhookFacts
 from kinolog_projector.webhooks import notifier as notifier_module
+from kinolog_projector.webhooks.delivery_tables import DeliveryTables, PlannedDelivery
+from kinolog_projector.webhooks.http_call import CallOutcome, HttpCalls
 from kinolog_projector.webhooks.notifier import Notifier
 from psycopg_pool import AsyncConnectionPool
 
@@ -29,6 +31,7 @@ from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.readmodel.database import reader_pool
 from kinolog.readmodel.roles import READER
 from kinolog.readmodel.webhook_history import PostgresWebhookHistory
+from kinolog.webhooks.address import AddressRules, WebhookAddress
 from kinolog.webhooks.delivery_history import DeliveryCursor, DeliveryStatus
 from kinolog.webhooks.messages import ENDS
 from tests.adapters.memory.access_log import MemoryAccessLog
@@ -54,7 +57,7 @@ class HookedJobs:
         self.facts = WebhookFacts(self.log, self.directory, self.jobs.keys, system_clock)
 
     def notifying(
-        self, pauses: Sequence[float] = (0.0,) * 30
+        self, pauses: Sequence[float] = (0.0,) * 30, calls: Callable[[AddressRules], HttpCalls] = HttpCalls
     ) -> AbstractAsyncContextManager[asyncio.Task[None]]:
         """Run a notifier, as a projector that leads does."""
         notifier = Notifier(
@@ -68,6 +71,7 @@ class HookedJobs:
             rules=RULES,
             pauses=pauses,
             public_url="",
+            calls=calls,
         )
         return background_task(notifier.run(self.database.writer, asyncio.Event()))
 
@@ -163,6 +167,43 @@ async def test_webhooks_are_told_what_they_asked_for(hooked: HookedJobs) -> None
     assert [one.delivery_id for one in page] == [oldest.delivery_id]
     archived = "SELECT count(*) FROM kinolog.key_archive WHERE position = 0"
     assert await (await hooked.database.connection.execute(archived)).fetchone() == (4,)
+
+
+async def test_a_call_that_cannot_be_made_stops_no_other(hooked: HookedJobs) -> None:
+    """Whatever the error is: it is noted like that of a receiver."""
+
+    class OddCalls(HttpCalls):
+        async def post(self, address: WebhookAddress, body: bytes, headers: Mapping[str, str]) -> CallOutcome:
+            if address.text.endswith("/odd"):
+                raise UnicodeError("a name that nobody expected")
+            return await super().post(address, body, headers)
+
+    odd, good = await hooked.webhook("/odd"), await hooked.webhook("/good")
+    async with hooked.notifying((), OddCalls):
+        await hooked.jobs.cancel(await hooked.jobs.submit())
+        await hooked.ended(odd, DeliveryStatus.FAILED, 1)
+        await hooked.ended(good, DeliveryStatus.DELIVERED, 1)
+    (failed,) = await hooked.history.deliveries("default", odd.webhook_id, 9)
+    assert [one.error for one in failed.tries] == ["kinolog could not make the call"]
+
+
+async def test_tenants_take_turns(hooked: HookedJobs) -> None:
+    """One whose jobs name many receivers hides none of another tenant."""
+    tables, now = DeliveryTables(hooked.database.connection), datetime.now(UTC)
+    for number, tenant in enumerate(("many", "many", "many", "one")):
+        planned = PlannedDelivery(
+            webhook_id="wh",
+            tenant=tenant,
+            lane=f"wh/{number}",
+            message_id="msg",
+            event="job.failed",
+            job_id="j",
+            body=b"",
+        )
+        await tables.add([planned], now + timedelta(seconds=number))
+    later = now + timedelta(minutes=1)
+    assert [due.lane for due in await tables.due(later, [], [], 4)] == ["wh/0", "wh/3", "wh/1", "wh/2"]
+    assert [due.lane for due in await tables.due(later, [], ["wh/0"], 4)] == ["wh/1", "wh/3", "wh/2", "wh/0"]
 
 
 async def test_nothing_is_lost_when_a_process_is_killed(hooked: HookedJobs) -> None:

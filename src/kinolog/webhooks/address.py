@@ -13,6 +13,8 @@ IpAddress: TypeAlias = IPv4Address | IPv6Address
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
 
 MAX_ADDRESS_LENGTH = 2_000
+MAX_LABEL_LENGTH = 63
+"""Most characters between two dots of a name."""
 MAIL_SCHEME = "mailto"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VISIBLE = re.compile(r"[!-~]+")
@@ -93,7 +95,7 @@ def parse_webhook_address(text: str, rules: AddressRules, *, mail: bool = False)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise UnusableAddress("must be an address such as https://example.com/kinolog") from None
-    if not host or port == 0 or "\\" in text:
+    if not _is_host(host) or port == 0 or "\\" in text:
         raise UnusableAddress("must be an address such as https://example.com/kinolog")
     if parts.username is not None or parts.password is not None:
         raise UnusableAddress("must have no user name and no password; calls are signed instead")
@@ -115,11 +117,15 @@ def usable_ips(host: str, found: Sequence[str], rules: AddressRules) -> list[str
     """
     addresses = list(dict.fromkeys(found))
     for text in addresses:
-        address = ip_address(text.partition("%")[0])
         try:
-            rules.check_ip(address)
-        except UnusableAddress as error:
-            raise UnusableAddress(f"{host} has an address that must not be called: {error}") from None
+            rules.check_ip(ip_address(text.partition("%")[0]))
+        except (
+            UnusableAddress
+        ):  # which says the address: names of a private network are no business of tenants
+            raise UnusableAddress(
+                f"{host} has an address that must not be called, since it is not public. Whoever runs kinolog can "
+                "allow its network: KINOLOG_WEBHOOK_NETWORKS"
+            ) from None
     return addresses
 
 
@@ -128,6 +134,13 @@ def _parsed_mailbox(text: str) -> WebhookAddress:
     if not _MAILBOX.fullmatch(mailbox) or ".." in mailbox or mailbox.startswith("."):
         raise UnusableAddress("must be one mailbox, such as mailto:ada@example.com")
     return WebhookAddress(text=text, scheme=MAIL_SCHEME, mailbox=mailbox)
+
+
+def _is_host(host: str) -> bool:
+    """Return whether a host is a literal address, or a name that can be resolved: its parts have 1 to 63 characters."""
+    return ":" in host or all(
+        0 < len(label) <= MAX_LABEL_LENGTH for label in host.removesuffix(".").split(".")
+    )
 
 
 def _literal(host: str) -> IpAddress | None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from kinolog_projector.webhooks.http_call import ANSWER_BYTES, HttpCalls
 
-from kinolog.webhooks.address import AddressRules, parse_webhook_address
+from kinolog.webhooks.address import AddressRules, WebhookAddress, parse_webhook_address
 
 RULES = AddressRules(allow_http=True, networks=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
 
@@ -126,6 +126,8 @@ async def test_what_ends_without_an_answer() -> None:
             assert (outcome.status_code, outcome.is_accepted) == (0, False)
             assert error in outcome.error
     assert "must not be called" in (await closed.post(public, b"{}", {})).error
+    no_name = WebhookAddress(text="https://a..b/", scheme="https", host="a..b", port=443)
+    assert "cannot be resolved" in (await calls.post(no_name, b"{}", {})).error
     await calls.close()
     await closed.close()
 

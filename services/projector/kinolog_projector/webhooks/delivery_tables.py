@@ -47,9 +47,14 @@ SELECT due.* FROM lanes CROSS JOIN LATERAL (
     FROM kinolog.webhook_deliveries WHERE lane = lanes.lane AND next_at <= %(now)s
     AND delivery_id <> ALL(%(running)s::text[]) ORDER BY next_at LIMIT %(lane_limit)s
 ) AS due
-WHERE lanes.lane IS NOT NULL ORDER BY due.lane = ANY(%(failing)s::text[]), due.next_at LIMIT %(limit)s
+WHERE lanes.lane IS NOT NULL
+ORDER BY due.lane = ANY(%(failing)s::text[]),
+    row_number() OVER (PARTITION BY due.tenant, due.lane = ANY(%(failing)s::text[]) ORDER BY due.next_at), due.next_at
+LIMIT %(limit)s
 """
-"""Reads the lanes one after the other in the index, so that a lane with many deliveries hides no other one."""
+"""Reads the lanes one after the other in the index, so that a lane with many deliveries hides no other one. Tenants
+take turns, so that one with many lanes hides no other tenant.
+"""
 NEXT = "SELECT min(next_at) FROM kinolog.webhook_deliveries WHERE next_at > %s"
 TRIED = """
 INSERT INTO kinolog.webhook_tries (delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error)
@@ -159,7 +164,7 @@ class DeliveryTables:
     async def due(
         self, now: datetime, running: Collection[str], failing: Collection[str], lane_limit: int
     ) -> list[DueDelivery]:
-        """Return deliveries to try now, those of lanes that do not fail first."""
+        """Return deliveries to try now: those of lanes that do not fail first, and of the tenants in turn."""
         values = {
             "now": now,
             "running": list(running),

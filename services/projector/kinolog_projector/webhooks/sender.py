@@ -12,7 +12,7 @@ from random import random
 
 from kinolog.access.webhook import Webhook
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import DamagedLog
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.privacy.master_keys import KeyNotUnwrapped
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
@@ -128,6 +128,14 @@ class Sender:
             extra = fields("webhook_unreadable", webhook=due.webhook_id, job=due.job_id)
             logger.error("address or secret of a webhook cannot be read: %s", error, extra=extra)
             outcome, is_final = CallOutcome(error="address or secret cannot be read"), False
+        except LogUnavailable:
+            raise
+        except (
+            Exception
+        ) as error:  # one call that cannot be made must not stop the others; no message: it may quote
+            extra = fields("webhook_failed", webhook=due.webhook_id, job=due.job_id)
+            logger.error("a call of a webhook could not be made: %s", type(error).__name__, extra=extra)
+            outcome, is_final = CallOutcome(error="kinolog could not make the call"), False
         await self._settle(webhook, due, outcome, is_final=is_final)
 
     async def _called(self, webhook: Webhook, due: DueDelivery) -> tuple[CallOutcome, bool]:
