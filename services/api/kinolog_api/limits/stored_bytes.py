@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from weakref import WeakValueDictionary
 
 from grpc import StatusCode
 
@@ -14,6 +16,8 @@ from kinolog_api.rpc.errors import RpcError
 
 KNOWN_SECONDS = 10.0
 """How long the size is believed. Adding up a million files takes the database a second."""
+UNKNOWN_SECONDS = 1.0
+"""How long nobody asks again after no answer: jobs are submitted while the database is away."""
 CACHED_TENANTS = 1_000
 
 
@@ -23,7 +27,10 @@ class StoredBytes:
     def __init__(self, read_model: TenantUseReader, clock: Clock) -> None:
         self._read_model = read_model
         self._clock = clock
-        self._known = RecentEntries[str, tuple[float, int]](CACHED_TENANTS)
+        self._known = RecentEntries[str, tuple[float, int | None]](CACHED_TENANTS)
+        """Until when the size is believed, on the monotonic clock, and the size; None if nobody knows it."""
+        self._asking = WeakValueDictionary[str, asyncio.Lock]()
+        """Held for a tenant while the database is asked. The others that need the size wait for that answer."""
 
     async def refusal(self, tenant: str, limit: int) -> RpcError | None:
         """Return the error of a new job, if the files have `limit` bytes or more. None while nobody knows."""
@@ -43,13 +50,14 @@ class StoredBytes:
         )
 
     async def _bytes_of(self, tenant: str) -> int | None:
-        known = self._known.get(tenant)
-        now = time.monotonic()
-        if known is not None and now - known[0] < KNOWN_SECONDS:
-            return known[1]
-        try:
-            use = await self._read_model.tenant_use(tenant, self._clock())
-        except ReadModelUnavailable:
-            return known[1] if known is not None else None
-        self._known[tenant] = now, use.artifact_bytes
-        return use.artifact_bytes
+        async with self._asking.setdefault(tenant, asyncio.Lock()):
+            until, size = self._known.get(tenant, (0.0, None))
+            if time.monotonic() < until:
+                return size
+            seconds = KNOWN_SECONDS
+            try:
+                size = (await self._read_model.tenant_use(tenant, self._clock())).artifact_bytes
+            except ReadModelUnavailable:
+                seconds = UNKNOWN_SECONDS
+            self._known[tenant] = time.monotonic() + seconds, size
+            return size
