@@ -290,3 +290,16 @@ async def test_a_ticket_that_is_withdrawn_while_it_moves_is_removed(queue: FairQ
         rendered = await queue.render(8)
     assert "a-8" not in rendered
     assert await queue.issuer.outstanding() == {}
+
+
+async def test_a_ticket_that_comes_back_before_it_is_removed(queue: FairQueue) -> None:
+    """A ticket that was deferred, and is put into the lane again while the first one is still there, is not lost."""
+    await queue.submit("a", LEAST_WINDOW)
+    queue.lanes.fails = {"remove"}
+    with pytest.raises(LogUnavailable):
+        await queue.submit("b", 1)
+    await queue.issuer.withdraw("b-0")
+    queue.lanes.fails = set()
+    await queue.submit("a", 1, start=LEAST_WINDOW)
+    assert {each.ticket.job_id for each in await queue.lanes.stored()} == {f"a-{n}" for n in range(9)}
+    assert queue.in_lane() == [f"a-{number}" for number in range(LEAST_WINDOW)]

@@ -68,6 +68,7 @@ class FairLane:
         self._filled_at = 0.0
         self._left: set[StoredTicket] = set()
         """Tickets that were put elsewhere and are still to be removed from where they were."""
+        self._removing = asyncio.Lock()
         self._arrivals = GroupedCalls(self._place_one, self._place, ONE_AT_A_TIME)
 
     @property
@@ -153,7 +154,11 @@ class FairLane:
         return [None] * len(tickets)
 
     async def _arrange(self) -> None:
-        """Put the next jobs into the lane in their order, and store the other tickets as deferred ones."""
+        """Put the next jobs into the lane in their order, and store the other tickets as deferred ones.
+
+        What was left goes first: a ticket that comes back to such a place would be taken for the one that is there.
+        """
+        await self._remove_left()
         if self._fits():
             await self._put(
                 sorted(self._new.values(), key=lambda queued: _order(queued.ticket)), deferred=False
@@ -175,9 +180,10 @@ class FairLane:
 
     async def _remove_left(self) -> None:
         """Remove tickets from where they were before. The lock is not needed: later tickets of these jobs stay."""
-        left = list(self._left)
-        await self._lanes.remove(left)
-        self._left.difference_update(left)
+        async with self._removing:
+            left = list(self._left)
+            await self._lanes.remove(left)
+            self._left.difference_update(left)
 
     def _size(self) -> int:
         """Return how many tickets the lane is to hold."""
