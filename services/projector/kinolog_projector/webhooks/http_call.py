@@ -24,6 +24,11 @@ ANSWER_BYTES = 64 * 1024
 """Most bytes of an answer that are read. They are counted and not kept."""
 IDLE_SECONDS = 10.0
 """How long a connection waits for the next call."""
+NOT_ALLOWED = (
+    "the address is not allowed, or its host has one that must not be called. Whoever runs kinolog can allow its "
+    "network: KINOLOG_WEBHOOK_NETWORKS"
+)
+"""It names no host: what is noted about a call outlives the address, which is sealed and may be erased."""
 USER_AGENT = f"kinolog/{version('kinolog')} (webhooks)"
 
 
@@ -105,8 +110,8 @@ class HttpCalls:
                         received += len(chunk)
                         if received > ANSWER_BYTES:
                             break
-        except UnusableAddress as refused:
-            error = str(refused)
+        except UnusableAddress:
+            error = NOT_ALLOWED
         except (TimeoutError, httpcore.TimeoutException):
             error = f"no answer within {self._call_seconds:g} s"
         except socket.gaierror:

@@ -21,7 +21,7 @@ from kinolog.webhooks.delivery_history import DeliveryStatus
 from kinolog.webhooks.retries import pause_seconds
 from kinolog.webhooks.signature import signed_headers
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables, DueDelivery
-from kinolog_projector.webhooks.http_call import CallOutcome, HttpCalls
+from kinolog_projector.webhooks.http_call import NOT_ALLOWED, CallOutcome, HttpCalls
 from kinolog_projector.webhooks.known_webhooks import KnownWebhooks
 from kinolog_projector.webhooks.receivers import Receivers
 
@@ -145,8 +145,8 @@ class Sender:
             return CallOutcome(error="the address is erased"), True
         try:
             address = parse_webhook_address(receiver.address, self._rules)
-        except UnusableAddress as refused:
-            return CallOutcome(error=str(refused)), False
+        except UnusableAddress:
+            return CallOutcome(error=NOT_ALLOWED), False
         at = int(self._clock().timestamp())
         headers = signed_headers(receiver.secrets, due.message_id, at, due.body)
         return await self._calls.post(address, due.body, headers), False
