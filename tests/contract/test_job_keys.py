@@ -10,6 +10,7 @@ import pytest
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.key_requests import KeyRequests, RequestedJobKeys
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import JobKeys
@@ -17,8 +18,9 @@ from kinolog.privacy.job_keys import StoredJobKeys
 from kinolog.privacy.key_envelope import EnvelopeReceiver, EnvelopeUnreadable, envelope_for
 from kinolog.v1 import key_request_pb2 as pb
 from kinolog_stack.servers.nats_server import NatsServer
+from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import MemoryJobs
-from tests.fixtures.log import connected
+from tests.fixtures.log import connected, empty_streams, first_commit
 from tests.fixtures.waits import WAIT_SECONDS
 
 
@@ -92,6 +94,34 @@ async def test_no_other_worker_reads_the_answer(nats_server: NatsServer) -> None
         answer = await worker.request(subjects.KEY_REQUESTS, b"\xff nonsense", timeout=WAIT_SECONDS)
         assert "no request" in pb.KeyResponse.FromString(answer.data).problem
         await answering.close()
+
+
+async def test_a_worker_does_not_write_by_what_is_answered(nats_server: NatsServer) -> None:
+    """A request whose answer would go to a stream, or change one, has none. Names that are no job's find none."""
+    await empty_streams(nats_server, [subjects.EVENTS])
+    async with (
+        connected(nats_server, Service.API) as api,
+        connected(nats_server, Service.WORKER) as worker,
+        connected(nats_server, Service.ADMIN) as admin,
+    ):
+        store = JetStreamEventStore(api)
+        await store.append(first_commit("a" * 26))
+        answering = KeyRequests(api, StoredJobKeys(store, MemoryKeyStore()))
+        await answering.open()
+        heard = [await admin.subscribe(subject) for subject in ("access.>", "$KV.>", "$JS.API.STREAM.>")]
+        await admin.flush()
+        for reply in ("access.key.stolen", "$KV.kinolog-keys.stolen", "$JS.API.STREAM.PURGE.EVENTS"):
+            await worker.publish(subjects.KEY_REQUESTS, b"\xff", reply=reply)
+        for name in ("*", ">", "no job"):
+            request = pb.KeyRequest(job_id=name, public_key=EnvelopeReceiver().public_key)
+            answer = await worker.request(
+                subjects.KEY_REQUESTS, request.SerializeToString(), timeout=WAIT_SECONDS
+            )
+            assert pb.KeyResponse.FromString(answer.data).problem
+        await admin.flush()
+        assert not any(subscription.pending_msgs for subscription in heard)
+        await answering.close()
+        await store.close()
 
 
 async def test_without_api_and_projector_the_job_waits(nats_server: NatsServer) -> None:

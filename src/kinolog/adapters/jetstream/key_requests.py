@@ -1,6 +1,7 @@
 """Requests of workers for the keys of jobs, and those who answer them. See decision 113.
 
-A request goes to one of the processes that have the keys: the apis and the projector.
+A request goes to one of the processes that have the keys: the apis and the projector. They answer to inboxes of
+workers alone: with another reply subject a worker would write where only they may, such as to the stream of API keys.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from nats.aio.subscription import Subscription
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, log_unavailable
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
+from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import JobKeys
 from kinolog.privacy.key_envelope import EnvelopeReceiver, EnvelopeUnreadable, envelope_for
@@ -32,6 +34,7 @@ ANSWER_SECONDS = 3.0
 RETRY_TIMEOUT_SECONDS = 15.0
 MOST_ANSWERS = 200
 """Answers in preparation. The workers whose requests are dropped ask again."""
+_INBOXES = f"{inbox_prefix(Service.WORKER)}."
 
 
 class _NoAnswer(LogUnavailable):
@@ -95,7 +98,7 @@ class KeyRequests:
         await self._answers.ended()
 
     async def _receive(self, message: Msg) -> None:
-        if message.reply and len(self._answers) < MOST_ANSWERS:
+        if message.reply.startswith(_INBOXES) and len(self._answers) < MOST_ANSWERS:
             self._answers.start(self._answer(message))
 
     async def _answer(self, message: Msg) -> None:
@@ -108,7 +111,7 @@ class KeyRequests:
                 logger.info("a worker got the key of a job", extra=fields("key_given", job=request.job_id))
         except (LogUnavailable, DamagedLog) as error:
             response = pb.KeyResponse(problem=str(error))
-        except (DecodeError, ValueError) as error:
+        except (DecodeError, ValueError, nats.errors.BadSubjectError) as error:
             response = pb.KeyResponse(problem=f"this is no request for a key ({type(error).__name__})")
         with contextlib.suppress(nats.errors.Error, *NO_ANSWER):
             await self._client.publish(message.reply, response.SerializeToString())
