@@ -22,7 +22,6 @@ jetstream { store_dir: "/data", sync_interval: "always", max_file_store: 1PB }
 authorization {
   users: [
 """
-_ANSWERS = "        allow_responses: true\n"
 
 
 def render() -> str:
@@ -37,8 +36,7 @@ def _user(service: Service) -> str:
         "      permissions {\n"
         f"        publish: {{ allow: {_listed(allowed.publish)} }}\n"
         f"        subscribe: {{ allow: {_listed(allowed.subscribe)} }}\n"
-        + (_ANSWERS if allowed.answers else "")
-        + "      }\n    }\n"
+        "      }\n    }\n"
     )
 
 

@@ -327,6 +327,5 @@ def _user(service: Service, password: str) -> dict[str, object]:
         "permissions": {
             "publish": {"allow": list(allowed.publish)},
             "subscribe": {"allow": list(allowed.subscribe)},
-            **({"allow_responses": True} if allowed.answers else {}),
         },
     }

@@ -128,8 +128,6 @@ class Permissions:
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
-    answers: bool = False
-    """Whether it may answer the requests that it receives, on their reply subjects."""
 
 
 def inbox_prefix(service: Service) -> str:
@@ -174,6 +172,7 @@ def permissions(service: Service) -> Permissions:
                 "evt.job.*",
                 ACCESS_SUBJECTS,
                 ALARM_SUBJECTS,
+                f"{inbox_prefix(Service.WORKER)}.>",
                 key_values,
                 f"$KV.{KEY_USES_BUCKET}.>",
                 f"$JS.API.STREAM.MSG.DELETE.{KEYS_STREAM}",
@@ -199,13 +198,13 @@ def permissions(service: Service) -> Permissions:
                     ALARM_SUBJECTS,
                     KEY_REQUESTS,
                 ),
-                answers=True,
             )
         case Service.PROJECTOR:
             publish = (
                 "evt.job.*",
                 "work.>",
                 ALARM_SUBJECTS,
+                f"{inbox_prefix(Service.WORKER)}.>",
                 f"$JS.API.STREAM.PURGE.{WORK}",
                 *(f"$JS.API.STREAM.CREATE.{stream}" for stream in QUEUE_STREAMS),
                 *_get(EVENTS),
@@ -231,7 +230,6 @@ def permissions(service: Service) -> Permissions:
                     ALARM_SUBJECTS,
                     KEY_REQUESTS,
                 ),
-                answers=True,
             )
         case Service.WORKER:
             publish = (
