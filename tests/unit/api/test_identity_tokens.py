@@ -273,6 +273,8 @@ async def test_an_issuer_that_is_away(issuer: TokenIssuer) -> None:
     tokens = TokenVerifier([ISSUER], issuer, RULES, lambda: now)
     with pytest.raises(IssuerUnavailable, match="gone"):
         await judged(tokens, issuer.token())
+    with pytest.raises(TokenRefused, match="has expired"):  # its streams end all the same
+        await judged(tokens, issuer.token(exp=NOW - 1_000))
     issuer.problem, now = "", issuer_keys.REFETCH_SECONDS
     await tokens.refresh()
     issuer.problem, now = "gone again", now + issuer_keys.FRESH_SECONDS

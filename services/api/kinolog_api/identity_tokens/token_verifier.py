@@ -65,15 +65,16 @@ class TokenVerifier:
 
     async def prepare(self, token: str) -> None:
         """Read the keys of the token's issuer again if they lack the token's key. Raises `TokenRefused`."""
-        keys, header = self._addressed(token)
+        keys, header, _ = self._addressed(token)
         await keys.look_for(header)
 
     def verify(self, token: str) -> VerifiedToken:
         """Return what the token says. Raises `TokenRefused`, or `IssuerUnavailable` if its key cannot be known."""
-        keys, header = self._addressed(token)
+        keys, header, unverified = self._addressed(token)
         key = keys.key_for(header)
         if key is None:
             if keys.problem:
+                self._refuse_ended(unverified)
                 raise IssuerUnavailable(f"the keys of issuer {keys.issuer} cannot be read: {keys.problem}")
             raise TokenRefused("its issuer has no such key")
         try:
@@ -113,8 +114,14 @@ class TokenVerifier:
         for keys in self._keys.values():
             await keys.close()
 
-    def _addressed(self, token: str) -> tuple[IssuerKeys, Mapping[str, Any]]:
-        """Return the keys of the issuer that a token names, and its header. Nothing of it is trusted yet.
+    def _refuse_ended(self, unverified: Mapping[str, Any]) -> None:
+        """Raise `TokenRefused` for a token that says itself that it is over: its streams end without its issuer too."""
+        end = unverified.get("exp")
+        if isinstance(end, int | float) and end <= time.time() - self._rules.skew_seconds:
+            raise TokenRefused("it has expired", has_expired=True)
+
+    def _addressed(self, token: str) -> tuple[IssuerKeys, Mapping[str, Any], Mapping[str, Any]]:
+        """Return the keys of the issuer that a token names, its header and its claims. Nothing is trusted yet.
 
         Raises `TokenRefused`.
         """
@@ -132,7 +139,7 @@ class TokenVerifier:
         keys = self._keys.get(issuer) if isinstance(issuer, str) else None
         if keys is None:
             raise TokenRefused("its issuer is not one of KINOLOG_OIDC_ISSUERS")
-        return keys, header
+        return keys, header, unverified["payload"]
 
 
 def _refusal(error: jwt.PyJWTError) -> TokenRefused:
