@@ -12,6 +12,7 @@ INSTALLED  := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 # The web page is built where Node.js 20.19 or newer is. Without it the rest works, and / says how to get the page.
 NODE_FITS := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+WEB_CHECK = $(shell $(NODE_FITS) 2>/dev/null && echo web-check)
 WEB_FILES := services/gateway/kinolog_gateway/web_files/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print)
 
@@ -70,7 +71,7 @@ drills: setup ## Minutes of kills, freezes, full disks, flipped bytes and interr
 	$(PYTEST) -n 1 -m drill $(ARGS)
 
 check: verify ## Everything before a push: format, lint, types, walls, contract, unit tests
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit types fmt lint walls buf
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit types fmt lint walls buf $(WEB_CHECK)
 
 fmt: $(INSTALLED) ## Check the format
 	$(BIN)/ruff format --check .

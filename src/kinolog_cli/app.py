@@ -38,6 +38,7 @@ COMMANDS = {
     "models": "kinolog_cli.models.app:app",
     "workers": "kinolog_cli.jobs.queries:workers",
     "tui": "kinolog_cli.tui:tui",
+    "open": "kinolog_cli.web_page:open_page",
     "mcp": "kinolog_cli.mcp.command:mcp",
     "keys": "kinolog_cli.access.keys:app",
     "usage": "kinolog_cli.access.usage:usage",

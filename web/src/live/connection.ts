@@ -41,6 +41,8 @@ export class LiveConnection {
   #timers = new Set<ReturnType<typeof setTimeout>>();
   #isClosed = false;
   #pings = 0;
+  /** Counts what was asked to connect: an answer to an earlier one, such as for another key, is of no use. */
+  #attempt = 0;
   readonly #parts: LiveParts;
 
   constructor(parts: LiveParts) {
@@ -85,16 +87,19 @@ export class LiveConnection {
   }
 
   async #connect(): Promise<void> {
+    const attempt = ++this.#attempt;
     this.#parts.onState("connecting");
     let ticket: Ticket;
     try {
       ticket = await this.#parts.ticket();
     } catch (error) {
+      if (attempt !== this.#attempt) return;
       if (error instanceof TicketRefused) this.#parts.onState("refused");
       else this.#retry();
       return;
     }
-    if (this.#isClosed || this.#socket !== undefined) return;
+    if (this.#isClosed || attempt !== this.#attempt) return;
+    this.#drop();
     const socket = new WebSocket(this.#parts.address(), [...ticket.subprotocols]);
     this.#socket = socket;
     this.#after(SILENCE_MS, () => {

@@ -15,7 +15,7 @@ import { type Channel, type JobMessage, type LiveMessage, isJobMessage } from ".
 
 const ConnectionContext = createContext<LiveConnection | undefined>(undefined);
 /** Lists and charts load again this long after a commit, once for all commits until then. */
-const RELOAD_MS = 1_000;
+const RELOAD_MS = 2_000;
 /** Log lines that are kept of each job. */
 const MOST_LINES = 2_000;
 
@@ -62,7 +62,8 @@ class Updates {
       liveStore.setProgress(message.job_id, message.data);
     } else {
       liveStore.forget(message.job_id);
-      this.#onEnd(message);
+      // Without events it is the state that a subscription begins with, and no news.
+      if (message.data.events.length > 0) this.#onEnd(message);
     }
   }
 
