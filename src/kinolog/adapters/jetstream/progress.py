@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 60.0
 """The server deletes the consumer of a vanished follower after this long."""
 
-_consumer_ids = NUID()
-
 
 class JetStreamProgressFeed:
     """Progress in the stream PROGRESS. `close` it before its connection."""
@@ -108,7 +106,7 @@ class _FollowerConsumer:
             if int(info["state"]["last_seq"]) < self._next - 1:
                 self._next = 1  # the stream was made again, after a clock was set back
             start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
-        name = f"follow-{_consumer_ids.next().decode()}"
+        name = f"follow-{NUID().next().decode()}"
         created = await create_consumer(
             self._client,
             subjects.PROGRESS,

@@ -12,7 +12,6 @@ from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
 from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-_batch_ids = NUID()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ async def publish_batch(inbox: RequestInbox, messages: Sequence[OutgoingWrite]) 
     `repeat_id` is ignored: the server refuses a batch with one repeat as a whole, and the expected tail recognises a
     repeat too. Raises as `publish` does. After `LogUnavailable` either all messages are stored or none.
     """
-    batch_id = _batch_ids.next().decode()
+    batch_id = NUID().next().decode()
     for number, message in enumerate(messages[:-1], start=1):
         headers = {EXPECTED: str(message.expected), **_batch_headers(batch_id, number)}
         await inbox.send(message.subject, message.data, headers)
@@ -64,7 +63,7 @@ async def publish_batch(inbox: RequestInbox, messages: Sequence[OutgoingWrite]) 
 
 async def publish_in_order(inbox: RequestInbox, messages: Sequence[OutgoingWrite], after: int) -> int:
     """Store all messages or none, directly after position `after` of the stream. Return the position of the last."""
-    batch_id = _batch_ids.next().decode()
+    batch_id = NUID().next().decode()
     for number, message in enumerate(messages, start=1):
         headers = _batch_headers(batch_id, number)
         if number == 1:
