@@ -10,7 +10,7 @@ from kinolog.access.access_log import KeyUses
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.tasks import BackgroundTasks
-from kinolog_api.recent_entries import RecentEntries
+from kinolog.recent_entries import RecentEntries
 
 PAUSE_SECONDS = 60.0
 """Uses of a key within this time are one use."""

@@ -11,7 +11,7 @@ from grpc import StatusCode
 from kinolog.ports.clock import Clock
 from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.ports.use.tenant_use import TenantUseReader
-from kinolog_api.recent_entries import RecentEntries
+from kinolog.recent_entries import RecentEntries
 from kinolog_api.rpc.errors import RpcError
 
 KNOWN_SECONDS = 10.0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.process.logs import fields
-from kinolog_api.recent_entries import RecentEntries
+from kinolog.recent_entries import RecentEntries
 
 logger = logging.getLogger(__name__)
 

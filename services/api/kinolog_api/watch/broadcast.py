@@ -27,8 +27,8 @@ from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.process.standstill import Standstill
 from kinolog.process.tasks import BackgroundTasks, end_tasks, keep_running
+from kinolog.recent_entries import RecentEntries
 from kinolog_api.jobs.sealed_progress import unseal_update
-from kinolog_api.recent_entries import RecentEntries
 from kinolog_api.rpc.errors import RpcError
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.watch.encoded_messages import (

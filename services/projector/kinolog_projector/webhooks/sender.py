@@ -16,6 +16,7 @@ from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.privacy.master_keys import KeyNotUnwrapped
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
+from kinolog.recent_entries import RecentEntries
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
 from kinolog.webhooks.delivery_history import DeliveryStatus
 from kinolog.webhooks.retries import pause_seconds
@@ -35,6 +36,8 @@ UNPROVEN_CALLS = 32
 """Calls at once to receivers that did not accept the last one, or had none yet: one to each of them. The others never
 wait for all of these.
 """
+KNOWN_LANES = 10_000
+"""Receivers whose last call is remembered: so many that accepted it, and so many that did not."""
 LONGEST_WAIT_SECONDS = 60.0
 GONE = 410
 """Status with which a receiver says that it wants no more calls."""
@@ -61,9 +64,9 @@ class Sender:
         self._clock = clock
         self._pauses = pauses
         self._running: dict[str, DueDelivery] = {}
-        self._proven: set[str] = set()
+        self._proven = RecentEntries[str, None](KNOWN_LANES)
         """Lanes whose last call was accepted."""
-        self._failing: set[str] = set()
+        self._failing = RecentEntries[str, None](KNOWN_LANES)
         """Lanes whose last call was not."""
         self.delivered = self.failed = self.tried = 0
 
@@ -157,13 +160,13 @@ class Sender:
         now = self._clock()
         self.tried += 1
         if outcome.is_accepted:
-            self._failing.discard(due.lane)
-            self._proven.add(due.lane)
+            self._failing.pop(due.lane, None)
+            self._proven[due.lane] = None
             self.delivered += 1
             await self._tables.settle(due, outcome, now, DeliveryStatus.DELIVERED, None)
             return
-        self._proven.discard(due.lane)
-        self._failing.add(due.lane)
+        self._proven.pop(due.lane, None)
+        self._failing[due.lane] = None
         pause = pause_seconds(self._pauses, due.attempts + 1, random())  # noqa: S311 - spreads load, protects nothing
         if pause is None or is_final or outcome.status_code == GONE:
             self.failed += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinolog_api.recent_entries import RecentEntries
+from kinolog.recent_entries import RecentEntries
 
 
 def test_the_oldest_write_is_removed() -> None:
