@@ -119,9 +119,8 @@ def usable_ips(host: str, found: Sequence[str], rules: AddressRules) -> list[str
     for text in addresses:
         try:
             rules.check_ip(ip_address(text.partition("%")[0]))
-        except (
-            UnusableAddress
-        ):  # which says the address: names of a private network are no business of tenants
+        except UnusableAddress:
+            # Its message has the address, and addresses of private networks are no business of tenants.
             raise UnusableAddress(
                 f"{host} has an address that must not be called, since it is not public. Whoever runs kinolog can "
                 "allow its network: KINOLOG_WEBHOOK_NETWORKS"

@@ -9,9 +9,10 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import httpcore
 
@@ -55,18 +56,13 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the name is that of httpcore
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        self, host: str, port: int, *options: Any, **named_options: Any
     ) -> httpcore.AsyncNetworkStream:
-        """Connect. TLS and the header Host have the name, as they were given."""
+        """Connect. TLS and the header Host have the name, as they were given. The options are those of httpcore."""
         error: Exception = httpcore.ConnectError("no address")
         for ip in await resolved_ips(host, port, self._rules):
             try:
-                return await self._backend.connect_tcp(ip, port, timeout, local_address, socket_options)
+                return await self._backend.connect_tcp(ip, port, *options, **named_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 error = failed
         raise error

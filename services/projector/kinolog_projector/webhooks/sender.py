@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from random import random
+from random import SystemRandom
 
 from kinolog.access.webhook import Webhook
 from kinolog.ports.clock import Clock
@@ -63,6 +63,7 @@ class Sender:
         self._rules = rules
         self._clock = clock
         self._pauses = pauses
+        self._random = SystemRandom()
         self._running: dict[str, DueDelivery] = {}
         self._proven = RecentEntries[str, None](KNOWN_LANES)
         """Lanes whose last call was accepted."""
@@ -133,9 +134,8 @@ class Sender:
             outcome, is_final = CallOutcome(error="address or secret cannot be read"), False
         except LogUnavailable:
             raise
-        except (
-            Exception
-        ) as error:  # one call that cannot be made must not stop the others; no message: it may quote
+        except Exception as error:
+            # One call that cannot be made must not stop the others. The message is left out: it may quote the address.
             extra = fields("webhook_failed", webhook=due.webhook_id, job=due.job_id)
             logger.error("a call of a webhook could not be made: %s", type(error).__name__, extra=extra)
             outcome, is_final = CallOutcome(error="kinolog could not make the call"), False
@@ -167,7 +167,7 @@ class Sender:
             return
         self._proven.pop(due.lane, None)
         self._failing[due.lane] = None
-        pause = pause_seconds(self._pauses, due.attempts + 1, random())  # noqa: S311 - spreads load, protects nothing
+        pause = pause_seconds(self._pauses, due.attempts + 1, self._random.random())
         if pause is None or is_final or outcome.status_code == GONE:
             self.failed += 1
             await self._tables.settle(due, outcome, now, DeliveryStatus.FAILED, None)
