@@ -76,7 +76,8 @@ class JobService:
         limits = JobLimits(d.policies)
         self.current_use = use = CurrentUse()
         self.use_follower = UseFollower(use, d.policies, d.store, d.read_model, d.clock)
-        queue_limits = QueueLimits(d.policies, use, d.store, StoredBytes(d.read_model, d.clock), d.clock)
+        self.stored_bytes = StoredBytes(d.read_model)
+        queue_limits = QueueLimits(d.policies, use, d.store, self.stored_bytes, d.clock)
         self._commands = JobCommands(
             handler, self.queries, d.keys, d.read_model, write_guard, archive, limits, queue_limits
         )
@@ -172,13 +173,13 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
     }
 
 
-def access_methods(dependencies: ApiDependencies) -> Methods:
+def access_methods(dependencies: ApiDependencies, stored_bytes: StoredBytes) -> Methods:
     """Return the methods of AccessService."""
     d = dependencies
     keys = ManageKeys(d.access_log, d.key_directory, d.key_uses, d.clock)
     return {
         "WhoAmI": who_am_i,
-        "GetUsage": GetUsage(d.policies, d.read_model, d.clock).get_usage,
+        "GetUsage": GetUsage(d.policies, d.read_model, stored_bytes, d.clock).get_usage,
         "CreateKey": keys.create,
         "ListKeys": keys.list_keys,
         "RevokeKey": keys.revoke,

@@ -157,8 +157,10 @@ class PostgresReadModel:
         return await self._read_as_operator(tenant_uses.all_use, since)
 
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
-        stored = await self._read_as_operator(tenant_uses.artifact_bytes, tenant)
-        return await self._read(tenant, tenant_uses.tenant_use, tenant, since, stored)
+        return await self._read(tenant, tenant_uses.tenant_use, tenant, since)
+
+    async def artifact_bytes(self, tenant: str) -> int:
+        return await self._read_as_operator(tenant_uses.artifact_bytes, tenant)
 
     async def position(self) -> int:
         return await self._read("", job_list.position)

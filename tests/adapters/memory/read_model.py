@@ -190,6 +190,9 @@ class MemoryReadModel:
         jobs = [one.job for one in await self._jobs()]
         return tenant_uses.tenant_use(tenant, jobs, await self._commits(), since)
 
+    async def artifact_bytes(self, tenant: str) -> int:
+        return tenant_uses.artifact_bytes(tenant, [one.job for one in await self._jobs()])
+
     async def position(self) -> int:
         if self.unavailable:
             raise rm.ReadModelUnavailable("unavailable")

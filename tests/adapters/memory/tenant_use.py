@@ -24,13 +24,18 @@ def tenant_use(
 ) -> TenantUse:
     """Return what a tenant uses."""
     mine = [job for job in jobs if job.tenant == tenant]
-    files = [file for job in mine for file in (*job.artifacts, *(each.file for each in job.spec.inputs))]
     return TenantUse(
         queued_jobs=sum(job.status is Status.QUEUED for job in mine),
         running_jobs=sum(job.status is Status.PROCESSING for job in mine),
         cost=sum(each.cost for each in _costs(commits, since) if each.tenant == tenant),
-        artifact_bytes=sum(file.size_bytes for file in files),
     )
+
+
+def artifact_bytes(tenant: str, jobs: Iterable[Job]) -> int:
+    """Return the size of the files of a tenant's jobs."""
+    mine = [job for job in jobs if job.tenant == tenant]
+    files = [file for job in mine for file in (*job.artifacts, *(each.file for each in job.spec.inputs))]
+    return sum(file.size_bytes for file in files)
 
 
 def _costs(commits: Iterable[RecordedCommit], since: datetime) -> Iterator[MinuteCost]:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from kinolog_api.limits.stored_bytes import StoredBytes
 
-from kinolog.ports.clock import system_clock
 from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
 
@@ -22,17 +21,20 @@ class CountedReads:
         raise ReadModelUnavailable("away")
 
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
+        raise ReadModelUnavailable("away")
+
+    async def artifact_bytes(self, tenant: str) -> int:
         self.reads += 1
         await asyncio.sleep(0)  # others ask meanwhile
         if self.is_away:
             raise ReadModelUnavailable("away")
-        return TenantUse(queued_jobs=0, running_jobs=0, cost=0, artifact_bytes=7)
+        return 7
 
 
 async def test_many_jobs_at_once_ask_the_database_once() -> None:
     """Whether it answers or not; while it is away no job waits for its time-out after another one did."""
     reader = CountedReads()
-    stored = StoredBytes(reader, system_clock)
+    stored = StoredBytes(reader)
     refusals = await asyncio.gather(*(stored.refusal("studio", 7) for _ in range(50)))
     assert (reader.reads, None in refusals) == (1, False)
     reader.is_away = True

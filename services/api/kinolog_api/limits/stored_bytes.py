@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 
 from grpc import StatusCode
 
-from kinolog.ports.clock import Clock
 from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.ports.use.tenant_use import TenantUseReader
 from kinolog.recent_entries import RecentEntries
@@ -22,11 +21,10 @@ CACHED_TENANTS = 1_000
 
 
 class StoredBytes:
-    """Refuses jobs of tenants whose files have too many bytes."""
+    """Knows the size, and refuses jobs of tenants whose files have too many bytes."""
 
-    def __init__(self, read_model: TenantUseReader, clock: Clock) -> None:
+    def __init__(self, read_model: TenantUseReader) -> None:
         self._read_model = read_model
-        self._clock = clock
         self._known = RecentEntries[str, tuple[float, int | None]](CACHED_TENANTS)
         """Until when the size is believed, on the monotonic clock, and the size; None if nobody knows it."""
         self._asking = WeakValueDictionary[str, asyncio.Lock]()
@@ -34,7 +32,7 @@ class StoredBytes:
 
     async def refusal(self, tenant: str, limit: int) -> RpcError | None:
         """Return the error of a new job, if the files have `limit` bytes or more. None while nobody knows."""
-        stored = await self._bytes_of(tenant)
+        stored = await self.of(tenant)
         if stored is None or stored < limit:
             return None
         message = (
@@ -49,14 +47,15 @@ class StoredBytes:
             retry_seconds=KNOWN_SECONDS,
         )
 
-    async def _bytes_of(self, tenant: str) -> int | None:
+    async def of(self, tenant: str) -> int | None:
+        """Return the size as it was at most `KNOWN_SECONDS` ago, or when the database answered last; else None."""
         async with self._asking.setdefault(tenant, asyncio.Lock()):
             until, size = self._known.get(tenant, (0.0, None))
             if time.monotonic() < until:
                 return size
             seconds = KNOWN_SECONDS
             try:
-                size = (await self._read_model.tenant_use(tenant, self._clock())).artifact_bytes
+                size = await self._read_model.artifact_bytes(tenant)
             except ReadModelUnavailable:
                 seconds = UNKNOWN_SECONDS
             self._known[tenant] = time.monotonic() + seconds, size

@@ -39,8 +39,6 @@ class TenantUse:
     queued_jobs: int
     running_jobs: int
     cost: int
-    artifact_bytes: int
-    """Size of all files that its jobs list."""
 
 
 class TenantUseReader(Protocol):
@@ -52,4 +50,8 @@ class TenantUseReader(Protocol):
 
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         """Return what a tenant uses."""
+        ...
+
+    async def artifact_bytes(self, tenant: str) -> int:
+        """Return the size of all files that the jobs of a tenant list. Each call adds them up."""
         ...

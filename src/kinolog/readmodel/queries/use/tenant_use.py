@@ -62,8 +62,8 @@ async def artifact_bytes(snapshot: Snapshot, tenant: str) -> int:
     return int(size)
 
 
-async def tenant_use(snapshot: Snapshot, tenant: str, since: datetime, stored: int) -> TenantUse:
-    """Return what a tenant uses, whose files have `stored` bytes."""
+async def tenant_use(snapshot: Snapshot, tenant: str, since: datetime) -> TenantUse:
+    """Return what a tenant uses."""
     values = {"tenant": tenant, "since": _minute(since)}
     counted, costs = await snapshot.run(
         job_counts.count_query(tenant, JobFilter()), (_TENANT_COST, values), last=True
@@ -73,5 +73,4 @@ async def tenant_use(snapshot: Snapshot, tenant: str, since: datetime, stored: i
         queued_jobs=counts.get(Status.QUEUED.value, 0),
         running_jobs=counts.get(Status.PROCESSING.value, 0),
         cost=int(costs[0][0]),
-        artifact_bytes=stored,
     )
