@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from kinolog.access.webhook import Webhook
+
 
 class DeliveryStatus(StrEnum):
     """What became of a delivery."""
@@ -52,6 +54,10 @@ class SwitchedOff:
     position: int
     at: datetime
     reason: str
+
+    def holds(self, webhook: Webhook) -> bool:
+        """Return whether the webhook was not changed since."""
+        return self.position >= webhook.changed_position
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from kinolog.job import events as e
 from kinolog.job.commit import Commit
+from kinolog.job.names import stored_name
 from kinolog.job.values import Status
 
 
@@ -26,9 +27,6 @@ class WebhookEvent(StrEnum):
 ENDS = frozenset({WebhookEvent.COMPLETED, WebhookEvent.FAILED, WebhookEvent.CANCELLED})
 """What webhooks are called for unless their events are named, and those of single jobs always."""
 
-ANNOUNCED_EVENTS = ("attempt_started", "completed", "failed", "cancelled", "erased")
-"""Stored names of the events of jobs that webhooks are called for."""
-
 _TYPES: dict[type, WebhookEvent] = {
     e.AttemptStarted: WebhookEvent.STARTED,
     e.Completed: WebhookEvent.COMPLETED,
@@ -36,6 +34,8 @@ _TYPES: dict[type, WebhookEvent] = {
     e.Cancelled: WebhookEvent.CANCELLED,
     e.Erased: WebhookEvent.ERASED,
 }
+ANNOUNCED_EVENTS = tuple(map(stored_name, _TYPES))
+"""Stored names of the events of jobs that webhooks are called for."""
 _STATUSES = {
     WebhookEvent.STARTED: Status.PROCESSING,
     WebhookEvent.COMPLETED: Status.COMPLETED,

@@ -6,14 +6,15 @@ import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
+PREFIX = "whsec_"
+"""What a secret begins with."""
 SECRET_BYTES = 32
 """Random bytes of a secret."""
 
 
 def secret_text(random: bytes) -> str:
     """Return a secret as it is written: `whsec_` and base64."""
-    return SECRET_PREFIX + b64encode(random).decode()
+    return PREFIX + b64encode(random).decode()
 
 
 def signed_headers(
@@ -22,7 +23,7 @@ def signed_headers(
     """Return the headers of a call. Each secret makes one signature: two while a secret is replaced by another."""
     content = f"{message_id}.{timestamp_seconds}.".encode() + body
     signatures = (
-        b64encode(hmac.digest(b64decode(secret.removeprefix(SECRET_PREFIX)), content, "sha256")).decode()
+        b64encode(hmac.digest(b64decode(secret.removeprefix(PREFIX)), content, "sha256")).decode()
         for secret in secrets
     )
     return {

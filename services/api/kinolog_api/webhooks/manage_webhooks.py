@@ -182,7 +182,7 @@ class ManageWebhooks:
             message = f"there is no delivery {request.delivery_id} of this webhook; they are kept for 30 days"
             raise RpcError(StatusCode.NOT_FOUND, "DELIVERY_NOT_FOUND", message)
         off = await self._history.switched_off(webhook.tenant, [webhook.webhook_id])
-        if (found := off.get(webhook.webhook_id)) and found.position >= webhook.changed_position:
+        if (found := off.get(webhook.webhook_id)) and found.holds(webhook):
             message = f"the webhook is switched off, since {found.reason}: change it, which switches it on"
             raise RpcError(StatusCode.FAILED_PRECONDITION, "WEBHOOK_SWITCHED_OFF", message)
         new_id = f"dlv_{random_text(token_bytes(20))[:26]}"

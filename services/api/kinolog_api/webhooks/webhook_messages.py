@@ -27,7 +27,7 @@ def webhook_to_proto(webhook: Webhook, address: str, off: SwitchedOff | None, no
         created_by=webhook.created_by,
     )
     time_to_proto(wire.created_at, webhook.created_at)
-    if off is not None and off.position >= webhook.changed_position:
+    if off is not None and off.holds(webhook):
         time_to_proto(wire.disabled_at, off.at)
         wire.disabled_reason = off.reason
     if webhook.old_until is not None and now < webhook.old_until:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b32encode
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -104,13 +104,8 @@ class PlannedDelivery:
     @property
     def delivery_id(self) -> str:
         """Its id: a message that is planned twice is one delivery."""
-        return delivery_id(self.webhook_id, self.message_id, self.lane)
-
-
-def delivery_id(*parts: str) -> str:
-    """Return the id of a delivery, from what makes it that one."""
-    digest = sha256("\0".join(parts).encode()).digest()
-    return f"dlv_{b32encode(digest).decode().lower()[:26]}"
+        digest = sha256("\0".join((self.webhook_id, self.message_id, self.lane)).encode()).digest()
+        return f"dlv_{b32encode(digest).decode().lower()[:26]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,20 +133,7 @@ class DeliveryTables:
 
     async def add(self, planned: Sequence[PlannedDelivery], at: datetime) -> None:
         """Add deliveries. Those that are there stay."""
-        rows = [
-            {
-                "delivery_id": one.delivery_id,
-                "webhook_id": one.webhook_id,
-                "tenant": one.tenant,
-                "lane": one.lane,
-                "message_id": one.message_id,
-                "event": one.event,
-                "job_id": one.job_id,
-                "body": one.body,
-                "created_at": at,
-            }
-            for one in planned
-        ]
+        rows = [asdict(one) | {"delivery_id": one.delivery_id, "created_at": at} for one in planned]
         async with self._lock, self._connection.transaction(), self._connection.cursor() as cursor:
             await cursor.executemany(ADD, rows)
 

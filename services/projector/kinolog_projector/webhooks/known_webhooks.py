@@ -61,7 +61,7 @@ class KnownWebhooks:
     def is_off(self, webhook: Webhook) -> bool:
         """Return whether a webhook was switched off, and not changed since."""
         off = self.off.get(webhook.webhook_id)
-        return off is not None and off.position >= webhook.changed_position
+        return off is not None and off.holds(webhook)
 
     async def switch_off(self, webhook: Webhook, reason: str) -> None:
         """Call a webhook no more until it is changed. Its pending deliveries fail."""

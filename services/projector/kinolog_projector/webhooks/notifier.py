@@ -85,8 +85,8 @@ class Notifier:
             try:
                 await self._run(writer)
             except* (LogUnavailable, DamagedLog, psycopg.OperationalError) as group:
-                error = first_error(group, (Exception,)) or group
-                logger.warning("webhooks wait: %s", _words(error), extra=fields("retry"))
+                problem = first_line(first_error(group, (Exception,)) or group)
+                logger.warning("webhooks wait: %s", problem, extra=fields("retry"))
             await asyncio.sleep(RETRY_SECONDS)
 
     def metrics(self) -> list[Metric]:
@@ -143,7 +143,3 @@ class Notifier:
             more = f" and {len(off) - NAMED_WEBHOOKS} more" if len(off) > NAMED_WEBHOOKS else ""
             await self._alarm.update(f"They are {', '.join(off[:NAMED_WEBHOOKS])}{more}" if off else "")
             await asyncio.sleep(ALARM_SECONDS)
-
-
-def _words(error: BaseException) -> str:
-    return first_line(error) if isinstance(error, Exception) else type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import sha256
 
@@ -74,24 +74,38 @@ class DeliveryPlanner:
         if not news:
             return []
         await self._known.load()  # a webhook whose creation was answered before an event is told of it
-        return [planned for item, job in news async for planned in self._of_event(item, job)]
+        return [planned for item, job in news for planned in await self._of_event(item, job)]
 
-    async def _of_event(self, news: JobNews, job: Job) -> AsyncIterator[PlannedDelivery]:
-        body = message_body(news, self._public_url)
-        for webhook in self._known.book.of_tenant(news.tenant):
-            if (
-                not webhook.is_of_jobs
-                and news.type in webhook.events
-                and webhook.actor in ("", news.actor)
-                and webhook.created_at <= news.at
-                and not self._known.is_off(webhook)
-            ):
-                yield _planned(news, webhook.webhook_id, webhook.webhook_id, body)
+    async def _of_event(self, news: JobNews, job: Job) -> list[PlannedDelivery]:
+        receivers = [
+            (webhook.webhook_id, webhook.webhook_id)
+            for webhook in self._known.book.of_tenant(news.tenant)
+            if not webhook.is_of_jobs
+            and news.type in webhook.events
+            and webhook.actor in ("", news.actor)
+            and webhook.created_at <= news.at
+            and not self._known.is_off(webhook)
+        ]
         of_jobs = self._known.book.of_jobs(news.tenant)
         if of_jobs is not None and news.type in ENDS and job.spec.webhook is not None and not job.erased:
             address = await self._address(job)
             if address:
-                yield _planned(news, of_jobs.webhook_id, f"{of_jobs.webhook_id}/{self._lane(address)}", body)
+                receivers.append((of_jobs.webhook_id, f"{of_jobs.webhook_id}/{self._lane(address)}"))
+        if not receivers:
+            return []
+        body = message_body(news, self._public_url)
+        return [
+            PlannedDelivery(
+                webhook_id=webhook_id,
+                tenant=news.tenant,
+                lane=lane,
+                message_id=news.message_id,
+                event=news.type.value,
+                job_id=news.job_id,
+                body=body,
+            )
+            for webhook_id, lane in receivers
+        ]
 
     async def _address(self, job: Job) -> str:
         """Return the address that a job names; empty if it cannot be read any more."""
@@ -110,15 +124,3 @@ class DeliveryPlanner:
         except UnusableAddress:
             receiver = ""
         return sha256(receiver.encode()).hexdigest()[:16]
-
-
-def _planned(news: JobNews, webhook_id: str, lane: str, body: bytes) -> PlannedDelivery:
-    return PlannedDelivery(
-        webhook_id=webhook_id,
-        tenant=news.tenant,
-        lane=lane,
-        message_id=news.message_id,
-        event=news.type.value,
-        job_id=news.job_id,
-        body=body,
-    )
