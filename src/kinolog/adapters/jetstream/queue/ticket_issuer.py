@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from nats.aio.client import Client
@@ -24,6 +26,7 @@ from kinolog.adapters.jetstream.client.api_request import (
 from kinolog.adapters.jetstream.client.appender import LIMITS, Appender
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish
+from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.codec.tickets import decode_ticket, encode_ticket
 from kinolog.grouped_calls import GroupedCalls
@@ -97,12 +100,9 @@ class JetStreamTicketIssuer:
 
     async def _undeliverable(self, consumer: str, positions: Mapping[str, int]) -> set[str]:
         """Return the jobs of a lane that were delivered, if there are more than the consumer still waits for."""
-        try:
-            info = await api_request(self._client, f"$JS.API.CONSUMER.INFO.{subjects.WORK}.{consumer}")
-        except JetStreamApiError as error:
-            if error.number == CONSUMER_NOT_FOUND:
-                return set()  # no worker has served the lane yet
-            raise LogUnavailable(str(error)) from error
+        info = await lane_info(self._client, consumer)
+        if info is None:
+            return set()
         delivered = {job_id for job_id, at in positions.items() if at <= info["delivered"]["stream_seq"]}
         return delivered if len(delivered) > info["num_ack_pending"] else set()
 
@@ -120,34 +120,64 @@ class JetStreamTicketIssuer:
 
     async def _store(self, subject: str, ticket: Ticket, expected: int) -> bool:
         """Store the ticket unless a later one is stored. Return whether it was stored. Raises `LogUnavailable`."""
-        message = OutgoingWrite(subject=subject, data=encode_ticket(ticket), expected=expected)
-        for _ in range(ISSUE_TRIES):
-            try:
-                await publish(self._reader.inbox, subjects.WORK, message)
-                return True
-            except JetStreamApiError as error:
-                if error.number not in WRONG_LAST_SEQUENCE:
-                    raise LogUnavailable(str(error)) from error
-            tail = await last_at_leader(self._client, subjects.WORK, subject)
-            if tail is not None and ticket_or_oldest(tail).position >= ticket.position:
-                return False
-            message = OutgoingWrite(
-                subject=subject, data=message.data, expected=tail.position if tail is not None else 0
-            )
-        raise LogUnavailable(f"the ticket of job {ticket.job_id} keeps changing; issue it again")
+        write = OutgoingWrite(subject=subject, data=encode_ticket(ticket), expected=expected)
+        _, is_stored = await store_ticket(self._client, self._reader.inbox, ticket, write)
+        return is_stored
 
     async def _queued(self, ticket: Ticket) -> list[StoredMessage]:
         """Return the messages with tickets of the same job and kind."""
         lanes: Iterable[str] = [PREFETCH_LANE] if ticket.prefetch else _PRIORITY_OF_TOKEN
         lane_subjects = [subjects.work(ticket.model_class, lane, ticket.job_id) for lane in lanes]
-        found = await asyncio.gather(
-            *(last_at_leader(self._client, subjects.WORK, subject) for subject in lane_subjects)
-        )
+        found = await asyncio.gather(*(last_ticket(self._client, subject) for subject in lane_subjects))
         return [stored for stored in found if stored is not None]
 
     async def _remove(self, subject: str, position: int) -> None:
         """Remove the message of a subject at `position`, but no later one."""
         await purge(self._client, subjects.WORK, {"filter": subject, "seq": position + 1})
+
+
+async def store_ticket(
+    client: Client, inbox: RequestInbox, ticket: Ticket, write: OutgoingWrite, *, unless_gone: bool = False
+) -> tuple[int, bool]:
+    """Store a ticket unless a later one of its subject is stored. `write` is its message, and what that replaces.
+
+    Return the position of the ticket that is stored then, and whether it is this one. With `unless_gone` it is not
+    stored if the message that it replaces is gone; the position is 0 then. Raises `LogUnavailable`.
+    """
+    for _ in range(ISSUE_TRIES):
+        try:
+            return await publish(inbox, subjects.WORK, write), True
+        except JetStreamApiError as error:
+            if error.number not in WRONG_LAST_SEQUENCE:
+                raise LogUnavailable(str(error)) from error
+        tail = await last_ticket(client, write.subject)
+        if tail is None and write.expected and unless_gone:
+            return 0, False
+        if tail is not None and ticket_or_oldest(tail).position >= ticket.position:
+            return tail.position, False
+        write = replace(write, expected=tail.position if tail is not None else 0)
+    raise LogUnavailable(f"the ticket of job {ticket.job_id} keeps changing; issue it again")
+
+
+async def last_ticket(client: Client, subject: str) -> StoredMessage | None:
+    """Return the message of a subject; None if there is none. Raises `LogUnavailable`, also without a stream."""
+    try:
+        return await last_at_leader(client, subjects.WORK, subject)
+    except JetStreamApiError as error:
+        raise LogUnavailable(str(error)) from error
+
+
+async def lane_info(client: Client, consumer: str) -> dict[str, Any] | None:
+    """Return what the server says of the consumer of a lane; None if no worker has served the lane yet.
+
+    Raises `LogUnavailable`.
+    """
+    try:
+        return await api_request(client, f"$JS.API.CONSUMER.INFO.{subjects.WORK}.{consumer}")
+    except JetStreamApiError as error:
+        if error.number == CONSUMER_NOT_FOUND:
+            return None
+        raise LogUnavailable(str(error)) from error
 
 
 def subject_of(ticket: Ticket, *, deferred: bool = False) -> str:

@@ -9,27 +9,20 @@ from itertools import islice
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import (
-    CONSUMER_NOT_FOUND,
-    WRONG_LAST_SEQUENCE,
-    JetStreamApiError,
-    api_request,
-    purge,
-)
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, purge
 from kinolog.adapters.jetstream.client.appender import MAX_BATCH_SIZE
-from kinolog.adapters.jetstream.client.leader_read import last_at_leader
-from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish, publish_batch
-from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish_batch
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.adapters.jetstream.queue.ticket_issuer import (
-    ISSUE_TRIES,
     is_deferred,
+    lane_info,
+    last_ticket,
     readable_ticket,
+    store_ticket,
     subject_of,
-    ticket_or_oldest,
 )
 from kinolog.codec.tickets import encode_ticket
 from kinolog.job.values import Priority
-from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import LaneProgress, StoredTicket, Ticket
 
 
@@ -52,17 +45,13 @@ class JetStreamTicketLanes:
     async def has_ticket(self, ticket: Ticket) -> bool:
         lanes = [lane for p in Priority for lane in (p.rank, subjects.deferred(p.rank))]
         possible = [subjects.work(ticket.model_class, lane, ticket.job_id) for lane in lanes]
-        tails = await asyncio.gather(*map(self._last, possible))
+        tails = await asyncio.gather(*(last_ticket(self._client, subject) for subject in possible))
         return any(tail is not None for tail in tails)
 
     async def progress(self, model_class: str, priority: Priority) -> LaneProgress | None:
-        consumer = subjects.work_consumer(model_class, priority.rank)
-        try:
-            info = await api_request(self._client, f"$JS.API.CONSUMER.INFO.{subjects.WORK}.{consumer}")
-        except JetStreamApiError as error:
-            if error.number == CONSUMER_NOT_FOUND:
-                return None
-            raise LogUnavailable(str(error)) from error
+        info = await lane_info(self._client, subjects.work_consumer(model_class, priority.rank))
+        if info is None:
+            return None
         return LaneProgress(taken=int(info["delivered"]["stream_seq"]), untaken=int(info["num_pending"]))
 
     async def put(self, tickets: Sequence[StoredTicket], *, deferred: bool) -> list[int]:
@@ -107,26 +96,6 @@ class JetStreamTicketLanes:
                 return list(range(last - len(writes) + 1, last + 1))
         return [await self._put_one(write, each.ticket) for write, each in zip(writes, tickets, strict=True)]
 
-    async def _last(self, subject: str) -> StoredMessage | None:
-        """Return the message of a subject; None if there is none. Raises `LogUnavailable`, also without a stream."""
-        try:
-            return await last_at_leader(self._client, subjects.WORK, subject)
-        except JetStreamApiError as error:
-            raise LogUnavailable(str(error)) from error
-
     async def _put_one(self, write: OutgoingWrite, ticket: Ticket) -> int:
-        for _ in range(ISSUE_TRIES):
-            try:
-                return await publish(self._reader.inbox, subjects.WORK, write)
-            except JetStreamApiError as error:
-                if error.number not in WRONG_LAST_SEQUENCE:
-                    raise LogUnavailable(str(error)) from error
-            tail = await self._last(write.subject)
-            if tail is None and write.expected:
-                return 0
-            if tail is not None and ticket_or_oldest(tail).position >= ticket.position:
-                return tail.position
-            write = OutgoingWrite(
-                subject=write.subject, data=write.data, expected=tail.position if tail is not None else 0
-            )
-        raise LogUnavailable(f"the ticket of job {ticket.job_id} keeps changing; issue it again")
+        position, _ = await store_ticket(self._client, self._reader.inbox, ticket, write, unless_gone=True)
+        return position
