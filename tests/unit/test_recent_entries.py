@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinolog.recent_entries import RecentEntries
+from kinolog.connections.recent_entries import RecentEntries
 
 
 def test_the_oldest_write_is_removed() -> None:

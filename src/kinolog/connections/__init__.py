@@ -1,1 +1,1 @@
-"""What the system knows about connections, and how often it sends over them."""
+"""What the system knows about connections, how often it sends over them, and what it remembers of the last ones."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from kinolog.connections.recent_entries import RecentEntries
 
 ADDRESS_LINES, ADDRESS_SECONDS = 10, 10.0
 """Lines about one address at once, and in how many seconds it has another one."""
@@ -37,18 +38,14 @@ class LineBudget:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._all = _Bucket(ALL_LINES, ALL_SECONDS, ALL_LINES, monotonic())
-        self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
+        self._addresses = RecentEntries[str, _Bucket](MOST_ADDRESSES)
         self._left_out = 0
 
     def take(self, address: str) -> int | None:
         """Take a line. Return how many refusals had none since the last line; None if this one gets none either."""
         now = self._monotonic()
-        bucket = self._addresses.setdefault(
-            address, _Bucket(ADDRESS_LINES, ADDRESS_SECONDS, ADDRESS_LINES, now)
-        )
-        self._addresses.move_to_end(address)
-        if len(self._addresses) > MOST_ADDRESSES:
-            self._addresses.popitem(last=False)
+        bucket = self._addresses.get(address) or _Bucket(ADDRESS_LINES, ADDRESS_SECONDS, ADDRESS_LINES, now)
+        self._addresses[address] = bucket
         if not bucket.has_line(now) or not self._all.has_line(now):
             self._left_out += 1
             return None

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from kinolog.access.access_log import KeyUses
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.tasks import BackgroundTasks
-from kinolog.recent_entries import RecentEntries
 
 PAUSE_SECONDS = 60.0
 """Uses of a key within this time are one use."""

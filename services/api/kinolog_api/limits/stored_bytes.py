@@ -8,9 +8,9 @@ from weakref import WeakValueDictionary
 
 from grpc import StatusCode
 
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.ports.use.tenant_use import TenantUseReader
-from kinolog.recent_entries import RecentEntries
 from kinolog_api.rpc.errors import RpcError
 
 KNOWN_SECONDS = 10.0

@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.process.logs import fields
-from kinolog.recent_entries import RecentEntries
 
 logger = logging.getLogger(__name__)
 

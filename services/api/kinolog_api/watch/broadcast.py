@@ -17,6 +17,7 @@ from grpc import StatusCode
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.connections.conflation import Conflation
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
@@ -27,7 +28,6 @@ from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.process.standstill import Standstill
 from kinolog.process.tasks import BackgroundTasks, end_tasks, keep_running
-from kinolog.recent_entries import RecentEntries
 from kinolog_api.jobs.sealed_progress import unseal_update
 from kinolog_api.rpc.errors import RpcError
 from kinolog_api.rpc.tenants import TenantLookup

@@ -11,12 +11,12 @@ from functools import partial
 from random import SystemRandom
 
 from kinolog.access.webhook import Webhook
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.privacy.master_keys import KeyNotUnwrapped
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
-from kinolog.recent_entries import RecentEntries
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
 from kinolog.webhooks.delivery_history import DeliveryStatus
 from kinolog.webhooks.retries import pause_seconds
