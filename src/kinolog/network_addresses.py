@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 NATS_SCHEMES = ("nats", "tls", "ws", "wss")
+ENCRYPTED_NATS_SCHEMES = frozenset({"tls", "wss"})
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 GRPC_SCHEMES = ("dns:", "unix:", "ipv4:", "ipv6:", "xds:")
 
@@ -22,8 +23,18 @@ def _has_address(url: str, schemes: tuple[str, ...]) -> bool:
         return False
 
 
+def nats_urls(value: str) -> list[str]:
+    """Return the URLs of servers of NATS in a list that is separated by commas."""
+    return [url.strip() for url in value.split(",") if url.strip()]
+
+
+def nats_schemes(value: str) -> set[str]:
+    """Return the schemes in such a list, in lower case. A URL without one has `nats`."""
+    return {url.partition("://")[0].lower() if "://" in url else "nats" for url in nats_urls(value)}
+
+
 def _nats_url(value: str) -> str:
-    urls = [url.strip() for url in value.split(",") if url.strip()]
+    urls = nats_urls(value)
     with_scheme = [url if "://" in url else f"nats://{url}" for url in urls]
     if not urls or not all(_has_address(url, NATS_SCHEMES) for url in with_scheme):
         raise ValueError("must be one or more URLs such as nats://host:4222, separated by commas")

@@ -244,6 +244,8 @@ def test_files_that_cannot_be_used(folder: Path, ours: Authority, server_files: 
             "needs KINOLOG_API_CA_FILE",
         ),
         (LogSettings, {"nats_key": "a"}, "KINOLOG_NATS_KEY come together"),
+        (LogSettings, {"nats_url": "ws://a", "nats_ca_file": "b"}, "KINOLOG_NATS_URL: ws:// is in plain"),
+        (LogSettings, {"nats_url": "wss://a, ws://b"}, "another URL demands encryption"),
         (ClientSettings, {"client_key": "a"}, "KINOLOG_CLIENT_KEY come together"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A URL of NATS may be ws://, and the library for that is loaded for such a URL alone."""
+"""A URL of NATS may be ws:// or wss://, and the library for that is loaded for such a URL alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.settings import LogSettings
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
+from tests.builders.certificates import Authority, IssuedFiles
 from tests.fixtures.programs import started
 
 PROCESSES = ("kinolog_api.app", "kinolog_projector.app", "kinolog_worker.app")
@@ -21,21 +22,33 @@ PROCESSES = ("kinolog_api.app", "kinolog_projector.app", "kinolog_worker.app")
 class WebSocketServer(NatsServer):
     """A nats-server that also listens for WebSockets, on `websocket_port`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: IssuedFiles | None = None) -> None:
         super().__init__(folder)
+        self._files = files
         self.websocket_port = free_port()
 
     def _config(self) -> dict[str, object]:
-        listener = {"host": self.host, "port": self.websocket_port, "no_tls": True}
+        listener: dict[str, object] = {"host": self.host, "port": self.websocket_port}
+        if self._files is None:
+            listener["no_tls"] = True
+        else:
+            listener["tls"] = {
+                "cert_file": str(self._files.certificate),
+                "key_file": str(self._files.key),
+            }
         return super()._config() | {"websocket": listener}
 
 
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
 @pytest.mark.filterwarnings("ignore:parameter 'timeout' of type 'float':DeprecationWarning")  # of nats-py
-async def test_a_process_connects_by_websocket(tmp_path: Path) -> None:
-    """A message that is published over one such connection arrives on it."""
-    with started(WebSocketServer(tmp_path / "nats")) as server:
+async def test_a_process_connects_by_websocket(tmp_path: Path, scheme: str) -> None:
+    """A message that is published over one such connection arrives on it, encrypted if an authority is named."""
+    authority = Authority(tmp_path, "ours") if scheme == "wss" else None
+    files = authority and authority.issue("broker")
+    with started(WebSocketServer(tmp_path / "nats", files)) as server:
         settings = LogSettings(
-            nats_url=f"ws://{server.host}:{server.websocket_port}",
+            nats_url=f"{scheme}://{server.host}:{server.websocket_port}",
+            nats_ca_file=authority and authority.file,
             nats_user=Service.ADMIN.value,
             nats_password=server.password(Service.ADMIN),
         )

@@ -14,12 +14,22 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import NoDecode
 
 from kinolog.memory_size import MemorySize
-from kinolog.network_addresses import DatabaseUrl, GrpcTarget, NatsUrl, Port, ProxyNetwork, WebOrigin
+from kinolog.network_addresses import (
+    ENCRYPTED_NATS_SCHEMES,
+    DatabaseUrl,
+    GrpcTarget,
+    NatsUrl,
+    Port,
+    ProxyNetwork,
+    WebOrigin,
+    nats_schemes,
+)
 from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, ProcessSettings
 from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
@@ -49,6 +59,25 @@ class LogSettings(NatsTlsSettings):
     nats_user: str | None = Field(None, description="NATS user of this process.")
     nats_password: SecretStr | None = Field(None, description="Password of that user.")
     nats_replicas: int = Field(1, ge=1, le=5, description="Copies of each stream; 3 in production.")
+
+    @field_validator("nats_url")
+    @classmethod
+    def _is_encrypted_if_demanded(cls, value: str, info: ValidationInfo) -> str:
+        schemes = nats_schemes(value)
+        names_certificates = info.data.get("nats_ca_file") or info.data.get("nats_certificate")
+        if "ws" in schemes and (names_certificates or schemes & ENCRYPTED_NATS_SCHEMES):
+            raise ValueError(
+                "ws:// is in plain, and KINOLOG_NATS_CA_FILE, KINOLOG_NATS_CERTIFICATE or another URL demands "
+                "encryption: write wss:// in place of ws://"
+            )
+        return value
+
+    @property
+    def demands_encryption(self) -> bool:
+        """Whether only encrypted connections to the broker are made."""
+        return self.nats_certificates() is not None or bool(
+            nats_schemes(self.nats_url) & ENCRYPTED_NATS_SCHEMES
+        )
 
 
 class DatabaseSettings(ProcessSettings):

@@ -20,7 +20,7 @@ from nats.aio.transport import TcpTransport
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.adapters.jetstream.websocket_library import load_websockets
 from kinolog.connections.tls import CertificateUnusable
-from kinolog.network_addresses import without_credentials
+from kinolog.network_addresses import nats_urls, without_credentials
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings
 from kinolog.process.tasks import end_tasks
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 30.0
 """How long `connect` tries to reach a server."""
-
 PING_SECONDS = 5
 """A server that vanished is noticed after two of these."""
 
@@ -247,7 +246,9 @@ class Connection(Client):
         The client would send user and password in plain to a server that does not ask for encryption, also if its URL
         is tls://. Raises `Unencrypted` then.
         """
-        if self.requires_tls and initial_connection and not info.get("tls_required"):
+        server = self._current_server  # one behind a proxy that encrypts does not know of it
+        is_encrypted = info.get("tls_required") or (server is not None and server.uri.scheme == "wss")
+        if self.requires_tls and initial_connection and not is_encrypted:
             raise Unencrypted(
                 "the server does not encrypt the connection, as its URL or KINOLOG_NATS_CA_FILE demands"
             )
@@ -303,8 +304,7 @@ async def connect(
     client = Connection()
     client.on_lost = on_lost
     certificates = settings.nats_certificates()
-    uses_websocket = "ws://" in settings.nats_url
-    client.requires_tls = not uses_websocket and (certificates is not None or "tls://" in settings.nats_url)
+    client.requires_tls = settings.demands_encryption
     try:
         tls = None if certificates is None else certificates.context()
     except CertificateUnusable as error:
@@ -313,7 +313,7 @@ async def connect(
     password = settings.nats_password
     connecting = asyncio.ensure_future(
         client.connect(
-            servers=[url.strip() for url in settings.nats_url.split(",") if url.strip()],
+            servers=nats_urls(settings.nats_url),
             user=settings.nats_user,
             password=password.get_secret_value() if password else None,
             name=f"kinolog-{service.value}",
@@ -342,7 +342,7 @@ async def connect(
                 connected = True  # although it may be lost again by now; then the client reconnects
                 return client
             why = str(failure) or type(failure).__name__  # something other than NATS may answer with anything
-        servers = ", ".join(without_credentials(url.strip()) for url in settings.nats_url.split(","))
+        servers = ", ".join(map(without_credentials, nats_urls(settings.nats_url)))
         raise LogUnavailable(f"cannot connect to NATS at {servers} as {service.value}: {why}") from failure
     finally:
         if not connected:
