@@ -62,7 +62,7 @@ def _chat_url(value: str) -> str:
     return value
 
 
-def _proxy_network(value: str) -> str:
+def _network(value: str) -> str:
     try:
         network = ip_network(value, strict=False)
     except ValueError:
@@ -96,7 +96,7 @@ def _issuer_url(value: str) -> str:
 Port = Annotated[int, Field(ge=0, le=65535)]
 NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
-ProxyNetwork = Annotated[str, AfterValidator(_proxy_network)]
+Network = Annotated[str, AfterValidator(_network)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
 ChatUrl = Annotated[str, AfterValidator(_chat_url)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]

@@ -25,8 +25,8 @@ from kinolog.network_addresses import (
     DatabaseUrl,
     GrpcTarget,
     NatsUrl,
+    Network,
     Port,
-    ProxyNetwork,
     WebOrigin,
     nats_schemes,
 )
@@ -274,7 +274,7 @@ class GatewaySettings(KeySettings, GatewayTlsSettings):
 
     gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     gateway_port: Port = Field(8085, description="Port of REST and WebSocket.")
-    gateway_trusted_proxies: Annotated[list[ProxyNetwork], NoDecode, COMMA_SEPARATED] = Field(
+    gateway_trusted_proxies: Annotated[list[Network], NoDecode, COMMA_SEPARATED] = Field(
         default_factory=list,
         description="Addresses and networks of proxies whose X-Forwarded-* headers are believed, separated by commas.",
     )

@@ -5,19 +5,13 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from pydantic_settings import NoDecode
 
+from kinolog.network_addresses import Network
 from kinolog.process.setting_groups.common import COMMA_SEPARATED, ProcessSettings
 from kinolog.webhooks.address import AddressRules
 from kinolog.webhooks.retries import RETRY_SECONDS
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ip_network(value, strict=False))
-    except ValueError:
-        raise ValueError("must be addresses and networks such as 10.0.0.0/8, separated by commas") from None
 
 
 class WebhookAddressSettings(ProcessSettings):
@@ -26,12 +20,10 @@ class WebhookAddressSettings(ProcessSettings):
     webhook_http: bool = Field(
         False, description="Allow webhooks over http://, whose messages others can read on their way."
     )
-    webhook_networks: Annotated[list[Annotated[str, AfterValidator(_network)]], NoDecode, COMMA_SEPARATED] = (
-        Field(
-            default_factory=list,
-            description="Networks that webhooks may reach although they are not public, such as 10.0.0.0/8, separated "
-            "by commas.",
-        )
+    webhook_networks: Annotated[list[Network], NoDecode, COMMA_SEPARATED] = Field(
+        default_factory=list,
+        description="Networks that webhooks may reach although they are not public, such as 10.0.0.0/8, separated "
+        "by commas.",
     )
 
     @property
