@@ -30,7 +30,7 @@ from kinolog.network_addresses import (
     WebOrigin,
     nats_schemes,
 )
-from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, CertificateFile, ProcessSettings
 from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
 from kinolog.process.setting_groups.tenants import TenantSettings
@@ -152,17 +152,14 @@ class SigningSettings(ProcessSettings):
     signing: bool = Field(
         True, description="Whether videos carry a signed C2PA manifest. False makes unsigned videos."
     )
-    signing_certificate: Path | None = Field(
+    signing_certificate: CertificateFile = Field(
         None,
         description="PEM file: the signing certificate and those up to its root. `up` makes its own; a worker that is "
         "started alone makes unsigned videos without it.",
     )
-    signing_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
-
-    @field_validator("signing_certificate", "signing_key", mode="before")
-    @classmethod
-    def _none_if_empty(cls, value: object) -> object:
-        return None if value == "" else value
+    signing_key: CertificateFile = Field(
+        None, description="PEM file with the private key of that certificate."
+    )
 
 
 class ProbeSettings(ProcessSettings):

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from kinolog.connections.tls import ClientCertificate, ServerCertificate
-from kinolog.process.setting_groups.common import ProcessSettings
+from kinolog.process.setting_groups.common import CertificateFile, ProcessSettings
 
-CertificateFile = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
-"""A file of certificates or a key. An empty variable is none."""
 _AUTHORITY = (
     "PEM file of authorities: clients must show a certificate that one of them issued. It identifies nobody."
 )
+
+
+def _check_pair(certificate: Path | None, key: Path | None, name: str) -> None:
+    """Raise ValueError if a certificate comes without its key, or a key without its certificate."""
+    if (certificate is None) != (key is None):
+        raise ValueError(f"{name}_CERTIFICATE and {name}_KEY come together: set both, or none")
 
 
 def _server(
     certificate: Path | None, key: Path | None, authority: Path | None, name: str
 ) -> ServerCertificate | None:
     """Return a server's certificate; None without one. Raises ValueError if only a part of it is set."""
-    if (certificate is None) != (key is None):
-        raise ValueError(f"{name}_CERTIFICATE and {name}_KEY come together: set both, or none")
+    _check_pair(certificate, key, name)
     if certificate is None or key is None:
         if authority is not None:
             raise ValueError(
@@ -32,12 +34,11 @@ def _server(
     return ServerCertificate(certificate=certificate, key=key, client_authority=authority)
 
 
-def client_certificate(
+def _client(
     authority: Path | None, certificate: Path | None, key: Path | None, name: str
 ) -> ClientCertificate | None:
     """Return what a client trusts and shows; None without either. Raises ValueError if a half of a pair is missing."""
-    if (certificate is None) != (key is None):
-        raise ValueError(f"{name}_CERTIFICATE and {name}_KEY come together: set both, or none")
+    _check_pair(certificate, key, name)
     if authority is None and certificate is None:
         return None
     return ClientCertificate(authority=authority, certificate=certificate, key=key)
@@ -82,7 +83,7 @@ class GatewayTlsSettings(ProcessSettings):
 
     def api_certificate(self) -> ClientCertificate | None:
         """Return what the gateway trusts and shows as a client of the api; None for a plain connection."""
-        return client_certificate(
+        return _client(
             self.api_ca_file, self.api_client_certificate, self.api_client_key, "KINOLOG_API_CLIENT"
         )
 
@@ -129,7 +130,7 @@ class NatsTlsSettings(ProcessSettings):
 
     def nats_certificates(self) -> ClientCertificate | None:
         """Return what a process trusts and shows as a client of the broker; None if nothing is set."""
-        return client_certificate(self.nats_ca_file, self.nats_certificate, self.nats_key, "KINOLOG_NATS")
+        return _client(self.nats_ca_file, self.nats_certificate, self.nats_key, "KINOLOG_NATS")
 
 
 class ClientTlsSettings(ProcessSettings):
@@ -148,5 +149,5 @@ class ClientTlsSettings(ProcessSettings):
 
     @model_validator(mode="after")
     def _client_files_belong_together(self) -> ClientTlsSettings:
-        client_certificate(self.ca_file, self.client_certificate, self.client_key, "KINOLOG_CLIENT")
+        _check_pair(self.client_certificate, self.client_key, "KINOLOG_CLIENT")
         return self
