@@ -63,8 +63,7 @@ class IssuerKeys:
         self._issuers = issuers
         self._monotonic = monotonic
         self._keys: tuple[IssuerKey, ...] = ()
-        self._read_at: float | None = None
-        self._tried_at: float | None = None
+        self._read_at = self._tried_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self.problem = "its keys have not been read yet"
         """Why the last read failed; empty if it did not."""
@@ -87,8 +86,8 @@ class IssuerKeys:
 
     async def refresh(self) -> None:
         """Read the keys again if they are old, or if the last read failed."""
-        is_fresh = self._read_at is not None and self._monotonic() - self._read_at < FRESH_SECONDS
-        if not (is_fresh and not self.problem) and self._may_read():
+        is_old = self._monotonic() - self._read_at >= FRESH_SECONDS
+        if (is_old or self.problem) and self._may_read():
             await self._read_once()
 
     async def close(self) -> None:
@@ -97,7 +96,7 @@ class IssuerKeys:
             await end_tasks((self._reading,))
 
     def _may_read(self) -> bool:
-        return self._tried_at is None or self._monotonic() - self._tried_at >= REFETCH_SECONDS
+        return self._monotonic() - self._tried_at >= REFETCH_SECONDS
 
     async def _read_once(self) -> None:
         """Read the keys, or wait for the read that goes on. It goes on too when its first caller leaves."""

@@ -13,11 +13,10 @@ from textual.content import Content
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from kinolog.access.api_key import Scope
 from kinolog_client import ApiKeyInfo, CreatedKeyInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.dialog import Dialog
-
-SCOPES = ("submit", "read", "cancel", "audit", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,11 @@ class NewKeyDialog(Dialog[KeyToMake | None]):
         """Dismiss with the fields, or say what is wrong with them."""
         actor = self.query_one("#actor", Input).value.strip()
         scopes = tuple(self.query_one("#scopes", Input).value.replace(",", " ").split())
-        unknown = [scope for scope in scopes if scope not in SCOPES]
+        unknown = [scope for scope in scopes if scope not in list(Scope)]
         if not actor:
             self._show_wrong("Name an actor: the person or program that has the key.")
         elif unknown or not scopes:
-            self._show_wrong(f"Scopes are {', '.join(SCOPES)}.")
+            self._show_wrong(f"Scopes are {', '.join(Scope)}.")
         else:
             self.dismiss(KeyToMake(actor, scopes))
 

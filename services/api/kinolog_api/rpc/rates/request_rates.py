@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from math import ceil
 from time import time
 from typing import TypeAlias
@@ -62,7 +62,11 @@ class RequestRates:
 
     def __init__(self, policies: FollowedPolicies) -> None:
         self._policies = policies
-        self._limiter: MovingWindowRateLimiter | None = None
+
+    @cached_property
+    def _limiter(self) -> MovingWindowRateLimiter:
+        """Made for the first request with a rate: its storage has a thread while there is something to forget."""
+        return MovingWindowRateLimiter(MemoryStorage())
 
     def admit(self, caller: Caller, requests: RequestClass | None, tell: TellMetadata) -> None:
         """Count a request. `tell` gets metadata of the response that say what is left; it is not called without a rate.
@@ -74,8 +78,6 @@ class RequestRates:
         rules = _rules(self._policies.current.of(caller.tenant), caller, requests)
         if not rules:
             return
-        if self._limiter is None:  # the storage has a thread while there is something to forget
-            self._limiter = MovingWindowRateLimiter(MemoryStorage())
         for rule in rules:
             if not self._limiter.test(rule.rate, *rule.counted):
                 tell(self._metadata(rules))
@@ -94,8 +96,6 @@ class RequestRates:
 
     def _left(self, rule: _Rule) -> tuple[int, float]:
         """Return how many requests are left, and in how many seconds there is one more."""
-        if self._limiter is None:
-            return rule.rate.amount, 0.0
         window = self._limiter.get_window_stats(rule.rate, *rule.counted)
         return window.remaining, max(0.0, window.reset_time - time())
 
