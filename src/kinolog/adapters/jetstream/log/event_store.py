@@ -57,7 +57,7 @@ class JetStreamEventStore:
     async def load(self, job_id: str) -> LoadedJob | None:
         subject = subjects.events(job_id)
         stored = await retry_until_answered(lambda: self._appender.tail(subject), self._patience_seconds)
-        if stored is None:
+        if stored is None or stored.subject != subject:  # a name such as * finds the job that changed last
             return None
         tail = decoded(stored)
         self._seen = max(self._seen, tail.position)
