@@ -174,8 +174,8 @@ async def list_log_entries(
         "after": min(after_sequence, 1 << 62),
         "limit": limit,
     }
-    await _OWN_JOB.rows(snapshot, values)
-    lines = [_log_line(record) for record in await query.records(snapshot, values)]
+    _, found = await snapshot.run((_OWN_JOB, values), (query, values))
+    lines = [_log_line(record) for record in query.keyed(found)]
     return tuple(lines if after_sequence else reversed(lines))
 
 

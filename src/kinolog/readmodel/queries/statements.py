@@ -6,7 +6,7 @@ each statement is built once, with a named parameter for each value (`bindparam`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -90,7 +90,11 @@ class PreparedQuery:
 
     async def records(self, snapshot: Snapshot, values: Values | None = None) -> list[dict[str, Any]]:
         """Return all rows of the result, keyed by column."""
-        return [dict(zip(self._names, row, strict=True)) for row in await self.rows(snapshot, values)]
+        return self.keyed(await self.rows(snapshot, values))
+
+    def keyed(self, rows: Iterable[ResultRow]) -> list[dict[str, Any]]:
+        """Return rows of the result, keyed by column."""
+        return [dict(zip(self._names, row, strict=True)) for row in rows]
 
 
 BoundQuery = tuple[PreparedQuery, Values]
