@@ -71,7 +71,7 @@ function ChosenTheme(): ReactNode {
 export function App(): ReactNode {
   return (
     <CacheProvider value={styles}>
-      <ThemeProvider theme={theme}>
+      <ThemeProvider theme={theme} storageManager={null}>
         <CssBaseline enableColorScheme />
         <ChosenTheme />
         <QueryClientProvider client={queries}>

@@ -1,5 +1,6 @@
 /** What the pages read. While live updates are off, what they would change is read again every few seconds. */
 import {
+  type QueryKey,
   type UseMutationResult,
   type UseQueryResult,
   keepPreviousData,
@@ -19,7 +20,7 @@ import type {
   ApiKey,
   BulkResponse,
   Caller,
-  Commit,
+  History,
   Job,
   JobDetail,
   JobList,
@@ -30,7 +31,10 @@ import type {
   Priority,
   Proof,
   QueueDepth,
+  SignedLinks,
+  StageTime,
   Storyboard,
+  SuccessRate,
   Trend,
   Worker,
 } from "./types";
@@ -39,12 +43,15 @@ import { hasEnded } from "./types";
 export type JobsQuery = NonNullable<paths["/api/v1/jobs"]["get"]["parameters"]["query"]>;
 export type DateRange = NonNullable<JobsQuery["date_range"]>;
 export type ChartQuery = NonNullable<paths["/api/v1/analytics/trends"]["get"]["parameters"]["query"]>;
+export type RangeQuery = Omit<ChartQuery, "bucket_seconds">;
+export type CountsQuery = NonNullable<paths["/api/v1/analytics/status-distribution"]["get"]["parameters"]["query"]>;
 type BulkRequest = paths["/api/v1/bulk"]["post"]["requestBody"]["content"]["application/json"];
 
-const PROOF_STALE_MS = 60_000;
-const FILE_STALE_MS = Infinity;
+const MINUTE_MS = 60_000;
+/** Log lines that are read, and most that are kept, of a job. */
+export const MOST_LINES = 1_000;
 /** Links with a ticket are asked for again this long before their end. */
-const TICKET_STALE_MS = 8 * 60_000;
+const TICKET_STALE_MS = 8 * MINUTE_MS;
 
 /** Return milliseconds between reads of what live updates tell; false while they do. */
 function usePolling(): number | false {
@@ -57,88 +64,106 @@ function useRefresh(): number {
   return useSettings((state) => state.refreshSeconds) * 1_000;
 }
 
-export function useJobs(query: JobsQuery): UseQueryResult<JobList> {
+/** Read something, and again every `refetchInterval` milliseconds. */
+function useReading<T>(
+  queryKey: QueryKey,
+  read: (signal: AbortSignal) => Promise<T>,
+  refetchInterval: number | false,
+): UseQueryResult<T> {
+  return useQuery({ queryKey, queryFn: ({ signal }) => read(signal), refetchInterval });
+}
+
+/** Read what a query selects. What the query before it selected is shown until then. */
+function useSelection<T>(
+  queryKey: QueryKey,
+  read: (signal: AbortSignal) => Promise<T>,
+  refetchInterval: number | false,
+): UseQueryResult<T> {
   return useQuery({
-    queryKey: queryKeys.jobs(query),
-    queryFn: ({ signal }) =>
-      answered(gateway.GET("/api/v1/jobs", { params: { query: { utc_offset: offsetOf(query), ...query } }, signal })),
+    queryKey,
+    queryFn: ({ signal }) => read(signal),
     placeholderData: keepPreviousData,
-    refetchInterval: usePolling(),
+    refetchInterval,
   });
 }
 
-export function useCounts(query: ChartQuery): UseQueryResult<JobSummary> {
-  return useQuery({
+/** Return a query with days that begin at the person's midnight. */
+function inOwnDays<Q extends { date_range?: unknown }>(query: Q): Q & { utc_offset?: string } {
+  return query.date_range == null ? query : { utc_offset: utcOffset(), ...query };
+}
+
+export function useJobs(query: JobsQuery): UseQueryResult<JobList> {
+  const read = (signal: AbortSignal): Promise<JobList> =>
+    answered(gateway.GET("/api/v1/jobs", { params: { query: inOwnDays(query) }, signal }));
+  return useSelection(queryKeys.jobs(query), read, usePolling());
+}
+
+/** Return how a query reads jobs by status. */
+export function countsReading(query: CountsQuery): { queryKey: QueryKey; queryFn: () => Promise<JobSummary> } {
+  return {
     queryKey: queryKeys.counts(query),
-    queryFn: ({ signal }) =>
-      answered(
-        gateway.GET("/api/v1/analytics/status-distribution", {
-          params: { query: { utc_offset: offsetOf(query), ...query } },
-          signal,
-        }),
-      ),
-    placeholderData: keepPreviousData,
-    refetchInterval: usePolling(),
-  });
+    queryFn: () =>
+      answered(gateway.GET("/api/v1/analytics/status-distribution", { params: { query: inOwnDays(query) } })),
+  };
+}
+
+export function useCounts(query: CountsQuery): UseQueryResult<JobSummary> {
+  const { queryKey, queryFn } = countsReading(query);
+  return useSelection(queryKey, queryFn, usePolling());
+}
+
+/** Return what the routes of one job take. */
+function ofJob(jobId: string): { path: { job_id: string } } {
+  return { path: { job_id: jobId } };
 }
 
 export function useJob(jobId: string): UseQueryResult<JobDetail> {
-  return useQuery({
-    queryKey: queryKeys.job(jobId),
-    queryFn: ({ signal }) =>
-      answered(gateway.GET("/api/v1/status/{job_id}", { params: { path: { job_id: jobId } }, signal })),
-    refetchInterval: usePolling(),
-  });
+  return useReading(
+    queryKeys.job(jobId),
+    (signal) => answered(gateway.GET("/api/v1/status/{job_id}", { params: ofJob(jobId), signal })),
+    usePolling(),
+  );
 }
 
 export function useStoryboard(jobId: string): UseQueryResult<Storyboard> {
-  return useQuery({
-    queryKey: queryKeys.storyboard(jobId),
-    queryFn: ({ signal }) =>
-      answered(gateway.GET("/api/v1/storyboard/{job_id}", { params: { path: { job_id: jobId } }, signal })),
-    refetchInterval: usePolling(),
-  });
+  return useReading(
+    queryKeys.storyboard(jobId),
+    (signal) => answered(gateway.GET("/api/v1/storyboard/{job_id}", { params: ofJob(jobId), signal })),
+    usePolling(),
+  );
 }
 
 /** The log lines of a job, oldest first. Live updates add to them. */
 export function useLog(jobId: string): UseQueryResult<LogEntry[]> {
-  return useQuery({
-    queryKey: queryKeys.log(jobId),
-    queryFn: async ({ signal }) => {
-      const query = { limit: 1_000 };
-      const call = gateway.GET("/api/v1/logs/{job_id}", { params: { path: { job_id: jobId }, query }, signal });
-      return (await answered(call)).entries;
+  return useReading(
+    queryKeys.log(jobId),
+    async (signal) => {
+      const params = { ...ofJob(jobId), query: { limit: MOST_LINES } };
+      return (await answered(gateway.GET("/api/v1/logs/{job_id}", { params, signal }))).entries;
     },
-    refetchInterval: usePolling(),
-  });
-}
-
-export interface History {
-  commits: Commit[];
-  job: JobDetail;
+    usePolling(),
+  );
 }
 
 /** The history of a job, and the job as it was after the commit at the position `asOf`. */
 export function useHistory(jobId: string, asOf?: number): UseQueryResult<History> {
-  return useQuery({
-    queryKey: queryKeys.history(jobId, asOf),
-    queryFn: ({ signal }) => {
+  return useSelection(
+    queryKeys.history(jobId, asOf),
+    (signal) => {
       const query = asOf === undefined ? {} : { as_of: String(asOf) };
-      return answered(gateway.GET("/api/v1/events/{job_id}", { params: { path: { job_id: jobId }, query }, signal }));
+      return answered(gateway.GET("/api/v1/events/{job_id}", { params: { ...ofJob(jobId), query }, signal }));
     },
-    placeholderData: keepPreviousData,
-    refetchInterval: usePolling(),
-  });
+    usePolling(),
+  );
 }
 
-/** The checks of a job's record. They read its files, so they run when somebody asks. */
+/** The checks of a job's record. They read its files, so they run when a person asks. */
 export function useProof(jobId: string, isAsked: boolean): UseQueryResult<Proof> {
   return useQuery({
     queryKey: queryKeys.proof(jobId),
-    queryFn: ({ signal }) =>
-      answered(gateway.GET("/api/v1/audit/{job_id}", { params: { path: { job_id: jobId } }, signal })),
+    queryFn: ({ signal }) => answered(gateway.GET("/api/v1/audit/{job_id}", { params: ofJob(jobId), signal })),
     enabled: isAsked,
-    staleTime: PROOF_STALE_MS,
+    staleTime: MINUTE_MS,
   });
 }
 
@@ -146,115 +171,95 @@ export function useModels(): UseQueryResult<Models> {
   return useQuery({
     queryKey: queryKeys.models,
     queryFn: ({ signal }) => answered(gateway.GET("/api/v1/models", { signal })),
-    staleTime: PROOF_STALE_MS,
+    staleTime: MINUTE_MS,
   });
 }
 
 export function useWorkers(): UseQueryResult<Worker[]> {
-  return useQuery({
-    queryKey: queryKeys.workers,
-    queryFn: async ({ signal }) => (await answered(gateway.GET("/api/v1/workers", { signal }))).workers,
-    refetchInterval: useRefresh(),
-  });
+  return useReading(
+    queryKeys.workers,
+    async (signal) => (await answered(gateway.GET("/api/v1/workers", { signal }))).workers,
+    useRefresh(),
+  );
 }
 
 export function useAlarms(): UseQueryResult<Alarm[]> {
-  return useQuery({
-    queryKey: queryKeys.alarms,
-    queryFn: async ({ signal }) => (await answered(gateway.GET("/api/v1/alarms", { signal }))).alarms,
-    refetchInterval: useRefresh(),
-  });
+  return useReading(
+    queryKeys.alarms,
+    async (signal) => (await answered(gateway.GET("/api/v1/alarms", { signal }))).alarms,
+    useRefresh(),
+  );
 }
 
 export function useActivity(): UseQueryResult<ActivityEntry[]> {
-  return useQuery({
-    queryKey: queryKeys.activity,
-    queryFn: async ({ signal }) =>
+  return useReading(
+    queryKeys.activity,
+    async (signal) =>
       (await answered(gateway.GET("/api/v1/activity", { params: { query: { limit: 30 } }, signal }))).entries,
-    refetchInterval: usePolling(),
-  });
+    usePolling(),
+  );
 }
 
 export function useCaller(): UseQueryResult<Caller> {
-  return useQuery({
-    queryKey: queryKeys.caller,
-    queryFn: ({ signal }) => answered(gateway.GET("/api/v1/whoami", { signal })),
-  });
+  return useReading(
+    queryKeys.caller,
+    (signal) => answered(gateway.GET("/api/v1/whoami", { signal })),
+    false,
+  );
 }
 
 export function useKeys(): UseQueryResult<ApiKey[]> {
-  return useQuery({
-    queryKey: queryKeys.keys,
-    queryFn: async ({ signal }) =>
+  return useReading(
+    queryKeys.keys,
+    async (signal) =>
       (await answered(gateway.GET("/api/v1/keys", { params: { query: { limit: 100 } }, signal }))).keys,
-    retry: false,
-  });
+    false,
+  );
 }
 
-export function useOverview(query: ChartQuery): UseQueryResult<Overview> {
-  return useQuery({
-    queryKey: queryKeys.charts("overview", query),
-    queryFn: ({ signal }) =>
-      answered(
-        gateway.GET("/api/v1/analytics/overview", {
-          params: { query: { utc_offset: offsetOf(query), ...query } },
-          signal,
-        }),
-      ),
-    placeholderData: keepPreviousData,
-    refetchInterval: useRefresh(),
-  });
+export function useOverview(query: RangeQuery): UseQueryResult<Overview> {
+  const params = { query: inOwnDays(query) };
+  return useSelection(
+    queryKeys.charts("overview", query),
+    (signal) => answered(gateway.GET("/api/v1/analytics/overview", { params, signal })),
+    useRefresh(),
+  );
 }
 
 export function useTrends(query: ChartQuery): UseQueryResult<Trend[]> {
-  return useQuery({
-    queryKey: queryKeys.charts("trends", query),
-    queryFn: async ({ signal }) => {
-      const params = { query: { utc_offset: offsetOf(query), ...query } };
-      return (await answered(gateway.GET("/api/v1/analytics/trends", { params, signal }))).points;
-    },
-    placeholderData: keepPreviousData,
-    refetchInterval: useRefresh(),
-  });
+  const params = { query: inOwnDays(query) };
+  return useSelection(
+    queryKeys.charts("trends", query),
+    async (signal) => (await answered(gateway.GET("/api/v1/analytics/trends", { params, signal }))).points,
+    useRefresh(),
+  );
 }
 
 export function useQueueDepth(query: ChartQuery): UseQueryResult<QueueDepth[]> {
-  return useQuery({
-    queryKey: queryKeys.charts("depth", query),
-    queryFn: async ({ signal }) => {
-      const params = { query: { utc_offset: offsetOf(query), ...query } };
-      return (await answered(gateway.GET("/api/v1/analytics/queue-depth", { params, signal }))).points;
-    },
-    placeholderData: keepPreviousData,
-    refetchInterval: useRefresh(),
-  });
+  const params = { query: inOwnDays(query) };
+  return useSelection(
+    queryKeys.charts("depth", query),
+    async (signal) => (await answered(gateway.GET("/api/v1/analytics/queue-depth", { params, signal }))).points,
+    useRefresh(),
+  );
 }
 
-type StageTimes = paths["/api/v1/analytics/stage-times"]["get"]["responses"]["200"]["content"]["application/json"];
-type SuccessRates = paths["/api/v1/analytics/success-rate"]["get"]["responses"]["200"]["content"]["application/json"];
-
-export function useStageTimes(query: Omit<ChartQuery, "bucket_seconds">): UseQueryResult<StageTimes["stages"]> {
-  return useQuery({
-    queryKey: queryKeys.charts("stages", query),
-    queryFn: async ({ signal }) => {
-      const params = { query: { utc_offset: offsetOf(query), ...query } };
-      return (await answered(gateway.GET("/api/v1/analytics/stage-times", { params, signal }))).stages;
-    },
-    placeholderData: keepPreviousData,
-    refetchInterval: useRefresh(),
-  });
+export function useStageTimes(query: RangeQuery): UseQueryResult<StageTime[]> {
+  const params = { query: inOwnDays(query) };
+  return useSelection(
+    queryKeys.charts("stages", query),
+    async (signal) => (await answered(gateway.GET("/api/v1/analytics/stage-times", { params, signal }))).stages,
+    useRefresh(),
+  );
 }
 
-export function useSuccessRates(query: Omit<ChartQuery, "bucket_seconds">): UseQueryResult<SuccessRates["rates"]> {
-  return useQuery({
-    queryKey: queryKeys.charts("success", query),
-    queryFn: async ({ signal }) => {
-      const params = { query: { utc_offset: offsetOf(query), ...query } };
-      return (await answered(gateway.GET("/api/v1/analytics/success-rate", { params, signal }))).rates;
-    },
-    placeholderData: keepPreviousData,
-    refetchInterval: useRefresh(),
-  });
+export function useSuccessRates(query: RangeQuery): UseQueryResult<SuccessRate[]> {
+  const params = { query: inOwnDays(query) };
+  return useSelection(
+    queryKeys.charts("success", query),
+    async (signal) => (await answered(gateway.GET("/api/v1/analytics/success-rate", { params, signal }))).rates,
+    useRefresh(),
+  );
 }
 
 /** Return a picture as a data address that `<img>` shows: `<img>` itself would send no key. */
@@ -264,24 +269,18 @@ export function useFile(link: string | null | undefined): UseQueryResult<Blob> {
     queryKey: queryKeys.file(link ?? "", apiKey),
     queryFn: ({ signal }) => fetchedFile(link ?? "", signal),
     enabled: Boolean(link) && apiKey !== "",
-    staleTime: FILE_STALE_MS,
+    staleTime: Infinity,
     retry: false,
   });
 }
 
 /** Return the links of a job's files that need no key for some minutes. */
-export function useSignedLinks(job: Job): UseQueryResult<Record<"video" | "thumbnail" | "preview", string | null>> {
+export function useSignedLinks(job: Job): UseQueryResult<SignedLinks | null> {
   const apiKey = useSettings((state) => state.apiKey);
   return useQuery({
     queryKey: queryKeys.ticket(job.job_id, apiKey),
-    queryFn: async ({ signal }) => {
-      const answer = await answered(gateway.POST("/api/v1/tickets", { body: { job_id: job.job_id }, signal }));
-      return {
-        video: answer.links?.video ?? null,
-        thumbnail: answer.links?.thumbnail ?? null,
-        preview: answer.links?.preview ?? null,
-      };
-    },
+    queryFn: async ({ signal }) =>
+      (await answered(gateway.POST("/api/v1/tickets", { body: { job_id: job.job_id }, signal }))).links,
     enabled: apiKey !== "" && hasEnded(job.status) && !job.erased,
     staleTime: TICKET_STALE_MS,
   });
@@ -313,8 +312,4 @@ export function useJobAction(): UseMutationResult<BulkResponse, Error, ActionOnJ
       ),
     onSettled: () => queries.invalidateQueries(),
   });
-}
-
-function offsetOf(query: { date_range?: unknown }): string | undefined {
-  return query.date_range === undefined || query.date_range === null ? undefined : utcOffset();
 }

@@ -1,14 +1,13 @@
 /** A picture of the gateway. With a key it is read by script, since `<img>` sends none. */
-import Box from "@mui/material/Box";
 import { type ReactNode, useEffect, useState } from "react";
 import { pathOf } from "../api/address";
 import { useFile } from "../api/queries";
 import { useSettings } from "../session/settings";
+import { PictureFrame } from "./picture_frame";
 
 interface Props {
   link: string | null | undefined;
   alt: string;
-  width?: number | string;
   /** Width over height. */
   ratio?: number;
 }
@@ -28,23 +27,13 @@ function useBlobAddress(blob: Blob | undefined): string | undefined {
   return address;
 }
 
-export function Picture({ link, alt, width = "100%", ratio = 1 }: Props): ReactNode {
+export function Picture({ link, alt, ratio = 1 }: Props): ReactNode {
   const needsKey = useSettings((state) => state.apiKey !== "");
   const blobAddress = useBlobAddress(useFile(link).data);
   const address = link ? (needsKey ? blobAddress : pathOf(link)) : undefined;
   return (
-    <Box
-      sx={{
-        width,
-        aspectRatio: String(ratio),
-        flexShrink: 0,
-        overflow: "hidden",
-        borderRadius: 1,
-        bgcolor: "action.hover",
-        "& img": { width: "100%", height: "100%", objectFit: "cover", display: "block" },
-      }}
-    >
+    <PictureFrame ratio={ratio}>
       {address === undefined ? null : <img src={address} alt={alt} loading="lazy" decoding="async" />}
-    </Box>
+    </PictureFrame>
   );
 }

@@ -207,6 +207,7 @@ export const de: Texts = {
     history: "Geschichte",
     record: "Nachweis",
     stages: "Stufen",
+    stage: "Stufe",
     facts: "Angaben",
     attempts: "Versuche",
     scene: "Szene {{number}}",

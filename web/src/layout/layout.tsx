@@ -13,7 +13,7 @@ import Toolbar from "@mui/material/Toolbar";
 import Typography from "@mui/material/Typography";
 import useMediaQuery from "@mui/material/useMediaQuery";
 import { useTheme } from "@mui/material/styles";
-import { type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { NavLink, Outlet, useLocation } from "react-router";
 import { Skeletons } from "../components/skeletons";
@@ -22,9 +22,11 @@ import { settings } from "../session/settings";
 import { Banners } from "./banners";
 import { Notices } from "./notices";
 import { PAGES } from "./pages";
-import { Palette } from "./palette";
 import { useShortcuts } from "./shortcuts";
 import { useIsDark } from "./use_is_dark";
+
+/** Loaded when it is opened: with its dialog and its field it is a tenth of the first load. */
+const Palette = lazy(async () => ({ default: (await import("./palette")).Palette }));
 
 const MENU_WIDTH = 208;
 
@@ -128,7 +130,11 @@ export function Layout(): ReactNode {
         </Box>
       </Box>
       <Notices />
-      <Palette isOpen={isPaletteOpen} onClose={() => setPaletteOpen(false)} />
+      {isPaletteOpen ? (
+        <Suspense>
+          <Palette onClose={() => setPaletteOpen(false)} />
+        </Suspense>
+      ) : null}
     </Box>
   );
 }

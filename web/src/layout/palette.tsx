@@ -14,11 +14,10 @@ import { PAGES } from "./pages";
 const JOB_ID = /^[a-z0-9]{26}$/;
 
 interface Props {
-  isOpen: boolean;
   onClose: () => void;
 }
 
-export function Palette({ isOpen, onClose }: Props): ReactNode {
+export function Palette({ onClose }: Props): ReactNode {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const [text, setText] = useState("");
@@ -31,13 +30,12 @@ export function Palette({ isOpen, onClose }: Props): ReactNode {
 
   function open(path: string | undefined): void {
     if (path === undefined) return;
-    setText("");
     onClose();
     void navigate(path);
   }
 
   return (
-    <Dialog open={isOpen} onClose={onClose} fullWidth maxWidth="xs" aria-label={t("layout.palette")}>
+    <Dialog open onClose={onClose} fullWidth maxWidth="xs" aria-label={t("layout.palette")}>
       <Box
         component="form"
         sx={{ p: 2 }}

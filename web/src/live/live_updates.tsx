@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { liveAddress } from "../api/address";
 import { answered, gateway } from "../api/gateway";
 import { isKeyRefused } from "../api/problem";
+import { MOST_LINES } from "../api/queries";
 import { queryKeys } from "../api/query_keys";
 import type { JobDetail, LogEntry } from "../api/types";
 import { useNotices } from "../session/notices";
@@ -16,8 +17,6 @@ import { type Channel, type JobMessage, type LiveMessage, isJobMessage } from ".
 const ConnectionContext = createContext<LiveConnection | undefined>(undefined);
 /** Lists and charts load again this long after a commit, once for all commits until then. */
 const RELOAD_MS = 2_000;
-/** Log lines that are kept of each job. */
-const MOST_LINES = 2_000;
 
 async function ticket(): Promise<Ticket> {
   if (!settings.getState().apiKey) return { subprotocols: [] };

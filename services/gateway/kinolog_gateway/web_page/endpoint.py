@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.routes.pages import links_page
 from kinolog_gateway.web_page.built_page import BuiltPage
 
@@ -20,10 +20,6 @@ def _page(request: Request) -> BuiltPage:
     return page
 
 
-def _not_found() -> HttpProblemError:
-    return HttpProblemError(404, "ROUTE_NOT_FOUND", "there is no such route; /openapi.json lists all of them")
-
-
 @router.get("/")
 async def home(request: Request) -> Response:
     """Return the page; the links alone if it is not built."""
@@ -34,7 +30,7 @@ async def part(request: Request) -> Response:
     """Return the page, for one of its own addresses."""
     page = _page(request).index()
     if page is None:
-        raise _not_found()
+        raise HTTPException(404)
     return page
 
 
@@ -57,5 +53,5 @@ async def icon(request: Request) -> Response:
 def _file(request: Request, name: str) -> Response:
     found = _page(request).file(name, request.headers)
     if found is None:
-        raise _not_found()
+        raise HTTPException(404)
     return found

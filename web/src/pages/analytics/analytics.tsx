@@ -12,9 +12,9 @@ import { BarChart } from "@mui/x-charts/BarChart";
 import { LineChart } from "@mui/x-charts/LineChart";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { answered, gateway } from "../../api/gateway";
 import {
-  type ChartQuery,
+  type RangeQuery,
+  countsReading,
   useModels,
   useOverview,
   useQueueDepth,
@@ -22,7 +22,6 @@ import {
   useSuccessRates,
   useTrends,
 } from "../../api/queries";
-import { queryKeys } from "../../api/query_keys";
 import { Loaded } from "../../components/loaded";
 import { PageHeading } from "../../components/page_heading";
 import { Panel } from "../../components/panel";
@@ -38,23 +37,16 @@ const RANGES = { last_hour: 60, last_24_hours: HOUR, last_7_days: 6 * HOUR, last
 type Range = keyof typeof RANGES;
 
 /** Return the range as the gateway takes it. The last hour is given by its ends, to the minute. */
-function queryOf(range: Range, now: number): Omit<ChartQuery, "bucket_seconds"> {
+function queryOf(range: Range, now: number): RangeQuery {
   if (range !== "last_hour") return { date_range: range };
   const minute = Math.floor(now / 60_000) * 60_000;
   return { from: new Date(minute - HOUR * 1_000).toISOString() };
 }
 
-function useModelCounts(query: Omit<ChartQuery, "bucket_seconds">): { model: string; total: number }[] {
+/** Return the number of jobs of each model that has some in the range. */
+function useModelCounts(query: RangeQuery): { model: string; total: number }[] {
   const models = useModels().data?.models ?? [];
-  const counts = useQueries({
-    queries: models.map(({ name }) => ({
-      queryKey: queryKeys.counts({ ...query, model: name }),
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        answered(
-          gateway.GET("/api/v1/analytics/status-distribution", { params: { query: { ...query, model: [name] } }, signal }),
-        ),
-    })),
-  });
+  const counts = useQueries({ queries: models.map(({ name }) => countsReading({ ...query, model: [name] })) });
   return models
     .map(({ name }, index) => ({ model: name, total: counts[index]?.data?.total ?? 0 }))
     .filter(({ total }) => total > 0);

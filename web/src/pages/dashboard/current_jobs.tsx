@@ -13,6 +13,7 @@ import type { Job } from "../../api/types";
 import { clamped } from "../../components/clamped";
 import { JobProgress } from "../../components/job_progress";
 import { Loaded } from "../../components/loaded";
+import { PictureFrame } from "../../components/picture_frame";
 import { Panel } from "../../components/panel";
 import { useJobPreview } from "../../live/live_store";
 import { useChannel } from "../../live/live_updates";
@@ -28,11 +29,9 @@ function PreviewOf({ jobId }: { jobId: string }): ReactNode {
   useChannel(`job:${jobId}`);
   const preview = useJobPreview(jobId);
   return (
-    <Box
-      sx={{ width: 96, aspectRatio: "1", flexShrink: 0, borderRadius: 1, bgcolor: "action.hover", overflow: "hidden", "& img": { width: "100%", height: "100%", objectFit: "cover" } }}
-    >
+    <PictureFrame width={96}>
       {preview === undefined ? null : <img src={preview.image} alt={t("job.previewAlt")} />}
-    </Box>
+    </PictureFrame>
   );
 }
 

@@ -16,10 +16,26 @@ import { StatusChip } from "../../components/status_chip";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 
+function StateThen({ job }: { job: JobDetail }): ReactNode {
+  const { t } = useTranslation();
+  const names = useNames();
+  return (
+    <FactList
+      facts={[
+        [t("fields.status"), <StatusChip key="status" status={job.status} isCancelling={job.cancel_requested} />],
+        [t("fields.progress"), `${Math.floor(job.percent)}%`],
+        [t("job.stage"), names.stage(job.stage)],
+        [t("fields.attempt"), job.attempt],
+        [t("fields.worker"), job.worker],
+        [t("fields.priority"), t(`priority.${job.priority}`)],
+      ]}
+    />
+  );
+}
+
 export function HistoryTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const names = useNames();
   const id = useId();
   const history = useHistory(job.job_id);
   const [chosen, setChosen] = useState<number>();
@@ -67,17 +83,8 @@ export function HistoryTab({ job }: { job: JobDetail }): ReactNode {
               <Loaded query={past}>
                 {({ job: then }) => (
                   <Box sx={{ display: "grid", gap: 2 }}>
-                    <FactList
-                      facts={[
-                        [t("fields.status"), <StatusChip key="status" status={then.status} isCancelling={then.cancel_requested} />],
-                        [t("fields.progress"), `${Math.floor(then.percent)}%`],
-                        [t("dashboard.running"), names.stage(then.stage)],
-                        [t("fields.attempt"), then.attempt],
-                        [t("fields.worker"), then.worker],
-                        [t("fields.priority"), t(`priority.${then.priority}`)],
-                        [t("fields.position"), commit?.position],
-                      ]}
-                    />
+                    {then === null ? null : <StateThen job={then} />}
+                    <FactList facts={[[t("fields.position"), commit?.position]]} />
                     <Box>
                       <Typography variant="body2" color="textSecondary">
                         {t("job.hash")}

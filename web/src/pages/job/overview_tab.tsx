@@ -1,10 +1,10 @@
 /** The video or the picture so far, the stages, and the facts of a job. */
-import Box from "@mui/material/Box";
 import Grid from "@mui/material/Grid";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { JobDetail } from "../../api/types";
+import { PictureFrame } from "../../components/picture_frame";
 import { Panel } from "../../components/panel";
 import { useJobPreview } from "../../live/live_store";
 import { Facts } from "./facts";
@@ -15,19 +15,7 @@ function PictureSoFar({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const preview = useJobPreview(job.job_id);
   return (
-    <Box
-      sx={{
-        aspectRatio: `${job.width} / ${job.height}`,
-        maxHeight: 480,
-        maxWidth: "100%",
-        mx: "auto",
-        borderRadius: 1,
-        bgcolor: "action.hover",
-        display: "grid",
-        placeItems: "center",
-        "& img": { width: "100%", height: "100%", objectFit: "contain" },
-      }}
-    >
+    <PictureFrame ratio={job.width / job.height} isCut={false}>
       {preview === undefined ? (
         <Typography color="textSecondary" sx={{ p: 2, textAlign: "center" }}>
           {job.status === "processing" ? t("job.noPreview") : t(`status.${job.erased ? "erased" : job.status}`)}
@@ -35,7 +23,7 @@ function PictureSoFar({ job }: { job: JobDetail }): ReactNode {
       ) : (
         <img src={preview.image} alt={t("job.previewAlt")} />
       )}
-    </Box>
+    </PictureFrame>
   );
 }
 

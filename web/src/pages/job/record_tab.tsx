@@ -1,4 +1,4 @@
-/** The check of a job's record: hashes, chain, files. It runs when somebody asks. */
+/** The check of a job's record: hashes, chain, files. It runs when a person asks. */
 import Alert from "@mui/material/Alert";
 import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
