@@ -54,7 +54,8 @@ class Endpoint:
 
     `trust_env` None: use the proxies of the environment, except for a gateway on this machine. A proxy that
     is set for the web cannot reach a loopback address, and NO_PROXY seldom lists it. Raises `InvalidSettings`
-    for an address or a key that cannot be used; its text contains neither a password nor the key.
+    for an address or a key that cannot be used, and for certificates with an address in plain that is not of this
+    machine; its text contains neither a password nor the key.
     """
 
     url: str
@@ -67,6 +68,10 @@ class Endpoint:
         if problem:
             shown = _USER_INFO.sub(r"\1", self.url)
             raise InvalidSettings(f"{shown!r} is not the address of a gateway: {problem}")
+        if self.certificates is not None and self.url.startswith("http://") and not self.is_loopback:
+            raise InvalidSettings(
+                f"{self.url!r} is in plain, and certificates demand encryption: write https://, or name none"
+            )
         if self.api_key and not _KEY.fullmatch(self.api_key):
             raise InvalidSettings(
                 "the API key must be printable ASCII without spaces around it; is it copied whole?"

@@ -8,6 +8,7 @@ import pytest
 
 from kinolog_client import (
     AsyncKinologClient,
+    Certificates,
     GatewayError,
     GatewayUnreachable,
     InvalidSettings,
@@ -57,6 +58,13 @@ def test_addresses(url: str, live: str, uses_environment: bool) -> None:
     endpoint = Endpoint(url)
     assert (endpoint.ws_url, endpoint.uses_environment) == (live, uses_environment)
     assert Endpoint(url, trust_env=not uses_environment).uses_environment is not uses_environment
+
+
+def test_certificates_demand_encryption() -> None:
+    """The key goes to no other machine in plain then. What stays on this machine needs no encryption."""
+    with pytest.raises(InvalidSettings, match=r"http://10\.0\.0\.7:8085.*write https://"):
+        Endpoint("http://10.0.0.7:8085", "secret", certificates=Certificates("ours.pem"))
+    assert Endpoint("http://127.0.0.1:8085", "secret", certificates=Certificates("ours.pem")).is_loopback
 
 
 def test_the_key_is_not_shown() -> None:
