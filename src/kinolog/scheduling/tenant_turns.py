@@ -44,12 +44,6 @@ class TenantTurns:
         """When the next turn of each tenant starts, in virtual time."""
         self._virtual_now = 0.0
 
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __contains__(self, job_id: object) -> bool:
-        return job_id in self._places
-
     @property
     def tenants(self) -> int:
         """How many tenants have queued jobs."""

@@ -43,9 +43,9 @@ def waits(arrivals: Sequence[tuple[float, str]], workers: int, seed: int = 7) ->
     arrived = {str(number): (at, tenant) for at, number, tenant in coming}
     coming.reverse()
     now, free, waited = 0.0, [0.0] * workers, dict[str, list[float]]()
-    while coming or len(turns):
+    while coming or turns.tenants:
         now = max(now, heapq.heappop(free))
-        if not len(turns):
+        if not turns.tenants:
             now = max(now, coming[-1][0])
         while coming and coming[-1][0] <= now:
             _, number, tenant = coming.pop()

@@ -92,16 +92,14 @@ class Notifier:
     def metrics(self) -> list[Metric]:
         """Return the metrics of the probe."""
         sender = self._sender
+        tried, delivered, failed, running = (
+            (sender.tried, sender.delivered, sender.failed, sender.running) if sender else (0, 0, 0, 0)
+        )
         counts = (
-            ("calls_total", "Calls of webhooks.", sender.tried if sender else 0, "counter"),
-            (
-                "delivered_total",
-                "Deliveries that were accepted.",
-                sender.delivered if sender else 0,
-                "counter",
-            ),
-            ("failed_total", "Deliveries that failed for good.", sender.failed if sender else 0, "counter"),
-            ("calls", "Calls that are made now.", sender.running if sender else 0, "gauge"),
+            ("calls_total", "Calls of webhooks.", tried, "counter"),
+            ("delivered_total", "Deliveries that were accepted.", delivered, "counter"),
+            ("failed_total", "Deliveries that failed for good.", failed, "counter"),
+            ("calls", "Calls that are made now.", running, "gauge"),
         )
         return [
             Metric(name=f"kinolog_webhook_{name}", value=value, help=text, kind=kind)
