@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kinolog.v1 import access_pb2
+from kinolog.v1 import access_pb2, webhook_service_pb2
 from kinolog.v1 import job_pb2 as pb
 
 StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
@@ -20,6 +20,7 @@ InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "vi
 AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
 ScopeName: TypeAlias = Literal["submit", "read", "cancel", "audit", "admin"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
+DeliveryStateName: TypeAlias = Literal["pending", "delivered", "failed"]
 
 TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED})
 """Statuses that only a retry changes."""
@@ -41,6 +42,9 @@ SCOPE_NUMBERS: dict[str, access_pb2.Scope.ValueType] = _numbers(ScopeName, "SCOP
 ALARM_SEVERITY_NUMBERS: dict[str, pb.AlarmSeverity.ValueType] = _numbers(
     AlarmSeverityName, "ALARM_SEVERITY", pb.AlarmSeverity
 )
+DELIVERY_STATE_NUMBERS: dict[str, webhook_service_pb2.DeliveryState.ValueType] = _numbers(
+    DeliveryStateName, "DELIVERY_STATE", webhook_service_pb2.DeliveryState
+)
 
 _STATUSES = {int(number): name for name, number in STATUS_NUMBERS.items()}
 _PRIORITIES = {int(number): name for name, number in PRIORITY_NUMBERS.items()}
@@ -50,6 +54,7 @@ _ROLES = {int(number): name for name, number in INPUT_ROLE_NUMBERS.items()}
 _LEVELS = {int(number): name for name, number in LOG_LEVEL_NUMBERS.items()}
 _SCOPES = {int(number): name for name, number in SCOPE_NUMBERS.items()}
 _ALARM_SEVERITIES = {int(number): name for name, number in ALARM_SEVERITY_NUMBERS.items()}
+_DELIVERY_STATES = {int(number): name for name, number in DELIVERY_STATE_NUMBERS.items()}
 
 
 def status_name(number: int) -> StatusName:
@@ -90,6 +95,11 @@ def alarm_severity_name(number: int) -> AlarmSeverityName:
 def scope_name(number: int) -> ScopeName | None:
     """Return the name of a scope; None for one that this gateway does not know."""
     return cast("ScopeName | None", _SCOPES.get(number))
+
+
+def delivery_state_name(number: int) -> DeliveryStateName:
+    """Return the name of a delivery's state; pending if this gateway does not know it."""
+    return cast(DeliveryStateName, _DELIVERY_STATES.get(number, "pending"))
 
 
 def time_field(message: Any, field: str) -> datetime | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from kinolog.v1 import webhook_service_pb2 as pb
 from tests.unit.client.either_client import EitherClient
+from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_webhooks import DELIVERY_ID, SECRET, WEBHOOK_ID
 
@@ -37,7 +39,10 @@ async def test_deliveries_are_read_and_repeated(client: EitherClient, api: Recor
     """With their tries, a page at a time."""
     page = await client.call("deliveries", WEBHOOK_ID, state="pending", limit=3)
     (delivery,) = page.deliveries
-    assert (delivery.state, delivery.attempts[0].status_code, page.next_cursor) == ("pending", 503, "more")
+    (attempt,) = delivery.attempts
+    assert (delivery.state, attempt.status_code, page.next_cursor) == ("pending", 503, "more")
+    times = [at.ToDatetime(tzinfo=UTC) for at in map(canned.at, (2, 3, 8))]
+    assert [delivery.created_at, attempt.at, delivery.next_at] == times
     await client.call("deliveries", WEBHOOK_ID, cursor=page.next_cursor)
     first, second = api.requests("ListDeliveries")
     assert (first.state, first.page_size) == (pb.DELIVERY_STATE_PENDING, 3)

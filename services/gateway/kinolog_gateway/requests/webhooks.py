@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
+from kinolog_gateway.enum_names import DeliveryStateName
 from kinolog_gateway.requests.value_types import RequestModel, check_line
 
 TENANT_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
@@ -14,7 +15,6 @@ DELIVERY_PATTERN = "^dlv_[a-z2-7]{26}$"
 WebhookEventName: TypeAlias = Literal[
     "job.started", "job.completed", "job.failed", "job.cancelled", "job.erased"
 ]
-DeliveryStateName: TypeAlias = Literal["pending", "delivered", "failed"]
 
 
 class WebhookRequest(RequestModel):

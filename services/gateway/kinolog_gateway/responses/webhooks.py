@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from kinolog.v1 import webhook_service_pb2 as pb
-from kinolog_gateway.enum_names import time_field
+from kinolog_gateway.enum_names import delivery_state_name, time_field, to_datetime
 from kinolog_gateway.responses.job_parts import ResponseModel
 
 
@@ -116,7 +116,7 @@ def delivery_view(delivery: pb.Delivery) -> DeliveryView:
     attempts = [
         DeliveryAttemptView(
             number=attempt.number,
-            at=attempt.at.ToDatetime(),
+            at=to_datetime(attempt.at),
             status_code=attempt.status_code,
             milliseconds=attempt.milliseconds,
             response_bytes=attempt.response_bytes,
@@ -130,9 +130,9 @@ def delivery_view(delivery: pb.Delivery) -> DeliveryView:
         message_id=delivery.message_id,
         event=delivery.event,
         job_id=delivery.job_id,
-        state=pb.DeliveryState.Name(delivery.state).removeprefix("DELIVERY_STATE_").lower(),
+        state=delivery_state_name(delivery.state),
         redelivery=delivery.redelivery,
-        created_at=delivery.created_at.ToDatetime(),
+        created_at=to_datetime(delivery.created_at),
         next_at=time_field(delivery, "next_at"),
         attempts=attempts,
     )

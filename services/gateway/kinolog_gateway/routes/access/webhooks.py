@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from kinolog.v1 import webhook_service_pb2 as pb
+from kinolog_gateway.enum_names import DELIVERY_STATE_NUMBERS
 from kinolog_gateway.requests.webhooks import (
     DELIVERY_PATTERN,
     WEBHOOK_PATTERN,
@@ -104,9 +105,11 @@ async def list_deliveries(
     webhook_id: WebhookId, query: Annotated[DeliveryListQuery, Query()], api: Api, caller: Caller
 ) -> Response:
     """List the deliveries of the last 30 days with their tries, newest first. Needs the scope `admin`."""
-    state = pb.DeliveryState.Value(f"DELIVERY_STATE_{(query.state or 'unspecified').upper()}")
     request = pb.ListDeliveriesRequest(
-        webhook_id=webhook_id, page_size=query.limit, page_token=query.cursor or "", state=state
+        webhook_id=webhook_id,
+        page_size=query.limit,
+        page_token=query.cursor or "",
+        state=DELIVERY_STATE_NUMBERS[query.state] if query.state else pb.DELIVERY_STATE_UNSPECIFIED,
     )
     answer = await api.call(api.webhooks.ListDeliveries, request, caller)
     views = list(map(delivery_view, answer.deliveries))
