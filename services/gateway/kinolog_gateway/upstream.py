@@ -29,8 +29,7 @@ from kinolog.v1.ticket_service_pb2 import RedeemTicketRequest
 from kinolog_gateway.enum_names import scope_name
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
-from kinolog_gateway.http.rate_headers import note_rates
-from kinolog_gateway.http.staleness import note_staleness
+from kinolog_gateway.http.metadata_headers import note_metadata
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -139,11 +138,9 @@ class Upstream:
         try:
             response = await call
         except aio.AioRpcError as error:
-            note_rates(error.trailing_metadata() or ())
+            note_metadata(error.trailing_metadata() or ())
             raise
-        metadata = tuple(await call.trailing_metadata() or ())
-        note_staleness(metadata)
-        note_rates(metadata)
+        note_metadata(await call.trailing_metadata() or ())
         return response
 
     async def submit(self, request: SubmitJobRequest, caller: HttpCaller) -> SubmitJobResponse:

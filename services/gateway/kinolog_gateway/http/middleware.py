@@ -25,10 +25,9 @@ from kinolog_gateway.http.edge.browser_credentials import (
 )
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.http.edge.surroundings import Surroundings
+from kinolog_gateway.http.metadata_headers import with_metadata_headers
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond
-from kinolog_gateway.http.rate_headers import with_rates
-from kinolog_gateway.http.staleness import with_staleness
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +144,7 @@ class RequestMiddleware:
                 and scope["path"] != UPLOAD_PATH
             ):
                 receive = await _read_body(headers, receive)
-            answer = with_rates(with_staleness(send)) if scope["type"] == "http" else send
+            answer = with_metadata_headers(send) if scope["type"] == "http" else send
             await self._app(scope, receive, answer)
         except HttpProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
