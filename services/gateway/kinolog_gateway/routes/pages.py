@@ -59,18 +59,20 @@ _START = """SwaggerUIBundle({
 """
 
 
-def _policy(*sources: str) -> dict[str, str]:
-    """Return the headers of a page that may use these sources and nothing else."""
-    fixed = ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+def page_headers(*sources: str, base: str = "'none'") -> dict[str, str]:
+    """Return the headers of a page that may use these sources and nothing else, and name its base if `base` allows."""
+    last = (f"base-uri {base}", "form-action 'none'", "frame-ancestors 'none'")
     return {
-        "Content-Security-Policy": "; ".join((*fixed, *sources)),
+        "Content-Security-Policy": "; ".join(("default-src 'none'", *sources, *last)),
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
 
 
-_HOME_POLICY = _policy(f"style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'")
-_DOCS_POLICY = _policy("script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'")
+_HOME_HEADERS = page_headers(f"style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'")
+_DOCS_HEADERS = page_headers(
+    "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -80,14 +82,14 @@ def links_page(request: Request) -> Response:
     root = public_path("/")
     url = f"{request.url.scheme}://{request.url.netloc}{root.rstrip('/')}"
     return HTMLResponse(
-        _HOME.substitute(style=_STYLE, root=escape(root), url=escape(url)), headers=_HOME_POLICY
+        _HOME.substitute(style=_STYLE, root=escape(root), url=escape(url)), headers=_HOME_HEADERS
     )
 
 
 @router.get("/docs")
 async def docs() -> Response:
     """Return the page that shows the OpenAPI document. Its links are relative, so it needs to know no prefix."""
-    return HTMLResponse(_DOCS, headers=_DOCS_POLICY)
+    return HTMLResponse(_DOCS, headers=_DOCS_HEADERS)
 
 
 @router.get("/docs/start.js")

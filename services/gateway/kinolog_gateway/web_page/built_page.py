@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from kinolog_gateway.http.edge.public_path import public_path
+from kinolog_gateway.routes.pages import page_headers
 
 WEB_FILES = Path(__file__).parents[1] / "web_files"
 """Where the build puts them, and where an installed gateway has them."""
@@ -38,7 +39,7 @@ class BuiltPage:
         nonce = token_urlsafe(16)
         begin = f'<head><base href="{escape(public_path("/"))}"><meta property="csp-nonce" nonce="{nonce}">'
         return HTMLResponse(
-            self._index.replace("<head>", begin, 1), headers=_policy(nonce) | {"Cache-Control": CHANGING}
+            self._index.replace("<head>", begin, 1), headers=_headers(nonce) | {"Cache-Control": CHANGING}
         )
 
     def file(self, name: str, request_headers: Headers) -> Response | None:
@@ -75,24 +76,16 @@ class BuiltPage:
         }
 
 
-def _policy(nonce: str) -> dict[str, str]:
+def _headers(nonce: str) -> dict[str, str]:
     """Return the headers of a page that may use this gateway and nothing else."""
-    rules = (
-        "default-src 'none'",
+    return page_headers(
         "script-src 'self'",
         f"style-src 'self' 'nonce-{nonce}'",
         "img-src 'self' data: blob:",
         "media-src 'self' blob:",
         "connect-src 'self'",
-        "base-uri 'self'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
+        base="'self'",
     )
-    return {
-        "Content-Security-Policy": "; ".join(rules),
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
 
 
 def _takes_brotli(headers: Headers) -> bool:
