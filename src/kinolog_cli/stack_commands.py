@@ -135,7 +135,7 @@ def _settings(options: dict[str, object]) -> StackSettings:
     """Return the settings of the environment and of the options that are not None. Raises `typer.Exit`."""
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        return StackSettings(**given)  # type: ignore[arg-type]  # pydantic checks them
+        return StackSettings.model_validate(given)
     except ValidationError as error:
         _print_line(_describe_invalid(error, given))
         raise typer.Exit(int(ExitCode.USAGE)) from error

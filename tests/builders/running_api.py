@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -97,7 +97,7 @@ class RpcProblem:
 
 def problem_of(error: aio.AioRpcError) -> RpcProblem:
     """Return the error of a call."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads the three methods that both have
+    status = rpc_status.from_call(cast(Any, error))  # what is read of a call, its error has too
     problem = RpcProblem(error.code(), error.details() or "")
     for detail in status.details if status else ():
         info, bad, retry = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
+from random import SystemRandom
 from typing import TypeVar
 
 import grpc
@@ -101,11 +101,12 @@ OPTIONS: tuple[tuple[str, object], ...] = (
 
 
 _BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
+_random = SystemRandom()
 
 
 def retry_pause_seconds(failures: int) -> float:
     """Return the pause after this many failures in a row, in seconds. Random, to spread the load of many clients."""
-    return _BACKOFF.seconds(failures) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
+    return _BACKOFF.seconds(failures) * _random.uniform(0.5, 1.0)
 
 
 class Upstream:

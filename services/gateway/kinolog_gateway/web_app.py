@@ -27,7 +27,7 @@ from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.edge.head_requests import HeadRequests
-from kinolog_gateway.http.edge.surroundings import COMPRESSION, Surroundings
+from kinolog_gateway.http.edge.surroundings import COMPRESSION, DIRECT, Surroundings
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import KnownConnection, RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
@@ -97,11 +97,19 @@ KEY_HEADERS = {"/veo": KeyHeader("x-goog-api-key"), "/fal": KeyHeader("authoriza
 """Where clients of other services have their key."""
 
 
+class GatewayApp(FastAPI):
+    """An application whose document has what FastAPI does not know."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return openapi_document(self)
+
+
 def create_app(
     upstream: Callable[[], Upstream],
     file_keys: ApiKeys,
     clock: Clock,
-    surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen
+    surroundings: Surroundings = DIRECT,
     web_files: Path = WEB_FILES,
 ) -> FastAPI:
     """Return the application. `upstream` opens the api's channel and is called inside the serving event loop.
@@ -125,7 +133,7 @@ def create_app(
             await app.state.broadcasts.close()
             await app.state.upstream.close()
 
-    app = FastAPI(
+    app = GatewayApp(
         title="kinolog",
         version="1",
         openapi_url=None,
@@ -157,7 +165,6 @@ def create_app(
         app.include_router(router)
     app.state.metrics, app.state.clock, app.state.callers = metrics, clock, callers
     app.state.web_page = BuiltPage(web_files)
-    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
 
 

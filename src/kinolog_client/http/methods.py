@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from kinolog_client.http.operation import Operation
 
@@ -28,7 +28,7 @@ def blocking(describe: Callable[P, Operation[T]]) -> Callable[Concatenate[_Sende
     def method(client: _Sender, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return client.send(describe(*args, **kwargs))
 
-    method.__signature__ = _signature(describe)  # type: ignore[attr-defined]  # read by inspect and help
+    _show_signature(method, describe)
     return method
 
 
@@ -39,13 +39,14 @@ def awaitable(describe: Callable[P, Operation[T]]) -> Callable[Concatenate[_Asyn
     async def method(client: _AsyncSender, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await client.send(describe(*args, **kwargs))
 
-    method.__signature__ = _signature(describe)  # type: ignore[attr-defined]  # read by inspect and help
+    _show_signature(method, describe)
     return method
 
 
-def _signature(describe: Callable[..., object]) -> inspect.Signature:
-    """Return the signature of the method: `self` before the parameters, the result without `Operation`."""
+def _show_signature(method: Any, describe: Callable[..., object]) -> None:
+    """Let `inspect` and `help` show the method with `self` before the parameters and without `Operation`."""
     signature = inspect.signature(describe)
     result = str(signature.return_annotation).removeprefix("Operation[").removesuffix("]")
     first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return signature.replace(parameters=[first, *signature.parameters.values()], return_annotation=result)
+    parameters = [first, *signature.parameters.values()]
+    method.__signature__ = signature.replace(parameters=parameters, return_annotation=result)

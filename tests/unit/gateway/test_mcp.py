@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+from jsonschema import Draft202012Validator
 from kinolog_gateway.mcp import job_files
 from kinolog_gateway.mcp.results import UNTRUSTED_NOTICE
 from kinolog_gateway.mcp.tools import TOOLS

@@ -6,6 +6,7 @@ import logging
 import re
 from http import HTTPStatus
 from math import ceil
+from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
@@ -101,8 +102,9 @@ def _with_rest_names(text: str) -> str:
 
 
 def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+    call: Any = error  # what is read of a call, its error has too
     try:
-        return rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads the three methods that both have
+        return rpc_status.from_call(call)
     except ValueError:
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -16,6 +16,7 @@ CHANNEL_PATTERN = f"^(jobs|queue|job:{JOB_ID_PATTERN}|logs:{JOB_ID_PATTERN})$"
 _CHANNEL = re.compile(CHANNEL_PATTERN)
 
 ChannelKind: TypeAlias = Literal["jobs", "queue", "job", "logs"]
+_KINDS: dict[str, ChannelKind] = {kind: kind for kind in get_args(ChannelKind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def _check_channel(text: str) -> str:
 def parse_channel(text: str) -> Channel:
     """Return the channel of a validated name."""
     kind, _, job_id = text.partition(":")
-    return Channel(kind, job_id)  # type: ignore[arg-type]  # the pattern allows only these kinds
+    return Channel(_KINDS[kind], job_id)
 
 
 ChannelName = Annotated[

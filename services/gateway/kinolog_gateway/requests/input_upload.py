@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
+from typing import Any
 
-from grpc.aio import AioRpcError
+from grpc.aio import AioRpcError, StreamUnaryCall
 
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http.credentials import HttpCaller
@@ -23,7 +24,8 @@ class InputUpload:
     """An upload. Its methods raise `AioRpcError` if the api refuses it, also before its end."""
 
     def __init__(self, api: Upstream, caller: HttpCaller) -> None:
-        self._call = api.jobs.UploadInput(  # type: ignore[call-arg]  # the stubs require the messages, grpc.aio does not
+        method: Any = api.jobs.UploadInput  # its stub requires the messages, which are written one by one
+        self._call: StreamUnaryCall[pb.UploadInputRequest, pb.UploadInputResponse] = method(
             metadata=caller.metadata
         )
         self._is_first = True

@@ -48,7 +48,7 @@ class BoundedProtocol(H11Protocol):
         """Since the deadline was set."""
         self._is_upgraded = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """Count the connection and wait for a request, or refuse it."""
         super().connection_made(transport)
         self._counted = self.limits.take(self.client[0] if self.client else "")

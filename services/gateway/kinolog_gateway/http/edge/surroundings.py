@@ -102,6 +102,9 @@ class Surroundings:
         return chain
 
 
+DIRECT = Surroundings()
+"""No proxy, no prefix and no other origin."""
+
 COMPRESSION = Middleware(
     GZipMiddleware,
     minimum_size=COMPRESSED_BYTES,
