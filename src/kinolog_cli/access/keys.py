@@ -61,7 +61,7 @@ def create(
     if context.as_json:
         context.print_json(created.to_json())
         return
-    ends = f", until {_moment(created.expires_at)}" if created.expires_at else ""
+    ends = f", until {local_time(created.expires_at)}" if created.expires_at else ""
     context.print_note(
         f"key {created.key_id} of {created.actor} (tenant {created.tenant}): {', '.join(created.scopes)}{ends}. "
         "Keep it now: it cannot be shown again."
@@ -129,18 +129,14 @@ def _end(text: str) -> datetime:
 
 
 def _row(key: ApiKeyInfo) -> tuple[str, ...]:
-    ends = f"revoked {_moment(key.revoked_at)}" if key.revoked_at else _moment(key.expires_at)
+    ends = f"revoked {local_time(key.revoked_at)}" if key.revoked_at else local_time(key.expires_at)
     return (
         key.key_id,
         key.tenant,
         key.actor,
         ",".join(key.scopes),
-        _moment(key.created_at),
+        local_time(key.created_at),
         ends,
-        _moment(key.last_used_at),
+        local_time(key.last_used_at),
         key.name or "",
     )
-
-
-def _moment(at: datetime | None) -> str:
-    return local_time(at, "%Y-%m-%d %H:%M")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -148,7 +147,7 @@ def rotate(
         context.print_json(rotated.to_json())
         return
     if rotated.old_secret_until:
-        context.print_note(f"the old secret signs too until {_moment(rotated.old_secret_until)}")
+        context.print_note(f"the old secret signs too until {local_time(rotated.old_secret_until)}")
     sys.stdout.write(rotated.secret + "\n")
 
 
@@ -196,8 +195,8 @@ def _row(webhook: WebhookInfo) -> tuple[str, ...]:
         webhook.address or "(addresses that jobs name)",
         ",".join(webhook.events),
         webhook.actor,
-        _moment(webhook.created_at),
-        _moment(webhook.disabled_at),
+        local_time(webhook.created_at),
+        local_time(webhook.disabled_at),
         webhook.disabled_reason,
         webhook.name or "",
     )
@@ -213,10 +212,6 @@ def _delivery_row(delivery: DeliveryInfo) -> tuple[str, ...]:
         delivery.state,
         str(len(delivery.attempts)),
         answer,
-        _moment(delivery.next_at),
-        _moment(delivery.created_at),
+        local_time(delivery.next_at),
+        local_time(delivery.created_at),
     )
-
-
-def _moment(at: datetime | None) -> str:
-    return local_time(at, "%Y-%m-%d %H:%M")

@@ -41,8 +41,8 @@ def percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
 
 
-def local_time(time: datetime | None, form: str) -> str:
-    """Return a time in the zone of this machine. Empty for None."""
+def local_time(time: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
+    """Return a time in the zone of this machine, to the minute or in another form. Empty for None."""
     return "" if time is None else time.astimezone().strftime(form)
 
 

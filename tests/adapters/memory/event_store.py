@@ -73,12 +73,15 @@ class MemoryEventStore:
             async for batch in self.read(after):
                 yield batch
                 after = batch[-1].position
-            async with self._appended:
-                while len(self._log) <= after:
-                    await self._appended.wait()
+            await self.wait_for(after + 1)
 
     async def last_position(self) -> int:
         return len(self._log)
+
+    async def wait_for(self, position: int) -> None:
+        """Wait until the log has this position."""
+        async with self._appended:
+            await self._appended.wait_for(lambda: len(self._log) >= position)
 
     def lose_tail(self, job_id: str) -> None:
         """Forget the last commit of a job, as a damaged log does. `read` still has it, as the archive has."""

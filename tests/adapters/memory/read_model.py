@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -25,8 +26,6 @@ from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory import tenant_use as tenant_uses
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
-
-POLL_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,14 +198,11 @@ class MemoryReadModel:
         return await self._store.last_position() if self.held_at is None else self.held_at
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                while (reached := await self.position()) < position:
-                    if self.held_at is not None:
-                        break  # it stays there, so the wait is in vain
-                    await asyncio.sleep(POLL_SECONDS)
-        except TimeoutError:
-            pass
+        if await self.position() < position and self.held_at is None:  # where it is held, a wait is in vain
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self._store.wait_for(position)
+        reached = await self.position()
         if reached < position:
             raise rm.PositionNotReached(required=position, reached=reached)
         return reached
