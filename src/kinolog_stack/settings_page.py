@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
@@ -64,9 +65,9 @@ def _who(processes: list[str]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default_factory not in (None, list):
-        return "the platform's"
     value = field.get_default(call_default_factory=True, validated_data={})
+    if field.default_factory is not None and isinstance(value, Path):
+        return "the platform's"
     if isinstance(value, list):
         value = ",".join(map(str, value))
     if isinstance(value, SecretStr):

@@ -19,7 +19,15 @@ from tests.bench import machine, report
 from tests.bench.figures import Result
 
 ROWS = (
-    *("submit", "append", "start", "catch_up", "fan_out", "lists", "worker", "dashboard", "fair_share"),
+    "submit",
+    "append",
+    "start",
+    "catch_up",
+    "fan_out",
+    "lists",
+    "worker",
+    "dashboard",
+    "fair_share",
     "attacks",
 )
 """Modules of tests.bench, each with `measure(quick) -> Result`."""
