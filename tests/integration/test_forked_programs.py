@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fixtures.up_command import ROOT
+
 COMMAND = (sys.executable, "-P", "-m", "kinolog_projector", "session")
 
 
@@ -46,3 +48,16 @@ def test_a_fork_is_what_is_executed(request: pytest.FixtureRequest, tmp_path: Pa
     forked = _facts(tmp_path)
     request.getfixturevalue("executed_programs")
     assert _facts(tmp_path) == forked
+
+
+def _drawn() -> list[str]:
+    """Return what a process of its own draws."""
+    argv = [sys.executable, "-m", "tests.fixtures.drawn_numbers"]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_forks_draw_numbers_of_their_own() -> None:
+    """No id and no random number is that of another process."""
+    first, second = _drawn(), _drawn()
+    assert len(first) == len(second) > 6  # aiohttp keeps a generator
+    assert not set(first) & set(second)
