@@ -14,7 +14,6 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc import aio
-from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
@@ -27,7 +26,8 @@ from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.connections.tls import ServerCertificate
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
-from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
+from kinolog.models.catalogue import TINY, Catalogue, ModelEntry
+from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.ports.artifacts import StoreArea
 from kinolog.process.api_keys import KeyHolder
 from kinolog.storyboard.prompt_writer import PromptWriter
@@ -344,7 +344,7 @@ async def collected(stream: Any, number: int) -> Sequence[Any]:
     async with asyncio.timeout(ANSWER_SECONDS):
         while len(found) < number:
             message = await stream.read()
-            if message is EOF:
+            if message is aio.EOF:  # type: ignore[attr-defined]  # stubs leave it out
                 break
             found.append(message)
     return found

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from kinolog.models.catalogue import (
     TINY,
     ModelEntry,
-    RenderDefaults,
     load_catalogue,
     with_family,
 )
 from kinolog.models.catalogue_file import CatalogueError
+from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.models.families import Family, FamilyInput, NativeVideo, families
 from kinolog.models.input_roles import InputRole
 from kinolog.process.settings import CatalogueSettings
@@ -173,6 +173,18 @@ def test_a_scene_is_continued_as_the_family_can(pipeline: str, frames: int, role
     assert families()[pipeline].chain_role(frames) is role
 
 
+def test_pixels_and_frames_of_the_embedded_model_alone_are_repeated() -> None:
+    """Any other model draws a job at its size: 480x832 of a network for 832x480 is not 240x416, enlarged."""
+    entry = {"name": "wan", "source": "/models/wan", "sizes": ["832x480", "480x832"]}
+    with pytest.raises(
+        ValidationError, match="native_width, native_height: pixels and frames of the embedded model alone"
+    ):
+        ModelEntry.model_validate({**entry, "native_width": 832, "native_height": 480})
+    assert ModelEntry.model_validate(entry).drawn_pixels(480, 832, 1) == 480 * 832
+    embedded = ModelEntry(name="tiny-2", source="embedded", native_width=64, native_height=64)
+    assert embedded.drawn_pixels(480, 832, 1) == 64 * 64
+
+
 def test_a_model_with_a_native_size_draws_no_more_than_it() -> None:
     """Whoever compares memory counts what is drawn, and not what it is enlarged to."""
     assert TINY.drawn_pixels(512, 256, 480) == 64 * 64 * 33
@@ -185,7 +197,6 @@ def test_a_model_with_a_native_size_draws_no_more_than_it() -> None:
     [
         ("WanImageToVideoPipeline", {}, 80, 1),
         ("WanImageToVideoPipeline", {"defaults": RenderDefaults(frames=49)}, 48, 1),
-        ("WanImageToVideoPipeline", {"native_frames": 33}, 32, 1),
         ("LTXConditionPipeline", {}, 144, 17),
         ("HeliosPipeline", {}, 132, 0),
         ("SkyReelsV2DiffusionForcingVideoToVideoPipeline", {}, 60, 17),

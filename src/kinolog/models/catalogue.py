@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import add
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kinolog.models.catalogue_file import CatalogueError, entry_of, named_entries, read_tables
 from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.choices.profiles import ModelProfile, ProfileName, check_profiles
-from kinolog.models.codecs import VideoCodec
+from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.models.families import Family, families
 from kinolog.models.hub.needed_files import GGUF, source_problem
 from kinolog.models.known_models import known_models, table_of_source, with_known
@@ -39,36 +39,9 @@ from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES
 
 STYLES = ("cinematic", "documentary", "animation", "watercolor", "noir", "vintage", "minimal", "realistic")
 
-Side = Annotated[int, Field(ge=16, le=8192, multiple_of=2)]
-
-
-class RenderDefaults(BaseModel):
-    """Default values of jobs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    width: Side = 832
-    height: Side = 480
-    frames: int = Field(81, ge=1)
-    fps: int = Field(16, ge=1, le=120)
-    steps: int = Field(50, ge=1, le=1000)
-    guidance: float = Field(5.0, ge=0, le=100)
-    negative_prompt: str = ""
-    codec: VideoCodec = VideoCodec.H264
-    crf: int | None = Field(
-        None, ge=1, description="Constant rate factor; the usual one of the codec if omitted."
-    )
-
-    @model_validator(mode="after")
-    def _crf_of_the_codec(self) -> Self:
-        largest = self.codec.crf_range.largest
-        if self.crf is not None and self.crf > largest:
-            raise ValueError(f"crf: {self.crf} is more than {largest}, the most that {self.codec} takes")
-        return self
-
 
 class ModelEntry(BaseModel):
-    """One model. `native_*` is the maximum of the network; larger sizes are scaled up by whole factors."""
+    """One model. `native_*` of the embedded one is the maximum of its network: its pixels are enlarged."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -129,6 +102,18 @@ class ModelEntry(BaseModel):
             raise ValueError(f"options.placement: quantised weights have no placement {placement}")
         return self
 
+    @model_validator(mode="after")
+    def _drawn_as_large_as_requested(self) -> Self:
+        enlarged = [
+            name for name in ("native_width", "native_height", "native_frames") if getattr(self, name)
+        ]
+        if enlarged and self.source != EMBEDDED:
+            raise ValueError(
+                f"{', '.join(enlarged)}: pixels and frames of the embedded model alone are repeated; leave it out, and "
+                "limit jobs with sizes or max_pixels, and max_frames"
+            )
+        return self
+
     @field_validator("sizes")
     @classmethod
     def _sizes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -167,7 +152,7 @@ class ModelEntry(BaseModel):
         family = self.family
         if family is None or not family.chain_frames:
             return 0
-        drawn = min(filter(None, (self.defaults.frames, family.longest, self.native_frames)))
+        drawn = min(filter(None, (self.defaults.frames, family.longest)))
         return max(MIN_SCENE_FRAMES, drawn - family.redrawn_frames(drawn))
 
     def most_frames(self, *, chained: bool) -> int:

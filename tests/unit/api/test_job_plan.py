@@ -6,7 +6,8 @@ import pytest
 from kinolog_api.jobs.job_plan import JobPlan, plan_job
 from kinolog_api.rpc.errors import RpcError
 
-from kinolog.models.catalogue import TINY, Catalogue, RenderDefaults
+from kinolog.models.catalogue import TINY, Catalogue
+from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import SceneSpec, Shots
 from kinolog.storyboard.shots import Transition

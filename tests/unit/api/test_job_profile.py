@@ -9,9 +9,10 @@ from kinolog_api.jobs.job_plan import JobPlan, plan_job
 from kinolog_api.rpc.errors import RpcError
 
 from kinolog.job.values import JobLora
-from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
+from kinolog.models.catalogue import TINY, Catalogue, ModelEntry
 from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.choices.profiles import ModelProfile, ProfileLora
+from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.v1 import job_service_pb2 as pb
 
 LORAS = [

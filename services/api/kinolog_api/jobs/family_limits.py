@@ -162,11 +162,8 @@ def _followed_clip(request: pb.SubmitJobRequest) -> InputRole | None:
 
 
 def longest_scene(model: ModelEntry) -> int:
-    """Return the frames of the longest scene that a model draws; 0 for one without a limit.
-
-    A model with a native length draws at most that many, and repeats them.
-    """
-    return model.family.longest if model.family and not model.native_frames else 0
+    """Return the frames of the longest scene that a model draws; 0 for one without a limit."""
+    return model.family.longest if model.family else 0
 
 
 def _field_of_length(request: pb.SubmitJobRequest) -> str:

@@ -1,1 +1,1 @@
-"""What jobs of a model can choose: LoRAs and profiles."""
+"""What jobs of a model can choose, and what they have otherwise: LoRAs, profiles and default values."""
