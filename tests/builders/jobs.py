@@ -160,9 +160,18 @@ class JobDriver:
         await self.send(job_id, submit(self.command_id(), spec=asked, scenes=scenes, **submit_changes))
         return job_id
 
-    async def start(self, job_id: str, worker: str = "worker-1", runtime: Runtime | None = None) -> int:
+    async def start(
+        self,
+        job_id: str,
+        worker: str = "worker-1",
+        runtime: Runtime | None = None,
+        *,
+        worker_key: bytes = b"a worker",
+    ) -> int:
         """Let a worker start an attempt. Return its number."""
-        command = StartAttempt(id=self.command_id(), actor=worker, runtime=runtime or Runtime())
+        command = StartAttempt(
+            id=self.command_id(), actor=worker, runtime=runtime or Runtime(), worker_key=worker_key
+        )
         return (await self.send(job_id, command)).job.attempt
 
     async def loaded(self, job_id: str) -> LoadedJob:

@@ -25,6 +25,7 @@ from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.commit_notifications import MemoryCommitNotifier
 from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.job_keys import MemoryJobKeys
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.adapters.memory.tickets import MemoryTicketIssuer
@@ -70,7 +71,7 @@ class MemoryWorker(JobDriver):
             clock=self.clock,
             store=self.store,
             handler=self.handler,
-            keys=StoredJobKeys(self.store, self.keys),
+            keys=MemoryJobKeys(StoredJobKeys(self.store, self.keys)),
             queue=self.issuer.queue(),
             progress=self.progress,
             workers=self.workers,
@@ -106,7 +107,7 @@ class MemoryWorker(JobDriver):
 
     async def start_elsewhere(self, job_id: str, worker: str = "worker-other") -> None:
         """Let another worker start an attempt."""
-        await self.start(job_id, worker)
+        await self.start(job_id, worker, worker_key=worker.encode())
 
     async def ticket(self, job_id: str, *, prefetch: bool = False) -> HeldTicket:
         """The job's ticket, in this worker's hands."""

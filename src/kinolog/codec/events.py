@@ -107,7 +107,10 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
         case e.AttemptStarted(runtime=runtime):
             return ev.Event(
                 attempt_started=ev.AttemptStarted(
-                    attempt=event.attempt, worker=event.worker, **runtime_fields(runtime)
+                    attempt=event.attempt,
+                    worker=event.worker,
+                    worker_key=event.worker_key,
+                    **runtime_fields(runtime),
                 )
             )
         case e.RuntimeRecorded(runtime=runtime):
@@ -216,7 +219,13 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
     match kind:
         case "attempt_started":
             a = wire.attempt_started
-            return e.AttemptStarted(at=at, attempt=a.attempt, worker=a.worker, runtime=runtime_from_proto(a))
+            return e.AttemptStarted(
+                at=at,
+                attempt=a.attempt,
+                worker=a.worker,
+                runtime=runtime_from_proto(a),
+                worker_key=a.worker_key,
+            )
         case "runtime_recorded":
             r = wire.runtime_recorded
             return e.RuntimeRecorded(at=at, attempt=r.attempt, runtime=runtime_from_proto(r))

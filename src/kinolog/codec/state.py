@@ -55,6 +55,7 @@ def state_to_proto(
         version=job.version,
         applied_commands=job.applied_commands,
         key_id=job.key_id,
+        worker_key=job.worker_key,
     )
     time_to_proto(wire.created_at, job.created_at)
     time_to_proto(wire.updated_at, job.updated_at)
@@ -101,4 +102,5 @@ def state_from_proto(wire: ev.JobState) -> Job:
         version=wire.version,
         applied_commands=tuple(wire.applied_commands),
         key_id=wire.key_id,
+        worker_key=wire.worker_key,
     )

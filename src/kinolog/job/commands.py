@@ -99,11 +99,13 @@ class StartAttempt:
     """A worker that holds the job's ticket starts an attempt; a running attempt of another worker counts as lost.
 
     `waited` is true if the queue held the ticket for the whole pause before the attempt, whatever the clock says.
+    `worker_key` is the public key of the worker, for which the key of the job is encrypted.
     """
 
     id: str
     actor: str
     runtime: Runtime
+    worker_key: bytes = b""
     waited: bool = False
 
 

@@ -169,10 +169,14 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
         return [*lost, e.Cancelled(at=at, attempt=job.attempt)]
     if job.attempt >= job.last_attempt:
         return [*lost, e.Failed(at=at, attempt=job.attempt, error=WORKER_LOST)]
-    return [
-        *lost,
-        e.AttemptStarted(at=at, attempt=job.attempt + 1, worker=command.actor, runtime=command.runtime),
-    ]
+    started = e.AttemptStarted(
+        at=at,
+        attempt=job.attempt + 1,
+        worker=command.actor,
+        runtime=command.runtime,
+        worker_key=command.worker_key,
+    )
+    return [*lost, started]
 
 
 def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[e.Event]:

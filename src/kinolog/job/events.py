@@ -81,6 +81,8 @@ class AttemptStarted:
     attempt: int
     worker: str
     runtime: Runtime
+    worker_key: bytes = b""
+    """Public key of the worker, for which the key of the job is encrypted. Empty in old logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

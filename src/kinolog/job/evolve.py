@@ -151,6 +151,7 @@ def _attempt_changes(
                 "stages": (),
                 "not_before": None,
                 "started_at": job.started_at or event.at,
+                "worker_key": event.worker_key,
             }
         case e.AttemptFailed():
             last_attempt = job.last_attempt + (0 if event.error.counts else 1)

@@ -66,6 +66,8 @@ class Job(ListedFields):
     prefetch_requested: bool = False
     applied_commands: tuple[str, ...] = ()
     key_id: str = ""
+    worker_key: bytes = b""
+    """Public key of the worker of the current or last attempt. Empty in old logs."""
 
     @property
     def sealing_key_id(self) -> str:

@@ -59,12 +59,31 @@ class KeyStore(Protocol):
 
 
 class JobKeys(Protocol):
-    """The keys of jobs that are to be rendered."""
+    """The keys of jobs, as one worker gets them. See decision 113.
 
-    async def of_job(self, job_id: str) -> bytes | None:
-        """Return the key of a job that has not ended; None if none is stored.
+    Every method raises `LogUnavailable` if nobody answers, and for a job that has ended or is not in the log.
+    """
 
-        Raises `LogUnavailable` if nobody answers, and for a job that has ended.
+    @property
+    def public_key(self) -> bytes:
+        """The key of this worker, for which keys of jobs are encrypted. The start of an attempt states it."""
+        ...
+
+    async def is_stored(self, job_id: str) -> bool:
+        """Return whether the key of a job is stored."""
+        ...
+
+    async def of_attempt(self, job_id: str, attempt: int) -> bytes | None:
+        """Return the key of the job of an attempt that runs; None if none is stored.
+
+        Raises `LogUnavailable` unless the log says that this worker runs the attempt.
+        """
+        ...
+
+    async def of_prefetch(self, job_id: str) -> bytes | None:
+        """Return the key of a queued job; None if none is stored.
+
+        Raises `LogUnavailable` unless the log says that a prefetch for the job was requested and has not finished.
         """
         ...
 

@@ -759,6 +759,7 @@ class AttemptStarted(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    WORKER_KEY_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     worker: _builtins.str
@@ -777,6 +778,8 @@ class AttemptStarted(_message.Message):
     """Why, in a sentence for people."""
     device: _builtins.str
     """Device, such as cuda:0."""
+    worker_key: _builtins.bytes
+    """The X25519 key of the worker. The key of the job is encrypted for it. Empty in old logs."""
     @_builtins.property
     def libraries(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Library versions by library name."""
@@ -809,10 +812,11 @@ class AttemptStarted(_message.Message):
         device: _builtins.str = ...,
         upscaler: _job_pb2.UsedUpscaler | None = ...,
         loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
+        worker_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "upscaler", b"upscaler", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "upscaler", b"upscaler", "worker", b"worker", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1340,6 +1344,7 @@ class JobState(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     APPLIED_COMMANDS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
+    WORKER_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job."""
     tenant: _builtins.str
@@ -1372,6 +1377,8 @@ class JobState(_message.Message):
     """Number of folded events."""
     key_id: _builtins.str
     """Id of the key that seals the job's texts. Empty in old logs, where the key has the job's id."""
+    worker_key: _builtins.bytes
+    """The X25519 key of the worker of the current or last attempt. Empty in old logs."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What the job renders."""
@@ -1456,10 +1463,11 @@ class JobState(_message.Message):
         version: _builtins.int = ...,
         applied_commands: _abc.Iterable[_builtins.str] | None = ...,
         key_id: _builtins.str = ...,
+        worker_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

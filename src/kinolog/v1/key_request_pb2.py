@@ -24,15 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckinolog/v1/key_request.proto\x12\nkinolog.v1\"0\n\nKeyRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\"5\n\x0bKeyResponse\x12\x15\n\rencrypted_key\x18\x01 \x01(\x0c\x12\x0f\n\x07problem\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckinolog/v1/key_request.proto\x12\nkinolog.v1\"j\n\nKeyRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\'\n\x07purpose\x18\x03 \x01(\x0e\x32\x16.kinolog.v1.KeyPurpose\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\"E\n\x0bKeyResponse\x12\x15\n\rencrypted_key\x18\x01 \x01(\x0c\x12\x0f\n\x07problem\x18\x02 \x01(\t\x12\x0e\n\x06stored\x18\x03 \x01(\x08*s\n\nKeyPurpose\x12\x1b\n\x17KEY_PURPOSE_UNSPECIFIED\x10\x00\x12\x15\n\x11KEY_PURPOSE_CHECK\x10\x01\x12\x17\n\x13KEY_PURPOSE_ATTEMPT\x10\x02\x12\x18\n\x14KEY_PURPOSE_PREFETCH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kinolog.v1.key_request_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_KEYPURPOSE']._serialized_start=223
+  _globals['_KEYPURPOSE']._serialized_end=338
   _globals['_KEYREQUEST']._serialized_start=44
-  _globals['_KEYREQUEST']._serialized_end=92
-  _globals['_KEYRESPONSE']._serialized_start=94
-  _globals['_KEYRESPONSE']._serialized_end=147
+  _globals['_KEYREQUEST']._serialized_end=150
+  _globals['_KEYRESPONSE']._serialized_start=152
+  _globals['_KEYRESPONSE']._serialized_end=221
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ What a worker asks for the key of a job with, and the answer. Both go through NA
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -16,6 +17,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _KeyPurpose:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeyPurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyPurpose.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEY_PURPOSE_UNSPECIFIED: _KeyPurpose.ValueType  # 0
+    """A worker of an earlier version. It gets no key."""
+    KEY_PURPOSE_CHECK: _KeyPurpose.ValueType  # 1
+    """Whether the key of a job is stored, before an attempt starts. The key itself is not in the answer."""
+    KEY_PURPOSE_ATTEMPT: _KeyPurpose.ValueType  # 2
+    """The key, for the attempt that the worker has started."""
+    KEY_PURPOSE_PREFETCH: _KeyPurpose.ValueType  # 3
+    """The key of a queued job whose client has requested prefetch."""
+
+class KeyPurpose(_KeyPurpose, metaclass=_KeyPurposeEnumTypeWrapper):
+    """What a worker wants to know of the key of a job."""
+
+KEY_PURPOSE_UNSPECIFIED: KeyPurpose.ValueType  # 0
+"""A worker of an earlier version. It gets no key."""
+KEY_PURPOSE_CHECK: KeyPurpose.ValueType  # 1
+"""Whether the key of a job is stored, before an attempt starts. The key itself is not in the answer."""
+KEY_PURPOSE_ATTEMPT: KeyPurpose.ValueType  # 2
+"""The key, for the attempt that the worker has started."""
+KEY_PURPOSE_PREFETCH: KeyPurpose.ValueType  # 3
+"""The key of a queued job whose client has requested prefetch."""
+Global___KeyPurpose: _TypeAlias = KeyPurpose  # noqa: Y015
+
 @_typing.final
 class KeyRequest(_message.Message):
     """Asks for the key that seals the texts and inputs of a job."""
@@ -24,19 +53,27 @@ class KeyRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     public_key: _builtins.bytes
-    """The X25519 key for which the answer is encrypted: a new one for each request."""
+    """The X25519 key for which the answer is encrypted. For an attempt it is the key that the start of the attempt states."""
+    purpose: Global___KeyPurpose.ValueType
+    """What the key is for."""
+    attempt: _builtins.int
+    """The attempt that the key is for, counted from 1. 0 for other purposes."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         public_key: _builtins.bytes = ...,
+        purpose: Global___KeyPurpose.ValueType = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "public_key", b"public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "public_key", b"public_key", "purpose", b"purpose"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -50,19 +87,23 @@ class KeyResponse(_message.Message):
 
     ENCRYPTED_KEY_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
     encrypted_key: _builtins.bytes
     """The key, encrypted for the public key of the request (HPKE: X25519, HKDF-SHA256, AES-256-GCM)."""
     problem: _builtins.str
     """Why there is none for now, in a sentence. The worker asks again later."""
+    stored: _builtins.bool
+    """Whether the key is stored."""
     def __init__(
         self,
         *,
         encrypted_key: _builtins.bytes = ...,
         problem: _builtins.str = ...,
+        stored: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encrypted_key", b"encrypted_key", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encrypted_key", b"encrypted_key", "problem", b"problem", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -131,6 +131,24 @@ async def test_appends_are_retried_during_an_outage_of_the_log(
     assert kinds[e.StageStarted] == kinds[e.StageFinished]
 
 
+async def test_an_attempt_waits_for_its_key(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Api and projector are away after the start: the same attempt goes on with the key that they give later."""
+    keys = memory_worker.dependencies.keys
+    of_attempt, asked = keys.of_attempt, list[int]()
+
+    async def away_once(job_id: str, attempt: int) -> bytes | None:
+        asked.append(attempt)
+        if len(asked) == 1:
+            raise LogUnavailable("no api and no projector answers")
+        return await of_attempt(job_id, attempt)
+
+    monkeypatch.setattr(keys, "of_attempt", away_once)
+    job = await memory_worker.work(await memory_worker.submit())
+    assert (job.status, job.attempt, asked) == (Status.COMPLETED, 1, [1, 1])
+
+
 async def test_a_damaged_log_fails_no_job(
     memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,7 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket, warm_work
         return
     if await warm_workers.pass_on(held, job):
         return
-    key = await dependencies.keys.of_job(job_id)
+    key = await dependencies.keys.of_prefetch(job_id)
     if entry is None:
         await held.acknowledge()
         return

@@ -240,21 +240,31 @@ class TicketHandler:
     async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob, *, waited: bool) -> None:
         """Append the start of an attempt and run it.
 
-        Raises `AppendConflict` if the job has changed since, and `KeyMissing` before it starts an attempt.
+        A repeated call goes on with the attempt that an earlier one started.
+
+        Raises `AppendConflict` if the job has changed since, `KeyMissing`, and `LogUnavailable`.
         """
         dependencies = self._dependencies
-        key = await dependencies.keys.of_job(loaded.job.id)
-        if key is None:
+        if not await dependencies.keys.is_stored(loaded.job.id):
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
         runtime = dependencies.status.runtime(loaded.job.spec.model)
         runtime = replace(runtime, upscaler=None, loras=())  # of another job
-        command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime, waited=waited)
+        command = StartAttempt(
+            id=new_id(),
+            actor=dependencies.worker,
+            runtime=runtime,
+            waited=waited,
+            worker_key=dependencies.keys.public_key,
+        )
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
         if job.status is not Status.PROCESSING or job.worker != dependencies.worker:
             # The lost worker's attempt was the last one, or the job was to be cancelled: the command ended it.
             await held.acknowledge()
             return
+        key = await dependencies.keys.of_attempt(job.id, job.attempt)  # the log has the lease by now
+        if key is None:
+            raise KeyMissing(job.id, job.sealing_key_id)
         dependencies.status.attempt_started(job.id, job.attempt)
         logger.info("attempt started", extra=fields("attempt_started", job=job.id, attempt=job.attempt))
         lease = Lease(
