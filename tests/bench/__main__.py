@@ -24,6 +24,8 @@ ROWS = (
     "start",
     "catch_up",
     "fan_out",
+    "latency",
+    "rest",
     "lists",
     "worker",
     "dashboard",

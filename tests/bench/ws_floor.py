@@ -1,8 +1,13 @@
-"""A bare WebSocket server that broadcasts one ready-made message ten times a second."""
+"""A bare WebSocket server that broadcasts one message, ten times a second.
+
+`python -m tests.bench.ws_floor [SECONDS]`: the period, if it is another one. The message tells when it was made.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from datetime import UTC, datetime
 from itertools import count
 from time import perf_counter
 
@@ -17,11 +22,11 @@ MESSAGE = (
     '{"type":"job_status_update","position":1042,"job_id":"abcdefghijklmnopqrstuvwxyz","data":{"status":"processing",'
     '"percent":41.5,"stage":"denoise","scene":0,"scenes":2,"step":9,"steps":20,"attempt":1,"worker":"ada-1",'
     '"queue_position":null,"eta_seconds":12.4,"at":"2026-11-22T15:00:00.123456Z","stages":[{"stage":"denoise",'
-    '"scene":0,"percent":45.0,"started_at":"2026-11-22T14:59:00.123456Z","seconds":null}],"events":[],"job":null}}'
+    '"scene":0,"percent":45.0,"started_at":"2026-11-22T14:59:00.123456Z","seconds":null}],"events":[],"job":{"created_at":"%s"}}}'
 )
 
 
-async def run() -> None:
+async def run(period: float) -> None:
     """Serve until killed."""
     connections: set[ServerConnection] = set()
 
@@ -39,9 +44,9 @@ async def run() -> None:
         ready_line.announce("ws_floor", url=f"ws://127.0.0.1:{port}")
         began = perf_counter()
         for number in count(1):
-            await asyncio.sleep(max(0.0, began + number * PERIOD_SECONDS - perf_counter()))
-            broadcast(connections, MESSAGE)
+            await asyncio.sleep(max(0.0, began + number * period - perf_counter()))
+            broadcast(connections, MESSAGE % datetime.now(UTC).isoformat())
 
 
 if __name__ == "__main__":
-    uvloop.run(run())
+    uvloop.run(run(float(sys.argv[1]) if len(sys.argv) > 1 else PERIOD_SECONDS))
