@@ -143,7 +143,7 @@ def _settings(options: dict[str, object]) -> StackSettings:
 
 def _describe_invalid(error: ValidationError, given: dict[str, object]) -> str:
     """Return the line for an invalid setting. One that was given as an option is named as the option."""
-    text, name = describe_invalid_setting(error), str(error.errors()[0]["loc"][0])
+    text, name = describe_invalid_setting(error), "_".join(map(str, error.errors()[0]["loc"]))
     return f"{OPTIONS[name]}: {text.partition(': ')[2]}" if name in given else text
 
 

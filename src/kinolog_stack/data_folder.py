@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kinolog.durable_files import PRIVATE_FOLDER, flush_folder, make_folder, write_durably
-from kinolog.process.full_disk import is_full
+from kinolog.process.files.full_disk import is_full
 from kinolog_stack.errors import StartError
 
 LAYOUT = 1

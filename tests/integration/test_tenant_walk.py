@@ -18,8 +18,8 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
+from kinolog_gateway.http.middleware import PAGE_PATHS
 from kinolog_gateway.live.channels import ChannelKind
-from kinolog_gateway.web_page.endpoint import PAGE_PATHS
 
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import job_pb2

@@ -71,7 +71,7 @@ class GatewayServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look at the files of the certificate, once in a while."""
         if counter % CERTIFICATE_TICKS == 0 and self._certificate is not None and self.config.ssl is not None:
-            self._certificate.load_changed(self.config.ssl)
+            self._certificate.load_changed()
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -42,16 +42,10 @@ class ServerCertificate:
         except OSError as error:
             raise CertificateUnusable(f"cannot read a certificate or its key: {error}") from error
 
-    def version(self) -> tuple[tuple[int, int], ...]:
-        """Return what changes when a file is replaced."""
-        found = []
-        for path in (self.certificate, self.key, self.client_authority):
-            try:
-                status = path.stat() if path is not None else None
-            except OSError:
-                status = None
-            found.append((status.st_mtime_ns, status.st_ino) if status else (0, 0))
-        return tuple(found)
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files."""
+        return tuple(path for path in (self.certificate, self.key, self.client_authority) if path is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ def _text(settings: MasterKeySettings) -> str:
 
 def _printed(command: str) -> str:
     """Return what a command prints. Its errors go to the standard error of this process."""
-    done = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
+    done = subprocess.run(  # the operator's own command, without a shell
         shlex.split(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

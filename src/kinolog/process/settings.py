@@ -325,7 +325,8 @@ class ClientSettings(ClientTlsSettings):
 def describe_invalid_setting(error: ValidationError) -> str:
     """Return one line that names the first invalid setting and what is wrong with it, without its value."""
     first = error.errors()[0]
+    text = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # of several settings together: the text names them
+        return text
     name = "_".join(str(part) for part in first["loc"]).upper()
-    return (
-        f"{name if name.startswith(PREFIX) else PREFIX + name}: {first['msg'].removeprefix('Value error, ')}"
-    )
+    return f"{name if name.startswith(PREFIX) else PREFIX + name}: {text}"

@@ -94,7 +94,7 @@ def run_projector(verb: str, data: Path | None, as_json: bool, *options: str) ->
 
 def _run(arguments: Sequence[str], env: Mapping[str, str]) -> ExitCode:
     argv = [sys.executable, "-P", "-m", "kinolog_projector", *arguments]
-    done = subprocess.run(argv, env=env, check=False)  # noqa: S603  (our own program)
+    done = subprocess.run(argv, env=env, check=False)  # our own program
     return ExitCode.OK if done.returncode == 0 else ExitCode.FAILED
 
 

@@ -144,7 +144,7 @@ def _spawn(command: ChildCommand) -> ChildProcess:
             mode=PRIVATE_FOLDER, exist_ok=True
         )  # whoever deletes the logs stops no restart
         with command.log_path.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - the program is one of ours, never user input
+            process = subprocess.Popen(  # the program is one of ours, never user input
                 [*launcher, *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if command.capture_stdout else log,

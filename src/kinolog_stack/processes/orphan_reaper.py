@@ -27,7 +27,7 @@ class OrphanReaper:
 
     def start(self) -> None:
         """Start the reaper. It is ready at once: it also notices a supervisor that dies before it reads."""
-        self._process = subprocess.Popen(  # noqa: S603 - fixed program and arguments
+        self._process = subprocess.Popen(  # fixed program and arguments
             [sys.executable, "-P", "-m", "kinolog_stack.processes.orphan_reaper", self._run_id],
             env=service_environment(os.environ),
             stdin=subprocess.PIPE,

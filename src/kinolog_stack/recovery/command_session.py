@@ -60,7 +60,7 @@ class CommandSession:
 
     def _start(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._log_path.open("ab") as errors:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
+            self._process = subprocess.Popen(  # our own program
                 COMMAND, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
             )
         return self._process

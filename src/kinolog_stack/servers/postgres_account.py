@@ -131,6 +131,6 @@ def _create(name: str) -> None:
     if useradd is None:
         return
     argv = [useradd, "--system", "--no-create-home", "--shell", shutil.which("nologin") or "/bin/false", name]
-    done = subprocess.run(argv, capture_output=True, check=False)  # noqa: S603 - fixed program and arguments
+    done = subprocess.run(argv, capture_output=True, check=False)  # fixed program and arguments
     if done.returncode != 0:
         logger.info("action=create_account account=%s status=%d", name, done.returncode)

@@ -18,7 +18,7 @@ NO_CHECKSUMS = "data checksums are not enabled"
 
 def damaged_files(folder: Path) -> list[str]:
     """Return the numbers of the files with damaged pages; none of a cluster without checksums. Raises `StartError`."""
-    done = subprocess.run(  # noqa: S603 - the program of the wheel
+    done = subprocess.run(  # the program of the wheel
         [str(postgres_binary("pg_checksums")), "--check", "--pgdata", str(folder)],
         env=server_environment(os.environ) | {"LC_ALL": "C"},
         capture_output=True,

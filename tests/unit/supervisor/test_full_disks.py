@@ -19,7 +19,7 @@ from kinolog.job.values import Status
 from kinolog.ports.artifacts import ArtifactsUnavailable, StagedContent, StoredArtifact
 from kinolog.ports.event_store import Appended, LogUnavailable
 from kinolog.process.backoff import Backoff
-from kinolog.process.full_disk import is_full
+from kinolog.process.files.full_disk import is_full
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import ME, MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference

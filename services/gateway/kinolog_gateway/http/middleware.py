@@ -48,11 +48,11 @@ CONNECTION = "kinolog.connection"
 UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
+PAGE_PATHS = ("/jobs", "/jobs/{job_id}", "/generate", "/analytics", "/settings")
+"""Addresses of the web page beside `/`, which a person may reload or link. `_PUBLIC_FOLDERS` has that of a job."""
+
 _PUBLIC_PATHS = frozenset(
-    {
-        *("/", "/docs", "/health", "/ready", "/openapi.json", "/asyncapi.json"),
-        *("/jobs", "/generate", "/analytics", "/settings", "/icon.svg"),
-    }
+    {"/", "/docs", "/health", "/ready", "/openapi.json", "/asyncapi.json", "/icon.svg", *PAGE_PATHS}
 )
 """Paths that need no key, as those below `_PUBLIC_FOLDERS`: they contain nothing about jobs."""
 _PUBLIC_FOLDERS = ("/docs/", "/jobs/", "/assets/")

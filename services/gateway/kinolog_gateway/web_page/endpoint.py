@@ -6,13 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from kinolog_gateway.http.middleware import PAGE_PATHS
 from kinolog_gateway.routes.pages import links_page
 from kinolog_gateway.web_page.built_page import BuiltPage
 
 router = APIRouter(include_in_schema=False)
-
-PAGE_PATHS = ("/jobs", "/jobs/{job_id}", "/generate", "/analytics", "/settings")
-"""Addresses of the page beside `/`, which a person may reload or link."""
 
 
 def _page(request: Request) -> BuiltPage:

@@ -29,7 +29,7 @@ from kinolog.job.values import (
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.process.backoff import Backoff
-from kinolog.process.full_disk import NO_ROOM
+from kinolog.process.files.full_disk import NO_ROOM
 from kinolog.process.logs import fields
 from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files

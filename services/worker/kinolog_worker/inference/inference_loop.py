@@ -16,7 +16,7 @@ from queue import Empty, Queue
 from threading import Lock, Thread
 
 from kinolog.job.values import SCRATCH_FULL
-from kinolog.process.full_disk import NO_ROOM, is_full
+from kinolog.process.files.full_disk import NO_ROOM, is_full
 from kinolog_worker.inference.framing import framed, read_command
 from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
 from kinolog_worker.inference.library_output import (

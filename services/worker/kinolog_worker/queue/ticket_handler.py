@@ -18,7 +18,7 @@ from kinolog.ports.tickets import HeldTicket
 from kinolog.ports.workers import WorkerReport
 from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
 from kinolog.privacy.sealer import Sealer, UnsealFailed
-from kinolog.process.full_disk import NO_ROOM, is_full
+from kinolog.process.files.full_disk import NO_ROOM, is_full
 from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.attempt import RunningAttempt
