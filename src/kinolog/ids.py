@@ -55,6 +55,11 @@ def uploads_of(tenant: str) -> str:
     return _base32(sha256(f"uploads\0{tenant}".encode()).digest())[:10]
 
 
+def files_of(tenant: str) -> str:
+    """Return the folder with the files of all jobs of a tenant. No id of a job has its form."""
+    return "t-" + _base32(sha256(f"files\0{tenant}".encode()).digest())
+
+
 def repeatable_request_id(secret: bytes, beginning: str, *request: str) -> str:
     """Return the id of a request whose client sent none, from everything that makes it equal to another one.
 

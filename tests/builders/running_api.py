@@ -25,10 +25,11 @@ from kinolog_api.server import ApiServer
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.connections.tls import ServerCertificate
 from kinolog.job import commands as c
+from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry
 from kinolog.models.choices.render_defaults import RenderDefaults
-from kinolog.ports.artifacts import StoreArea
+from kinolog.ports.artifacts import StoreArea, job_folder
 from kinolog.process.api_keys import KeyHolder
 from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog.tenants.followed_file import FollowedPolicies
@@ -190,9 +191,16 @@ class RunningApi:
 
     async def key_id(self, job_id: str) -> str:
         """Return the id of the key that seals the job."""
+        return (await self._job(job_id)).sealing_key_id
+
+    async def folder(self, job_id: str) -> str:
+        """Return the folder with the files of the job."""
+        return job_folder((await self._job(job_id)).tenant, job_id)
+
+    async def _job(self, job_id: str) -> Job:
         loaded = await self.store.load(job_id)
         assert loaded is not None
-        return loaded.job.sealing_key_id
+        return loaded.job
 
     async def key(self, job_id: str) -> bytes | None:
         """Return the key that seals the job; None once it is erased."""
@@ -207,9 +215,8 @@ class RunningApi:
 
     async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> HandledCommand:
         """Start an attempt of a worker."""
-        return await self.work(
-            job_id, c.StartAttempt(id=_id(), actor=worker, runtime=Runtime(hardware="test"))
-        )
+        command = c.StartAttempt(id=_id(), actor=worker, runtime=Runtime(hardware="test"))
+        return await self.work(job_id, command)
 
     async def complete(self, job_id: str, content: bytes = b"video bytes") -> Artifact:
         """Start an attempt and complete the job with a video of these bytes."""
@@ -230,11 +237,7 @@ class RunningApi:
         key = f"sha256/{digest[:2]}/{digest[2:]}.mp4"
         self.artifacts._artifacts[key] = content
         return Artifact(
-            kind=ArtifactKind.VIDEO,
-            key=key,
-            sha256=digest,
-            size_bytes=len(content),
-            media_type="video/mp4",
+            kind=ArtifactKind.VIDEO, key=key, sha256=digest, size_bytes=len(content), media_type="video/mp4"
         )
 
     async def fail(self, job_id: str) -> HandledCommand:
@@ -251,14 +254,10 @@ class RunningApi:
         async def chunks() -> AsyncIterator[bytes]:
             yield content
 
-        stored = await self.artifacts.commit(await self.artifacts.stage(chunks(), job_id), ".mp4")
-        return Artifact(
-            kind=kind,
-            key=stored.key,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            media_type="video/mp4",
-        )
+        staged = await self.artifacts.stage(chunks(), await self.folder(job_id))
+        stored = await self.artifacts.commit(staged, ".mp4")
+        key, digest, size_bytes = stored.key, stored.sha256, stored.size_bytes
+        return Artifact(kind=kind, key=key, sha256=digest, size_bytes=size_bytes, media_type="video/mp4")
 
 
 def _id() -> str:

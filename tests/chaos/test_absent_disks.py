@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kinolog.ports.artifacts import job_folder
 from kinolog_client import GatewayError, KinologClient
 from kinolog_stack.doctor import run_checks
 from kinolog_stack.stack import Stack
@@ -111,7 +112,11 @@ def test_a_disk_that_goes_away_and_comes_back_loses_nothing(data_folder: Path, d
         wait_until(lambda: _ready(stack).status_code, "ready again", lambda code: code == 200)
         _until(client, running, "completed")
         assert b"".join(client.stream(done))
-        wait_until(lambda: (videos / "jobs" / erased).exists(), "the erasure ends", lambda there: not there)
+        wait_until(
+            lambda: (videos / "jobs" / job_folder("default", erased)).exists(),
+            "the erasure ends",
+            lambda there: not there,
+        )
         assert client.status(running).attempt >= 1
 
 

@@ -95,18 +95,23 @@ async def test_erasing_leaves_the_files_of_others(api: RunningApi) -> None:
 
 
 async def test_files_without_an_event_are_deleted(api: RunningApi) -> None:
-    """What a worker stored and never recorded is deleted with the job: at its address, or on the way there."""
+    """What a worker stored and never recorded is deleted with the job: at its address, or on the way there.
+
+    So is what a worker of an earlier version stored, without the folder of the tenant.
+    """
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"half"
 
     job_id = await api.submit()
     await api.stored(job_id, b"a scene whose event was never written")
-    await api.artifacts.stage(chunks(), job_id)
+    folder = await api.folder(job_id)
+    for place in (folder, job_id):
+        await api.artifacts.stage(chunks(), place)
     await api.fail(job_id)
-    assert len(await api.artifacts.keys_of(job_id)) == 2
+    assert len(await api.artifacts.keys_of(folder)) == 3
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
-    assert await api.artifacts.keys_of(job_id) == []
+    assert await api.artifacts.keys_of(folder) == []
 
 
 async def test_a_file_that_is_stored_late_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +122,9 @@ async def test_a_file_that_is_stored_late_is_deleted(monkeypatch: pytest.MonkeyP
         job_id = await api.submit()
         await api.complete(job_id)
         await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+        folder = await api.folder(job_id)
         await api.stored(job_id, b"late")
-        await until(lambda: api.artifacts.keys_of(job_id), "the late file is deleted", lambda keys: not keys)
+        await until(lambda: api.artifacts.keys_of(folder), "the late file is deleted", lambda keys: not keys)
 
 
 async def test_a_folder_that_cannot_be_emptied_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,18 +137,21 @@ async def test_a_folder_that_cannot_be_emptied_delays_no_other(monkeypatch: pyte
             await api.complete(job_id)
             await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
         delete_all = api.artifacts.delete_all
+        folders = {job_id: await api.folder(job_id) for job_id in (stuck, other)}
 
-        async def fail_for_one(job_id: str) -> int:
-            if job_id == stuck:
+        async def fail_for_one(folder: str) -> int:
+            if folder == folders[stuck]:
                 raise ArtifactsUnavailable("read-only")
-            return await delete_all(job_id)
+            return await delete_all(folder)
 
         monkeypatch.setattr(api.artifacts, "delete_all", fail_for_one)
         for job_id in (stuck, other):
             await api.stored(job_id, b"late")
-        await until(lambda: api.artifacts.keys_of(other), "the late file is deleted", lambda keys: not keys)
+        await until(
+            lambda: api.artifacts.keys_of(folders[other]), "the late file is deleted", lambda keys: not keys
+        )
         monkeypatch.setattr(api.artifacts, "delete_all", delete_all)
-        await until(lambda: api.artifacts.keys_of(stuck), "the other one too", lambda keys: not keys)
+        await until(lambda: api.artifacts.keys_of(folders[stuck]), "the other one too", lambda keys: not keys)
 
 
 async def test_a_shared_file_of_an_earlier_version(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kinolog.adapters.obstore.configured_store import artifacts_at
+from kinolog.ids import files_of
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -22,7 +24,10 @@ from kinolog.ports.artifacts import (
     StagedContent,
     address,
     digest_in,
+    is_artifact,
     is_shared,
+    job_folder,
+    job_in,
 )
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.fixtures.flushes import Flushes
@@ -158,11 +163,28 @@ async def test_the_same_content_of_two_jobs_is_two_files(store: ArtifactStore) -
     assert await _read(store, await _put(store, b"again")) == b"again"
 
 
-@pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "A" * 65])
-async def test_only_ids_of_jobs_name_folders(store: ArtifactStore, job_id: str) -> None:
-    """What is no job id is refused, so nothing else is listed or deleted."""
-    for call in (store.keys_of(job_id), store.delete_all(job_id)):
-        with pytest.raises(ValueError, match="job id"):
+async def test_each_tenant_has_a_folder(store: ArtifactStore) -> None:
+    """Keys of a job begin with the folder of its tenant. What an earlier version stored without one is found too."""
+    ann, bob = job_folder("ann", JOB), job_folder("Bob & sons/../ñ", JOB)
+    earlier, mine = await _put(store, b"earlier"), await _put(store, b"mine", job_id=ann)
+    others = await _put(store, b"others", job_id=bob)
+    assert re.fullmatch(rf"jobs/t-[a-z0-9]{{26}}/{JOB}/[0-9a-f]{{64}}[.]mp4", others)
+    assert not {mine.split("/")[1], earlier.split("/")[1]} & {others.split("/")[1]}
+    assert is_artifact(mine)
+    staged = (await store.stage(_stream(b"staged"), ann)).temporary_key
+    assert await store.staged_before(0) == [ann]
+    assert [job_in(folder) for folder in (ann, JOB)] == [JOB, JOB]
+    assert await store.keys_of(ann) == sorted([earlier, mine, staged])
+    assert await store.committed_bytes(f"{files_of('ann')}/") == len(b"mine")
+    assert await store.delete_all(ann) == 3
+    assert await store.committed_before(0) == [others]
+
+
+@pytest.mark.parametrize("folder", ["", ".", "..", "a/b", "A" * 65, f"t-{'a' * 26}/..", f"t-{'a' * 26}/"])
+async def test_only_ids_of_jobs_name_folders(store: ArtifactStore, folder: str) -> None:
+    """What is no folder of a job is refused, so nothing else is listed or deleted."""
+    for call in (store.keys_of(folder), store.delete_all(folder)):
+        with pytest.raises(ValueError, match="a folder is"):
             await call
 
 

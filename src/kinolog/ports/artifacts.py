@@ -2,12 +2,14 @@
 
 A file is stored in two steps. `stage` writes it under a temporary key and hashes it; `commit` moves it, create-only, to
 the address that derives from its job and its hash. So a reader never sees a partial file, no two contents share an
-address, and storing the same content twice has one effect. A key looks like `jobs/<job id>/<SHA-256>.mp4`. No two jobs
-share a file, so erasing a job deletes its folder and nothing else (decision 35). Earlier versions shared files between
-jobs, under keys like `sha256/ab/cdef….mp4`; they are read and deleted as before.
+address, and storing the same content twice has one effect. A key looks like
+`jobs/<folder of the tenant>/<job id>/<SHA-256>.mp4` (decision 121). No two jobs share a file, so erasing a job deletes
+its folder and nothing else (decision 35). Keys of earlier versions have no folder of a tenant. Versions before those
+shared files between jobs, under keys like `sha256/ab/cdef….mp4`. Both are read and deleted as before.
 
 A store has two areas, and an adapter serves one of them. In that of uploads, content belongs to an upload until it
-expires, and keys look like `uploads/<folder>/<SHA-256>.sealed` (decision 80). What is said of jobs applies to it too.
+expires, and keys look like `uploads/<folder>/<SHA-256>.sealed` (decision 80). What is said of the folders of jobs
+applies to them too.
 
 Disks and people change files. So a store compares content with the hash in its address: `commit` before it relies on
 content that is there already, and `read` before it yields the first byte (decision 40).
@@ -23,9 +25,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-_KEY = re.compile(r"(?:jobs|uploads)/[a-z0-9]{1,64}/([0-9a-f]{64})\.[a-z0-9]{1,8}")
+from kinolog.ids import files_of
+
+_FOLDER = re.compile(r"(?:t-[a-z0-9]{26}/)?[a-z0-9]{1,64}")
+_KEY = re.compile(rf"(?:jobs|uploads)/{_FOLDER.pattern}/([0-9a-f]{{64}})\.[a-z0-9]{{1,8}}")
 _SHARED_KEY = re.compile(r"sha256/([0-9a-f]{2})/([0-9a-f]{62})\.[a-z0-9]{1,8}")
-_JOB = re.compile(r"[a-z0-9]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -51,9 +55,9 @@ class ArtifactsUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedContent:
-    """Content of a job, written under a temporary key, not yet visible to readers."""
+    """Content for a folder, written under a temporary key, not yet visible to readers."""
 
-    job_id: str
+    folder: str
     temporary_key: str
     sha256: str
     size_bytes: int
@@ -87,20 +91,20 @@ class ContentFacts:
 
 
 class ArtifactStore(Protocol):
-    """Stores artifacts by content.
+    """Stores artifacts by content, in folders. `job_folder` names that of a job.
 
     If the store fails (network, rights, a full disk), every method raises `ArtifactsUnavailable`. `stage` raises an
     error of the content that it reads as it is. Every adapter passes tests/contract/test_artifacts.py.
     """
 
-    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
-        """Write content of a job under a new temporary key and hash it."""
+    async def stage(self, content: Path | AsyncIterable[bytes], folder: str) -> StagedContent:
+        """Write content for a folder under a new temporary key and hash it."""
         ...
 
     async def commit(
         self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
     ) -> StoredArtifact:
-        """Move staged content to its address, in the folder of its job; `suffix` is a file ending such as `.mp4`.
+        """Move staged content to its address, in its folder; `suffix` is a file ending such as `.mp4`.
 
         With `keep_staged` it is copied and stays staged until it is discarded or swept.
         Content that is already there is read in full: undamaged, it stays; damaged, the staged content replaces it.
@@ -134,16 +138,19 @@ class ArtifactStore(Protocol):
         """Delete the artifact. Return False if there was none."""
         ...
 
-    async def keys_of(self, job_id: str) -> list[str]:
-        """Return the keys in the folder of a job, whether an event names them or not, and those of staged content."""
+    async def keys_of(self, folder: str) -> list[str]:
+        """Return the keys in a folder, whether an event names them or not, and those of staged content.
+
+        Those that an earlier version stored in the folder of the same job without a tenant are among them.
+        """
         ...
 
-    async def delete_all(self, job_id: str) -> int:
-        """Delete everything in the folder of a job, and what is staged for it. Return the number of deletions."""
+    async def delete_all(self, folder: str) -> int:
+        """Delete everything that `keys_of` returns. Return the number of deletions."""
         ...
 
     async def staged_before(self, older_than_seconds: float) -> list[str]:
-        """Return the ids of jobs with content that was staged longer ago and is neither committed nor discarded."""
+        """Return the folders with content that was staged longer ago and is neither committed nor discarded."""
         ...
 
     async def committed_before(self, older_than_seconds: float) -> list[str]:
@@ -159,20 +166,40 @@ class ArtifactStore(Protocol):
         ...
 
 
-def address(job_id: str, digest: str, suffix: str, area: StoreArea = StoreArea.JOBS) -> str:
-    """Return the key of a job's content with this SHA-256 (64 hex digits) and ending (`.mp4`). Raises `ValueError`."""
+def job_folder(tenant: str, job_id: str) -> str:
+    """Return the folder of the files of a job."""
+    return f"{files_of(tenant)}/{job_id}"
+
+
+def job_in(folder: str) -> str:
+    """Return the id of the job whose files a folder has, with a tenant or without."""
+    return folder.rpartition("/")[2]
+
+
+def address(folder: str, digest: str, suffix: str, area: StoreArea = StoreArea.JOBS) -> str:
+    """Return the key of content with this SHA-256 (64 hex digits) and ending (`.mp4`). Raises `ValueError`."""
     if not _DIGEST.fullmatch(digest):
         raise ValueError("a digest is 64 lower-case hex digits")
     if not _SUFFIX.fullmatch(suffix):
         raise ValueError("a suffix is a dot and 1 to 8 lower-case letters or digits")
-    return f"{folder_of(job_id, area)}/{digest}{suffix}"
+    return f"{key_prefix(folder, area)}/{digest}{suffix}"
 
 
-def folder_of(job_id: str, area: StoreArea = StoreArea.JOBS) -> str:
-    """Return what the keys of a job begin with, without the slash. Raises `ValueError`."""
-    if not _JOB.fullmatch(job_id):
-        raise ValueError("a job id is 1 to 64 lower-case letters and digits")
-    return f"{area}/{job_id}"
+def key_prefix(folder: str, area: StoreArea = StoreArea.JOBS) -> str:
+    """Return what the keys in a folder begin with, without the slash. Raises `ValueError`."""
+    if not _FOLDER.fullmatch(folder):
+        raise ValueError("a folder is 1 to 64 lower-case letters and digits, after that of a tenant or alone")
+    return f"{area}/{folder}"
+
+
+def key_prefixes(folder: str, area: StoreArea = StoreArea.JOBS) -> tuple[str, ...]:
+    """Return what the keys in a folder begin with, those of an earlier version too. Raises `ValueError`."""
+    return tuple(dict.fromkeys((key_prefix(folder, area), key_prefix(job_in(folder), area))))
+
+
+def is_folder(name: str) -> bool:
+    """Return whether a name is that of a folder with the files of one job or upload."""
+    return _FOLDER.fullmatch(name) is not None
 
 
 def is_shared(key: str) -> bool:

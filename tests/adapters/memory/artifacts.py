@@ -19,7 +19,8 @@ from kinolog.ports.artifacts import (
     StoredArtifact,
     address,
     digest_in,
-    folder_of,
+    key_prefix,
+    key_prefixes,
 )
 from kinolog.ports.clock import Clock, system_clock
 
@@ -37,22 +38,22 @@ class MemoryArtifacts:
         """When staged and committed content was written, by key. What a test puts in by itself has no time."""
         self._temporaries: dict[str, bytes] = {}
 
-    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
+    async def stage(self, content: Path | AsyncIterable[bytes], folder: str) -> StagedContent:
         if isinstance(content, Path):
             data = await asyncio.to_thread(content.read_bytes)
         else:
             data = b"".join([chunk async for chunk in content])
-        key = f"tmp/{folder_of(job_id, self._area)}/{uuid4().hex}"
+        key = f"tmp/{key_prefix(folder, self._area)}/{uuid4().hex}"
         self._temporaries[key] = data
         self._times[key] = self._clock()
         return StagedContent(
-            job_id=job_id, temporary_key=key, sha256=sha256(data).hexdigest(), size_bytes=len(data)
+            folder=folder, temporary_key=key, sha256=sha256(data).hexdigest(), size_bytes=len(data)
         )
 
     async def commit(
         self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
     ) -> StoredArtifact:
-        key = address(staged.job_id, staged.sha256, suffix, self._area)
+        key = address(staged.folder, staged.sha256, suffix, self._area)
         intact = self._is_intact(key)
         if not intact:
             if staged.temporary_key not in self._temporaries:
@@ -101,20 +102,21 @@ class MemoryArtifacts:
         digest_in(key)
         return self._artifacts.pop(key, None) is not None
 
-    async def keys_of(self, job_id: str) -> list[str]:
-        folder = f"{folder_of(job_id, self._area)}/"
+    async def keys_of(self, folder: str) -> list[str]:
+        prefixes = tuple(f"{prefix}/" for prefix in key_prefixes(folder, self._area))
         stored = [*self._artifacts, *self._temporaries]
-        return sorted(key for key in stored if key.removeprefix("tmp/").startswith(folder))
+        return sorted(key for key in stored if key.removeprefix("tmp/").startswith(prefixes))
 
-    async def delete_all(self, job_id: str) -> int:
-        keys = await self.keys_of(job_id)
+    async def delete_all(self, folder: str) -> int:
+        keys = await self.keys_of(folder)
         for key in keys:
             self._artifacts.pop(key, None)
             self._temporaries.pop(key, None)
         return len(keys)
 
     async def staged_before(self, older_than_seconds: float) -> list[str]:
-        return sorted({key.split("/")[2] for key in self._old(self._temporaries, older_than_seconds)})
+        old = self._old(self._temporaries, older_than_seconds)
+        return sorted({key.removeprefix(f"tmp/{self._area}/").rpartition("/")[0] for key in old})
 
     async def committed_before(self, older_than_seconds: float) -> list[str]:
         return self._old(self._artifacts, older_than_seconds)

@@ -9,6 +9,7 @@ from kinolog_projector.restore.erasures import ACTOR, erase_again
 from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import StartAttempt
 from kinolog.job.values import Status
+from kinolog.ports.artifacts import job_folder
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_jobs import RUNTIME, MemoryJobs
 
@@ -25,8 +26,9 @@ async def test_jobs_in_every_state_are_erased_again() -> None:
     async def content() -> AsyncIterator[bytes]:
         yield b"film"
 
-    for job_id in (completed, kept):
-        await artifacts.commit(await artifacts.stage(content(), job_id), ".mp4")
+    folders = {job_id: job_folder("default", job_id) for job_id in (completed, kept)}
+    for folder in folders.values():
+        await artifacts.commit(await artifacts.stage(content(), folder), ".mp4")
     before = await jobs.store.last_position()
     handler = CommandHandler(jobs.store, lambda: jobs.now)
     listed = [queued, running, completed, erased, "unknown"]
@@ -37,8 +39,8 @@ async def test_jobs_in_every_state_are_erased_again() -> None:
     assert [found[job_id].status for job_id in (queued, running)] == [Status.CANCELLED, Status.FAILED]
     assert [await jobs.keys.get(job.sealing_key_id) for job in found.values() if job.erased] == [None] * 4
     assert await jobs.keys.get(found[kept].sealing_key_id) is not None
-    assert await artifacts.keys_of(completed) == []
-    assert len(await artifacts.keys_of(kept)) == 1
+    assert await artifacts.keys_of(folders[completed]) == []
+    assert len(await artifacts.keys_of(folders[kept])) == 1
     later = [r.commit async for batch in jobs.store.read(before) for r in batch]
     assert {commit.command.actor for commit in later} == {ACTOR}
     assert await erase_again(listed, jobs.store, handler, jobs.keys, artifacts) == []

@@ -20,7 +20,7 @@ from kinolog.job import events as e
 from kinolog.job.commands import Cancel, Erase, GiveUp, Reprioritize
 from kinolog.job.commit import Commit
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
-from kinolog.ports.artifacts import StagedContent, StoredArtifact
+from kinolog.ports.artifacts import StagedContent, StoredArtifact, job_folder
 from kinolog.ports.event_store import Appended
 from kinolog.ports.progress import Progress
 from tests.adapters.memory.artifacts import MemoryArtifacts
@@ -182,6 +182,7 @@ async def test_files_that_are_stored_after_an_erasure(memory_worker: MemoryWorke
     store = OvertakenStore()
     memory_worker.set_artifacts(store)
     job_id = await memory_worker.submit()
+    folder = job_folder((await memory_worker.job(job_id)).tenant, job_id)
 
     async def overtake() -> None:
         if not (await memory_worker.job(job_id)).erased:
@@ -192,11 +193,11 @@ async def test_files_that_are_stored_after_an_erasure(memory_worker: MemoryWorke
                 GiveUp(id=new_id(), actor="ann", error=error),
                 Erase(id=new_id(), actor="ann"),
             )
-            await store.delete_all(job_id)
+            await store.delete_all(folder)
 
     store.overtake = overtake
     assert (await memory_worker.work(job_id)).erased
-    assert await store.keys_of(job_id) == []
+    assert await store.keys_of(folder) == []
 
 
 async def test_a_retryable_failure_is_retried_later(memory_worker: MemoryWorker) -> None:

@@ -10,7 +10,7 @@ from kinolog.counts import counted
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, digest_in, is_shared
+from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, digest_in, is_shared, job_folder
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import JobRow, ReadModel
@@ -164,7 +164,7 @@ class VerifyJob:
 
     async def _check_erased(self, job: Job, history: Sequence[RecordedCommit]) -> RecordCheck:
         """Check that the job's folder is empty, and that no file is left that only this job listed."""
-        remaining = await self._artifacts.keys_of(job.id)
+        remaining = await self._artifacts.keys_of(job_folder(job.tenant, job.id))
         files = [a for a in checks.artifacts_ever_made(history) if is_shared(a.key)]
         stored = [artifact.key for artifact in files if await self._is_stored(artifact.key)]
         if stored:

@@ -21,6 +21,7 @@ from kinolog.ports.artifacts import (
     ArtifactsUnavailable,
     StagedContent,
     StoredArtifact,
+    job_folder,
 )
 from kinolog.privacy.sealed_fields import input_content, seal_input_facts
 from kinolog.privacy.sealer import Sealer
@@ -183,7 +184,8 @@ class JobInputs:
             checked = CheckedContent(self._limits)
             content = input_content(sealer, index).seal(checked.pieces(self._uploads.read(upload)))
             try:
-                return await self._artifacts.stage(content, sealer.job_id), checked
+                folder = job_folder(tenant, sealer.job_id)
+                return await self._artifacts.stage(content, folder), checked
             except UNREADABLE as error:
                 newer = await self._uploads.open(tenant, upload_id)
                 if newer.stat.key == upload.stat.key:

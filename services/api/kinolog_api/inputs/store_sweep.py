@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.artifacts import ArtifactStore, job_in
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.process.logs import fields
@@ -44,7 +44,7 @@ class StoreSweep:
         """Sweep once. Raises `ArtifactsUnavailable`, `LogUnavailable`."""
         expired = await self._uploads.sweep(STALE_SECONDS)
         copies = sum(
-            [await self._sweep_job(job_id) for job_id in await self._artifacts.staged_before(STALE_SECONDS)]
+            [await self._sweep_job(folder) for folder in await self._artifacts.staged_before(STALE_SECONDS)]
         )
         staged = await self._artifacts.sweep(STALE_SECONDS)
         if expired or copies or staged:
@@ -53,14 +53,14 @@ class StoreSweep:
                 "deleted expired uploads, and what dead writers left in the artifact store", extra=extra
             )
 
-    async def _sweep_job(self, job_id: str) -> int:
-        """Delete the copies of uploads that no job in the log names. Return the number of deletions.
+    async def _sweep_job(self, folder: str) -> int:
+        """Delete the copies of uploads in a folder that no job in the log names. Return the number of deletions.
 
         A submit may have been interrupted before its commit, or after another one had made the same job. Newer copies
         may be of a submit in progress. They stay until they are as old.
         """
         try:
-            loaded = await self._store.load(job_id)
+            loaded = await self._store.load(job_in(folder))
         except DamagedLog:  # the job may be one that the log has lost
             return 0
         named = (
@@ -70,7 +70,7 @@ class StoreSweep:
         return sum(
             [
                 await self._artifacts.delete(key)
-                for key in await self._artifacts.keys_of(job_id)
+                for key in await self._artifacts.keys_of(folder)
                 if key.endswith(SUFFIX) and key not in named and await self._is_older(key, limit)
             ]
         )

@@ -107,7 +107,7 @@ class Uploads:
             staged = await self._store.stage(with_key(), key_id)
             upload = upload_id(secret, tenant, checked.facts.sha256)
             folder = upload_folder(tenant, upload)
-            stored = await self._store.commit(replace(staged, job_id=folder), SUFFIX)
+            stored = await self._store.commit(replace(staged, folder=folder), SUFFIX)
         except BaseException:
             if may_have_key:
                 await self._keys.discard([key_id], overwrite=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from kinolog.command_handler import HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
-from kinolog.ports.artifacts import ArtifactStore, is_shared
+from kinolog.ports.artifacts import ArtifactStore, is_shared, job_folder
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.progress import ProgressFeed
@@ -51,7 +51,16 @@ class _Sweep:
 
     due: float
     job_id: str
+    tenant: str
     round: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What an erased job may have left: files in the folder of its tenant, and the key with this id."""
+
+    tenant: str
+    key_id: str
 
 
 class EraseJob:
@@ -72,8 +81,8 @@ class EraseJob:
         self._artifacts = artifacts
         self._progress = progress
         self._read_model = read_model
-        self._unfinished: dict[str, str] = {}
-        """Jobs whose erasure may be incomplete, each with the id of its key."""
+        self._unfinished: dict[str, _Data] = {}
+        """Jobs whose erasure may be incomplete."""
         self._undecided: dict[str, int] = {}
         """Erased jobs with files of an earlier version that may have to be deleted, each with its last position."""
         self._sweeps: list[_Sweep] = []
@@ -100,8 +109,8 @@ class EraseJob:
         while True:
             if not searched:
                 searched = await self._succeeds(self._find_interrupted())
-            for job_id, key_id in tuple(self._unfinished.items()):
-                await self._succeeds(self._delete_data(job_id, key_id))
+            for job_id, data in tuple(self._unfinished.items()):
+                await self._succeeds(self._delete_data(job_id, data))
             for job_id, position in tuple(self._undecided.items()):
                 await self._succeeds(self._delete_shared_files(job_id, position))
             await self._sweep()
@@ -119,9 +128,9 @@ class EraseJob:
 
     async def _erase(self, call: RpcCall, job_id: str, command: c.Erase) -> HandledCommand:
         handled = await self._commands.apply(call, job_id, command)
-        key_id = self._unfinished[job_id] = handled.job.sealing_key_id
+        data = self._unfinished[job_id] = _Data(handled.job.tenant, handled.job.sealing_key_id)
         self._undecided[job_id] = handled.position
-        await self._delete_data(job_id, key_id)
+        await self._delete_data(job_id, data)
         try:
             await self._delete_shared_files(job_id, handled.position)
         except (ReadModelUnavailable, PositionNotReached) as error:
@@ -129,13 +138,13 @@ class EraseJob:
             logger.info("files of an earlier version are deleted later", extra=extra)
         return handled
 
-    async def _delete_data(self, job_id: str, key_id: str) -> None:
+    async def _delete_data(self, job_id: str, data: _Data) -> None:
         """Delete files, progress and key, in this order. Idempotent."""
-        await self._artifacts.delete_all(job_id)
+        await self._artifacts.delete_all(job_folder(data.tenant, job_id))
         await self._progress.erase(job_id)
-        await self._keys.erase(key_id)
+        await self._keys.erase(data.key_id)
         self._unfinished.pop(job_id, None)
-        self._schedule_sweep(job_id, 0)
+        self._schedule_sweep(job_id, data.tenant, 0)
         logger.info("job erased", extra=fields("erase", job=job_id))
 
     async def _delete_shared_files(self, job_id: str, position: int) -> None:
@@ -153,10 +162,10 @@ class EraseJob:
                     await self._artifacts.delete(key)
         self._undecided.pop(job_id, None)
 
-    def _schedule_sweep(self, job_id: str, number: int) -> None:
+    def _schedule_sweep(self, job_id: str, tenant: str, number: int) -> None:
         if number < len(SWEEP_SECONDS):
             due = asyncio.get_running_loop().time() + SWEEP_SECONDS[number]
-            heapq.heappush(self._sweeps, _Sweep(due, job_id, number))
+            heapq.heappush(self._sweeps, _Sweep(due, job_id, tenant, number))
 
     async def _sweep(self) -> None:
         """Empty the folders of jobs that were erased a while ago: a file may have been stored since.
@@ -166,14 +175,14 @@ class EraseJob:
         now = asyncio.get_running_loop().time()
         while self._sweeps and self._sweeps[0].due <= now:
             sweep = heapq.heappop(self._sweeps)
-            if await self._succeeds(self._empty_folder(sweep.job_id)):
-                self._schedule_sweep(sweep.job_id, sweep.round + 1)
+            if await self._succeeds(self._empty_folder(sweep)):
+                self._schedule_sweep(sweep.job_id, sweep.tenant, sweep.round + 1)
             else:
                 heapq.heappush(self._sweeps, replace(sweep, due=now + RETRY_SECONDS))
 
-    async def _empty_folder(self, job_id: str) -> None:
-        if deleted := await self._artifacts.delete_all(job_id):
-            extra = fields("erase_late_files", job=job_id, files=deleted)
+    async def _empty_folder(self, sweep: _Sweep) -> None:
+        if deleted := await self._artifacts.delete_all(job_folder(sweep.tenant, sweep.job_id)):
+            extra = fields("erase_late_files", job=sweep.job_id, files=deleted)
             logger.warning("a worker stored files of an erased job; they are deleted", extra=extra)
 
     async def _find_interrupted(self) -> None:
@@ -181,12 +190,14 @@ class EraseJob:
         last = await self._store.last_position()
         async for batch in self._store.read(max(0, last - RECOVERY_COMMITS), last):
             erased = {r.commit.job_id: r for r in batch if r.commit.state.erased}
-            key_ids = {r.commit.state.sealing_key_id: job_id for job_id, r in erased.items()}
+            key_ids = {r.commit.state.sealing_key_id: r.commit.state for r in erased.values()}
             remaining = (
                 await self._keys.get_wrapped(sorted(key_ids)) if key_ids else {}
             )  # also unreadable ones
-            self._unfinished |= {key_ids[key_id]: key_id for key_id in remaining}
+            for key_id in remaining:
+                state = key_ids[key_id]
+                self._unfinished[state.id] = _Data(state.tenant, key_id)
             for job_id, recorded in erased.items():
                 self._undecided[job_id] = recorded.position
-                self._schedule_sweep(job_id, 0)
+                self._schedule_sweep(job_id, recorded.commit.state.tenant, 0)
             await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from kinolog.job.commands import Cancel, Erase, GiveUp
 from kinolog.job.decide import WORKER_LOST
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.artifacts import ArtifactStore, job_folder
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 
@@ -39,7 +39,7 @@ async def erase_again(
             await _end(handler, loaded.job)
             await handler.handle(job_id, Erase(id=new_id(), actor=ACTOR))
             changed.append(job_id)
-        await artifacts.delete_all(job_id)
+        await artifacts.delete_all(job_folder(loaded.job.tenant, job_id))
         await keys.erase(loaded.job.sealing_key_id)
     return changed
 

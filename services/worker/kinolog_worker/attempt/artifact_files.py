@@ -27,21 +27,21 @@ class StoredFileChanged(Exception):
     """A file does not have the hash that the inference process computed."""
 
 
-async def stage_file(store: ArtifactStore, path: Path, sha256: str, job_id: str) -> StagedContent:
-    """Write a file under a temporary key and compare the written content with its hash.
+async def stage_file(store: ArtifactStore, path: Path, sha256: str, folder: str) -> StagedContent:
+    """Write a file for a folder under a temporary key and compare the written content with its hash.
 
     Raises `StoredFileChanged` if they differ.
     """
-    staged = await store.stage(path, job_id)
+    staged = await store.stage(path, folder)
     if staged.sha256 != sha256:
         await store.discard(staged)
         raise StoredFileChanged(f"{path.name} changed before it was stored")
     return staged
 
 
-async def store_scene(store: ArtifactStore, file: SceneFile, job_id: str) -> Artifact:
+async def store_scene(store: ArtifactStore, file: SceneFile, folder: str) -> Artifact:
     """Store a rendered scene for later attempts. Raises `StoredFileChanged`, `ArtifactsUnavailable`."""
-    staged = await stage_file(store, file.path, file.sha256, job_id)
+    staged = await stage_file(store, file.path, file.sha256, folder)
     try:
         stored = await store.commit(staged, file.path.suffix)
     except ArtifactsUnavailable:
@@ -57,14 +57,14 @@ async def store_scene(store: ArtifactStore, file: SceneFile, job_id: str) -> Art
 
 
 async def stage_files(
-    store: ArtifactStore, files: Sequence[ArtifactFile], job_id: str
+    store: ArtifactStore, files: Sequence[ArtifactFile], folder: str
 ) -> list[StagedContent]:
     """Write the finished files under temporary keys, each checked. Raises `StoredFileChanged`, `ArtifactsUnavailable`.
 
     If one cannot be written, the others are removed: on a full disk every try would leave them behind.
     """
     found = await asyncio.gather(
-        *(stage_file(store, file.path, file.sha256, job_id) for file in files), return_exceptions=True
+        *(stage_file(store, file.path, file.sha256, folder) for file in files), return_exceptions=True
     )
     staged = [content for content in found if not isinstance(content, BaseException)]
     for failure in found:

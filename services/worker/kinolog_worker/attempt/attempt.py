@@ -20,7 +20,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import WORKER_NOT_READY, Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.hub.errors import DownloadFailed
-from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.ports.artifacts import ArtifactsUnavailable, job_folder
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
@@ -131,7 +131,7 @@ class RunningAttempt:
         try:
             loaded = await self._dependencies.store.load(job_id)
             if loaded is not None and loaded.job.erased:
-                await self._dependencies.artifacts.delete_all(job_id)
+                await self._dependencies.artifacts.delete_all(job_folder(loaded.job.tenant, job_id))
         except (LogUnavailable, ArtifactsUnavailable) as error:
             logger.warning("files of job %s may be left: %s", job_id, error)
 
@@ -244,7 +244,9 @@ class RunningAttempt:
         """Store a rendered scene and record it. If that fails, a later attempt renders the scene again."""
         lease = self._lease
         try:
-            artifact = await store_scene(self._dependencies.artifacts, file, lease.job.id)
+            artifact = await store_scene(
+                self._dependencies.artifacts, file, job_folder(lease.job.tenant, lease.job.id)
+            )
         except Exception as error:
             logger.warning(
                 "scene %d of job %s cannot be stored: %s", file.index, lease.job.id, type(error).__name__

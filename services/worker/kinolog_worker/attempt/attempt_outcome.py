@@ -27,7 +27,7 @@ from kinolog.job.values import (
     Status,
 )
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
-from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.ports.artifacts import ArtifactsUnavailable, job_folder
 from kinolog.process.backoff import Backoff
 from kinolog.process.files.full_disk import NO_ROOM
 from kinolog.process.logs import fields
@@ -185,10 +185,11 @@ class OutcomeRecorder:
         """Sign, check and store the finished files."""
         recorder, store = self._recorder, self._dependencies.artifacts
         files = await self._signed_files(finished)
+        job = self._lease.job
         started = perf_counter()
         recorder.start_stage(Stage.STORE)
         staged = await self._until_over(
-            _STORE_TROUBLE, partial(stage_files, store, files, self._lease.job.id)
+            _STORE_TROUBLE, partial(stage_files, store, files, job_folder(job.tenant, job.id))
         )
         try:
             artifacts = await self._until_over(_STORE_TROUBLE, partial(commit_files, store, files, staged))

@@ -47,7 +47,9 @@ from kinolog.ports.artifacts import (
     StoredArtifact,
     address,
     digest_in,
-    folder_of,
+    is_folder,
+    key_prefix,
+    key_prefixes,
 )
 
 if TYPE_CHECKING:  # these names exist only in the stubs
@@ -73,7 +75,7 @@ class ObstoreArtifacts:
         self._verified = VerifiedVersions()
         self._readings: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
+    async def stage(self, content: Path | AsyncIterable[bytes], folder: str) -> StagedContent:
         await self._check_mounted()
         digest = sha256()
         size_bytes = 0
@@ -91,7 +93,7 @@ class ObstoreArtifacts:
                 unreadable.append(error)
                 raise
 
-        key = f"{self._temporary_folder(job_id)}/{uuid4().hex}"
+        key = f"{_TEMPORARY_PREFIX}/{key_prefix(folder, self._area)}/{uuid4().hex}"
         try:
             with store_errors():
                 await obstore.put_async(self._store, key, hashed())
@@ -100,14 +102,14 @@ class ObstoreArtifacts:
                 raise unreadable[0] from None
             raise
         return StagedContent(
-            job_id=job_id, temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes
+            folder=folder, temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes
         )
 
     async def commit(
         self, staged: StagedContent, suffix: str, *, keep_staged: bool = False
     ) -> StoredArtifact:
         await self._check_mounted()
-        key = address(staged.job_id, staged.sha256, suffix, self._area)
+        key = address(staged.folder, staged.sha256, suffix, self._area)
         move = obstore.copy_async if keep_staged else obstore.rename_async
         created = True
         try:
@@ -188,30 +190,30 @@ class ObstoreArtifacts:
             self._remove_if_empty(_folder_in(key))
         return deleted
 
-    async def keys_of(self, job_id: str) -> list[str]:
+    async def keys_of(self, folder: str) -> list[str]:
         await self._check_mounted()
         keys: list[str] = []
-        for folder in self._folders(job_id):
+        for prefix in self._prefixes(folder):
             with store_errors():
-                async for batch in obstore.list(self._store, prefix=folder):
+                async for batch in obstore.list(self._store, prefix=prefix):
                     keys += [str(meta["path"]) for meta in batch]
-                keys += [left.key for left in await self._interrupted(folder)]
+                keys += [left.key for left in await self._interrupted(prefix)]
         return sorted(keys)
 
-    async def delete_all(self, job_id: str) -> int:
+    async def delete_all(self, folder: str) -> int:
         deleted = 0
-        for key in await self.keys_of(job_id):
+        for key in await self.keys_of(folder):
             with store_errors():
                 deleted += await self._delete(key)
-        for folder in self._folders(job_id):
-            self._remove_if_empty(folder)
+        for prefix in self._prefixes(folder):
+            self._remove_if_empty(prefix)
         return deleted
 
     async def staged_before(self, older_than_seconds: float) -> list[str]:
-        old = await self._keys_before(older_than_seconds, f"{_TEMPORARY_PREFIX}/{self._area}")
-        return sorted(
-            {parts[2] for key in old if len(parts := key.split("/")) == 4}
-        )  # others are foreign files
+        beginning = f"{_TEMPORARY_PREFIX}/{self._area}"
+        old = await self._keys_before(older_than_seconds, beginning)
+        folders = {_folder_in(key).removeprefix(beginning).removeprefix("/") for key in old}
+        return sorted(filter(is_folder, folders))  # others have foreign files
 
     async def committed_before(self, older_than_seconds: float) -> list[str]:
         return await self._keys_before(older_than_seconds, self._area)
@@ -307,13 +309,10 @@ class ObstoreArtifacts:
             await self._check_mounted()
             raise ArtifactMissing(key) from None
 
-    def _temporary_folder(self, job_id: str) -> str:
-        """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
-        return f"{_TEMPORARY_PREFIX}/{folder_of(job_id, self._area)}"
-
-    def _folders(self, job_id: str) -> tuple[str, str]:
-        """Return what the keys of a job begin with: those of committed and of staged content. Raises `ValueError`."""
-        return folder_of(job_id, self._area), self._temporary_folder(job_id)
+    def _prefixes(self, folder: str) -> list[str]:
+        """Return what keys in a folder begin with: those of committed and of staged content. Raises `ValueError`."""
+        prefixes = key_prefixes(folder, self._area)
+        return [*prefixes, *(f"{_TEMPORARY_PREFIX}/{prefix}" for prefix in prefixes)]
 
     async def _check_mounted(self) -> None:
         """Raise `ArtifactsUnavailable` if the disk is away: what is there instead is not the store."""
@@ -329,7 +328,7 @@ class ObstoreArtifacts:
                 break
 
     def _remove_if_empty(self, folder: str) -> None:
-        """Remove a folder of a job in a store that has folders. A file that is written into it creates it again."""
+        """Remove a folder in a store that has folders. A file that is written into it creates it again."""
         if self._folder is not None:
             with contextlib.suppress(OSError):  # there is none, or it holds files
                 (self._folder / folder).rmdir()
