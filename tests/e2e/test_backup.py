@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
-from kinolog_client import KinologClient
+from kinolog_client import KinologClient, Unauthorized
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
+from tests.builders.webhook_receiver import WebhookReceiver, webhook_receiver
 from tests.fixtures.damage import flip_byte, flip_in_log
 from tests.fixtures.filled_folder import FilledFolder, assert_shows, proofs_of, records_of
 from tests.fixtures.kinolog_command import (
@@ -35,13 +38,55 @@ def completed_job(filled: FilledFolder) -> str:
     return str(next(job["job_id"] for job in jobs if job["status"] == "completed" and not job["erased"]))
 
 
-def test_a_backup_of_a_running_kinolog_is_restored(damaged_copy: Path, filled: FilledFolder) -> None:
+HOOKS = {"KINOLOG_WEBHOOK_HTTP": "true", "KINOLOG_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+"""Settings that let webhooks call this machine."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    """A receiver of webhooks."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(webhook_receiver()) as listening,
+    ):
+        yield listening
+
+
+def delivered(client: KinologClient, webhook_id: str, messages: int) -> list[str]:
+    """Return what was delivered, newest first, once it is so many messages."""
+
+    def states() -> list[str]:
+        return [each.state for each in client.deliveries(webhook_id).deliveries]
+
+    wait_until(lambda: states() == ["delivered"] * messages, f"{messages} messages were delivered")
+    return [each.model_dump_json() for each in client.deliveries(webhook_id).deliveries]
+
+
+def actor_of(url: str, key: str) -> str:
+    """Return as whom a key is known. Raises `Unauthorized`."""
+    with KinologClient(url, api_key=key) as client:
+        return client.who_am_i().actor
+
+
+def test_a_backup_of_a_running_kinolog_is_restored(
+    damaged_copy: Path, filled: FilledFolder, receiver: WebhookReceiver
+) -> None:
     """Commits, keys, files and log lines come back in another folder; a second backup copies only what is new.
 
-    Both kinologs are whole ones: the one that is backed up and the one that starts on the restored folder.
+    API keys are valid as before, and a revoked one is not. A webhook is called for new events, and for no event that
+    it had been told of. Both kinologs are whole ones: the one that is backed up and the one that starts on the
+    restored folder.
     """
     backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
-    with whole_stack(damaged_copy, workers=0) as stack, KinologClient(stack.addresses["gateway"]) as client:
+    with (
+        whole_stack(damaged_copy, workers=0, env=HOOKS) as stack,
+        KinologClient(stack.addresses["gateway"]) as client,
+    ):
+        key, revoked = client.create_key("ada"), client.create_key("eve")
+        client.revoke_key(revoked.key_id)
+        webhook_id = client.create_webhook(receiver.address()).webhook_id
+        client.cancel(client.generate("an early heron", model="card").job_id)
+        earlier = delivered(client, webhook_id, 1)
         first = backed_up(damaged_copy, backup)
         assert (first["new_artifacts"] > 0, first["lost"]) == (True, [])
         job_id = client.generate("a late heron", model="card").job_id
@@ -51,7 +96,7 @@ def test_a_backup_of_a_running_kinolog_is_restored(damaged_copy: Path, filled: F
         assert second["keys"] == first["keys"] + 1
         lines = {each: len(client.logs(each).entries) for each in records}
     assert job_id in records
-    env = master_key(damaged_copy)
+    env = HOOKS | master_key(damaged_copy)
     done = kinolog("restore", "--yes", "--json", "--from", str(backup), "--data", str(target), env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["commits"] == second["position"]
@@ -61,6 +106,12 @@ def test_a_backup_of_a_running_kinolog_is_restored(damaged_copy: Path, filled: F
     ):
         assert_shows(client, records)
         assert {each: len(client.logs(each).entries) for each in records} == lines
+        assert actor_of(stack.addresses["gateway"], key.secret) == "ada"
+        with pytest.raises(Unauthorized, match="revoked"):
+            actor_of(stack.addresses["gateway"], revoked.secret)
+        client.cancel(job_id)
+        assert delivered(client, webhook_id, 2)[1:] == earlier
+    assert len(receiver.accepted) == len(set(receiver.accepted)) == 2
 
 
 def test_an_erased_job_leaves_the_backup(damaged_copy: Path, filled: FilledFolder) -> None:

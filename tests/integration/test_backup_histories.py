@@ -5,88 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import LiteralString
 
 import pytest
 from kinolog_projector.backup import backup
-from kinolog_projector.backup.backup import Backup, MadeBackup
-from kinolog_projector.backup.backup_load import COPIES
 from kinolog_projector.backup.segment_comparison import ArchiveBehind, OtherHistory
 from kinolog_projector.backup.table_copy import DamagedCopy, OtherRow
-from kinolog_projector.projection.live_progress import write_live_progress
 from kinolog_projector.restore.archive_repair import repair_archive
-from kinolog_projector.schema.position_partitions import PositionPartitions
 
 from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.backup.folder import MANIFEST, BackupFolder
 from kinolog.codec.commits import encode_commit
 from kinolog.job.commands import Cancel, Erase
 from kinolog.ports.event_store import DamagedLog
-from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.raw_log import RawCommit
 from kinolog.readmodel.database import writer_connection
-from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.builders.jobs import job_input
-from tests.builders.memory_jobs import START, MemoryJobs
+from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.damage import flip_byte, flip_in_table
 from tests.fixtures.log import first_commit
 from tests.fixtures.master_key import MASTER_KEYS
 from tests.fixtures.servers import NewDatabase
 from tests.fixtures.waits import until_true
+from tests.integration.backed_up_log import BackedUpLog
 from tests.integration.readmodel_database import Projected, projected
-
-
-@dataclass(frozen=True, slots=True)
-class BackedUpLog:
-    """A log with its archive, and a folder for backups."""
-
-    jobs: MemoryJobs
-    log: MemoryRawLog
-    database: Projected
-    folder: BackupFolder
-    artifacts: Path
-
-    async def submit(self, count: int) -> None:
-        """Submit jobs, and archive them."""
-        for _ in range(count):
-            await self.jobs.submit()
-        await self.database.catch_up(self.jobs.store, self.jobs.keys)
-
-    async def back_up(self, *, verify: bool = False) -> MadeBackup:
-        """Make a backup."""
-        store = artifacts_at(self.artifacts.as_uri())
-        return await Backup(self.database.url, self.log, store, self.folder, verify=verify).make()
-
-    async def log_lines(self, *numbers: int, message: str = "a step") -> None:
-        """Store log lines with these numbers."""
-        lines = [
-            LogLine(job_id="job", attempt=1, at=START, level=LogLevel.INFO, message=message, sequence=number)
-            for number in numbers
-        ]
-        await write_live_progress(self.database.writer, [], lines)
-
-    async def loaded(self, new_database: NewDatabase) -> tuple[list[int], set[str]]:
-        """Return the numbers of the log lines and the ids of the keys that a database has after loading the backup."""
-        manifest = self.folder.checked_manifest()
-        with new_database() as url:
-            async with projected(url) as database:
-                connection = database.connection
-                partitions = PositionPartitions(PERMANENT_SCHEMA, "key_archive")
-                await partitions.create_missing(connection, [0])
-                for table, statement in COPIES.items():
-                    content = (self.folder.path / manifest.tables[table].path).read_bytes()
-                    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-                        await copy.write(content)
-                cursor = await connection.execute("SELECT sequence FROM kinolog.log_lines ORDER BY sequence")
-                lines = [number for (number,) in await cursor.fetchall()]
-                cursor = await connection.execute("SELECT key_id FROM kinolog.key_archive")
-                keys = {key_id for (key_id,) in await cursor.fetchall()}
-        assert [manifest.tables[table].rows for table in ("log_lines", "keys")] == [len(lines), len(keys)]
-        return lines, keys
 
 
 @pytest.fixture
@@ -253,7 +199,7 @@ async def test_log_lines_that_a_new_database_lacks_stay_in_the_backup(
         await other.log_lines(15, 30, 40)
         assert (await other.back_up()).kept_log_lines == 2
         assert (await other.back_up()).kept_log_lines == 2
-        assert (await other.loaded(new_migrated_database))[0] == [10, 15, 20, 30, 40]
+        assert (await other.loaded_rows(new_migrated_database))[0] == [10, 15, 20, 30, 40]
 
 
 async def test_another_log_line_is_not_written_over_the_old_one(
@@ -286,7 +232,7 @@ async def test_keys_that_are_lost_stay_in_the_backup(
         manifest = other.folder.checked_manifest()
         assert manifest.missing_master_keys(MASTER_KEYS.ids) == []
         assert manifest.master_keys != ()
-        assert (await other.loaded(new_migrated_database))[1] == {*backed_up.jobs.job_ids} - {erased}
+        assert (await other.loaded_rows(new_migrated_database))[1] == {*backed_up.jobs.job_ids} - {erased}
 
 
 @pytest.mark.parametrize("table", ["keys", "log_lines"])

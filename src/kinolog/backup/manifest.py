@@ -14,7 +14,7 @@ from kinolog.ports.artifacts import digest_in
 FORMAT = 1
 LOG, ARTIFACTS = "log", "artifacts"
 TABLES = ("keys", "log_lines")
-"""Tables that every backup has. Later ones also have `access`: the facts about API keys."""
+"""Tables that every backup has. Later ones also have `access`, the facts about API keys, and those of deliveries."""
 
 
 class UnusableBackup(Exception):

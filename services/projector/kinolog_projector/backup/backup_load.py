@@ -18,6 +18,7 @@ from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
 from kinolog.readmodel.tables import PARTITION_POSITIONS
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.schema.position_partitions import PositionPartitions
+from kinolog_projector.webhooks.planner import STALE
 
 COPIES = {
     "keys": sql.SQL("COPY kinolog.key_archive (key_id, wrapped, position) FROM STDIN (FORMAT BINARY)"),
@@ -25,7 +26,25 @@ COPIES = {
         "COPY kinolog.log_lines (sequence, job_id, attempt, at, severity, message, note) FROM STDIN (FORMAT BINARY)"
     ),
     "access": sql.SQL("COPY kinolog.access_archive (position, key_id, raw) FROM STDIN (FORMAT BINARY)"),
+    "webhook_deliveries": sql.SQL(
+        "COPY kinolog.webhook_deliveries (delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body,"
+        " status, redelivery, created_at, attempts, next_at) FROM STDIN (FORMAT BINARY)"
+    ),
+    "webhook_tries": sql.SQL(
+        "COPY kinolog.webhook_tries (delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error)"
+        " FROM STDIN (FORMAT BINARY)"
+    ),
+    "webhooks_off": sql.SQL(
+        "COPY kinolog.webhooks_off (webhook_id, tenant, position, at, reason) FROM STDIN (FORMAT BINARY)"
+    ),
 }
+"""What fills a table. A backup of an earlier version has no file of some."""
+
+END_OLD = """
+UPDATE kinolog.webhook_deliveries SET status = 'failed', next_at = NULL
+WHERE next_at IS NOT NULL AND created_at < now() - %s
+"""
+"""What an old backup still had to send is no news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +79,20 @@ async def load_tables(
     unwrap: Callable[[str, bytes], bytes],
 ) -> LoadedBackup:
     """Fill the permanent tables and the key store. Raises `LogUnavailable`, `DamagedLog`."""
+    await fill_tables(connection, folder, manifest)
+    keys = await restore_keys(connection, store, stored_keys, unwrap)
+    return LoadedBackup(position=manifest.position, keys=keys)
+
+
+async def fill_tables(connection: Connection, folder: BackupFolder, manifest: Manifest) -> None:
+    """Fill the permanent tables that a backup has."""
     async with connection.transaction():
         partitions = PositionPartitions(PERMANENT_SCHEMA, key_archive.name)
         await partitions.create_missing(connection, range(0, manifest.position + 1, PARTITION_POSITIONS))
         for name, statement in COPIES.items():
-            if name not in manifest.tables:  # of an earlier version
-                continue
-            await _copy(connection, folder.path / manifest.tables[name].path, statement)
-    keys = await restore_keys(connection, store, stored_keys, unwrap)
-    return LoadedBackup(position=manifest.position, keys=keys)
+            if name in manifest.tables:
+                await _copy(connection, folder.path / manifest.tables[name].path, statement)
+        await connection.execute(END_OLD, [STALE])
 
 
 async def _copy(connection: Connection, path: Path, statement: sql.SQL) -> None:

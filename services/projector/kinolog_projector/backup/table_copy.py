@@ -35,8 +35,18 @@ COPIES: dict[str, LiteralString] = {
     " ORDER BY sequence) TO STDOUT (FORMAT BINARY)",
     "access": "COPY (SELECT position, key_id, raw FROM kinolog.access_archive ORDER BY position)"
     " TO STDOUT (FORMAT BINARY)",
+    "webhook_deliveries": "COPY (SELECT delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body, status,"
+    " redelivery, created_at, attempts, next_at FROM kinolog.webhook_deliveries ORDER BY delivery_id)"
+    " TO STDOUT (FORMAT BINARY)",
+    "webhook_tries": "COPY (SELECT delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error"
+    " FROM kinolog.webhook_tries ORDER BY delivery_id, number) TO STDOUT (FORMAT BINARY)",
+    "webhooks_off": "COPY (SELECT webhook_id, tenant, position, at, reason FROM kinolog.webhooks_off"
+    " ORDER BY webhook_id) TO STDOUT (FORMAT BINARY)",
 }
 """What is copied of the permanent tables besides the archive, which is the log. All are in the order of their keys."""
+
+CHANGING_TABLES = frozenset({"webhook_deliveries", "webhook_tries", "webhooks_off"})
+"""Tables whose rows change and end. Those of the backup before are replaced."""
 
 LOST_KEYS = """
 SELECT given.key_id FROM unnest(%s::text[], %s::bigint[]) AS given (key_id, position)
@@ -102,7 +112,9 @@ class TableCopier:
     async def copy(self, table: str, name: str) -> TableCopy:
         """Write the rows of a table into the file `name`. Raises `UnusableBackup`, `psycopg.Error`."""
         file = self.before.tables.get(table) if self.before is not None else None
-        if file is not None and self.replace_damaged and await self._is_damaged(file):
+        if table in CHANGING_TABLES or (
+            file is not None and self.replace_damaged and await self._is_damaged(file)
+        ):
             file = None
         keys = await self._lost_keys(file) if file is not None and table == "keys" else []
         older = _each(keys) if table == "keys" else self._rows_of(file)
