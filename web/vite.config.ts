@@ -34,6 +34,8 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     sourcemap: false,
+    // What each page loads: a test sums it up.
+    manifest: "manifest.json",
     target: "es2023",
   },
   server: { proxy: { "/api": GATEWAY, "/ready": GATEWAY, "/ws": { target: GATEWAY, ws: true } } },

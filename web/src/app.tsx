@@ -4,22 +4,15 @@ import { CacheProvider } from "@emotion/react";
 import CssBaseline from "@mui/material/CssBaseline";
 import { ThemeProvider, useColorScheme } from "@mui/material/styles";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { type ReactNode, lazy, useEffect } from "react";
-import { RouterProvider, createBrowserRouter } from "react-router";
-import { ROOT } from "./api/address";
+import { type ReactNode, useEffect } from "react";
+import { BrowserRouter, Route, Routes } from "react-router";
 import { NO_ANSWER, RequestFailed } from "./api/problem";
-import { NotFound, PageBroken } from "./layout/error_page";
+import { NotFound } from "./layout/error_page";
 import { Layout } from "./layout/layout";
 import { LiveUpdates } from "./live/live_updates";
+import { BASENAME, ROUTES } from "./routes";
 import { useSettings } from "./session/settings";
 import { theme } from "./theme/theme";
-
-const Dashboard = lazy(() => import("./pages/dashboard/dashboard"));
-const Jobs = lazy(() => import("./pages/jobs/jobs"));
-const JobPage = lazy(() => import("./pages/job/job_page"));
-const Generate = lazy(() => import("./pages/generate/generate"));
-const Analytics = lazy(() => import("./pages/analytics/analytics"));
-const Settings = lazy(() => import("./pages/settings/settings"));
 
 const MOST_TRIES = 3;
 
@@ -33,29 +26,6 @@ const queries = new QueryClient({
     },
   },
 });
-
-const router = createBrowserRouter(
-  [
-    {
-      element: <Layout />,
-      children: [
-        {
-          errorElement: <PageBroken />,
-          children: [
-            { path: "/", element: <Dashboard /> },
-            { path: "/jobs", element: <Jobs /> },
-            { path: "/jobs/:jobId", element: <JobPage /> },
-            { path: "/generate", element: <Generate /> },
-            { path: "/analytics", element: <Analytics /> },
-            { path: "/settings", element: <Settings /> },
-            { path: "*", element: <NotFound /> },
-          ],
-        },
-      ],
-    },
-  ],
-  { basename: ROOT.replace(/\/$/, "") || "/" },
-);
 
 /** The policy of the page admits styles with this number only. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce;
@@ -76,7 +46,16 @@ export function App(): ReactNode {
         <ChosenTheme />
         <QueryClientProvider client={queries}>
           <LiveUpdates>
-            <RouterProvider router={router} />
+            <BrowserRouter basename={BASENAME || "/"}>
+              <Routes>
+                <Route element={<Layout />}>
+                  {ROUTES.map(({ path, Page }) => (
+                    <Route key={path} path={path} element={<Page />} />
+                  ))}
+                  <Route path="*" element={<NotFound />} />
+                </Route>
+              </Routes>
+            </BrowserRouter>
           </LiveUpdates>
         </QueryClientProvider>
       </ThemeProvider>

@@ -2,9 +2,11 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
 import { startTexts } from "./i18n/setup";
+import { preload } from "./routes";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
+preload(location.pathname);
 await startTexts();
 createRoot(root).render(
   <StrictMode>

@@ -1,15 +1,15 @@
 /** What can be done with one job or several: cancel, retry, change the priority, erase. Each is asked first. */
 import Button from "@mui/material/Button";
-import MenuItem from "@mui/material/MenuItem";
 import Stack from "@mui/material/Stack";
-import TextField from "@mui/material/TextField";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type ActionOnJobs, type JobAction, useJobAction } from "../api/queries";
-import { type JobStatus, PRIORITIES, type Priority } from "../api/types";
+import type { JobStatus, Priority } from "../api/types";
 import { useNotices } from "../session/notices";
 import { useErrorText } from "../text/use_error_text";
-import { Confirm } from "./confirm";
+
+/** Loaded when something is asked: its dialog and its field would be a tenth of a page. */
+const ActionQuestion = lazy(() => import("./action_question"));
 
 /** Statuses of jobs that an action is for. */
 const FITTING: Record<JobAction, readonly JobStatus[]> = {
@@ -35,19 +35,18 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
   const show = useNotices((state) => state.show);
   const action = useJobAction();
   const [asked, setAsked] = useState<JobAction>();
-  const [priority, setPriority] = useState<Priority>("high");
 
   const fitting = (each: JobAction): string[] | undefined =>
     jobs?.filter((job) => FITTING[each].includes(job.status) && !(each === "erase" && job.erased)).map((job) => job.job_id);
 
-  async function act(each: JobAction): Promise<void> {
+  async function act(each: JobAction, priority: Priority | undefined): Promise<void> {
     setAsked(undefined);
     const jobIds = fitting(each);
     try {
       const answer = await action.mutateAsync({
         action: each,
         ...(jobIds === undefined ? { filter } : { jobIds }),
-        priority: each === "reprioritize" ? priority : undefined,
+        priority,
       });
       const failure = answer.results.find((result) => !result.ok)?.error;
       if (failure) {
@@ -78,31 +77,16 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
           </Button>
         );
       })}
-      <Confirm
-        isOpen={asked !== undefined}
-        question={asked === undefined ? "" : t(`confirm.${asked}`, { count: fitting(asked)?.length ?? number })}
-        onNo={() => setAsked(undefined)}
-        onYes={() => {
-          if (asked !== undefined) void act(asked);
-        }}
-      >
-        {asked === "reprioritize" ? (
-          <TextField
-            select
-            fullWidth
-            size="small"
-            label={t("fields.priority")}
-            value={priority}
-            onChange={(event) => setPriority(event.target.value as Priority)}
-          >
-            {PRIORITIES.map((each) => (
-              <MenuItem key={each} value={each}>
-                {t(`priority.${each}`)}
-              </MenuItem>
-            ))}
-          </TextField>
-        ) : undefined}
-      </Confirm>
+      {asked === undefined ? null : (
+        <Suspense>
+          <ActionQuestion
+            action={asked}
+            count={fitting(asked)?.length ?? number}
+            onNo={() => setAsked(undefined)}
+            onYes={(priority) => void act(asked, priority)}
+          />
+        </Suspense>
+      )}
     </Stack>
   );
 }

@@ -294,7 +294,6 @@ export const de: Texts = {
     submitted: "Eingereicht",
     export: "Als CSV speichern",
     rate: "Quote",
-    seconds: "Sekunden",
     jobs: "Aufträge",
   },
   settings: {

@@ -291,7 +291,6 @@ export const en = {
     submitted: "Submitted",
     export: "Save as CSV",
     rate: "Rate",
-    seconds: "Seconds",
     jobs: "Jobs",
   },
   settings: {

@@ -21,6 +21,7 @@ import { useLiveState } from "../live/live_store";
 import { settings } from "../session/settings";
 import { Banners } from "./banners";
 import { Notices } from "./notices";
+import { PageErrors } from "./page_errors";
 import { PAGES } from "./pages";
 import { useShortcuts } from "./shortcuts";
 import { useIsDark } from "./use_is_dark";
@@ -124,9 +125,11 @@ export function Layout(): ReactNode {
         <Box sx={{ height: 52, flexShrink: 0 }} />
         <Banners />
         <Box component="main" id="content" tabIndex={-1} sx={{ p: { xs: 2, md: 3 }, outline: "none", maxWidth: 1600, width: "100%", mx: "auto" }}>
-          <Suspense fallback={<Skeletons />}>
-            <Outlet />
-          </Suspense>
+          <PageErrors place={pathname}>
+            <Suspense fallback={<Skeletons />}>
+              <Outlet />
+            </Suspense>
+          </PageErrors>
         </Box>
       </Box>
       <Notices />

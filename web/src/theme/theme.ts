@@ -51,7 +51,6 @@ export const theme: Theme = createTheme({
     MuiPaper: { defaultProps: { elevation: 0 } },
     MuiButtonBase: { defaultProps: { disableRipple: true } },
     MuiTableCell: { styleOverrides: { head: { fontWeight: 600 } } },
-    MuiTooltip: { defaultProps: { arrow: true } },
   },
 });
 

@@ -8,8 +8,6 @@ import ToggleButton from "@mui/material/ToggleButton";
 import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
 import Typography from "@mui/material/Typography";
 import { useQueries } from "@tanstack/react-query";
-import { BarChart } from "@mui/x-charts/BarChart";
-import { LineChart } from "@mui/x-charts/LineChart";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import {
@@ -22,6 +20,9 @@ import {
   useSuccessRates,
   useTrends,
 } from "../../api/queries";
+import { AreaChart } from "../../charts/area_chart";
+import { BarChart } from "../../charts/bar_chart";
+import { ColumnChart } from "../../charts/column_chart";
 import { Loaded } from "../../components/loaded";
 import { PageHeading } from "../../components/page_heading";
 import { Panel } from "../../components/panel";
@@ -68,8 +69,8 @@ export default function Analytics(): ReactNode {
   const models = useModelCounts(query);
   const style: Intl.DateTimeFormatOptions =
     RANGES[range] < HOUR * 6 ? { timeStyle: "short" } : { day: "numeric", month: "short", hour: RANGES[range] < 24 * HOUR ? "2-digit" : undefined };
-  const label = (at: Date): string => new Intl.DateTimeFormat(localeOf(i18n.language), style).format(at);
-  const times = (points: readonly { at: string | null }[]): Date[] => points.map((point) => new Date(point.at ?? 0));
+  const moments = new Intl.DateTimeFormat(localeOf(i18n.language), style);
+  const times = (points: readonly { at: string | null }[]): string[] => points.map((point) => moments.format(new Date(point.at ?? 0)));
 
   const facts: [string, string][] = [
     [t("analytics.submitted"), overview.data === undefined ? "–" : formats.count(overview.data.submitted)],
@@ -139,15 +140,16 @@ export default function Analytics(): ReactNode {
           <Panel title={t("analytics.trend")}>
             <Loaded query={trends} lines={7} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
               {(points) => (
-                <BarChart
+                <ColumnChart
+                  name={t("analytics.trend")}
                   height={HEIGHT}
-                  xAxis={[{ scaleType: "band", data: times(points), valueFormatter: label }]}
-                  yAxis={[{ tickMinStep: 1, width: 44 }]}
+                  isWhole
+                  text={formats.count}
+                  columns={times(points)}
                   series={(["completed", "failed", "cancelled"] as const).map((status) => ({
-                    data: points.map((point) => point[status]),
-                    label: t(`status.${status}`),
-                    color: CHART_COLOURS[status],
-                    stack: "ended",
+                    name: t(`status.${status}`),
+                    colour: CHART_COLOURS[status],
+                    values: points.map((point) => point[status]),
                   }))}
                 />
               )}
@@ -158,17 +160,15 @@ export default function Analytics(): ReactNode {
           <Panel title={t("analytics.depth")}>
             <Loaded query={depth} lines={7} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
               {(points) => (
-                <LineChart
+                <AreaChart
+                  name={t("analytics.depth")}
                   height={HEIGHT}
-                  xAxis={[{ scaleType: "time", data: times(points), valueFormatter: label }]}
-                  yAxis={[{ tickMinStep: 1, width: 44 }]}
+                  text={formats.count}
+                  columns={times(points)}
                   series={(["queued", "processing"] as const).map((status) => ({
-                    data: points.map((point) => point[status]),
-                    label: t(`status.${status}`),
-                    color: CHART_COLOURS[status],
-                    showMark: false,
-                    area: true,
-                    stack: "depth",
+                    name: t(`status.${status}`),
+                    colour: CHART_COLOURS[status],
+                    values: points.map((point) => point[status]),
                   }))}
                 />
               )}
@@ -180,14 +180,14 @@ export default function Analytics(): ReactNode {
             <Loaded query={stages} lines={7} empty={t("empty.data")} isEmpty={(list) => list.length === 0}>
               {(list) => (
                 <BarChart
+                  name={t("analytics.stages")}
                   height={HEIGHT}
-                  layout="horizontal"
-                  yAxis={[{ scaleType: "band", data: list.map((each) => names.stage(each.stage)), width: 110 }]}
-                  xAxis={[{ label: t("analytics.seconds") }]}
+                  text={formats.length}
+                  columns={list.map((each) => names.stage(each.stage))}
                   series={[
-                    { data: list.map((each) => each.mean_seconds), label: t("analytics.mean"), color: "var(--mui-palette-primary-main)" },
-                    { data: list.map((each) => each.p50_seconds), label: t("analytics.median"), color: "var(--mui-palette-success-main)" },
-                    { data: list.map((each) => each.p95_seconds), label: t("analytics.p95"), color: "var(--mui-palette-warning-main)" },
+                    { name: t("analytics.mean"), values: list.map((each) => each.mean_seconds), colour: "var(--mui-palette-primary-main)" },
+                    { name: t("analytics.median"), values: list.map((each) => each.p50_seconds), colour: "var(--mui-palette-success-main)" },
+                    { name: t("analytics.p95"), values: list.map((each) => each.p95_seconds), colour: "var(--mui-palette-warning-main)" },
                   ]}
                 />
               )}
@@ -198,19 +198,14 @@ export default function Analytics(): ReactNode {
           <Panel title={t("analytics.byPriority")}>
             <Loaded query={rates} lines={7} empty={t("empty.data")} isEmpty={(list) => list.every((each) => each.rate === null)}>
               {(list) => (
-                <BarChart
+                <ColumnChart
+                  name={t("analytics.byPriority")}
                   height={HEIGHT}
-                  xAxis={[{ scaleType: "band", data: list.map((each) => t(`priority.${each.priority}`)) }]}
-                  yAxis={[{ min: 0, max: 1, width: 48, valueFormatter: (value: number) => formats.share(value) }]}
-                  series={[
-                    {
-                      data: list.map((each) => each.rate),
-                      label: t("analytics.rate"),
-                      color: CHART_COLOURS.completed,
-                      valueFormatter: (value) => formats.share(value),
-                    },
-                  ]}
-                  hideLegend
+                  greatest={1}
+                  hasLegend={false}
+                  text={formats.share}
+                  columns={list.map((each) => t(`priority.${each.priority}`))}
+                  series={[{ name: t("analytics.rate"), colour: CHART_COLOURS.completed, values: list.map((each) => each.rate) }]}
                 />
               )}
             </Loaded>
@@ -222,11 +217,13 @@ export default function Analytics(): ReactNode {
               <Typography color="textSecondary">{t("empty.data")}</Typography>
             ) : (
               <BarChart
+                name={t("analytics.byModel")}
                 height={HEIGHT}
-                layout="horizontal"
-                yAxis={[{ scaleType: "band", data: models.map(({ model }) => model), width: 110 }]}
-                series={[{ data: models.map(({ total }) => total), label: t("analytics.jobs"), color: CHART_COLOURS.processing }]}
-                hideLegend
+                isWhole
+                hasLegend={false}
+                text={formats.count}
+                columns={models.map(({ model }) => model)}
+                series={[{ name: t("analytics.jobs"), colour: CHART_COLOURS.processing, values: models.map(({ total }) => total) }]}
               />
             )}
           </Panel>

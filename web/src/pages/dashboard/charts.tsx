@@ -1,14 +1,14 @@
 /** Jobs by status as a pie, and the jobs of each of the last seven days. */
 import Grid from "@mui/material/Grid";
-import { BarChart } from "@mui/x-charts/BarChart";
-import { PieChart } from "@mui/x-charts/PieChart";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useCounts, useTrends } from "../../api/queries";
 import { STATUSES } from "../../api/types";
+import { ColumnChart } from "../../charts/column_chart";
+import { PieChart } from "../../charts/pie_chart";
 import { Loaded } from "../../components/loaded";
 import { Panel } from "../../components/panel";
-import { localeOf } from "../../text/use_format";
+import { localeOf, useFormats } from "../../text/use_format";
 import { CHART_COLOURS } from "../../components/status_colours";
 
 const HEIGHT = 240;
@@ -16,6 +16,8 @@ const DAY_SECONDS = 86_400;
 
 export default function Charts(): ReactNode {
   const { t, i18n } = useTranslation();
+  const formats = useFormats();
+  const byStatus = `${t("dashboard.byStatus")} · ${t("range.last_7_days")}`;
   const counts = useCounts({ date_range: "last_7_days" });
   const trends = useTrends({ date_range: "last_7_days", bucket_seconds: DAY_SECONDS });
   const day = (at: string | null): string =>
@@ -23,23 +25,18 @@ export default function Charts(): ReactNode {
   return (
     <Grid container spacing={2}>
       <Grid size={{ xs: 12, md: 5 }}>
-        <Panel title={`${t("dashboard.byStatus")} · ${t("range.last_7_days")}`}>
+        <Panel title={byStatus}>
           <Loaded query={counts} lines={6} empty={t("empty.data")} isEmpty={(data) => data.total === 0}>
             {(data) => (
               <PieChart
+                name={byStatus}
                 height={HEIGHT}
-                series={[
-                  {
-                    innerRadius: 52,
-                    paddingAngle: 1,
-                    data: STATUSES.filter((status) => data[status] > 0).map((status) => ({
-                      id: status,
-                      value: data[status],
-                      label: t(`status.${status}`),
-                      color: CHART_COLOURS[status],
-                    })),
-                  },
-                ]}
+                text={formats.count}
+                series={STATUSES.filter((status) => data[status] > 0).map((status) => ({
+                  name: t(`status.${status}`),
+                  colour: CHART_COLOURS[status],
+                  values: [data[status]],
+                }))}
               />
             )}
           </Loaded>
@@ -54,15 +51,16 @@ export default function Charts(): ReactNode {
             isEmpty={(points) => points.every((point) => point.submitted + point.completed + point.failed + point.cancelled === 0)}
           >
             {(points) => (
-              <BarChart
+              <ColumnChart
+                name={t("dashboard.recent")}
                 height={HEIGHT}
-                xAxis={[{ scaleType: "band", data: points.map((point) => day(point.at)) }]}
-                yAxis={[{ tickMinStep: 1, width: 44 }]}
+                isWhole
+                text={formats.count}
+                columns={points.map((point) => day(point.at))}
                 series={(["completed", "failed", "cancelled"] as const).map((status) => ({
-                  data: points.map((point) => point[status]),
-                  label: t(`status.${status}`),
-                  color: CHART_COLOURS[status],
-                  stack: "ended",
+                  name: t(`status.${status}`),
+                  colour: CHART_COLOURS[status],
+                  values: points.map((point) => point[status]),
                 }))}
               />
             )}

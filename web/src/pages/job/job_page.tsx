@@ -6,7 +6,7 @@ import Stack from "@mui/material/Stack";
 import Tab from "@mui/material/Tab";
 import Tabs from "@mui/material/Tabs";
 import Typography from "@mui/material/Typography";
-import type { ReactNode } from "react";
+import { type ComponentType, type ReactNode, Suspense, lazy } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams, useSearchParams } from "react-router";
 import { RequestFailed } from "../../api/problem";
@@ -16,19 +16,22 @@ import { clamped } from "../../components/clamped";
 import { JobActions } from "../../components/job_actions";
 import { JobProgress, useNewest } from "../../components/job_progress";
 import { Loaded } from "../../components/loaded";
+import { Skeletons } from "../../components/skeletons";
 import { StatusChip } from "../../components/status_chip";
 import { useTitle } from "../../components/use_title";
 import { useChannel } from "../../live/live_updates";
 import { shortId } from "../../text/format";
-import { HistoryTab } from "./history_tab";
-import { LogTab } from "./log_tab";
 import { OverviewTab } from "./overview_tab";
-import { RecordTab } from "./record_tab";
-import { ScenesTab } from "./scenes_tab";
+
+// What a person sees first is loaded with the page, the rest when it is opened.
+const HistoryTab = lazy(async () => ({ default: (await import("./history_tab")).HistoryTab }));
+const LogTab = lazy(async () => ({ default: (await import("./log_tab")).LogTab }));
+const RecordTab = lazy(async () => ({ default: (await import("./record_tab")).RecordTab }));
+const ScenesTab = lazy(async () => ({ default: (await import("./scenes_tab")).ScenesTab }));
 
 const TABS = ["overview", "scenes", "log", "history", "record"] as const;
 type TabName = (typeof TABS)[number];
-const CONTENT: Record<TabName, (props: { job: JobDetail }) => ReactNode> = {
+const CONTENT: Record<TabName, ComponentType<{ job: JobDetail }>> = {
   overview: OverviewTab,
   scenes: ScenesTab,
   log: LogTab,
@@ -97,7 +100,9 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
         ))}
       </Tabs>
       <Box role="tabpanel" id="tab-content" aria-labelledby={`tab-${tab}`}>
-        <Content job={job} />
+        <Suspense fallback={<Skeletons />}>
+          <Content job={job} />
+        </Suspense>
       </Box>
     </Box>
   );

@@ -5,7 +5,6 @@ import Button from "@mui/material/Button";
 import IconButton from "@mui/material/IconButton";
 import Stack from "@mui/material/Stack";
 import ToggleButton from "@mui/material/ToggleButton";
-import Tooltip from "@mui/material/Tooltip";
 import { type ReactNode, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { pathOf } from "../../api/address";
@@ -55,27 +54,22 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
         />
       </Box>
       <Stack direction="row" sx={{ mt: 1, gap: 1, alignItems: "center", flexWrap: "wrap" }}>
-        <Tooltip title={t("job.frameBack")}>
-          <IconButton size="small" aria-label={t("job.frameBack")} onClick={() => step(-1)}>
-            <SkipPreviousIcon />
-          </IconButton>
-        </Tooltip>
-        <Tooltip title={t("job.frameForward")}>
-          <IconButton size="small" aria-label={t("job.frameForward")} onClick={() => step(1)}>
-            <SkipNextIcon />
-          </IconButton>
-        </Tooltip>
-        <Tooltip title={t("job.loop")}>
-          <ToggleButton
-            size="small"
-            value="loop"
-            selected={isLooped}
-            aria-label={t("job.loop")}
-            onChange={() => setLooped(!isLooped)}
-          >
-            <RepeatIcon fontSize="small" />
-          </ToggleButton>
-        </Tooltip>
+        <IconButton size="small" title={t("job.frameBack")} aria-label={t("job.frameBack")} onClick={() => step(-1)}>
+          <SkipPreviousIcon />
+        </IconButton>
+        <IconButton size="small" title={t("job.frameForward")} aria-label={t("job.frameForward")} onClick={() => step(1)}>
+          <SkipNextIcon />
+        </IconButton>
+        <ToggleButton
+          size="small"
+          value="loop"
+          selected={isLooped}
+          title={t("job.loop")}
+          aria-label={t("job.loop")}
+          onChange={() => setLooped(!isLooped)}
+        >
+          <RepeatIcon fontSize="small" />
+        </ToggleButton>
         {scenes.length > 1 ? (
           <Stack component="nav" aria-label={t("job.chapters")} direction="row" sx={{ gap: 0.5, flexWrap: "wrap" }}>
             {scenes.map((scene) => (

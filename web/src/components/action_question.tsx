@@ -1,0 +1,47 @@
+/** The question before an action on jobs, with the new priority where the action sets one. */
+import MenuItem from "@mui/material/MenuItem";
+import TextField from "@mui/material/TextField";
+import { type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { JobAction } from "../api/queries";
+import { PRIORITIES, type Priority } from "../api/types";
+import { Confirm } from "./confirm";
+
+interface Props {
+  action: JobAction;
+  /** How many jobs it is for. */
+  count: number;
+  onNo: () => void;
+  onYes: (priority: Priority | undefined) => void;
+}
+
+export default function ActionQuestion({ action, count, onNo, onYes }: Props): ReactNode {
+  const { t } = useTranslation();
+  const [priority, setPriority] = useState<Priority>("high");
+  const hasPriority = action === "reprioritize";
+  return (
+    <Confirm
+      isOpen
+      question={t(`confirm.${action}`, { count })}
+      onNo={onNo}
+      onYes={() => onYes(hasPriority ? priority : undefined)}
+    >
+      {hasPriority ? (
+        <TextField
+          select
+          fullWidth
+          size="small"
+          label={t("fields.priority")}
+          value={priority}
+          onChange={(event) => setPriority(event.target.value as Priority)}
+        >
+          {PRIORITIES.map((each) => (
+            <MenuItem key={each} value={each}>
+              {t(`priority.${each}`)}
+            </MenuItem>
+          ))}
+        </TextField>
+      ) : undefined}
+    </Confirm>
+  );
+}

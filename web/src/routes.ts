@@ -1,0 +1,35 @@
+/** The pages by their addresses. Each is loaded when it is opened, and the first one as soon as the script runs. */
+import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+import { matchPath } from "react-router";
+import { ROOT } from "./api/address";
+
+/** What stands before the paths of the pages: the prefix of a proxy, if there is one. */
+export const BASENAME = ROOT.replace(/\/$/, "");
+
+type Load = () => Promise<{ default: ComponentType }>;
+
+export interface PageRoute {
+  path: string;
+  load: Load;
+  Page: LazyExoticComponent<ComponentType>;
+}
+
+function route(path: string, load: Load): PageRoute {
+  return { path, load, Page: lazy(load) };
+}
+
+export const ROUTES: readonly PageRoute[] = [
+  route("/", () => import("./pages/dashboard/dashboard")),
+  route("/jobs", () => import("./pages/jobs/jobs")),
+  route("/jobs/:jobId", () => import("./pages/job/job_page")),
+  route("/generate", () => import("./pages/generate/generate")),
+  route("/analytics", () => import("./pages/analytics/analytics")),
+  route("/settings", () => import("./pages/settings/settings")),
+];
+
+/** Begin to load the page of an address. Its failure is shown where the page is. */
+export function preload(pathname: string): void {
+  const path = pathname.slice(BASENAME.length);
+  const found = ROUTES.find((each) => matchPath(each.path, path) !== null);
+  found?.load().catch(() => undefined);
+}
