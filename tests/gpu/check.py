@@ -28,7 +28,7 @@ from tests.gpu.context import OUT_OF_TIME, StageContext
 from tests.gpu.installation import child_environment, missing_packages
 from tests.gpu.report import CheckReport
 from tests.gpu.stage_process import EXIT_SECONDS, Record, import_once, run_stage
-from tests.gpu.stages import STAGES
+from tests.gpu.stages import STAGES, CheckStage
 
 SHORTEST_SECONDS = 5.0
 """A stage that would get less is not started."""
@@ -41,6 +41,9 @@ NEEDED_STAGE = "environment"
 
 MISSING_EXIT = 2
 """Exit code if packages are missing."""
+
+IMPORT_SECONDS = 90.0
+"""What the first stage may take beside its own time: torch is imported before it, from a disk that is cold perhaps."""
 
 GRACE = 0.94
 """The part of its time in which a stage should end by itself."""
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_once([PREPARED_MODULE])
         for position, stage in enumerate(chosen):
             left = deadline - time.monotonic() - EXIT_SECONDS
-            limit = left * stage.share / sum(later.share for later in chosen[position:])
+            limit = stage_seconds(chosen, position, left)
             report.begin(stage.name, limit)
             if limit < SHORTEST_SECONDS:
                 report.end(OUT_OF_TIME, 0.0)
@@ -91,6 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print("the other stages would fail too and are left out", flush=True)
                 break
     return 0 if report.complete else 1
+
+
+def stage_seconds(chosen: Sequence[CheckStage], position: int, left: float) -> float:
+    """Return how long a stage may take if so many seconds are left for it and those after it.
+
+    What it does not need is theirs.
+    """
+    share = left * chosen[position].share / sum(later.share for later in chosen[position:])
+    return share if position else min(left, share + min(IMPORT_SECONDS, left / 4))
 
 
 def _options(arguments: Sequence[str] | None) -> Namespace:

@@ -14,7 +14,7 @@ from tests.gpu.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 BUDGET_SECONDS = 2_400
-"""The first stage has 50 s of it, in which a busy machine imports torch. The rehearsal ends when it is done."""
+"""More than a busy machine needs. The rehearsal ends when it is done."""
 
 
 @pytest.mark.timeout(BUDGET_SECONDS + 60)
