@@ -15,19 +15,20 @@ from kinolog_cli.jobs.queries import saving_bar
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client.http.file_transfer import EXPORT_TYPES
 
-_SUFFIXES = {"png": ".zip", "spritesheet": ".jpg"}
+_SUFFIXES = {"gif": ".gif", "webp": ".webp", "png": ".zip", "spritesheet": ".jpg"}
 
 
 @command
 def export(
     job: JobArgument,
     file_format: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--as",
-            help="gif, webp, png: a ZIP archive with a picture per frame, or spritesheet: a JPEG of small frames.",
+            help="gif, webp, png: a ZIP archive with a picture per frame, or spritesheet: a JPEG of small frames. "
+            "Else that of the suffix of --output, or gif.",
         ),
-    ] = "gif",
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Save it here; - for standard output. Else JOB.gif and so on."),
@@ -36,13 +37,13 @@ def export(
 ) -> None:
     """Save the video of a completed job as an animation or as pictures."""
     context = current_context(as_json)
-    wanted = file_format.lower()
+    wanted = _format_of(output) if file_format is None else file_format.lower()
     if wanted not in EXPORT_TYPES:
         raise CommandFailed(ExitCode.USAGE, f"--as must be one of {', '.join(EXPORT_TYPES)}")
     place = None if output is None else checked_place(output)
     with context.client() as client:
         whole = job_id(client, job)
-        place = place or checked_place(Path(f"{whole}{_SUFFIXES.get(wanted, f'.{wanted}')}"))
+        place = place or checked_place(Path(f"{whole}{_SUFFIXES[wanted]}"))
         with saving_bar(context) as on_progress:
             try:
                 client.export(whole, place, file_format=wanted, on_progress=on_progress)
@@ -55,3 +56,18 @@ def export(
         context.print_json({"job_id": whole, "format": wanted, "saved": str(place)})
     else:
         context.out.print(f"saved as {place}", markup=False, soft_wrap=True)
+
+
+def _format_of(output: Path | None) -> str:
+    """Return the format that the suffix of a file names; gif for standard output and without a file or a suffix.
+
+    Raises `CommandFailed` for the suffix of no format.
+    """
+    suffix = "" if output is None or writes_standard_output(output) else output.suffix.lower()
+    for file_format, its_suffix in _SUFFIXES.items():
+        if suffix in ("", its_suffix):
+            return file_format
+    raise CommandFailed(
+        ExitCode.USAGE,
+        f"{output}: name a file with {', '.join(_SUFFIXES.values())}, or say with --as what it will be",
+    )

@@ -15,12 +15,12 @@ class CheckStage:
 
 STAGES = (
     CheckStage("environment", 10),
-    CheckStage("families", 85),
     CheckStage("wan", 80),
     CheckStage("decode", 55),
     CheckStage("job", 55),
     CheckStage("device_assert", 45),
     CheckStage("memory", 110),
     CheckStage("quantised", 25),
+    CheckStage("families", 85),
 )
-"""In the order in which they run. Time that a stage leaves goes to those after it."""
+"""In the order in which they run. Time that a stage leaves goes to those after it, so the longest list is last."""

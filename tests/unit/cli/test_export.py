@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kinolog.v1 import job_service_pb2 as pb
 from kinolog_cli.exit_codes import ExitCode
 from tests.unit.cli.conftest import Kinolog
 from tests.unit.gateway import canned
@@ -41,9 +42,21 @@ async def test_without_a_place_the_file_has_the_name_of_the_job(
     assert (tmp_path / f"{job_id}.gif").read_bytes() == b"GIF89arest"
 
 
+async def test_the_name_of_the_file_says_what_it_will_be(
+    kinolog: Kinolog, api: RecordingApi, job_id: str, tmp_path: Path
+) -> None:
+    """Unless `--as` does: a name that ends with .webp was a GIF before."""
+    names = {"a.gif": "GIF", "a.webp": "WEBP", "a.ZIP": "PNG", "a.jpg": "SPRITE_SHEET", "a": "GIF"}
+    for name in names:
+        await kinolog("export", job_id, "-o", str(tmp_path / name))
+    await kinolog("export", job_id, "-o", str(tmp_path / "b.gif"), "--as", "webp")
+    formats = [pb.ExportFormat.Name(request.format) for request in api.requests("ExportVideo")]
+    assert formats == [f"EXPORT_FORMAT_{name}" for name in (*names.values(), "WEBP")]
+
+
 async def test_wrong_exports_are_refused(kinolog: Kinolog, api: RecordingApi, job_id: str) -> None:
-    """An unknown format or a place that cannot be written is wrong usage, and nothing is requested."""
-    for options in (["--as", "avi"], ["-o", "/nowhere/film.gif"]):
+    """An unknown format, a suffix of none or a place that cannot be written is wrong usage; nothing is requested."""
+    for options in (["--as", "avi"], ["-o", "/nowhere/film.gif"], ["-o", "film.png"]):
         done = await kinolog("export", job_id, *options)
         assert done.exit_code == ExitCode.USAGE, done.stderr
     assert api.requests("ExportVideo") == []

@@ -16,5 +16,5 @@ def test_the_first_stage_may_wait_for_a_cold_disk() -> None:
 
 def test_what_a_stage_leaves_goes_to_those_after_it() -> None:
     """Each has its part of what is left, and the last one all of it."""
-    assert stage_seconds(STAGES, 1, 400) == pytest.approx(400 * 85 / 455)
+    assert stage_seconds(STAGES, 1, 400) == pytest.approx(400 * 80 / 455)
     assert stage_seconds(STAGES, len(STAGES) - 1, 70) == 70
