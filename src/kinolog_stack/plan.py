@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.readmodel.roles import API_LOGIN
+from kinolog.readmodel.roles import API_LOGIN, PROJECTOR_LOGIN
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.devices import assign_devices, model_memory
 from kinolog_stack.processes.orphan_reaper import RUN_MARK
@@ -95,7 +95,7 @@ def plan_stack(site: StackSite) -> StackPlan:
         _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
         # Read models of an earlier version are rebuilt from the log, which takes time in proportion to the log.
         replace(
-            _spec(site, "migrations", "kinolog_projector", _migration_env(site), "update"),
+            _spec(site, "migrations", "kinolog_projector", _projector_env(site), "update"),
             ready_seconds=UPDATE_SECONDS,
         ),
     )
@@ -144,13 +144,8 @@ def _artifacts(site: StackSite) -> dict[str, str]:
 
 def _projector_env(site: StackSite) -> dict[str, str]:
     probe = {"KINOLOG_PROJECTOR_PROBE_PORT": str(site.ports.projector_probe)}
-    servers = site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env()
+    servers = site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env(user=PROJECTOR_LOGIN)
     return servers | dict(site.master_key) | probe
-
-
-def _migration_env(site: StackSite) -> dict[str, str]:
-    """Return the environment of the process that makes the login of the api too."""
-    return _projector_env(site) | {"KINOLOG_API_DATABASE_PASSWORD": site.postgres.password(API_LOGIN)}
 
 
 def _api_env(site: StackSite) -> dict[str, str]:

@@ -168,6 +168,7 @@ class Stack:
             env=server_env,
         )
         self._start_wave({"nats-server": nats, "postgres": postgres})
+        postgres.make_logins()
         self._watch_disks(nats)
         site = StackSite(
             settings=self.settings,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinolog_projector.maintenance import COMMANDS as PROJECTOR_COMMANDS
+from kinolog_projector.app import COMMANDS as PROJECTOR_COMMANDS
 from typer.core import TyperGroup
 from typer.main import get_command
 

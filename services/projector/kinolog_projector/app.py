@@ -3,6 +3,7 @@
 Commands:
 
 run      keep the read models, the archive and the ticket queue up to date (the default)
+logins   as a superuser of Postgres, make the logins of projector and api, and give the database to the former
 migrate  migrate the database to this version
 update   migrate, and rebuild read models that need it; needs the log
 rebuild  rebuild the read models from the log beside the live ones, then swap them
@@ -77,6 +78,7 @@ from kinolog_projector.access.access_archive import AccessArchive
 from kinolog_projector.access_commands import COMMANDS as ACCESS_COMMANDS
 from kinolog_projector.command_session import serve_commands
 from kinolog_projector.commands import CommandOptions
+from kinolog_projector.database_logins import COMMANDS as LOGIN_COMMANDS
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
@@ -98,7 +100,7 @@ from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
 from kinolog_projector.webhooks.notifier import Notifier
 
-COMMANDS = LOG_COMMANDS | ACCESS_COMMANDS
+COMMANDS = LOGIN_COMMANDS | LOG_COMMANDS | ACCESS_COMMANDS
 
 FAILED = 1
 """Exit status when a check found something wrong."""

@@ -222,6 +222,10 @@ class ProjectorSettings(
         description="Password of the database login `kinolog_api`, which `kinolog-projector migrate` and `update` make "
         "for the api; without it none is made.",
     )
+    projector_database_password: SecretStr | None = Field(
+        None,
+        description="Password of the database login `kinolog_projector`, which `kinolog-projector logins` makes.",
+    )
 
 
 class BackupSettings(ProjectorSettings, ArtifactSettings):

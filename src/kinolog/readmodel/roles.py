@@ -14,6 +14,9 @@ OPERATOR = "kinolog_operator"
 API_LOGIN = "kinolog_api"
 """Login of the api where it does not share that of the projector. It may take either role and has no other right."""
 
+PROJECTOR_LOGIN = "kinolog_projector"
+"""Login of the projector where a superuser has made the logins. It owns the database and is no superuser."""
+
 TENANT_SETTING = "kinolog.tenant"
 JOB_SETTING = "kinolog.job"
 """The job whose log lines a transaction reads: the reader sets it to a job that it sees in `jobs`."""

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.readmodel.roles import PROJECTOR_LOGIN
 from kinolog_cli.context import command, wants_json
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -116,13 +117,11 @@ def _run_alone(arguments: Sequence[str], settings: StackSettings) -> ExitCode:
 def _environment(folder: DataFolder, addresses: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of the stack that runs on the data folder."""
     from kinolog_stack.servers.master_key import master_key_env
-    from kinolog_stack.servers.postgres_server import (  # its driver is not installed everywhere
-        DATABASE,
-        SUPERUSER,
-    )
+    from kinolog_stack.servers.postgres_server import DATABASE  # its driver is not installed everywhere
 
-    passwords = load_passwords(folder.passwords, [Service.PROJECTOR.value, SUPERUSER])
-    database = f"postgresql://{SUPERUSER}:{passwords[SUPERUSER]}@{addresses['postgres']}/{DATABASE}"
+    passwords = load_passwords(folder.passwords, [Service.PROJECTOR.value, PROJECTOR_LOGIN])
+    login = f"{PROJECTOR_LOGIN}:{passwords[PROJECTOR_LOGIN]}"
+    database = f"postgresql://{login}@{addresses['postgres']}/{DATABASE}"
     return (
         service_environment(os.environ)
         | master_key_env(folder, os.environ)

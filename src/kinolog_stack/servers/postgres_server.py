@@ -15,6 +15,8 @@ import psycopg
 from psycopg import sql
 
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder, write_durably
+from kinolog.readmodel.logins import make_logins
+from kinolog.readmodel.roles import API_LOGIN, PROJECTOR_LOGIN
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_postgres
@@ -165,6 +167,23 @@ class PostgresServer(Program):
             source = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
             strategy = sql.SQL("" if self._fsync else " STRATEGY FILE_COPY")
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source + strategy)
+
+    def make_logins(self) -> None:
+        """Make the logins of projector and api, and give the database to the projector. Raises `StartError`.
+
+        A projector of an earlier version, and a restore, work as the superuser and leave tables of their own.
+        """
+        try:
+            with connect(self.url(), autocommit=True) as connection:
+                make_logins(
+                    connection,
+                    projector_password=self.password(PROJECTOR_LOGIN),
+                    api_password=self.password(API_LOGIN),
+                )
+        except psycopg.Error as error:
+            raise StartError(
+                f"the logins of the database cannot be made: {error}", log_excerpt(self.log_path)
+            ) from error
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections. A missing one is no error."""

@@ -25,6 +25,7 @@ VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 ROOT = Path(__file__).parents[3]
 READS: dict[str, type[BaseSettings]] = {
     "provision": AdminSettings,
+    "logins": ProjectorSettings,
     "migrate": ProjectorSettings,
     "projector": ProjectorSettings,
     "api": ApiSettings,
