@@ -62,6 +62,22 @@ def _chat_url(value: str) -> str:
     return value
 
 
+def _smtp_url(value: str) -> str:
+    parts = urlsplit(value)
+    if (
+        not _has_address(value, ("smtp", "smtps"))
+        or value.lower().rstrip("/") != f"{parts.scheme}://{parts.netloc}".lower()
+    ):
+        raise ValueError(
+            "must be a mail server such as smtp://mail.example.com:587 or smtps://mail.example.com"
+        )
+    if "@" in parts.netloc:
+        raise ValueError(
+            "must have no user name and no password: KINOLOG_SMTP_USER and KINOLOG_SMTP_PASSWORD_FILE have them"
+        )
+    return value
+
+
 def _network(value: str) -> str:
     try:
         network = ip_network(value, strict=False)
@@ -98,6 +114,7 @@ NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Network = Annotated[str, AfterValidator(_network)]
 WebOrigin = Annotated[str, AfterValidator(_web_origin)]
+SmtpUrl = Annotated[str, AfterValidator(_smtp_url)]
 ChatUrl = Annotated[str, AfterValidator(_chat_url)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
 GrpcTarget = Annotated[str, AfterValidator(_grpc_target)]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import count
 from typing import Any, cast
 
 import grpc
@@ -24,6 +23,7 @@ from kinolog_api.server import ApiServer
 
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.connections.tls import ServerCertificate
+from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
@@ -43,6 +43,7 @@ from kinolog.v1 import (
     webhook_service_pb2_grpc,
 )
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.webhooks.address import AddressRules
 from tests.adapters.memory.access_log import MemoryAccessLog, MemoryKeyUses
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
@@ -77,7 +78,6 @@ MEDIA = MediaFacts(
     frame_hash="f" * 64,
 )
 LIMITS = InputLimits()
-_commands = count(1)
 
 ANSWER_SECONDS = 20.0
 """A test that waits longer fails."""
@@ -215,7 +215,7 @@ class RunningApi:
 
     async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> HandledCommand:
         """Start an attempt of a worker."""
-        command = c.StartAttempt(id=_id(), actor=worker, runtime=Runtime(hardware="test"))
+        command = c.StartAttempt(id=new_id(), actor=worker, runtime=Runtime(hardware="test"))
         return await self.work(job_id, command)
 
     async def complete(self, job_id: str, content: bytes = b"video bytes") -> Artifact:
@@ -227,7 +227,9 @@ class RunningApi:
         await self.start_attempt(job_id)
         await self.work(
             job_id,
-            c.Complete(id=_id(), actor="w1", attempt=1, artifacts=(artifact,), media=MEDIA, gpu_seconds=1.5),
+            c.Complete(
+                id=new_id(), actor="w1", attempt=1, artifacts=(artifact,), media=MEDIA, gpu_seconds=1.5
+            ),
         )
         return artifact
 
@@ -245,7 +247,7 @@ class RunningApi:
         await self.start_attempt(job_id)
         error = JobError(code="OUT_OF_MEMORY", message="the device has too little memory", retryable=False)
         return await self.work(
-            job_id, c.FailAttempt(id=_id(), actor="w1", attempt=1, error=error, retry_at=self.clock())
+            job_id, c.FailAttempt(id=new_id(), actor="w1", attempt=1, error=error, retry_at=self.clock())
         )
 
     async def stored(self, job_id: str, content: bytes, kind: ArtifactKind = ArtifactKind.VIDEO) -> Artifact:
@@ -260,10 +262,6 @@ class RunningApi:
         return Artifact(kind=kind, key=key, sha256=digest, size_bytes=size_bytes, media_type="video/mp4")
 
 
-def _id() -> str:
-    return f"test-{next(_commands)}"
-
-
 @asynccontextmanager
 async def running_api(
     file_keys: Mapping[bytes, KeyHolder] | None = None,
@@ -272,6 +270,7 @@ async def running_api(
     prompt_writer: PromptWriter | None = None,
     input_limits: InputLimits = LIMITS,
     own_user_only: bool = False,
+    webhook_rules: AddressRules | None = None,
     policies: FollowedPolicies | None = None,
     tokens: TokenVerifier | None = None,
     certificate: ServerCertificate | None = None,
@@ -282,9 +281,8 @@ async def running_api(
     artifacts = stores_of.artifacts if stores_of else MemoryArtifacts()
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
     uploads = stores_of.uploads if stores_of else MemoryArtifacts(StoreArea.UPLOADS, clock)
-    alarms = MemoryAlarms()
     access_log = stores_of.access_log if stores_of else MemoryAccessLog()
-    key_directory, key_uses = KeyDirectory(access_log), MemoryKeyUses()
+    key_directory, key_uses, alarms = KeyDirectory(access_log), MemoryKeyUses(), MemoryAlarms()
     read_model, webhook_history = MemoryReadModel(store, keys), MemoryWebhookHistory()
     server = ApiServer(
         ApiDependencies(
@@ -310,6 +308,7 @@ async def running_api(
             prompt_writer=prompt_writer,
             input_limits=input_limits,
             policies=policies or FollowedPolicies(),
+            webhook_rules=webhook_rules or AddressRules(),
         )
     )
     port = await server.start("127.0.0.1", 0, certificate)

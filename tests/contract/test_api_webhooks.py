@@ -14,9 +14,12 @@ from kinolog.access.api_key import EVERY_TENANT, Scope
 from kinolog.access.key_text import key_digest
 from kinolog.codec.access import SCOPE_TO_PROTO
 from kinolog.process.api_keys import KeyHolder
+from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.v1 import access_service_pb2 as access
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import webhook_service_pb2 as pb
+from kinolog.webhooks.address import AddressRules
 from kinolog.webhooks.delivery_history import DeliveryStatus, DeliveryTry, StoredDelivery, SwitchedOff
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import RunningApi, refused, running_api
@@ -49,7 +52,12 @@ class Admins:
 @pytest.fixture
 async def admins() -> AsyncIterator[Admins]:
     """Administrators of `studio` and `team`."""
-    async with running_api({key_digest(OPERATOR): KeyHolder()}) as api:
+    policies = TenantPolicies(named={"team": TenantPolicy(mail_recipients=frozenset({"ada@example.com"}))})
+    async with running_api(
+        {key_digest(OPERATOR): KeyHolder()},
+        webhook_rules=AddressRules(recipients=(["example.com"],)),
+        policies=FollowedPolicies(without_file=policies),
+    ) as api:
         keys = {EVERY_TENANT: OPERATOR}
         for tenant in ("studio", "team"):
             request = access.CreateKeyRequest(
@@ -132,6 +140,24 @@ async def test_an_address_that_must_not_be_called(admins: Admins, address: str, 
     problem = await admins.refused("CreateWebhook", pb.CreateWebhookRequest(address=address))
     assert (problem.code, list(problem.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["address"])
     assert words in problem.fields["address"]
+
+
+async def test_mailboxes(admins: Admins) -> None:
+    """Those that the installation and the tenant allow, for webhooks and jobs, sealed like other addresses."""
+    address = "mailto:Eve@example.com"
+    made = await admins.create(address)
+    assert made.webhook.address == address
+    request = pb.CreateWebhookRequest(address=address)
+    problem = await admins.refused("CreateWebhook", request, "team")
+    assert (problem.code, list(problem.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["address"])
+    assert ("KINOLOG_MAIL_RECIPIENTS" in problem.fields["address"], "Eve" in str(problem)) == (True, False)
+    api, key = admins.api, bearer(OPERATOR)
+    job = jobs.SubmitJobRequest(prompt="a heron", webhook=address)
+    await api.jobs.SubmitJob(job, metadata=key)
+    assert not any(b"Eve" in stored for stored in (*api.access_log.stored, *api.store._log))
+    for refused_address in ("mailto:eve@example.net", "mailto:eve"):
+        job = jobs.SubmitJobRequest(prompt="a heron", webhook=refused_address)
+        assert list((await refused(api.jobs.SubmitJob(job, metadata=key))).fields) == ["webhook"]
 
 
 async def test_jobs_that_name_an_address(admins: Admins) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from kinolog_projector.backup.backup import Backup, MadeBackup
 from kinolog_projector.backup.backup_load import fill_tables
 from kinolog_projector.projection.live_progress import write_live_progress
+from kinolog_projector.webhooks.call_outcome import CallOutcome
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables, PlannedDelivery
-from kinolog_projector.webhooks.http_call import CallOutcome
 
 from kinolog.adapters.obstore.configured_store import artifacts_at
 from kinolog.backup.folder import BackupFolder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,8 +13,11 @@ from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.webhooks.job_webhooks import JobWebhooks
 from kinolog_api.webhooks.webhook_facts import WebhookFacts
 from kinolog_projector.webhooks import notifier as notifier_module
+from kinolog_projector.webhooks import sender as sender_module
+from kinolog_projector.webhooks.call_outcome import CallOutcome
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables, PlannedDelivery
-from kinolog_projector.webhooks.http_call import CallOutcome, HttpCalls
+from kinolog_projector.webhooks.http_call import HttpCalls
+from kinolog_projector.webhooks.mail_call import MailCalls
 from kinolog_projector.webhooks.notifier import Notifier
 from psycopg_pool import AsyncConnectionPool
 
@@ -37,6 +41,7 @@ from kinolog.webhooks.messages import ENDS
 from tests.adapters.memory.access_log import MemoryAccessLog
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
+from tests.builders.mail_receiver import ACCEPTED, mail_receiver
 from tests.builders.memory_jobs import MemoryJobs
 from tests.builders.webhook_receiver import RULES, WebhookReceiver, webhook_receiver
 from tests.fixtures.tasks import background_task
@@ -57,7 +62,10 @@ class HookedJobs:
         self.facts = WebhookFacts(self.log, self.directory, self.jobs.keys, system_clock)
 
     def notifying(
-        self, pauses: Sequence[float] = (0.0,) * 30, calls: Callable[[AddressRules], HttpCalls] = HttpCalls
+        self,
+        pauses: Sequence[float] = (0.0,) * 30,
+        calls: Callable[[AddressRules], HttpCalls] = HttpCalls,
+        mail: MailCalls | None = None,
     ) -> AbstractAsyncContextManager[asyncio.Task[None]]:
         """Run a notifier, as a projector that leads does."""
         notifier = Notifier(
@@ -68,24 +76,25 @@ class HookedJobs:
             MemoryCommitFeed(self.jobs.store),
             self.alarms,
             system_clock,
-            rules=RULES,
+            rules=replace(RULES, recipients=(["example.org"],)),
             pauses=pauses,
             public_url="",
             calls=calls,
+            mail=mail,
         )
         return background_task(notifier.run(self.database.writer, asyncio.Event()))
 
     async def webhook(
-        self, path: str = "/hook", events: Sequence[str] = tuple(ENDS), actor: str = ""
+        self, path: str = "/hook", events: Sequence[str] = tuple(ENDS), actor: str = "", address: str = ""
     ) -> Webhook:
-        """Create a webhook."""
+        """Create a webhook: of an address, or of a path of the receiver."""
         made, self.secret = await self.facts.create(
             "default",
             "ada",
             lambda sealer, secret: WebhookCreated(
                 tenant="default",
                 secret=sealer.sealed_secret(secret),
-                address=sealer.sealed_address(self.receiver.address(path)),
+                address=sealer.sealed_address(address or self.receiver.address(path)),
                 events=frozenset(events),
                 actor=actor,
             ),
@@ -141,7 +150,7 @@ async def test_webhooks_are_told_what_they_asked_for(hooked: HookedJobs) -> None
     starts = await hooked.webhook("/starts", ["job.started", "job.erased"])
     await hooked.webhook("/other", actor="nobody")
     early = await hooked.jobs.submit()
-    of_jobs = await JobWebhooks(hooked.facts, RULES).ensure_secret("default")
+    of_jobs = await JobWebhooks(hooked.facts, lambda _: RULES).ensure_secret("default")
     async with hooked.notifying():
         await hooked.jobs.complete(early)
         named = await hooked.job_with_webhook(hooked.receiver.address("/named"))
@@ -229,6 +238,36 @@ async def test_nothing_is_lost_when_a_process_is_killed(hooked: HookedJobs) -> N
         await hooked.ended(webhook, DeliveryStatus.DELIVERED, number)
     assert {message["data"]["job_id"] for message in hooked.receiver.messages()} == set(jobs)
     assert len(set(hooked.receiver.accepted)) == number
+
+
+async def test_mail(hooked: HookedJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for its server however often that is, and switches no webhook off; a mailbox that is gone does."""
+    monkeypatch.setattr(sender_module, "LONGEST_PAUSE_SECONDS", 0.0)
+    address = "mailto:ada@example.org"
+    webhook = await hooked.webhook(address=address)
+    of_jobs = await JobWebhooks(hooked.facts, lambda _: RULES).ensure_secret("default")
+    async with mail_receiver() as mail:
+        mail.data_answer = "451 later"
+        async with hooked.notifying((0.0, 0.0), mail=MailCalls(mail.server)):
+            await hooked.jobs.cancel(await hooked.jobs.submit())
+            await hooked.jobs.fail(await hooked.job_with_webhook(address))
+            (tried,) = await until(
+                lambda: hooked.history.deliveries("default", of_jobs.webhook_id, 9),
+                "more tries than pauses",
+                lambda found: [len(one.tries) > 3 for one in found] == [True],
+            )
+            assert tried.tries[0].status_code == 451
+            assert await hooked.history.switched_off("default", [webhook.webhook_id]) == {}
+            mail.data_answer = ACCEPTED
+            await hooked.ended(webhook, DeliveryStatus.DELIVERED, 2)
+            await hooked.ended(of_jobs, DeliveryStatus.DELIVERED, 1)
+            mail.recipient_answer = "550 gone"
+            await hooked.jobs.cancel(await hooked.jobs.submit())
+            await until(hooked.alarms.current, "the alarm")
+    assert [recipients for recipients, _ in mail.arrived] == [["ada@example.org"]] * 3
+    assert "circle" not in str([message for _, message in mail.arrived])
+    off = (await hooked.history.switched_off("default", [webhook.webhook_id]))[webhook.webhook_id]
+    assert "550" in off.reason
 
 
 async def test_a_receiver_that_is_gone_is_switched_off(hooked: HookedJobs) -> None:

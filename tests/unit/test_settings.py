@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from kinolog.access.api_key import Scope
 from kinolog.process.setting_groups.identity_tokens import TokenSettings
+from kinolog.process.setting_groups.mail import MailSettings
 from kinolog.process.settings import WorkerSettings, describe_invalid_setting
 
 NAME = "KINOLOG_WORKER_ACK_WAIT_SECONDS"
@@ -106,6 +107,60 @@ def test_settings_of_tokens_that_are_not_safe(
     with pytest.raises(ValidationError) as caught:
         TokenSettings()
     assert told in describe_invalid_setting(caught.value)
+
+
+SMTP_USER, WITHOUT_TLS = "KINOLOG_SMTP_USER", "KINOLOG_SMTP_WITHOUT_TLS"
+MAIL = {
+    "KINOLOG_SMTP_URL": "smtp://mail.example",
+    "KINOLOG_MAIL_RECIPIENTS": "example.com, ada@example.org",
+    "KINOLOG_MAIL_FROM": "kinolog <kinolog@example.com>",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"KINOLOG_SMTP_URL": "smtp://ada:secret@mail.example"}, "KINOLOG_SMTP_PASSWORD_FILE"),
+        ({"KINOLOG_SMTP_URL": "mail.example"}, "must be a mail server"),
+        ({"KINOLOG_SMTP_URL": "smtp://mail.example/a"}, "must be a mail server"),
+        ({"KINOLOG_MAIL_RECIPIENTS": ""}, "needs KINOLOG_MAIL_RECIPIENTS"),
+        ({"KINOLOG_MAIL_RECIPIENTS": "@example.com"}, "must be mailboxes and domains"),
+        ({"KINOLOG_MAIL_FROM": ""}, "needs KINOLOG_MAIL_FROM"),
+        ({"KINOLOG_MAIL_FROM": "a@b, c@d"}, "must be a mailbox"),
+        ({SMTP_USER: "ada"}, "come together"),
+        ({SMTP_USER: "ada", "KINOLOG_SMTP_PASSWORD_FILE": "/none", WITHOUT_TLS: "1"}, "needs TLS"),
+    ],
+)
+def test_settings_of_mail_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], told: str
+) -> None:
+    """They are refused at start, and no password is quoted."""
+    for name, value in (MAIL | changed).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        MailSettings()
+    assert told in describe_invalid_setting(caught.value)
+    assert "secret" not in describe_invalid_setting(caught.value)
+
+
+def test_a_mail_server_with_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is read from a file, and shown to nobody. The scheme says how the connection is encrypted."""
+    file = tmp_path / "password"
+    file.write_text("open sesame\n")
+    changed = {
+        SMTP_USER: "ada",
+        "KINOLOG_SMTP_PASSWORD_FILE": str(file),
+        "KINOLOG_SMTP_URL": "smtps://mail.example",
+    }
+    for name, value in (MAIL | changed).items():
+        monkeypatch.setenv(name, value)
+    server = MailSettings().mail_server()
+    assert server is not None
+    assert (server.host, server.port, server.tls, server.starttls) == ("mail.example", 465, True, False)
+    assert (server.password, "sesame" in repr(server)) == ("open sesame", False)
+    file.write_text("")
+    with pytest.raises(ValueError, match="holds no password"):
+        MailSettings().mail_server()
 
 
 def test_values_of_a_claim_become_scopes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,3 +69,7 @@ class ApiDependencies:
     """Which addresses webhooks may have."""
     policies: FollowedPolicies = field(default_factory=FollowedPolicies)
     """What each tenant may use."""
+
+    def webhook_rules_of(self, tenant: str) -> AddressRules:
+        """Return which addresses webhooks of a tenant may have."""
+        return self.webhook_rules.narrowed(self.policies.current.of(tenant).mail_recipients)

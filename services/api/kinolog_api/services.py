@@ -94,7 +94,7 @@ class JobService:
         inputs = JobInputs(uploads, d.artifacts, d.input_limits)
         self.store_sweep = StoreSweep(uploads, d.artifacts, d.store, d.clock)
         self.webhook_facts = WebhookFacts(d.access_log, d.key_directory, d.keys, d.clock)
-        self.job_webhooks = JobWebhooks(self.webhook_facts, d.webhook_rules)
+        self.job_webhooks = JobWebhooks(self.webhook_facts, d.webhook_rules_of)
         self._submit = SubmitJob(
             self.writes,
             d.keys,
@@ -189,7 +189,7 @@ def access_methods(dependencies: ApiDependencies, stored_bytes: StoredBytes) -> 
 def webhook_methods(dependencies: ApiDependencies, facts: WebhookFacts, of_jobs: JobWebhooks) -> Methods:
     """Return the methods of WebhookService."""
     d = dependencies
-    webhooks = ManageWebhooks(facts, of_jobs, d.webhook_history, d.webhook_rules, d.clock)
+    webhooks = ManageWebhooks(facts, of_jobs, d.webhook_history, d.webhook_rules_of, d.clock)
     return {
         "CreateWebhook": webhooks.create,
         "ListWebhooks": webhooks.list_webhooks,

@@ -98,6 +98,7 @@ from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
+from kinolog_projector.webhooks.mail_call import MailCalls
 from kinolog_projector.webhooks.notifier import Notifier
 
 COMMANDS = LOGIN_COMMANDS | LOG_COMMANDS | ACCESS_COMMANDS
@@ -153,8 +154,10 @@ async def run(settings: ProjectorSettings) -> None:
             alarms,
             system_clock,
             rules=settings.webhook_rules,
+            recipients=lambda tenant: policies.current.of(tenant).mail_recipients,
             pauses=settings.webhook_retry_seconds,
             public_url=settings.public_url,
+            mail=MailCalls(server) if (server := settings.mail_server()) else None,
         )
         projector = Projector(
             database_url,

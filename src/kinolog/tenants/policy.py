@@ -59,6 +59,14 @@ def _as_priorities(value: object) -> object:
     return frozenset(map(Priority, value))
 
 
+def _as_recipients(value: object) -> object:
+    if value in (None, UNLIMITED):
+        return None
+    if not isinstance(value, list | frozenset) or not all(isinstance(one, str) for one in value):
+        raise ValueError('must be a list of mailboxes and domains such as ["example.com"]')
+    return frozenset(value)
+
+
 class TenantPolicy(BaseModel):
     """What a tenant may use: a table of the file of tenants. The defaults are those without a file."""
 
@@ -84,6 +92,11 @@ class TenantPolicy(BaseModel):
         None, description="Most that the jobs of 24 hours may cost together, with those that are retried."
     )
     max_artifact_bytes: SizeLimit = Field(None, description="Most bytes that the files of its jobs may have.")
+    mail_recipients: Annotated[frozenset[str] | None, BeforeValidator(_as_recipients)] = Field(
+        None,
+        description='Mailboxes and domains that may get its e-mail, such as `["example.com"]`, of those that '
+        "`KINOLOG_MAIL_RECIPIENTS` allows.",
+    )
     reads: Rate = Field(None, description="Most requests that read.")
     writes: Rate = Field(None, description="Most requests that change something.")
     uploads: Rate = Field(None, description="Most uploads.")

@@ -421,7 +421,7 @@ class SubmitJobRequest(_message.Message):
     request_id: _builtins.str
     """Id of this request. Submitting twice with the same id creates one job."""
     webhook: _builtins.str
-    """Address to call when the job ends: see docs/webhooks.md. It is stored sealed."""
+    """Address to call when the job ends, https://… or mailto:…: see docs/webhooks.md. It is stored sealed."""
     max_attempts: _builtins.int
     """The maximum number of attempts."""
     codec: _builtins.str

@@ -132,7 +132,7 @@ class CreateWebhookRequest(_message.Message):
     tenant: _builtins.str
     """The tenant. Empty for the caller's own; another one needs a caller of every tenant."""
     address: _builtins.str
-    """The address to call: https://…. It is stored sealed."""
+    """The address to call: https://…, or mailto:… for e-mail. It is stored sealed."""
     name: _builtins.str
     """A name for people. May be empty."""
     actor: _builtins.str
@@ -246,7 +246,7 @@ class ChangeWebhookRequest(_message.Message):
     webhook_id: _builtins.str
     """Id of the webhook."""
     address: _builtins.str
-    """The address to call."""
+    """The address to call: https://…, or mailto:… for e-mail."""
     name: _builtins.str
     """A name for people. May be empty."""
     actor: _builtins.str
@@ -454,13 +454,13 @@ class DeliveryAttempt(_message.Message):
     number: _builtins.int
     """Number of the try, from 1."""
     status_code: _builtins.int
-    """Status of the answer. 0 without an answer."""
+    """Status of the answer: of HTTP, or for e-mail of SMTP. 0 without an answer."""
     milliseconds: _builtins.int
     """How long it took, in milliseconds."""
     response_bytes: _builtins.int
     """Bytes of the answer that were read. They are not stored."""
     error: _builtins.str
-    """Why there was no answer, in words. Empty if there was one."""
+    """Why there was no answer, or what the mail server refused, in words. Empty if there was an answer of HTTP."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""

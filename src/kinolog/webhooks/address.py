@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -16,9 +16,11 @@ MAX_ADDRESS_LENGTH = 2_000
 MAX_LABEL_LENGTH = 63
 """Most characters between two dots of a name."""
 MAIL_SCHEME = "mailto"
+EVERYONE = "*"
+"""What a list of recipients has to allow every mailbox."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VISIBLE = re.compile(r"[!-~]+")
-_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
+_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
 
 _REFUSED = (
     ip_network("192.0.0.0/24"),  # the network of protocols: addresses of metadata services too
@@ -41,10 +43,33 @@ class AddressRules:
     """What is allowed beyond public hosts over HTTPS.
 
     `allow_http` allows HTTP, whose messages others can read. `networks` may be reached although they are not public.
+    `recipients` are lists of mailboxes, domains and `*`: e-mail goes to mailboxes that each list allows, and to none
+    without a list.
     """
 
     allow_http: bool = False
     networks: tuple[IpNetwork, ...] = ()
+    recipients: tuple[Collection[str], ...] = ()
+
+    def narrowed(self, recipients: Collection[str] | None) -> AddressRules:
+        """Return the rules with one more list of recipients; the same ones for None."""
+        if recipients is None or not self.recipients:
+            return self
+        return replace(self, recipients=(*self.recipients, recipients))
+
+    def check_mailbox(self, mailbox: str) -> None:
+        """Raise `UnusableAddress` for a mailbox that gets no e-mail."""
+        if not self.recipients:
+            raise UnusableAddress(
+                "is a mailbox, and this kinolog sends no e-mail. Whoever runs it can name a mail server: "
+                "KINOLOG_SMTP_URL"
+            )
+        named = {EVERYONE, mailbox.lower(), mailbox.lower().rpartition("@")[2]}
+        if not all(named.intersection(map(str.lower, allowed)) for allowed in self.recipients):
+            raise UnusableAddress(
+                "is a mailbox that gets no e-mail from this kinolog. Whoever runs it can allow the mailbox or its "
+                "domain: KINOLOG_MAIL_RECIPIENTS, or mail_recipients in the file of tenants"
+            )
 
     def check_ip(self, address: IpAddress) -> None:
         """Raise `UnusableAddress` for an address that is neither public nor in an allowed network."""
@@ -79,17 +104,20 @@ class WebhookAddress:
         return f"{self.scheme}://{host}{port}"
 
 
-def parse_webhook_address(text: str, rules: AddressRules, *, mail: bool = False) -> WebhookAddress:
-    """Return a parsed address; `mail` allows `mailto:`. Raises `UnusableAddress`."""
+def parse_webhook_address(text: str, rules: AddressRules) -> WebhookAddress:
+    """Return a parsed address. Raises `UnusableAddress`."""
     if len(text) > MAX_ADDRESS_LENGTH:
         raise UnusableAddress(f"must have at most {MAX_ADDRESS_LENGTH} characters")
     if not _VISIBLE.fullmatch(text):
         raise UnusableAddress("must be visible ASCII characters; write other letters of a host as punycode")
     scheme = text.partition(":")[0].lower()
-    if mail and scheme == MAIL_SCHEME:
-        return _parsed_mailbox(text)
+    if scheme == MAIL_SCHEME:
+        address = _parsed_mailbox(text)
+        rules.check_mailbox(address.mailbox)
+        return address
     if scheme not in _DEFAULT_PORTS:
-        raise UnusableAddress("must begin with https://" + (", http://" if rules.allow_http else ""))
+        schemes = ["https://", *["http://"] * rules.allow_http, *["mailto:"] * bool(rules.recipients)]
+        raise UnusableAddress(f"must begin with {' or '.join(schemes)}")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port

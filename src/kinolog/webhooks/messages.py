@@ -83,7 +83,7 @@ def news_of(commit: Commit) -> Iterator[JobNews]:
 def message_body(news: JobNews, public_url: str) -> bytes:
     """Return the message about an event as JSON. Links begin with `public_url`; without it they are paths."""
     root = f"{public_url.rstrip('/')}/api/v1"
-    links = {"status": f"{root}/status/{news.job_id}"}
+    links = {"status": f"{root}/status/{news.job_id}", "page": f"{public_url.rstrip('/')}/jobs/{news.job_id}"}
     if news.type is WebhookEvent.COMPLETED:
         links |= {"result": f"{root}/result/{news.job_id}", "video": f"{root}/result/{news.job_id}/video"}
     data: dict[str, object] = {

@@ -20,7 +20,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-AddressArgument = Annotated[str, typer.Argument(metavar="ADDRESS", help="What is called: https://….")]
+AddressArgument = Annotated[
+    str, typer.Argument(metavar="ADDRESS", help="What is called: https://…, or mailto:… for e-mail.")
+]
 IdArgument = Annotated[str, typer.Argument(metavar="WEBHOOK_ID", help="Its id, as lists show it.")]
 NameOption = Annotated[str, typer.Option("--name", help="A name for people.")]
 EventsOption = Annotated[

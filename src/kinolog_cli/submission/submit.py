@@ -99,6 +99,10 @@ def generate(
     ] = None,
     crf: Annotated[int | None, typer.Option(help="Rate factor of the codec; less is better quality.")] = None,
     title: Annotated[str | None, typer.Option(help="Title in the file of the video.")] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Called when the job ends: https://…, or mailto:… for e-mail."),
+    ] = None,
     request_id: Annotated[
         str | None, typer.Option(help="Submitting twice with the same id makes one job.")
     ] = None,
@@ -133,6 +137,7 @@ def generate(
         codec=codec,
         crf=crf,
         title=title,
+        webhook=webhook,
         loras=named_loras(lora),
         profile=profile,
     )

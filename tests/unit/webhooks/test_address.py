@@ -9,6 +9,7 @@ import pytest
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address, usable_ips
 
 PUBLIC, OPEN = AddressRules(), AddressRules(allow_http=True, networks=(ip_network("127.0.0.0/8"),))
+MAIL = AddressRules(recipients=(["*"],))
 
 CLOSED = """
 10.0.0.1 172.16.0.1 192.168.1.1 127.0.0.1 0.0.0.0 255.255.255.255 169.254.169.254 100.100.100.200 168.63.129.16
@@ -42,7 +43,7 @@ def test_an_allowed_network_may_be_called() -> None:
     ("text", "problem"),
     [
         ("ftp://example.com", "must begin with https://"),
-        ("mailto:ada@example.com", "must begin with https://"),
+        ("mailto:ada@example.com", "KINOLOG_SMTP_URL"),
         ("http://example.com", "KINOLOG_WEBHOOK_HTTP"),
         ("https://", "must be an address"),
         ("https:///path", "must be an address"),
@@ -77,17 +78,49 @@ def test_what_messages_name() -> None:
         ("https://[2606:4700::1111]/hook", "https://[2606:4700::1111]"),
     ):
         assert parse_webhook_address(text, OPEN).receiver == receiver
-    mail = parse_webhook_address("mailto:ada@example.com", PUBLIC, mail=True)
+    mail = parse_webhook_address("mailto:ada@example.com", MAIL)
     assert (mail.mailbox, mail.receiver) == ("ada@example.com", "mailto:…@example.com")
 
 
 @pytest.mark.parametrize(
-    "mailbox", ["", "ada", "a@b@c", "a@b?cc=c@d", "a@b,c@d", "a@b%0Abcc:c@d", "<a@b>", ".a@b"]
+    "mailbox",
+    [
+        "",
+        "ada",
+        "a@b@c",
+        "a@b?cc=c@d",
+        "a@b,c@d",
+        "a@b%0Abcc:c@d",
+        "<a@b>",
+        ".a@b",
+        "=?utf-8?q?x=0D=0ABcc=3Ae?=@b",
+    ],
 )
 def test_a_mailbox_is_one_plain_mailbox(mailbox: str) -> None:
     """Nothing in it can become another recipient or a header."""
     with pytest.raises(UnusableAddress, match="one mailbox"):
-        parse_webhook_address(f"mailto:{mailbox}", PUBLIC, mail=True)
+        parse_webhook_address(f"mailto:{mailbox}", MAIL)
+
+
+@pytest.mark.parametrize(
+    ("narrower", "allowed"),
+    [
+        (None, "ada@example.com eve@EXAMPLE.com"),
+        (["Ada@example.com"], "ada@example.com"),
+        (["*"], "ada@example.com eve@EXAMPLE.com"),
+        ([], ""),
+    ],
+)
+def test_who_gets_mail(narrower: list[str] | None, allowed: str) -> None:
+    """Mailboxes that the installation allows, and the list of the tenant too, if it has one."""
+    rules = AddressRules(recipients=(["example.com"],)).narrowed(narrower)
+    for mailbox in ("ada@example.com", "eve@EXAMPLE.com", "ada@sub.example.com", "ada@badexample.com"):
+        if mailbox in allowed.split():
+            assert parse_webhook_address(f"mailto:{mailbox}", rules).mailbox == mailbox
+        else:
+            with pytest.raises(UnusableAddress, match="KINOLOG_MAIL_RECIPIENTS") as refused:
+                parse_webhook_address(f"mailto:{mailbox}", rules)
+            assert "ada" not in str(refused.value)
 
 
 def test_a_name_with_one_private_address_is_refused() -> None:

@@ -38,6 +38,7 @@ def test_the_message_about_a_finished_job() -> None:
             "attempt": 1,
             "links": {
                 "status": "https://kinolog.example/api/v1/status/j",
+                "page": "https://kinolog.example/jobs/j",
                 "result": "https://kinolog.example/api/v1/result/j",
                 "video": "https://kinolog.example/api/v1/result/j/video",
             },
@@ -45,7 +46,8 @@ def test_the_message_about_a_finished_job() -> None:
     }
     failed = replace(NEWS, type=WebhookEvent.FAILED, status=Status.FAILED, error_code="OUT_OF_MEMORY")
     data = json.loads(message_body(failed, ""))["data"]
-    assert (data["error_code"], data["links"]) == ("OUT_OF_MEMORY", {"status": "/api/v1/status/j"})
+    assert data["error_code"] == "OUT_OF_MEMORY"
+    assert data["links"] == {"status": "/api/v1/status/j", "page": "/jobs/j"}
 
 
 def test_receivers_verify_with_the_library_of_the_standard() -> None:

@@ -172,9 +172,9 @@ class SubmitJob:
 
     def _validated(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
         """Validate and plan one job of a batch. The proto file excludes single jobs from the rules of the batch."""
-        violations = self._rules.violations(request) or self._webhooks.violations(request.webhook)
-        if violations:
-            raise invalid_argument(violations)
+        wrong = self._rules.violations(request) or self._webhooks.violations(request.webhook, call.tenant)
+        if wrong:
+            raise invalid_argument(wrong)
         if wants_writer(request):
             raise invalid_argument([RequestViolation(*IN_BATCH)])
         return self._planned(request, plan_job(request, self._catalogue, _draw_seed), call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from kinolog.access.webhook import Webhook, WebhookCreated
 from kinolog.v1 import job_service_pb2 as pb
@@ -16,23 +17,24 @@ SYSTEM_ACTOR = "kinolog"
 class JobWebhooks:
     """Prepares the webhooks of jobs before they are submitted."""
 
-    def __init__(self, facts: WebhookFacts, rules: AddressRules) -> None:
+    def __init__(self, facts: WebhookFacts, rules: Callable[[str], AddressRules]) -> None:
+        """`rules` returns those of a tenant."""
         self._facts = facts
         self._rules = rules
         self._lock = asyncio.Lock()
 
-    def violations(self, address: str) -> list[RequestViolation]:
+    def violations(self, address: str, tenant: str) -> list[RequestViolation]:
         """Return what is wrong with the address that a job names. Names are resolved at the call, not here."""
         if address:
             try:
-                parse_webhook_address(address, self._rules)
+                parse_webhook_address(address, self._rules(tenant))
             except UnusableAddress as refused:
                 return [RequestViolation("webhook", str(refused))]
         return []
 
     async def admit(self, address: str, tenant: str) -> None:
         """Prepare the address that a job names, if it does. Raises `RpcError` for one that must not be called."""
-        if violations := self.violations(address):
+        if violations := self.violations(address, tenant):
             raise invalid_argument(violations)
         if address:
             await self.ensure_secret(tenant)

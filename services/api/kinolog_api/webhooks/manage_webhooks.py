@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
 
@@ -50,7 +50,7 @@ class ManageWebhooks:
         facts: WebhookFacts,
         of_jobs: JobWebhooks,
         history: WebhookHistory,
-        rules: AddressRules,
+        rules: Callable[[str], AddressRules],
         clock: Clock,
     ) -> None:
         self._facts = facts
@@ -62,7 +62,7 @@ class ManageWebhooks:
     async def create(self, request: pb.CreateWebhookRequest, call: RpcCall) -> pb.CreateWebhookResponse:
         """CreateWebhook."""
         tenant = _tenant(request.tenant or call.tenant, call)
-        await self._check_address(request.address)
+        await self._check_address(request.address, tenant)
         number = sum(not webhook.is_of_jobs for webhook in self._facts.book.of_tenant(tenant))
         if number >= MAX_WEBHOOKS:
             message = f"tenant {tenant} has {counted(number, 'webhook')} and may have no more: delete what nobody needs"
@@ -100,8 +100,8 @@ class ManageWebhooks:
 
     async def change(self, request: pb.ChangeWebhookRequest, call: RpcCall) -> pb.ChangeWebhookResponse:
         """ChangeWebhook."""
-        self._named(request.webhook_id, call)
-        await self._check_address(request.address)
+        tenant = self._named(request.webhook_id, call).tenant
+        await self._check_address(request.address, tenant)
         sealer = await self._facts.sealer(request.webhook_id)
         changed = WebhookChanged(
             address=sealer.sealed_address(request.address),
@@ -192,11 +192,13 @@ class ManageWebhooks:
         )
         return pb.RedeliverResponse(delivery_id=new_id)
 
-    async def _check_address(self, text: str) -> None:
+    async def _check_address(self, text: str, tenant: str) -> None:
         """Raise `RpcError` for an address that must not be called. A name that is not found now is accepted."""
+        rules = self._rules(tenant)
         try:
-            address = parse_webhook_address(text, self._rules)
-            await resolved_ips(address.host, address.port, self._rules)
+            address = parse_webhook_address(text, rules)
+            if address.host:
+                await resolved_ips(address.host, address.port, rules)
         except UnusableAddress as refused:
             raise invalid_argument([RequestViolation("address", str(refused))]) from None
         except (OSError, TimeoutError):

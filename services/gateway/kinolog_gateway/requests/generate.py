@@ -217,7 +217,8 @@ class GenerateRequest(RequestModel):
     )
     webhook: WebhookUrl | None = Field(
         None,
-        description="Address to call when the job ends, with a signed message (docs/webhooks.md). It is stored sealed.",
+        description="Address to call when the job ends, with a signed message, or mailto: and a mailbox that gets an "
+        "e-mail (docs/webhooks.md). It is stored sealed.",
         examples=["https://example.org/done"],
     )
 

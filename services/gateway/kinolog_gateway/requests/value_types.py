@@ -135,6 +135,7 @@ UtcOffset = Annotated[
 ]
 """An offset from UTC: the clock of the person who asks."""
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
-WebhookUrl = Annotated[str, AfterValidator(check_line), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
+WEBHOOK_ADDRESS = r"^(https?://[^/ ]+|mailto:[^@ ]+@[^@ ]+$)"
+WebhookUrl = Annotated[str, AfterValidator(check_line), Field(pattern=WEBHOOK_ADDRESS, max_length=2000)]
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]

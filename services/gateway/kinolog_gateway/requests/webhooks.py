@@ -21,7 +21,7 @@ class WebhookRequest(RequestModel):
     """The values of a webhook."""
 
     address: Annotated[str, AfterValidator(check_line), Field(min_length=1, max_length=2000)] = Field(
-        description="The address to call: https://… of a public host.",
+        description="The address to call: https://… of a public host, or mailto:… for e-mail.",
         examples=["https://example.org/kinolog"],
     )
     name: Annotated[str, AfterValidator(check_line), Field(max_length=64)] = Field(

@@ -60,10 +60,10 @@ class DeliveryAttemptView(ResponseModel):
 
     number: int = Field(description="From 1.")
     at: datetime = Field(description="When it ended.")
-    status_code: int = Field(description="Status of the answer; 0 without one.")
+    status_code: int = Field(description="Status of the answer, of HTTP or SMTP; 0 without one.")
     milliseconds: int = Field(description="How long it took.")
     response_bytes: int = Field(description="Bytes of the answer that were read. They are not stored.")
-    error: str = Field(description="Why there was no answer; empty if there was one.")
+    error: str = Field(description="Why there was no answer, or what the mail server refused.")
 
 
 class DeliveryView(ResponseModel):

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from kinolog.readmodel.database import Connection
 from kinolog.webhooks.delivery_history import DeliveryStatus, SwitchedOff
-from kinolog_projector.webhooks.http_call import CallOutcome
+from kinolog_projector.webhooks.call_outcome import CallOutcome
 
 KEPT = timedelta(days=30)
 """How long deliveries that ended stay."""

@@ -10,7 +10,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +17,7 @@ import httpcore
 
 from kinolog.webhooks.address import AddressRules, UnusableAddress, WebhookAddress
 from kinolog.webhooks.resolution import resolved_ips
+from kinolog_projector.webhooks.call_outcome import CallOutcome, NextTry
 
 CALL_SECONDS = 15.0
 """Time for a whole call: the resolution of the name, the connection, and the answer."""
@@ -30,22 +30,9 @@ NOT_ALLOWED = (
     "network: KINOLOG_WEBHOOK_NETWORKS"
 )
 """It names no host: what is noted about a call outlives the address, which is sealed and may be erased."""
+GONE = 410
+"""Status with which a receiver says that it wants no more calls."""
 USER_AGENT = f"kinolog/{version('kinolog')} (webhooks)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOutcome:
-    """How a call ended. Without an answer `status_code` is 0, and `error` says why in words of kinolog's own."""
-
-    status_code: int = 0
-    response_bytes: int = 0
-    milliseconds: int = 0
-    error: str = ""
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether the receiver has the message."""
-        return not self.error and 200 <= self.status_code < 300
 
 
 class CheckedConnections(httpcore.AsyncNetworkBackend):
@@ -123,6 +110,7 @@ class HttpCalls:
             response_bytes=min(received, ANSWER_BYTES),
             milliseconds=round((time.monotonic() - began) * 1000),
             error=error if not status_code else "",  # after a status the rest of the answer does not matter
+            retry=NextTry.GONE if status_code == GONE else NextTry.USUAL,
         )
 
     async def close(self) -> None:

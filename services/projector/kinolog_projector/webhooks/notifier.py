@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import psycopg
 
@@ -24,7 +24,9 @@ from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables
 from kinolog_projector.webhooks.http_call import HttpCalls
 from kinolog_projector.webhooks.known_webhooks import KnownWebhooks
+from kinolog_projector.webhooks.mail_call import MailCalls
 from kinolog_projector.webhooks.planner import DeliveryPlanner
+from kinolog_projector.webhooks.receiver_calls import ReceiverCalls
 from kinolog_projector.webhooks.receivers import Receivers
 from kinolog_projector.webhooks.sender import Sender
 
@@ -62,9 +64,11 @@ class Notifier:
         clock: Clock,
         *,
         rules: AddressRules,
+        recipients: Callable[[str], Collection[str] | None] = lambda _: None,
         pauses: Sequence[float],
         public_url: str,
         calls: Callable[[AddressRules], HttpCalls] = HttpCalls,
+        mail: MailCalls | None = None,
     ) -> None:
         self._database_url = database_url
         self._store = store
@@ -74,6 +78,8 @@ class Notifier:
         self._alarm = SwitchedOffAlarm(alarms, "webhooks-off", clock)
         self._clock = clock
         self._rules = rules
+        self._recipients = recipients
+        self._mail = mail
         self._pauses = pauses
         self._public_url = public_url
         self._calls = calls
@@ -115,10 +121,20 @@ class Notifier:
                 await known.load()
                 wake = asyncio.Event()
                 planner = DeliveryPlanner(
-                    self._feed, known, tables, self._keys, self._rules, self._clock, self._public_url
+                    self._feed,
+                    known,
+                    tables,
+                    self._keys,
+                    self._rules,
+                    self._recipients,
+                    self._clock,
+                    self._public_url,
                 )
                 receivers = Receivers(self._store, self._keys)
-                self._sender = Sender(tables, known, receivers, calls, self._rules, self._clock, self._pauses)
+                receiver_calls = ReceiverCalls(
+                    receivers, calls, self._mail, self._rules, self._recipients, self._clock
+                )
+                self._sender = Sender(tables, known, receiver_calls, self._clock, self._pauses)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(known.follow(wake))
                     group.create_task(planner.run(wake))

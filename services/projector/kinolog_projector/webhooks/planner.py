@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
@@ -38,14 +38,17 @@ class DeliveryPlanner:
         tables: DeliveryTables,
         keys: KeyStore,
         rules: AddressRules,
+        recipients: Callable[[str], Collection[str] | None],
         clock: Clock,
         public_url: str,
     ) -> None:
+        """`recipients` returns to whom a tenant may send e-mail, None for all that `rules` allow."""
         self._feed = feed
         self._known = known
         self._tables = tables
         self._keys = keys
         self._rules = rules
+        self._recipients = recipients
         self._clock = clock
         self._public_url = public_url
 
@@ -90,7 +93,9 @@ class DeliveryPlanner:
         if of_jobs is not None and news.type in ENDS and job.spec.webhook is not None and not job.erased:
             address = await self._address(job)
             if address:
-                receivers.append((of_jobs.webhook_id, f"{of_jobs.webhook_id}/{self._lane(address)}"))
+                receivers.append(
+                    (of_jobs.webhook_id, f"{of_jobs.webhook_id}/{self._lane(address, news.tenant)}")
+                )
         if not receivers:
             return []
         body = message_body(news, self._public_url)
@@ -117,10 +122,11 @@ class DeliveryPlanner:
             logger.error("the webhook of a job cannot be read: %s", error, extra=extra)
             return ""
 
-    def _lane(self, address: str) -> str:
+    def _lane(self, address: str, tenant: str) -> str:
         """Return the lane of an address: those of one receiver wait for each other. It does not tell the receiver."""
         try:
-            receiver = parse_webhook_address(address, self._rules).receiver
+            rules = self._rules.narrowed(self._recipients(tenant))
+            receiver = parse_webhook_address(address, rules).receiver
         except UnusableAddress:
             receiver = ""
         return sha256(receiver.encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from random import SystemRandom
 
@@ -17,14 +17,12 @@ from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.privacy.master_keys import KeyNotUnwrapped
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
-from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
 from kinolog.webhooks.delivery_history import DeliveryStatus
 from kinolog.webhooks.retries import pause_seconds
-from kinolog.webhooks.signature import signed_headers
+from kinolog_projector.webhooks.call_outcome import CallOutcome, NextTry
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables, DueDelivery
-from kinolog_projector.webhooks.http_call import NOT_ALLOWED, CallOutcome, HttpCalls
 from kinolog_projector.webhooks.known_webhooks import KnownWebhooks
-from kinolog_projector.webhooks.receivers import Receivers
+from kinolog_projector.webhooks.receiver_calls import ReceiverCalls
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +37,10 @@ wait for all of these.
 KNOWN_LANES = 10_000
 """Receivers whose last call is remembered: so many that accepted it, and so many that did not."""
 LONGEST_WAIT_SECONDS = 60.0
-GONE = 410
-"""Status with which a receiver says that it wants no more calls."""
+TRIED_FOR = timedelta(days=3)
+"""How long a message is tried whose receiver is not to blame."""
+LONGEST_PAUSE_SECONDS = 900.0
+"""Longest pause between two such tries."""
 
 
 class Sender:
@@ -50,17 +50,13 @@ class Sender:
         self,
         tables: DeliveryTables,
         known: KnownWebhooks,
-        receivers: Receivers,
-        calls: HttpCalls,
-        rules: AddressRules,
+        calls: ReceiverCalls,
         clock: Clock,
         pauses: Sequence[float],
     ) -> None:
         self._tables = tables
         self._known = known
-        self._receivers = receivers
         self._calls = calls
-        self._rules = rules
         self._clock = clock
         self._pauses = pauses
         self._random = SystemRandom()
@@ -127,36 +123,21 @@ class Sender:
             await self._tables.settle(due, outcome, self._clock(), DeliveryStatus.FAILED, None)
             return
         try:
-            outcome, is_final = await self._called(webhook, due)
+            outcome = await self._calls.call(webhook, due)
         except (DamagedLog, KeyNotUnwrapped, UnsealFailed) as error:
             extra = fields("webhook_unreadable", webhook=due.webhook_id, job=due.job_id)
             logger.error("address or secret of a webhook cannot be read: %s", error, extra=extra)
-            outcome, is_final = CallOutcome(error="address or secret cannot be read"), False
+            outcome = CallOutcome(error="address or secret cannot be read")
         except LogUnavailable:
             raise
         except Exception as error:
             # One call that cannot be made must not stop the others. The message is left out: it may quote the address.
             extra = fields("webhook_failed", webhook=due.webhook_id, job=due.job_id)
             logger.error("a call of a webhook could not be made: %s", type(error).__name__, extra=extra)
-            outcome, is_final = CallOutcome(error="kinolog could not make the call"), False
-        await self._settle(webhook, due, outcome, is_final=is_final)
+            outcome = CallOutcome(error="kinolog could not make the call")
+        await self._settle(webhook, due, outcome)
 
-    async def _called(self, webhook: Webhook, due: DueDelivery) -> tuple[CallOutcome, bool]:
-        """Call the receiver. Return how it ended, and whether no other try can end otherwise."""
-        receiver = await self._receivers.receiver(webhook, due.job_id, self._clock())
-        if receiver is None:
-            return CallOutcome(error="the address is erased"), True
-        try:
-            address = parse_webhook_address(receiver.address, self._rules)
-        except UnusableAddress:
-            return CallOutcome(error=NOT_ALLOWED), False
-        at = int(self._clock().timestamp())
-        headers = signed_headers(receiver.secrets, due.message_id, at, due.body)
-        return await self._calls.post(address, due.body, headers), False
-
-    async def _settle(
-        self, webhook: Webhook, due: DueDelivery, outcome: CallOutcome, *, is_final: bool
-    ) -> None:
+    async def _settle(self, webhook: Webhook, due: DueDelivery, outcome: CallOutcome) -> None:
         now = self._clock()
         self.tried += 1
         if outcome.is_accepted:
@@ -167,20 +148,31 @@ class Sender:
             return
         self._proven.pop(due.lane, None)
         self._failing[due.lane] = None
-        pause = pause_seconds(self._pauses, due.attempts + 1, self._random.random())
-        if pause is None or is_final or outcome.status_code == GONE:
+        pause = self._pause_seconds(due, outcome.retry, now)
+        if pause is None:
             self.failed += 1
             await self._tables.settle(due, outcome, now, DeliveryStatus.FAILED, None)
-            if not webhook.is_of_jobs and not is_final:
+            if not webhook.is_of_jobs and outcome.retry in (NextTry.USUAL, NextTry.GONE):
                 await self._consider(webhook, due, outcome)
             return
         next_at = now + timedelta(seconds=pause)
         await self._tables.settle(due, outcome, now, DeliveryStatus.PENDING, next_at)
 
+    def _pause_seconds(self, due: DueDelivery, retry: NextTry, now: datetime) -> float | None:
+        """Return the pause before the next try; None if there is none."""
+        pause = pause_seconds(self._pauses, due.attempts + 1, self._random.random())
+        match retry:
+            case NextTry.USUAL:
+                return pause
+            case NextTry.FOR_DAYS if now - due.created_at < TRIED_FOR:
+                return LONGEST_PAUSE_SECONDS if pause is None else min(pause, LONGEST_PAUSE_SECONDS)
+            case _:
+                return None
+
     async def _consider(self, webhook: Webhook, due: DueDelivery, outcome: CallOutcome) -> None:
         """Switch a webhook off whose receiver wants no calls, or accepted none while this delivery was tried."""
-        if outcome.status_code == GONE:
-            reason = "its receiver answered 410 Gone"
+        if outcome.retry is NextTry.GONE:
+            reason = f"its receiver answered {outcome.status_code}: it is gone"
         elif not await self._tables.accepted_since(webhook.webhook_id, due.created_at):
             reason = f"its receiver accepted nothing since {due.created_at:%Y-%m-%d %H:%M} UTC"
         else:

@@ -9,12 +9,13 @@ from pydantic import Field
 from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import Network
-from kinolog.process.setting_groups.common import COMMA_SEPARATED, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED
+from kinolog.process.setting_groups.mail import MailRecipientSettings, MailSettings
 from kinolog.webhooks.address import AddressRules
 from kinolog.webhooks.retries import RETRY_SECONDS
 
 
-class WebhookAddressSettings(ProcessSettings):
+class WebhookAddressSettings(MailRecipientSettings):
     """Which addresses webhooks may have. The api checks them when they are given, the projector at every call."""
 
     webhook_http: bool = Field(
@@ -30,10 +31,11 @@ class WebhookAddressSettings(ProcessSettings):
     def webhook_rules(self) -> AddressRules:
         """The settings as rules."""
         networks = tuple(ip_network(network) for network in self.webhook_networks)
-        return AddressRules(allow_http=self.webhook_http, networks=networks)
+        recipients = (frozenset(self.mail_recipients),) if self.smtp_url else ()
+        return AddressRules(allow_http=self.webhook_http, networks=networks, recipients=recipients)
 
 
-class WebhookSettings(WebhookAddressSettings):
+class WebhookSettings(MailSettings, WebhookAddressSettings):
     """How webhooks are called."""
 
     webhook_retry_seconds: Annotated[list[Annotated[float, Field(ge=0.0)]], NoDecode, COMMA_SEPARATED] = (
@@ -48,5 +50,5 @@ class WebhookSettings(WebhookAddressSettings):
         "",
         pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$",
         description="Address under which clients reach the gateway, such as https://kinolog.example. Links in "
-        "webhooks begin with it.",
+        "webhooks and e-mail begin with it.",
     )
