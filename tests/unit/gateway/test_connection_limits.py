@@ -72,6 +72,18 @@ async def test_the_rest_of_a_refused_body() -> None:
     assert b"HTTP/1.1 408" not in answered
 
 
+async def test_a_refused_body_that_arrives() -> None:
+    """A connection is idle once the rest of a refused body has arrived, and is ended if nobody asks more."""
+    async with (
+        running_gateway(NO_API, gateway_head_seconds=0.3, require_key=True) as gateway,
+        connection(gateway.url) as (reader, writer),
+    ):
+        writer.write(HEAD + b"\r\n{")
+        await reader.readuntil(b"}")
+        writer.write(b" " * 3_999)
+        assert await reader.read() == b""
+
+
 async def test_a_body_that_goes_on_has_time() -> None:
     """A body of which enough arrived in the time for a part of it gets more time; one that stalls gets none."""
     async with running_gateway(NO_API) as gateway, connection(gateway.url) as (reader, writer):

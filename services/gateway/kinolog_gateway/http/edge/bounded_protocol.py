@@ -95,8 +95,10 @@ class BoundedProtocol(H11Protocol):
         elif self.conn.their_state is h11.SEND_BODY:
             answered = self.cycle is None or self.cycle.response_complete
             awaited = Awaited.UNWANTED_BODY if answered else Awaited.BODY
-        elif self.conn.their_state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0]):
-            awaited = Awaited.HEAD
+        elif self.conn.their_state is h11.IDLE and (
+            self.cycle is None or self.conn.trailing_data[0] or self.timeout_keep_alive_task is None
+        ):
+            awaited = Awaited.HEAD  # whatever arrives stops uvicorn's timer of an idle connection
         if awaited is not self._awaited:
             self._set_deadline(awaited)
 
