@@ -68,6 +68,21 @@ async def test_unknown_jobs_are_not_found(api: RunningApi) -> None:
         assert (problem.reason, problem.metadata) == ("JOB_NOT_FOUND", {"job_id": UNKNOWN})
 
 
+async def test_fields_of_a_later_version_are_refused(api: RunningApi) -> None:
+    """Protobuf would ignore them, and the client would not get what it asked for. Each is named, at any depth."""
+    later = b"\x9a\x7d\x01x"  # field 2003
+    request = submit(prompt="", scenes=[scene()])
+    for message in (request, request.scenes[0]):
+        message.MergeFromString(later)
+    problem = await refused(api.jobs.SubmitJob(request))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+    assert set(problem.fields) == {"2003", "scenes[0].2003"}
+    assert "a field that this version of the api does not have" in problem.message
+    request.MergeFromString(later * 1_000)
+    assert "4,008 bytes" in (await refused(api.jobs.SubmitJob(request))).message
+    assert await api.store.last_position() == 0
+
+
 async def test_several_wrong_fields_are_all_named(api: RunningApi) -> None:
     """One error names every wrong field and the allowed values."""
     request = submit(prompt="", fps=0, style="x" * 51, priority=99)

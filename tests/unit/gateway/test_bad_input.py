@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import defaultdict
 from typing import Any
 
 import pytest
 
+from kinolog.v1 import job_pb2 as pb
+from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 SECRET = "a private prompt that no text may repeat"
 ID = "a" * 26
+
+PARTS = defaultdict(
+    lambda: ID, app="kinolog-tiny", owner="kinolog", name="kinolog-tiny", model="kinolog-tiny"
+)
+"""Values for the parts of paths."""
+_OPERATION = "projects/p/locations/l/publishers/google/models/kinolog-tiny/operations/" + ID
+WHOLE_BODIES: dict[str, dict[str, Any]] = {
+    "/v1/videos/edits": {"video": {"id": ID}, "prompt": "x"},
+    "/v1/videos/extensions": {"video": {"id": ID}, "prompt": "x"},
+    "/replicate/v1/models/{owner}/{name}/predictions": {"input": {"prompt": "x"}},
+    "/replicate/v1/predictions": {"version": "kinolog-tiny", "input": {"prompt": "x"}},
+    "/veo/{version}/{parent}/models/{model}:predictLongRunning": {"instances": [{"prompt": "x"}]},
+    "/veo/{version}/{parent}/models/{model}:fetchPredictOperation": {"operationName": _OPERATION},
+}
+"""Bodies of routes that look for other wrong fields first, by path."""
 
 BODIES: list[tuple[dict[str, Any], str]] = [
     ({}, "prompt"),
@@ -285,6 +303,24 @@ async def test_two_request_ids_that_differ(gateway: RunningGateway, api: Recordi
     )
     assert fields_of(problem_of(response)) == ["Idempotency-Key"]
     assert not api.calls
+
+
+async def test_no_route_ignores_a_field(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Every route that takes JSON names a key that it does not know, those of other services in their shapes too."""
+    document = (await gateway.client.get("/openapi.json")).json()
+    api.commit(canned.completed(api.add_job(id=ID)), "completed")
+    api.files[ID, pb.ARTIFACT_KIND_VIDEO, 0] = b"film"
+    wrong = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if "application/json" not in operation.get("requestBody", {}).get("content", {}):
+                continue
+            address = path.format_map(PARTS)
+            body = {**WHOLE_BODIES.get(path, {"prompt": "x"}), "no_such_key": 1}
+            response = await gateway.client.request(method, address, json=body)
+            if response.status_code != 400 or "no_such_key" not in response.text:
+                wrong[f"{method} {path}"] = (response.status_code, response.text[:300])
+    assert not wrong, json.dumps(wrong, indent=1)
 
 
 async def test_every_wrong_field_is_named(gateway: RunningGateway) -> None:

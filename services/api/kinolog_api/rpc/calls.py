@@ -37,7 +37,7 @@ from kinolog_api.rpc.rates.message_turns import CallerMessages
 from kinolog_api.rpc.rates.request_rates import RequestClass, RequestRates, class_of
 from kinolog_api.rpc.scopes import Admission, Need, need_of
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
-from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.rpc.validation import RequestRules, check_known_fields
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ class CallGuard:
     def checked(self, kind: type[Message], raw: bytes) -> Message:
         """Return the parsed request. Raises `RpcError` if it is not acceptable."""
         request = parsed(kind, raw)
+        check_known_fields(request, raw)
         self._rules.check(request)
         return request
 

@@ -13,6 +13,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.unknown_fields import UnknownFieldSet
 from protovalidate import Validator, Violation
 
 from kinolog.ids import JOB_ID_PATTERN
@@ -47,6 +48,10 @@ _BLANK_PROMPT = "must hold 1 to 4,000 characters that are not all white space"
 
 _SCENE_FIELD = re.compile(r"scenes\[(\d+)\]\.(.+)")
 
+NAMED_UNKNOWN_BYTES = 1_024
+"""Unknown fields are named one by one if they have at most this many bytes."""
+_UNKNOWN_FIELD = "is a field that this version of the api does not have; leave it out, or upgrade the api"
+
 _MIN_SECONDS = -62_135_596_800
 _MAX_SECONDS = 253_402_300_799
 
@@ -72,6 +77,36 @@ class RequestRules:
         named = {violation.field for violation in found}
         texts = [violation for violation in _text_violations(request) if violation.field not in named]
         return [_with_scene_number(violation) for violation in found + texts]
+
+
+def check_known_fields(request: Message, raw: bytes) -> None:
+    """Raise INVALID_ARGUMENT if a request has fields that this version does not have. Protobuf would ignore them.
+
+    `raw` are its bytes. To name the fields takes many times their memory, so only a few are named.
+    """
+    size = request.ByteSize()
+    request.DiscardUnknownFields()
+    unknown_bytes = size - request.ByteSize()
+    if not unknown_bytes:
+        return
+    named = unknown_bytes <= NAMED_UNKNOWN_BYTES
+    found = list(_unknown_fields(type(request).FromString(raw))) if named else []
+    raise invalid_argument(found or [RequestViolation("", f"{_UNKNOWN_FIELD}: {unknown_bytes:,} bytes")])
+
+
+def _unknown_fields(message: Message, path: str = "") -> Iterator[RequestViolation]:
+    unknown = UnknownFieldSet(message)
+    for number in sorted({unknown[index].field_number for index in range(len(unknown))}):
+        problem = f"{_UNKNOWN_FIELD}: number {number} of {message.DESCRIPTOR.full_name}"
+        yield RequestViolation(f"{path}{number}", problem)
+    for field, value in message.ListFields():
+        if field.type != FieldDescriptor.TYPE_MESSAGE:
+            continue
+        if isinstance(value, Message):
+            yield from _unknown_fields(value, f"{path}{field.name}.")
+        elif not (field.message_type is not None and field.message_type.GetOptions().map_entry):
+            for index, item in enumerate(value):
+                yield from _unknown_fields(item, f"{path}{field.name}[{index}].")
 
 
 def _with_scene_number(violation: RequestViolation) -> RequestViolation:

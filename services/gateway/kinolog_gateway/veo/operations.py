@@ -115,7 +115,9 @@ async def fetch_veo_operation(
     request: Request, version: VersionPath, parent: ParentPath, model: ModelPath, api: Api, caller: Caller
 ) -> Response:
     """Read a video. A completed one is in the response, in base64."""
-    name = (await read_body(request, api, caller)).fields.get("operationName")
+    fields = (await read_body(request, api, caller)).fields
+    _check_names(fields, "operationName")
+    name = fields.get("operationName")
     if not isinstance(name, str) or _OPERATIONS not in name or not name.isprintable():
         raise invalid("operationName", "must be the name of an operation that was answered")
     job = await known_job(api, caller, name.rpartition(_OPERATIONS)[2])
@@ -124,6 +126,7 @@ async def fetch_veo_operation(
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of the one instance and of the parameters. Raises `HttpProblemError`."""
+    _check_names(body, "instances", "parameters", "labels")
     instances, parameters = body.get("instances"), body.get("parameters", {})
     if not isinstance(instances, list) or len(instances) != 1 or not isinstance(instances[0], dict):
         raise invalid("instances", "must be one object, with a prompt")
@@ -138,6 +141,13 @@ def _fields(body: dict[str, Any]) -> dict[str, Any]:
     for name, value in instances[0].items():
         fields[name] = _media(value, name) if name in NAMES.roles else value
     return fields
+
+
+def _check_names(body: dict[str, Any], *known: str) -> None:
+    """Raise `HttpProblemError` for a field that nothing reads. Labels are those of Google's bills."""
+    for name in body:
+        if name not in known:
+            raise invalid(name, f"is unknown; the fields are {', '.join(known)}")
 
 
 def _media(value: Any, name: str) -> Any:
