@@ -10,6 +10,8 @@ from typing import Any
 
 import grpc
 import pytest
+from kinolog_api.access import get_usage
+from kinolog_api.limits import stored_bytes
 
 from kinolog.job.values import Priority
 from kinolog.tenants.followed_file import FollowedPolicies
@@ -160,12 +162,16 @@ async def test_the_budget_of_a_day() -> None:
         assert (await api.jobs.SubmitJob(_clip())).created
 
 
-async def test_what_is_used() -> None:
+async def test_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller reads what its tenant uses, and its limits."""
+    for module in (get_usage, stored_bytes):
+        monkeypatch.setattr(module, "KNOWN_SECONDS", 3_600.0)
     policies = FollowedPolicies(without_file=POLICIES)
     async with running_api(policies=policies) as api:
         await api.jobs.SubmitJob(_clip(), metadata=SMALL)
         usage = await api.access.GetUsage(access.GetUsageRequest(), metadata=SMALL)
+        api.read_model.unavailable = True  # what is known is not read again at once
+        assert await api.access.GetUsage(access.GetUsageRequest(), metadata=SMALL) == usage
     assert (usage.tenant, usage.queued_jobs, usage.cost_of_day) == ("small", 1, 2)
     assert (usage.limits.max_job_cost, usage.limits.max_prompt_characters) == (2, 40)
     assert not usage.limits.HasField("max_queued_jobs")
@@ -181,6 +187,21 @@ async def test_the_bytes_of_files() -> None:
         api.read_model.unavailable = True
         other = (("x-kinolog-tenant", "other"),)
         assert (await api.jobs.SubmitJob(_clip(), metadata=other)).created
+
+
+async def test_the_bytes_of_the_log() -> None:
+    """No job is accepted while the commits of its tenant have too many bytes. Erasing jobs makes no room."""
+    async with running_api(policies=FollowedPolicies()) as stores:
+        first = await stores.jobs.SubmitJob(_clip())
+        recorded = [one async for one in stores.store.history(first.job.id)]
+        used = sum(len(one.raw) for one in recorded)
+        policies = TenantPolicies(default=TenantPolicy(max_log_bytes=used))
+        async with running_api(policies=FollowedPolicies(without_file=policies), stores_of=stores) as api:
+            problem = await refused(api.jobs.SubmitJob(_clip()))
+            assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "LOG_BYTES_USED")
+            assert "ask the operator" in problem.message
+            usage = await api.access.GetUsage(access.GetUsageRequest())
+            assert (usage.log_bytes, usage.limits.max_log_bytes) == (used, used)
 
 
 async def test_limits_wait_for_the_read_model() -> None:

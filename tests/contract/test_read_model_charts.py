@@ -124,6 +124,8 @@ async def test_the_use_of_tenants(case: ReadModelCase) -> None:
         assert (use.queued_jobs, use.running_jobs) == (statuses[Status.QUEUED], statuses[Status.PROCESSING])
         files = sum(file.size_bytes for job in mine for file in job.artifacts)
         assert await case.model.artifact_bytes(tenant) == files
+        messages = [one.raw for one in commits if one.commit.state.tenant == tenant]
+        assert await case.model.log_bytes(tenant) == sum(map(len, messages))
     assert {each.at.second for each in whole.costs} == {0}
 
 

@@ -111,7 +111,7 @@ class ApiServer:
             JOB_SERVICE: self._job_service.methods(),
             ANALYTICS_SERVICE: analytics_methods(dependencies),
             AUDIT_SERVICE: audit_methods(dependencies),
-            ACCESS_SERVICE: access_methods(dependencies, self._job_service.stored_bytes),
+            ACCESS_SERVICE: access_methods(dependencies, self._job_service.tenant_bytes),
             TICKET_SERVICE: ticket_methods(dependencies, authenticator, self._job_service.queries),
             WEBHOOK_SERVICE: webhook_methods(
                 dependencies, self._job_service.webhook_facts, self._job_service.job_webhooks

@@ -39,7 +39,7 @@ from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
 from kinolog_api.limits.current_use import CurrentUse
 from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
-from kinolog_api.limits.stored_bytes import StoredBytes
+from kinolog_api.limits.stored_bytes import TenantBytes
 from kinolog_api.limits.use_follower import UseFollower
 from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
@@ -76,8 +76,8 @@ class JobService:
         limits = JobLimits(d.policies)
         self.current_use = use = CurrentUse()
         self.use_follower = UseFollower(use, d.policies, d.store, d.read_model, d.clock)
-        self.stored_bytes = StoredBytes(d.read_model)
-        queue_limits = QueueLimits(d.policies, use, d.store, self.stored_bytes, d.clock)
+        self.tenant_bytes = TenantBytes(d.read_model)
+        queue_limits = QueueLimits(d.policies, use, d.store, self.tenant_bytes, d.clock)
         self._commands = JobCommands(
             handler, self.queries, d.keys, d.read_model, write_guard, archive, limits, queue_limits
         )
@@ -173,13 +173,13 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
     }
 
 
-def access_methods(dependencies: ApiDependencies, stored_bytes: StoredBytes) -> Methods:
+def access_methods(dependencies: ApiDependencies, tenant_bytes: TenantBytes) -> Methods:
     """Return the methods of AccessService."""
     d = dependencies
     keys = ManageKeys(d.access_log, d.key_directory, d.key_uses, d.clock)
     return {
         "WhoAmI": who_am_i,
-        "GetUsage": GetUsage(d.policies, d.read_model, stored_bytes, d.clock).get_usage,
+        "GetUsage": GetUsage(d.policies, d.read_model, tenant_bytes, d.clock).get_usage,
         "CreateKey": keys.create,
         "ListKeys": keys.list_keys,
         "RevokeKey": keys.revoke,

@@ -162,6 +162,9 @@ class PostgresReadModel:
     async def artifact_bytes(self, tenant: str) -> int:
         return await self._read_as_operator(tenant_uses.artifact_bytes, tenant)
 
+    async def log_bytes(self, tenant: str) -> int:
+        return await self._read(tenant, tenant_uses.log_bytes, tenant)
+
     async def position(self) -> int:
         return await self._read("", job_list.position)
 

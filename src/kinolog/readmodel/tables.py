@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 8
+PROJECTION_VERSION = 9
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -106,6 +106,7 @@ jobs = Table(
     Column("gpu_seconds", Double, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("log_bytes", BigInteger, nullable=False, comment="Of its commits in the log."),
     CheckConstraint(
         "status IN ('queued', 'processing', 'completed', 'failed', 'cancelled')", name="jobs_status_known"
     ),

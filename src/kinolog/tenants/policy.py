@@ -97,6 +97,7 @@ class TenantPolicy(BaseModel):
         description='Mailboxes and domains that may get its e-mail, such as `["example.com"]`, of those that '
         "`KINOLOG_MAIL_RECIPIENTS` allows.",
     )
+    max_log_bytes: SizeLimit = Field(None, description="Most bytes that its jobs may have in the log.")
     reads: Rate = Field(None, description="Most requests that read.")
     writes: Rate = Field(None, description="Most requests that change something.")
     uploads: Rate = Field(None, description="Most uploads.")
@@ -112,7 +113,7 @@ class TenantPolicy(BaseModel):
     @property
     def limits_jobs(self) -> bool:
         """Whether a new job may be refused because of other jobs of the tenant."""
-        return self.counts_use or self.max_artifact_bytes is not None
+        return self.counts_use or self.max_artifact_bytes is not None or self.max_log_bytes is not None
 
 
 BUILT_IN_POLICY = TenantPolicy()

@@ -291,6 +291,7 @@ class GetUsageResponse(_message.Message):
     COST_OF_DAY_FIELD_NUMBER: _builtins.int
     ARTIFACT_BYTES_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    LOG_BYTES_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant."""
     queued_jobs: _builtins.int
@@ -301,6 +302,8 @@ class GetUsageResponse(_message.Message):
     """What the jobs of the last 24 hours cost, with those that were retried: millions of pixels times frames times steps."""
     artifact_bytes: _builtins.int
     """Bytes of all files of its jobs."""
+    log_bytes: _builtins.int
+    """Bytes of all commits of its jobs in the log. They stay when jobs are erased."""
     @_builtins.property
     def limits(self) -> Global___TenantLimits:
         """What it may use."""
@@ -314,10 +317,11 @@ class GetUsageResponse(_message.Message):
         cost_of_day: _builtins.int = ...,
         artifact_bytes: _builtins.int = ...,
         limits: Global___TenantLimits | None = ...,
+        log_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_bytes", b"artifact_bytes", "cost_of_day", b"cost_of_day", "limits", b"limits", "queued_jobs", b"queued_jobs", "running_jobs", b"running_jobs", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_bytes", b"artifact_bytes", "cost_of_day", b"cost_of_day", "limits", b"limits", "log_bytes", b"log_bytes", "queued_jobs", b"queued_jobs", "running_jobs", b"running_jobs", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -342,6 +346,7 @@ class TenantLimits(_message.Message):
     KEY_READS_FIELD_NUMBER: _builtins.int
     KEY_WRITES_FIELD_NUMBER: _builtins.int
     KEY_UPLOADS_FIELD_NUMBER: _builtins.int
+    MAX_LOG_BYTES_FIELD_NUMBER: _builtins.int
     weight: _builtins.float
     """Share of the workers within a priority, against the weights of the other tenants that wait."""
     max_job_cost: _builtins.int
@@ -366,6 +371,8 @@ class TenantLimits(_message.Message):
     """Most requests of each key that change something."""
     key_uploads: _builtins.str
     """Most uploads of each key."""
+    max_log_bytes: _builtins.int
+    """Most bytes of all commits of its jobs in the log."""
     @_builtins.property
     def priorities(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.Priority.ValueType]:
         """Priorities that its jobs may have."""
@@ -386,10 +393,11 @@ class TenantLimits(_message.Message):
         key_reads: _builtins.str = ...,
         key_writes: _builtins.str = ...,
         key_uploads: _builtins.str = ...,
+        max_log_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_log_bytes", b"_max_log_bytes", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_log_bytes", b"max_log_bytes", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "key_reads", b"key_reads", "key_uploads", b"key_uploads", "key_writes", b"key_writes", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs", "priorities", b"priorities", "reads", b"reads", "uploads", b"uploads", "weight", b"weight", "writes", b"writes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_log_bytes", b"_max_log_bytes", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "key_reads", b"key_reads", "key_uploads", b"key_uploads", "key_writes", b"key_writes", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_log_bytes", b"max_log_bytes", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs", "priorities", b"priorities", "reads", b"reads", "uploads", b"uploads", "weight", b"weight", "writes", b"writes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_artifact_bytes: _TypeAlias = _typing.Literal["max_artifact_bytes"]  # noqa: Y015
     _WhichOneofArgType__max_artifact_bytes: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes"]  # noqa: Y015
@@ -397,6 +405,8 @@ class TenantLimits(_message.Message):
     _WhichOneofArgType__max_cost_per_day: _TypeAlias = _typing.Literal["_max_cost_per_day", b"_max_cost_per_day"]  # noqa: Y015
     _WhichOneofReturnType__max_job_cost: _TypeAlias = _typing.Literal["max_job_cost"]  # noqa: Y015
     _WhichOneofArgType__max_job_cost: _TypeAlias = _typing.Literal["_max_job_cost", b"_max_job_cost"]  # noqa: Y015
+    _WhichOneofReturnType__max_log_bytes: _TypeAlias = _typing.Literal["max_log_bytes"]  # noqa: Y015
+    _WhichOneofArgType__max_log_bytes: _TypeAlias = _typing.Literal["_max_log_bytes", b"_max_log_bytes"]  # noqa: Y015
     _WhichOneofReturnType__max_prompt_characters: _TypeAlias = _typing.Literal["max_prompt_characters"]  # noqa: Y015
     _WhichOneofArgType__max_prompt_characters: _TypeAlias = _typing.Literal["_max_prompt_characters", b"_max_prompt_characters"]  # noqa: Y015
     _WhichOneofReturnType__max_queued_jobs: _TypeAlias = _typing.Literal["max_queued_jobs"]  # noqa: Y015
@@ -407,6 +417,8 @@ class TenantLimits(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_cost_per_day) -> _WhichOneofReturnType__max_cost_per_day | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_job_cost) -> _WhichOneofReturnType__max_job_cost | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_log_bytes) -> _WhichOneofReturnType__max_log_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_prompt_characters) -> _WhichOneofReturnType__max_prompt_characters | None: ...
     @_typing.overload

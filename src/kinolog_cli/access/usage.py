@@ -26,6 +26,7 @@ def _rows(info: UsageInfo) -> list[tuple[str, str, str]]:
         ("jobs running", f"{info.running_jobs:,}", "-"),
         ("cost of 24 hours", f"{info.cost_of_day:,}", _number(limits.max_cost_per_day)),
         ("bytes of files", f"{info.artifact_bytes:,}", _number(limits.max_artifact_bytes)),
+        ("bytes in the log", f"{info.log_bytes:,}", _number(limits.max_log_bytes)),
         ("cost of a job", "", _number(limits.max_job_cost)),
         ("characters of a prompt", "", _number(limits.max_prompt_characters)),
         ("priorities", "", ", ".join(limits.priorities)),

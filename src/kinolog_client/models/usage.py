@@ -15,6 +15,7 @@ class LimitsInfo(ClientModel):
     max_queued_jobs: int | None = None
     max_cost_per_day: int | None = None
     max_artifact_bytes: int | None = None
+    max_log_bytes: int | None = None
     reads: str | None = None
     writes: str | None = None
     uploads: str | None = None
@@ -31,4 +32,5 @@ class UsageInfo(ClientModel):
     running_jobs: int = 0
     cost_of_day: int = 0
     artifact_bytes: int = 0
+    log_bytes: int = 0
     limits: LimitsInfo = LimitsInfo()

@@ -192,6 +192,9 @@ class MemoryReadModel:
     async def artifact_bytes(self, tenant: str) -> int:
         return tenant_uses.artifact_bytes(tenant, [one.job for one in await self._jobs()])
 
+    async def log_bytes(self, tenant: str) -> int:
+        return tenant_uses.log_bytes(tenant, await self._commits())
+
     async def position(self) -> int:
         if self.unavailable:
             raise rm.ReadModelUnavailable("unavailable")

@@ -38,6 +38,11 @@ def artifact_bytes(tenant: str, jobs: Iterable[Job]) -> int:
     return sum(file.size_bytes for file in files)
 
 
+def log_bytes(tenant: str, commits: Iterable[RecordedCommit]) -> int:
+    """Return the size of the commits of a tenant's jobs."""
+    return sum(len(recorded.raw) for recorded in commits if recorded.commit.state.tenant == tenant)
+
+
 def _costs(commits: Iterable[RecordedCommit], since: datetime) -> Iterator[MinuteCost]:
     start = since.replace(second=0, microsecond=0)
     for recorded in commits:

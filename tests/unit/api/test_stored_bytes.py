@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from kinolog_api.limits.stored_bytes import StoredBytes
+from kinolog_api.limits.stored_bytes import TenantBytes
 
 from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
+from kinolog.tenants.policy import TenantPolicy
 
 
 class CountedReads:
@@ -30,13 +31,17 @@ class CountedReads:
             raise ReadModelUnavailable("away")
         return 7
 
+    async def log_bytes(self, tenant: str) -> int:
+        raise ReadModelUnavailable("away")
+
 
 async def test_many_jobs_at_once_ask_the_database_once() -> None:
     """Whether it answers or not; while it is away no job waits for its time-out after another one did."""
     reader = CountedReads()
-    stored = StoredBytes(reader)
-    refusals = await asyncio.gather(*(stored.refusal("studio", 7) for _ in range(50)))
+    stored = TenantBytes(reader)
+    policy = TenantPolicy(max_artifact_bytes=7)
+    refusals = await asyncio.gather(*(stored.refusal("studio", policy) for _ in range(50)))
     assert (reader.reads, None in refusals) == (1, False)
     reader.is_away = True
-    assert set(await asyncio.gather(*(stored.refusal("team", 7) for _ in range(50)))) == {None}
+    assert set(await asyncio.gather(*(stored.refusal("team", policy) for _ in range(50)))) == {None}
     assert reader.reads == 2

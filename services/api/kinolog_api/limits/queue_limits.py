@@ -1,4 +1,4 @@
-"""Limits of what a tenant's jobs take together: places in the queue, the budget of a day, bytes of files."""
+"""Limits of what a tenant's jobs take together: places in the queue, the budget of a day, bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kinolog.ports.event_store import EventStore
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy import TenantPolicy
 from kinolog_api.limits.current_use import CurrentUse
-from kinolog_api.limits.stored_bytes import StoredBytes
+from kinolog_api.limits.stored_bytes import TenantBytes
 from kinolog_api.rpc.errors import RpcError
 
 FULL_QUEUE_RETRY_SECONDS = 30.0
@@ -67,13 +67,13 @@ class QueueLimits:
         policies: FollowedPolicies,
         use: CurrentUse,
         store: EventStore,
-        stored_bytes: StoredBytes,
+        tenant_bytes: TenantBytes,
         clock: Clock,
     ) -> None:
         self._policies = policies
         self._use = use
         self._store = store
-        self._stored_bytes = stored_bytes
+        self._tenant_bytes = tenant_bytes
         self._clock = clock
 
     def limits(self, tenant: str) -> bool:
@@ -102,9 +102,7 @@ class QueueLimits:
     async def _reserved(self, tenant: str, costs: Mapping[str, int]) -> Places:
         places = Places(self._use, tenant)
         policy = self._policies.current.of(tenant)
-        if policy.max_artifact_bytes is not None and (
-            error := await self._stored_bytes.refusal(tenant, policy.max_artifact_bytes)
-        ):
+        if error := await self._tenant_bytes.refusal(tenant, policy):
             places.refused = dict.fromkeys(costs, error)
         elif policy.counts_use and self._use.is_known:
             self._reserve(places, policy, costs)

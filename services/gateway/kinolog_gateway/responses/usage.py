@@ -21,6 +21,7 @@ class LimitsView(ResponseModel):
     max_queued_jobs: int | None = Field(description="Most jobs in the queue.")
     max_cost_per_day: int | None = Field(description="Most that the jobs of 24 hours may cost.")
     max_artifact_bytes: int | None = Field(description="Most bytes of all files of its jobs.")
+    max_log_bytes: int | None = Field(description="Most bytes of all commits of its jobs in the log.")
     reads: str | None = Field(description="Most requests that read.", examples=["600/minute"])
     writes: str | None = Field(description="Most requests that change something.")
     uploads: str | None = Field(description="Most uploads.")
@@ -39,6 +40,9 @@ class UsageView(ResponseModel):
         description="What the jobs of the last 24 hours cost: millions of pixels times frames times steps."
     )
     artifact_bytes: int = Field(description="Bytes of all files of its jobs.")
+    log_bytes: int = Field(
+        description="Bytes of all commits of its jobs in the log. They stay when jobs are erased."
+    )
     limits: LimitsView
 
     @classmethod
@@ -50,6 +54,7 @@ class UsageView(ResponseModel):
             running_jobs=usage.running_jobs,
             cost_of_day=usage.cost_of_day,
             artifact_bytes=usage.artifact_bytes,
+            log_bytes=usage.log_bytes,
             limits=_limits(usage.limits),
         )
 

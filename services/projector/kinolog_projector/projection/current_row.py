@@ -27,6 +27,7 @@ class CurrentRow:
     eta_seconds: float | None
     duration_us: int
     attempt: int
+    log_bytes: int
 
     @property
     def counted(self) -> CountedJob:

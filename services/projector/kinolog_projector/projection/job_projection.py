@@ -112,8 +112,16 @@ class _JobProjection:
         counted = counted_job(state, number, before)
         if counting:
             self.counter_changes.move(self.tenant, before.counted if before else None, counted)
+        new_bytes = sum(len(recorded.raw) for recorded in self.commits.commits)
         rows.jobs.append(
-            job_row(state, counted=counted, queued_at=self.queued_at, position=self.position, before=before)
+            job_row(
+                state,
+                counted=counted,
+                queued_at=self.queued_at,
+                position=self.position,
+                new_bytes=new_bytes,
+                before=before,
+            )
         )
         rows.stages += self.stages.values()
         if self.erased or state.id in batch.prompts:

@@ -68,9 +68,15 @@ def _eta_seconds(state: Job, before: CurrentRow | None) -> float | None:
 
 
 def job_row(
-    state: Job, *, counted: CountedJob, queued_at: datetime, position: int, before: CurrentRow | None
+    state: Job,
+    *,
+    counted: CountedJob,
+    queued_at: datetime,
+    position: int,
+    new_bytes: int,
+    before: CurrentRow | None,
 ) -> Row:
-    """Return the row of `jobs`; `position` is that of the job's last commit."""
+    """Return the row of `jobs`; `position` is that of the job's last commit, `new_bytes` the size of its new ones."""
     keys = counted.keys
     return dict(
         zip(_COPIED, _copied_values(state), strict=True),
@@ -87,6 +93,7 @@ def job_row(
         queued_at=queued_at,
         duration_us=keys.duration_us,
         position=position,
+        log_bytes=new_bytes + (0 if before is None else before.log_bytes),
     )
 
 

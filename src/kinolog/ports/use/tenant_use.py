@@ -55,3 +55,7 @@ class TenantUseReader(Protocol):
     async def artifact_bytes(self, tenant: str) -> int:
         """Return the size of all files that the jobs of a tenant list. Each call adds them up."""
         ...
+
+    async def log_bytes(self, tenant: str) -> int:
+        """Return the size of the commits of all jobs of a tenant in the log. Each call adds them up."""
+        ...

@@ -13,7 +13,7 @@ from kinolog.ports.use.tenant_use import AllUse, MinuteCost, QueuedJob, TenantUs
 from kinolog.readmodel.queries import job_counts
 from kinolog.readmodel.queries.job_list import POSITION, position_in
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
-from kinolog.readmodel.tables import artifact_sizes, minute_costs, queued_jobs, rollups
+from kinolog.readmodel.tables import artifact_sizes, jobs, minute_costs, queued_jobs, rollups
 from kinolog.readmodel.time_buckets import BUCKET_SECONDS
 
 _TENANT = bindparam("tenant", type_=Text())
@@ -39,6 +39,10 @@ _TENANT_BYTES = PreparedQuery(
     )
 )
 
+_TENANT_LOG_BYTES = PreparedQuery(
+    select(cast(func.coalesce(func.sum(jobs.c.log_bytes), 0), BigInteger)).where(jobs.c.tenant == _TENANT)
+)
+
 
 def _minute(since: datetime) -> datetime:
     return since.replace(second=0, microsecond=0)
@@ -59,6 +63,12 @@ async def all_use(snapshot: Snapshot, since: datetime) -> AllUse:
 async def artifact_bytes(snapshot: Snapshot, tenant: str) -> int:
     """Return the size of the files of a tenant's jobs."""
     ((size,),) = await _TENANT_BYTES.rows(snapshot, {"tenant": tenant})
+    return int(size)
+
+
+async def log_bytes(snapshot: Snapshot, tenant: str) -> int:
+    """Return the size of the commits of a tenant's jobs."""
+    ((size,),) = await _TENANT_LOG_BYTES.rows(snapshot, {"tenant": tenant})
     return int(size)
 
 
