@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
-        shared = _session_stack(item) is not None
+        shared = _of_session(item, "stack") is not None
         item.add_marker(pytest.mark.xdist_group("stack" if shared else item.location[0]))
 
 
@@ -72,17 +72,19 @@ def _freeze_imported() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Stop the session's stack after the last of a row of tests that use it: it works also while it is idle."""
+    """Stop the session's stack and browser after the last of a row of tests that use them: idle ones work too."""
     yield
-    if (used := _session_stack(item)) is not None and (nextitem is None or _session_stack(nextitem) is None):
-        used.finish(item._request)  # type: ignore[attr-defined]  # a function has it
+    for name in ("browser", "stack"):
+        used = _of_session(item, name)
+        if used is not None and (nextitem is None or _of_session(nextitem, name) is None):
+            used.finish(item._request)  # type: ignore[attr-defined]  # a function has it
 
 
-def _session_stack(item: pytest.Item) -> pytest.FixtureDef[object] | None:
-    """Return the fixture if the test uses the stack of the session, and no other of this name."""
+def _of_session(item: pytest.Item, name: str) -> pytest.FixtureDef[object] | None:
+    """Return the fixture if the test uses the one of the session, and no other of this name."""
     if not isinstance(item, pytest.Function):
         return None
-    *_, used = item._fixtureinfo.name2fixturedefs.get("stack", (None,))
+    *_, used = item._fixtureinfo.name2fixturedefs.get(name, (None,))
     return used if used is not None and used.scope == "session" else None
 
 

@@ -76,6 +76,24 @@ async def test_who_joins_a_pause_is_told(gateway: RunningGateway, api: Recording
         assert not only_broadcast(gateway).paused
 
 
+async def test_the_end_of_a_pause_is_told(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Subscribers of the counts get them when updates go on, though nothing has changed, and not before."""
+    async with connected(gateway.ws_url) as first:
+        await first.subscribe("queue")
+        await first.receive_type("queue_updated")
+        await api.wait_for_streams()
+        await api.stop()
+        await first.receive_type("error")
+        async with connected(gateway.ws_url) as second:
+            await second.subscribe("queue")
+            await api.start()
+            await api.wait_for_streams()
+            api.send_update()
+            for client in (first, second):
+                await client.receive_type("queue_updated")
+        assert [message["type"] for message in second.received] == ["error", "pong", "queue_updated"]
+
+
 async def test_an_unknown_error_ends_no_broadcast(
     gateway: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,11 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
 const KEY_REFUSED = 1008;
 
+/** Whether a message says that updates pause. The next other one of a channel says that they go on. */
+function isPause(message: LiveMessage): boolean {
+  return message.type === "error" && message.data.reason === "API_UNAVAILABLE";
+}
+
 export class LiveConnection {
   #socket: WebSocket | undefined;
   #channels = new Map<Channel, number>();
@@ -41,6 +46,8 @@ export class LiveConnection {
   #timers = new Set<ReturnType<typeof setTimeout>>();
   #isClosed = false;
   #pings = 0;
+  /** Whether the gateway has sent anything since the connection opened. One that is open but silent is no live one. */
+  #isAnswered = false;
   /** Counts what was asked to connect: an answer to an earlier one, such as for another key, is of no use. */
   #attempt = 0;
   readonly #parts: LiveParts;
@@ -106,9 +113,7 @@ export class LiveConnection {
       if (socket.readyState === WebSocket.CONNECTING) this.#lose(socket);
     });
     socket.onopen = () => {
-      this.#retryMs = FIRST_RETRY_MS;
       for (const channel of this.#channels.keys()) this.#send({ type: "subscribe", channel, ...this.#resumption(channel) });
-      this.#parts.onState("live");
       this.#watch(socket);
     };
     socket.onmessage = (event: MessageEvent<string>) => this.#receive(JSON.parse(event.data) as LiveMessage);
@@ -130,12 +135,17 @@ export class LiveConnection {
   }
 
   #receive(message: LiveMessage): void {
+    if (!this.#isAnswered) {
+      this.#isAnswered = true;
+      this.#retryMs = FIRST_RETRY_MS;
+      if (!isPause(message)) this.#parts.onState("live");
+    }
     if (message.type === "pong") {
       this.#pings = 0;
       return;
     }
     if (message.type === "error") {
-      if (message.data.reason === "API_UNAVAILABLE") this.#parts.onState("paused");
+      if (isPause(message)) this.#parts.onState("paused");
       if (message.data.reason === "POSITION_AHEAD") this.#position = 0;
     } else {
       this.#position = Math.max(this.#position, message.position);
@@ -194,6 +204,7 @@ export class LiveConnection {
   #forget(): void {
     this.#socket = undefined;
     this.#pings = 0;
+    this.#isAnswered = false;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }

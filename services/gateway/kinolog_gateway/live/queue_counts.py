@@ -51,11 +51,19 @@ class QueueCounts:
         self._counts = counts
 
     def on_subscribe(self, client: Subscriber) -> None:
-        """Send the counts to a client that just subscribed; read them first if they are unknown."""
-        if self._counts is not None:
+        """Send the counts to a client that just subscribed; read them first if they are unknown.
+
+        While updates pause none are sent: to clients they mean that updates go on.
+        """
+        if self._counts is not None and not self._broadcast.paused:
             client.on_counts(outgoing_message.queue(self._broadcast.position, self._counts))
         else:
             self._changed.set()
+
+    def on_stream_works(self) -> None:
+        """Send the counts after a pause, changed or not, so that subscribers know that it has ended."""
+        self.on_commit()
+        self._counts = None
 
     async def _run(self) -> None:
         while True:
@@ -77,6 +85,8 @@ class QueueCounts:
             )
             self._changed.set()
             return
+        if broadcast.paused:
+            return  # they are read again at its end
         if self._counts is None or _numbers(counts) != _numbers(self._counts):
             message = outgoing_message.queue(broadcast.position, counts)
             for client in list(broadcast.subscribers(QUEUE)):

@@ -187,6 +187,7 @@ class TenantBroadcast:
         if self.paused:
             self.paused = False
             self.counts.paused_streams -= 1
+            self.queue_counts.on_stream_works()
             logger.info("the live stream works again", extra=fields("live_again"))
 
     def _pause(self) -> None:

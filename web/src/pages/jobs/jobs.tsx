@@ -12,7 +12,7 @@ import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
 import Typography from "@mui/material/Typography";
 import { type ReactNode, useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useSearchParams } from "react-router";
+import { Link, useLocation, useSearchParams } from "react-router";
 import { useJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
 import { JobActions } from "../../components/job_actions";
@@ -33,8 +33,9 @@ export default function Jobs(): ReactNode {
   const search = searchOf(params);
   const view = useSettings((state) => state.jobsView);
   const pageSize = useSettings((state) => state.pageSize);
-  // The cursors of the pages up to this one. The first page has none.
-  const [cursors, setCursors] = useState<readonly string[]>([]);
+  // The cursors of the pages up to this one; the first page has none. The browser keeps them with its history, so that
+  // it goes back to this page.
+  const cursors = (useLocation().state as { cursors?: readonly string[] } | null)?.cursors ?? [];
   const [marked, setMarked] = useState<ReadonlyMap<string, Job>>(new Map());
   const cursor = cursors.at(-1);
   const filter = filterOf(search);
@@ -46,8 +47,11 @@ export default function Jobs(): ReactNode {
     ...(cursor === undefined ? {} : { cursor }),
   });
 
+  function openPage(cursors: readonly string[]): void {
+    setParams(paramsOf(search), { state: { cursors } });
+  }
+
   function change(part: Partial<JobsSearch>): void {
-    setCursors([]);
     setMarked(new Map());
     setParams(paramsOf({ ...search, ...part }), { replace: true });
   }
@@ -142,7 +146,7 @@ export default function Jobs(): ReactNode {
           value={pageSize}
           sx={{ width: 92 }}
           onChange={(event) => {
-            setCursors([]);
+            if (cursors.length > 0) openPage([]);
             settings.getState().change({ pageSize: Number(event.target.value) });
           }}
         >
@@ -152,7 +156,7 @@ export default function Jobs(): ReactNode {
             </MenuItem>
           ))}
         </TextField>
-        <Button disabled={cursors.length === 0} onClick={() => setCursors(cursors.slice(0, -1))}>
+        <Button disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
           {t("jobs.previous")}
         </Button>
         <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
@@ -160,7 +164,7 @@ export default function Jobs(): ReactNode {
           disabled={!jobs.data?.next_cursor || jobs.isPlaceholderData}
           onClick={() => {
             const next = jobs.data?.next_cursor;
-            if (next) setCursors([...cursors, next]);
+            if (next) openPage([...cursors, next]);
           }}
         >
           {t("jobs.next")}
