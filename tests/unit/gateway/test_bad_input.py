@@ -177,6 +177,7 @@ async def test_bodies_of_generate(
             problem = problem_of(await gateway.client.post("/api/v1/generate", json=body))
             assert fields_of(problem) == [field], body
             assert field in problem["detail"]
+            assert "^" not in problem["detail"], "a regular expression"
     assert not api.calls
     assert SECRET not in caplog.text
 

@@ -122,7 +122,7 @@ async def test_calls_that_are_wrong(gateway: RunningGateway, api: RecordingApi) 
         assert len(of_jobs) == 6
         for name in of_jobs:
             assert text_of(await client.call_tool(name, {"job_id": "x"})).startswith(
-                "INVALID_FIELDS: job_id must match"
+                "INVALID_FIELDS: job_id must be an id of 26 letters and digits"
             )
             missing = await client.call_tool(name, {"job_id": NO_JOB})
             assert missing.is_error, name

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kinolog_gateway.http.problems import Problem, Violation, make_problem
+from kinolog_gateway.http.text_patterns import IN_WORDS
 
 MAX_NAME = 64
 """Characters of an unknown field's name that a problem repeats."""
@@ -85,7 +86,7 @@ def _message(error_type: str, error: Mapping[str, Any]) -> str:
         case "value_error":
             return str(context["error"])
         case "string_pattern_mismatch":
-            return f"must match {context['pattern']}"
+            return IN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
     message = str(error["msg"])
     for opening in ("Input should", "String should", "List should", "Value should"):
         if message.startswith(opening):

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
-from kinolog.ids import JOB_ID_PATTERN
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import INPUT_ROLE_NUMBERS, PRIORITY_NUMBERS, InputRoleName
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.requests.value_types import (
     Codec,
     Name,
@@ -93,7 +93,7 @@ class GenerateInput(RequestModel):
     role: Annotated[InputRoleName, BeforeValidator(lower_case)] = Field(
         description="What it is to the video. GET /api/v1/models and docs/models.md say what a model takes."
     )
-    upload_id: Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")] = Field(
+    upload_id: Annotated[str, Field(pattern=text_patterns.ID)] = Field(
         description="Id of the upload: 26 lower-case letters and digits.",
         examples=["abcdefghijklmnopqrstuvwxyz"],
     )

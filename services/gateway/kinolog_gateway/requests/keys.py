@@ -6,16 +6,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.requests.value_types import RequestModel, Rfc3339Time, Scopes, check_line
-
-TENANT_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63}|[*])?$"
-ACTOR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}$"
 
 
 class NewKeyRequest(RequestModel):
     """A key to create."""
 
-    actor: Annotated[str, Field(pattern=ACTOR_PATTERN)] = Field(
+    actor: Annotated[str, Field(pattern=text_patterns.ACTOR)] = Field(
         description="Whose commands those with the key are.", examples=["ada"]
     )
     scopes: Scopes = Field(
@@ -24,7 +22,7 @@ class NewKeyRequest(RequestModel):
     name: Annotated[str, AfterValidator(check_line), Field(max_length=64)] = Field(
         "", description="A name for people."
     )
-    tenant: Annotated[str, Field(pattern=TENANT_PATTERN)] = Field(
+    tenant: Annotated[str, Field(pattern=text_patterns.TENANT)] = Field(
         "",
         description="The tenant; empty for the caller's own. `*` stands for every tenant.",
     )
@@ -34,7 +32,7 @@ class NewKeyRequest(RequestModel):
 class KeyListQuery(RequestModel):
     """Filter and page of a list of keys."""
 
-    tenant: Annotated[str, Field(pattern=TENANT_PATTERN)] = Field(
+    tenant: Annotated[str, Field(pattern=text_patterns.TENANT)] = Field(
         "", description="The tenant; empty for the caller's own, or for all if the caller is an operator."
     )
     include_ended: bool = Field(False, description="Also those that are revoked or expired.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from kinolog.ids import JOB_ID_PATTERN
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.requests.value_types import RequestModel
 
 
@@ -13,7 +13,7 @@ class TicketRequest(RequestModel):
 
     job_id: str | None = Field(
         None,
-        pattern=f"^{JOB_ID_PATTERN}$",
+        pattern=text_patterns.ID,
         description="The job whose files it reads. Without it the ticket opens one connection of live updates.",
         examples=["abcdefghijklmnopqrstuvwxyz"],
     )

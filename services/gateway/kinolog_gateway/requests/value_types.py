@@ -15,10 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from kinolog.ids import JOB_ID_PATTERN
 from kinolog.models.codecs import VideoCodec
 from kinolog.texts import is_blank, refusal
 from kinolog_gateway.enum_names import PriorityName, ScopeName, StatusName
+from kinolog_gateway.http import text_patterns
 
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
 _OFFSET = re.compile(r"[Zz]|([+\- ])(\d\d):?(\d\d)")
@@ -134,8 +134,9 @@ UtcOffset = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^([Zz]|[+-]\d\d:?\d\d)$"}),
 ]
 """An offset from UTC: the clock of the person who asks."""
-Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
-WEBHOOK_ADDRESS = r"^(https?://[^/ ]+|mailto:[^@ ]+@[^@ ]+$)"
-WebhookUrl = Annotated[str, AfterValidator(check_line), Field(pattern=WEBHOOK_ADDRESS, max_length=2000)]
-JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
-RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]
+Size = Annotated[str, Field(pattern=text_patterns.SIZE), AfterValidator(_to_size)]
+WebhookUrl = Annotated[
+    str, AfterValidator(check_line), Field(pattern=text_patterns.WEBHOOK_URL, max_length=2000)
+]
+JobId = Annotated[str, Field(pattern=text_patterns.ID)]
+RequestId = Annotated[str, Field(pattern=text_patterns.REQUEST_ID, max_length=128)]

@@ -10,8 +10,8 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from kinolog.ids import JOB_ID_PATTERN
 from kinolog.ports.clock import Clock
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.middleware import CALLER
 from kinolog_gateway.http.problems import MEDIA_TYPE
@@ -68,7 +68,7 @@ PositionHeader: TypeAlias = Annotated[
 JobIdPath: TypeAlias = Annotated[
     str,
     Path(
-        pattern=f"^{JOB_ID_PATTERN}$",
+        pattern=text_patterns.ID,
         description="The job: 26 lower-case letters and digits.",
         examples=["abcdefghijklmnopqrstuvwxyz"],
     ),
