@@ -173,14 +173,18 @@ def test_a_scene_is_continued_as_the_family_can(pipeline: str, frames: int, role
     assert families()[pipeline].chain_role(frames) is role
 
 
-def test_pixels_and_frames_of_the_embedded_model_alone_are_repeated() -> None:
+def test_pixels_and_frames_of_the_embedded_model_alone_are_repeated(tmp_path: Path) -> None:
     """Any other model draws a job at its size: 480x832 of a network for 832x480 is not 240x416, enlarged."""
-    entry = {"name": "wan", "source": "/models/wan", "sizes": ["832x480", "480x832"]}
+    file = tmp_path / "catalogue.toml"
+    entry = '[[models]]\nname = "wan"\nsource = "/models/wan"\nsizes = ["832x480", "480x832"]\n'
+    file.write_text(f"{entry}native_width = 832\nnative_height = 480\n")
     with pytest.raises(
-        ValidationError, match="native_width, native_height: pixels and frames of the embedded model alone"
+        CatalogueError,
+        match=r"model 1: entry: native_width, native_height: pixels and .*; leave them out, and",
     ):
-        ModelEntry.model_validate({**entry, "native_width": 832, "native_height": 480})
-    assert ModelEntry.model_validate(entry).drawn_pixels(480, 832, 1) == 480 * 832
+        load_catalogue(CatalogueSettings(catalogue=file))
+    file.write_text(entry)
+    assert load_catalogue(CatalogueSettings(catalogue=file)).default.drawn_pixels(480, 832, 1) == 480 * 832
     embedded = ModelEntry(name="tiny-2", source="embedded", native_width=64, native_height=64)
     assert embedded.drawn_pixels(480, 832, 1) == 64 * 64
 

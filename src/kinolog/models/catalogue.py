@@ -109,7 +109,8 @@ class ModelEntry(BaseModel):
         ]
         if enlarged and self.source != EMBEDDED:
             raise ValueError(
-                f"{', '.join(enlarged)}: pixels and frames of the embedded model alone are repeated; leave it out, and "
+                f"{', '.join(enlarged)}: pixels and frames of the embedded model alone are repeated; leave "
+                f"{'it' if len(enlarged) == 1 else 'them'} out, and "
                 "limit jobs with sizes or max_pixels, and max_frames"
             )
         return self

@@ -59,7 +59,7 @@ def entry_of(kind: type[EntryT], table: object, place: str) -> EntryT:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "entry"
-        raise CatalogueError(f"{place}: {where}: {first['msg']}") from error
+        raise CatalogueError(f"{place}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def named_entries(kind: type[EntryT], tables: list[Any], place: str) -> list[EntryT]:
