@@ -42,6 +42,7 @@ COMMANDS = {
     "mcp": "kinolog_cli.mcp.command:mcp",
     "keys": "kinolog_cli.access.keys:app",
     "usage": "kinolog_cli.access.usage:usage",
+    "tenants": "kinolog_cli.access.tenants:app",
     "webhooks": "kinolog_cli.access.webhooks:app",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",
