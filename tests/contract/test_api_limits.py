@@ -28,6 +28,7 @@ POLICIES = TenantPolicies(
             priorities=frozenset({Priority.MEDIUM, Priority.LOW}),
             max_job_cost=2,
             max_prompt_characters=40,
+            mail_recipients=frozenset({"example.com"}),
         )
     }
 )

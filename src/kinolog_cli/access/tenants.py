@@ -106,7 +106,7 @@ def _policies(file: Path | None) -> TenantPolicies:
 def _limits(policy: TenantPolicy) -> dict[str, object]:
     limits = policy.model_dump()
     limits["priorities"] = [each.value for each in Priority if each in policy.priorities]
-    return limits
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in limits.items()}
 
 
 def _changes(policy: TenantPolicy) -> str:

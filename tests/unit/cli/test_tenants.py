@@ -21,6 +21,9 @@ key_reads = "200/second"
 max_job_cost = 2_000
 
 [tenant.team]
+
+[tenant.press]
+mail_recipients = ["news.example", "ann@example.com"]
 """
 
 
@@ -32,6 +35,7 @@ async def test_the_file_of_tenants(kinolog: Kinolog, tmp_path: Path, monkeypatch
     monkeypatch.setenv("KINOLOG_TENANTS_FILE", str(path))
     listed = await kinolog("tenants", "list")
     assert "max_job_cost 2,000, max_cost_per_day 1,000, reads 100/second" in listed.stdout, listed.output
+    assert "mail_recipients ann@example.com+news.example" in listed.stdout
     checked = await kinolog("tenants", "check", "--json")
     assert checked.exit_code == 0
     assert json.loads(checked.stdout)["remarks"] == [

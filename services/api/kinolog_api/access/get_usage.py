@@ -72,7 +72,7 @@ def _limits(policy: TenantPolicy) -> pb.TenantLimits:
     limits = pb.TenantLimits(
         priorities=[PRIORITY_TO_PROTO[each] for each in Priority if each in policy.priorities]
     )
-    for name in TenantPolicy.model_fields:
+    for name in TenantPolicy.model_fields.keys() & limits.DESCRIPTOR.fields_by_name.keys():
         value = getattr(policy, name)
         if name != "priorities" and value is not None:
             setattr(limits, name, value)
