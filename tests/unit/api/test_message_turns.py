@@ -11,7 +11,13 @@ from kinolog_api.rpc.arriving_messages import Context
 from kinolog_api.rpc.authentication import Caller
 from kinolog_api.rpc.errors import RpcError
 from kinolog_api.rpc.rates import message_turns
-from kinolog_api.rpc.rates.message_turns import KEY_ARRIVALS, KEY_LARGE, LARGE_BYTES, CallerMessages
+from kinolog_api.rpc.rates.message_turns import (
+    KEY_ARRIVALS,
+    KEY_LARGE,
+    LARGE_BYTES,
+    TENANT_WAITING,
+    CallerMessages,
+)
 
 from tests.fixtures.waits import until_true
 
@@ -58,6 +64,30 @@ async def test_a_few_messages_of_a_key_arrive_at_once() -> None:
     )
     for call in again:
         call.task.cancel()
+
+
+async def test_waiting_large_messages_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages of others arrive while many large ones wait. One that finds no place to wait is refused at once."""
+    monkeypatch.setattr(message_turns, "ALL_ARRIVALS", 2)
+    messages = CallerMessages()
+    large = bytes(LARGE_BYTES)
+    callers = [Caller(tenant="studio", actor=name, key_digest=name.encode()) for name in "abc"]
+    calls = [TakenMessage(messages, caller) for caller in callers for _ in range(KEY_ARRIVALS)]
+    for call in calls:
+        call.sent.message.set_result(large)
+    done = len(callers) * KEY_ARRIVALS - TENANT_WAITING
+    await until_true(lambda: sum(call.task.done() for call in calls) == done, "the others wait")
+    working = [call for call in calls if call.task.done() and not call.task.exception()]
+    waiting = [call for call in calls if call.sent.is_read and not call.task.done()]
+    refusals = [call.task.exception() for call in calls if call.task.done() and call not in working]
+    assert {getattr(refusal, "reason", "") for refusal in refusals} == {"TOO_MANY_AT_ONCE"}
+    assert (len(working), len(waiting)) == (len(callers) * KEY_LARGE, TENANT_WAITING)
+    small = TakenMessage(messages, Caller(tenant="other", actor="ann", key_digest=b"ann"))
+    small.sent.message.set_result(b"small")
+    assert await small.task == b"small"
+    for call in working:
+        call.ending.close()
+    assert [await call.task for call in waiting] == [large] * TENANT_WAITING
 
 
 async def test_large_messages_are_worked_on_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,9 @@ LARGE_BYTES = 262_144
 KEY_LARGE = 2
 """Calls of one key with a large message that run at once."""
 ALL_LARGE = 8
+TENANT_WAITING = 4
+"""Large messages of one tenant that have arrived and wait for that. Others are refused at once."""
+ALL_WAITING = 16
 
 
 class _Turns:
@@ -50,6 +53,11 @@ class _Turns:
 
         return end
 
+    def is_free(self, name: str) -> bool:
+        """Return whether `acquire` would not wait."""
+        used = self._used.get(name)
+        return used is None or not used[0].locked()
+
     def _leave(self, name: str) -> None:
         turns, users = self._used.pop(name)
         if users > 1:
@@ -63,21 +71,35 @@ class CallerMessages:
         self._of_key, self._of_tenant = _Turns(KEY_ARRIVALS), _Turns(TENANT_ARRIVALS)
         self._of_all = _Turns(ALL_ARRIVALS)
         self._large_of_key, self._large_of_all = _Turns(KEY_LARGE), _Turns(ALL_LARGE)
+        self._waiting_of_tenant, self._waiting_of_all = _Turns(TENANT_WAITING), _Turns(ALL_WAITING)
 
     async def one(self, context: Context, caller: Caller, ending: ExitStack) -> bytes:
         """Return the message of a call with one. If it is large, its call has a turn until `ending`.
 
-        Raises `RpcError` if it is missing or late, and RESOURCE_EXHAUSTED if its turn does not come in time.
+        A large message that waits for its turn keeps none of those in which messages of all callers arrive.
+
+        Raises `RpcError` if it is missing or late, and RESOURCE_EXHAUSTED if its turn does not come in time, or if too
+        many wait for theirs.
         """
         key = caller.key_digest.hex() or context.peer().rpartition(":")[0]
         with ExitStack() as arrival:
-            await self._turns(
-                arrival, (self._of_key, key), (self._of_tenant, caller.tenant), (self._of_all, "")
-            )
-            message = await one_message(context, MESSAGE_SECONDS)
+            await self._turns(arrival, (self._of_key, key), (self._of_tenant, caller.tenant))
+            with ExitStack() as reading:
+                await self._turns(reading, (self._of_all, ""))
+                message = await one_message(context, MESSAGE_SECONDS)
             if len(message) >= LARGE_BYTES:
-                await self._turns(ending, (self._large_of_key, key), (self._large_of_all, ""))
+                await self._wait_for_large_turn(ending, key, caller.tenant)
             return message
+
+    async def _wait_for_large_turn(self, ending: ExitStack, key: str, tenant: str) -> None:
+        turns = (self._large_of_key, key), (self._large_of_all, "")
+        with ExitStack() as waiting:
+            if not all(each.is_free(name) for each, name in turns):
+                places = (self._waiting_of_tenant, tenant), (self._waiting_of_all, "")
+                if not all(each.is_free(name) for each, name in places):
+                    raise _too_many_at_once()
+                await self._turns(waiting, *places)
+            await self._turns(ending, *turns)
 
     async def _turns(self, ending: ExitStack, *waits: tuple[_Turns, str]) -> None:
         """Wait for turns, which end with `ending`."""
@@ -86,7 +108,9 @@ class CallerMessages:
                 for turns, name in waits:
                     ending.callback(await turns.acquire(name))
         except TimeoutError:
-            text = "too many large requests arrive at once; send this again when others are done"
-            raise RpcError(
-                StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_AT_ONCE", text, retry_seconds=RETRY_SECONDS
-            ) from None
+            raise _too_many_at_once() from None
+
+
+def _too_many_at_once() -> RpcError:
+    text = "too many large requests arrive at once; send this again when others are done"
+    return RpcError(StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_AT_ONCE", text, retry_seconds=RETRY_SECONDS)
