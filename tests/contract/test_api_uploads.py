@@ -19,6 +19,9 @@ from kinolog_api.rpc.errors import RpcError
 
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.process.api_keys import KeyHolder
+from kinolog.tenants.followed_file import FollowedPolicies
+from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, refused, running_api
 from tests.builders.uploaded_files import WEBM, parts, picture, uploaded
@@ -46,6 +49,18 @@ def _keys(api: RunningApi) -> set[str]:
 def _sweep(api: RunningApi) -> StoreSweep:
     uploads = Uploads(api.uploads, api.keys, LIMITS, api.clock)
     return StoreSweep(uploads, api.artifacts, api.store, api.clock)
+
+
+async def test_a_refused_upload_says_why() -> None:
+    """Also one that is refused before its first byte is read, and that is larger than what lies in buffers."""
+    policies = TenantPolicies(default=TenantPolicy(uploads="1/hour"))
+    async with running_api(policies=FollowedPolicies(without_file=policies)) as api:
+        await api.jobs.UploadInput(parts(picture()))
+        problem = await refused(api.jobs.UploadInput(parts(bytes(20 << 20))))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+    async with running_api({b"no key has this hash": KeyHolder()}) as locked:
+        problem = await refused(locked.jobs.UploadInput(parts(bytes(20 << 20))))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED")
 
 
 async def test_a_picture_is_uploaded(api: RunningApi) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -26,6 +26,8 @@ STRANGER_SECONDS = 5.0
 """How long the message of a client without a key may take to arrive."""
 STRANGER_MESSAGES = 4
 """Messages of clients without a key, from one address, that may arrive at once. Others wait, unread."""
+DRAINED_BYTES = 64 << 20
+"""Most bytes of a refused upload that are read."""
 STRANGER_BYTES = 65_536
 """Largest message of a client without a key."""
 
@@ -87,6 +89,18 @@ class StrangerMessages:
                     raise
                 return
             yield message
+
+    async def drain(self, context: Context) -> None:
+        """Read what the client of a refused upload still sends, and drop it, for a while.
+
+        A client of gRPC may lose the error of a call that ends while it still sends. It counts as a stranger, since
+        most callers that are refused here are.
+        """
+        left = DRAINED_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._seconds), self._turn(context):
+                while left > 0 and (message := await context.read()) is not EOF:
+                    left -= max(1_000, len(message))  # an empty message takes time too
 
     @asynccontextmanager
     async def _turn(self, context: Context) -> AsyncGenerator[None, None]:

@@ -318,8 +318,12 @@ def _unary_handler(method: ServedMethod, guard: CallGuard, function: UnaryMethod
 def _upload_handler(method: ServedMethod, guard: CallGuard, function: UploadMethod) -> Callable[..., Any]:
     async def handle(raws: AsyncIterator[bytes], context: Context) -> bytes:
         try:
-            await guard.prepare(context)
-            call = guard.caller_of(method, context)
+            try:
+                await guard.prepare(context)
+                call = guard.caller_of(method, context)
+            except RpcError:
+                await guard.strangers.drain(context)
+                raise
             with guard.while_key_is_live(call):
                 response = await function((guard.checked(method.kind, raw) async for raw in raws), call)
             return response.SerializeToString()
