@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from fastapi.routing import APIRoute
+from kinolog_gateway.http.openapi import COUNTED_ROUTES, ERROR_HEADERS
 from kinolog_gateway.web_app import ROUTERS
 from kinolog_gateway.websocket.asyncapi import EXAMPLES, asyncapi_document, yaml_text
 
@@ -118,9 +119,12 @@ async def test_every_operation_is_whole(gateway: RunningGateway) -> None:
             assert operation["description"], where
             assert "422" not in operation["responses"], where
             media_type, error = _error_of(path)
-            for status in ("4XX", "5XX"):
-                content = operation["responses"][status]["content"][media_type]
+            counted = ("429",) if path.startswith(COUNTED_ROUTES) else ()
+            for status in (*counted, "4XX", "5XX"):
+                response = operation["responses"][status]
+                content = response["content"][media_type]
                 assert content["schema"]["$ref"] == f"#/components/schemas/{error}", where
+                assert response["headers"].keys() == ERROR_HEADERS.keys(), where
             for parameter in operation.get("parameters", []):
                 assert parameter.get("description"), f"{where} {parameter['name']}"
     assert len({o["operationId"] for p in document["paths"].values() for o in p.values()}) == len(served())

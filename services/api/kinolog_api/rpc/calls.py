@@ -194,8 +194,7 @@ class CallGuard:
             ended_by = reason
             task.cancel()
 
-        stop = self._directory.on_revocation(call.key_id, partial(end, "KEY_REVOKED"))
-        timer = None
+        stop, timer = self._directory.on_revocation(call.key_id, partial(end, "KEY_REVOKED")), None
         if call.expires_at is not None:
             seconds = (call.expires_at - self._clock()).total_seconds()
             delay = min(max(seconds, 0.0), LONGEST_TIMER_SECONDS)

@@ -63,6 +63,14 @@ RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
 """Those that every other response can have too."""
 
 
+COUNTED_ROUTES = ("/api/", "/v1/", "/replicate/", "/fal/", "/veo/")
+"""Beginnings of the routes whose requests count for rates."""
+TOO_MANY = (
+    "Too many requests for a rate of the key or the tenant, or more than the tenant may have in the queue, spend in a "
+    "day or store. `Retry-After` says when to try again."
+)
+
+
 def described_body(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the document says about a body that a route reads itself: a schema for each media type."""
     content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
@@ -105,8 +113,10 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         for operation in path.values():
             if is_file_route(route):
                 operation["security"] = [*document["security"], {"ticket": []}]
+            if route.startswith(COUNTED_ROUTES):
+                _describe_refused_rates(operation["responses"])
             for status, response in operation["responses"].items():
-                if status in ("4XX", "5XX"):
+                if status in ("429", "4XX", "5XX"):
                     response["headers"] = error_headers
                 elif route.startswith(("/api/", "/v1/")):
                     response["headers"] = response.get("headers", {}) | {
@@ -116,3 +126,11 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
                     response["content"][MEDIA_TYPE] = reference
     app.openapi_schema = document
     return document
+
+
+def _describe_refused_rates(responses: dict[str, Any]) -> None:
+    """Add 429 to the responses of a route whose requests are counted: those that have errors at all."""
+    if "4XX" in responses and "429" not in responses:
+        content = responses["4XX"].get("content", {})
+        refused = {"description": TOO_MANY, "content": {kind: dict(each) for kind, each in content.items()}}
+        responses["429"] = refused
