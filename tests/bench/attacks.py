@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from unittest.mock import patch
 
 import uvloop
@@ -15,6 +14,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from tests.bench import site
 from tests.bench.calls import JobService, job_service, submission
 from tests.bench.figures import Figure, Result
+from tests.bench.process_memory import ProcessMemory
 from tests.fixtures.servers import temporary_folder
 
 TENANTS = """
@@ -56,26 +56,13 @@ async def _measure(target: str, pid: int, flood: int) -> Result:
 
 
 async def _memory(pid: int, name: str, attack: Callable[[], Awaitable[None]]) -> list[Figure]:
-    _start_peak(pid)
-    before = _status(pid, "VmRSS")
+    memory = ProcessMemory(pid)
+    before = memory.start()
     await attack()
     return [
         Figure(f"{name}: before", "MB", before),
-        Figure(f"{name}: at the most", "MB", _status(pid, "VmHWM")),
+        Figure(f"{name}: at the most", "MB", memory.most()),
     ]
-
-
-def _start_peak(pid: int) -> None:
-    """Let the process forget the most memory that it had."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
-def _status(pid: int, field: str) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return int(value.split()[0]) / 1_000
-    raise AssertionError(f"{field} is missing")
 
 
 async def _refused(jobs: JobService, tenant: str, number: int) -> None:

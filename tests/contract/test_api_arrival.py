@@ -9,6 +9,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kinolog_api.rpc.arriving_messages import STRANGER_BYTES, StrangerMessages
+from kinolog_api.rpc.errors import RpcError
 from kinolog_api.rpc.rates import message_turns
 from kinolog_api.server import MAX_REQUEST_BYTES
 
@@ -97,9 +98,12 @@ class _Call:
 
 
 async def test_few_messages_of_one_address_arrive_at_once() -> None:
-    """Beyond a number of messages of strangers from one address the next one stays unread. Other addresses go on."""
-    messages = StrangerMessages(at_once=1, seconds=60.0)
-    first, second = _Call("ipv4:10.0.0.1:50000"), _Call("ipv4:10.0.0.1:50001")
+    """Beyond a number of messages of strangers from one address the next one stays unread; with too many it is refused.
+
+    Other addresses go on.
+    """
+    messages = StrangerMessages(at_once=1, seconds=60.0, waiters=2)
+    first, second, third = (_Call(f"ipv4:10.0.0.1:5000{number}") for number in range(3))
     other = _Call("ipv4:10.0.0.2:50000")
     async with asyncio.TaskGroup() as tasks:
         for call in (first, second, other):
@@ -107,6 +111,8 @@ async def test_few_messages_of_one_address_arrive_at_once() -> None:
         await other.is_read.wait()
         assert first.is_read.is_set()
         assert not second.is_read.is_set()
+        with pytest.raises(RpcError, match="calls without a key"):
+            await messages.one(third)  # type: ignore[arg-type]
         for call in (first, second, other):
             call.arrives.set()
     assert second.is_read.is_set()

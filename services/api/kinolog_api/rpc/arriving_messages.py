@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 from grpc.aio import EOF, ServicerContext  # type: ignore[attr-defined]  # stubs leave EOF out
 
-from kinolog_api.rpc.errors import RpcError
+from kinolog_api.rpc.errors import RETRY_SECONDS, RpcError
 
 Context: TypeAlias = ServicerContext[bytes, bytes]
 ParsedT = TypeVar("ParsedT", bound=Message)
@@ -28,6 +28,8 @@ STRANGER_MESSAGES = 4
 """Messages of clients without a key, from one address, that may arrive at once. Others wait, unread."""
 DRAINED_BYTES = 64 << 20
 """Most bytes of a refused upload that are read."""
+STRANGER_WAITERS = 1_000
+"""Calls of clients without a key, from one address, whose messages arrive or wait. Others are refused."""
 STRANGER_BYTES = 65_536
 """Largest message of a client without a key."""
 
@@ -61,8 +63,14 @@ def parsed(kind: type[ParsedT], raw: bytes) -> ParsedT:
 class StrangerMessages:
     """Takes in the messages of methods that need no key: a few at once for each address."""
 
-    def __init__(self, at_once: int = STRANGER_MESSAGES, seconds: float = STRANGER_SECONDS) -> None:
+    def __init__(
+        self,
+        at_once: int = STRANGER_MESSAGES,
+        seconds: float = STRANGER_SECONDS,
+        waiters: int = STRANGER_WAITERS,
+    ) -> None:
         self._at_once = at_once
+        self._waiters = waiters
         self._seconds = seconds
         self._addresses: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
@@ -85,7 +93,7 @@ class StrangerMessages:
             try:
                 message = await self.one(context)
             except RpcError as error:
-                if error.reason == "REQUEST_TOO_LARGE":
+                if error.code is StatusCode.RESOURCE_EXHAUSTED:
                     raise
                 return
             yield message
@@ -106,6 +114,11 @@ class StrangerMessages:
     async def _turn(self, context: Context) -> AsyncGenerator[None, None]:
         address = context.peer().rpartition(":")[0]
         turns, users = self._addresses.get(address, (asyncio.Semaphore(self._at_once), 0))
+        if users >= self._waiters:
+            text = f"this machine has {users} calls without a key open; try again later"
+            raise RpcError(
+                StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_AT_ONCE", text, retry_seconds=RETRY_SECONDS
+            )
         self._addresses[address] = turns, users + 1
         try:
             async with turns:
