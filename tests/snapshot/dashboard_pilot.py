@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from kinolog_tui.app import KinologApp
 from kinolog_tui.session.preferences import PreferenceStore
+from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -40,13 +43,35 @@ async def dashboard(url: str, folder: Path, size: tuple[int, int] = WIDE) -> Asy
 
 @asynccontextmanager
 async def running(app: KinologApp, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
-    """Run this dashboard without animations, tooltips and toasts."""
+    """Run this dashboard without animations, tooltips and toasts.
+
+    No terminal shows it, so it is drawn when it has settled and when it ends, not at each of its steps.
+    """
     app.animation_level = "none"
     try:
-        async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
-            yield pilot
+        with patch.object(Compositor, "render_update", _draw_later):
+            async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
+                yield pilot
+                _draw(pilot)
     finally:
         StylesCache.get_inner_outer.cache_clear()  # it holds the drawn lines of a thousand widgets that ended
+
+
+_render_update = Compositor.render_update
+
+
+def _draw_later(
+    self: Compositor, full: bool = False, screen_stack: Any = None, simplify: bool = False
+) -> Any:
+    """Draw a whole screen that is asked for. Leave the regions that have changed to `_draw`."""
+    return _render_update(self, full, screen_stack, simplify) if full else None
+
+
+def _draw(pilot: Pilot[None]) -> None:
+    """Draw the regions that have changed."""
+    app = pilot.app
+    if app.is_running and app.screen_stack:
+        copy_context().run(_render_update, app.screen._compositor, screen_stack=app._background_screens)
 
 
 def app_of(pilot: Pilot[None]) -> KinologApp:
@@ -94,6 +119,7 @@ async def settled(pilot: Pilot[None]) -> None:
             ]
             quiet = 0 if active else quiet + 1
             await (asyncio.sleep(0.01) if active else pilot.pause())
+    _draw(pilot)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
