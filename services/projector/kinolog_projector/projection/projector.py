@@ -20,6 +20,7 @@ from kinolog.process.probe import Metric
 from kinolog.process.standstill import Standstill
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import Connection, first_line, writer_connection
+from kinolog.scheduling.tenant_waits import TenantWaits
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
@@ -30,6 +31,9 @@ from kinolog_projector.schema.projection_schema import projection_problem
 from kinolog_projector.schema.revision import WrongSchema, check_versions
 
 logger = logging.getLogger(__name__)
+
+STARTED = "Jobs of a tenant whose first attempt started."
+WAITED = "Seconds that they had waited for it, together."
 
 LEADER_LOCK = 0x6B696E6F6C6F67
 """Advisory lock of the process that writes. It saves the others work; the checkpoint makes rows exact."""
@@ -91,6 +95,7 @@ class Projector:
         self.log_end = 0
         """Last position of the log, as last read."""
         self.commits = 0
+        self._waits = TenantWaits()
         self.batches = 0
         self.restarts = 0
         """How often the projection was started again because it stood still."""
@@ -179,36 +184,25 @@ class Projector:
 
     def metrics(self) -> list[Metric]:
         """Return the metrics of the probe."""
+        start = "kinolog_projector"
+        still = "Starts of the projection after it stood still."
         return [
+            Metric(name=f"{start}_position", value=self.position, help="Last position that was written."),
             Metric(
-                name="kinolog_projector_position", value=self.position, help="Last position that was written."
-            ),
-            Metric(
-                name="kinolog_projector_log_position",
+                name=f"{start}_log_position",
                 value=self.log_end,
                 help="Last position of the log, as last read.",
             ),
+            Metric(name=f"{start}_restarts_total", value=self.restarts, help=still, kind="counter"),
+            Metric(name=f"{start}_leads", value=float(self.leads), help="1 while this process writes."),
             Metric(
-                name="kinolog_projector_restarts_total",
-                value=self.restarts,
-                help="Starts of the projection after it stood still.",
-                kind="counter",
+                name=f"{start}_commits_total", value=self.commits, help="Commits written.", kind="counter"
             ),
             Metric(
-                name="kinolog_projector_leads", value=float(self.leads), help="1 while this process writes."
+                name=f"{start}_batches_total", value=self.batches, help="Batches written.", kind="counter"
             ),
-            Metric(
-                name="kinolog_projector_commits_total",
-                value=self.commits,
-                help="Commits written.",
-                kind="counter",
-            ),
-            Metric(
-                name="kinolog_projector_batches_total",
-                value=self.batches,
-                help="Batches written.",
-                kind="counter",
-            ),
+            *(_of_tenant(name, "started_jobs", wait.jobs, STARTED) for name, wait in self._waits),
+            *(_of_tenant(name, "wait_seconds", wait.seconds, WAITED) for name, wait in self._waits),
         ]
 
     async def _lead_unless_still(self, limit_seconds: float) -> None:
@@ -302,6 +296,7 @@ class Projector:
                 await writer.apply(batch)
                 self.position = batch.last
                 self.commits += len(batch.commits)
+                self._waits.add(batch.commits)
                 self.batches += 1
                 self._steps += 1
                 self.standstill = self.damage = ""
@@ -333,3 +328,8 @@ async def check_log(writer: BatchWriter, store: EventStore) -> int:
                     f"lost commits and was continued. {RESTORE}"
                 )
     return position
+
+
+def _of_tenant(tenant: str, name: str, value: float, text: str) -> Metric:
+    labels = {"tenant": tenant}
+    return Metric(name=f"kinolog_tenant_{name}_total", value=value, help=text, kind="counter", labels=labels)

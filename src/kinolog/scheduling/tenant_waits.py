@@ -1,0 +1,44 @@
+"""How long the jobs of each tenant waited for their first attempt, as sums for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kinolog.job.commit import RecordedCommit
+from kinolog.job.events import AttemptStarted
+
+MOST_TENANTS = 1_000
+"""Tenants with sums of their own. Those that come later are added up under the empty name."""
+
+
+@dataclass(slots=True)
+class WaitSum:
+    """Jobs that started, and the seconds that they waited together."""
+
+    jobs: int = 0
+    seconds: float = 0.0
+
+
+class TenantWaits:
+    """The sums of each tenant since this process started."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, WaitSum] = {}
+
+    def add(self, commits: Iterable[RecordedCommit]) -> None:
+        """Add the jobs whose first attempts commits start."""
+        for recorded in commits:
+            job = recorded.commit.state
+            for event in recorded.commit.events:
+                if isinstance(event, AttemptStarted) and event.attempt == 1:
+                    wait = self._sum_of(job.tenant)
+                    wait.jobs += 1
+                    wait.seconds += max(0.0, (event.at - job.created_at).total_seconds())
+
+    def _sum_of(self, tenant: str) -> WaitSum:
+        name = tenant if tenant in self._sums or len(self._sums) < MOST_TENANTS else ""
+        return self._sums.setdefault(name, WaitSum())
+
+    def __iter__(self) -> Iterator[tuple[str, WaitSum]]:
+        return iter(self._sums.items())
