@@ -89,6 +89,8 @@ specs = st.builds(
     seed=st.integers(0, 2**53 - 1),
     style=words,
     webhook=st.none() | sealed,
+    webhook_format=words,
+    webhook_events=st.lists(words, max_size=2).map(tuple),
     codec=words,
     crf=numbers,
     title=st.none() | sealed,

@@ -82,8 +82,12 @@ async def test_the_life_of_a_webhook(admins: Admins) -> None:
     secret = await admins.call("GetWebhookSecret", pb.GetWebhookSecretRequest(**named))
     assert secret.secret == created.secret
     assert created.secret.startswith("whsec_")
-    change = pb.ChangeWebhookRequest(**named, address="https://1.0.0.1/", events=["job.started"])
+    assert webhook.format == "kinolog"
+    change = pb.ChangeWebhookRequest(
+        **named, address="https://1.0.0.1/", events=["job.started"], format="replicate"
+    )
     changed = (await admins.call("ChangeWebhook", change)).webhook
+    assert changed.format == "replicate"
     assert (changed.address, list(changed.events), changed.name) == (
         "https://1.0.0.1/",
         ["job.started"],
@@ -147,6 +151,8 @@ async def test_mailboxes(admins: Admins) -> None:
     address = "mailto:Eve@example.com"
     made = await admins.create(address)
     assert made.webhook.address == address
+    in_format = pb.CreateWebhookRequest(address=address, format="openai")
+    assert list((await admins.refused("CreateWebhook", in_format)).fields) == ["format"]
     request = pb.CreateWebhookRequest(address=address)
     problem = await admins.refused("CreateWebhook", request, "team")
     assert (problem.code, list(problem.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["address"])

@@ -26,6 +26,7 @@ from tests.builders.running_api import PROMPT, RunningApi, running_api
 from tests.builders.uploaded_files import picture
 from tests.fixtures.web_server import serving
 
+HOOK = "https://1.1.1.1/hook"
 VIDEO = bytes(range(256)) * 64
 
 
@@ -78,8 +79,11 @@ async def test_the_client_of_fal(api: RunningApi, tmp_path: Path, monkeypatch: p
 
         client = fal_client.AsyncClient(key=ADA)
         wanted = {"prompt": PROMPT, "num_frames": 9, "seed": 7, "enable_safety_checker": True}
-        handle = await client.submit("fal-ai/kinolog-tiny/text-to-video", wanted, priority="low")
+        handle = await client.submit(
+            "fal-ai/kinolog-tiny/text-to-video", wanted, priority="low", webhook_url=HOOK
+        )
         job = await api.job(handle.request_id)
+        assert (job.spec.webhook, job.spec.webhook_format) == (HOOK, "fal")
         assert (job.spec.prompt, job.spec.frames, job.priority) == (PROMPT, 9, job_pb2.PRIORITY_LOW)
         assert await handle.status() == fal_client.Queued(position=0)
         getting = asyncio.create_task(handle.get(interval=0.001))

@@ -70,8 +70,15 @@ async def test_replicate_uploads_cancels_and_fails(
     """A picture is uploaded by the client. What ends otherwise is told as it is."""
     (tmp_path / "first.png").write_bytes(picture())
     with (tmp_path / "first.png").open("rb") as file:
-        made = await client.predictions.async_create(version="i2v", input={"prompt": PROMPT, "image": file})
+        made = await client.predictions.async_create(
+            version="i2v",
+            input={"prompt": PROMPT, "image": file},
+            webhook="https://1.1.1.1/hook",
+            webhook_events_filter=["start", "completed"],
+        )
     job = await api.job(made.id)
+    assert (job.spec.webhook, job.spec.webhook_format) == ("https://1.1.1.1/hook", "replicate")
+    assert list(job.spec.webhook_events) == ["job.cancelled", "job.completed", "job.failed", "job.started"]
     assert [one.role for one in job.inputs] == [job_pb2.INPUT_ROLE_FIRST_FRAME]
     await made.async_cancel()
     assert made.status == "canceled"

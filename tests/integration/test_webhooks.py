@@ -107,12 +107,15 @@ class HookedJobs:
         assert current is not None
         await self.facts.decide(lambda: current, "test", fact, "ada")  # type: ignore[arg-type]
 
-    async def job_with_webhook(self, address: str) -> str:
+    async def job_with_webhook(
+        self, address: str, webhook_format: str = "", events: tuple[str, ...] = ()
+    ) -> str:
         """Submit a job that names an address."""
         job_id = "hooked" + "0" * 20
         key = (await self.jobs.keys.create({job_id: new_key()}))[job_id]
         sealed = Sealer(job_id, key).seal(address, WEBHOOK)
-        return await self.jobs.submit_sealed(job_id, "a red circle", {"webhook": sealed})
+        changes = {"webhook": sealed, "webhook_format": webhook_format, "webhook_events": events}
+        return await self.jobs.submit_sealed(job_id, "a red circle", changes)
 
     async def planned(self) -> None:
         """Wait until all that happened is planned."""
@@ -153,16 +156,21 @@ async def test_webhooks_are_told_what_they_asked_for(hooked: HookedJobs) -> None
     of_jobs = await JobWebhooks(hooked.facts, lambda _: RULES).ensure_secret("default")
     async with hooked.notifying():
         await hooked.jobs.complete(early)
-        named = await hooked.job_with_webhook(hooked.receiver.address("/named"))
+        named = await hooked.job_with_webhook(
+            hooked.receiver.address("/named"), "replicate", ("job.started", "job.failed")
+        )
         await hooked.jobs.fail(named)
         await hooked.ended(first, DeliveryStatus.DELIVERED, 2)
-        await hooked.ended(of_jobs, DeliveryStatus.DELIVERED, 1)
+        await hooked.ended(of_jobs, DeliveryStatus.DELIVERED, 2)
         await hooked.jobs.erase(early)
         await hooked.ended(starts, DeliveryStatus.DELIVERED, 3)
     told = {message["data"]["job_id"]: message["type"] for message in hooked.receiver.messages()}
     assert told == {early: "job.completed", named: "job.failed"}
-    (message,) = hooked.receiver.messages("/named")
-    assert (message["type"], message["data"]["error_code"]) == ("job.failed", "OUT_OF_MEMORY")
+    messages = hooked.receiver.messages("/named")
+    assert sorted((one["status"], one["error"] or "") for one in messages) == [
+        ("failed", "OUT_OF_MEMORY"),
+        ("processing", ""),
+    ]
     assert "circle" not in str(hooked.receiver.calls)
     types = [message["type"] for message in hooked.receiver.messages("/starts")]
     assert sorted(types) == ["job.erased", "job.started", "job.started"]

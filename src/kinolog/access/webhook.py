@@ -35,6 +35,7 @@ class WebhookCreated:
     name: str = ""
     events: frozenset[str] = frozenset()
     actor: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class WebhookChanged:
     name: str
     events: frozenset[str]
     actor: str
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,9 @@ WebhookFact: TypeAlias = (
 class Webhook:
     """The state of a webhook. `position` and `hash` are those of its last commit, `changed_position` of a change.
 
-    `events` are what it is called for, `actor` whose jobs; without an actor those of all actors of the tenant. One that
-    was switched off at `changed_position` stays so until it is changed.
+    `events` are what it is called for, `actor` whose jobs; without an actor those of all actors of the tenant. `format`
+    is the form of its messages, empty for that of kinolog. One that was switched off at `changed_position` stays so
+    until it is changed.
     """
 
     webhook_id: str
@@ -93,6 +96,7 @@ class Webhook:
     changed_position: int
     position: int
     hash: bytes
+    format: str = ""
     old_secret: SealedText | None = None
     old_until: datetime | None = None
     deleted: bool = False

@@ -64,6 +64,7 @@ def webhook_after(webhook: Webhook | None, recorded: RecordedAccessCommit) -> We
                     name=fact.name,
                     events=fact.events,
                     actor=fact.actor,
+                    format=fact.format,
                     created_at=commit.at,
                     created_by=commit.actor,
                     changed_position=position,
@@ -77,6 +78,7 @@ def webhook_after(webhook: Webhook | None, recorded: RecordedAccessCommit) -> We
                     name=fact.name,
                     events=fact.events,
                     actor=fact.actor,
+                    format=fact.format,
                     changed_position=position,
                 )
             case WebhookSecretRotated() if webhook is not None:

@@ -95,7 +95,10 @@ def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
         "title": unsealed.title,
     }
     return pb.JobSpec(
-        **(plain_fields(pb.JobSpec, spec) | texts), loras=map(lora_to_proto, spec.loras), sigmas=spec.sigmas
+        **(plain_fields(pb.JobSpec, spec) | texts),
+        loras=map(lora_to_proto, spec.loras),
+        sigmas=spec.sigmas,
+        webhook_events=spec.webhook_events,
     )
 
 

@@ -74,6 +74,8 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         sigmas=value.sigmas,
         flow_shift=value.flow_shift,
         interpolate_fps=value.interpolate_fps,
+        webhook_format=value.webhook_format,
+        webhook_events=value.webhook_events,
     )
     if value.negative_prompt is not None:
         wire.negative_prompt.CopyFrom(sealed_to_proto(value.negative_prompt))
@@ -114,6 +116,8 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         sigmas=tuple(wire.sigmas),
         flow_shift=wire.flow_shift,
         interpolate_fps=wire.interpolate_fps,
+        webhook_format=wire.webhook_format,
+        webhook_events=tuple(wire.webhook_events),
     )
 
 

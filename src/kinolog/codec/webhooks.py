@@ -27,6 +27,7 @@ def webhook_fact_to_proto(fact: WebhookFact) -> pb.AccessEvent:
                 name=fact.name,
                 events=sorted(fact.events),
                 actor=fact.actor,
+                format=fact.format,
             )
             return pb.AccessEvent(webhook_created=created)
         case WebhookChanged():
@@ -35,6 +36,7 @@ def webhook_fact_to_proto(fact: WebhookFact) -> pb.AccessEvent:
                 name=fact.name,
                 events=sorted(fact.events),
                 actor=fact.actor,
+                format=fact.format,
             )
             return pb.AccessEvent(webhook_changed=changed)
         case WebhookSecretRotated():
@@ -60,6 +62,7 @@ def webhook_fact_from_proto(wire: pb.AccessEvent) -> WebhookFact | None:
                 name=created.name,
                 events=frozenset(created.events),
                 actor=created.actor,
+                format=created.format,
             )
         case "webhook_changed":
             changed = wire.webhook_changed
@@ -68,6 +71,7 @@ def webhook_fact_from_proto(wire: pb.AccessEvent) -> WebhookFact | None:
                 name=changed.name,
                 events=frozenset(changed.events),
                 actor=changed.actor,
+                format=changed.format,
             )
         case "webhook_secret_rotated":
             rotated = wire.webhook_secret_rotated

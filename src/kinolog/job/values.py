@@ -131,7 +131,8 @@ class Spec:
     although the request asked for it; both are empty for a job that did not ask. Each scene of a `chained` job goes on
     from the end of the one before. `width` and `height` are those of the drawn frames, which `upscaler` enlarges; it is
     empty for none. A video of `interpolate_fps` has computed frames between those that are drawn, `fps` per second; 0
-    for none.
+    for none. The `webhook` is called for `webhook_events`, empty for the ends of the job, with messages in
+    `webhook_format`, empty for that of kinolog.
     """
 
     prompt: Sealed
@@ -147,6 +148,8 @@ class Spec:
     seed: int
     style: str = ""
     webhook: Sealed | None = None
+    webhook_format: str = ""
+    webhook_events: tuple[str, ...] = ()
     codec: str = ""
     crf: int = 0
     title: Sealed | None = None

@@ -342,12 +342,15 @@ class WebhookCreated(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant about whose jobs it is told."""
     name: _builtins.str
     """A name for people. May be empty."""
     actor: _builtins.str
     """The actor whose jobs it is called for. Empty for all."""
+    format: _builtins.str
+    """Form of its messages: openai, replicate or fal. Empty for that of kinolog."""
     @_builtins.property
     def address(self) -> _event_pb2.Sealed:
         """The sealed address. Missing for the webhook that signs what single jobs send to the addresses they name."""
@@ -369,10 +372,11 @@ class WebhookCreated(_message.Message):
         name: _builtins.str = ...,
         events: _abc.Iterable[_builtins.str] | None = ...,
         actor: _builtins.str = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "secret", b"secret"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "name", b"name", "secret", b"secret", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "format", b"format", "name", b"name", "secret", b"secret", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -388,10 +392,13 @@ class WebhookChanged(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A name for people. May be empty."""
     actor: _builtins.str
     """The actor whose jobs it is called for. Empty for all."""
+    format: _builtins.str
+    """Form of its messages: openai, replicate or fal. Empty for that of kinolog."""
     @_builtins.property
     def address(self) -> _event_pb2.Sealed:
         """The sealed address."""
@@ -407,10 +414,11 @@ class WebhookChanged(_message.Message):
         name: _builtins.str = ...,
         events: _abc.Iterable[_builtins.str] | None = ...,
         actor: _builtins.str = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "format", b"format", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -182,6 +182,8 @@ class StoredSpec(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     STYLE_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
+    WEBHOOK_FORMAT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_EVENTS_FIELD_NUMBER: _builtins.int
     MODEL_CLASS_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     CRF_FIELD_NUMBER: _builtins.int
@@ -215,6 +217,8 @@ class StoredSpec(_message.Message):
     """Seed of all randomness."""
     style: _builtins.str
     """Style of the video."""
+    webhook_format: _builtins.str
+    """Form of the messages to that address: openai, replicate or fal. Empty for that of kinolog."""
     model_class: _builtins.str
     """Class of workers that can run the model. It is part of the ticket's subject."""
     codec: _builtins.str
@@ -250,6 +254,10 @@ class StoredSpec(_message.Message):
         """The sealed address to call when the job ends."""
 
     @_builtins.property
+    def webhook_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What that address is called for. Empty for the ends of the job."""
+
+    @_builtins.property
     def title(self) -> Global___Sealed:
         """The sealed title. Missing if there is none."""
 
@@ -280,6 +288,8 @@ class StoredSpec(_message.Message):
         seed: _builtins.int = ...,
         style: _builtins.str = ...,
         webhook: Global___Sealed | None = ...,
+        webhook_format: _builtins.str = ...,
+        webhook_events: _abc.Iterable[_builtins.str] | None = ...,
         model_class: _builtins.str = ...,
         codec: _builtins.str = ...,
         crf: _builtins.int = ...,
@@ -298,7 +308,7 @@ class StoredSpec(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -290,6 +290,8 @@ class JobSpec(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     STYLE_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
+    WEBHOOK_FORMAT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_EVENTS_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     CRF_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
@@ -325,7 +327,9 @@ class JobSpec(_message.Message):
     style: _builtins.str
     """Style of the video, such as cinematic."""
     webhook: _builtins.str
-    """Address to call when the job ends. It is stored sealed. This version does not call it yet."""
+    """Address to call when the job ends. It is stored sealed."""
+    webhook_format: _builtins.str
+    """Form of the messages to that address: openai, replicate or fal. Empty for that of kinolog. Lists do not return it."""
     codec: _builtins.str
     """Codec of the video, such as h264. Empty in jobs of earlier versions, which are h264."""
     crf: _builtins.int
@@ -346,6 +350,10 @@ class JobSpec(_message.Message):
     """Shift of the noise levels. 0 for that of the model."""
     interpolate_fps: _builtins.int
     """Frames per second of the video if frames between the drawn ones are computed. 0 for none. Lists do not return it."""
+    @_builtins.property
+    def webhook_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What that address is called for. Empty for the ends of the job. Lists do not return it."""
+
     @_builtins.property
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobLora]:
         """LoRAs that change the model. Lists do not return them."""
@@ -369,6 +377,8 @@ class JobSpec(_message.Message):
         seed: _builtins.int = ...,
         style: _builtins.str = ...,
         webhook: _builtins.str = ...,
+        webhook_format: _builtins.str = ...,
+        webhook_events: _abc.Iterable[_builtins.str] | None = ...,
         codec: _builtins.str = ...,
         crf: _builtins.int = ...,
         title: _builtins.str = ...,
@@ -384,7 +394,7 @@ class JobSpec(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -378,6 +378,8 @@ class SubmitJobRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
+    WEBHOOK_FORMAT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_EVENTS_FIELD_NUMBER: _builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     CRF_FIELD_NUMBER: _builtins.int
@@ -422,6 +424,8 @@ class SubmitJobRequest(_message.Message):
     """Id of this request. Submitting twice with the same id creates one job."""
     webhook: _builtins.str
     """Address to call when the job ends, https://… or mailto:…: see docs/webhooks.md. It is stored sealed."""
+    webhook_format: _builtins.str
+    """Form of the messages to the webhook: kinolog, openai, replicate or fal. Empty for kinolog."""
     max_attempts: _builtins.int
     """The maximum number of attempts."""
     codec: _builtins.str
@@ -447,6 +451,10 @@ class SubmitJobRequest(_message.Message):
     the id, and request_id is only what it begins with. 0 is a new job. With 1 or more it is the job of the last equal
     request of this caller in 15 minutes, and a new job if there is none. Not in batches.
     """
+    @_builtins.property
+    def webhook_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the webhook is called for. Empty for job.completed, job.failed and job.cancelled."""
+
     @_builtins.property
     def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SceneRequest]:
         """The scenes, at most 32. Without scenes, shots says how the prompt is cut."""
@@ -477,6 +485,8 @@ class SubmitJobRequest(_message.Message):
         seed: _builtins.int | None = ...,
         request_id: _builtins.str = ...,
         webhook: _builtins.str = ...,
+        webhook_format: _builtins.str = ...,
+        webhook_events: _abc.Iterable[_builtins.str] | None = ...,
         max_attempts: _builtins.int | None = ...,
         codec: _builtins.str = ...,
         crf: _builtins.int | None = ...,
@@ -494,7 +504,7 @@ class SubmitJobRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
     _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n kinolog/v1/webhook_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x02\n\x07Webhook\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x65vents\x18\x05 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x08 \x01(\t\x12/\n\x0b\x64isabled_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64isabled_reason\x18\n \x01(\t\x12\x34\n\x10old_secret_until\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x02\n\x14\x43reateWebhookRequest\x12;\n\x06tenant\x18\x01 \x01(\tB+\xbaH(r&2$^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$\x12\x1b\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12\x15\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12_\n\x06\x65vents\x18\x04 \x03(\tBO\xbaHL\x92\x01I\x18\x01\"ErCR\x0bjob.startedR\rjob.completedR\njob.failedR\rjob.cancelledR\njob.erased\x12@\n\x05\x61\x63tor\x18\x05 \x01(\tB1\xbaH.r,2*^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$\"M\n\x15\x43reateWebhookResponse\x12$\n\x07webhook\x18\x01 \x01(\x0b\x32\x13.kinolog.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"R\n\x13ListWebhooksRequest\x12;\n\x06tenant\x18\x01 \x01(\tB+\xbaH(r&2$^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$\"=\n\x14ListWebhooksResponse\x12%\n\x08webhooks\x18\x01 \x03(\x0b\x32\x13.kinolog.v1.Webhook\"\x9b\x02\n\x14\x43hangeWebhookRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12\x1b\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12\x15\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12_\n\x06\x65vents\x18\x04 \x03(\tBO\xbaHL\x92\x01I\x18\x01\"ErCR\x0bjob.startedR\rjob.completedR\njob.failedR\rjob.cancelledR\njob.erased\x12@\n\x05\x61\x63tor\x18\x05 \x01(\tB1\xbaH.r,2*^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$\"=\n\x15\x43hangeWebhookResponse\x12$\n\x07webhook\x18\x01 \x01(\x0b\x32\x13.kinolog.v1.Webhook\"\x87\x01\n\x1aRotateWebhookSecretRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12\'\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$H\x00\x88\x01\x01\x42\x12\n\x10_overlap_seconds\"S\n\x1bRotateWebhookSecretResponse\x12$\n\x07webhook\x18\x01 \x01(\x0b\x32\x13.kinolog.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"J\n\x17GetWebhookSecretRequest\x12/\n\nwebhook_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^(wh_[a-z2-7]{16})?$\">\n\x18GetWebhookSecretResponse\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"D\n\x14\x44\x65leteWebhookRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\"\x17\n\x15\x44\x65leteWebhookResponse\"\x9b\x01\n\x0f\x44\x65liveryAttempt\x12\x0e\n\x06number\x18\x01 \x01(\r\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bstatus_code\x18\x03 \x01(\r\x12\x14\n\x0cmilliseconds\x18\x04 \x01(\r\x12\x16\n\x0eresponse_bytes\x18\x05 \x01(\r\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"\xb0\x02\n\x08\x44\x65livery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x12\n\nwebhook_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\x12\r\n\x05\x65vent\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.kinolog.v1.DeliveryState\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07next_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x08\x61ttempts\x18\t \x03(\x0b\x32\x1b.kinolog.v1.DeliveryAttempt\x12\x12\n\nredelivery\x18\n \x01(\x08\"\xb6\x01\n\x15ListDeliveriesRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32\x19.kinolog.v1.DeliveryStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"[\n\x16ListDeliveriesResponse\x12(\n\ndeliveries\x18\x01 \x03(\x0b\x32\x14.kinolog.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"p\n\x10RedeliverRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12.\n\x0b\x64\x65livery_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^dlv_[a-z2-7]{26}$\"(\n\x11RedeliverResponse\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t*\x84\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_PENDING\x10\x01\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x02\x12\x19\n\x15\x44\x45LIVERY_STATE_FAILED\x10\x03\x32\xcf\x05\n\x0eWebhookService\x12T\n\rCreateWebhook\x12 .kinolog.v1.CreateWebhookRequest\x1a!.kinolog.v1.CreateWebhookResponse\x12Q\n\x0cListWebhooks\x12\x1f.kinolog.v1.ListWebhooksRequest\x1a .kinolog.v1.ListWebhooksResponse\x12T\n\rChangeWebhook\x12 .kinolog.v1.ChangeWebhookRequest\x1a!.kinolog.v1.ChangeWebhookResponse\x12\x66\n\x13RotateWebhookSecret\x12&.kinolog.v1.RotateWebhookSecretRequest\x1a\'.kinolog.v1.RotateWebhookSecretResponse\x12]\n\x10GetWebhookSecret\x12#.kinolog.v1.GetWebhookSecretRequest\x1a$.kinolog.v1.GetWebhookSecretResponse\x12T\n\rDeleteWebhook\x12 .kinolog.v1.DeleteWebhookRequest\x1a!.kinolog.v1.DeleteWebhookResponse\x12W\n\x0eListDeliveries\x12!.kinolog.v1.ListDeliveriesRequest\x1a\".kinolog.v1.ListDeliveriesResponse\x12H\n\tRedeliver\x12\x1c.kinolog.v1.RedeliverRequest\x1a\x1d.kinolog.v1.RedeliverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n kinolog/v1/webhook_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x02\n\x07Webhook\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x65vents\x18\x05 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x08 \x01(\t\x12/\n\x0b\x64isabled_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64isabled_reason\x18\n \x01(\t\x12\x34\n\x10old_secret_until\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x66ormat\x18\x0c \x01(\t\"\xe4\x02\n\x14\x43reateWebhookRequest\x12;\n\x06tenant\x18\x01 \x01(\tB+\xbaH(r&2$^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$\x12\x1b\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12\x15\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12_\n\x06\x65vents\x18\x04 \x03(\tBO\xbaHL\x92\x01I\x18\x01\"ErCR\x0bjob.startedR\rjob.completedR\njob.failedR\rjob.cancelledR\njob.erased\x12@\n\x05\x61\x63tor\x18\x05 \x01(\tB1\xbaH.r,2*^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$\x12\x38\n\x06\x66ormat\x18\x06 \x01(\tB(\xbaH%r#R\x00R\x07kinologR\x06openaiR\treplicateR\x03\x66\x61l\"M\n\x15\x43reateWebhookResponse\x12$\n\x07webhook\x18\x01 \x01(\x0b\x32\x13.kinolog.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"R\n\x13ListWebhooksRequest\x12;\n\x06tenant\x18\x01 \x01(\tB+\xbaH(r&2$^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$\"=\n\x14ListWebhooksResponse\x12%\n\x08webhooks\x18\x01 \x03(\x0b\x32\x13.kinolog.v1.Webhook\"\xd5\x02\n\x14\x43hangeWebhookRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12\x1b\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12\x15\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12_\n\x06\x65vents\x18\x04 \x03(\tBO\xbaHL\x92\x01I\x18\x01\"ErCR\x0bjob.startedR\rjob.completedR\njob.failedR\rjob.cancelledR\njob.erased\x12@\n\x05\x61\x63tor\x18\x05 \x01(\tB1\xbaH.r,2*^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$\x12\x38\n\x06\x66ormat\x18\x06 \x01(\tB(\xbaH%r#R\x00R\x07kinologR\x06openaiR\treplicateR\x03\x66\x61l\"=\n\x15\x43hangeWebhookResponse\x12$\n\x07webhook\x18\x01 \x01(\x0b\x32\x13.kinolog.v1.Webhook\"\x87\x01\n\x1aRotateWebhookSecretRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12\'\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$H\x00\x88\x01\x01\x42\x12\n\x10_overlap_seconds\"S\n\x1bRotateWebhookSecretResponse\x12$\n\x07webhook\x18\x01 \x01(\x0b\x32\x13.kinolog.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"J\n\x17GetWebhookSecretRequest\x12/\n\nwebhook_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^(wh_[a-z2-7]{16})?$\">\n\x18GetWebhookSecretResponse\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"D\n\x14\x44\x65leteWebhookRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\"\x17\n\x15\x44\x65leteWebhookResponse\"\x9b\x01\n\x0f\x44\x65liveryAttempt\x12\x0e\n\x06number\x18\x01 \x01(\r\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bstatus_code\x18\x03 \x01(\r\x12\x14\n\x0cmilliseconds\x18\x04 \x01(\r\x12\x16\n\x0eresponse_bytes\x18\x05 \x01(\r\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"\xb0\x02\n\x08\x44\x65livery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x12\n\nwebhook_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\x12\r\n\x05\x65vent\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.kinolog.v1.DeliveryState\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07next_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x08\x61ttempts\x18\t \x03(\x0b\x32\x1b.kinolog.v1.DeliveryAttempt\x12\x12\n\nredelivery\x18\n \x01(\x08\"\xb6\x01\n\x15ListDeliveriesRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32\x19.kinolog.v1.DeliveryStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"[\n\x16ListDeliveriesResponse\x12(\n\ndeliveries\x18\x01 \x03(\x0b\x32\x14.kinolog.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"p\n\x10RedeliverRequest\x12,\n\nwebhook_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^wh_[a-z2-7]{16}$\x12.\n\x0b\x64\x65livery_id\x18\x02 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^dlv_[a-z2-7]{26}$\"(\n\x11RedeliverResponse\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t*\x84\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_PENDING\x10\x01\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x02\x12\x19\n\x15\x44\x45LIVERY_STATE_FAILED\x10\x03\x32\xcf\x05\n\x0eWebhookService\x12T\n\rCreateWebhook\x12 .kinolog.v1.CreateWebhookRequest\x1a!.kinolog.v1.CreateWebhookResponse\x12Q\n\x0cListWebhooks\x12\x1f.kinolog.v1.ListWebhooksRequest\x1a .kinolog.v1.ListWebhooksResponse\x12T\n\rChangeWebhook\x12 .kinolog.v1.ChangeWebhookRequest\x1a!.kinolog.v1.ChangeWebhookResponse\x12\x66\n\x13RotateWebhookSecret\x12&.kinolog.v1.RotateWebhookSecretRequest\x1a\'.kinolog.v1.RotateWebhookSecretResponse\x12]\n\x10GetWebhookSecret\x12#.kinolog.v1.GetWebhookSecretRequest\x1a$.kinolog.v1.GetWebhookSecretResponse\x12T\n\rDeleteWebhook\x12 .kinolog.v1.DeleteWebhookRequest\x1a!.kinolog.v1.DeleteWebhookResponse\x12W\n\x0eListDeliveries\x12!.kinolog.v1.ListDeliveriesRequest\x1a\".kinolog.v1.ListDeliveriesResponse\x12H\n\tRedeliver\x12\x1c.kinolog.v1.RedeliverRequest\x1a\x1d.kinolog.v1.RedeliverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEWEBHOOKREQUEST'].fields_by_name['events']._serialized_options = b'\272HL\222\001I\030\001\"ErCR\013job.startedR\rjob.completedR\njob.failedR\rjob.cancelledR\njob.erased'
   _globals['_CREATEWEBHOOKREQUEST'].fields_by_name['actor']._loaded_options = None
   _globals['_CREATEWEBHOOKREQUEST'].fields_by_name['actor']._serialized_options = b'\272H.r,2*^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$'
+  _globals['_CREATEWEBHOOKREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_CREATEWEBHOOKREQUEST'].fields_by_name['format']._serialized_options = b'\272H%r#R\000R\007kinologR\006openaiR\treplicateR\003fal'
   _globals['_LISTWEBHOOKSREQUEST'].fields_by_name['tenant']._loaded_options = None
   _globals['_LISTWEBHOOKSREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H(r&2$^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$'
   _globals['_CHANGEWEBHOOKREQUEST'].fields_by_name['webhook_id']._loaded_options = None
@@ -55,6 +57,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGEWEBHOOKREQUEST'].fields_by_name['events']._serialized_options = b'\272HL\222\001I\030\001\"ErCR\013job.startedR\rjob.completedR\njob.failedR\rjob.cancelledR\njob.erased'
   _globals['_CHANGEWEBHOOKREQUEST'].fields_by_name['actor']._loaded_options = None
   _globals['_CHANGEWEBHOOKREQUEST'].fields_by_name['actor']._serialized_options = b'\272H.r,2*^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$'
+  _globals['_CHANGEWEBHOOKREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_CHANGEWEBHOOKREQUEST'].fields_by_name['format']._serialized_options = b'\272H%r#R\000R\007kinologR\006openaiR\treplicateR\003fal'
   _globals['_ROTATEWEBHOOKSECRETREQUEST'].fields_by_name['webhook_id']._loaded_options = None
   _globals['_ROTATEWEBHOOKSECRETREQUEST'].fields_by_name['webhook_id']._serialized_options = b'\272H\025r\0232\021^wh_[a-z2-7]{16}$'
   _globals['_ROTATEWEBHOOKSECRETREQUEST'].fields_by_name['overlap_seconds']._loaded_options = None
@@ -75,46 +79,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REDELIVERREQUEST'].fields_by_name['webhook_id']._serialized_options = b'\272H\025r\0232\021^wh_[a-z2-7]{16}$'
   _globals['_REDELIVERREQUEST'].fields_by_name['delivery_id']._loaded_options = None
   _globals['_REDELIVERREQUEST'].fields_by_name['delivery_id']._serialized_options = b'\272H\026r\0242\022^dlv_[a-z2-7]{26}$'
-  _globals['_DELIVERYSTATE']._serialized_start=2650
-  _globals['_DELIVERYSTATE']._serialized_end=2782
+  _globals['_DELIVERYSTATE']._serialized_start=2782
+  _globals['_DELIVERYSTATE']._serialized_end=2914
   _globals['_WEBHOOK']._serialized_start=111
-  _globals['_WEBHOOK']._serialized_end=414
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=417
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=715
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=717
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=794
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=796
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=878
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=880
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=941
-  _globals['_CHANGEWEBHOOKREQUEST']._serialized_start=944
-  _globals['_CHANGEWEBHOOKREQUEST']._serialized_end=1227
-  _globals['_CHANGEWEBHOOKRESPONSE']._serialized_start=1229
-  _globals['_CHANGEWEBHOOKRESPONSE']._serialized_end=1290
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1293
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1428
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1430
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1513
-  _globals['_GETWEBHOOKSECRETREQUEST']._serialized_start=1515
-  _globals['_GETWEBHOOKSECRETREQUEST']._serialized_end=1589
-  _globals['_GETWEBHOOKSECRETRESPONSE']._serialized_start=1591
-  _globals['_GETWEBHOOKSECRETRESPONSE']._serialized_end=1653
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1655
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1723
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1725
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1748
-  _globals['_DELIVERYATTEMPT']._serialized_start=1751
-  _globals['_DELIVERYATTEMPT']._serialized_end=1906
-  _globals['_DELIVERY']._serialized_start=1909
-  _globals['_DELIVERY']._serialized_end=2213
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=2216
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=2398
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=2400
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2491
-  _globals['_REDELIVERREQUEST']._serialized_start=2493
-  _globals['_REDELIVERREQUEST']._serialized_end=2605
-  _globals['_REDELIVERRESPONSE']._serialized_start=2607
-  _globals['_REDELIVERRESPONSE']._serialized_end=2647
-  _globals['_WEBHOOKSERVICE']._serialized_start=2785
-  _globals['_WEBHOOKSERVICE']._serialized_end=3504
+  _globals['_WEBHOOK']._serialized_end=430
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=433
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=789
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=791
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=868
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=870
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=952
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=954
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=1015
+  _globals['_CHANGEWEBHOOKREQUEST']._serialized_start=1018
+  _globals['_CHANGEWEBHOOKREQUEST']._serialized_end=1359
+  _globals['_CHANGEWEBHOOKRESPONSE']._serialized_start=1361
+  _globals['_CHANGEWEBHOOKRESPONSE']._serialized_end=1422
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1425
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1560
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1562
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1645
+  _globals['_GETWEBHOOKSECRETREQUEST']._serialized_start=1647
+  _globals['_GETWEBHOOKSECRETREQUEST']._serialized_end=1721
+  _globals['_GETWEBHOOKSECRETRESPONSE']._serialized_start=1723
+  _globals['_GETWEBHOOKSECRETRESPONSE']._serialized_end=1785
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1787
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1855
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1857
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1880
+  _globals['_DELIVERYATTEMPT']._serialized_start=1883
+  _globals['_DELIVERYATTEMPT']._serialized_end=2038
+  _globals['_DELIVERY']._serialized_start=2041
+  _globals['_DELIVERY']._serialized_end=2345
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=2348
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=2530
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=2532
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2623
+  _globals['_REDELIVERREQUEST']._serialized_start=2625
+  _globals['_REDELIVERREQUEST']._serialized_end=2737
+  _globals['_REDELIVERRESPONSE']._serialized_start=2739
+  _globals['_REDELIVERRESPONSE']._serialized_end=2779
+  _globals['_WEBHOOKSERVICE']._serialized_start=2917
+  _globals['_WEBHOOKSERVICE']._serialized_end=3636
 # @@protoc_insertion_point(module_scope)

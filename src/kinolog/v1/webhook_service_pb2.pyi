@@ -65,6 +65,7 @@ class Webhook(_message.Message):
     DISABLED_AT_FIELD_NUMBER: _builtins.int
     DISABLED_REASON_FIELD_NUMBER: _builtins.int
     OLD_SECRET_UNTIL_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """Its id."""
     tenant: _builtins.str
@@ -79,6 +80,8 @@ class Webhook(_message.Message):
     """The actor who created it."""
     disabled_reason: _builtins.str
     """Why it was switched off, in words."""
+    format: _builtins.str
+    """Form of its messages: kinolog, openai, replicate or fal."""
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it is called for, such as job.completed."""
@@ -109,10 +112,11 @@ class Webhook(_message.Message):
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
         disabled_reason: _builtins.str = ...,
         old_secret_until: _timestamp_pb2.Timestamp | None = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "old_secret_until", b"old_secret_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "events", b"events", "name", b"name", "old_secret_until", b"old_secret_until", "tenant", b"tenant", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "events", b"events", "format", b"format", "name", b"name", "old_secret_until", b"old_secret_until", "tenant", b"tenant", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,6 +133,7 @@ class CreateWebhookRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant. Empty for the caller's own; another one needs a caller of every tenant."""
     address: _builtins.str
@@ -137,6 +142,8 @@ class CreateWebhookRequest(_message.Message):
     """A name for people. May be empty."""
     actor: _builtins.str
     """The actor whose jobs it is called for. Empty for all of the tenant."""
+    format: _builtins.str
+    """Form of its messages: kinolog, openai, replicate or fal. Empty for kinolog."""
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it is called for. Empty for job.completed, job.failed and job.cancelled."""
@@ -149,10 +156,11 @@ class CreateWebhookRequest(_message.Message):
         name: _builtins.str = ...,
         events: _abc.Iterable[_builtins.str] | None = ...,
         actor: _builtins.str = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "name", b"name", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "format", b"format", "name", b"name", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -243,6 +251,7 @@ class ChangeWebhookRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """Id of the webhook."""
     address: _builtins.str
@@ -251,6 +260,8 @@ class ChangeWebhookRequest(_message.Message):
     """A name for people. May be empty."""
     actor: _builtins.str
     """The actor whose jobs it is called for. Empty for all of the tenant."""
+    format: _builtins.str
+    """Form of its messages: kinolog, openai, replicate or fal. Empty for kinolog."""
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it is called for. Empty for job.completed, job.failed and job.cancelled."""
@@ -263,10 +274,11 @@ class ChangeWebhookRequest(_message.Message):
         name: _builtins.str = ...,
         events: _abc.Iterable[_builtins.str] | None = ...,
         actor: _builtins.str = ...,
+        format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "name", b"name", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "events", b"events", "format", b"format", "name", b"name", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,6 +34,9 @@ EventsOption = Annotated[
     ),
 ]
 ActorOption = Annotated[str, typer.Option("--actor", help="Only for the jobs of this actor.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="Form of its messages: kinolog, openai, replicate or fal.")
+]
 TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant; without it that of your key.")]
 
 
@@ -44,13 +47,21 @@ def create(
     name: NameOption = "",
     events: EventsOption = None,
     actor: ActorOption = "",
+    message_format: FormatOption = "kinolog",
     tenant: TenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Create a webhook, and print the secret that signs its calls, alone, on standard output."""
     context = current_context(as_json)
     with context.client() as client:
-        made = client.create_webhook(address, name=name, events=events or (), actor=actor, tenant=tenant)
+        made = client.create_webhook(
+            address,
+            name=name,
+            events=events or (),
+            actor=actor,
+            tenant=tenant,
+            message_format=message_format,
+        )
     if context.as_json:
         context.print_json(made.to_json())
         return
@@ -70,7 +81,7 @@ def list_(tenant: TenantOption = "", as_json: JsonOption = False) -> None:
         return
     print_columns(
         context.out,
-        ("webhook", "address", "events", "actor", "created", "off since", "why", "name"),
+        ("webhook", "address", "events", "format", "actor", "created", "off since", "why", "name"),
         map(_row, found.webhooks),
     )
     if not found.webhooks:
@@ -85,12 +96,15 @@ def change(
     name: NameOption = "",
     events: EventsOption = None,
     actor: ActorOption = "",
+    message_format: FormatOption = "kinolog",
     as_json: JsonOption = False,
 ) -> None:
     """Replace all values of a webhook. One that is switched off is switched on."""
     context = current_context(as_json)
     with context.client() as client:
-        changed = client.change_webhook(webhook_id, address, name=name, events=events or (), actor=actor)
+        changed = client.change_webhook(
+            webhook_id, address, name=name, events=events or (), actor=actor, message_format=message_format
+        )
     if context.as_json:
         context.print_json(changed.to_json())
     else:
@@ -196,6 +210,7 @@ def _row(webhook: WebhookInfo) -> tuple[str, ...]:
         webhook.webhook_id,
         webhook.address or "(addresses that jobs name)",
         ",".join(webhook.events),
+        webhook.format,
         webhook.actor,
         local_time(webhook.created_at),
         local_time(webhook.disabled_at),

@@ -103,6 +103,9 @@ def generate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Called when the job ends: https://…, or mailto:… for e-mail."),
     ] = None,
+    webhook_format: Annotated[
+        str | None, typer.Option(help="Form of its messages: kinolog, openai, replicate or fal.")
+    ] = None,
     request_id: Annotated[
         str | None, typer.Option(help="Submitting twice with the same id makes one job.")
     ] = None,
@@ -138,6 +141,7 @@ def generate(
         crf=crf,
         title=title,
         webhook=webhook,
+        webhook_format=webhook_format,
         loras=named_loras(lora),
         profile=profile,
     )

@@ -56,6 +56,7 @@ class WebhookInfo(ClientModel):
     name: str | None = None
     events: tuple[str, ...] = ()
     actor: str = ""
+    format: str = "kinolog"
     created_at: datetime | None = None
     created_by: str = ""
     disabled_at: datetime | None = None

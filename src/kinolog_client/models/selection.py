@@ -147,6 +147,8 @@ class VideoRequest:
     seed: int | None = None
     max_attempts: int | None = None
     webhook: str | None = None
+    webhook_format: str | None = None
+    webhook_events: Sequence[str] | None = None
     codec: str | None = None
     crf: int | None = None
     title: str | None = None

@@ -21,13 +21,27 @@ _ONE = f"{_ROUTE}/{{webhook_id}}"
 
 
 def create_webhook(
-    address: str, *, name: str = "", events: Sequence[str] = (), actor: str = "", tenant: str = ""
+    address: str,
+    *,
+    name: str = "",
+    events: Sequence[str] = (),
+    actor: str = "",
+    tenant: str = "",
+    message_format: str = "kinolog",
 ) -> Operation[WebhookWithSecretInfo]:
     """Create a webhook. The answer has the secret that signs its calls. Raises `InvalidRequest` for its address.
 
-    Without events it is called when jobs end, and without an actor for all jobs of the tenant.
+    Without events it is called when jobs end, and without an actor for all jobs of the tenant. `message_format` is the
+    form of its messages: kinolog, openai, replicate or fal.
     """
-    body = {"address": address, "name": name, "events": list(events), "actor": actor, "tenant": tenant}
+    body = {
+        "address": address,
+        "name": name,
+        "events": list(events),
+        "actor": actor,
+        "tenant": tenant,
+        "format": message_format,
+    }
     return Operation(
         method="POST",
         route=_ROUTE,
@@ -44,14 +58,26 @@ def webhooks(*, tenant: str = "") -> Operation[WebhookListInfo]:
 
 
 def change_webhook(
-    webhook_id: str, address: str, *, name: str = "", events: Sequence[str] = (), actor: str = ""
+    webhook_id: str,
+    address: str,
+    *,
+    name: str = "",
+    events: Sequence[str] = (),
+    actor: str = "",
+    message_format: str = "kinolog",
 ) -> Operation[WebhookInfo]:
     """Replace all values of a webhook. One that is switched off is switched on. Raises `NotFound`."""
     return Operation(
         method="PUT",
         route=_ONE,
         path_values={"webhook_id": webhook_id},
-        body={"address": address, "name": name, "events": list(events), "actor": actor},
+        body={
+            "address": address,
+            "name": name,
+            "events": list(events),
+            "actor": actor,
+            "format": message_format,
+        },
         read=model_of(WebhookInfo),
     )
 

@@ -26,6 +26,7 @@ from tests.builders.memory_jobs import MemoryJobs
             JobRow,
             {
                 "webhook",
+                "webhook_format",
                 "codec",
                 "crf",
                 "title",

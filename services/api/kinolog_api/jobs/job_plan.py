@@ -16,6 +16,7 @@ from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SC
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.webhooks.formats import stored_format
 from kinolog_api.choices.interpolation import interpolation_violations
 from kinolog_api.choices.job_loras import job_loras, lora_violations
 from kinolog_api.choices.job_profile import (
@@ -62,6 +63,8 @@ class JobPlan:
     seed: int
     style: str
     webhook: str
+    webhook_format: str
+    webhook_events: tuple[str, ...]
     codec: str
     crf: int
     title: str
@@ -160,6 +163,8 @@ def _with_defaults(
         seed=request.seed if has("seed") else draw_seed(),
         style=blank_as_empty(request.style).strip().lower(),
         webhook=request.webhook,
+        webhook_format=stored_format(request.webhook_format),
+        webhook_events=tuple(request.webhook_events),
         codec=codec,
         crf=request.crf if has("crf") else _usual_crf(codec, model),
         title=blank_as_empty(request.title).strip(),

@@ -140,6 +140,8 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         seed=plan.seed,
         style=plan.style,
         webhook=_sealed_or_none(plan.webhook, WEBHOOK, sealer),
+        webhook_format=plan.webhook_format,
+        webhook_events=plan.webhook_events,
         codec=plan.codec,
         crf=plan.crf,
         title=_sealed_or_none(plan.title, TITLE, sealer),

@@ -104,7 +104,7 @@ class SubmitJob:
         """SubmitJob."""
         plan = plan_job(request, self._catalogue, _draw_seed)
         await self._write_guard.check_new_job()
-        await self._webhooks.admit(request.webhook, call.tenant)
+        await self._webhooks.admit(request, call.tenant)
         accepted = await self._submitted_before(request, plan, call) if wants_writer(request) else None
         if accepted is None:
             item = await self._written(request, plan, call)
@@ -172,7 +172,7 @@ class SubmitJob:
 
     def _validated(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
         """Validate and plan one job of a batch. The proto file excludes single jobs from the rules of the batch."""
-        wrong = self._rules.violations(request) or self._webhooks.violations(request.webhook, call.tenant)
+        wrong = self._rules.violations(request) or self._webhooks.violations(request, call.tenant)
         if wrong:
             raise invalid_argument(wrong)
         if wants_writer(request):

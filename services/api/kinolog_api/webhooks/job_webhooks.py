@@ -8,6 +8,7 @@ from collections.abc import Callable
 from kinolog.access.webhook import Webhook, WebhookCreated
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
+from kinolog.webhooks.formats import format_problem
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 from kinolog_api.webhooks.webhook_facts import WebhookFacts
 
@@ -23,20 +24,26 @@ class JobWebhooks:
         self._rules = rules
         self._lock = asyncio.Lock()
 
-    def violations(self, address: str, tenant: str) -> list[RequestViolation]:
+    def violations(self, job: pb.SubmitJobRequest, tenant: str) -> list[RequestViolation]:
         """Return what is wrong with the address that a job names. Names are resolved at the call, not here."""
-        if address:
-            try:
-                parse_webhook_address(address, self._rules(tenant))
-            except UnusableAddress as refused:
-                return [RequestViolation("webhook", str(refused))]
-        return []
+        if not job.webhook:
+            return [
+                RequestViolation(field, "needs a webhook")
+                for field in ("webhook_format", "webhook_events")
+                if getattr(job, field)
+            ]
+        try:
+            address = parse_webhook_address(job.webhook, self._rules(tenant))
+        except UnusableAddress as refused:
+            return [RequestViolation("webhook", str(refused))]
+        wrong = format_problem(address, job.webhook_format)
+        return [RequestViolation("webhook_format", wrong)] if wrong else []
 
-    async def admit(self, address: str, tenant: str) -> None:
+    async def admit(self, job: pb.SubmitJobRequest, tenant: str) -> None:
         """Prepare the address that a job names, if it does. Raises `RpcError` for one that must not be called."""
-        if violations := self.violations(address, tenant):
+        if violations := self.violations(job, tenant):
             raise invalid_argument(violations)
-        if address:
+        if job.webhook:
             await self.ensure_secret(tenant)
 
     async def ensure_secrets(self, request: pb.BatchSubmitJobsRequest, tenant: str) -> None:

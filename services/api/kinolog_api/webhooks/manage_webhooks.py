@@ -23,6 +23,7 @@ from kinolog.process.logs import fields
 from kinolog.v1 import webhook_service_pb2 as pb
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
 from kinolog.webhooks.delivery_history import DeliveryCursor, WebhookHistory
+from kinolog.webhooks.formats import format_problem, stored_format
 from kinolog.webhooks.messages import ENDS
 from kinolog.webhooks.resolution import resolved_ips
 from kinolog.webhooks.signature import SECRET_BYTES, secret_text
@@ -62,7 +63,7 @@ class ManageWebhooks:
     async def create(self, request: pb.CreateWebhookRequest, call: RpcCall) -> pb.CreateWebhookResponse:
         """CreateWebhook."""
         tenant = _tenant(request.tenant or call.tenant, call)
-        await self._check_address(request.address, tenant)
+        await self._check_address(request.address, request.format, tenant)
         number = sum(not webhook.is_of_jobs for webhook in self._facts.book.of_tenant(tenant))
         if number >= MAX_WEBHOOKS:
             message = f"tenant {tenant} has {counted(number, 'webhook')} and may have no more: delete what nobody needs"
@@ -77,6 +78,7 @@ class ManageWebhooks:
                 name=request.name,
                 events=_events(request.events),
                 actor=request.actor,
+                format=stored_format(request.format),
             ),
         )
         self._log("webhook_created", "a webhook was created", webhook, call)
@@ -101,13 +103,14 @@ class ManageWebhooks:
     async def change(self, request: pb.ChangeWebhookRequest, call: RpcCall) -> pb.ChangeWebhookResponse:
         """ChangeWebhook."""
         tenant = self._named(request.webhook_id, call).tenant
-        await self._check_address(request.address, tenant)
+        await self._check_address(request.address, request.format, tenant)
         sealer = await self._facts.sealer(request.webhook_id)
         changed = WebhookChanged(
             address=sealer.sealed_address(request.address),
             name=request.name,
             events=_events(request.events),
             actor=request.actor,
+            format=stored_format(request.format),
         )
         await self._facts.decide(
             lambda: self._named(request.webhook_id, call), "change_webhook", changed, call.actor
@@ -192,11 +195,13 @@ class ManageWebhooks:
         )
         return pb.RedeliverResponse(delivery_id=new_id)
 
-    async def _check_address(self, text: str, tenant: str) -> None:
+    async def _check_address(self, text: str, form: str, tenant: str) -> None:
         """Raise `RpcError` for an address that must not be called. A name that is not found now is accepted."""
         rules = self._rules(tenant)
         try:
             address = parse_webhook_address(text, rules)
+            if wrong := format_problem(address, form):
+                raise invalid_argument([RequestViolation("format", wrong)])
             if address.host:
                 await resolved_ips(address.host, address.port, rules)
         except UnusableAddress as refused:

@@ -8,6 +8,7 @@ from kinolog.access.webhook import Webhook
 from kinolog.codec.times import time_to_proto
 from kinolog.v1 import webhook_service_pb2 as pb
 from kinolog.webhooks.delivery_history import DeliveryStatus, StoredDelivery, SwitchedOff
+from kinolog.webhooks.formats import WebhookFormat
 
 STATUS_TO_PROTO: dict[DeliveryStatus, pb.DeliveryState.ValueType] = {
     status: pb.DeliveryState.Value(f"DELIVERY_STATE_{status.name}") for status in DeliveryStatus
@@ -25,6 +26,7 @@ def webhook_to_proto(webhook: Webhook, address: str, off: SwitchedOff | None, no
         events=sorted(webhook.events),
         actor=webhook.actor,
         created_by=webhook.created_by,
+        format=webhook.format or WebhookFormat.KINOLOG,
     )
     time_to_proto(wire.created_at, webhook.created_at)
     if off is not None and off.holds(webhook):

@@ -133,14 +133,15 @@ async def submit_fal_request(
     api: Api,
     caller: Caller,
     fal_webhook: Annotated[
-        str, Query(max_length=2000, description="Address to call when it ends, with the message of kinolog.")
+        str,
+        Query(max_length=2000, description="Address to call when it ends, with a message like that of fal."),
     ] = "",
 ) -> Response:
     """Submit a video. The path has the name of a model."""
     body = (await read_body(request, api, caller)).fields
     fields = {name: value for name, value in body.items() if value is not None and name not in IGNORED}
     if fal_webhook:
-        fields["webhook"] = fal_webhook
+        fields |= {"webhook": fal_webhook, "webhook_format": "fal"}
     if request.headers.get(PRIORITY_HEADER) == "low":
         fields.setdefault("priority", "low")
     answer = await NAMES.submit(request, api, caller, fields, app, *reversed(app.split("/")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -23,6 +24,7 @@ from kinolog_gateway.replicate.prediction import (
     ReplicatePrediction,
     prediction,
 )
+from kinolog_gateway.requests.value_types import JobWebhookEventName
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, Now, json_response
 from kinolog_gateway.upstream import Upstream
 
@@ -52,9 +54,23 @@ NAMES = FieldNames(
 )
 """Names that models of Replicate have for the inputs of predictions."""
 
+EVENTS: Mapping[str, tuple[JobWebhookEventName, ...]] = {
+    "start": ("job.started",),
+    "output": ("job.completed",),
+    "logs": (),
+    "completed": ("job.cancelled", "job.completed", "job.failed"),
+}
+"""What Replicate's events are here. A video has its output when it is completed, and its logs are read."""
+
 PAGE = 100
 PredictionIdPath = Annotated[str, Path(description="The prediction: 26 lower-case letters and digits.")]
-_WEBHOOK = {"type": "string", "description": "Called when the prediction ends, with the message of kinolog."}
+_WEBHOOK = {"type": "string", "description": "Called with the prediction when it starts and ends."}
+_WEBHOOK_EVENTS = {
+    "type": "array",
+    "items": {"type": "string", "enum": list(EVENTS)},
+    "minItems": 1,
+    "description": "What the webhook is called for; all without it.",
+}
 _INPUT = {
     "type": "object",
     "description": "prompt, seed, num_frames, fps, num_inference_steps, guidance_scale, aspect_ratio, resolution, "
@@ -66,7 +82,12 @@ _VERSION = {"type": "string", "minLength": 1, "description": "Name of a model."}
 
 
 def _body(*required: str) -> dict[str, Any]:
-    properties = {"input": _INPUT, "version": _VERSION, "webhook": _WEBHOOK}
+    properties = {
+        "input": _INPUT,
+        "version": _VERSION,
+        "webhook": _WEBHOOK,
+        "webhook_events_filter": _WEBHOOK_EVENTS,
+    }
     return described_body(
         {"application/json": {"type": "object", "required": required, "properties": properties}}
     )
@@ -125,14 +146,25 @@ async def _predict(request: Request, api: Upstream, caller: HttpCaller, *names: 
     fields = body.pop("input", None)
     if not isinstance(fields, dict):
         raise invalid("input", "must be an object, with a prompt")
-    if body.pop("webhook_events_filter", ["completed"]) != ["completed"]:
-        raise invalid("webhook_events_filter", "must be completed alone, or be left out")
+    wanted = body.pop("webhook_events_filter", None)
+    if wanted is not None and (
+        not isinstance(wanted, list) or not wanted or set(map(str, wanted)) - EVENTS.keys()
+    ):
+        raise invalid("webhook_events_filter", f"must be a list of {', '.join(EVENTS)}, or be left out")
     if body.pop("stream", False):
         raise invalid("stream", "cannot be had: a video is finished as a whole")
-    webhook = body.pop("webhook", None) or body.pop("webhook_completed", None)
+    webhook = body.pop("webhook", None)
+    if completed := body.pop("webhook_completed", None):
+        webhook, wanted = webhook or completed, wanted or ["completed"]
     if body:
         raise invalid(min(body)[:64], "is not known here; leave it out")
-    fields |= {"webhook": webhook} if webhook else {}
+    if webhook:
+        events = sorted({event for name in wanted or EVENTS for event in EVENTS[name]})
+        fields |= {
+            "webhook": webhook,
+            "webhook_format": "replicate",
+            "webhook_events": events or ["job.completed"],
+        }
     answer = await NAMES.submit(request, api, caller, fields, *names, files_url=_file_url(request, ""))
     found = prediction(request, answer.job)
     if found.status == "processing":  # a client that asked to wait takes it for the end

@@ -21,6 +21,8 @@ from kinolog_gateway.requests.value_types import (
     Style,
     Text,
     Title,
+    WebhookEvents,
+    WebhookFormatName,
     WebhookUrl,
     lower_case,
 )
@@ -221,6 +223,12 @@ class GenerateRequest(RequestModel):
         "e-mail (docs/webhooks.md). It is stored sealed.",
         examples=["https://example.org/done"],
     )
+    webhook_format: WebhookFormatName | None = Field(
+        None, description="Form of the messages to the webhook: kinolog, or as other services send them."
+    )
+    webhook_events: WebhookEvents | None = Field(
+        None, description="What the webhook is called for; without any, the three ends of the job."
+    )
 
     @field_validator("scenes")
     @classmethod
@@ -282,6 +290,8 @@ class GenerateRequest(RequestModel):
             seed=self.seed,
             request_id=request_id,
             webhook=self.webhook or "",
+            webhook_format=self.webhook_format or "",
+            webhook_events=self.webhook_events or (),
             max_attempts=self.max_attempts,
             codec=self.codec or "",
             crf=self.crf,

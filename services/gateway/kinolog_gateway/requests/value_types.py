@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -135,6 +135,11 @@ UtcOffset = Annotated[
 ]
 """An offset from UTC: the clock of the person who asks."""
 Size = Annotated[str, Field(pattern=text_patterns.SIZE), AfterValidator(_to_size)]
+WebhookFormatName: TypeAlias = Literal["kinolog", "openai", "replicate", "fal"]
+JobWebhookEventName: TypeAlias = Literal["job.started", "job.completed", "job.failed", "job.cancelled"]
+WebhookEvents: TypeAlias = Annotated[
+    list[JobWebhookEventName], Field(max_length=4, json_schema_extra={"uniqueItems": True})
+]
 WebhookUrl = Annotated[
     str, AfterValidator(check_line), Field(pattern=text_patterns.WEBHOOK_URL, max_length=2000)
 ]

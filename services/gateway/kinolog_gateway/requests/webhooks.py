@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from kinolog_gateway.enum_names import DeliveryStateName
-from kinolog_gateway.requests.value_types import RequestModel, check_line
+from kinolog_gateway.requests.value_types import RequestModel, WebhookFormatName, check_line
 
 TENANT_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 WEBHOOK_PATTERN = "^wh_[a-z2-7]{16}$"
@@ -35,6 +35,9 @@ class WebhookRequest(RequestModel):
     )
     actor: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$")] = Field(
         "", description="Whose jobs it is called for; empty for all of the tenant."
+    )
+    format: WebhookFormatName = Field(
+        "kinolog", description="Form of its messages: kinolog, or as other services send them."
     )
 
 

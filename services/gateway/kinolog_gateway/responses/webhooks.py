@@ -21,6 +21,7 @@ class WebhookView(ResponseModel):
     name: str = Field(description="A name for people; may be empty.")
     events: list[str] = Field(description="What it is called for.")
     actor: str = Field(description="Whose jobs it is called for; empty for all.")
+    format: str = Field(description="Form of its messages: kinolog, openai, replicate or fal.")
     created_at: datetime
     created_by: str = Field(description="The actor who created it.")
     disabled_at: datetime | None = Field(description="When it was switched off; null while it is called.")
@@ -103,6 +104,7 @@ def webhook_fields(webhook: pb.Webhook) -> dict[str, Any]:
         "name": webhook.name,
         "events": list(webhook.events),
         "actor": webhook.actor,
+        "format": webhook.format,
         "created_at": time_field(webhook, "created_at"),
         "created_by": webhook.created_by,
         "disabled_at": time_field(webhook, "disabled_at"),

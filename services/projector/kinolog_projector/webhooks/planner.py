@@ -18,7 +18,8 @@ from kinolog.privacy.sealed_fields import unsealed_webhook
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
-from kinolog.webhooks.messages import ENDS, JobNews, message_body, news_of
+from kinolog.webhooks.foreign_messages import body_in
+from kinolog.webhooks.messages import ENDS, JobNews, news_of
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables, PlannedDelivery
 from kinolog_projector.webhooks.known_webhooks import KnownWebhooks
 
@@ -81,7 +82,7 @@ class DeliveryPlanner:
 
     async def _of_event(self, news: JobNews, job: Job) -> list[PlannedDelivery]:
         receivers = [
-            (webhook.webhook_id, webhook.webhook_id)
+            (webhook.webhook_id, webhook.webhook_id, webhook.format)
             for webhook in self._known.book.of_tenant(news.tenant)
             if not webhook.is_of_jobs
             and news.type in webhook.events
@@ -90,15 +91,15 @@ class DeliveryPlanner:
             and not self._known.is_off(webhook)
         ]
         of_jobs = self._known.book.of_jobs(news.tenant)
-        if of_jobs is not None and news.type in ENDS and job.spec.webhook is not None and not job.erased:
+        wanted = job.spec.webhook_events or ENDS
+        if of_jobs is not None and news.type in wanted and job.spec.webhook is not None and not job.erased:
             address = await self._address(job)
             if address:
-                receivers.append(
-                    (of_jobs.webhook_id, f"{of_jobs.webhook_id}/{self._lane(address, news.tenant)}")
-                )
-        if not receivers:
-            return []
-        body = message_body(news, self._public_url)
+                lane = f"{of_jobs.webhook_id}/{self._lane(address, news.tenant)}"
+                receivers.append((of_jobs.webhook_id, lane, job.spec.webhook_format))
+        bodies = {
+            form: body_in(form, news, job, self._public_url) for form in {form for *_, form in receivers}
+        }
         return [
             PlannedDelivery(
                 webhook_id=webhook_id,
@@ -109,7 +110,8 @@ class DeliveryPlanner:
                 job_id=news.job_id,
                 body=body,
             )
-            for webhook_id, lane in receivers
+            for webhook_id, lane, form in receivers
+            if (body := bodies[form]) is not None
         ]
 
     async def _address(self, job: Job) -> str:
