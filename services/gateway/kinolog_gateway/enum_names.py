@@ -11,6 +11,9 @@ from kinolog.v1 import access_pb2, webhook_service_pb2
 from kinolog.v1 import job_pb2 as pb
 
 StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
+WebhookEventName: TypeAlias = Literal[
+    "job.started", "job.completed", "job.failed", "job.cancelled", "job.erased"
+]
 PriorityName: TypeAlias = Literal["low", "medium", "high", "critical"]
 StageName: TypeAlias = Literal[
     "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "postprocess", "assemble", "sign", "store"

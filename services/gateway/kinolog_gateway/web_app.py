@@ -52,7 +52,7 @@ from kinolog_gateway.routes import (
     probes,
     results,
 )
-from kinolog_gateway.routes.access import keys, tickets, usage, webhooks
+from kinolog_gateway.routes.access import keys, tickets, usage, webhook_calls, webhooks
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -141,6 +141,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        webhooks=webhook_calls.router,
         middleware=[
             Middleware(KnownConnection),
             *surroundings.middleware(),

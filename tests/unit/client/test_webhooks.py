@@ -17,13 +17,16 @@ ADDRESS = "https://example.org/hook"
 async def test_webhooks_are_managed(client: EitherClient, api: RecordingApi) -> None:
     """Every argument reaches the api, and every answer is read."""
     values: dict[str, Any] = {"events": ["job.started"], "actor": "robot"}
-    made = await client.call("create_webhook", ADDRESS, tenant="studio", **values)
+    made = await client.call("create_webhook", ADDRESS, tenant="studio", message_format="openai", **values)
     assert (made.webhook_id, made.secret, made.events) == (WEBHOOK_ID, SECRET, ("job.started",))
     (created,) = api.requests("CreateWebhook")
-    assert created == pb.CreateWebhookRequest(tenant="studio", address=ADDRESS, **values)
+    assert created == pb.CreateWebhookRequest(tenant="studio", address=ADDRESS, format="openai", **values)
     (listed,) = (await client.call("webhooks", tenant="studio")).webhooks
     assert (listed.address, listed.disabled_at) == (ADDRESS, None)
-    changed = await client.call("change_webhook", WEBHOOK_ID, "https://example.org/", **values)
+    changed = await client.call(
+        "change_webhook", WEBHOOK_ID, "https://example.org/", message_format="fal", **values
+    )
+    assert api.requests("ChangeWebhook")[0].format == "fal"
     assert changed.address == "https://example.org/"
     assert (await client.call("webhook_secret", WEBHOOK_ID)).secret == SECRET
     assert (await client.call("job_webhook_secret")).webhook_id == WEBHOOK_ID

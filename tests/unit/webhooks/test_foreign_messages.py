@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kinolog_gateway.fal.queued_request import FalFile
 from kinolog_gateway.replicate.prediction import ReplicatePrediction
+from kinolog_gateway.responses.webhooks import WebhookMessage
 from openai import InvalidWebhookSignatureError, OpenAI
 from replicate.prediction import Prediction
 from replicate.webhook import Webhooks, WebhookSigningSecret
@@ -101,6 +102,14 @@ async def test_fal() -> None:
     assert (file.url, file.content_type) == (f"{ROOT}/api/v1/result/{job.id}/video", "video/mp4")
     failed = message_in(WebhookFormat.FAL, *(await told(completes=False))[WebhookEvent.FAILED])
     assert (failed["status"], failed["error"]) == ("ERROR", "OUT_OF_MEMORY")
+
+
+async def test_the_document_has_the_messages_of_kinolog() -> None:
+    """Those that are sent fit the model, with every field."""
+    for news, job in [*(await told(completes=True)).values(), *(await told(completes=False)).values()]:
+        message = message_in(WebhookFormat.KINOLOG, news, job)
+        read = WebhookMessage.model_validate(message)
+        assert read.model_dump(mode="json", exclude_none=True)["data"] == message["data"]
 
 
 async def test_what_a_service_has_no_message_about() -> None:

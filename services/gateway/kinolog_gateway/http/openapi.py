@@ -88,6 +88,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         routes=app.routes,
+        webhooks=app.webhooks.routes,
         openapi_version="3.1.0",
     )
     schemas = document["components"]["schemas"]

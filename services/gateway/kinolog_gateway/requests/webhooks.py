@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from kinolog_gateway.enum_names import DeliveryStateName
+from kinolog_gateway.enum_names import DeliveryStateName, WebhookEventName
 from kinolog_gateway.requests.value_types import RequestModel, WebhookFormatName, check_line
 
 TENANT_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 WEBHOOK_PATTERN = "^wh_[a-z2-7]{16}$"
 DELIVERY_PATTERN = "^dlv_[a-z2-7]{26}$"
-WebhookEventName: TypeAlias = Literal[
-    "job.started", "job.completed", "job.failed", "job.cancelled", "job.erased"
-]
 
 
 class WebhookRequest(RequestModel):

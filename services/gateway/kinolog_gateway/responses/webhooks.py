@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import Field
 
 from kinolog.v1 import webhook_service_pb2 as pb
-from kinolog_gateway.enum_names import delivery_state_name, time_field, to_datetime
+from kinolog_gateway.enum_names import (
+    StatusName,
+    WebhookEventName,
+    delivery_state_name,
+    time_field,
+    to_datetime,
+)
 from kinolog_gateway.responses.job_parts import ResponseModel
 
 
@@ -93,6 +99,34 @@ class RedeliveryView(ResponseModel):
     """A delivery that was asked for."""
 
     delivery_id: str = Field(description="The id of the new delivery.")
+
+
+class WebhookMessageLinks(ResponseModel):
+    """Where to read more. Whoever follows a link needs an API key."""
+
+    status: str
+    page: str = Field(description="The page of the job.")
+    result: str | None = Field(None, description="Only in job.completed.")
+    video: str | None = Field(None, description="Only in job.completed.")
+
+
+class WebhookMessageData(ResponseModel):
+    """What happened to which job. It has no word of a user."""
+
+    job_id: str
+    status: StatusName
+    attempt: int
+    links: WebhookMessageLinks
+    error_code: str | None = Field(None, description="Why the job failed; only in job.failed.")
+
+
+class WebhookMessage(ResponseModel):
+    """What a webhook is told of an event, in the format kinolog."""
+
+    id: str = Field(description="The header webhook-id: the same in every call about the event.")
+    type: WebhookEventName
+    timestamp: datetime = Field(description="When it happened.")
+    data: WebhookMessageData
 
 
 def webhook_fields(webhook: pb.Webhook) -> dict[str, Any]:

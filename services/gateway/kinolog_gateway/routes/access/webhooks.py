@@ -41,7 +41,12 @@ DeliveryId = Annotated[str, Path(pattern=DELIVERY_PATTERN, description="The id o
 async def create_webhook(body: NewWebhookRequest, api: Api, caller: Caller) -> Response:
     """Create a webhook. The response has the secret that signs its calls. Needs the scope `admin`."""
     request = pb.CreateWebhookRequest(
-        tenant=body.tenant, address=body.address, name=body.name, events=body.events, actor=body.actor
+        tenant=body.tenant,
+        address=body.address,
+        name=body.name,
+        events=body.events,
+        actor=body.actor,
+        format=body.format,
     )
     answer = await api.call(api.webhooks.CreateWebhook, request, caller)
     view = WebhookWithSecretView(secret=answer.secret, **webhook_fields(answer.webhook))
@@ -67,7 +72,12 @@ async def job_webhook_secret(api: Api, caller: Caller) -> Response:
 async def change_webhook(webhook_id: WebhookId, body: WebhookRequest, api: Api, caller: Caller) -> Response:
     """Replace all values of a webhook. One that is switched off is switched on. Needs the scope `admin`."""
     request = pb.ChangeWebhookRequest(
-        webhook_id=webhook_id, address=body.address, name=body.name, events=body.events, actor=body.actor
+        webhook_id=webhook_id,
+        address=body.address,
+        name=body.name,
+        events=body.events,
+        actor=body.actor,
+        format=body.format,
     )
     answer = await api.call(api.webhooks.ChangeWebhook, request, caller)
     return json_response(WebhookView(**webhook_fields(answer.webhook)))
