@@ -152,6 +152,7 @@ async def test_webhooks_are_told_what_they_asked_for(hooked: HookedJobs) -> None
     secret = hooked.secret
     starts = await hooked.webhook("/starts", ["job.started", "job.erased"])
     await hooked.webhook("/other", actor="nobody")
+    own = await hooked.webhook("/own", actor="ann")
     early = await hooked.jobs.submit()
     of_jobs = await JobWebhooks(hooked.facts, lambda _: RULES).ensure_secret("default")
     async with hooked.notifying():
@@ -161,6 +162,7 @@ async def test_webhooks_are_told_what_they_asked_for(hooked: HookedJobs) -> None
         )
         await hooked.jobs.fail(named)
         await hooked.ended(first, DeliveryStatus.DELIVERED, 2)
+        await hooked.ended(own, DeliveryStatus.DELIVERED, 2)
         await hooked.ended(of_jobs, DeliveryStatus.DELIVERED, 2)
         await hooked.jobs.erase(early)
         await hooked.ended(starts, DeliveryStatus.DELIVERED, 3)
@@ -183,7 +185,7 @@ async def test_webhooks_are_told_what_they_asked_for(hooked: HookedJobs) -> None
     )
     assert [one.delivery_id for one in page] == [oldest.delivery_id]
     archived = "SELECT count(*) FROM kinolog.key_archive WHERE position = 0"
-    assert await (await hooked.database.connection.execute(archived)).fetchone() == (4,)
+    assert await (await hooked.database.connection.execute(archived)).fetchone() == (5,)
 
 
 async def test_a_call_that_cannot_be_made_stops_no_other(hooked: HookedJobs) -> None:

@@ -24,6 +24,7 @@ from tests.snapshot.dashboard_pilot import (
     until_text,
 )
 from tests.snapshot.replay import recorded, replay
+from tests.snapshot.webhooks import offer_webhooks
 
 PICTURES = Path(__file__).parent / "pictures"
 THEMES = ("textual-light", "textual-dark")
@@ -71,6 +72,9 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
     yield "settings"
     await press(pilot, "K")
     yield "keys"
+    await press(pilot, "escape", "W")
+    await settled(pilot)
+    yield "webhooks"
     await press(pilot, "escape")
     await press(pilot, "question_mark")
     yield "help"
@@ -94,6 +98,7 @@ async def test_pages_look_as_they_did(
     writes = request.config.getoption("--write-pictures", default=False)
     changed, faint, bare = [], [], []
     async with replay() as gateway, dashboard(gateway.url, tmp_path, size) as pilot:
+        offer_webhooks(gateway)
         async for page in walk(pilot):
             for theme in sorted(THEMES, key=lambda theme: theme != pilot.app.theme):  # the one it has first
                 if theme != pilot.app.theme:

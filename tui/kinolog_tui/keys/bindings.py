@@ -254,11 +254,22 @@ SETTINGS = KeyGroup(
             (
                 Key("settings.new_key", "A", "new API key"),
                 Key("settings.revoke_key", "X", "revoke an API key"),
+                Key("settings.webhooks", "W", "webhooks"),
             )
         ),
         KeyRow((Key("keys.came_with", "backspace,delete", "give a key back", fixed=True),)),
     ),
     frozenset({"settings"}),
+)
+WEBHOOKS = KeyGroup(
+    "webhooks",
+    (
+        KeyRow(
+            (Key("webhooks.new", "n", "new webhook"), Key("webhooks.redeliver", "s", "send a message again"))
+        ),
+        KeyRow((Key("webhooks.rotate", "r", "another secret"), Key("webhooks.delete", "X", "delete"))),
+    ),
+    frozenset({"webhooks"}),
 )
 DIALOGS = KeyGroup(
     "dialogs",
@@ -286,6 +297,7 @@ KEY_GROUPS = (
     ANALYTICS,
     FILMS,
     SETTINGS,
+    WEBHOOKS,
     DIALOGS,
 )
 KEYS = {key.id: key for group in KEY_GROUPS for key in group.keys}

@@ -46,6 +46,7 @@ class SettingsPage(Page):
         key_binding("settings.keys", "keys", "Keys"),
         key_binding("settings.new_key", "create_api_key", "New API key", show=False),
         key_binding("settings.revoke_key", "revoke_api_key", "Revoke an API key", show=False),
+        key_binding("settings.webhooks", "webhooks", "Webhooks", show=False),
         key_binding("everywhere.next", "app.focus_next", "Next field"),
         key_binding("everywhere.back", "leave", "Leave field", show=False),
         key_binding("everywhere.down", "app.focus_next", "Next", show=False),
@@ -173,6 +174,12 @@ class SettingsPage(Page):
 
         self.app.push_screen(KeysDialog())
 
+    def action_webhooks(self) -> None:
+        """Open the dialog of webhooks. It is imported here, because few people open it."""
+        from kinolog_tui.screens.dialogs.webhooks import WebhooksDialog
+
+        self.app.push_screen(WebhooksDialog())
+
     def action_create_api_key(self) -> None:
         """Ask for the actor and the scopes of a new API key, and make it."""
         from kinolog_tui.screens.dialogs.api_keys import KeyToMake, NewKeyDialog
@@ -247,9 +254,10 @@ class SettingsPage(Page):
                 self._report(saved=message.key == "save")
 
     def _show_secret(self, created: CreatedKeyInfo) -> None:
-        from kinolog_tui.screens.dialogs.api_keys import SecretDialog
+        from kinolog_tui.screens.dialogs.secret import SecretDialog
 
-        self.app.push_screen(SecretDialog(created))
+        words = "It is shown once: nobody can read it again."
+        self.app.push_screen(SecretDialog(f"API key of {created.actor}", created.secret, words))
         self.load()
 
     def _report(self, *, saved: bool) -> None:

@@ -1,4 +1,4 @@
-"""Dialogs about the API keys of the server: make one, choose one, and show a new one, once."""
+"""Dialogs about the API keys of the server: make one, and choose one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from kinolog.access.api_key import Scope
-from kinolog_client import ApiKeyInfo, CreatedKeyInfo
+from kinolog_client import ApiKeyInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.dialog import Dialog
 
@@ -84,31 +84,6 @@ class ChooseKeyDialog(Dialog[str | None]):
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """Dismiss with the key."""
         self.dismiss(message.option.id)
-
-
-class SecretDialog(Dialog[None]):
-    """Shows a new API key. The server does not know it any more."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("dialogs.copy", "copy", "Copy"),
-        key_binding("everywhere.back", "dismiss(None)", "Close"),
-    ]
-
-    def __init__(self, key: CreatedKeyInfo) -> None:
-        super().__init__()
-        self._key = key
-
-    def body(self) -> ComposeResult:
-        """The key, and that this is the only time."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"API key of {self._key.actor}"
-            yield Label(Content(self._key.secret), classes="words")
-            yield Label("It is shown once: nobody can read it again.", classes="words")
-
-    def action_copy(self) -> None:
-        """Copy the key to the clipboard of the terminal."""
-        self.app.copy_to_clipboard(self._key.secret)
-        self.notify("the API key is in the clipboard", title="Copied")
 
 
 def key_words(key: ApiKeyInfo) -> str:
