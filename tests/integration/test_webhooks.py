@@ -37,7 +37,7 @@ from kinolog.readmodel.roles import READER
 from kinolog.readmodel.webhook_history import PostgresWebhookHistory
 from kinolog.webhooks.address import AddressRules, WebhookAddress
 from kinolog.webhooks.delivery_history import DeliveryCursor, DeliveryStatus
-from kinolog.webhooks.messages import ENDS
+from kinolog.webhooks.events import ENDS
 from tests.adapters.memory.access_log import MemoryAccessLog
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.commit_feed import MemoryCommitFeed

@@ -111,9 +111,18 @@ DISPATCHER_CONSUMER, POISON_CONSUMER, WEBHOOKS_CONSUMER = "reactor", "poison", "
 """Names of the durable consumers. They are storage: the server stores them."""
 
 
+def _mail_calls(settings: ProjectorSettings) -> MailCalls | None:
+    """Return what sends e-mail; None without a mail server. Raises `CannotStart` for a password that cannot be read."""
+    try:
+        server = settings.mail_server()
+    except ValueError as error:
+        raise CannotStart(str(error)) from None
+    return MailCalls(server) if server else None
+
+
 async def run(settings: ProjectorSettings) -> None:
     """Keep the read models and the queue up to date until SIGTERM or SIGINT."""
-    policies = FollowedPolicies(settings.tenants_file)
+    policies, mail = FollowedPolicies(settings.tenants_file), _mail_calls(settings)
     async with log_connection(settings) as log:
         stopping = stop_requested()
         progress = JetStreamProgressFeed(log.client)
@@ -157,7 +166,7 @@ async def run(settings: ProjectorSettings) -> None:
             recipients=lambda tenant: policies.current.of(tenant).mail_recipients,
             pauses=settings.webhook_retry_seconds,
             public_url=settings.public_url,
-            mail=MailCalls(server) if (server := settings.mail_server()) else None,
+            mail=mail,
         )
         projector = Projector(
             database_url,

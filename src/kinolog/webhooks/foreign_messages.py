@@ -8,8 +8,9 @@ from datetime import datetime
 
 from kinolog.job.state import Job
 from kinolog.job.values import ArtifactKind, Status
+from kinolog.webhooks.events import WebhookEvent
 from kinolog.webhooks.formats import WebhookFormat
-from kinolog.webhooks.messages import JobNews, WebhookEvent, message_body
+from kinolog.webhooks.messages import JobNews, message_body
 
 _OWNER = "kinolog"
 _PREDICTION_STATUSES = {

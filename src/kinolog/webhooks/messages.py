@@ -1,4 +1,4 @@
-"""What webhooks are told: the types of events, and the message about each. No message has a word of a user."""
+"""What webhooks are told of: the events of jobs, and the message about each. No message has a word of a user."""
 
 from __future__ import annotations
 
@@ -6,26 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from kinolog.job import events as e
 from kinolog.job.commit import Commit
 from kinolog.job.names import stored_name
 from kinolog.job.values import Status
-
-
-class WebhookEvent(StrEnum):
-    """Types of events that webhooks are called for."""
-
-    STARTED = "job.started"
-    COMPLETED = "job.completed"
-    FAILED = "job.failed"
-    CANCELLED = "job.cancelled"
-    ERASED = "job.erased"
-
-
-ENDS = frozenset({WebhookEvent.COMPLETED, WebhookEvent.FAILED, WebhookEvent.CANCELLED})
-"""What webhooks are called for unless their events are named, and those of single jobs always."""
+from kinolog.webhooks.events import WebhookEvent
 
 _TYPES: dict[type, WebhookEvent] = {
     e.AttemptStarted: WebhookEvent.STARTED,

@@ -16,9 +16,10 @@ from replicate.prediction import Prediction
 from replicate.webhook import Webhooks, WebhookSigningSecret
 
 from kinolog.job.state import Job
+from kinolog.webhooks.events import WebhookEvent
 from kinolog.webhooks.foreign_messages import body_in
 from kinolog.webhooks.formats import WebhookFormat
-from kinolog.webhooks.messages import JobNews, WebhookEvent, news_of
+from kinolog.webhooks.messages import JobNews, news_of
 from kinolog.webhooks.signature import secret_text, signed_headers
 from tests.builders.memory_jobs import MemoryJobs
 

@@ -17,8 +17,9 @@ from kinolog_projector.webhooks.mail_message import mail_message
 
 from kinolog.job.values import Status
 from kinolog.process.setting_groups.mail import sender_of
+from kinolog.webhooks.events import WebhookEvent
 from kinolog.webhooks.mail_server import MailServer
-from kinolog.webhooks.messages import JobNews, WebhookEvent, message_body
+from kinolog.webhooks.messages import JobNews, message_body
 from tests.builders.certificates import Authority
 from tests.builders.mail_receiver import PASSWORD, USER, MailReceiver, mail_receiver
 

@@ -10,7 +10,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from kinolog.job.values import Status
-from kinolog.webhooks.messages import JobNews, WebhookEvent, message_body
+from kinolog.webhooks.events import WebhookEvent
+from kinolog.webhooks.messages import JobNews, message_body
 from kinolog.webhooks.retries import RETRY_SECONDS, pause_seconds
 from kinolog.webhooks.signature import secret_text, signed_headers
 

@@ -23,8 +23,8 @@ from kinolog.process.logs import fields
 from kinolog.v1 import webhook_service_pb2 as pb
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
 from kinolog.webhooks.delivery_history import DeliveryCursor, WebhookHistory
+from kinolog.webhooks.events import ENDS
 from kinolog.webhooks.formats import format_problem, stored_format
-from kinolog.webhooks.messages import ENDS
 from kinolog.webhooks.resolution import resolved_ips
 from kinolog.webhooks.signature import SECRET_BYTES, secret_text
 from kinolog_api.rpc.calls import RpcCall

@@ -18,8 +18,9 @@ from kinolog.privacy.sealed_fields import unsealed_webhook
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.webhooks.address import AddressRules, UnusableAddress, parse_webhook_address
+from kinolog.webhooks.events import ENDS
 from kinolog.webhooks.foreign_messages import body_in
-from kinolog.webhooks.messages import ENDS, JobNews, news_of
+from kinolog.webhooks.messages import JobNews, news_of
 from kinolog_projector.webhooks.delivery_tables import DeliveryTables, PlannedDelivery
 from kinolog_projector.webhooks.known_webhooks import KnownWebhooks
 

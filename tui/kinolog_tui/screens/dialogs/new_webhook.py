@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Label
 
-from kinolog.webhooks.messages import ENDS, WebhookEvent
+from kinolog.webhooks.events import ENDS, WebhookEvent
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.dialog import Dialog
 
