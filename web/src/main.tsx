@@ -1,4 +1,4 @@
-import { StrictMode } from "react";
+import { StrictMode, startTransition } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
 import { startTexts } from "./i18n/setup";
@@ -8,8 +8,11 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
 preload(location.pathname);
 await startTexts();
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
+// As a transition it is drawn in slices, between which the browser answers the person.
+startTransition(() =>
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  ),
 );

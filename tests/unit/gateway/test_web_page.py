@@ -12,6 +12,12 @@ from tests.unit.gateway.conftest import running_gateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 SCRIPT = "console.log('kinolog')"
+MANIFEST = """{
+    "index.html": {"file": "assets/page-1a.js", "imports": ["_base.js"], "dynamicImports": ["src/pages/jobs/jobs.tsx"]},
+    "_base.js": {"file": "assets/base-1a.js"},
+    "_table.js": {"file": "assets/table-1a.js", "imports": ["_base.js"]},
+    "src/pages/jobs/jobs.tsx": {"file": "assets/jobs-1a.js", "imports": ["index.html", "_table.js"]}
+}"""
 
 
 @pytest.fixture
@@ -19,8 +25,10 @@ def web_files(tmp_path: Path) -> Path:
     """A built page with one script."""
     folder = tmp_path / "web_files"
     (folder / "assets").mkdir(parents=True)
-    index = '<!doctype html><html><head><title>kinolog</title></head><script src="./assets/page-1a.js"></script></html>'
+    head = "<head><title>kinolog</title><style>p {}</style></head>"
+    index = f'<!doctype html><html>{head}<script src="./assets/page-1a.js"></script></html>'
     (folder / "index.html").write_text(index)
+    (folder / "manifest.json").write_text(MANIFEST)
     (folder / "icon.svg").write_text("<svg/>")
     (folder / "assets" / "page-1a.js").write_text(SCRIPT)
     (folder / "assets" / "page-1a.js.br").write_bytes(b"compressed")
@@ -42,11 +50,27 @@ async def test_its_addresses_show_the_page(api: RecordingApi, tmp_path: Path, we
             assert '<base href="/">' in page.text
             policy = page.headers["content-security-policy"]
             assert policy.startswith("default-src 'none'; script-src 'self'; ")
-            (nonce,) = re.findall(r'nonce="([^"]+)"', page.text)
+            nonce, _ = re.findall(r'nonce="([^"]+)"', page.text)
             assert f"'nonce-{nonce}'" in policy
+            assert f'<style nonce="{nonce}">' in page.text
             nonces.add(nonce)
         assert len(nonces) == 6
         assert (await gateway.client.get("/api/v1/jobs")).status_code == 401
+
+
+async def test_the_scripts_of_an_address_are_loaded_ahead(api: RecordingApi, web_files: Path) -> None:
+    """An address names the scripts that it begins with. Those of every address are in the page already."""
+    async with running_gateway(api.target, web_files=web_files) as gateway:
+        loaded = [
+            re.findall(
+                r'rel="modulepreload" crossorigin href="([^"]+)"', (await gateway.client.get(path)).text
+            )
+            for path in ("/jobs", "/settings")
+        ]
+        assert loaded == [["./assets/jobs-1a.js", "./assets/table-1a.js"], []]
+        (web_files / "manifest.json").unlink()
+        os.utime(web_files / "index.html", ns=(1, 1))
+        assert "modulepreload" not in (await gateway.client.get("/jobs")).text
 
 
 async def test_its_files(api: RecordingApi, web_files: Path) -> None:

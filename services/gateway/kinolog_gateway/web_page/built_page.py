@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from mimetypes import guess_type
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from kinolog_gateway.http.edge.public_path import public_path
 from kinolog_gateway.routes.pages import page_headers
+from kinolog_gateway.web_page.scripts import Scripts, read_scripts
 
 WEB_FILES = Path(__file__).parents[1] / "web_files"
 """Where the build puts them, and where an installed gateway has them."""
@@ -30,17 +32,25 @@ class BuiltPage:
         self._built_at = 0
         self._index = ""
         self._files: dict[str, Path] = {}
+        self._scripts = Scripts({})
 
-    def index(self) -> Response | None:
-        """Return the page; None if it is not built. Each answer has a number that the styles of the page present."""
+    def index(self, modules: Sequence[str] = ()) -> Response | None:
+        """Return the page; None if it is not built. Each answer has a number that the styles of the page present.
+
+        `modules` are those of the part of the page that opens. The browser loads their scripts at once.
+        """
         self._look()
         if not self._index:
             return None
         nonce = token_urlsafe(16)
         begin = f'<head><base href="{escape(public_path("/"))}"><meta property="csp-nonce" nonce="{nonce}">'
-        return HTMLResponse(
-            self._index.replace("<head>", begin, 1), headers=_headers(nonce) | {"Cache-Control": CHANGING}
+        end = "".join(
+            f'<link rel="modulepreload" crossorigin href="./{escape(file)}">'
+            for file in self._scripts.preloads(modules)
         )
+        text = self._index.replace("<head>", begin, 1).replace("</head>", f"{end}</head>", 1)
+        text = text.replace("<style>", f'<style nonce="{nonce}">')
+        return HTMLResponse(text, headers=_headers(nonce) | {"Cache-Control": CHANGING})
 
     def file(self, name: str, request_headers: Headers) -> Response | None:
         """Return a file of the page, compressed by brotli if the client takes that; None if there is none."""
@@ -69,6 +79,7 @@ class BuiltPage:
             return
         self._built_at = built_at
         self._index = index.read_text(encoding="utf-8") if built_at else ""
+        self._scripts = read_scripts(self._folder)
         self._files = {
             path.relative_to(self._folder).as_posix(): path
             for path in (*self._folder.glob("assets/*"), *self._folder.glob("*.svg"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -12,6 +14,16 @@ from kinolog_gateway.web_page.built_page import BuiltPage
 
 router = APIRouter(include_in_schema=False)
 
+PAGE_MODULES = {
+    "/": ("dashboard/dashboard", "dashboard/charts"),
+    "/jobs": ("jobs/jobs",),
+    "/jobs/{job_id}": ("job/job_page",),
+    "/generate": ("generate/generate",),
+    "/analytics": ("analytics/analytics",),
+    "/settings": ("settings/settings",),
+}
+"""Modules of `web/src/pages` that the page begins with at each of its addresses."""
+
 
 def _page(request: Request) -> BuiltPage:
     page: BuiltPage = request.app.state.web_page
@@ -21,19 +33,23 @@ def _page(request: Request) -> BuiltPage:
 @router.get("/")
 async def home(request: Request) -> Response:
     """Return the page; the links alone if it is not built."""
-    return _page(request).index() or links_page(request)
+    return _page(request).index(PAGE_MODULES["/"]) or links_page(request)
 
 
-async def part(request: Request) -> Response:
-    """Return the page, for one of its own addresses."""
-    page = _page(request).index()
-    if page is None:
-        raise HTTPException(404)
-    return page
+def _part(modules: Sequence[str]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the route of one of the page's own addresses."""
+
+    async def part(request: Request) -> Response:
+        page = _page(request).index(modules)
+        if page is None:
+            raise HTTPException(404)
+        return page
+
+    return part
 
 
 for path in PAGE_PATHS:
-    router.add_api_route(path, part, methods=["GET"])
+    router.add_api_route(path, _part(PAGE_MODULES[path]), methods=["GET"])
 
 
 @router.get("/assets/{name}")
