@@ -78,6 +78,7 @@ async def test_replicate_uploads_cancels_and_fails(
         )
     job = await api.job(made.id)
     assert (job.spec.webhook, job.spec.webhook_format) == ("https://1.1.1.1/hook", "replicate")
+    assert (await client.webhooks.default.async_secret()).key.startswith("whsec_")
     assert list(job.spec.webhook_events) == ["job.cancelled", "job.completed", "job.failed", "job.started"]
     assert [one.role for one in job.inputs] == [job_pb2.INPUT_ROLE_FIRST_FRAME]
     await made.async_cancel()

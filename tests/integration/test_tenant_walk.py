@@ -79,6 +79,7 @@ OWN = {
     *((method, "/api/v1/webhooks") for method in ("GET", "POST")),
     *((method, "/api/v1/webhooks/{webhook_id}") for method in ("PUT", "DELETE")),
     *(("GET", f"/api/v1/webhooks/{name}") for name in ("secret", "{webhook_id}/secret")),
+    ("GET", "/replicate/v1/webhooks/default/secret"),
     *(("GET", "/api/v1/webhooks/{webhook_id}/deliveries"), ("POST", "/api/v1/webhooks/{webhook_id}/rotate")),
     ("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"),
 }

@@ -70,6 +70,12 @@ class ReplicateFile(ResponseModel):
     urls: dict[str, str] = Field(description="get: what inputs of predictions name.")
 
 
+class ReplicateWebhookSecret(ResponseModel):
+    """What verifies the calls of webhooks."""
+
+    key: str = Field(description="whsec_ and base64, as Standard Webhooks writes it.")
+
+
 def prediction(request: Request, job: pb.Job) -> ReplicatePrediction:
     """Return a job as a prediction."""
     spec, status = job.spec, status_name(job.status)

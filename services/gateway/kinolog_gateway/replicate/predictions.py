@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1.webhook_service_pb2 import GetWebhookSecretRequest
 from kinolog_gateway.compatibility.field_names import FieldNames
 from kinolog_gateway.compatibility.known_job import cancelled_job, known_job
 from kinolog_gateway.compatibility.public_links import public_url
@@ -22,6 +23,7 @@ from kinolog_gateway.replicate.prediction import (
     ReplicateFile,
     ReplicatePage,
     ReplicatePrediction,
+    ReplicateWebhookSecret,
     prediction,
 )
 from kinolog_gateway.requests.value_types import JobWebhookEventName
@@ -211,6 +213,17 @@ async def cancel_prediction(
     """Cancel a video. One that has ended stays as it is."""
     job = await cancelled_job(api, caller, await known_job(api, caller, prediction_id))
     return json_response(prediction(request, job), position=job.position)
+
+
+@router.get(
+    "/webhooks/default/secret",
+    response_model=ReplicateWebhookSecret,
+    summary="The secret of webhooks for clients of Replicate",
+)
+async def read_webhook_secret(api: Api, caller: Caller) -> Response:
+    """Return the secret that signs the calls about predictions. Needs the scope `admin`."""
+    answer = await api.call(api.webhooks.GetWebhookSecret, GetWebhookSecretRequest(), caller)
+    return json_response(ReplicateWebhookSecret(key=answer.secret))
 
 
 @router.post(
