@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from functools import partial
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
 
 from kinolog_client import JobSelection, KinologClient
 from kinolog_stack.stack import Stack
@@ -18,6 +21,11 @@ TEN_SECONDS = 10_000
 def expect_live(page: Page) -> None:
     """Wait until the page has a connection for live updates."""
     expect(page.get_by_role("banner").get_by_text("Live")).to_be_visible()
+
+
+def fulfil(answer: dict[str, Any], route: Route) -> None:
+    """Answer a request in place of the gateway."""
+    route.fulfill(**answer)
 
 
 def test_a_killed_gateway(
@@ -100,3 +108,25 @@ def test_an_api_that_is_away(stack: Stack, open_page: OpenPage, gateway: Kinolog
         assert (job.prompt, job.seed) == ("a form that waits", 4711)
         position = gateway.history(job.job_id).commits[-1].position
         assert gateway.jobs(JobSelection(text="form that waits"), min_position=position).total == 1
+
+
+def test_answers_that_are_errors(open_page: OpenPage, gateway: KinologClient) -> None:
+    """A refused or failed request is told in words, and the form is as it was, until it is sent."""
+    page = open_page(may_lose_requests=True)
+    page.goto("/generate")
+    prompt = page.get_by_label("What happens in the video?")
+    prompt.fill("a form that is refused")
+    send = page.get_by_role("button", name="Make the video")
+    problem = {"status": 429, "reason": "RATE_LIMITED", "detail": "too many writes: send this again in 7 s"}
+    for answer, text in (
+        ({"status": 429, "json": problem, "headers": {"Retry-After": "7"}}, "send this again in 7 s"),
+        ({"status": 500, "body": "<h1>Oh</h1>"}, "The server answered with status 500."),
+    ):
+        page.route("**/api/v1/generate", partial(fulfil, answer))
+        send.click()
+        expect(page.get_by_role("alert").filter(has_text=text)).to_be_visible()
+        expect(prompt).to_have_value("a form that is refused")
+    page.unroute_all()
+    send.click()
+    page.wait_for_url("**/jobs/*")
+    assert gateway.status(page.url.rsplit("/", 1)[1]).prompt == "a form that is refused"

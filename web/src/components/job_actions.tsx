@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { type ActionOnJobs, type JobAction, useJobAction } from "../api/queries";
 import type { JobStatus, Priority } from "../api/types";
 import { useNotices } from "../session/notices";
+import { shortId } from "../text/format";
 import { useErrorText } from "../text/use_error_text";
 
 /** Loaded when something is asked: its dialog and its field would be a tenth of a page. */
@@ -48,10 +49,11 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
         ...(jobIds === undefined ? { filter } : { jobIds }),
         priority,
       });
-      const failure = answer.results.find((result) => !result.ok)?.error;
-      if (failure) {
+      const failures = answer.results.filter((result) => !result.ok);
+      if (failures.length > 0) {
         const all = answer.succeeded + answer.failed;
-        show("warning", t("actions.partly", { done: answer.succeeded, all, error: failure.detail }));
+        const lines = failures.map(({ job_id, error }) => `${shortId(job_id)}: ${error?.detail ?? ""}`);
+        show("warning", t("actions.partly", { done: answer.succeeded, all }), { lines });
       } else show("success", t("actions.done", { count: answer.succeeded }));
       onDone?.();
     } catch (error) {

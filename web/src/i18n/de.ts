@@ -139,7 +139,7 @@ export const de: Texts = {
     selected_other: "{{count}} Aufträge gewählt",
     done_one: "{{count}} Auftrag: erledigt",
     done_other: "{{count}} Aufträge: erledigt",
-    partly: "{{done}} von {{all}} erledigt. {{error}}",
+    partly: "{{done}} von {{all}} erledigt:",
   },
   confirm: {
     cancel_one: "Diesen Auftrag abbrechen?",

@@ -137,7 +137,7 @@ export const en = {
     selected_other: "{{count}} jobs selected",
     done_one: "{{count}} job: done",
     done_other: "{{count}} jobs: done",
-    partly: "{{done}} of {{all}} done. {{error}}",
+    partly: "{{done}} of {{all}} done:",
   },
   confirm: {
     cancel_one: "Cancel this job?",

@@ -1,5 +1,6 @@
 /** Short messages. They stand at the bottom edge, above nothing that is worked with, and go by themselves. */
 import Alert from "@mui/material/Alert";
+import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
 import Stack from "@mui/material/Stack";
 import { type ReactNode, useEffect } from "react";
@@ -8,13 +9,14 @@ import { Link } from "react-router";
 import { type Notice, useNotices } from "../session/notices";
 
 const SHOWN_MS = 6_000;
-const ERROR_SHOWN_MS = 15_000;
+const LONG_SHOWN_MS = 30_000;
 
 function NoticeLine({ notice }: { notice: Notice }): ReactNode {
   const { t } = useTranslation();
   const dismiss = useNotices((state) => state.dismiss);
   useEffect(() => {
-    const timer = setTimeout(() => dismiss(notice.id), notice.kind === "error" ? ERROR_SHOWN_MS : SHOWN_MS);
+    const isLong = notice.kind === "error" || notice.lines !== undefined;
+    const timer = setTimeout(() => dismiss(notice.id), isLong ? LONG_SHOWN_MS : SHOWN_MS);
     return () => clearTimeout(timer);
   }, [notice, dismiss]);
   return (
@@ -35,6 +37,13 @@ function NoticeLine({ notice }: { notice: Notice }): ReactNode {
           })}
     >
       {notice.text}
+      {notice.lines === undefined ? null : (
+        <Box component="ul" sx={{ m: 0, pl: 2.5, maxHeight: 200, overflow: "auto" }}>
+          {notice.lines.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </Box>
+      )}
     </Alert>
   );
 }

@@ -90,7 +90,7 @@ export function LiveUpdates({ children }: { children: ReactNode }): ReactNode {
     const updates = new Updates(queries, (message) => {
       if (!settings.getState().notifications || message.type === "job_status_update") return;
       const text = t(`ended.${message.data.status}`, { job: message.job_id.slice(0, 8) });
-      show(message.type === "job_failed" ? "error" : "success", text, `/jobs/${message.job_id}`);
+      show(message.type === "job_failed" ? "error" : "success", text, { link: `/jobs/${message.job_id}` });
       if (document.hidden && "Notification" in window && Notification.permission === "granted") {
         new Notification("kinolog", { body: text, tag: message.job_id });
       }

@@ -7,13 +7,15 @@ export interface Notice {
   id: number;
   kind: NoticeKind;
   text: string;
+  /** One line for each part, below the text. */
+  lines?: readonly string[];
   /** Where the message leads, within the page. */
   link?: string;
 }
 
 interface Notices {
   notices: readonly Notice[];
-  show: (kind: NoticeKind, text: string, link?: string) => void;
+  show: (kind: NoticeKind, text: string, more?: Pick<Notice, "lines" | "link">) => void;
   dismiss: (id: number) => void;
 }
 
@@ -23,9 +25,7 @@ let lastId = 0;
 
 export const useNotices = create<Notices>((set) => ({
   notices: [],
-  show: (kind, text, link) =>
-    set((state) => ({
-      notices: [...state.notices, { id: ++lastId, kind, text, ...(link === undefined ? {} : { link }) }].slice(-MOST),
-    })),
+  show: (kind, text, more) =>
+    set((state) => ({ notices: [...state.notices, { id: ++lastId, kind, text, ...more }].slice(-MOST) })),
   dismiss: (id) => set((state) => ({ notices: state.notices.filter((notice) => notice.id !== id) })),
 }));

@@ -49,7 +49,11 @@ export const theme: Theme = createTheme({
       },
     },
     MuiPaper: { defaultProps: { elevation: 0 } },
-    MuiButtonBase: { defaultProps: { disableRipple: true } },
+    MuiButtonBase: {
+      defaultProps: { disableRipple: true },
+      // The ripple would show where the focus of the keyboard is.
+      styleOverrides: { root: { "&.Mui-focusVisible": { outline: "2px solid currentColor", outlineOffset: -2 } } },
+    },
     MuiTableCell: { styleOverrides: { head: { fontWeight: 600 } } },
   },
 });

@@ -21,7 +21,19 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
   const signed = useSignedLinks(job);
   const scenes = useStoryboard(job.job_id).data?.scenes ?? [];
   const links = needsKey ? signed.data : job.links;
-  const address = links?.video ? pathOf(links.video) : undefined;
+  const newest = links?.video ? pathOf(links.video) : undefined;
+  // A link with a ticket is read again now and then. A video that plays keeps its own, or it would start again.
+  const [address, setAddress] = useState(newest);
+  const [isReplaced, setReplaced] = useState(false);
+  if (address === undefined && newest !== undefined) setAddress(newest);
+
+  /** Take another link, once: that of the video has ended, or the video is broken. */
+  async function replaceLink(): Promise<void> {
+    if (!needsKey || isReplaced) return;
+    setReplaced(true);
+    const fresh = (await signed.refetch()).data?.video;
+    if (fresh) setAddress(pathOf(fresh));
+  }
   const fps = job.media?.fps ?? job.fps;
 
   function seek(seconds: number): void {
@@ -49,6 +61,8 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
           loop={isLooped}
           playsInline
           preload="metadata"
+          onError={() => void replaceLink()}
+          onPlaying={() => setReplaced(false)}
           aria-label={t("job.player")}
           style={{ width: "100%", maxHeight: 480, aspectRatio: `${job.width} / ${job.height}`, display: "block" }}
         />
