@@ -231,13 +231,23 @@ async def test_progress_is_conflated_and_commits_are_not(
 
 
 async def test_a_running_job_has_its_progress(api: RunningApi) -> None:
-    """GetJob and WatchJob return the current job with its latest progress."""
+    """GetJob and WatchJob return the current job with its latest progress, which was reported before anybody watched.
+
+    The percentage does not fall with the next commit, or with one that is read from the history.
+    """
     job_id = await api.submit()
     await api.start_attempt(job_id)
     await api.progress.publish(progress(api, job_id))
     job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
     assert (job.percent, job.eta_seconds, job.stage) == (40.0, 12.5, job_pb2.STAGE_DENOISE)
     stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
+    assert (await collected(stream, 1))[0].job.percent == 40.0
+    mark = c.StageMark(stage=Stage.DENOISE, scene=0, at=api.clock())
+    await api.work(job_id, c.RecordStages(id="s1", actor="w1", attempt=1, marks=(mark,)))
+    assert (await collected(stream, 1))[0].job.percent == 40.0
+    stream.cancel()
+    await attached(api, 0)
+    stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, after=2))
     assert (await collected(stream, 1))[0].job.percent == 40.0
     stream.cancel()
 

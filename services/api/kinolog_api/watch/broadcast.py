@@ -8,6 +8,7 @@ Progress and previews are conflated first: ten times a second, the newest per jo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
@@ -19,8 +20,10 @@ from kinolog.codec.public_job import UnsealedFields
 from kinolog.connections.conflation import Conflation
 from kinolog.connections.recent_entries import RecentEntries
 from kinolog.job.commit import RecordedCommit
+from kinolog.job.events import AttemptStarted
 from kinolog.job.state import Job
-from kinolog.ports.event_store import EventStore
+from kinolog.job.values import Status
+from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
 from kinolog.privacy.sealed_fields import unseal_job
@@ -78,6 +81,7 @@ class WatchBroadcast:
         self._standstill = Standstill(STANDSTILL_SECONDS)
         self._conflation = Conflation[tuple[ProgressKind, str], ProgressUpdate]()
         self._latest_progress = RecentEntries[str, Progress](CACHED_JOBS)
+        self._looked_up = RecentEntries[str, int](CACHED_JOBS)
         self._ended_jobs = RecentEntries[str, None](CACHED_JOBS)
         self._unsealed = RecentEntries[str, UnsealedFields](CACHED_PROMPTS)
         self._closed = False
@@ -140,14 +144,20 @@ class WatchBroadcast:
         self.restarts += 1
 
     async def encode(self, recorded: RecordedCommit) -> EncodedCommit:
-        """Encode a commit for a watcher that is catching up."""
+        """Encode a commit for a watcher that is catching up, with what is known of its progress."""
+        await self._look_up_progress(recorded)
         (message,) = await self.encode_all([recorded])
         return message
 
     async def encode_all(self, batch: Sequence[RecordedCommit]) -> list[EncodedCommit]:
         """Encode commits for a watcher that is catching up, their jobs unsealed."""
         unsealed = await self._unseal(batch)
-        return [encode_commit_message(recorded, unsealed[recorded.commit.job_id], None) for recorded in batch]
+        return [self._encoded(recorded, unsealed[recorded.commit.job_id]) for recorded in batch]
+
+    def _encoded(self, recorded: RecordedCommit, unsealed: UnsealedFields) -> EncodedCommit:
+        job = recorded.commit.state
+        progress = self._latest_progress.get(job.id) if job.status is Status.PROCESSING else None
+        return encode_commit_message(recorded, unsealed, progress)
 
     def _start(self) -> None:
         """Start to read after the current position."""
@@ -170,6 +180,7 @@ class WatchBroadcast:
             self._endings.start(end_tasks(reading.tasks))
         self._conflation.clear()
         self._latest_progress.clear()
+        self._looked_up.clear()
         self._ended_jobs.clear()
         self._unsealed.clear()
 
@@ -187,6 +198,7 @@ class WatchBroadcast:
         unsealed: dict[str, UnsealedFields] = {}
         while missing := [r for r in batch if r.commit.job_id not in unsealed and self._is_watched(r)]:
             unsealed |= await self._unseal_cached(missing)
+            await asyncio.gather(*map(self._look_up_progress, missing))
         if reading is not self._reading:
             return
         for recorded in batch:
@@ -202,6 +214,26 @@ class WatchBroadcast:
 
     def _is_watched(self, recorded: RecordedCommit) -> bool:
         return bool(self._subscriptions.of(recorded.commit.state.tenant, recorded.commit.job_id))
+
+    async def _look_up_progress(self, recorded: RecordedCommit) -> None:
+        """Read what a running attempt reported before this process followed the feed, once for each attempt.
+
+        Without it a watcher that knows the job from elsewhere would see its percentage fall to 0.
+        """
+        job = recorded.commit.state
+        known = self._latest_progress.get(job.id)
+        is_known = known is not None and known.attempt == job.attempt
+        started = any(isinstance(event, AttemptStarted) for event in recorded.commit.events)
+        if job.status is not Status.PROCESSING or is_known or started:
+            return
+        if self._looked_up.get(job.id) == job.attempt:
+            return
+        self._looked_up[job.id] = job.attempt
+        with contextlib.suppress(LogUnavailable):
+            last = await self._progress.last_progress(job.id, job.attempt)
+            newest = self._latest_progress.get(job.id)
+            if last is not None and (newest is None or newest.attempt < last.attempt):
+                self._latest_progress[job.id] = last
 
     async def _unseal(self, batch: Iterable[RecordedCommit]) -> dict[str, UnsealedFields]:
         """Return the unsealed fields of the jobs in a batch, as of their last commit; empty for erased jobs."""
