@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -17,6 +19,7 @@ from unittest.mock import patch
 import httpx
 
 from kinolog_stack import environment
+from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.whole_stack import whole_stack
 from tests.renderers.testcard import RENDERER
@@ -53,6 +56,14 @@ fail_at_step = 2
 
 def main(faketime: str) -> None:
     """Run a week, and record its end."""
+    with week(faketime) as stack:
+        FOLDER.mkdir(exist_ok=True)
+        record.main(stack.addresses["gateway"], FOLDER)
+
+
+@contextmanager
+def week(faketime: str) -> Iterator[Stack]:
+    """Run a kinolog for the duration of the block that has a week of work behind it."""
     with temporary_folder() as folder:
         clock = folder / "clock"
         _set_back(clock, DAYS * 24)
@@ -72,11 +83,9 @@ def main(faketime: str) -> None:
             patch.object(environment, "SERVER_VARIABLES", servers),  # NATS and Postgres have the right clock
             whole_stack(folder / "data", env=env) as stack,
         ):
-            url = stack.addresses["gateway"]
-            with httpx.Client(base_url=url, timeout=60) as http:
+            with httpx.Client(base_url=stack.addresses["gateway"], timeout=60) as http:
                 _work(http, clock)
-            FOLDER.mkdir(exist_ok=True)
-            record.main(url, FOLDER)
+            yield stack
 
 
 def _work(http: httpx.Client, clock: Path) -> None:

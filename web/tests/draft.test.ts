@@ -1,21 +1,27 @@
 import { expect, test } from "vitest";
 import type { Model } from "../src/api/types";
-import { EMPTY_DRAFT, requestOf, shapeOf, troublesOf, unknownWords } from "../src/pages/generate/draft";
+import { shapeOf, troublesOf, unknownWords } from "../src/pages/generate/checks";
+import { EMPTY_DRAFT, draftOf, emptyScene, requestOf } from "../src/pages/generate/draft";
 import { estimateOf } from "../src/pages/generate/estimate";
 
 const MODEL = {
   name: "tiny",
-  defaults: { size: "256x256", frames: 17, fps: 8, duration: 2.125, steps: 20, guidance: 2 },
+  defaults: { size: "256x256", frames: 17, fps: 8, duration: 2.125, steps: 20, guidance: 2, codec: "h264" },
   max_frames: 81,
   max_steps: 100,
   inputs: [],
+  window_frames: 0,
+  profiles: [
+    { name: "exact", steps: 20, guidance: 2, sigmas: [], loras: [] },
+    { name: "turbo", steps: 4, guidance: 1, sigmas: [1, 0.9, 0.7, 0.3], loras: [{ name: "few-steps", weight: 1 }] },
+  ],
   vocabulary: ["a", "red", "circle"],
 } as unknown as Model;
 const DRAFT = { ...EMPTY_DRAFT, prompt: "a red circle", model: "tiny" };
 
 test("a draft with a prompt has no troubles, and sends what was entered alone", () => {
   expect(troublesOf(DRAFT, MODEL)).toEqual({});
-  expect(requestOf({ ...DRAFT, duration: "2", seed: "7" }, "r1")).toEqual({
+  expect(requestOf({ ...DRAFT, duration: "2", seed: "7" }, MODEL, "r1")).toEqual({
     prompt: "a red circle",
     model: "tiny",
     priority: "medium",
@@ -34,6 +40,10 @@ test.each([
   [{ steps: "x" }, { steps: { kind: "range", least: 1, most: 100 } }],
   [{ seed: "-1" }, { seed: { kind: "whole", least: 0 } }],
   [{ size: "256" }, { size: { kind: "sizeForm" } }],
+  [{ fps: "121" }, { fps: { kind: "range", least: 1, most: 120 } }],
+  [{ crf: "52" }, { crf: { kind: "range", least: 1, most: 51 } }],
+  [{ codec: "av1", crf: "64" }, { crf: { kind: "range", least: 1, most: 63 } }],
+  [{ loras: [{ name: "ink", weight: "5" }] }, { "loras[0].weight": { kind: "range", least: -4, most: 4 } }],
 ])("a field with a wrong value is named: %o", (part, troubles) => {
   expect(troublesOf({ ...DRAFT, ...part }, MODEL)).toEqual(troubles);
 });
@@ -48,8 +58,9 @@ test("an input that the model needs is missed", () => {
 });
 
 test("words that the model does not know are named once", () => {
-  expect(unknownWords("A red zebra, a ZEBRA and a circle", MODEL)).toEqual(["zebra", "and"]);
-  expect(unknownWords("A red zebra", { ...MODEL, vocabulary: [] })).toEqual([]);
+  const draft = { ...DRAFT, prompt: "A red zebra, a ZEBRA and a circle" };
+  expect(unknownWords(draft, MODEL)).toEqual(["zebra", "and"]);
+  expect(unknownWords(draft, { ...MODEL, vocabulary: [] })).toEqual([]);
 });
 
 test("an estimate scales past jobs of about the same size, and there is none without them", () => {
@@ -64,4 +75,42 @@ test("an estimate scales past jobs of about the same size, and there is none wit
   expect(shape).toEqual({ pixels: 65_536, frames: 17, steps: 40 });
   expect(estimateOf({ pixels: 65_536, frames: 17, steps: 40 }, past)).toBe(4);
   expect(estimateOf({ pixels: 65_536, frames: 17, steps: 90 }, past)).toBeUndefined();
+});
+
+test("scenes are listed in place of shots; all have a length, or none", () => {
+  const scenes = [
+    { ...emptyScene(), prompt: "a star", seconds: "2" },
+    { ...emptyScene(), prompt: "a ring", seconds: "1", transition: "dissolve" as const, seed: "9" },
+  ];
+  const draft = { ...DRAFT, prompt: "", duration: "7", shots: "list" as const, scenes };
+  expect(troublesOf(draft, MODEL)).toEqual({});
+  expect(shapeOf(draft, MODEL)?.frames).toBe(24);
+  expect(requestOf(draft, MODEL, "r1")).toEqual({
+    model: "tiny",
+    priority: "medium",
+    request_id: "r1",
+    scenes: [
+      { prompt: "a star", duration: 2 },
+      { prompt: "a ring", duration: 1, transition: "dissolve", seed: 9 },
+    ],
+  });
+  const partly = { ...draft, scenes: [...scenes, emptyScene()] };
+  expect(troublesOf(partly, MODEL)).toEqual({ "scenes[2].prompt": { kind: "required" }, "scenes[2].duration": { kind: "allLengths" } });
+});
+
+test("a job made again leaves to its profile what the profile fills in, and keeps the rest", () => {
+  const job = {
+    ...{ prompt: "a red circle", negative_prompt: null, model: "tiny", style: null, priority: "low", duration: 2, size: "256x256" },
+    ...{ profile: "turbo", steps: 4, guidance: 1, seed: 7, scenes: 1, chained: false, upscaler: null, fps: 8, interpolate_fps: 16 },
+    ...{ codec: "h265", crf: 30, title: null, inputs: [{ role: "first_frame", file: "/api/v1/inputs/x/0" }] },
+    loras: [
+      { name: "few-steps", weight: 1 },
+      { name: "ink", weight: 0.5 },
+    ],
+  } as never;
+  const draft = draftOf(job, MODEL, []);
+  expect(draft).toMatchObject({ profile: "turbo", steps: "", fps: "", interpolation: "2", codec: "h265", crf: "30" });
+  expect(draft.loras).toEqual([{ name: "ink", weight: "0.5" }]);
+  expect(draft.inputs).toEqual([{ role: "first_frame", name: "1", link: "/api/v1/inputs/x/0" }]);
+  expect(requestOf(draft, MODEL, "r1")).toMatchObject({ profile: "turbo", interpolate_fps: 16, loras: [{ name: "ink", weight: 0.5 }] });
 });

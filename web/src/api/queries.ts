@@ -36,6 +36,7 @@ import type {
   Storyboard,
   SuccessRate,
   Trend,
+  Usage,
   Worker,
 } from "./types";
 import { hasEnded } from "./types";
@@ -60,8 +61,8 @@ function usePolling(): number | false {
 }
 
 /** Return milliseconds between reads of what live updates do not tell. */
-function useRefresh(): number {
-  return useSettings((state) => state.refreshSeconds) * 1_000;
+function useRefresh(): number | false {
+  return useSettings((state) => state.isRefreshed && state.refreshSeconds * 1_000);
 }
 
 /** Read something, and again every `refetchInterval` milliseconds. */
@@ -88,7 +89,7 @@ function useSelection<T>(
 }
 
 /** Return a query with days that begin at the person's midnight. */
-function inOwnDays<Q extends { date_range?: unknown }>(query: Q): Q & { utc_offset?: string } {
+export function inOwnDays<Q extends { date_range?: unknown }>(query: Q): Q & { utc_offset?: string } {
   return query.date_range == null ? query : { utc_offset: utcOffset(), ...query };
 }
 
@@ -197,6 +198,14 @@ export function useActivity(): UseQueryResult<ActivityEntry[]> {
     async (signal) =>
       (await answered(gateway.GET("/api/v1/activity", { params: { query: { limit: 30 } }, signal }))).entries,
     usePolling(),
+  );
+}
+
+export function useUsage(): UseQueryResult<Usage> {
+  return useReading(
+    queryKeys.usage,
+    (signal) => answered(gateway.GET("/api/v1/usage", { signal })),
+    useRefresh(),
   );
 }
 

@@ -9,6 +9,7 @@ export const queryKeys = {
   workers: ["workers"] as const,
   models: ["models"] as const,
   alarms: ["alarms"] as const,
+  usage: ["usage"] as const,
   caller: ["caller"] as const,
   keys: ["keys"] as const,
   job: (jobId: string) => ["job", jobId] as const,

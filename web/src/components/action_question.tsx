@@ -9,8 +9,8 @@ import { Confirm } from "./confirm";
 
 interface Props {
   action: JobAction;
-  /** How many jobs it is for. */
-  count: number;
+  /** How many jobs it is for; undefined for those of a filter. */
+  count: number | undefined;
   onNo: () => void;
   onYes: (priority: Priority | undefined) => void;
 }
@@ -22,7 +22,7 @@ export default function ActionQuestion({ action, count, onNo, onYes }: Props): R
   return (
     <Confirm
       isOpen
-      question={t(`confirm.${action}`, { count })}
+      question={count === undefined ? t(`confirm.all.${action}`) : t(`confirm.${action}`, { count })}
       onNo={onNo}
       onYes={() => onYes(hasPriority ? priority : undefined)}
     >

@@ -4,13 +4,16 @@ import Stack from "@mui/material/Stack";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type ActionOnJobs, type JobAction, useJobAction } from "../api/queries";
-import type { JobStatus, Priority } from "../api/types";
+import { type JobStatus, PRIORITIES, type Priority } from "../api/types";
 import { useNotices } from "../session/notices";
 import { shortId } from "../text/format";
 import { useErrorText } from "../text/use_error_text";
 
 /** Loaded when something is asked: its dialog and its field would be a tenth of a page. */
 const ActionQuestion = lazy(() => import("./action_question"));
+
+/** Failed jobs that a message names. */
+const MOST_LINES = 10;
 
 /** Statuses of jobs that an action is for. */
 const FITTING: Record<JobAction, readonly JobStatus[]> = {
@@ -21,10 +24,21 @@ const FITTING: Record<JobAction, readonly JobStatus[]> = {
 };
 const ACTIONS = Object.keys(FITTING) as JobAction[];
 
+type Filter = NonNullable<ActionOnJobs["filter"]>;
+
+/** Return the jobs of a filter that an action is for, but those that have the new priority; undefined if there can be none. */
+function fittingFilter(filter: Filter, action: JobAction, priority?: Priority): Filter | undefined {
+  const status = FITTING[action].filter((each) => filter.status?.includes(each) ?? true);
+  if (status.length === 0) return undefined;
+  if (priority === undefined) return { ...filter, status };
+  return { ...filter, status, priority: (filter.priority ?? PRIORITIES).filter((each) => each !== priority) };
+}
+
 interface Props {
   /** The jobs, in place of a filter. */
-  jobs?: readonly { job_id: string; status: JobStatus; erased: boolean }[];
-  filter?: ActionOnJobs["filter"];
+  jobs?: readonly { job_id: string; status: JobStatus; erased: boolean }[] | undefined;
+  /** Every job of a filter: the server takes the oldest 1,000 at a time. */
+  filter?: Filter | undefined;
   /** How many jobs there are. */
   number: number;
   onDone?: () => void;
@@ -46,15 +60,16 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
     try {
       const answer = await action.mutateAsync({
         action: each,
-        ...(jobIds === undefined ? { filter } : { jobIds }),
+        ...(jobIds === undefined ? { filter: filter && fittingFilter(filter, each, priority) } : { jobIds }),
         priority,
       });
       const failures = answer.results.filter((result) => !result.ok);
       if (failures.length > 0) {
         const all = answer.succeeded + answer.failed;
-        const lines = failures.map(({ job_id, error }) => `${shortId(job_id)}: ${error?.detail ?? ""}`);
+        const lines = failures.slice(0, MOST_LINES).map(({ job_id, error }) => `${shortId(job_id)}: ${error?.detail ?? ""}`);
         show("warning", t("actions.partly", { done: answer.succeeded, all }), { lines });
-      } else show("success", t("actions.done", { count: answer.succeeded }));
+      } else if (answer.remaining > 0) show("info", t("actions.remaining", { count: answer.succeeded, remaining: answer.remaining }));
+      else show("success", t("actions.done", { count: answer.succeeded }));
       onDone?.();
     } catch (error) {
       show("error", errorText(error));
@@ -64,7 +79,10 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
   return (
     <Stack direction="row" sx={{ gap: 1, flexWrap: "wrap" }}>
       {ACTIONS.map((each) => {
-        const isPossible = number > 0 && (fitting(each)?.length ?? 1) > 0;
+        const isPossible =
+          jobs === undefined
+            ? number > 0 && filter !== undefined && fittingFilter(filter, each) !== undefined
+            : (fitting(each)?.length ?? 0) > 0;
         if (!isPossible && number === 1) return null;
         return (
           <Button
@@ -83,7 +101,7 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
         <Suspense>
           <ActionQuestion
             action={asked}
-            count={fitting(asked)?.length ?? number}
+            count={fitting(asked)?.length}
             onNo={() => setAsked(undefined)}
             onYes={(priority) => void act(asked, priority)}
           />

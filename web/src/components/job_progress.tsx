@@ -28,7 +28,7 @@ export const JobProgress = memo(function JobProgress({ job, isDetailed = false }
   const names = useNames();
   const newest = useNewest(job);
   const isRunning = newest.status === "processing";
-  const step = "step" in newest && newest.step !== null && newest.steps !== null ? newest : undefined;
+  const step = "step" in newest && newest.step !== null && newest.steps ? newest : undefined;
   const words = [
     isRunning ? names.stage(newest.stage) : t(`status.${newest.status}`),
     isRunning && newest.scenes > 1 && newest.scene !== null ? t("job.scene", { number: newest.scene + 1 }) : "",

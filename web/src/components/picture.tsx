@@ -1,9 +1,7 @@
-/** A picture of the gateway. With a key it is read by script, since `<img>` sends none. */
-import { type ReactNode, useEffect, useState } from "react";
-import { pathOf } from "../api/address";
-import { useFile } from "../api/queries";
-import { useSettings } from "../session/settings";
+/** A picture of the gateway. */
+import type { ReactNode } from "react";
 import { PictureFrame } from "./picture_frame";
+import { useFileAddress } from "./use_file_address";
 
 interface Props {
   link: string | null | undefined;
@@ -12,25 +10,8 @@ interface Props {
   ratio?: number;
 }
 
-function useBlobAddress(blob: Blob | undefined): string | undefined {
-  const [address, setAddress] = useState<string>();
-  useEffect(() => {
-    if (blob === undefined) return undefined;
-    const made = URL.createObjectURL(blob);
-    // eslint-disable-next-line react-hooks/set-state-in-effect -- the address is made and freed with the effect
-    setAddress(made);
-    return () => {
-      setAddress(undefined);
-      URL.revokeObjectURL(made);
-    };
-  }, [blob]);
-  return address;
-}
-
 export function Picture({ link, alt, ratio = 1 }: Props): ReactNode {
-  const needsKey = useSettings((state) => state.apiKey !== "");
-  const blobAddress = useBlobAddress(useFile(link).data);
-  const address = link ? (needsKey ? blobAddress : pathOf(link)) : undefined;
+  const address = useFileAddress(link);
   return (
     <PictureFrame ratio={ratio}>
       {address === undefined ? null : <img src={address} alt={alt} loading="lazy" decoding="async" />}

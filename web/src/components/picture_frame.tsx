@@ -24,7 +24,7 @@ export function PictureFrame({ width = "100%", ratio = 1, isCut = true, children
         bgcolor: "action.hover",
         display: "grid",
         placeItems: "center",
-        "& img": { width: "100%", height: "100%", objectFit: isCut ? "cover" : "contain", display: "block", minHeight: 0 },
+        "& img, & video": { width: "100%", height: "100%", objectFit: isCut ? "cover" : "contain", display: "block", minHeight: 0 },
       }}
     >
       {children}

@@ -13,7 +13,7 @@ import Toolbar from "@mui/material/Toolbar";
 import Typography from "@mui/material/Typography";
 import useMediaQuery from "@mui/material/useMediaQuery";
 import { useTheme } from "@mui/material/styles";
-import { type ReactNode, Suspense, lazy, useState } from "react";
+import { type ReactNode, Suspense, lazy, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { NavLink, Outlet, useLocation } from "react-router";
 import { Skeletons } from "../components/skeletons";
@@ -41,6 +41,13 @@ export function Layout(): ReactNode {
   const isDark = useIsDark();
   const isLive = useLiveState() === "live";
   useShortcuts(() => setPaletteOpen(true));
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(pathname);
+  useEffect(() => {
+    // What had the focus may be gone with the page before.
+    if (shown.current !== pathname && document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+    shown.current = pathname;
+  }, [pathname]);
   const title = PAGES.find((page) => (page.path === "/" ? pathname === "/" : pathname.startsWith(page.path)));
 
   const menu = (
@@ -90,11 +97,11 @@ export function Layout(): ReactNode {
           <Typography component="span" sx={{ fontWeight: 700, minWidth: isWide ? MENU_WIDTH - 24 : 0 }}>
             {t("appName")}
           </Typography>
-          <Typography variant="body1" component="span" noWrap sx={{ flexGrow: 1 }} color="textSecondary">
+          <Typography variant="body1" component="span" noWrap sx={{ flexGrow: 1, visibility: { xs: "hidden", sm: "visible" } }} color="textSecondary">
             {isWide || title === undefined ? "" : t(`pages.${title.name}`)}
           </Typography>
           {isLive ? (
-            <Typography variant="body2" color="success" sx={{ mr: 1 }}>
+            <Typography variant="body2" color="success" noWrap sx={{ mr: 1, flexShrink: 0 }}>
               <span aria-hidden>● </span>
               {t("live.standing")}
             </Typography>
@@ -124,7 +131,7 @@ export function Layout(): ReactNode {
       <Box sx={{ flexGrow: 1, minWidth: 0, display: "flex", flexDirection: "column" }}>
         <Box sx={{ height: 52, flexShrink: 0 }} />
         <Banners />
-        <Box component="main" id="content" tabIndex={-1} sx={{ p: { xs: 2, md: 3 }, outline: "none", maxWidth: 1600, width: "100%", mx: "auto" }}>
+        <Box component="main" ref={main} id="content" tabIndex={-1} sx={{ p: { xs: 2, md: 3 }, outline: "none", maxWidth: 1600, width: "100%", mx: "auto" }}>
           <PageErrors place={pathname}>
             <Suspense fallback={<Skeletons />}>
               <Outlet />

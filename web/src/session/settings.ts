@@ -13,7 +13,9 @@ export interface Choices {
   theme: ThemeChoice;
   /** Empty for the browser's language. */
   language: Language | "";
-  /** How often pages load again while live updates are off, and charts always, in seconds. */
+  /** Whether charts and workers are read again by themselves. */
+  isRefreshed: boolean;
+  /** How often they are, and everything else while live updates are off, in seconds. */
   refreshSeconds: number;
   /** Whether the browser shows a notification when a job ends. */
   notifications: boolean;
@@ -26,6 +28,7 @@ export interface Choices {
 export const DEFAULTS: Choices = {
   theme: "system",
   language: "",
+  isRefreshed: true,
   refreshSeconds: 10,
   notifications: false,
   jobsView: "table",

@@ -4,14 +4,39 @@ import { en } from "../i18n/en";
 
 export interface Names {
   stage: (name: string | null | undefined) => string;
+  event: (name: string) => string;
+  /** An event of a history, with its stage and scene. */
+  eventOf: (event: { type: string; data: Readonly<Record<string, unknown>> }) => string;
+  /** Empty for a camera that stands still. */
+  camera: (name: string) => string;
+  transition: (name: string) => string;
+}
+
+function asWords(name: string): string {
+  return name.replaceAll("_", " ");
 }
 
 export function useNames(): Names {
   const { t } = useTranslation();
+  const stage = (name: string | null | undefined): string => {
+    if (!name) return t("stage.none");
+    return name in en.stage ? t(`stage.${name as keyof typeof en.stage}`) : asWords(name);
+  };
+  const event = (name: string): string => (name in en.event ? t(`event.${name as keyof typeof en.event}`) : asWords(name));
   return {
-    stage: (name) => {
-      if (!name) return t("stage.none");
-      return name in en.stage ? t(`stage.${name as keyof typeof en.stage}`) : name.replaceAll("_", " ");
+    stage,
+    event,
+    eventOf: ({ type, data }) => {
+      const parts = [
+        typeof data["stage"] === "string" ? stage(data["stage"]) : "",
+        typeof data["scene"] === "number" ? t("job.scene", { number: data["scene"] + 1 }) : "",
+      ].filter(Boolean);
+      return parts.length > 0 ? `${parts.join(", ")}: ${event(type)}` : event(type);
     },
+    camera: (name) => {
+      if (name === "" || name === "static") return "";
+      return name in en.camera ? t(`camera.${name as keyof typeof en.camera}`) : asWords(name);
+    },
+    transition: (name) => (name in en.transition ? t(`transition.${name as keyof typeof en.transition}`) : asWords(name)),
   };
 }

@@ -49,6 +49,7 @@ export const theme: Theme = createTheme({
       },
     },
     MuiPaper: { defaultProps: { elevation: 0 } },
+    MuiButton: { defaultProps: { disableElevation: true } },
     MuiButtonBase: {
       defaultProps: { disableRipple: true },
       // The ripple would show where the focus of the keyboard is.

@@ -106,6 +106,7 @@ export default function Analytics(): ReactNode {
             exclusive
             size="small"
             value={range}
+            aria-label={t("fields.range")}
             onChange={(_, chosen: Range | null) => {
               if (chosen === null) return;
               setRange(chosen);

@@ -1,4 +1,5 @@
 /** Tables as CSV (RFC 4180). */
+import { saveBlob } from "../../api/save_blob";
 
 type Cell = string | number | null;
 
@@ -16,10 +17,5 @@ export function csv(rows: readonly (readonly Cell[])[]): string {
 
 /** Save a text as a file. */
 export function save(name: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
+  saveBlob(name, new Blob([text], { type: "text/csv" }));
 }

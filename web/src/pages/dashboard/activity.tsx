@@ -10,10 +10,12 @@ import { Loaded } from "../../components/loaded";
 import { Panel } from "../../components/panel";
 import { shortId } from "../../text/format";
 import { useFormats } from "../../text/use_format";
+import { useNames } from "../../text/use_names";
 
 export function Activity(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
+  const names = useNames();
   return (
     <Panel title={t("dashboard.activity")}>
       <Loaded query={useActivity()} empty={t("empty.activity")} isEmpty={(entries) => entries.length === 0}>
@@ -28,12 +30,12 @@ export function Activity(): ReactNode {
               <Box
                 component="li"
                 key={`${entry.position}-${entry.index}`}
-                sx={{ display: "grid", gridTemplateColumns: "9ch 1fr auto", gap: 1.5, py: 0.4 }}
+                sx={{ display: "grid", gridTemplateColumns: "9ch 1fr auto", gap: { xs: 1, sm: 1.5 }, py: 0.4 }}
               >
                 <MuiLink component={Link} to={`/jobs/${entry.job_id}`}>
                   {shortId(entry.job_id)}
                 </MuiLink>
-                <Typography noWrap>{entry.event.replaceAll("_", " ")}</Typography>
+                <Typography>{names.event(entry.event)}</Typography>
                 <Typography variant="body2" color="textSecondary" noWrap>
                   {formats.ago(entry.at)}
                 </Typography>

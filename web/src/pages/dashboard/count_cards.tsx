@@ -30,12 +30,12 @@ export function CountCards(): ReactNode {
     })),
   ];
   return (
-    <Grid container spacing={2}>
+    <Grid container spacing={{ xs: 1, sm: 2 }}>
       {cards.map((card) => (
-        <Grid key={card.link} size={{ xs: 6, sm: 4, md: 2 }}>
+        <Grid key={card.link} size={{ xs: 4, md: 2 }}>
           <Card variant="outlined">
-            <CardActionArea component={Link} to={card.link} sx={{ p: 1.5 }}>
-              <Typography variant="body2" color={card.colour} noWrap>
+            <CardActionArea component={Link} to={card.link} sx={{ p: { xs: 1, sm: 1.5 } }}>
+              <Typography variant="body2" color={card.colour} noWrap sx={{ fontSize: { xs: "0.8rem", sm: "0.875rem" } }}>
                 {card.mark === "" ? null : <span aria-hidden>{card.mark} </span>}
                 {card.name}
               </Typography>

@@ -42,7 +42,7 @@ function RunningJob({ job, isPictured }: { job: Job; isPictured: boolean }): Rea
       <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ gap: 2, px: 1, borderRadius: 2, alignItems: "flex-start" }}>
         {isPictured ? <PreviewOf jobId={job.job_id} /> : null}
         <Box sx={{ minWidth: 0, flexGrow: 1 }}>
-          <Typography sx={{ ...clamped(2), mb: 0.5 }}>
+          <Typography dir="auto" sx={{ ...clamped(2), mb: 0.5, textAlign: "left", overflowWrap: "anywhere" }}>
             {job.prompt ?? t("status.erased")}
           </Typography>
           <JobProgress job={job} isDetailed />
@@ -93,7 +93,7 @@ export function QueuedJobs(): ReactNode {
                 <li key={job.job_id}>
                   <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ px: 1, borderRadius: 2 }}>
                     <Box sx={{ minWidth: 0 }}>
-                      <Typography noWrap>{job.prompt ?? t("status.erased")}</Typography>
+                      <Typography noWrap dir="auto" sx={{ textAlign: "left" }}>{job.prompt ?? t("status.erased")}</Typography>
                       <Stack direction="row" sx={{ gap: 1.5 }}>
                         <Typography variant="body2" color="textSecondary">
                           {t(`priority.${job.priority}`)}

@@ -1,20 +1,35 @@
-/** What a person has entered for a new video, its checks, and the request that comes of it. */
-import type { GenerateRequest, InputRole, JobDetail, Model, Priority, Upload } from "../../api/types";
-
-export const MOST_CHARACTERS = 4_000;
-const SIZE = /^(\d{1,5})x(\d{1,5})$/;
-const WORD = /[\p{L}\p{N}'-]+/gu;
+/** What a person has entered for a new video, and the request that comes of it. */
+import type { GenerateRequest, InputRole, JobDetail, Model, Priority, Scene, Upload } from "../../api/types";
 
 export interface DraftInput {
   role: InputRole;
   name: string;
-  upload: Upload;
+  /** The uploaded file. */
+  upload?: Upload;
+  /** A file of another job, which is uploaded when the video is submitted. */
+  link?: string;
 }
 
-/** Return the number of Unicode characters of a text, as the server counts them. */
-export function charactersOf(text: string): number {
-  return Array.from(text).length;
+export interface DraftLora {
+  name: string;
+  weight: string;
 }
+
+export const TRANSITIONS = ["cut", "fade", "dissolve"] as const;
+export type Transition = (typeof TRANSITIONS)[number];
+
+export interface DraftScene {
+  /** Tells scenes apart while they are moved. */
+  id: number;
+  prompt: string;
+  seconds: string;
+  transition: Transition;
+  seed: string;
+}
+
+/** What the prompt is. `enhanced` is one shot whose prompt a language model rewrites, `list` a list of scenes. */
+export const SHOTS = ["one", "enhanced", "auto", "written", "list"] as const;
+export type Shots = (typeof SHOTS)[number];
 
 /** Fields as they are typed. An empty one takes what the model usually has. */
 export interface Draft {
@@ -25,10 +40,20 @@ export interface Draft {
   priority: Priority;
   duration: string;
   size: string;
+  profile: string;
   steps: string;
   guidance: string;
   seed: string;
-  shots: "one" | "auto" | "written";
+  shots: Shots;
+  scenes: readonly DraftScene[];
+  isChained: boolean;
+  loras: readonly DraftLora[];
+  upscaler: string;
+  fps: string;
+  /** How many times more frames per second the video has than are drawn: empty, 2 or 4. */
+  interpolation: string;
+  codec: string;
+  crf: string;
   title: string;
   inputs: readonly DraftInput[];
 }
@@ -41,114 +66,136 @@ export const EMPTY_DRAFT: Draft = {
   priority: "medium",
   duration: "",
   size: "",
+  profile: "",
   steps: "",
   guidance: "",
   seed: "",
   shots: "one",
+  scenes: [],
+  isChained: false,
+  loras: [],
+  upscaler: "",
+  fps: "",
+  interpolation: "",
+  codec: "",
+  crf: "",
   title: "",
   inputs: [],
 };
 
-/** Return the draft that makes a job again, with its seed, so that only what is changed differs. */
-export function draftOf(job: JobDetail): Draft {
+/** What belongs to a model, and is left behind with it. */
+export const OF_A_MODEL = { style: "", size: "", profile: "", loras: [], codec: "", crf: "", inputs: [], isChained: false } as const;
+
+let lastScene = 0;
+
+export function emptyScene(): DraftScene {
+  return { id: ++lastScene, prompt: "", seconds: "", transition: "cut", seed: "" };
+}
+
+function scenesOf(job: JobDetail, scenes: readonly Scene[]): DraftScene[] {
+  return scenes.map((scene) => ({
+    ...emptyScene(),
+    prompt: scene.prompt ?? "",
+    seconds: String(scene.duration_seconds),
+    transition: TRANSITIONS.find((transition) => transition === scene.transition) ?? "cut",
+    seed: scene.seed === job.seed ? "" : String(scene.seed),
+  }));
+}
+
+/**
+ * Return the draft that makes a job again, with its seed, so that only what is changed differs.
+ *
+ * The scenes of a job of several are listed, with the prompt of all in each. What its profile fills in is left to it.
+ */
+export function draftOf(job: JobDetail, model: Model | undefined, scenes: readonly Scene[]): Draft {
+  const isList = job.scenes > 1 && scenes.length > 1;
+  const profile = model?.profiles.find((each) => each.name === job.profile && each.name !== "exact");
+  const ofProfile = new Map(profile?.loras.map((lora) => [lora.name, lora.weight]));
   return {
     ...EMPTY_DRAFT,
-    prompt: job.prompt ?? "",
+    prompt: isList ? "" : (job.prompt ?? ""),
     negativePrompt: job.negative_prompt ?? "",
     model: job.model,
     style: job.style ?? "",
     priority: job.priority,
-    duration: String(job.duration),
+    duration: isList ? "" : String(job.duration),
     size: job.size,
-    steps: String(job.steps),
+    profile: profile?.name ?? "",
+    steps: profile !== undefined && profile.sigmas.length > 0 ? "" : String(job.steps),
     guidance: String(job.guidance),
     seed: String(job.seed),
+    shots: isList ? "list" : "one",
+    scenes: isList ? scenesOf(job, scenes) : [],
+    isChained: job.chained,
+    loras: job.loras
+      .filter((lora) => ofProfile.get(lora.name) !== lora.weight)
+      .map((lora) => ({ name: lora.name, weight: String(lora.weight) })),
+    upscaler: job.upscaler ?? "",
+    fps: job.fps === model?.defaults.fps ? "" : String(job.fps),
+    interpolation: job.interpolate_fps === null ? "" : String(Math.round(job.interpolate_fps / job.fps)),
+    codec: job.codec === model?.defaults.codec ? "" : job.codec,
+    crf: job.crf === null || job.crf === model?.defaults.crf ? "" : String(job.crf),
     title: job.title ?? "",
+    inputs: job.inputs.flatMap(({ role, file }, index) =>
+      role === null || file === null ? [] : [{ role, name: String(index + 1), link: file }],
+    ),
   };
 }
 
-export type Trouble =
-  | { kind: "required" }
-  | { kind: "tooLong"; most: number }
-  | { kind: "range"; least: number; most: number }
-  | { kind: "whole"; least: number }
-  | { kind: "sizeForm" }
-  | { kind: "missingInput"; role: InputRole };
-export type Troubles = Partial<Record<keyof Draft, Trouble>>;
+const number = (text: string): number | undefined => (text === "" ? undefined : Number(text));
 
-function pixelsOf(size: string): number | undefined {
-  const form = SIZE.exec(size);
-  return form === null ? undefined : Number(form[1]) * Number(form[2]);
+/** Leave out fields without a value. */
+function given(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-export interface Shape {
-  pixels: number;
-  frames: number;
-  steps: number;
+function sceneRequest(scene: DraftScene): object {
+  return given({
+    prompt: scene.prompt.trim(),
+    duration: number(scene.seconds),
+    transition: scene.transition === "cut" ? undefined : scene.transition,
+    seed: number(scene.seed),
+  });
 }
 
-/** Return the size of the work, or undefined while a field is not a number. */
-export function shapeOf(draft: Draft, model: Model): Shape | undefined {
-  const pixels = pixelsOf(draft.size || model.defaults.size);
-  const seconds = draft.duration === "" ? model.defaults.duration : Number(draft.duration);
-  const steps = draft.steps === "" ? model.defaults.steps : Number(draft.steps);
-  if (pixels === undefined || !(seconds > 0) || !(steps > 0)) return undefined;
-  return { pixels, frames: Math.max(1, Math.round(seconds * model.defaults.fps)), steps };
+function shotsRequest({ shots, scenes }: Draft): object {
+  if (shots === "list") return { scenes: scenes.map(sceneRequest) };
+  return shots === "enhanced" ? { enhance_prompt: true } : { shots };
 }
 
-/** Return what is wrong with a draft, by field. The server checks it again, and knows more. */
-export function troublesOf(draft: Draft, model: Model): Troubles {
-  const troubles: Troubles = {};
-  const check = (field: keyof Draft, isWrong: boolean, trouble: Trouble): void => {
-    if (isWrong) troubles[field] ??= trouble;
-  };
-  check("prompt", draft.prompt.trim() === "", { kind: "required" });
-  for (const field of ["prompt", "negativePrompt"] as const) {
-    check(field, charactersOf(draft[field]) > MOST_CHARACTERS, { kind: "tooLong", most: MOST_CHARACTERS });
-  }
-  const mostSeconds = Math.floor((model.max_frames / model.defaults.fps) * 10) / 10;
-  const number = (text: string, least: number, most: number): boolean =>
-    text !== "" && !(Number(text) >= least && Number(text) <= most);
-  const leastSeconds = Math.ceil(10 / model.defaults.fps) / 10;
-  check("duration", number(draft.duration, 0.01, mostSeconds), { kind: "range", least: leastSeconds, most: mostSeconds });
-  check("steps", number(draft.steps, 1, model.max_steps), { kind: "range", least: 1, most: model.max_steps });
-  check("steps", draft.steps !== "" && !Number.isInteger(Number(draft.steps)), { kind: "whole", least: 1 });
-  check("guidance", number(draft.guidance, 0, 100), { kind: "range", least: 0, most: 100 });
-  check("seed", draft.seed !== "" && !/^\d{1,19}$/.test(draft.seed), { kind: "whole", least: 0 });
-  check("size", draft.size !== "" && pixelsOf(draft.size) === undefined, { kind: "sizeForm" });
-  const missing = model.inputs.find((input) => input.required && !draft.inputs.some(({ role }) => role === input.role));
-  if (missing !== undefined) check("inputs", true, { kind: "missingInput", role: missing.role });
-  return troubles;
+export function fpsOf(draft: Draft, model: Model): number {
+  const fps = Number(draft.fps);
+  return fps > 0 ? fps : model.defaults.fps;
 }
 
-/** Return the words of the prompt that the model does not know, each once. A model without a list knows all. */
-export function unknownWords(prompt: string, model: Model): string[] {
-  if (model.vocabulary.length === 0) return [];
-  const known = new Set(model.vocabulary.map((word) => word.toLowerCase()));
-  const words = (prompt.match(WORD) ?? []).map((word) => word.toLowerCase());
-  return [...new Set(words)].filter((word) => !known.has(word));
-}
-
-export function requestOf(draft: Draft, requestId: string): GenerateRequest {
-  const number = (text: string): number | undefined => (text === "" ? undefined : Number(text));
-  const fields = {
-    duration: number(draft.duration),
-    steps: number(draft.steps),
-    guidance: number(draft.guidance),
-    seed: number(draft.seed),
-    negative_prompt: draft.negativePrompt.trim() || undefined,
-    style: draft.style || undefined,
-    size: draft.size || undefined,
-    title: draft.title.trim() || undefined,
-    inputs: draft.inputs.length > 0 ? draft.inputs.map(({ role, upload }) => ({ role, upload_id: upload.upload_id })) : undefined,
-  };
-  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+/** Return the request. Its inputs are uploaded: those without an upload are left out. */
+export function requestOf(draft: Draft, model: Model, requestId: string): GenerateRequest {
+  const inputs = draft.inputs.flatMap(({ role, upload }) => (upload === undefined ? [] : [{ role, upload_id: upload.upload_id }]));
+  const loras = draft.loras.map(({ name, weight }) => given({ name, weight: number(weight) }));
   return {
-    prompt: draft.prompt.trim(),
     model: draft.model,
     priority: draft.priority,
-    shots: draft.shots,
     request_id: requestId,
-    ...given,
+    ...shotsRequest(draft),
+    ...given({
+      prompt: draft.prompt.trim() || undefined,
+      duration: draft.scenes.some((scene) => scene.seconds !== "") && draft.shots === "list" ? undefined : number(draft.duration),
+      profile: draft.profile || undefined,
+      steps: number(draft.steps),
+      guidance: number(draft.guidance),
+      seed: number(draft.seed),
+      chained: draft.isChained || undefined,
+      loras: loras.length > 0 ? loras : undefined,
+      upscaler: draft.upscaler || undefined,
+      fps: number(draft.fps),
+      interpolate_fps: draft.interpolation === "" ? undefined : fpsOf(draft, model) * Number(draft.interpolation),
+      codec: draft.codec || undefined,
+      crf: number(draft.crf),
+      negative_prompt: draft.negativePrompt.trim() || undefined,
+      style: draft.style || undefined,
+      size: draft.size || undefined,
+      title: draft.title.trim() || undefined,
+      inputs: inputs.length > 0 ? inputs : undefined,
+    }),
   } as GenerateRequest;
 }

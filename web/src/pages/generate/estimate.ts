@@ -1,6 +1,6 @@
 /** How long a video will take, from past videos of the model that were about as large. */
 import type { Job } from "../../api/types";
-import type { Shape } from "./draft";
+import type { Shape } from "./checks";
 
 /** Past jobs count if each of pixels, frames and steps is within this factor. */
 const FACTOR = 2;

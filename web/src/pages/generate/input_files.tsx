@@ -7,10 +7,10 @@ import Stack from "@mui/material/Stack";
 import Typography from "@mui/material/Typography";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { answered, gateway } from "../../api/gateway";
 import type { InputRole, Model } from "../../api/types";
 import { useErrorText } from "../../text/use_error_text";
 import type { DraftInput } from "./draft";
+import { uploaded } from "./form_state";
 
 interface Props {
   model: Model;
@@ -29,10 +29,7 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
     setUploading(file.name);
     setFailure(undefined);
     try {
-      const form = new FormData();
-      form.append("file", file);
-      const call = gateway.POST("/api/v1/inputs", { body: form as never, bodySerializer: () => form });
-      onChange([...inputs, { role, name: file.name, upload: await answered(call) }]);
+      onChange([...inputs, { role, name: file.name, upload: await uploaded(file, file.name) }]);
     } catch (trouble) {
       setFailure(errorText(trouble));
     } finally {
@@ -65,7 +62,7 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
               </Typography>
               {own.map((input) => (
                 <Chip
-                  key={input.upload.upload_id}
+                  key={input.upload?.upload_id ?? input.link}
                   size="small"
                   label={input.name}
                   sx={{ maxWidth: "100%", mb: 0.5 }}

@@ -8,7 +8,7 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHistory } from "../../api/queries";
-import type { JobDetail } from "../../api/types";
+import type { Commit, JobDetail } from "../../api/types";
 import { FactList } from "../../components/fact_list";
 import { Loaded } from "../../components/loaded";
 import { Panel } from "../../components/panel";
@@ -36,12 +36,14 @@ function StateThen({ job }: { job: JobDetail }): ReactNode {
 export function HistoryTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
+  const names = useNames();
   const id = useId();
   const history = useHistory(job.job_id);
   const [chosen, setChosen] = useState<number>();
   const commits = history.data?.commits ?? [];
   const index = Math.min(chosen ?? commits.length - 1, commits.length - 1);
   const commit = commits[index];
+  const describe = (each: Commit): string => each.events.map(names.eventOf).join(" · ");
   const past = useHistory(job.job_id, commit?.position);
   return (
     <Loaded query={history} lines={8}>
@@ -52,23 +54,24 @@ export function HistoryTab({ job }: { job: JobDetail }): ReactNode {
               {t("job.slider")}: {t("job.commitAt", { number: index + 1, all: commits.length })}
             </Typography>
             <Slider
+              sx={{ mx: 1.25, width: "calc(100% - 20px)" }}
               aria-labelledby={id}
               value={index}
               min={0}
               max={Math.max(0, commits.length - 1)}
               step={1}
               marks
-              getAriaValueText={(value) => commits[value]?.command ?? ""}
+              getAriaValueText={(value) => (commits[value] === undefined ? "" : describe(commits[value]))}
               onChange={(_, value) => setChosen(value)}
             />
           </Grid>
           <Grid size={{ xs: 12, md: 6 }}>
             <Panel title={t("job.events")}>
-              <List dense disablePadding sx={{ maxHeight: 460, overflow: "auto" }}>
+              <List dense disablePadding sx={{ maxHeight: 460, overflow: "auto", mx: -1 }}>
                 {commits.map((each, number) => (
                   <li key={each.position}>
-                    <ListItemButton selected={number === index} onClick={() => setChosen(number)} sx={{ display: "block", borderRadius: 1 }}>
-                      <Typography>{each.events.map((event) => event.type.replaceAll("_", " ")).join(", ")}</Typography>
+                    <ListItemButton selected={number === index} onClick={() => setChosen(number)} sx={{ display: "block", borderRadius: 1, px: 1 }}>
+                      <Typography>{describe(each)}</Typography>
                       <Typography variant="body2" color="textSecondary">
                         {formats.moment(each.at)} · {each.actor}
                       </Typography>

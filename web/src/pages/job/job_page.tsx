@@ -21,6 +21,7 @@ import { StatusChip } from "../../components/status_chip";
 import { useTitle } from "../../components/use_title";
 import { useChannel } from "../../live/live_updates";
 import { shortId } from "../../text/format";
+import { troubleKind } from "../../text/trouble_kind";
 import { OverviewTab } from "./overview_tab";
 
 // What a person sees first is loaded with the page, the rest when it is opened.
@@ -44,6 +45,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
   const [params, setParams] = useSearchParams();
   const tab = TABS.find((name) => name === params.get("tab")) ?? "overview";
   const newest = useNewest(job);
+  const kind = job.error === null ? undefined : troubleKind(job.error.code);
   const Content = CONTENT[tab];
   return (
     <Box>
@@ -53,7 +55,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
             <Typography variant="h1">{t("pages.job", { job: shortId(job.job_id) })}</Typography>
             <StatusChip status={newest.status} isCancelling={job.cancel_requested} />
           </Stack>
-          <Typography sx={{ ...clamped(4), overflowWrap: "anywhere" }}>
+          <Typography dir="auto" title={job.prompt ?? undefined} sx={{ ...clamped(4), overflowWrap: "anywhere", textAlign: "left" }}>
             {job.prompt ?? t("status.erased")}
           </Typography>
         </Box>
@@ -80,6 +82,11 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
       ) : null}
       {job.error === null ? null : (
         <Alert severity="error" sx={{ mt: 1.5 }}>
+          {kind === undefined ? null : (
+            <Typography variant="body2" sx={{ fontWeight: 600 }}>
+              {t(`job.trouble.${kind}`)}
+            </Typography>
+          )}
           {job.error.message} <Typography variant="body2" component="span">({t("job.errorCode")} {job.error.code})</Typography>
         </Alert>
       )}

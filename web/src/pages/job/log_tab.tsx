@@ -42,6 +42,7 @@ export function LogTab({ job }: { job: JobDetail }): ReactNode {
         {() => (
           <Box
             role="log"
+            aria-live="off"
             aria-label={t("job.log")}
             tabIndex={0}
             sx={{ fontFamily: "monospace", fontSize: "0.85rem", maxHeight: 480, overflow: "auto", border: 1, borderColor: "divider", borderRadius: 1, p: 1.5, bgcolor: "background.paper" }}

@@ -1,22 +1,27 @@
 /** The finished video: poster, chapters, loop, single frames, download. */
-import { FileDownloadIcon, RepeatIcon, SkipNextIcon, SkipPreviousIcon } from "../../components/icons";
+import { RepeatIcon, SkipNextIcon, SkipPreviousIcon } from "../../components/icons";
 import Box from "@mui/material/Box";
-import Button from "@mui/material/Button";
 import IconButton from "@mui/material/IconButton";
 import Stack from "@mui/material/Stack";
 import ToggleButton from "@mui/material/ToggleButton";
-import { type ReactNode, useRef, useState } from "react";
+import Typography from "@mui/material/Typography";
+import { type ReactNode, useEffect, useEffectEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { pathOf } from "../../api/address";
 import { useSignedLinks, useStoryboard } from "../../api/queries";
 import type { JobDetail } from "../../api/types";
 import { useSettings } from "../../session/settings";
-import { shortId } from "../../text/format";
+import { Chapters } from "./chapters";
+import { Downloads } from "./downloads";
+
+/** Part of a frame by which a time may be early and still be in it. */
+const FRAME_PART = 1e-3;
 
 export function Player({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const video = useRef<HTMLVideoElement>(null);
   const [isLooped, setLooped] = useState(true);
+  const [at, setAt] = useState(0);
   const needsKey = useSettings((state) => state.apiKey !== "");
   const signed = useSignedLinks(job);
   const scenes = useStoryboard(job.job_id).data?.scenes ?? [];
@@ -35,18 +40,32 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
     if (fresh) setAddress(pathOf(fresh));
   }
   const fps = job.media?.fps ?? job.fps;
+  const frames = job.media?.frames ?? job.frames;
+  const frame = Math.min(frames, Math.floor(at * fps + FRAME_PART) + 1);
 
   function seek(seconds: number): void {
     if (video.current !== null) video.current.currentTime = seconds;
   }
 
-  function step(frames: number): void {
+  function step(by: number): void {
     if (video.current === null) return;
     video.current.pause();
     // To the middle of the frame: its very beginning may show the one before.
-    const frame = Math.floor(video.current.currentTime * fps + 1e-3) + frames;
-    seek((Math.max(0, frame) + 0.5) / fps);
+    const next = Math.floor(video.current.currentTime * fps + FRAME_PART) + by;
+    seek((Math.max(0, next) + 0.5) / fps);
   }
+
+  const stepByKey = useEffectEvent((event: KeyboardEvent) => {
+    const isTyping = event.target instanceof HTMLElement && event.target.matches("input, textarea, [contenteditable]");
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === ",") step(-1);
+    if (event.key === ".") step(1);
+  });
+  useEffect(() => {
+    const listener = (event: KeyboardEvent): void => stepByKey(event);
+    addEventListener("keydown", listener);
+    return () => removeEventListener("keydown", listener);
+  }, []);
 
   return (
     <Box>
@@ -59,6 +78,7 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
           poster={links?.thumbnail ? pathOf(links.thumbnail) : undefined}
           controls
           loop={isLooped}
+          onTimeUpdate={(event) => setAt(event.currentTarget.currentTime)}
           playsInline
           preload="metadata"
           onError={() => void replaceLink()}
@@ -84,22 +104,13 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
         >
           <RepeatIcon fontSize="small" />
         </ToggleButton>
-        {scenes.length > 1 ? (
-          <Stack component="nav" aria-label={t("job.chapters")} direction="row" sx={{ gap: 0.5, flexWrap: "wrap" }}>
-            {scenes.map((scene) => (
-              <Button key={scene.index} size="small" onClick={() => seek(scene.start_seconds)}>
-                {t("job.scene", { number: scene.index + 1 })}
-              </Button>
-            ))}
-          </Stack>
-        ) : null}
+        <Typography variant="body2" color="textSecondary" sx={{ fontVariantNumeric: "tabular-nums" }}>
+          {t("job.frame", { frame, frames })}
+        </Typography>
         <Box sx={{ flexGrow: 1 }} />
-        {address === undefined ? null : (
-          <Button size="small" startIcon={<FileDownloadIcon />} href={address} download={`kinolog-${shortId(job.job_id)}.mp4`}>
-            {t("actions.download")}
-          </Button>
-        )}
+        {address === undefined ? null : <Downloads jobId={job.job_id} address={address} />}
       </Stack>
+      {scenes.length > 1 ? <Chapters scenes={scenes} ratio={job.width / job.height} at={at} onSeek={seek} /> : null}
     </Box>
   );
 }

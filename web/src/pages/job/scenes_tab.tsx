@@ -7,14 +7,16 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useStoryboard } from "../../api/queries";
 import type { JobDetail } from "../../api/types";
+import { Clip } from "../../components/clip";
 import { Loaded } from "../../components/loaded";
-import { Picture } from "../../components/picture";
 import { StatusChip } from "../../components/status_chip";
 import { useFormats } from "../../text/use_format";
+import { useNames } from "../../text/use_names";
 
 export function ScenesTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
+  const names = useNames();
   return (
     <Loaded query={useStoryboard(job.job_id)} empty={t("empty.scenes")} isEmpty={(board) => board.scenes.length === 0}>
       {(board) => (
@@ -23,7 +25,7 @@ export function ScenesTab({ job }: { job: JobDetail }): ReactNode {
             const name = t("job.scene", { number: scene.index + 1 });
             return (
               <Card component="li" variant="outlined" key={scene.index}>
-                <Picture link={scene.thumbnail} alt={name} ratio={job.width / job.height} />
+                <Clip link={scene.video} name={name} ratio={job.width / job.height} hasControls />
                 <Stack sx={{ p: 1.5, gap: 0.75 }}>
                   <Stack direction="row" sx={{ justifyContent: "space-between", alignItems: "center" }}>
                     <Typography variant="h3" component="h2">
@@ -31,10 +33,10 @@ export function ScenesTab({ job }: { job: JobDetail }): ReactNode {
                     </Typography>
                     <StatusChip status={scene.status} />
                   </Stack>
-                  <Typography sx={{ overflowWrap: "anywhere" }}>{scene.prompt ?? t("status.erased")}</Typography>
+                  <Typography dir="auto" sx={{ overflowWrap: "anywhere", textAlign: "left" }}>{scene.prompt ?? t("status.erased")}</Typography>
                   <Typography variant="body2" color="textSecondary">
                     {formats.length(scene.start_seconds)} – {formats.length(scene.start_seconds + scene.duration_seconds)} ·{" "}
-                    {[scene.camera, scene.transition].filter(Boolean).join(" · ").replaceAll("_", " ")}
+                    {[names.camera(scene.camera), names.transition(scene.transition)].filter(Boolean).join(" · ")}
                   </Typography>
                 </Stack>
               </Card>

@@ -31,6 +31,7 @@ const SORTED: Partial<Record<Column, Sort>> = {
 };
 /** Columns that are left out where there is no room. */
 const ROOM: Partial<Record<Column, object>> = {
+  status: { display: { xs: "none", sm: "table-cell" } },
   priority: { display: { xs: "none", sm: "table-cell" } },
   model: { display: { xs: "none", lg: "table-cell" } },
   progress: { display: { xs: "none", md: "table-cell" } },
@@ -49,6 +50,7 @@ const Row = memo(
     const { t } = useTranslation();
     const formats = useFormats();
     const { status } = useNewest(job);
+    const chip = <StatusChip status={status} isCancelling={job.cancel_requested} />;
     return (
       <TableRow hover selected={isMarked}>
         <TableCell padding="checkbox">
@@ -59,19 +61,29 @@ const Row = memo(
             onChange={(event) => onMark(job, event.target.checked)}
           />
         </TableCell>
-        <TableCell sx={{ whiteSpace: "nowrap" }}>
-          <StatusChip status={status} isCancelling={job.cancel_requested} />
-        </TableCell>
-        <TableCell sx={{ maxWidth: 0, width: "50%" }}>
-          <MuiLink component={Link} to={`/jobs/${job.job_id}`} underline="hover" color="text.primary" noWrap sx={{ display: "block" }}>
+        <TableCell sx={{ ...ROOM.status, whiteSpace: "nowrap" }}>{chip}</TableCell>
+        <TableCell sx={{ maxWidth: 0, width: "100%" }}>
+          <MuiLink component={Link} to={`/jobs/${job.job_id}`} underline="hover" color="text.primary" noWrap dir="auto" title={job.prompt ?? undefined} sx={{ display: "block", textAlign: "left" }}>
             {job.prompt ?? t("status.erased")}
           </MuiLink>
           <Typography variant="body2" color="textSecondary" noWrap>
             {shortId(job.job_id)} · {job.size} · {formats.length(job.duration)}
           </Typography>
+          <Box sx={{ display: { xs: "flex", sm: "none" }, gap: 1, mt: 0.5, alignItems: "center", justifyContent: "space-between" }}>
+            {chip}
+            {hasEnded(status) ? (
+              <Typography variant="body2" color="textSecondary" noWrap>
+                {formats.ago(job.created_at)}
+              </Typography>
+            ) : (
+              <Box sx={{ flexGrow: 1 }}>
+                <JobProgress job={job} />
+              </Box>
+            )}
+          </Box>
         </TableCell>
         <TableCell sx={ROOM.priority}>{t(`priority.${job.priority}`)}</TableCell>
-        <TableCell sx={{ ...ROOM.model, maxWidth: 160 }}>
+        <TableCell sx={{ ...ROOM.model, maxWidth: 160, minWidth: 110 }}>
           <Typography variant="body2" noWrap title={job.model}>
             {job.model}
           </Typography>

@@ -2,18 +2,26 @@
 import Box from "@mui/material/Box";
 import Card from "@mui/material/Card";
 import CardActionArea from "@mui/material/CardActionArea";
+import Checkbox from "@mui/material/Checkbox";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Job } from "../../api/types";
 import { hasEnded } from "../../api/types";
+import { clamped } from "../../components/clamped";
 import { JobProgress } from "../../components/job_progress";
 import { Picture } from "../../components/picture";
 import { StatusChip } from "../../components/status_chip";
 import { shortId } from "../../text/format";
 
-export function JobWall({ jobs }: { jobs: readonly Job[] }): ReactNode {
+interface Props {
+  jobs: readonly Job[];
+  marked: ReadonlyMap<string, Job>;
+  onMark: (job: Job, isMarked: boolean) => void;
+}
+
+export function JobWall({ jobs, marked, onMark }: Props): ReactNode {
   const { t } = useTranslation();
   return (
     <Box
@@ -22,7 +30,14 @@ export function JobWall({ jobs }: { jobs: readonly Job[] }): ReactNode {
     >
       {jobs.map((job) => (
         <li key={job.job_id}>
-          <Card variant="outlined">
+          <Card variant="outlined" sx={{ position: "relative", ...(marked.has(job.job_id) ? { outline: 2, outlineStyle: "solid", outlineColor: "primary.main" } : {}) }}>
+            <Checkbox
+              size="small"
+              checked={marked.has(job.job_id)}
+              slotProps={{ input: { "aria-label": t("actions.selectJob", { job: shortId(job.job_id) }) } }}
+              onChange={(event) => onMark(job, event.target.checked)}
+              sx={{ position: "absolute", top: 4, left: 4, zIndex: 1, p: 0.25, borderRadius: 1, bgcolor: "background.paper", "&:hover": { bgcolor: "background.paper" } }}
+            />
             <CardActionArea component={Link} to={`/jobs/${job.job_id}`}>
               <Picture
                 link={job.status === "completed" && !job.erased ? `/api/v1/result/${job.job_id}/thumbnail` : null}
@@ -30,7 +45,7 @@ export function JobWall({ jobs }: { jobs: readonly Job[] }): ReactNode {
                 ratio={Math.max(1, job.width / job.height)}
               />
               <Box sx={{ p: 1.25, display: "grid", gap: 0.75 }}>
-                <Typography variant="body2" noWrap>
+                <Typography variant="body2" dir="auto" title={job.prompt ?? undefined} sx={{ ...clamped(2), minHeight: "2lh", textAlign: "left", overflowWrap: "anywhere" }}>
                   {job.prompt ?? t("status.erased")}
                 </Typography>
                 {hasEnded(job.status) ? (

@@ -13,7 +13,7 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation, useSearchParams } from "react-router";
-import { useJobs } from "../../api/queries";
+import { inOwnDays, useJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
 import { JobActions } from "../../components/job_actions";
 import { Loaded } from "../../components/loaded";
@@ -21,6 +21,7 @@ import { PageHeading } from "../../components/page_heading";
 import { type JobsView, settings, useSettings } from "../../session/settings";
 import { useFormats } from "../../text/use_format";
 import { JobFilters } from "./job_filters";
+import { JobOrder } from "./job_order";
 import { JobTable } from "./job_table";
 import { JobWall } from "./job_wall";
 import { type JobsSearch, PAGE_SIZES, filterOf, hasFilters, paramsOf, searchOf } from "./jobs_search";
@@ -37,6 +38,7 @@ export default function Jobs(): ReactNode {
   // it goes back to this page.
   const cursors = (useLocation().state as { cursors?: readonly string[] } | null)?.cursors ?? [];
   const [marked, setMarked] = useState<ReadonlyMap<string, Job>>(new Map());
+  const [isAllMarked, setAllMarked] = useState(false);
   const cursor = cursors.at(-1);
   const filter = filterOf(search);
   const jobs = useJobs({
@@ -51,13 +53,19 @@ export default function Jobs(): ReactNode {
     setParams(paramsOf(search), { state: { cursors } });
   }
 
-  function change(part: Partial<JobsSearch>): void {
+  function unmark(): void {
     setMarked(new Map());
+    setAllMarked(false);
+  }
+
+  function change(part: Partial<JobsSearch>): void {
+    unmark();
     setParams(paramsOf({ ...search, ...part }), { replace: true });
   }
 
   // They never change, so that marking one job draws one row.
   const markAll = useCallback((page: readonly Job[], isMarked: boolean): void => {
+    setAllMarked(false);
     setMarked((before) => {
       const after = new Map(before);
       for (const job of page) {
@@ -66,7 +74,8 @@ export default function Jobs(): ReactNode {
       }
       return after;
     });
-  }, [setMarked]);
+  }, []);
+  const total = jobs.data?.total ?? 0;
   const mark = useCallback((job: Job, isMarked: boolean): void => markAll([job], isMarked), [markAll]);
 
   return (
@@ -76,6 +85,7 @@ export default function Jobs(): ReactNode {
           exclusive
           size="small"
           value={view}
+          aria-label={t("jobs.view")}
           onChange={(_, chosen: JobsView | null) => {
             if (chosen !== null) settings.getState().change({ jobsView: chosen });
           }}
@@ -89,21 +99,36 @@ export default function Jobs(): ReactNode {
         </ToggleButtonGroup>
       </PageHeading>
       <JobFilters search={search} isFocused={params.has("search")} onChange={change} />
-      <StatusChips search={search} summary={jobs.data?.summary} onChange={change} />
+      <Stack direction="row" sx={{ gap: 1.5, my: 1.5, alignItems: "center", flexWrap: "wrap", justifyContent: "space-between" }}>
+        <StatusChips search={search} summary={jobs.data?.summary} onChange={change} />
+        <JobOrder search={search} onChange={change} />
+      </Stack>
       {marked.size > 0 ? (
         <Alert
           severity="info"
           icon={false}
           sx={{ my: 1, alignItems: "center" }}
           action={
-            <Button size="small" color="inherit" onClick={() => setMarked(new Map())}>
+            <Button size="small" color="inherit" onClick={unmark}>
               {t("actions.clear")}
             </Button>
           }
         >
           <Stack direction="row" sx={{ gap: 2, alignItems: "center", flexWrap: "wrap" }}>
-            <Typography variant="body2">{t("actions.selected", { count: marked.size })}</Typography>
-            <JobActions jobs={[...marked.values()]} number={marked.size} onDone={() => setMarked(new Map())} />
+            <Typography variant="body2">{t("actions.selected", { count: isAllMarked ? total : marked.size })}</Typography>
+            {marked.size < total && !isAllMarked ? (
+              <Button size="small" onClick={() => setAllMarked(true)}>
+                {t("actions.selectAll", { total: formats.count(total) })}
+              </Button>
+            ) : null}
+            <JobActions
+              {...(isAllMarked ? { filter: inOwnDays(filter), number: total } : { jobs: [...marked.values()], number: marked.size })}
+              onDone={() => {
+                unmark();
+                // The buttons that had the focus are gone.
+                document.getElementById("content")?.focus({ preventScroll: true });
+              }}
+            />
           </Stack>
         </Alert>
       ) : null}
@@ -130,7 +155,7 @@ export default function Jobs(): ReactNode {
             ) : view === "table" ? (
               <JobTable jobs={list.jobs} search={search} marked={marked} onMark={mark} onMarkAll={markAll} onChange={change} />
             ) : (
-              <JobWall jobs={list.jobs} />
+              <JobWall jobs={list.jobs} marked={marked} onMark={mark} />
             )
           }
         </Loaded>

@@ -18,7 +18,7 @@ export function StatusChips({ search, summary, onChange }: Props): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   return (
-    <Stack direction="row" sx={{ gap: 1, flexWrap: "wrap", my: 1.5 }}>
+    <Stack direction="row" sx={{ gap: 1, flexWrap: "wrap" }}>
       {STATUSES.map((status) => {
         const isChosen = search.statuses.includes(status);
         const number = summary === undefined ? "" : ` ${formats.count(summary[status])}`;

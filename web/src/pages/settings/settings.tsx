@@ -5,7 +5,6 @@ import Button from "@mui/material/Button";
 import FormControlLabel from "@mui/material/FormControlLabel";
 import Grid from "@mui/material/Grid";
 import MenuItem from "@mui/material/MenuItem";
-import MuiLink from "@mui/material/Link";
 import Stack from "@mui/material/Stack";
 import Switch from "@mui/material/Switch";
 import TextField from "@mui/material/TextField";
@@ -13,7 +12,6 @@ import Typography from "@mui/material/Typography";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { pathOf } from "../../api/address";
 import { useCaller } from "../../api/queries";
 import { Confirm } from "../../components/confirm";
 import { PageHeading } from "../../components/page_heading";
@@ -21,6 +19,7 @@ import { Panel } from "../../components/panel";
 import { useNotices } from "../../session/notices";
 import { type Choices, DEFAULTS, LANGUAGES, settings, useSettings } from "../../session/settings";
 import { useErrorText } from "../../text/use_error_text";
+import { About } from "./about";
 import { ServerKeys } from "./server_keys";
 
 const THEMES = ["system", "light", "dark"] as const;
@@ -28,8 +27,8 @@ const LEAST_SECONDS = 2;
 const MOST_SECONDS = 600;
 
 function choicesOf(state: Choices): Choices {
-  const { theme, language, refreshSeconds, notifications, jobsView, pageSize, apiKey } = state;
-  return { theme, language, refreshSeconds, notifications, jobsView, pageSize, apiKey };
+  const { theme, language, isRefreshed, refreshSeconds, notifications, jobsView, pageSize, apiKey } = state;
+  return { theme, language, isRefreshed, refreshSeconds, notifications, jobsView, pageSize, apiKey };
 }
 
 export default function Settings(): ReactNode {
@@ -119,6 +118,10 @@ export default function Settings(): ReactNode {
         <Grid size={{ xs: 12, md: 6 }}>
           <Panel title={t("settings.updates")}>
             <Stack sx={{ gap: 2 }}>
+              <FormControlLabel
+                control={<Switch checked={draft.isRefreshed} onChange={(event) => change({ isRefreshed: event.target.checked })} />}
+                label={t("settings.isRefreshed")}
+              />
               <TextField
                 size="small"
                 label={t("settings.refresh")}
@@ -157,10 +160,9 @@ export default function Settings(): ReactNode {
               {caller.isError ? <Alert severity="error">{errorText(caller.error)}</Alert> : null}
               {caller.data === undefined ? null : (
                 <Typography color="textSecondary">
-                  {t("settings.callerIs", {
-                    actor: caller.data.actor,
-                    tenant: caller.data.every_tenant ? t("settings.anyTenant") : caller.data.tenant,
-                  })}
+                  {caller.data.every_tenant
+                    ? t("settings.callerOfAll", { actor: caller.data.actor })
+                    : t("settings.callerIs", { actor: caller.data.actor, tenant: caller.data.tenant })}
                 </Typography>
               )}
             </Stack>
@@ -168,10 +170,7 @@ export default function Settings(): ReactNode {
         </Grid>
         <Grid size={{ xs: 12, md: 6 }}>
           <Panel title={t("settings.about")}>
-            <Stack sx={{ gap: 1 }}>
-              <Typography>kinolog {__VERSION__}</Typography>
-              <MuiLink href={pathOf("/docs")}>{t("settings.documents")}</MuiLink>
-            </Stack>
+            <About />
           </Panel>
         </Grid>
         {caller.data?.scopes.includes("admin") ? (

@@ -1,0 +1,215 @@
+"""Take pictures of the web page in Chromium: python -m tests.web_pictures LIBFAKETIME [FOLDER].
+
+It runs a week of work as `tests.snapshot.week` does, and a kinolog without a job. It takes every page of both, at the
+widths of a phone, a tablet and a desktop, light and dark, into a folder: build/web_pictures by default. Four of them
+become those of the documentation. LIBFAKETIME is the path of libfaketime.so.1 (Debian: libfaketime). An address in its
+place is that of a running kinolog, whose pages it takes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.fixtures.servers import temporary_folder
+from tests.fixtures.whole_stack import whole_stack
+from tests.snapshot.week import week
+
+ROOT = Path(__file__).parents[1]
+WIDTHS = (390, 820, 1440)
+SCHEMES = ("light", "dark")
+HEIGHT = 900
+"""The least height of a picture of a whole page."""
+
+TALL = 6_000
+"""Height of a window that shows every page whole, with its menu."""
+
+DOCUMENTED = {"dashboard": "light", "jobs-wall": "light", "job": "dark", "generate-scenes": "light"}
+"""Pages that the documentation shows, and in which scheme."""
+DOCUMENTED_SIZE = (1200, 960)
+LIMIT_MS = 60_000
+SEEK = """Promise.all([...document.querySelectorAll("video[controls]")].map((video) =>
+    new Promise((done) => { video.onseeked = done; video.currentTime = video.duration / 4; })))"""
+"""Shows a frame of each video that can be played."""
+
+IS_DRAWN = """[...document.querySelectorAll("img, video")].every((each) =>
+    each.complete || each.readyState >= 2 || each.getBoundingClientRect().top > innerHeight)"""
+WAIT_SECONDS = 0.3
+RENDERED_PERCENT = 30
+"""How far a job is that is in the picture of the dashboard."""
+
+STORY = (
+    "Scene 1: a yellow star rises on a black background. Scene 2: a green square turns on a white background. "
+    "Scene 3: a red ring grows on a purple background."
+)
+WORK = (
+    "a white ring moving right on a purple background",
+    "a red star turning slowly on a white background",
+    "a yellow circle bouncing on a black background",
+    "a green triangle growing on grey",
+)
+WORDS = (
+    "一个红色的圆在蓝色背景上向右移动，然后一个绿色的方块慢慢旋转",
+    "دائرة حمراء تتحرك إلى اليمين على خلفية زرقاء",
+    "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverleihung" * 3,
+    "a red circle moving right, then up, then left, then down, then turning slowly on a blue background, "
+    * 20,
+)
+"""Prompts that are hard to lay out."""
+
+
+def main(source: str, folder: Path) -> None:
+    """Take every picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        if source.startswith("http"):
+            take_pages(browser, source, paths_of(source), folder)
+            return
+        with week(source) as stack:
+            url = stack.addresses["gateway"]
+            take_documented(browser, url)
+            take_pages(browser, url, full_paths(url), folder / "full")
+        with temporary_folder() as data, whole_stack(data / "data") as stack:
+            take_pages(
+                browser, stack.addresses["gateway"], paths_of(stack.addresses["gateway"]), folder / "empty"
+            )
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Chromium without a window for the duration of the block."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.getuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+def full_paths(url: str) -> dict[str, str]:
+    """Submit jobs that are hard to lay out, and one that runs for long. Return the pages, with its own."""
+    with httpx.Client(base_url=url, timeout=60) as http:
+        running = _submit(http, prompt=WORDS[3], duration=4.0, steps=100, seed=11, priority="critical")
+        for words in WORDS:
+            _submit(http, prompt=words, priority="low")
+    return paths_of(url) | {"running": f"/jobs/{running}"}
+
+
+def paths_of(url: str) -> dict[str, str]:
+    """Return the pages by name. Those of a job are of the newest completed one with the most scenes."""
+    query: dict[str, str | int] = {"status": "completed", "limit": 50}
+    with httpx.Client(base_url=url, timeout=60) as http:
+        jobs = http.get("/api/v1/jobs", params=query).raise_for_status().json()["jobs"]
+    paths = {
+        "dashboard": "/",
+        "jobs": "/jobs",
+        "generate": "/generate",
+        "analytics": "/analytics",
+        "settings": "/settings",
+    }
+    if not jobs:
+        return paths
+    job = f"/jobs/{max(jobs, key=lambda job: int(job['scenes']))['job_id']}"
+    tabs = {f"job-{tab}": f"{job}?tab={tab}" for tab in ("scenes", "log", "history", "record")}
+    again = {"generate-scenes": f"/generate?from={job.removeprefix('/jobs/')}"}
+    return paths | {"jobs-wall": "/jobs?status=completed", "job": job} | tabs | again
+
+
+def take_pages(browser: Browser, url: str, paths: Mapping[str, str], folder: Path) -> None:
+    """Take each page whole, in every width and scheme, and in German at the width of a phone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scheme in SCHEMES:
+        for width in WIDTHS:
+            for name, path in paths.items():
+                _take(
+                    browser, url, name, path, folder / f"{name}-{width}-{scheme}.png", (width, HEIGHT), scheme
+                )
+    for name, path in paths.items():
+        _take(
+            browser,
+            url,
+            name,
+            path,
+            folder / f"{name}-de.png",
+            (WIDTHS[0], HEIGHT),
+            "light",
+            language="de-DE",
+        )
+
+
+def take_documented(browser: Browser, url: str) -> None:
+    """Take the pictures of the documentation, each as high as a window."""
+    with httpx.Client(base_url=url, timeout=60) as http:
+        story = _submit(http, prompt=STORY, shots="auto", duration=6.0, steps=20, size="256x256", seed=3)
+        _wait(http, story, lambda job: job["status"] == "completed")
+        running, *_ = [_submit(http, prompt=prompt, duration=4.0, steps=60, seed=7) for prompt in WORK]
+        _wait(http, running, lambda job: float(job["percent"]) > RENDERED_PERCENT)
+    paths = paths_of(url)
+    for name, scheme in DOCUMENTED.items():
+        file = ROOT / f"docs/images/web-{name}.png"
+        _take(browser, url, name, paths[name], file, DOCUMENTED_SIZE, scheme, is_whole=False)
+        Image.open(file).save(file.with_suffix(".webp"), lossless=True, method=6)
+        file.unlink()
+
+
+def _take(
+    browser: Browser,
+    url: str,
+    name: str,
+    path: str,
+    file: Path,
+    size: tuple[int, int],
+    scheme: str,
+    *,
+    language: str = "en-GB",
+    is_whole: bool = True,
+) -> None:
+    """Take one page, once it has read what it shows and its pictures are there."""
+    context = browser.new_context(
+        base_url=url,
+        viewport={"width": size[0], "height": TALL if is_whole else size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        locale=language,
+        reduced_motion="reduce",
+        bypass_csp=True,  # the page's policy forbids what waits for it
+    )
+    context.set_default_timeout(LIMIT_MS)
+    page = context.new_page()
+    if name == "jobs-wall":
+        choice = '{"state": {"jobsView": "wall"}, "version": 1}'
+        page.add_init_script(f"localStorage.setItem('kinolog.settings', '{choice}')")
+    page.on("pageerror", lambda error: print(f"{file.name}: {error}"))
+    page.goto(path)
+    page.locator("main h1").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function(IS_DRAWN)
+    page.evaluate(SEEK)
+    content = float(page.evaluate("document.querySelector('main').getBoundingClientRect().bottom"))
+    height = max(size[1], content) if is_whole else size[1]
+    page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size[0], "height": height})
+    context.close()
+
+
+def _submit(http: httpx.Client, **fields: object) -> str:
+    """Submit a job. Return its id."""
+    return str(http.post("/api/v1/generate", json=fields).raise_for_status().json()["job_id"])
+
+
+def _wait(http: httpx.Client, job_id: str, is_reached: Callable[[dict[str, Any]], bool]) -> None:
+    """Wait until a job has reached a state."""
+    while not is_reached(http.get(f"/api/v1/status/{job_id}").raise_for_status().json()):
+        time.sleep(WAIT_SECONDS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "build/web_pictures")

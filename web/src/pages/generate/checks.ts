@@ -1,0 +1,137 @@
+/** What is wrong with a draft, as far as the page knows. The server checks it again, and knows more. */
+import type { InputRole, Model } from "../../api/types";
+import { type Draft, type DraftScene, fpsOf } from "./draft";
+
+export const MOST_CHARACTERS = 4_000;
+export const MOST_SCENES = 32;
+const MOST_TITLE = 200;
+const LEAST_SCENE_FRAMES = 5;
+const MOST_WEIGHT = 4;
+const MOST_FPS = 120;
+const SIZE = /^(\d{1,5})x(\d{1,5})$/;
+const WORD = /[\p{L}\p{N}'-]+/gu;
+
+export type Trouble =
+  | { kind: "required" }
+  | { kind: "tooLong"; most: number }
+  | { kind: "range"; least: number; most: number }
+  | { kind: "whole"; least: number }
+  | { kind: "sizeForm" }
+  | { kind: "allLengths" }
+  | { kind: "missingInput"; role: InputRole };
+/** Troubles by the name of a field: that of the draft, or such as `scenes[0].prompt`. */
+export type Troubles = Record<string, Trouble>;
+
+/** Return the number of Unicode characters of a text, as the server counts them. */
+export function charactersOf(text: string): number {
+  return Array.from(text).length;
+}
+
+function pixelsOf(size: string): number | undefined {
+  const form = SIZE.exec(size);
+  return form === null ? undefined : Number(form[1]) * Number(form[2]);
+}
+
+/** Return the largest rate factor of a codec; an empty one is that of the model. */
+export function mostCrf(codec: string, model: Model): number {
+  return (codec || model.defaults.codec).startsWith("av1") ? 63 : 51;
+}
+
+/** Return the steps of a video without a number of its own, and whether the profile fixes them. */
+export function usualSteps(draft: Draft, model: Model): { steps: number; isFixed: boolean } {
+  const profile = model.profiles.find((each) => each.name === draft.profile);
+  return { steps: profile?.steps ?? model.defaults.steps, isFixed: (profile?.sigmas.length ?? 0) > 0 };
+}
+
+/** Return the guidance of a video without one of its own. */
+export function usualGuidance(draft: Draft, model: Model): number {
+  return model.profiles.find((each) => each.name === draft.profile)?.guidance ?? model.defaults.guidance;
+}
+
+/** Return the seconds of the listed scenes; undefined if they share the length of the video. */
+export function listedSeconds({ shots, scenes }: Draft): number | undefined {
+  if (shots !== "list" || !scenes.some(({ seconds }) => seconds !== "")) return undefined;
+  return scenes.reduce((sum, { seconds }) => sum + Number(seconds), 0);
+}
+
+export interface Shape {
+  pixels: number;
+  frames: number;
+  steps: number;
+}
+
+/** Return the size of the work, or undefined while a field is not a number. */
+export function shapeOf(draft: Draft, model: Model): Shape | undefined {
+  const pixels = pixelsOf(draft.size || model.defaults.size);
+  const fps = fpsOf(draft, model);
+  const typed = draft.duration === "" ? undefined : Number(draft.duration);
+  const seconds = listedSeconds(draft) ?? typed ?? model.defaults.frames / fps;
+  const steps = draft.steps === "" ? usualSteps(draft, model).steps : Number(draft.steps);
+  if (pixels === undefined || !(seconds > 0) || !(steps > 0)) return undefined;
+  return { pixels, frames: Math.max(1, Math.round(seconds * fps)), steps };
+}
+
+function isOutside(text: string, least: number, most: number): boolean {
+  return text !== "" && !(Number(text) >= least && Number(text) <= most);
+}
+
+function sceneTroubles(scene: DraftScene, name: string, areAllLong: boolean, fps: number, mostSeconds: number): Troubles {
+  const troubles: Troubles = {};
+  if (scene.prompt.trim() === "") troubles[`${name}.prompt`] = { kind: "required" };
+  if (charactersOf(scene.prompt) > MOST_CHARACTERS) troubles[`${name}.prompt`] = { kind: "tooLong", most: MOST_CHARACTERS };
+  const least = Math.ceil((10 * LEAST_SCENE_FRAMES) / fps) / 10;
+  if (!areAllLong && scene.seconds === "") troubles[`${name}.duration`] = { kind: "allLengths" };
+  if (isOutside(scene.seconds, LEAST_SCENE_FRAMES / fps, mostSeconds)) {
+    troubles[`${name}.duration`] = { kind: "range", least, most: mostSeconds };
+  }
+  if (scene.seed !== "" && !/^\d{1,16}$/.test(scene.seed)) troubles[`${name}.seed`] = { kind: "whole", least: 0 };
+  return troubles;
+}
+
+export function troublesOf(draft: Draft, model: Model): Troubles {
+  const troubles: Troubles = {};
+  const check = (field: string, isWrong: boolean, trouble: Trouble): void => {
+    if (isWrong) troubles[field] ??= trouble;
+  };
+  const fps = fpsOf(draft, model);
+  const mostFrames = Math.max(model.max_frames, draft.isChained ? MOST_SCENES * model.window_frames : 0);
+  const mostSeconds = Math.floor((mostFrames / fps) * 10) / 10;
+  check("prompt", draft.shots !== "list" && draft.prompt.trim() === "", { kind: "required" });
+  for (const field of ["prompt", "negativePrompt"] as const) {
+    check(field, charactersOf(draft[field]) > MOST_CHARACTERS, { kind: "tooLong", most: MOST_CHARACTERS });
+  }
+  check("title", charactersOf(draft.title) > MOST_TITLE, { kind: "tooLong", most: MOST_TITLE });
+  const leastSeconds = Math.ceil(10 / fps) / 10;
+  check("duration", isOutside(draft.duration, 0.01, mostSeconds), { kind: "range", least: leastSeconds, most: mostSeconds });
+  check("steps", isOutside(draft.steps, 1, model.max_steps), { kind: "range", least: 1, most: model.max_steps });
+  for (const field of ["steps", "fps", "crf"] as const) {
+    check(field, draft[field] !== "" && !Number.isInteger(Number(draft[field])), { kind: "whole", least: 1 });
+  }
+  check("guidance", isOutside(draft.guidance, 0, 100), { kind: "range", least: 0, most: 100 });
+  check("seed", draft.seed !== "" && !/^\d{1,16}$/.test(draft.seed), { kind: "whole", least: 0 });
+  check("fps", isOutside(draft.fps, 1, MOST_FPS), { kind: "range", least: 1, most: MOST_FPS });
+  const crf = mostCrf(draft.codec, model);
+  check("crf", isOutside(draft.crf, 1, crf), { kind: "range", least: 1, most: crf });
+  check("size", draft.size !== "" && pixelsOf(draft.size) === undefined, { kind: "sizeForm" });
+  draft.loras.forEach(({ weight }, index) =>
+    check(`loras[${index}].weight`, isOutside(weight, -MOST_WEIGHT, MOST_WEIGHT), { kind: "range", least: -MOST_WEIGHT, most: MOST_WEIGHT }),
+  );
+  if (draft.shots === "list") {
+    const areAllLong = draft.scenes.every(({ seconds }) => seconds === "");
+    draft.scenes.forEach((scene, index) =>
+      Object.assign(troubles, sceneTroubles(scene, `scenes[${index}]`, areAllLong, fps, mostSeconds)),
+    );
+  }
+  const missing = model.inputs.find((input) => input.required && !draft.inputs.some(({ role }) => role === input.role));
+  if (missing !== undefined) check("inputs", true, { kind: "missingInput", role: missing.role });
+  return troubles;
+}
+
+/** Return the words of the prompts that the model does not know, each once. A model without a list knows all. */
+export function unknownWords(draft: Draft, model: Model): string[] {
+  if (model.vocabulary.length === 0) return [];
+  const known = new Set(model.vocabulary.map((word) => word.toLowerCase()));
+  const text = [draft.prompt, ...(draft.shots === "list" ? draft.scenes.map(({ prompt }) => prompt) : [])].join(" ");
+  const words = (text.match(WORD) ?? []).map((word) => word.toLowerCase());
+  return [...new Set(words)].filter((word) => !known.has(word));
+}

@@ -1,0 +1,102 @@
+/** The form of a new video: its draft, what is wrong with it, and how it is sent. */
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useNavigate } from "react-router";
+import { answered, fetchedFile, gateway } from "../../api/gateway";
+import { RequestFailed } from "../../api/problem";
+import type { Model, Upload } from "../../api/types";
+import { useNotices } from "../../session/notices";
+import { shortId } from "../../text/format";
+import { type Trouble, type Troubles, troublesOf } from "./checks";
+import { type Draft, type DraftInput, requestOf } from "./draft";
+
+/** Fields of the server's request by those of the draft, where the names differ. */
+const FIELD_NAMES: Record<string, string> = { negativePrompt: "negative_prompt", interpolation: "interpolate_fps", isChained: "chained" };
+
+export interface FormState {
+  draft: Draft;
+  model: Model;
+  change: (part: Partial<Draft>) => void;
+  /** Return what is wrong with a field: what the page sees while one types, and what the server said. */
+  errorOf: (field: string) => string | undefined;
+  troubles: Troubles;
+  submit: () => void;
+  isSending: boolean;
+  /** The answer of the server, if it refused the video. */
+  failure: Error | null;
+}
+
+/** Upload a file. Throws `RequestFailed`. */
+export function uploaded(file: Blob, name: string): Promise<Upload> {
+  const form = new FormData();
+  form.append("file", file, name);
+  return answered(gateway.POST("/api/v1/inputs", { body: form as never, bodySerializer: () => form }));
+}
+
+async function withUpload(input: DraftInput): Promise<DraftInput> {
+  if (input.upload !== undefined || input.link === undefined) return input;
+  return { ...input, upload: await uploaded(await fetchedFile(input.link), input.name) };
+}
+
+export function useFormState(first: Draft, models: readonly Model[], usual: Model): FormState {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const show = useNotices((state) => state.show);
+  const [draft, setDraft] = useState(first);
+  const [isTried, setTried] = useState(false);
+  // The same request sent again, such as after a lost answer, is one job. A changed draft is another one.
+  const [requestId, setRequestId] = useState(() => crypto.randomUUID());
+  const model = models.find((each) => each.name === draft.model) ?? usual;
+  const sending = useMutation({
+    mutationFn: async () => {
+      const inputs = await Promise.all(draft.inputs.map(withUpload));
+      return answered(gateway.POST("/api/v1/generate", { body: requestOf({ ...draft, inputs }, model, requestId) }));
+    },
+    onSuccess: (answer) => {
+      show("success", t("generate.submitted", { job: shortId(answer.job_id) }));
+      void navigate(`/jobs/${answer.job_id}`);
+    },
+  });
+  const troubles = troublesOf(draft, model);
+  const violations = sending.error instanceof RequestFailed ? sending.error.violations : [];
+
+  function textOf(trouble: Trouble): string {
+    switch (trouble.kind) {
+      case "tooLong":
+        return t("generate.tooLong", { most: trouble.most });
+      case "range":
+        return t("generate.range", { least: trouble.least, most: trouble.most });
+      case "whole":
+        return t("generate.whole", { least: trouble.least });
+      case "missingInput":
+        return t("generate.missingInput", { role: t(`generate.role.${trouble.role}`) });
+      default:
+        return t(`generate.${trouble.kind}`);
+    }
+  }
+
+  function errorOf(field: string): string | undefined {
+    const trouble = troubles[field];
+    if (trouble !== undefined && (isTried || (trouble.kind !== "required" && trouble.kind !== "missingInput"))) return textOf(trouble);
+    return violations.find((violation) => violation.field === (FIELD_NAMES[field] ?? field))?.message;
+  }
+
+  return {
+    draft,
+    model,
+    troubles,
+    errorOf,
+    change: (part) => {
+      setDraft((before) => ({ ...before, ...part }));
+      setRequestId(crypto.randomUUID());
+      sending.reset();
+    },
+    submit: () => {
+      setTried(true);
+      if (Object.keys(troubles).length === 0 && !sending.isPending) sending.mutate();
+    },
+    isSending: sending.isPending,
+    failure: sending.error,
+  };
+}
