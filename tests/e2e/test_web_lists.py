@@ -1,7 +1,7 @@
 """The list of the web page over many jobs: filters, orders and pages show what the server says.
 
-`WEB_LIST_JOBS=1000000 pytest -s tests/e2e/test_web_lists.py` does the same over a million jobs and prints how long each
-step takes. It seeds the database in minutes, and later runs use it again.
+`WEB_LIST_JOBS=1000000 pytest -s --timeout 0 tests/e2e/test_web_lists.py` does the same over a million jobs and
+prints how long each step takes. It seeds the database in minutes, and later runs use it again.
 """
 
 from __future__ import annotations

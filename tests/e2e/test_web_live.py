@@ -10,6 +10,20 @@ from kinolog_client import KinologClient
 from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, SlowJob
 
 pytestmark = NEEDS_BROWSER
+TABS = """
+    window.shown = [];
+    Object.defineProperty(document, "hidden", { get: () => window.isHidden ?? false });
+    window.hide = (isHidden) => {
+      window.isHidden = isHidden;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    window.Notification = class {
+      static permission = "granted";
+      static requestPermission = async () => "granted";
+      constructor(title, { tag }) { window.shown.push(tag); }
+    };
+"""
+"""Lets a test hide a tab, and records the tags of its notifications in `shown`."""
 STEP = re.compile(r"step \d+ of 900")
 
 
@@ -52,3 +66,26 @@ def test_two_tabs(open_page: OpenPage, gateway: KinologClient, slow_job: SlowJob
     gateway.cancel(job)
     for tab in (one, two):
         expect(tab.get_by_role("button", name="Wiederholen")).to_be_visible()
+
+
+def test_a_job_is_told_of_once(open_page: OpenPage, gateway: KinologClient) -> None:
+    """While a tab is visible the browser notifies of nothing. Else all tabs notify with one tag: as if one did."""
+    one = open_page()
+    one.context.add_init_script(TABS)
+    two = one.context.new_page()
+    one.goto("/settings")
+    one.get_by_label("Tell me when a job ends").check()
+    one.get_by_role("button", name="Save").click()
+    two.goto("/jobs")
+    for tab in (one, two):
+        expect(tab.get_by_role("banner").get_by_text("Live")).to_be_visible()
+    two.evaluate("hide(true)")
+    seen = gateway.generate("seen at once", model="card").job_id
+    for tab in (one, two):
+        expect(tab.get_by_text(f"Job {seen[:8]} is complete")).to_be_visible()
+        assert tab.evaluate("navigator.locks.query().then(() => shown)") == []
+    one.evaluate("hide(true)")
+    unseen = gateway.generate("not seen", model="card").job_id
+    for tab in (one, two):
+        tab.wait_for_function("() => shown.length > 0")
+        assert tab.evaluate("shown") == [unseen]

@@ -10,6 +10,7 @@ import { queryKeys } from "../api/query_keys";
 import type { JobDetail, LogEntry } from "../api/types";
 import { useNotices } from "../session/notices";
 import { settings, useSettings } from "../session/settings";
+import { isAnyVisible } from "../session/visible_tabs";
 import { LiveConnection, type Ticket, TicketRefused } from "./connection";
 import { liveStore } from "./live_store";
 import { type Channel, type JobMessage, type LiveMessage, isJobMessage } from "./messages";
@@ -26,6 +27,12 @@ async function ticket(): Promise<Ticket> {
   } catch (error) {
     throw isKeyRefused(error) ? new TicketRefused() : error;
   }
+}
+
+/** Tell of a job outside the page, unless a tab of it shows the message. Of all hidden tabs one notification remains. */
+async function notify(text: string, jobId: string): Promise<void> {
+  if (!("Notification" in window) || Notification.permission !== "granted" || (await isAnyVisible())) return;
+  new Notification("kinolog", { body: text, tag: jobId });
 }
 
 /** Turns messages into changes of what the pages show. */
@@ -91,9 +98,7 @@ export function LiveUpdates({ children }: { children: ReactNode }): ReactNode {
       if (!settings.getState().notifications || message.type === "job_status_update") return;
       const text = t(`ended.${message.data.status}`, { job: message.job_id.slice(0, 8) });
       show(message.type === "job_failed" ? "error" : "success", text, { link: `/jobs/${message.job_id}` });
-      if (document.hidden && "Notification" in window && Notification.permission === "granted") {
-        new Notification("kinolog", { body: text, tag: message.job_id });
-      }
+      void notify(text, message.job_id);
     });
     return new LiveConnection({
       address: liveAddress,
