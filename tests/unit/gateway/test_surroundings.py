@@ -73,6 +73,17 @@ async def test_a_trusted_proxy_says_how_clients_see_the_gateway(api: RecordingAp
         assert "https://studio.example/films" in page
 
 
+async def test_a_proxy_makes_nobody_local(api: RecordingApi) -> None:
+    """Without keys a client of another machine is refused, whatever host it names; one of this machine is not."""
+    async with running_gateway(api.target, gateway_trusted_proxies="127.0.0.1", no_auth=True) as gateway:
+        for address in ("203.0.113.9", "127.0.0.1, 203.0.113.9", "no address"):
+            headers = {"X-Forwarded-For": address, "X-Forwarded-Host": "localhost"}
+            response = await gateway.client.get("/api/v1/jobs", headers=headers)
+            assert problem_of(response, 401)["reason"] == "KEY_REQUIRED"
+        response = await gateway.client.get("/api/v1/jobs", headers={"X-Forwarded-For": "127.0.0.1"})
+        assert response.status_code == 200
+
+
 async def test_nobody_else_is_believed(api: RecordingApi, key_file: Path) -> None:
     """Headers of a client that is no trusted proxy change nothing; unusable ones of a proxy neither."""
     bearer = {"Authorization": f"Bearer {KEY}"}

@@ -158,14 +158,32 @@ class RequestMiddleware:
         credential = _credential(scope, headers)
         if credential and not _can_be_passed_on(credential):
             raise key_required()
-        if self._callers.file_keys.own_user_only and not (credential and is_judged_by_api(credential)):
-            self._check_account(scope)
         address, _ = scope.get("client") or ("", 0)
+        if not (credential and is_judged_by_api(credential)):
+            if not self._callers.requires_key:
+                self._check_machine(address)
+            if self._callers.file_keys.own_user_only:
+                self._check_account(scope)
         connects = opens_connection(scope)
         caller = await self._callers.identify(credential, address, opens_connection=connects)
         if connects:
             caller.check_scope(KeyScope.READ)
         return caller
+
+    def _check_machine(self, address: str) -> None:
+        """Raise the problem of a request without a key that a proxy has taken from another machine.
+
+        Its host tells nothing: proxies pass on what the client says.
+        """
+        if address and not is_loopback(address):
+            refusal = HttpProblemError(
+                401,
+                "KEY_REQUIRED",
+                "this gateway needs no key from its own machine, and from others it does: present an API key",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            self._callers.log_refusal(refusal, "", address)
+            raise refusal
 
     def _check_account(self, scope: Scope) -> None:
         """Raise the problem of a request without a key by another account of this machine."""
