@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource
 
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, TEXT_FAMILIES, drawn_family
-from tests.renderers.tiny.families import TINY_FAMILIES
+from tests.fixtures.tiny_folders import tiny_folder
 
 pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
@@ -27,11 +25,10 @@ def test_a_family_draws_in_the_dtypes_of_a_gpu(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cogvideox_5b", "mochi", "ltx_097"])
 @pytest.mark.parametrize("vae_dtype", ["float32", "bfloat16"])
-def test_the_autoencoder_may_have_another_dtype(name: str, vae_dtype: str, tmp_path: Path) -> None:
+def test_the_autoencoder_may_have_another_dtype(name: str, vae_dtype: str) -> None:
     """These pipelines pass latents of the network's dtype: the seam casts them, instead of a crash at the end."""
-    TINY_FAMILIES[name](tmp_path / "model")
     renderer = DiffusersRenderer()
-    source = ModelSource(name, str(tmp_path / "model"), dtype="bfloat16", options={"vae_dtype": vae_dtype})
+    source = ModelSource(name, str(tiny_folder(name)), dtype="bfloat16", options={"vae_dtype": vae_dtype})
     renderer.load(source, "cpu")
     runs = list(renderer.render(REQUEST, lambda report: None, lambda: False))
     assert sum(map(len, runs)) == REQUEST.frames
