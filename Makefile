@@ -57,7 +57,7 @@ web: ## Build the web page; it needs Node.js 20.19 or newer
 	$(MAKE) --no-print-directory web-page
 
 web-check: web/src/api/rest_types.ts ## Check the types and the style of the web page, and run its unit tests
-	cd web && npx --no-install tsc --noEmit
+	cd web && npx --no-install tsc --noEmit --incremental --tsBuildInfoFile ../build/web/tsc.tsbuildinfo
 	cd web && npx --no-install eslint . --max-warnings 0
 	cd web && npx --no-install vitest run
 
