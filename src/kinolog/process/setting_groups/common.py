@@ -28,7 +28,8 @@ def _split_at_commas(value: object) -> object:
 
 COMMA_SEPARATED = BeforeValidator(_split_at_commas)
 """How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
-CertificateFile = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
+CertificateFile = Annotated[Path | None, EMPTY_IS_NONE]
 """A file of certificates or a key. An empty variable is none."""
 LogLevelName = Annotated[str, AfterValidator(_log_level)]
 
