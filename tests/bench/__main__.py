@@ -31,6 +31,7 @@ ROWS = (
     "dashboard",
     "fair_share",
     "attacks",
+    "web_page",
     "strangers",
 )
 """Modules of tests.bench, each with `measure(quick) -> Result`."""

@@ -87,15 +87,17 @@ def _borrowed_rows(url: str, job_ids: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def jobs_running(stack: Stack, target: str, url: str) -> Iterator[None]:
+def jobs_running(
+    stack: Stack, target: str, url: str, *, steps_per_second: int = STEPS_PER_SECOND
+) -> Iterator[None]:
     """Publish progress and commits of running jobs from a thread. They borrow the newest rows of the database at `url`.
 
-    `target` is the address of the api that accepts the jobs.
+    `target` is the address of the api that accepts the jobs. Each job has `steps_per_second` updates a second.
     """
     started, stopping = Event(), Event()
 
     async def report() -> None:
-        async with _reporting(stack, target, url):
+        async with _reporting(stack, target, url, steps_per_second):
             started.set()
             await asyncio.to_thread(stopping.wait)
 
@@ -112,7 +114,7 @@ def jobs_running(stack: Stack, target: str, url: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]:
+async def _reporting(stack: Stack, target: str, url: str, steps_per_second: int) -> AsyncIterator[None]:
     async with job_service(target) as api:
         job_ids = [(await api.SubmitJob(submission("slow-card"))).job.id for _ in range(RUNNING)]
     client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
@@ -128,7 +130,10 @@ async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]
                     runtime=Runtime(hardware="bench", model_revision="r1", libraries={}),
                 ),
             )
-        tasks = [asyncio.create_task(_steps(feed, job_ids)), asyncio.create_task(_commits(handler, job_ids))]
+        tasks = [
+            asyncio.create_task(_steps(feed, job_ids, steps_per_second)),
+            asyncio.create_task(_commits(handler, job_ids)),
+        ]
         try:
             with _borrowed_rows(url, job_ids):
                 yield
@@ -145,9 +150,9 @@ async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]
         await client.close()
 
 
-async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str]) -> None:
+async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str], per_second: int) -> None:
     """Publish a step of each job in turn, at an even pace, until cancelled."""
-    async for number in _beats(STEPS_PER_SECOND * len(job_ids)):
+    async for number in _beats(per_second * len(job_ids)):
         job_id, step = job_ids[number % len(job_ids)], number // len(job_ids) % STEPS
         percent = 100 * step / STEPS
         now = datetime.now(UTC)

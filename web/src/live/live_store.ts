@@ -10,6 +10,9 @@ import type { LiveState } from "./connection";
 import type { JobProgress } from "./messages";
 
 const GATHER_MS = 200;
+/** Parts of the page that are drawn again in one frame at most: fifty at once would cost several frames. */
+const TOPICS_PER_FRAME = 4;
+const FRAME_MS = 16;
 
 export interface Preview {
   /** A data URL. */
@@ -80,13 +83,16 @@ class LiveStore {
 
   #later(topic: string): void {
     this.#changed.add(topic);
-    this.#timer ??= setTimeout(() => {
-      const changed = [...this.#changed];
-      this.#changed.clear();
-      this.#timer = undefined;
-      for (const each of changed) this.#notify(each);
-    }, GATHER_MS);
+    this.#timer ??= setTimeout(this.#tell, GATHER_MS);
   }
+
+  /** Tell the listeners of some topics, and of the others in the frames after this one. */
+  #tell = (): void => {
+    const topics = [...this.#changed].slice(0, document.hidden ? undefined : TOPICS_PER_FRAME);
+    for (const topic of topics) this.#changed.delete(topic);
+    this.#timer = this.#changed.size > 0 ? setTimeout(this.#tell, FRAME_MS) : undefined;
+    for (const topic of topics) this.#notify(topic);
+  };
 
   #notify(topic: string): void {
     for (const listener of this.#listeners.get(topic) ?? []) listener();
