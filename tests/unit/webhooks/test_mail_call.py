@@ -86,6 +86,11 @@ async def test_the_mail_arrives_encrypted(tmp_path: Path) -> None:
     [
         ("450 later", "250 OK", NextTry.FOR_DAYS),
         ("550 nobody here", "250 OK", NextTry.GONE),
+        ("554 5.1.1 nobody here", "250 OK", NextTry.GONE),
+        ("554 5.7.1 relay access denied", "250 OK", NextTry.FOR_DAYS),
+        ("550 5.1.8 the domain of the sender is not found", "250 OK", NextTry.FOR_DAYS),
+        ("504 5.5.2 the name in EHLO has no domain", "250 OK", NextTry.FOR_DAYS),
+        ("530 log in first", "250 OK", NextTry.FOR_DAYS),
         ("250 OK", "452 no space", NextTry.FOR_DAYS),
         ("250 OK", "554 no", NextTry.NEVER),
     ],
@@ -93,7 +98,7 @@ async def test_the_mail_arrives_encrypted(tmp_path: Path) -> None:
 async def test_what_a_mail_server_refuses(
     mail: MailReceiver, recipient: str, data: str, retry: NextTry
 ) -> None:
-    """Answers of 400 are tried again; a mailbox that is refused for good is gone."""
+    """Answers of 400, and those about who sends, are tried again; a mailbox that the server does not have is gone."""
     mail.recipient_answer, mail.data_answer = recipient, data
     outcome = await sent(mail.server)
     refusal = next(answer for answer in (recipient, data) if not answer.startswith("250"))

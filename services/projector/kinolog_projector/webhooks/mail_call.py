@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -18,6 +19,11 @@ CALL_SECONDS = 60.0
 """Time for a whole e-mail: mail servers may answer late on purpose."""
 PERMANENT = 500
 """From this code on an answer of a mail server is final."""
+UNKNOWN_MAILBOX = frozenset({550, 551, 553})
+"""Codes with which a mail server says that it does not have a mailbox, unless a status (RFC 3463) says otherwise."""
+GONE_STATUSES = frozenset({"1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "2.0", "2.1"})
+"""Statuses about the mailbox, after the 5. Others are about the sender, what kinolog calls itself, or rules."""
+_STATUS = re.compile(r"5\.(?!0\.0\b)(\d{1,3}\.\d{1,3})\b")
 
 
 class MailCalls:
@@ -37,8 +43,8 @@ class MailCalls:
     async def send(self, mailbox: str, body: bytes, delivery_id: str, now: datetime) -> CallOutcome:
         """Send the e-mail about a message to one mailbox.
 
-        Only a mailbox that the server refuses for good is gone. What else goes wrong is tried for days, since it is
-        about the server or its settings; an e-mail that the server refuses for good is not sent again.
+        Only a mailbox that the server does not have is gone. What else goes wrong is tried for days, since it is about
+        the server or its settings; an e-mail that the server refuses for good is not sent again.
         """
         began = time.monotonic()
         outcome = await self._sent(mailbox, body, delivery_id, now)
@@ -71,14 +77,13 @@ class MailCalls:
                 await client.connect()
                 await client.sendmail(server.sender.addr_spec, [mailbox], mail.as_bytes())
         except aiosmtplib.SMTPRecipientsRefused as refused:
-            code = refused.recipients[0].code
-            return code, "the mail server does not take the mailbox", _after(code, NextTry.GONE)
+            answer = refused.recipients[0]
+            if _is_gone(answer.code, answer.message):
+                return answer.code, "the mail server does not take the mailbox", NextTry.GONE
+            return answer.code, "the mail server does not take e-mail for the mailbox now", NextTry.FOR_DAYS
         except aiosmtplib.SMTPDataError as refused:
-            return (
-                refused.code,
-                "the mail server does not take the e-mail",
-                _after(refused.code, NextTry.NEVER),
-            )
+            retry = NextTry.NEVER if refused.code >= PERMANENT else NextTry.FOR_DAYS
+            return refused.code, "the mail server does not take the e-mail", retry
         except aiosmtplib.SMTPAuthenticationError as refused:
             return refused.code, "the mail server does not take the password", NextTry.FOR_DAYS
         except aiosmtplib.SMTPSenderRefused as refused:
@@ -97,8 +102,10 @@ class MailCalls:
             client.close()
 
 
-def _after(code: int, final: NextTry) -> NextTry:
-    return final if code >= PERMANENT else NextTry.FOR_DAYS
+def _is_gone(code: int, text: str) -> bool:
+    """Return whether a refusal is about the mailbox. Many servers refuse whoever sends not before they read it."""
+    status = _STATUS.match(text)
+    return code in UNKNOWN_MAILBOX if status is None else status[1] in GONE_STATUSES
 
 
 def _with_tls(failed: BaseException, otherwise: str) -> str:
