@@ -80,6 +80,11 @@ async def test_fields_of_a_later_version_are_refused(api: RunningApi) -> None:
     assert "a field that this version of the api does not have" in problem.message
     request.MergeFromString(later * 1_000)
     assert "4,008 bytes" in (await refused(api.jobs.SubmitJob(request))).message
+    batch = pb.BatchSubmitJobsRequest(requests=[submit() for _ in range(250)])
+    for one in batch.requests:
+        one.MergeFromString(later)
+    problem = await refused(api.jobs.BatchSubmitJobs(batch))  # an error with all of them would not arrive
+    assert (problem.reason, next(iter(problem.fields))) == ("INVALID_FIELDS", "requests[0].2003")
     assert await api.store.last_position() == 0
 
 

@@ -31,7 +31,7 @@ from kinolog_api.rpc.access_tickets import AccessTicket
 from kinolog_api.rpc.arriving_messages import Context, StrangerMessages, parsed
 from kinolog_api.rpc.authentication import Caller, KeyRefused
 from kinolog_api.rpc.call_origin import OwnUserCalls, call_origin
-from kinolog_api.rpc.errors import RpcError, translate_error
+from kinolog_api.rpc.errors import SENT_BYTES, RpcError, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
 from kinolog_api.rpc.rates.message_turns import CallerMessages
 from kinolog_api.rpc.rates.request_rates import RequestClass, RequestRates, class_of
@@ -251,7 +251,7 @@ def _sent_last(context: Context) -> tuple[tuple[str, str | bytes], ...]:
 async def abort(context: Context, error: Exception, method: str) -> None:
     """End the call with the status of `error`. Always raises."""
     response = error_response(error, method)
-    trailing = (*_sent_last(context), (DETAILS_KEY, response.status().SerializeToString()))
+    trailing = (*_sent_last(context), (DETAILS_KEY, response.status(SENT_BYTES).SerializeToString()))
     await context.abort(response.code, response.message, trailing)
 
 

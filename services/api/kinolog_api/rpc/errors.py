@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from types import MappingProxyType
 
 from google.protobuf.any_pb2 import Any
@@ -31,7 +32,9 @@ from kinolog.privacy.sealer import UnsealFailed
 DOMAIN = "kinolog"
 RETRY_SECONDS = 1.0
 MAX_VIOLATIONS_IN_MESSAGE = 5
-"""Violations that the message repeats. The details hold all of them."""
+"""Violations that the message repeats. The details hold all of them, unless they are too large for an answer."""
+SENT_BYTES = 4_500
+"""Most bytes of the violations that follow a call: clients of gRPC take 8 KiB of metadata, and lose larger errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,8 @@ class RpcError(Exception):
         self.metadata = metadata
         self.retry_seconds = retry_seconds
 
-    def status(self) -> Status:
-        """Return the error as a google.rpc.Status."""
+    def status(self, violation_bytes: int | None = None) -> Status:
+        """Return the error as a google.rpc.Status, with all violations or the first that have so many bytes."""
         messages: list[Message] = [
             details.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
         ]
@@ -81,7 +84,9 @@ class RpcError(Exception):
                 details.BadRequest.FieldViolation(field=v.field, description=v.description)
                 for v in self.violations
             ]
-            messages.append(details.BadRequest(field_violations=violations))
+            ends = accumulate(violation.ByteSize() for violation in violations)
+            fitting = [v for v, end in zip(violations, ends, strict=True) if end <= (violation_bytes or end)]
+            messages.append(details.BadRequest(field_violations=fitting))
         if self.retry_seconds is not None:
             delay = Duration()
             delay.FromNanoseconds(round(self.retry_seconds * 1e9))

@@ -147,7 +147,7 @@ def _check_names(body: dict[str, Any], *known: str) -> None:
     """Raise `HttpProblemError` for a field that nothing reads. Labels are those of Google's bills."""
     for name in body:
         if name not in known:
-            raise invalid(name, f"is unknown; the fields are {', '.join(known)}")
+            raise invalid(name[:64], f"is unknown; the fields are {', '.join(known)}")
 
 
 def _media(value: Any, name: str) -> Any:
