@@ -91,6 +91,8 @@ def test_what_messages_name() -> None:
         "a@b?cc=c@d",
         "a@b,c@d",
         "a@b%0Abcc:c@d",
+        "eve%other.example@b.example",
+        "other.example!eve@b.example",
         "<a@b>",
         ".a@b",
         "=?utf-8?q?x=0D=0ABcc=3Ae?=@b",
