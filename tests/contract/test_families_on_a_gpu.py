@@ -6,6 +6,7 @@ import pytest
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.renderer import ModelSource
 
+from kinolog.models.families import GuidanceKind, families
 from tests.fixtures.drawn_families import LIBRARY_WARNINGS, REQUEST, TEXT_FAMILIES, drawn_family
 from tests.fixtures.tiny_folders import tiny_folder
 
@@ -14,13 +15,23 @@ pytestmark = pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 
 @pytest.mark.parametrize("name", TEXT_FAMILIES)
 def test_a_family_draws_in_the_dtypes_of_a_gpu(name: str) -> None:
-    """Frames, size and steps are right, and a cancelled scene ends within one step."""
+    """Frames, size and steps are right, a cancelled scene ends within one step, and seed, text and guidance matter."""
     with drawn_family(name, "bfloat16") as family:
         assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
         assert family.frames.std() > 5
         steps = [report for report in family.reports if report.stage == "denoise"]
         assert [report.step for report in steps] == list(range(1, steps[-1].steps + 1))
         assert family.steps_until_cancelled() == 1
+        row = families()[family.pipeline]
+        changes = {
+            "seed": family.draw(seed=12),
+            "text": family.draw(prompt="green grass " * 100),
+            "guidance": family.draw(guidance=2.0),
+            "negative prompt": family.draw(negative_prompt="blue " * 160),
+        }
+        matter = {name for name, frames in changes.items() if (frames != family.frames).any()}
+        without = {"guidance"} if row.guidance is GuidanceKind.NONE else set()
+        assert matter == set(changes) - without - (set() if row.negative_prompt else {"negative prompt"})
 
 
 @pytest.mark.parametrize("name", ["cogvideox_5b", "mochi", "ltx_097"])

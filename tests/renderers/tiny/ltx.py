@@ -116,7 +116,7 @@ def sounding_parts(layers: int = 30) -> dict[str, Any]:
         "audio_vae": _audio_autoencoder(),
         "scheduler": _d.FlowMatchEulerDiscreteScheduler(),
         "text_encoder": gemma3(),
-        "tokenizer": tokenizer(1024),
+        "tokenizer": tokenizer(1024, pads_left=True),
         "connectors": _text_connectors(),
         "vocoder": _audio_vocoder(),
     }

@@ -26,11 +26,14 @@ _CHAT_TEMPLATE = (
 )
 
 
-def tokenizer(longest: int | None = None, *, starts: bool = False, chats: bool = False) -> Any:
+def tokenizer(
+    longest: int | None = None, *, starts: bool = False, chats: bool = False, pads_left: bool = False
+) -> Any:
     """Return a tokenizer of words.
 
     `longest` is the number of tokens that it states as its maximum. With `starts` a text begins with a token of its
-    own, with `chats` the tokenizer has a chat template and tokens for pictures.
+    own, with `chats` the tokenizer has a chat template and tokens for pictures. With `pads_left` it states that the
+    padding is before the text, as that of Gemma does.
     """
     words = [*_SPECIAL, *sorted(set(_WORDS.split()))]
     ids = {word: number for number, word in enumerate(words)}
@@ -47,6 +50,7 @@ def tokenizer(longest: int | None = None, *, starts: bool = False, chats: bool =
         eos_token="</s>",
         unk_token="<unk>",
         bos_token="<s>",
+        padding_side="left" if pads_left else "right",
         **stated,
     )
     if chats:
