@@ -18,6 +18,8 @@ from grpc.aio import EOF, ServicerContext  # type: ignore[attr-defined]  # stubs
 from kinolog_api.rpc.errors import RETRY_SECONDS, RpcError
 
 Context: TypeAlias = ServicerContext[bytes, bytes]
+_Addresses: TypeAlias = dict[str, tuple[asyncio.Semaphore, int]]
+"""The turns of each address, and how many calls have or await one."""
 ParsedT = TypeVar("ParsedT", bound=Message)
 
 MESSAGE_SECONDS = 60.0
@@ -72,11 +74,12 @@ class StrangerMessages:
         self._at_once = at_once
         self._waiters = waiters
         self._seconds = seconds
-        self._addresses: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._arriving: _Addresses = {}
+        self._drained: _Addresses = {}
 
     async def one(self, context: Context) -> bytes:
         """Return the message of a call with one. Raises `RpcError` if it is missing, large or late."""
-        async with self._turn(context):
+        async with self._turn(context, self._arriving):
             message = await one_message(context, self._seconds)
             size = len(message)
             if size <= STRANGER_BYTES:
@@ -102,28 +105,28 @@ class StrangerMessages:
         """Read what the client of a refused upload still sends, and drop it, for a while.
 
         A client of gRPC may lose the error of a call that ends while it still sends. It counts as a stranger, since
-        most callers that are refused here are.
+        most callers that are refused here are, and keeps no message out: the gateway's calls have one address.
         """
         left = DRAINED_BYTES
         with suppress(TimeoutError, RpcError):  # with too many of the address nothing is read
-            async with asyncio.timeout(self._seconds), self._turn(context):
+            async with asyncio.timeout(self._seconds), self._turn(context, self._drained):
                 while left > 0 and (message := await context.read()) is not EOF:
                     left -= max(1_000, len(message))  # an empty message takes time too
 
     @asynccontextmanager
-    async def _turn(self, context: Context) -> AsyncGenerator[None, None]:
+    async def _turn(self, context: Context, addresses: _Addresses) -> AsyncGenerator[None, None]:
         address = context.peer().rpartition(":")[0]
-        turns, users = self._addresses.get(address, (asyncio.Semaphore(self._at_once), 0))
+        turns, users = addresses.get(address, (asyncio.Semaphore(self._at_once), 0))
         if users >= self._waiters:
             text = f"this machine has {users} calls without a key open; try again later"
             raise RpcError(
                 StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_AT_ONCE", text, retry_seconds=RETRY_SECONDS
             )
-        self._addresses[address] = turns, users + 1
+        addresses[address] = turns, users + 1
         try:
             async with turns:
                 yield
         finally:
-            turns, users = self._addresses.pop(address)
+            turns, users = addresses.pop(address)
             if users > 1:
-                self._addresses[address] = turns, users - 1
+                addresses[address] = turns, users - 1
