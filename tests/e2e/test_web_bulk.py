@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from kinolog_client import KinologClient
 from tests.fixtures.web_pages import NEEDS_BROWSER, SlowJob
 
 pytestmark = NEEDS_BROWSER
+MARKED = re.compile(r"\d+ jobs? selected")
 
 
 def mark(page: Page, *jobs: str) -> None:
@@ -20,6 +23,7 @@ def act(page: Page, action: str) -> None:
     """Choose an action for the marked jobs, and confirm it."""
     page.get_by_role("button", name=action, exact=True).click()
     page.get_by_role("button", name="Yes", exact=True).click()
+    expect(page.get_by_text(MARKED)).to_have_count(0)  # the page forgets the marks when the action has ended
 
 
 def test_many_jobs_at_once(page: Page, slow_job: SlowJob, gateway: KinologClient) -> None:
@@ -28,6 +32,7 @@ def test_many_jobs_at_once(page: Page, slow_job: SlowJob, gateway: KinologClient
     waiting = [gateway.generate(f"a bulky wagon {number}", model="card").job_id for number in range(3)]
     page.goto("/jobs?text=bulky")
     expect(page.get_by_role("row", name="a bulky train")).to_contain_text("processing")
+    expect(page.locator("tbody a")).to_have_count(1 + len(waiting))
     page.get_by_label("Select all jobs of this page").check()
     expect(page.get_by_text("4 jobs selected")).to_be_visible()
     for action in ("Retry", "Erase"):
@@ -101,5 +106,5 @@ def test_the_points_of_a_history(page: Page, slow_job: SlowJob, gateway: Kinolog
         slider.press("ArrowLeft")
     assert seen[0] == ("cancelled", "critical")
     assert seen[-1] == ("queued", "medium")
-    page.get_by_role("button", name="reprioritized").click()
+    page.get_by_role("button", name="priority changed").click()
     expect(state).to_contain_text("critical")

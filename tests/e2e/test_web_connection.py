@@ -130,3 +130,15 @@ def test_answers_that_are_errors(open_page: OpenPage, gateway: KinologClient) ->
     send.click()
     page.wait_for_url("**/jobs/*")
     assert gateway.status(page.url.rsplit("/", 1)[1]).prompt == "a form that is refused"
+
+
+def test_a_part_that_is_not_there(open_page: OpenPage) -> None:
+    """A dialog whose script does not arrive takes nothing else away, and the page says so."""
+    page = open_page(may_lose_requests=True)
+    page.route("**/assets/palette-*", lambda route: route.abort())
+    page.goto("/generate")
+    prompt = page.get_by_label("What happens in the video?")
+    prompt.fill("a form that stays")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_text("This page could not be shown.")).to_be_visible()
+    expect(prompt).to_have_value("a form that stays")

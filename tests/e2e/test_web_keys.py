@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from kinolog_client import KinologClient
+from kinolog_client import KinologClient, Unauthorized
 from kinolog_stack.stack import Stack
+from tests.fixtures.waits import wait_until
 from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage
 from tests.fixtures.web_servers import api_beside, gateway_before
 
@@ -23,6 +25,16 @@ def keyed(stack: Stack) -> Iterator[str]:
     env = {"KINOLOG_REQUIRE_KEY": "true"}
     with api_beside(stack, env) as api, gateway_before(api.address, env) as before:
         yield before.url
+
+
+def knows(url: str, key: str) -> bool:
+    """Return whether a gateway knows a key. One that another api made reaches its api by the log."""
+    with KinologClient(url, api_key=key) as client:
+        try:
+            client.who_am_i()
+        except Unauthorized:
+            return False
+    return True
 
 
 def enter(page: Page, key: str) -> None:
@@ -41,6 +53,8 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     first, second = (gateway.create_key("ada", name=name) for name in ("first", "second"))
     job = gateway.generate("a secret garden", model="card").job_id
     list(gateway.watch(job))
+    for key in (first, second):
+        wait_until(partial(knows, keyed, key.secret), "the key is known")
     page = open_page(keyed, may_lose_requests=True)
     page.goto("/jobs?text=secret")
     expect(page.get_by_text(NEEDS_KEY)).to_be_visible()
@@ -48,7 +62,7 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     enter(page, "kino_aaaaaaaa_wrong")
     expect(page.get_by_text(REFUSED)).to_be_visible()
     enter(page, first.secret)
-    expect(page.get_by_text("You are ada of default.")).to_be_visible()
+    expect(page.get_by_text("You are ada of the tenant default.")).to_be_visible()
     expect_live(page)
     expect(page.get_by_text(REFUSED)).to_have_count(0)
     page.get_by_role("link", name="Jobs").click()
@@ -67,6 +81,7 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
 def test_keys_are_made_and_revoked(open_page: OpenPage, keyed: str, gateway: KinologClient) -> None:
     """A person with the scope `admin` makes a key, which the page shows once and which works, and revokes it."""
     admin = gateway.create_key("root", name="root", scopes=["read", "admin"])
+    wait_until(lambda: knows(keyed, admin.secret), "the key is known")
     page = open_page(keyed, may_lose_requests=True)
     page.goto("/settings")
     enter(page, admin.secret)
@@ -84,5 +99,6 @@ def test_keys_are_made_and_revoked(open_page: OpenPage, keyed: str, gateway: Kin
         keys.get_by_role("button", name="Revoke ben's laptop").click()
         page.get_by_role("button", name="Yes", exact=True).click()
         expect(keys.get_by_role("button", name="Revoke ben's laptop")).to_have_count(0)
-        (ended,) = (key for key in gateway.api_keys(include_ended=True).keys if key.name == "ben's laptop")
+    with KinologClient(keyed, api_key=admin.secret) as root:
+        (ended,) = (key for key in root.api_keys(include_ended=True).keys if key.name == "ben's laptop")
         assert ended.revoked_at is not None

@@ -132,6 +132,13 @@ export function Layout(): ReactNode {
         <Box sx={{ height: 52, flexShrink: 0 }} />
         <Banners />
         <Box component="main" ref={main} id="content" tabIndex={-1} sx={{ p: { xs: 2, md: 3 }, outline: "none", maxWidth: 1600, width: "100%", mx: "auto" }}>
+          {isPaletteOpen ? (
+            <PageErrors place={pathname}>
+              <Suspense>
+                <Palette onClose={() => setPaletteOpen(false)} />
+              </Suspense>
+            </PageErrors>
+          ) : null}
           <PageErrors place={pathname}>
             <Suspense fallback={<Skeletons />}>
               <Outlet />
@@ -140,11 +147,6 @@ export function Layout(): ReactNode {
         </Box>
       </Box>
       <Notices />
-      {isPaletteOpen ? (
-        <Suspense>
-          <Palette onClose={() => setPaletteOpen(false)} />
-        </Suspense>
-      ) : null}
     </Box>
   );
 }
