@@ -9,6 +9,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from kinolog.ports.artifacts import job_folder
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import KinologClient, NotFound, ProblemError
@@ -44,7 +45,7 @@ def completed(stack: Stack) -> str:
 def stored(stack: Stack, job_id: str, kind: str) -> Path:
     """Where a file of the job is stored."""
     tag = httpx.head(f"{stack.addresses['gateway']}/api/v1/result/{job_id}/{kind}").headers["etag"].strip('"')
-    (path,) = (stack.folder.artifacts / "jobs" / job_id).glob(f"{tag}.*")
+    (path,) = (stack.folder.artifacts / "jobs" / job_folder("default", job_id)).glob(f"{tag}.*")
     return path
 
 

@@ -125,4 +125,4 @@ def test_a_server_without_the_route(stack: Stack) -> None:
 
 def _key(path: Path) -> str:
     """The key of a stored file."""
-    return "/".join(path.parts[-3:])
+    return "/".join(path.parts[-4:])

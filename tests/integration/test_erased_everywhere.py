@@ -190,5 +190,5 @@ def test_no_file_holds_what_was_erased(folder: Path) -> None:
     assert not _holders([*folder.rglob("*"), *backup.rglob("*")], (*WORDS, OTHER, PIXELS))
     assert not _holders(DataFolder(folder).nats.rglob("*"), [JPEG])
     for job_id in (erased, kept):
-        assert not (DataFolder(folder).artifacts / "jobs" / job_id).exists()
+        assert not _folders_of(DataFolder(folder).artifacts, job_id)
         assert not _folders_of(backup, job_id)

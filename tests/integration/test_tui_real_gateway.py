@@ -89,7 +89,7 @@ async def test_a_record_is_proved_and_an_altered_video_is_named(pilot: Pilot[Non
     assert "✖" not in shown
     assert page.job is not None
     sha256 = next(artifact.sha256 for artifact in page.job.artifacts if artifact.kind == "video")
-    (video,) = stack.folder.artifacts.glob(f"jobs/*/{sha256}.mp4")
+    (video,) = stack.folder.artifacts.glob(f"jobs/*/*/{sha256}.mp4")
     whole = video.read_bytes()
     try:
         video.write_bytes(whole[:-1])
