@@ -111,8 +111,12 @@ def test_an_api_that_is_away(stack: Stack, open_page: OpenPage, gateway: Kinolog
 
 
 def test_answers_that_are_errors(open_page: OpenPage, gateway: KinologClient) -> None:
-    """A refused or failed request is told in words, and the form is as it was, until it is sent."""
+    """A refused or failed request is told in words, and the form is as it was, until it is sent.
+
+    The page lacks what browsers have on secure addresses only.
+    """
     page = open_page(may_lose_requests=True)
+    page.add_init_script("delete Crypto.prototype.randomUUID")
     page.goto("/generate")
     prompt = page.get_by_label("What happens in the video?")
     prompt.fill("a form that is refused")

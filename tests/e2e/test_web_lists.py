@@ -165,5 +165,8 @@ def test_filters(open_page: OpenPage, lists: str) -> None:
         expect(other.get_by_role("button", name="failed", pressed=True)).to_be_visible()
         expect(other.get_by_label("Search prompts and ids")).to_have_value("whale")
         with step("without filters"):
-            page.get_by_role("button", name="Clear filters").click()
+            page.get_by_label("Search prompts and ids").fill("no such word")
+            expect(page.get_by_text("No job matches")).to_be_visible()
+            page.get_by_role("button", name="Clear filters").last.click()  # the one in place of the list
             expect_jobs(page, client.jobs(limit=25).jobs, JOBS)
+            expect(page.get_by_label("Search prompts and ids")).to_have_value("")

@@ -15,9 +15,10 @@ from kinolog.ports.read_model import (
     SortField,
     SortOrder,
 )
+from kinolog.process.probe import metrics_text
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.builders.memory_jobs import MemoryJobs
-from tests.fixtures.waits import until
+from tests.fixtures.waits import until, until_true
 from tests.integration.running_projector import Feed, projecting
 
 
@@ -57,8 +58,11 @@ async def test_progress_and_log_lines_reach_the_lists(
 
     newest = reported(running, attempt, at)
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
-    async with projecting(migrated_database_url, memory_jobs, feed):
-        await read_model.wait_for(3, 20)
+    async with projecting(migrated_database_url, memory_jobs, feed) as projector:
+        await until_true(lambda: projector.position == 3, "the projector has caught up")
+        metrics = metrics_text(projector.metrics())
+        for sample in ("started_jobs", "wait_seconds"):  # a second between two commands of these jobs
+            assert f'kinolog_tenant_{sample}_total{{tenant="default"}} 1\n' in metrics
         for percent in (10.0, 20.5, 37.25):
             await feed.publish(replace(newest, percent=percent))
         await feed.publish(replace(newest, attempt=9, worker="worker-9", percent=99.0))

@@ -34,6 +34,11 @@ export function uploaded(file: Blob, name: string): Promise<Upload> {
   return answered(gateway.POST("/api/v1/inputs", { body: form as never, bodySerializer: () => form }));
 }
 
+/** Return an id that nobody else makes. `crypto.randomUUID` is missing where the page came over plain HTTP from another machine. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 async function withUpload(input: DraftInput): Promise<DraftInput> {
   if (input.upload !== undefined || input.link === undefined) return input;
   return { ...input, upload: await uploaded(await fetchedFile(input.link), input.name) };
@@ -46,7 +51,7 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
   const [draft, setDraft] = useState(first);
   const [isTried, setTried] = useState(false);
   // The same request sent again, such as after a lost answer, is one job. A changed draft is another one.
-  const [requestId, setRequestId] = useState(() => crypto.randomUUID());
+  const [requestId, setRequestId] = useState(newId);
   const model = models.find((each) => each.name === draft.model) ?? usual;
   const sending = useMutation({
     mutationFn: async () => {
@@ -89,7 +94,7 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
     errorOf,
     change: (part) => {
       setDraft((before) => ({ ...before, ...part }));
-      setRequestId(crypto.randomUUID());
+      setRequestId(newId());
       sending.reset();
     },
     submit: () => {

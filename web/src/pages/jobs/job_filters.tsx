@@ -32,6 +32,10 @@ export function JobFilters({ search, isFocused, onChange }: Props): ReactNode {
 
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
+    // While one types the field is ahead of the address. Else it follows: all filters were cleared, or the browser went back.
+    if (document.activeElement !== field.current) setText(search.text);
+  }, [search.text]);
+  useEffect(() => {
     if (isFocused) field.current?.focus();
   }, [isFocused]);
   const apply = useEffectEvent(() => {

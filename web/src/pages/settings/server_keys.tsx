@@ -79,9 +79,12 @@ export function ServerKeys(): ReactNode {
           <Alert
             severity="success"
             action={
-              <Button color="inherit" size="small" onClick={() => void navigator.clipboard.writeText(secret)}>
-                {t("actions.copy")}
-              </Button>
+              // Missing where the page came over plain HTTP from another machine.
+              "clipboard" in navigator ? (
+                <Button color="inherit" size="small" onClick={() => void navigator.clipboard.writeText(secret)}>
+                  {t("actions.copy")}
+                </Button>
+              ) : undefined
             }
           >
             {t("settings.secretOnce")}
