@@ -50,6 +50,7 @@ def test_two_tabs(open_page: OpenPage, gateway: KinologClient, slow_job: SlowJob
     """Both tabs follow a job, and what is chosen in one is so in the other."""
     one = open_page(color_scheme="light")
     two = one.context.new_page()
+    one.bring_to_front()  # behind another tab it draws one frame a second, for which each click waits
     one.goto("/settings")
     two.goto("/jobs")
     one.get_by_role("combobox", name="Theme").click()
@@ -73,6 +74,7 @@ def test_a_job_is_told_of_once(open_page: OpenPage, gateway: KinologClient) -> N
     one = open_page()
     one.context.add_init_script(TABS)
     two = one.context.new_page()
+    one.bring_to_front()  # behind another tab it draws one frame a second, for which each click waits
     one.goto("/settings")
     one.get_by_label("Tell me when a job ends").check()
     one.get_by_role("button", name="Save").click()
