@@ -17,6 +17,8 @@ from kinolog_projector.webhooks.call_outcome import CallOutcome
 
 KEPT = timedelta(days=30)
 """How long deliveries that ended stay."""
+KEPT_TRIES = 30
+"""Tries of one delivery that stay, the newest: an e-mail whose server is away is tried 290 times."""
 MOST_DUE = 500
 """Most deliveries of one answer."""
 
@@ -60,6 +62,7 @@ TRIED = """
 INSERT INTO kinolog.webhook_tries (delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+FORGET_TRIES = "DELETE FROM kinolog.webhook_tries WHERE delivery_id = %s AND number <= %s"
 SETTLE = """
 UPDATE kinolog.webhook_deliveries SET attempts = %s, status = %s, next_at = %s WHERE delivery_id = %s
 """
@@ -178,6 +181,8 @@ class DeliveryTables:
         tried = (outcome.status_code, outcome.milliseconds, outcome.response_bytes, outcome.error)
         async with self._lock, self._connection.transaction():
             await self._connection.execute(TRIED, [due.delivery_id, due.tenant, number, at, *tried])
+            if number > KEPT_TRIES:
+                await self._connection.execute(FORGET_TRIES, [due.delivery_id, number - KEPT_TRIES])
             await self._connection.execute(SETTLE, [number, status.value, next_at, due.delivery_id])
 
     async def end_all(self, webhook_id: str) -> None:
