@@ -104,14 +104,15 @@ class JobListQuery:
         return list_pages.page(self._shape), self._values
 
     async def _page_with_text(self) -> JobRowPage:
-        """Probe the next jobs, which suffices for a common text; find a rare one by searching all prompts once."""
+        """Probe the next jobs, which suffices for a text that many of them contain; else search all prompts once."""
         probe = (
             list_pages.page(replace(self._shape, method=PROBE_TEXT)),
             self._values | {"reach": PROBED_JOBS},
         )
         position_rows, rows = await self._snapshot.run((POSITION, {}), probe)
         if len(rows) <= self._query.page_size:
-            self._shape = replace(self._shape, method=SORT_MATCHES)
+            shape = await job_counts.shape_by_frequency(self._snapshot, self._shape.filter, self._values)
+            self._shape = replace(self._shape, filter=shape, method=SORT_MATCHES)
             (rows,) = await self._snapshot.run(self._page_query(), last=True)
         return self._answer(position_in(position_rows), None, rows)
 

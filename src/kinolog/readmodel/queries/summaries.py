@@ -34,7 +34,9 @@ async def summarize(snapshot: Snapshot, tenant: str, job_filter: JobFilter) -> J
     """Return numbers of jobs by status: from counters, unless the filter has a text."""
     query = job_counts.count_query(tenant, job_filter)
     if job_filter.text:
-        query = _count_each(shape_of(job_filter)), values_of(tenant, job_filter)
+        values = values_of(tenant, job_filter)
+        shape = await job_counts.shape_by_frequency(snapshot, shape_of(job_filter), values)
+        query = _count_each(shape), values
     position, rows = await snapshot.run((POSITION, {}), query, last=True)
     counts = job_counts.counts_in(rows)
     return JobCounts(
@@ -45,7 +47,8 @@ async def summarize(snapshot: Snapshot, tenant: str, job_filter: JobFilter) -> J
 async def select_ids(snapshot: Snapshot, tenant: str, job_filter: JobFilter, limit: int) -> list[str]:
     """Return the ids of the first jobs that match, oldest first."""
     values = values_of(tenant, job_filter) | {"limit": limit}
-    return [job_id for (job_id,) in await _select_ids(shape_of(job_filter)).rows(snapshot, values)]
+    shape = await job_counts.shape_by_frequency(snapshot, shape_of(job_filter), values)
+    return [job_id for (job_id,) in await _select_ids(shape).rows(snapshot, values)]
 
 
 async def overview(snapshot: Snapshot, tenant: str, span: TimeRange) -> Overview:
