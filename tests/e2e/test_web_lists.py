@@ -1,7 +1,8 @@
 """The list of the web page over many jobs: filters, orders and pages show what the server says.
 
-`WEB_LIST_JOBS=1000000 pytest -s --timeout 0 tests/e2e/test_web_lists.py` does the same over a million jobs and
-prints how long each step takes. It seeds the database in minutes, and later runs use it again.
+`TESTS_ON_DISK=1 WEB_LIST_JOBS=1000000 pytest -s --timeout 0 tests/e2e/test_web_lists.py` does the same over a million
+jobs and prints how long each step takes. It seeds the database in minutes. The temporary folder keeps it for later runs
+and for the benchmarks; without TESTS_ON_DISK it is in the folder of the run, which ends with it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tests.fixtures.web_servers import api_beside, gateway_before
 pytestmark = NEEDS_BROWSER
 JOBS = int(os.environ.get("WEB_LIST_JOBS", "1000"))
 STORED_JOBS = 100_000
-"""A database with more jobs than these is stored for later runs."""
+"""A database with more jobs than these is stored in the temporary folder."""
 
 
 @pytest.fixture(scope="module")

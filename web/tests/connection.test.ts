@@ -137,6 +137,19 @@ test("a refused key is not tried again, until another one is there", async () =>
   expect(FakeSocket.made.at(-1)?.protocols).toEqual(["kinolog", "kinolog.key.t"]);
 });
 
+test("a refused key that is saved again is tried again, and one that is accepted is not", async () => {
+  const socket = await connected();
+  expect(connection.retryRefused()).toBe(false);
+  socket.onclose?.({ code: 1008 });
+  expect(connection.retryRefused()).toBe(true);
+  expect(connection.retryRefused()).toBe(false);
+  await vi.advanceTimersByTimeAsync(0);
+  const again = FakeSocket.made.at(-1);
+  again?.open();
+  again?.receive(commit);
+  expect([FakeSocket.made.length, states.at(-1)]).toEqual([2, "live"]);
+});
+
 test("a ticket of an earlier key opens nothing", async () => {
   let answer: (ticket: { subprotocols: string[] }) => void = () => undefined;
   ticket = () => new Promise((resolve) => (answer = resolve));

@@ -65,7 +65,10 @@ class JobPageInfo(ClientModel):
 
 
 class SceneInfo(ClientModel):
-    """A part of a video with a prompt of its own. `index` counts from 0; `video` is None until it is rendered."""
+    """A part of a video with a prompt of its own. `index` counts from 0; `video` is None until it is rendered.
+
+    `thumbnail` is always None: the gateway has no image of a single scene.
+    """
 
     index: int
     prompt: str | None

@@ -22,6 +22,7 @@ from kinolog.process.settings import (
 from kinolog_stack.servers.nats_conf import render
 
 VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
+COPY = re.compile(r"^COPY (?!--from)(.+) \S+$", re.MULTILINE)
 ROOT = Path(__file__).parents[3]
 READS: dict[str, type[BaseSettings]] = {
     "provision": AdminSettings,
@@ -87,6 +88,18 @@ def test_every_image_is_built_from_a_dockerfile_that_is_there(compose: dict[str,
     assert named == {f"services/{s}/Dockerfile" for s in ("api", "worker", "projector", "gateway")}
     for path in named:
         assert "\nUSER kinolog\n" in (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("service", ["api", "worker", "projector", "gateway"])
+def test_every_image_copies_what_is_there(service: str) -> None:
+    """The files and folders that a Dockerfile copies exist, and .dockerignore admits them."""
+    admitted = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    text = (ROOT / "services" / service / "Dockerfile").read_text(encoding="utf-8")
+    copied = [source for sources in COPY.findall(text) for source in sources.split()]
+    assert {"pyproject.toml", "src", "services", "tui"} <= set(copied)
+    for source in copied:
+        assert (ROOT / source).exists(), source
+        assert f"!{source.split('/')[0]}" in admitted, source
 
 
 def test_the_gpu_worker_is_behind_its_profile(compose: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ export class LiveConnection {
   #retryMs = FIRST_RETRY_MS;
   #timers = new Set<ReturnType<typeof setTimeout>>();
   #isClosed = false;
+  #isRefused = false;
   #pings = 0;
   /** Whether the gateway has sent anything since the connection opened. One that is open but silent is no live one. */
   #isAnswered = false;
@@ -76,6 +77,13 @@ export class LiveConnection {
     if (!this.#isClosed) void this.#connect();
   }
 
+  /** Connect again if the key was refused: the person has saved it once more. Returns whether it was refused. */
+  retryRefused(): boolean {
+    if (!this.#isRefused) return false;
+    this.reconnect();
+    return true;
+  }
+
   /** Subscribe to a channel until the returned function is called. Subscriptions of one channel are counted. */
   subscribe(channel: Channel): () => void {
     const others = this.#channels.get(channel) ?? 0;
@@ -95,13 +103,14 @@ export class LiveConnection {
 
   async #connect(): Promise<void> {
     const attempt = ++this.#attempt;
+    this.#isRefused = false;
     this.#parts.onState("connecting");
     let ticket: Ticket;
     try {
       ticket = await this.#parts.ticket();
     } catch (error) {
       if (attempt !== this.#attempt) return;
-      if (error instanceof TicketRefused) this.#parts.onState("refused");
+      if (error instanceof TicketRefused) this.#refuse();
       else this.#retry();
       return;
     }
@@ -120,9 +129,14 @@ export class LiveConnection {
     socket.onclose = (event) => {
       if (this.#socket !== socket) return;
       this.#forget();
-      if (event.code === KEY_REFUSED) this.#parts.onState("refused");
+      if (event.code === KEY_REFUSED) this.#refuse();
       else this.#retry();
     };
+  }
+
+  #refuse(): void {
+    this.#isRefused = true;
+    this.#parts.onState("refused");
   }
 
   #resumption(channel: Channel): { after?: number } {

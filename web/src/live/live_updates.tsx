@@ -140,3 +140,9 @@ export function useReconnect(): () => void {
   const connection = useContext(ConnectionContext);
   return () => connection?.reconnect();
 }
+
+/** Connect again now if the key was refused. Returns whether it was. */
+export function useRetryRefused(): () => boolean {
+  const connection = useContext(ConnectionContext);
+  return () => connection?.retryRefused() ?? false;
+}

@@ -8,6 +8,11 @@ export function shortId(jobId: string): string {
 }
 
 export function count(number: number, language: string): string {
+  return new Intl.NumberFormat(language).format(number);
+}
+
+/** Return a number for the axis of a chart: `1.2M` where millions have no room. */
+export function shortCount(number: number, language: string): string {
   return new Intl.NumberFormat(language, { notation: number < 1_000_000 ? "standard" : "compact" }).format(number);
 }
 

@@ -5,6 +5,7 @@ import * as format from "./format";
 
 export interface Formats {
   count: (number: number) => string;
+  shortCount: (number: number) => string;
   share: (part: number | null | undefined) => string;
   bytes: (number: number) => string;
   length: (seconds: number | null | undefined) => string;
@@ -23,6 +24,7 @@ export function useFormats(): Formats {
   return useMemo(
     () => ({
       count: (number) => format.count(number, language),
+      shortCount: (number) => format.shortCount(number, language),
       share: (part) => format.share(part, language),
       bytes: (number) => format.bytes(number, language),
       length: (seconds) => format.length(seconds, language),

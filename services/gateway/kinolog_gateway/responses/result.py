@@ -90,7 +90,9 @@ class SceneView(ResponseModel):
     seed: int
     status: StatusName
     video: str | None = Field(description="Link to the rendered scene, once it is rendered.")
-    thumbnail: str | None = Field(description="Link to an image of the scene; null if there is none.")
+    thumbnail: str | None = Field(
+        description="Always null: no image is stored of a single scene. Show a frame of `video`."
+    )
 
 
 class StoryboardView(ResponseModel):

@@ -10,6 +10,7 @@ import Typography from "@mui/material/Typography";
 import { useQueries } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useSearchParams } from "react-router";
 import {
   type RangeQuery,
   countsReading,
@@ -29,20 +30,10 @@ import { Panel } from "../../components/panel";
 import { CHART_COLOURS } from "../../components/status_colours";
 import { localeOf, useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
+import { HOUR, RANGES, RANGE_NAMES, type Range, paramsOf, queryOf, rangeOf } from "./analytics_range";
 import { csv, save } from "./csv";
 
 const HEIGHT = 260;
-const HOUR = 3_600;
-/** Each range with the length of its buckets in seconds. */
-const RANGES = { last_hour: 60, last_24_hours: HOUR, last_7_days: 6 * HOUR, last_30_days: 24 * HOUR } as const;
-type Range = keyof typeof RANGES;
-
-/** Return the range as the gateway takes it. The last hour is given by its ends, to the minute. */
-function queryOf(range: Range, now: number): RangeQuery {
-  if (range !== "last_hour") return { date_range: range };
-  const minute = Math.floor(now / 60_000) * 60_000;
-  return { from: new Date(minute - HOUR * 1_000).toISOString() };
-}
 
 /** Return the number of jobs of each model that has some in the range. */
 function useModelCounts(query: RangeQuery): { model: string; total: number }[] {
@@ -57,7 +48,8 @@ export default function Analytics(): ReactNode {
   const { t, i18n } = useTranslation();
   const formats = useFormats();
   const names = useNames();
-  const [range, setRange] = useState<Range>("last_7_days");
+  const [params, setParams] = useSearchParams();
+  const range = rangeOf(params);
   const [chosenAt, setChosenAt] = useState(() => Date.now());
   const query = queryOf(range, chosenAt);
   const buckets = { ...query, bucket_seconds: RANGES[range] };
@@ -109,11 +101,11 @@ export default function Analytics(): ReactNode {
             aria-label={t("fields.range")}
             onChange={(_, chosen: Range | null) => {
               if (chosen === null) return;
-              setRange(chosen);
+              setParams(paramsOf(chosen), { replace: true });
               setChosenAt(Date.now());
             }}
           >
-            {(Object.keys(RANGES) as Range[]).map((each) => (
+            {RANGE_NAMES.map((each) => (
               <ToggleButton key={each} value={each}>
                 {t(`range.${each}`)}
               </ToggleButton>
@@ -145,7 +137,7 @@ export default function Analytics(): ReactNode {
                   name={t("analytics.trend")}
                   height={HEIGHT}
                   isWhole
-                  text={formats.count}
+                  text={formats.shortCount}
                   columns={times(points)}
                   series={(["completed", "failed", "cancelled"] as const).map((status) => ({
                     name: t(`status.${status}`),
@@ -164,7 +156,7 @@ export default function Analytics(): ReactNode {
                 <AreaChart
                   name={t("analytics.depth")}
                   height={HEIGHT}
-                  text={formats.count}
+                  text={formats.shortCount}
                   columns={times(points)}
                   series={(["queued", "processing"] as const).map((status) => ({
                     name: t(`status.${status}`),
@@ -222,7 +214,7 @@ export default function Analytics(): ReactNode {
                 height={HEIGHT}
                 isWhole
                 hasLegend={false}
-                text={formats.count}
+                text={formats.shortCount}
                 columns={models.map(({ model }) => model)}
                 series={[{ name: t("analytics.jobs"), colour: CHART_COLOURS.processing, values: models.map(({ total }) => total) }]}
               />

@@ -31,7 +31,7 @@ export default function Charts(): ReactNode {
               <PieChart
                 name={byStatus}
                 height={HEIGHT}
-                text={formats.count}
+                text={formats.shortCount}
                 series={STATUSES.filter((status) => data[status] > 0).map((status) => ({
                   name: t(`status.${status}`),
                   colour: CHART_COLOURS[status],
@@ -55,7 +55,7 @@ export default function Charts(): ReactNode {
                 name={t("dashboard.recent")}
                 height={HEIGHT}
                 isWhole
-                text={formats.count}
+                text={formats.shortCount}
                 columns={points.map((point) => day(point.at))}
                 series={(["completed", "failed", "cancelled"] as const).map((status) => ({
                   name: t(`status.${status}`),

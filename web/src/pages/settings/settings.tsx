@@ -12,10 +12,12 @@ import Typography from "@mui/material/Typography";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { isKeyRefused } from "../../api/problem";
 import { useCaller } from "../../api/queries";
 import { Confirm } from "../../components/confirm";
 import { PageHeading } from "../../components/page_heading";
 import { Panel } from "../../components/panel";
+import { useRetryRefused } from "../../live/live_updates";
 import { useNotices } from "../../session/notices";
 import { type Choices, DEFAULTS, LANGUAGES, settings, useSettings } from "../../session/settings";
 import { useErrorText } from "../../text/use_error_text";
@@ -42,6 +44,7 @@ export default function Settings(): ReactNode {
   const [isDenied, setDenied] = useState(false);
   const [isResetAsked, setResetAsked] = useState(false);
   const caller = useCaller();
+  const retryRefused = useRetryRefused();
   const areSecondsValid = Number(seconds) >= LEAST_SECONDS && Number(seconds) <= MOST_SECONDS;
 
   function change(part: Partial<Choices>): void {
@@ -53,8 +56,9 @@ export default function Settings(): ReactNode {
     settings.getState().change(choices);
     setDraft(choices);
     setSeconds(String(choices.refreshSeconds));
-    // What another key could read is forgotten.
-    if (isOtherKey) void queries.resetQueries();
+    const isTriedAgain = !isOtherKey && (retryRefused() || isKeyRefused(caller.error));
+    // What another key could read is forgotten, and what a refused one could not is read again.
+    if (isOtherKey || isTriedAgain) void queries.resetQueries();
     show("success", t("settings.saved"));
   }
 
