@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import Any
 
 from kinolog.v1 import webhook_service_pb2 as pb
+from kinolog_client.operations import webhook_operations
 from tests.unit.client.either_client import EitherClient
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi
@@ -28,6 +29,8 @@ async def test_webhooks_are_managed(client: EitherClient, api: RecordingApi) -> 
     )
     assert api.requests("ChangeWebhook")[0].format == "fal"
     assert changed.address == "https://example.org/"
+    usual = webhook_operations.change_webhook(WEBHOOK_ID, ADDRESS).body or {}
+    assert usual.keys() == {"address", "name", "events", "actor"}  # earlier gateways refuse others
     assert (await client.call("webhook_secret", WEBHOOK_ID)).secret == SECRET
     assert (await client.call("job_webhook_secret")).webhook_id == WEBHOOK_ID
     assert [one.webhook_id for one in api.requests("GetWebhookSecret")] == [WEBHOOK_ID, ""]
