@@ -12,6 +12,7 @@ import { useLiveState } from "../live/live_store";
 import { useSettings } from "../session/settings";
 import { utcOffset } from "../text/format";
 import { answered, fetchedFile, gateway } from "./gateway";
+import { newestOf } from "./known_job";
 import { queryKeys } from "./query_keys";
 import type { paths } from "./rest_types";
 import type {
@@ -119,9 +120,15 @@ function ofJob(jobId: string): { path: { job_id: string } } {
 }
 
 export function useJob(jobId: string): UseQueryResult<JobDetail> {
+  const queries = useQueryClient();
   return useReading(
     queryKeys.job(jobId),
-    (signal) => answered(gateway.GET("/api/v1/status/{job_id}", { params: ofJob(jobId), signal })),
+    async (signal) =>
+      newestOf(
+        queries,
+        jobId,
+        await answered(gateway.GET("/api/v1/status/{job_id}", { params: ofJob(jobId), signal })),
+      ),
     usePolling(),
   );
 }

@@ -5,9 +5,10 @@ import { useTranslation } from "react-i18next";
 import { liveAddress } from "../api/address";
 import { answered, gateway } from "../api/gateway";
 import { isKeyRefused } from "../api/problem";
+import { takeCommit } from "../api/known_job";
 import { MOST_LINES } from "../api/queries";
 import { queryKeys } from "../api/query_keys";
-import type { JobDetail, LogEntry } from "../api/types";
+import type { LogEntry } from "../api/types";
 import { useNotices } from "../session/notices";
 import { settings, useSettings } from "../session/settings";
 import { isAnyVisible } from "../session/visible_tabs";
@@ -58,10 +59,7 @@ class Updates {
   #applyJob(message: JobMessage): void {
     const { job } = message.data;
     if (job !== null) {
-      const known = this.#queries.getQueryData<JobDetail>(queryKeys.job(message.job_id));
-      if (known !== undefined && known.version <= job.version) {
-        this.#queries.setQueryData(queryKeys.job(message.job_id), job);
-      }
+      takeCommit(this.#queries, message.job_id, job);
       this.#reloadSoon(message.job_id);
     }
     if (message.type === "job_status_update") {
