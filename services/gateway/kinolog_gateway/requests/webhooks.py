@@ -51,6 +51,7 @@ class RotationRequest(RequestModel):
 
     overlap_seconds: int | None = Field(
         None,
+        strict=True,
         ge=0,
         le=604_800,
         description="How long calls are signed with the old secret too, in seconds; null for a day.",
