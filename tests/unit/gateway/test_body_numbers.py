@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import kinolog_gateway.requests as room
 import pytest
 from kinolog_gateway.requests.value_types import RequestModel
+from kinolog_gateway.requests.webhooks import RotationRequest
 from pydantic import ValidationError
 
 NUMBER = re.compile(r"\b(int|float)\b")
@@ -35,3 +36,10 @@ def _below(model: type[RequestModel]) -> Iterator[type[RequestModel]]:
     for each in model.__subclasses__():
         yield each
         yield from _below(each)
+
+
+def test_a_number_without_a_fraction_is_an_integer() -> None:
+    """JSON has one type for 60 and 60.0."""
+    assert RotationRequest.model_validate_json('{"overlap_seconds": 60.0}').overlap_seconds == 60
+    with pytest.raises(ValidationError):
+        RotationRequest.model_validate_json('{"overlap_seconds": 60.5}')

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from kinolog_gateway.enum_names import DeliveryStateName, WebhookEventName
 from kinolog_gateway.requests.value_types import RequestModel, WebhookFormatName, check_line
@@ -12,6 +12,11 @@ from kinolog_gateway.requests.value_types import RequestModel, WebhookFormatName
 TENANT_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 WEBHOOK_PATTERN = "^wh_[a-z2-7]{16}$"
 DELIVERY_PATTERN = "^dlv_[a-z2-7]{26}$"
+
+
+def _whole_number(value: Any) -> Any:
+    """Return a number without a fraction, such as 60.0, as an integer: JSON has one type for both."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class WebhookRequest(RequestModel):
@@ -49,7 +54,7 @@ class NewWebhookRequest(WebhookRequest):
 class RotationRequest(RequestModel):
     """How a secret is replaced."""
 
-    overlap_seconds: int | None = Field(
+    overlap_seconds: Annotated[int | None, BeforeValidator(_whole_number)] = Field(
         None,
         strict=True,
         ge=0,
