@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.message_pump import MessagePump
 
@@ -15,8 +16,11 @@ from kinolog_tui.session.request_failure import RequestFailure
 
 if TYPE_CHECKING:  # the application builds the pages
     from textual.dom import DOMNode
+    from textual.screen import Screen
 
     from kinolog_tui.app import KinologApp
+
+T = TypeVar("T")
 
 
 class RequestOwner(MessagePump):
@@ -48,6 +52,16 @@ class RequestOwner(MessagePump):
                 self.post_message(RequestAnswered(key, value))
 
         start_work(self._node, work, key)
+
+    def request_after(self, dialog: Screen[T], key: str, call: Callable[[T], Awaitable[object]]) -> None:
+        """Show a dialog, unless this dashboard only looks. Pass its answer to a call, unless it is None or no."""
+
+        def answered(answer: T | None) -> None:
+            if answer:
+                self.request(key, partial(call, answer))
+
+        if self.kinolog.may_write():
+            self.app.push_screen(dialog, answered)
 
     def requesting(self, *keys: str) -> bool:
         """Return whether a request with one of these keys is not answered yet."""

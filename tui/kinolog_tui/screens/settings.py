@@ -182,15 +182,13 @@ class SettingsPage(Page):
 
     def action_create_api_key(self) -> None:
         """Ask for the actor and the scopes of a new API key, and make it."""
-        from kinolog_tui.screens.dialogs.api_keys import KeyToMake, NewKeyDialog
+        from kinolog_tui.screens.dialogs.api_keys import NewKeyDialog
 
-        def answered(asked: KeyToMake | None) -> None:
-            if asked is not None:
-                call = partial(self.kinolog.client.create_key, asked.actor, scopes=asked.scopes)
-                self.request("create-key", call)
-
-        if self.kinolog.may_write():
-            self.app.push_screen(NewKeyDialog(), answered)
+        self.request_after(
+            NewKeyDialog(),
+            "create-key",
+            lambda asked: self.kinolog.client.create_key(asked.actor, scopes=asked.scopes),
+        )
 
     def action_revoke_api_key(self) -> None:
         """Choose an API key, and revoke it after a confirmation."""
@@ -199,13 +197,10 @@ class SettingsPage(Page):
         live = {key.key_id: key for key in self._issued if key.revoked_at is None}
 
         def chosen(key_id: str | None) -> None:
-            def answered(yes: bool | None) -> None:
-                if yes and key_id is not None:
-                    self.request("revoke-key", partial(self.kinolog.client.revoke_key, key_id))
-
             if key_id is not None:
                 words = f"{key_words(live[key_id])}: its calls are refused at once, for good, and its streams end."
-                self.app.push_screen(ConfirmDialog("Revoke this API key?", words, "Revoke"), answered)
+                dialog = ConfirmDialog("Revoke this API key?", words, "Revoke")
+                self.request_after(dialog, "revoke-key", lambda _: self.kinolog.client.revoke_key(key_id))
 
         if not live:
             self.notify("there is no API key to revoke", severity="warning")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Label, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from kinolog.access.api_key import Scope
 from kinolog_client import ApiKeyInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.dialog import Dialog
+from kinolog_tui.screens.dialogs.form import FormDialog, names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,41 +28,21 @@ class KeyToMake:
     scopes: tuple[str, ...]
 
 
-class NewKeyDialog(Dialog[KeyToMake | None]):
-    """Asks for the actor and the scopes of a new API key. Enter makes it, escape leaves it."""
+class NewKeyDialog(FormDialog[KeyToMake]):
+    """Asks for the actor and the scopes of a new API key."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.back", "dismiss(None)", "Close"),
-        key_binding("everywhere.next", "app.focus_next", "Next field"),
-    ]
+    def __init__(self) -> None:
+        super().__init__(
+            "New API key",
+            "Whose key, and what it may do; enter makes it, esc leaves it.",
+            {"actor": "", "scopes": "submit read cancel audit"},
+        )
 
-    def body(self) -> ComposeResult:
-        """Two fields."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "New API key"
-            yield Label("Whose key, and what it may do; enter makes it, esc leaves it.", classes="words")
-            with Horizontal(classes="line"):
-                yield Label("actor")
-                yield Input(id="actor", compact=True)
-            with Horizontal(classes="line"):
-                yield Label("scopes")
-                yield Input("submit read cancel audit", id="scopes", compact=True)
-            yield Label("", id="wrong", classes="words")
-
-    def on_input_submitted(self) -> None:
-        """Dismiss with the fields, or say what is wrong with them."""
-        actor = self.query_one("#actor", Input).value.strip()
-        scopes = tuple(self.query_one("#scopes", Input).value.replace(",", " ").split())
-        unknown = [scope for scope in scopes if scope not in list(Scope)]
-        if not actor:
-            self._show_wrong("Name an actor: the person or program that has the key.")
-        elif unknown or not scopes:
-            self._show_wrong(f"Scopes are {', '.join(Scope)}.")
-        else:
-            self.dismiss(KeyToMake(actor, scopes))
-
-    def _show_wrong(self, words: str) -> None:
-        self.query_one("#wrong", Label).update(Content(words))
+    def meaning(self, texts: Mapping[str, str]) -> KeyToMake:
+        """Return the key. Raises ValueError."""
+        if not texts["actor"]:
+            raise ValueError("Name an actor: the person or program that has the key.")
+        return KeyToMake(texts["actor"], names_in(texts["scopes"], Scope, "Scopes"))
 
 
 class ChooseKeyDialog(Dialog[str | None]):

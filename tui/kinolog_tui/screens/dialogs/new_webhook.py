@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
-
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Input, Label
 
 from kinolog.webhooks.events import ENDS, WebhookEvent
-from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.screens.dialogs.dialog import Dialog
+from kinolog_tui.screens.dialogs.form import FormDialog, names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,37 +17,18 @@ class WebhookToMake:
     events: tuple[str, ...]
 
 
-class NewWebhookDialog(Dialog[WebhookToMake | None]):
-    """Asks for the address and the events of a new webhook. Enter makes it, escape leaves it."""
+class NewWebhookDialog(FormDialog[WebhookToMake]):
+    """Asks for the address and the events of a new webhook."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.back", "dismiss(None)", "Close"),
-        key_binding("everywhere.next", "app.focus_next", "Next field"),
-    ]
+    def __init__(self) -> None:
+        super().__init__(
+            "New webhook",
+            "https://… or mailto:…, and what it is told; enter makes it.",
+            {"address": "", "events": " ".join(sorted(ENDS))},
+        )
 
-    def body(self) -> ComposeResult:
-        """Two fields."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "New webhook"
-            yield Label("https://… or mailto:…, and what it is told; enter makes it.", classes="words")
-            with Horizontal(classes="line"):
-                yield Label("address")
-                yield Input(id="address", compact=True)
-            with Horizontal(classes="line"):
-                yield Label("events")
-                yield Input(" ".join(sorted(ENDS)), id="events", compact=True)
-            yield Label("", id="wrong", classes="words")
-
-    def on_input_submitted(self) -> None:
-        """Dismiss with the fields, or say what is wrong with them."""
-        address = self.query_one("#address", Input).value.strip()
-        events = tuple(self.query_one("#events", Input).value.replace(",", " ").split())
-        if not address:
-            self._show_wrong("Name the address to call.")
-        elif not events or any(event not in list(WebhookEvent) for event in events):
-            self._show_wrong(f"Events are {', '.join(WebhookEvent)}.")
-        else:
-            self.dismiss(WebhookToMake(address, tuple(dict.fromkeys(events))))
-
-    def _show_wrong(self, words: str) -> None:
-        self.query_one("#wrong", Label).update(Content(words))
+    def meaning(self, texts: Mapping[str, str]) -> WebhookToMake:
+        """Return the webhook. Raises ValueError."""
+        if not texts["address"]:
+            raise ValueError("Name the address to call.")
+        return WebhookToMake(texts["address"], names_in(texts["events"], WebhookEvent, "Events"))

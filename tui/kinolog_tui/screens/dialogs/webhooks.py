@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -104,22 +104,23 @@ class WebhooksDialog(RequestOwner, Dialog[None]):
 
     def action_new(self) -> None:
         """Ask for the address and the events of a new webhook, and make it."""
-        from kinolog_tui.screens.dialogs.new_webhook import NewWebhookDialog, WebhookToMake
+        from kinolog_tui.screens.dialogs.new_webhook import NewWebhookDialog
 
-        def answered(asked: WebhookToMake | None) -> None:
-            if asked is not None:
-                call = partial(self.kinolog.client.create_webhook, asked.address, events=asked.events)
-                self.request("change", call)
-
-        if self.kinolog.may_write():
-            self.app.push_screen(NewWebhookDialog(), answered)
+        self.request_after(
+            NewWebhookDialog(),
+            "change",
+            lambda asked: self.kinolog.client.create_webhook(asked.address, events=asked.events),
+        )
 
     def action_rotate(self) -> None:
         """Replace the secret of a webhook, after a confirmation."""
         if (webhook := self._webhook) is not None:
             words = f"{_label(webhook)}: calls are signed with both secrets for a day, then with the new one alone."
-            call = partial(self.kinolog.client.rotate_webhook_secret, webhook.webhook_id)
-            self._confirmed("Replace the secret of this webhook?", words, "Replace", call)
+            self.request_after(
+                ConfirmDialog("Replace the secret of this webhook?", words, "Replace"),
+                "change",
+                lambda _: self.kinolog.client.rotate_webhook_secret(webhook.webhook_id),
+            )
 
     def action_delete(self) -> None:
         """Delete a webhook, after a confirmation."""
@@ -130,8 +131,11 @@ class WebhooksDialog(RequestOwner, Dialog[None]):
             self.notify("it signs what single jobs send, and stays", severity="warning")
             return
         words = f"{_label(webhook)}: its address and its secret are erased, and nothing more is sent to it."
-        call = partial(self.kinolog.client.delete_webhook, webhook.webhook_id)
-        self._confirmed("Delete this webhook?", words, "Delete", call)
+        self.request_after(
+            ConfirmDialog("Delete this webhook?", words, "Delete"),
+            "change",
+            lambda _: self.kinolog.client.delete_webhook(webhook.webhook_id),
+        )
 
     def action_redeliver(self) -> None:
         """Send the message of the delivery under the cursor again."""
@@ -141,14 +145,6 @@ class WebhooksDialog(RequestOwner, Dialog[None]):
         elif self.kinolog.may_write():
             one = self._deliveries[at]
             self.request("change", partial(self.kinolog.client.redeliver, one.webhook_id, one.delivery_id))
-
-    def _confirmed(self, question: str, words: str, yes: str, call: Callable[[], object]) -> None:
-        def answered(agreed: bool | None) -> None:
-            if agreed:
-                self.request("change", call)  # type: ignore[arg-type]
-
-        if self.kinolog.may_write():
-            self.app.push_screen(ConfirmDialog(question, words, yes), answered)
 
     @property
     def _webhook(self) -> WebhookInfo | None:
