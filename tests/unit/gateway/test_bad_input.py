@@ -130,6 +130,9 @@ QUERIES = [
     ("/api/v1/analytics/overview?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
     ("/api/v1/activity?limit=101", "limit"),
     ("/api/v1/activity?before=-1", "before"),
+    ("/api/v1/keys?tenant=a%20b", "tenant"),
+    ("/api/v1/webhooks?tenant=*", "tenant"),
+    ("/api/v1/webhooks/short/secret", "webhook_id"),
 ]
 
 BULKS: list[tuple[dict[str, Any], str]] = [
@@ -198,6 +201,7 @@ async def test_all_queries(gateway: RunningGateway, api: RecordingApi) -> None:
     for path, field in QUERIES:
         problem = problem_of(await gateway.client.get(path))
         assert fields_of(problem) == [field], path
+        assert "^" not in problem["detail"], "a regular expression"
     assert not api.calls
 
 

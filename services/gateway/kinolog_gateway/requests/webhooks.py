@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from kinolog_gateway.enum_names import DeliveryStateName, WebhookEventName
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.requests.value_types import RequestModel, WebhookFormatName, check_line
-
-TENANT_NAME = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
-WEBHOOK_PATTERN = "^wh_[a-z2-7]{16}$"
-DELIVERY_PATTERN = "^dlv_[a-z2-7]{26}$"
-
-
-def _whole_number(value: Any) -> Any:
-    """Return a number without a fraction, such as 60.0, as an integer: JSON has one type for both."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class WebhookRequest(RequestModel):
@@ -35,7 +27,7 @@ class WebhookRequest(RequestModel):
         default_factory=list,
         description="What it is called for. Without any, job.completed, job.failed and job.cancelled.",
     )
-    actor: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127})?$")] = Field(
+    actor: Annotated[str, Field(pattern=text_patterns.ACTOR_OR_NONE)] = Field(
         "", description="Whose jobs it is called for; empty for all of the tenant."
     )
     format: WebhookFormatName = Field(
@@ -46,7 +38,7 @@ class WebhookRequest(RequestModel):
 class NewWebhookRequest(WebhookRequest):
     """A webhook to create."""
 
-    tenant: Annotated[str, Field(pattern=TENANT_NAME)] = Field(
+    tenant: Annotated[str, Field(pattern=text_patterns.ONE_TENANT)] = Field(
         "", description="The tenant; empty for the caller's own."
     )
 
@@ -54,7 +46,7 @@ class NewWebhookRequest(WebhookRequest):
 class RotationRequest(RequestModel):
     """How a secret is replaced."""
 
-    overlap_seconds: Annotated[int | None, BeforeValidator(_whole_number)] = Field(
+    overlap_seconds: int | None = Field(
         None,
         strict=True,
         ge=0,
@@ -66,7 +58,7 @@ class RotationRequest(RequestModel):
 class WebhookListQuery(RequestModel):
     """Filter of a list of webhooks."""
 
-    tenant: Annotated[str, Field(pattern=TENANT_NAME)] = Field(
+    tenant: Annotated[str, Field(pattern=text_patterns.ONE_TENANT)] = Field(
         "", description="The tenant; empty for the caller's own."
     )
 

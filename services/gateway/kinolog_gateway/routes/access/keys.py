@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from kinolog.v1 import access_service_pb2 as pb
 from kinolog_gateway.enum_names import SCOPE_NUMBERS, time_field
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.requests.keys import KeyListQuery, NewKeyRequest
 from kinolog_gateway.responses.keys import (
     ApiKeyListView,
@@ -54,7 +55,7 @@ async def list_keys(query: Annotated[KeyListQuery, Query()], api: Api, caller: C
 
 @router.delete("/keys/{key_id}", response_model=ApiKeyView, summary="Revoke an API key")
 async def revoke_key(
-    key_id: Annotated[str, Path(pattern="^[a-z2-7]{12}$", description="The id of the key.")],
+    key_id: Annotated[str, Path(pattern=text_patterns.KEY_ID, description="The id of the key.")],
     api: Api,
     caller: Caller,
 ) -> Response:

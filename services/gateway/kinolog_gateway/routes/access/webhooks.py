@@ -9,9 +9,8 @@ from starlette.responses import Response
 
 from kinolog.v1 import webhook_service_pb2 as pb
 from kinolog_gateway.enum_names import DELIVERY_STATE_NUMBERS
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.requests.webhooks import (
-    DELIVERY_PATTERN,
-    WEBHOOK_PATTERN,
     DeliveryListQuery,
     NewWebhookRequest,
     RotationRequest,
@@ -33,8 +32,8 @@ from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_resp
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], responses=PROBLEMS)
 
-WebhookId = Annotated[str, Path(pattern=WEBHOOK_PATTERN, description="The id of the webhook.")]
-DeliveryId = Annotated[str, Path(pattern=DELIVERY_PATTERN, description="The id of a delivery.")]
+WebhookId = Annotated[str, Path(pattern=text_patterns.WEBHOOK_ID, description="The id of the webhook.")]
+DeliveryId = Annotated[str, Path(pattern=text_patterns.DELIVERY_ID, description="The id of a delivery.")]
 
 
 @router.post("", status_code=201, response_model=WebhookWithSecretView, summary="Create a webhook")
