@@ -150,11 +150,8 @@ class Callers:
         return answer
 
 
-def key_required() -> HttpProblemError:
+def key_required(
+    detail: str = "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
+) -> HttpProblemError:
     """Return the refusal of a request without a valid key."""
-    return HttpProblemError(
-        401,
-        "KEY_REQUIRED",
-        "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    return HttpProblemError(401, "KEY_REQUIRED", detail, headers={"WWW-Authenticate": "Bearer"})

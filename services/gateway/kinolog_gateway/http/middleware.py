@@ -176,11 +176,8 @@ class RequestMiddleware:
         Its host tells nothing: proxies pass on what the client says.
         """
         if address and not is_loopback(address):
-            refusal = HttpProblemError(
-                401,
-                "KEY_REQUIRED",
-                "this gateway needs no key from its own machine, and from others it does: present an API key",
-                headers={"WWW-Authenticate": "Bearer"},
+            refusal = key_required(
+                "this gateway needs no key from its own machine, and from others it does: present an API key"
             )
             self._callers.log_refusal(refusal, "", address)
             raise refusal
@@ -189,12 +186,9 @@ class RequestMiddleware:
         """Raise the problem of a request without a key by another account of this machine."""
         peer, own = scope.get(CONNECTION) or (None, None)
         if peer and own and not is_own_peer((peer[0], peer[1]), (own[0], own[1])):
-            refusal = HttpProblemError(
-                401,
-                "KEY_REQUIRED",
+            refusal = key_required(
                 "this gateway needs no key from the account that runs it, and from other accounts of this machine it "
-                "does: present an API key (kinolog keys create), or start it with --no-auth",
-                headers={"WWW-Authenticate": "Bearer"},
+                "does: present an API key (kinolog keys create), or start it with --no-auth"
             )
             self._callers.log_refusal(refusal, "", f"{peer[0]}, another account of this machine")
             raise refusal

@@ -34,7 +34,7 @@ class BuiltPage:
         self._files: dict[str, Path] = {}
         self._scripts = Scripts({})
 
-    def index(self, modules: Sequence[str] = ()) -> Response | None:
+    def index(self, modules: Sequence[str]) -> Response | None:
         """Return the page; None if it is not built. Each answer has a number that the styles of the page present.
 
         `modules` are those of the part of the page that opens. The browser loads their scripts at once.
