@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 WAIT_SECONDS = 0.25
 """Timeout for the response, from the call of `result`. By then the terminal had the whole start-up to respond."""
@@ -56,7 +57,7 @@ class CapabilityQuery:
     """Queries the terminal of this process, if there is one. Call `result` once."""
 
     def __init__(self) -> None:
-        self._restore: list[object] | None = None
+        self._restore: list[Any] | None = None
         self._queries = ""
         if os.environ.get("NO_COLOR") or sys.platform == "win32" or not (_is_tty(0) and _is_tty(1)):
             return
@@ -86,7 +87,7 @@ class CapabilityQuery:
                     break
                 response += raw.decode("latin-1")
         finally:
-            termios.tcsetattr(0, termios.TCSANOW, self._restore)  # type: ignore[arg-type]  # as it was got
+            termios.tcsetattr(0, termios.TCSANOW, self._restore)
             self._restore = None
         return parse_response(response)
 

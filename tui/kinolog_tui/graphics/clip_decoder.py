@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 MAX_PICTURES = 1_200
 MAX_BYTES = 200_000_000
@@ -103,7 +104,7 @@ def _fitted_size(width: int, height: int, box: PixelBox) -> tuple[int, int]:
     return max(2, round(width * scale)), max(2, round(height * scale) // 2 * 2)
 
 
-def _without_padding(plane: object, width: int, height: int) -> bytes:
-    """Return the bytes of a plane without the padding after each line of `width` bytes."""
-    raw, line = bytes(plane), plane.line_size  # type: ignore[call-overload,attr-defined]  # a buffer of PyAV
+def _without_padding(plane: Any, width: int, height: int) -> bytes:
+    """Return the bytes of a plane of PyAV without the padding after each line of `width` bytes."""
+    raw, line = bytes(plane), plane.line_size
     return b"".join(raw[row * line : row * line + width] for row in range(height))

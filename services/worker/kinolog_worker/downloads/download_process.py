@@ -59,7 +59,8 @@ class DownloadProcess:
             await _end(process)
 
     async def _folder(self, process: asyncio.subprocess.Process, report: ReportBytes) -> Path:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        if process.stdout is None:
+            raise AssertionError("it is a pipe")
         loop = asyncio.get_running_loop()
         last, arrived_at = (0, 0), loop.time()
         while True:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from kinolog.process.logs import record_text
 
@@ -30,8 +31,7 @@ _DEVELOPERS_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, FutureWar
 
 def silence_output() -> None:
     """Drop what Python code prints from now on, and print errors that nobody handles without their text."""
-    dropped = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it is open as long as the process runs
-    sys.stdout = sys.stderr = dropped
+    sys.stdout = sys.stderr = _nowhere()
     sys.excepthook = lambda _, error, trace: print_trace(error, trace)
     threading.excepthook = lambda failure: print_trace(failure.exc_value, failure.exc_traceback)
     logging.getLogger().addHandler(logging.NullHandler())  # else `logging` prints warnings by itself
@@ -39,6 +39,11 @@ def silence_output() -> None:
     logging.captureWarnings(capture=True)
     for category in _DEVELOPERS_WARNINGS:
         warnings.simplefilter("ignore", category)
+
+
+def _nowhere() -> TextIO:
+    """Return a stream that drops what is written, open as long as the process runs."""
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 @contextmanager

@@ -61,10 +61,11 @@ class DrivenPipeline:
                 retryable=False,
             )
         self._blocks = self._by_inputs[given]
+        pipeline: Any = super()  # the class that it is mixed into
         if self.height_margin:
             inputs["height"] += self.height_margin
         try:
-            state = super().__call__(**inputs)  # type: ignore[misc] # of the class that it is mixed into
+            state = pipeline.__call__(**inputs)
         finally:
             self._on_step_end = None
         videos = state.get("videos")
