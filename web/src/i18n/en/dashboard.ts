@@ -1,0 +1,17 @@
+/** Texts in English: the dashboard. */
+export const dashboard = {
+  running: "Now",
+  queue: "Next in the queue",
+  workers: "Workers",
+  activity: "Activity",
+  byStatus: "Jobs by status",
+  recent: "Jobs per day",
+  total: "all",
+  idle: "idle",
+  jobsDone_one: "{{count}} job done",
+  jobsDone_other: "{{count, number}} jobs done",
+  place: "place {{place}}",
+  memory: "{{used}} of {{total}} used",
+  remaining: "{{time}} left",
+  allJobs: "All jobs",
+};
