@@ -13,6 +13,7 @@ import { useSettings } from "../session/settings";
 import { utcOffset } from "../text/format";
 import { answered, fetchedFile, gateway } from "./gateway";
 import { newestOf } from "./known_job";
+import { MOST_LINES, newestLines } from "./known_log";
 import { queryKeys } from "./query_keys";
 import type { paths } from "./rest_types";
 import type {
@@ -50,8 +51,6 @@ export type CountsQuery = NonNullable<paths["/api/v1/analytics/status-distributi
 type BulkRequest = paths["/api/v1/bulk"]["post"]["requestBody"]["content"]["application/json"];
 
 const MINUTE_MS = 60_000;
-/** Log lines that are read, and most that are kept, of a job. */
-export const MOST_LINES = 1_000;
 /** Links with a ticket are asked for again this long before their end. */
 const TICKET_STALE_MS = 8 * MINUTE_MS;
 
@@ -143,11 +142,13 @@ export function useStoryboard(jobId: string): UseQueryResult<Storyboard> {
 
 /** The log lines of a job, oldest first. Live updates add to them. */
 export function useLog(jobId: string): UseQueryResult<LogEntry[]> {
+  const queries = useQueryClient();
   return useReading(
     queryKeys.log(jobId),
     async (signal) => {
       const params = { ...ofJob(jobId), query: { limit: MOST_LINES } };
-      return (await answered(gateway.GET("/api/v1/logs/{job_id}", { params, signal }))).entries;
+      const { entries } = await answered(gateway.GET("/api/v1/logs/{job_id}", { params, signal }));
+      return newestLines(queries, jobId, entries);
     },
     usePolling(),
   );

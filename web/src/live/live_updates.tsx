@@ -4,11 +4,10 @@ import { type ReactNode, createContext, useContext, useEffect, useMemo } from "r
 import { useTranslation } from "react-i18next";
 import { liveAddress } from "../api/address";
 import { answered, gateway } from "../api/gateway";
-import { isKeyRefused } from "../api/problem";
 import { takeCommit } from "../api/known_job";
-import { MOST_LINES } from "../api/queries";
+import { takeLine } from "../api/known_log";
+import { isKeyRefused } from "../api/problem";
 import { queryKeys } from "../api/query_keys";
-import type { LogEntry } from "../api/types";
 import { useNotices } from "../session/notices";
 import { settings, useSettings } from "../session/settings";
 import { isAnyVisible } from "../session/visible_tabs";
@@ -53,7 +52,7 @@ class Updates {
     else if (message.type === "job_preview") {
       const { media_type, image, scene, step } = message.data;
       liveStore.setPreview(message.job_id, { image: `data:${media_type};base64,${image}`, scene, step });
-    } else if (message.type === "job_log_entry") this.#addLine(message.job_id, message.data);
+    } else if (message.type === "job_log_entry") takeLine(this.#queries, message.job_id, message.data);
   }
 
   #applyJob(message: JobMessage): void {
@@ -69,12 +68,6 @@ class Updates {
       // Without events it is the state that a subscription begins with, and no news.
       if (message.data.events.length > 0) this.#onEnd(message);
     }
-  }
-
-  #addLine(jobId: string, line: LogEntry): void {
-    this.#queries.setQueryData<LogEntry[]>(queryKeys.log(jobId), (lines = []) =>
-      lines.some((each) => each.sequence === line.sequence) ? lines : [...lines, line].slice(-MOST_LINES),
-    );
   }
 
   #reloadSoon(jobId: string): void {
