@@ -1,10 +1,9 @@
 /** The question before an action on jobs, with the new priority where the action sets one. */
-import MenuItem from "@mui/material/MenuItem";
-import TextField from "@mui/material/TextField";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { JobAction } from "../api/queries";
 import { PRIORITIES, type Priority } from "../api/types";
+import { Choice } from "./choice";
 import { Confirm } from "./confirm";
 
 interface Props {
@@ -27,20 +26,13 @@ export default function ActionQuestion({ action, count, onNo, onYes }: Props): R
       onYes={() => onYes(hasPriority ? priority : undefined)}
     >
       {hasPriority ? (
-        <TextField
-          select
+        <Choice
           fullWidth
-          size="small"
           label={t("fields.priority")}
           value={priority}
-          onChange={(event) => setPriority(event.target.value as Priority)}
-        >
-          {PRIORITIES.map((each) => (
-            <MenuItem key={each} value={each}>
-              {t(`priority.${each}`)}
-            </MenuItem>
-          ))}
-        </TextField>
+          choices={PRIORITIES.map((each) => [each, t(`priority.${each}`)])}
+          onChoose={setPriority}
+        />
       ) : undefined}
     </Confirm>
   );

@@ -1,7 +1,7 @@
 /** A field of the draft as a text, and as a choice. */
-import MenuItem from "@mui/material/MenuItem";
 import TextField from "@mui/material/TextField";
 import type { ReactNode } from "react";
+import { Choice, type NamedValues } from "../../components/choice";
 import type { Draft } from "./draft";
 import type { FormState } from "./form_state";
 
@@ -37,8 +37,7 @@ export function DraftText({ form, name, label, hint, isDisabled = false }: TextP
 }
 
 interface ChoiceProps extends TextProps {
-  /** Each value with its name. */
-  choices: readonly (readonly [value: string, name: string])[];
+  choices: NamedValues<string>;
   /** What is shown for an empty field. */
   usual?: string;
 }
@@ -46,22 +45,15 @@ interface ChoiceProps extends TextProps {
 export function DraftChoice({ form, name, label, hint, choices, usual = "" }: ChoiceProps): ReactNode {
   const error = form.errorOf(name);
   return (
-    <TextField
-      select
+    <Choice
       fullWidth
-      size="small"
       label={label}
       value={form.draft[name] || usual}
       error={error !== undefined}
       helperText={error ?? hint}
       slotProps={{ inputLabel: { shrink: true }, select: { displayEmpty: true } }}
-      onChange={(event) => form.change({ [name]: event.target.value })}
-    >
-      {choices.map(([value, text]) => (
-        <MenuItem key={value} value={value}>
-          {text}
-        </MenuItem>
-      ))}
-    </TextField>
+      choices={choices}
+      onChoose={(value) => form.change({ [name]: value })}
+    />
   );
 }

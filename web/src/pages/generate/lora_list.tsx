@@ -1,13 +1,13 @@
 /** The LoRAs of a video, each with its weight. */
 import Box from "@mui/material/Box";
 import IconButton from "@mui/material/IconButton";
-import MenuItem from "@mui/material/MenuItem";
 import Stack from "@mui/material/Stack";
 import TextField from "@mui/material/TextField";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Lora } from "../../api/types";
+import { Choice } from "../../components/choice";
 import { CloseIcon } from "../../components/icons";
 import type { FormState } from "./form_state";
 
@@ -56,22 +56,15 @@ export function LoraList({ form, loras }: { form: FormState; loras: readonly Lor
         );
       })}
       {others.length > 0 && chosen.length < MOST ? (
-        <TextField
-          select
-          size="small"
+        <Choice
           label={t("generate.addLora")}
           value=""
           error={error !== undefined}
           helperText={error}
           sx={{ maxWidth: 320 }}
-          onChange={(event) => form.change({ loras: [...chosen, { name: event.target.value, weight: "" }] })}
-        >
-          {others.map(({ name }) => (
-            <MenuItem key={name} value={name}>
-              {name}
-            </MenuItem>
-          ))}
-        </TextField>
+          choices={others.map(({ name }) => [name, name])}
+          onChoose={(name) => form.change({ loras: [...chosen, { name, weight: "" }] })}
+        />
       ) : null}
     </Stack>
   );

@@ -3,15 +3,15 @@ import Alert from "@mui/material/Alert";
 import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
 import IconButton from "@mui/material/IconButton";
-import MenuItem from "@mui/material/MenuItem";
 import Stack from "@mui/material/Stack";
 import TextField from "@mui/material/TextField";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { Choice } from "../../components/choice";
 import { ArrowDownwardIcon, ArrowUpwardIcon, CloseIcon } from "../../components/icons";
 import { MOST_SCENES } from "./checks";
-import { type DraftScene, TRANSITIONS, type Transition, emptyScene } from "./draft";
+import { type DraftScene, TRANSITIONS, emptyScene } from "./draft";
 import type { FormState } from "./form_state";
 
 export default function SceneList({ form }: { form: FormState }): ReactNode {
@@ -88,20 +88,16 @@ export default function SceneList({ form }: { form: FormState }): ReactNode {
             />
             <Stack direction="row" sx={{ gap: 1.5, flexWrap: "wrap" }}>
               {field(index, "seconds", `${t("fields.duration")} (s)`, t("generate.equal"))}
-              <TextField
-                select
-                size="small"
+              <Choice
                 label={t("generate.transition")}
                 value={scene.transition}
                 sx={{ flex: "1 1 130px" }}
-                onChange={(event) => put(index, { transition: event.target.value as Transition })}
-              >
-                {TRANSITIONS.filter((transition) => index > 0 || transition !== "dissolve").map((transition) => (
-                  <MenuItem key={transition} value={transition}>
-                    {t(`generate.transitionOf.${transition}`)}
-                  </MenuItem>
-                ))}
-              </TextField>
+                choices={TRANSITIONS.filter((transition) => index > 0 || transition !== "dissolve").map((transition) => [
+                  transition,
+                  t(`generate.transitionOf.${transition}`),
+                ])}
+                onChoose={(transition) => put(index, { transition })}
+              />
               {field(index, "seed", t("fields.seed"), t("generate.seedOfVideo"))}
             </Stack>
           </Box>

@@ -1,4 +1,5 @@
 /** The filters of the list. */
+import { Choice } from "../../components/choice";
 import { FilterListIcon } from "../../components/icons";
 import Button from "@mui/material/Button";
 import Collapse from "@mui/material/Collapse";
@@ -80,20 +81,13 @@ export function JobFilters({ search, isFocused, onChange }: Props): ReactNode {
           sx={{ flexGrow: 1, minWidth: 220 }}
           onChange={(event) => setText(event.target.value)}
         />
-        <TextField
-          select
-          size="small"
+        <Choice
           label={t("fields.range")}
           value={search.range}
           sx={{ minWidth: 150 }}
-          onChange={(event) => onChange({ range: event.target.value as JobsSearch["range"], from: "", to: "" })}
-        >
-          {RANGES.map((range) => (
-            <MenuItem key={range} value={range}>
-              {t(`range.${range}`)}
-            </MenuItem>
-          ))}
-        </TextField>
+          choices={RANGES.map((range) => [range, t(`range.${range}`)])}
+          onChoose={(range) => onChange({ range, from: "", to: "" })}
+        />
         <Button startIcon={<FilterListIcon />} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {t("jobs.filters")}
         </Button>

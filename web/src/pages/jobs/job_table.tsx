@@ -19,16 +19,12 @@ import { JobProgress, useNewest } from "../../components/job_progress";
 import { StatusChip } from "../../components/status_chip";
 import { shortId } from "../../text/format";
 import { useFormats } from "../../text/use_format";
-import type { JobsSearch, Sort } from "./jobs_search";
+import { type JobsSearch, SORTS, SORT_FIELDS } from "./jobs_search";
 
 const COLUMNS = ["status", "prompt", "priority", "model", "progress", "duration", "created_at"] as const;
 type Column = (typeof COLUMNS)[number];
-const SORTED: Partial<Record<Column, Sort>> = {
-  priority: "priority",
-  progress: "progress",
-  duration: "duration",
-  created_at: "created_at",
-};
+/** Each column with its name among the texts of fields. */
+const FIELDS = { ...SORT_FIELDS, status: "status", prompt: "prompt", model: "model" } as const;
 /** Columns that are left out where there is no room. */
 const ROOM: Partial<Record<Column, object>> = {
   status: { display: { xs: "none", sm: "table-cell" } },
@@ -113,29 +109,21 @@ interface Props {
 
 export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: Props): ReactNode {
   const { t } = useTranslation();
-  const names: Record<Column, string> = {
-    status: t("fields.status"),
-    prompt: t("fields.prompt"),
-    priority: t("fields.priority"),
-    model: t("fields.model"),
-    progress: t("fields.progress"),
-    duration: t("fields.ran"),
-    created_at: t("fields.created"),
-  };
   const number = jobs.filter((job) => marked.has(job.job_id)).length;
 
   function heading(column: Column): ReactNode {
-    const sort = SORTED[column];
-    if (sort === undefined) return names[column];
+    const name = t(`fields.${FIELDS[column]}`);
+    const sort = SORTS.find((each) => each === column);
+    if (sort === undefined) return name;
     const isActive = search.sort === sort;
     return (
       <TableSortLabel
         active={isActive}
         direction={isActive ? search.order : "desc"}
-        aria-label={t("jobs.sortBy", { field: names[column] })}
+        aria-label={t("jobs.sortBy", { field: name })}
         onClick={() => onChange({ sort, order: isActive && search.order === "desc" ? "asc" : "desc" })}
       >
-        {names[column]}
+        {name}
       </TableSortLabel>
     );
   }
@@ -155,7 +143,7 @@ export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: 
               />
             </TableCell>
             {COLUMNS.map((column) => (
-              <TableCell key={column} sx={{ ...ROOM[column], whiteSpace: "nowrap" }} sortDirection={SORTED[column] === search.sort ? search.order : false}>
+              <TableCell key={column} sx={{ ...ROOM[column], whiteSpace: "nowrap" }} sortDirection={column === search.sort ? search.order : false}>
                 {heading(column)}
               </TableCell>
             ))}

@@ -3,10 +3,8 @@ import { GridViewIcon, TableRowsIcon } from "../../components/icons";
 import Alert from "@mui/material/Alert";
 import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
-import MenuItem from "@mui/material/MenuItem";
 import Paper from "@mui/material/Paper";
 import Stack from "@mui/material/Stack";
-import TextField from "@mui/material/TextField";
 import ToggleButton from "@mui/material/ToggleButton";
 import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
 import Typography from "@mui/material/Typography";
@@ -15,6 +13,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useLocation, useSearchParams } from "react-router";
 import { inOwnDays, useJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
+import { Choice } from "../../components/choice";
 import { JobActions } from "../../components/job_actions";
 import { Loaded } from "../../components/loaded";
 import { PageHeading } from "../../components/page_heading";
@@ -164,23 +163,16 @@ export default function Jobs(): ReactNode {
         <Typography variant="body2" color="textSecondary">
           {jobs.data === undefined ? "" : t("jobs.of", { total: formats.count(jobs.data.total) })}
         </Typography>
-        <TextField
-          select
-          size="small"
+        <Choice
           label={t("jobs.pageSize")}
           value={pageSize}
           sx={{ width: 92 }}
-          onChange={(event) => {
+          choices={PAGE_SIZES.map((each) => [each, String(each)])}
+          onChoose={(size) => {
             if (cursors.length > 0) openPage([]);
-            settings.getState().change({ pageSize: Number(event.target.value) });
+            settings.getState().change({ pageSize: size });
           }}
-        >
-          {PAGE_SIZES.map((each) => (
-            <MenuItem key={each} value={each}>
-              {each}
-            </MenuItem>
-          ))}
-        </TextField>
+        />
         <Button disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
           {t("jobs.previous")}
         </Button>

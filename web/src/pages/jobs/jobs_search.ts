@@ -2,8 +2,10 @@
 import type { DateRange, JobsQuery } from "../../api/queries";
 import { type JobStatus, PRIORITIES, type Priority, STATUSES } from "../../api/types";
 
-export const SORTS = ["created_at", "updated_at", "progress", "duration", "priority"] as const;
-export type Sort = (typeof SORTS)[number];
+/** What the list is ordered by, each with its name among the texts of fields. */
+export const SORT_FIELDS = { created_at: "created", updated_at: "updated", progress: "progress", duration: "ran", priority: "priority" } as const;
+export type Sort = keyof typeof SORT_FIELDS;
+export const SORTS = Object.keys(SORT_FIELDS) as Sort[];
 export const RANGES: readonly DateRange[] = [
   "all_time",
   "today",

@@ -4,7 +4,6 @@ import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
 import FormControlLabel from "@mui/material/FormControlLabel";
 import Grid from "@mui/material/Grid";
-import MenuItem from "@mui/material/MenuItem";
 import Stack from "@mui/material/Stack";
 import Switch from "@mui/material/Switch";
 import TextField from "@mui/material/TextField";
@@ -14,6 +13,7 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { isKeyRefused } from "../../api/problem";
 import { useCaller } from "../../api/queries";
+import { Choice } from "../../components/choice";
 import { Confirm } from "../../components/confirm";
 import { PageHeading } from "../../components/page_heading";
 import { Panel } from "../../components/panel";
@@ -88,34 +88,18 @@ export default function Settings(): ReactNode {
         <Grid size={{ xs: 12, md: 6 }}>
           <Panel title={t("settings.appearance")}>
             <Stack sx={{ gap: 2 }}>
-              <TextField
-                select
-                size="small"
+              <Choice
                 label={t("settings.theme")}
                 value={draft.theme}
-                onChange={(event) => change({ theme: event.target.value as Choices["theme"] })}
-              >
-                {THEMES.map((theme) => (
-                  <MenuItem key={theme} value={theme}>
-                    {t(`settings.themeOf.${theme}`)}
-                  </MenuItem>
-                ))}
-              </TextField>
-              <TextField
-                select
-                size="small"
+                choices={THEMES.map((theme) => [theme, t(`settings.themeOf.${theme}`)])}
+                onChoose={(theme) => change({ theme })}
+              />
+              <Choice
                 label={t("settings.language")}
                 value={draft.language || "browser"}
-                onChange={(event) =>
-                  change({ language: LANGUAGES.find((language) => language === event.target.value) ?? "" })
-                }
-              >
-                {(["browser", ...LANGUAGES] as const).map((language) => (
-                  <MenuItem key={language} value={language}>
-                    {t(`settings.languageOf.${language}`)}
-                  </MenuItem>
-                ))}
-              </TextField>
+                choices={(["browser", ...LANGUAGES] as const).map((language) => [language, t(`settings.languageOf.${language}`)])}
+                onChoose={(language) => change({ language: language === "browser" ? "" : language })}
+              />
             </Stack>
           </Panel>
         </Grid>
