@@ -234,52 +234,42 @@ export function useKeys(): UseQueryResult<ApiKey[]> {
   );
 }
 
-export function useOverview(query: RangeQuery): UseQueryResult<Overview> {
-  const params = { query: inOwnDays(query) };
+/** What the gateway's client takes to read a query. */
+type ReadOptions<Q> = {
+  params: { query: Q & { utc_offset?: string } };
+  signal: AbortSignal;
+};
+
+/** Read the numbers of a chart, in the person's own days. */
+function useNumbers<Q extends RangeQuery, T>(name: string, query: Q, read: (options: ReadOptions<Q>) => Promise<T>): UseQueryResult<T> {
   return useSelection(
-    queryKeys.charts("overview", query),
-    (signal) => answered(gateway.GET("/api/v1/analytics/overview", { params, signal })),
+    queryKeys.charts(name, query),
+    (signal) => read({ params: { query: inOwnDays(query) }, signal }),
     useRefresh(),
   );
+}
+
+export function useOverview(query: RangeQuery): UseQueryResult<Overview> {
+  return useNumbers("overview", query, (options) => answered(gateway.GET("/api/v1/analytics/overview", options)));
 }
 
 export function useTrends(query: ChartQuery): UseQueryResult<Trend[]> {
-  const params = { query: inOwnDays(query) };
-  return useSelection(
-    queryKeys.charts("trends", query),
-    async (signal) => (await answered(gateway.GET("/api/v1/analytics/trends", { params, signal }))).points,
-    useRefresh(),
-  );
+  return useNumbers("trends", query, async (options) => (await answered(gateway.GET("/api/v1/analytics/trends", options))).points);
 }
 
 export function useQueueDepth(query: ChartQuery): UseQueryResult<QueueDepth[]> {
-  const params = { query: inOwnDays(query) };
-  return useSelection(
-    queryKeys.charts("depth", query),
-    async (signal) => (await answered(gateway.GET("/api/v1/analytics/queue-depth", { params, signal }))).points,
-    useRefresh(),
-  );
+  return useNumbers("depth", query, async (options) => (await answered(gateway.GET("/api/v1/analytics/queue-depth", options))).points);
 }
 
 export function useStageTimes(query: RangeQuery): UseQueryResult<StageTime[]> {
-  const params = { query: inOwnDays(query) };
-  return useSelection(
-    queryKeys.charts("stages", query),
-    async (signal) => (await answered(gateway.GET("/api/v1/analytics/stage-times", { params, signal }))).stages,
-    useRefresh(),
-  );
+  return useNumbers("stages", query, async (options) => (await answered(gateway.GET("/api/v1/analytics/stage-times", options))).stages);
 }
 
 export function useSuccessRates(query: RangeQuery): UseQueryResult<SuccessRate[]> {
-  const params = { query: inOwnDays(query) };
-  return useSelection(
-    queryKeys.charts("success", query),
-    async (signal) => (await answered(gateway.GET("/api/v1/analytics/success-rate", { params, signal }))).rates,
-    useRefresh(),
-  );
+  return useNumbers("success", query, async (options) => (await answered(gateway.GET("/api/v1/analytics/success-rate", options))).rates);
 }
 
-/** Return a picture as a data address that `<img>` shows: `<img>` itself would send no key. */
+/** Read a file for `<img>` or `<video>`, which would send no key themselves. Without a key they read it. */
 export function useFile(link: string | null | undefined): UseQueryResult<Blob> {
   const apiKey = useSettings((state) => state.apiKey);
   return useQuery({

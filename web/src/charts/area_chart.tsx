@@ -2,21 +2,17 @@
 import { area } from "d3-shape";
 import type { ReactNode } from "react";
 import { BottomNames, LeftNumbers } from "./axes";
-import { type ChartData, greatestOf, valueAxis, widthOf } from "./chart_data";
-import { ChartFrame } from "./chart_frame";
+import { greatestOf, roomFor, valueAxis } from "./chart_data";
+import { ChartFrame, type ChartProps } from "./chart_frame";
 
 const TOP = 10;
 const BOTTOM = 26;
 const RIGHT = 12;
 
-interface Props extends ChartData {
-  height: number;
-}
-
-export function AreaChart({ height, ...data }: Props): ReactNode {
+export function AreaChart({ height, ...data }: ChartProps): ReactNode {
   const { columns, series, text } = data;
   const values = valueAxis(greatestOf(series, true), height - BOTTOM, TOP, true);
-  const left = Math.max(...values.ticks.map((tick) => widthOf(text(tick)))) + 14;
+  const left = roomFor(values.ticks.map(text));
   return (
     <ChartFrame height={height} {...data}>
       {(width, read) => {

@@ -2,8 +2,8 @@
 import { scaleBand } from "d3-scale";
 import type { ReactNode } from "react";
 import { BottomNumbers, LeftNames } from "./axes";
-import { type ChartData, greatestOf, shortened, valueAxis, widthOf } from "./chart_data";
-import { ChartFrame } from "./chart_frame";
+import { greatestOf, roomFor, shortened, valueAxis } from "./chart_data";
+import { ChartFrame, type ChartProps } from "./chart_frame";
 
 const TOP = 6;
 const BOTTOM = 26;
@@ -11,19 +11,18 @@ const RIGHT = 20;
 const MOST_CHARACTERS = 16;
 const MOST_THICKNESS = 32;
 
-interface Props extends ChartData {
-  height: number;
+interface Props extends ChartProps {
+  /** Whether the axis has whole numbers only. */
   isWhole?: boolean;
-  hasLegend?: boolean;
 }
 
-export function BarChart({ height, isWhole = false, hasLegend, ...data }: Props): ReactNode {
+export function BarChart({ height, isWhole = false, ...data }: Props): ReactNode {
   const { columns, series, text } = data;
-  const left = Math.max(0, ...columns.map((name) => widthOf(shortened(name, MOST_CHARACTERS)))) + 14;
+  const left = roomFor(columns.map((name) => shortened(name, MOST_CHARACTERS)));
   const rows = scaleBand<number>(columns.keys(), [TOP, height - BOTTOM]).padding(0.2);
   const thickness = Math.min(rows.bandwidth() / Math.max(1, series.length), MOST_THICKNESS);
   return (
-    <ChartFrame height={height} hasLegend={hasLegend} {...data}>
+    <ChartFrame height={height} {...data}>
       {(width, read) => {
         const values = valueAxis(greatestOf(series, false), left, width - RIGHT, isWhole);
         const at = (row: number): number => (rows(row) ?? 0) + rows.bandwidth() / 2;

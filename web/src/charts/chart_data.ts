@@ -23,9 +23,13 @@ const CHARACTER = 7;
 const LABEL_GAP = 14;
 const MOST_TICKS = 5;
 
-/** Return the width of a text of an axis, about, in pixels. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   return text.length * CHARACTER;
+}
+
+/** Return the pixels that the widest of some texts of an axis takes, about, with the gap beside it. */
+export function roomFor(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map(widthOf)) + LABEL_GAP;
 }
 
 /** Return a text of at most `most` characters. */
@@ -35,8 +39,7 @@ export function shortened(text: string, most: number): string {
 
 /** Return each how many columns a label fits, if one column has `room` pixels. */
 export function labelStep(columns: readonly string[], room: number): number {
-  const widest = Math.max(0, ...columns.map(widthOf)) + LABEL_GAP;
-  return Math.max(1, Math.ceil(widest / Math.max(1, room)));
+  return Math.max(1, Math.ceil(roomFor(columns) / Math.max(1, room)));
 }
 
 export interface Values {

@@ -12,9 +12,13 @@ export interface Readout {
   y: number;
 }
 
-interface Props extends ChartData {
+/** What every chart takes. */
+export interface ChartProps extends ChartData {
   height: number;
   hasLegend?: boolean;
+}
+
+interface Props extends ChartProps {
   /** Draws the chart in a number of pixels. `read` shows the numbers of a column. */
   children: (width: number, read: (readout: Readout) => void) => ReactNode;
 }

@@ -2,28 +2,26 @@
 import { scaleBand } from "d3-scale";
 import type { ReactNode } from "react";
 import { BottomNames, LeftNumbers } from "./axes";
-import { type ChartData, greatestOf, valueAxis, widthOf } from "./chart_data";
-import { ChartFrame } from "./chart_frame";
+import { greatestOf, roomFor, valueAxis } from "./chart_data";
+import { ChartFrame, type ChartProps } from "./chart_frame";
 
 const TOP = 10;
 const BOTTOM = 26;
 const RIGHT = 8;
 
-interface Props extends ChartData {
-  height: number;
+interface Props extends ChartProps {
   /** Greatest number of the axis; without it that of the columns. */
   greatest?: number;
   /** Whether the axis has whole numbers only. */
   isWhole?: boolean;
-  hasLegend?: boolean;
 }
 
-export function ColumnChart({ height, greatest, isWhole = false, hasLegend, ...data }: Props): ReactNode {
+export function ColumnChart({ height, greatest, isWhole = false, ...data }: Props): ReactNode {
   const { columns, series, text } = data;
   const values = valueAxis(greatest ?? greatestOf(series, true), height - BOTTOM, TOP, isWhole);
-  const left = Math.max(...values.ticks.map((tick) => widthOf(text(tick)))) + 14;
+  const left = roomFor(values.ticks.map(text));
   return (
-    <ChartFrame height={height} hasLegend={hasLegend} {...data}>
+    <ChartFrame height={height} {...data}>
       {(width, read) => {
         const band = scaleBand<number>(columns.keys(), [left, width - RIGHT]).padding(0.2);
         const at = (column: number): number => (band(column) ?? 0) + band.bandwidth() / 2;

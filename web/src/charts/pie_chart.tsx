@@ -1,17 +1,13 @@
 /** Parts of a whole as a ring. Each part is a series with one number. */
 import { arc, pie } from "d3-shape";
 import type { ReactNode } from "react";
-import type { ChartData, Series } from "./chart_data";
-import { ChartFrame } from "./chart_frame";
+import type { Series } from "./chart_data";
+import { ChartFrame, type ChartProps } from "./chart_frame";
 
 const MARGIN = 6;
 const HOLE = 0.5;
 
-interface Props extends Omit<ChartData, "columns"> {
-  height: number;
-}
-
-export function PieChart({ height, ...data }: Props): ReactNode {
+export function PieChart({ height, ...data }: Omit<ChartProps, "columns">): ReactNode {
   const radius = height / 2 - MARGIN;
   const parts = pie<Series>()
     .sort(null)
