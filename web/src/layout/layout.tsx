@@ -27,7 +27,7 @@ import { useShortcuts } from "./shortcuts";
 import { useIsDark } from "./use_is_dark";
 
 /** Loaded when it is opened: with its dialog and its field it is a tenth of the first load. */
-const Palette = lazy(async () => ({ default: (await import("./palette")).Palette }));
+const Palette = lazy(() => import("./palette"));
 
 const MENU_WIDTH = 208;
 

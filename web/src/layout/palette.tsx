@@ -9,6 +9,7 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
+import { shortId } from "../text/format";
 import { PAGES } from "./pages";
 
 const JOB_ID = /^[a-z0-9]{26}$/;
@@ -17,13 +18,13 @@ interface Props {
   onClose: () => void;
 }
 
-export function Palette({ onClose }: Props): ReactNode {
+export default function Palette({ onClose }: Props): ReactNode {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const [text, setText] = useState("");
   const wanted = text.trim().toLowerCase();
   const found = JOB_ID.test(wanted)
-    ? [{ path: `/jobs/${wanted}`, label: t("layout.openJob", { job: wanted.slice(0, 8) }) }]
+    ? [{ path: `/jobs/${wanted}`, label: t("layout.openJob", { job: shortId(wanted) }) }]
     : PAGES.map((page) => ({ path: page.path, label: t(`pages.${page.name}`) })).filter(({ label }) =>
         label.toLowerCase().includes(wanted),
       );

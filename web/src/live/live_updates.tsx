@@ -11,6 +11,7 @@ import { queryKeys } from "../api/query_keys";
 import { useNotices } from "../session/notices";
 import { settings, useSettings } from "../session/settings";
 import { isAnyVisible } from "../session/visible_tabs";
+import { shortId } from "../text/format";
 import { LiveConnection, type Ticket, TicketRefused } from "./connection";
 import { liveStore } from "./live_store";
 import { type Channel, type JobMessage, type LiveMessage, isJobMessage } from "./messages";
@@ -87,7 +88,7 @@ export function LiveUpdates({ children }: { children: ReactNode }): ReactNode {
   const connection = useMemo(() => {
     const updates = new Updates(queries, (message) => {
       if (!settings.getState().notifications || message.type === "job_status_update") return;
-      const text = t(`ended.${message.data.status}`, { job: message.job_id.slice(0, 8) });
+      const text = t(`ended.${message.data.status}`, { job: shortId(message.job_id) });
       show(message.type === "job_failed" ? "error" : "success", text, { link: `/jobs/${message.job_id}` });
       void notify(text, message.job_id);
     });

@@ -10,6 +10,7 @@ export interface Names {
   /** Empty for a camera that stands still. */
   camera: (name: string) => string;
   transition: (name: string) => string;
+  profile: (name: string) => string;
 }
 
 function asWords(name: string): string {
@@ -38,5 +39,6 @@ export function useNames(): Names {
       return name in en.camera ? t(`camera.${name as keyof typeof en.camera}`) : asWords(name);
     },
     transition: (name) => (name in en.transition ? t(`transition.${name as keyof typeof en.transition}`) : asWords(name)),
+    profile: (name) => (name in en.profile ? t(`profile.${name as keyof typeof en.profile}`) : name),
   };
 }

@@ -63,7 +63,6 @@ export const generate: typeof english = {
   allLengths: "Geben Sie jeder Szene eine Länge oder keiner.",
   chained: "Jede Szene schließt an das Ende der vorigen an",
   profile: "Profil",
-  profileOf: { exact: "exakt", fast: "schnell", turbo: "turbo" },
   fixedSteps_one: "Das Profil hat {{count}} Schritt.",
   fixedSteps_other: "Das Profil hat {{count}} Schritte.",
   usualNegative: "Leer: der des Modells.",

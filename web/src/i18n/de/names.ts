@@ -62,6 +62,7 @@ export const names: typeof english = {
     handheld: "aus der Hand",
   },
   transition: { cut: "Schnitt", fade: "Schwarzblende", dissolve: "Überblendung" },
+  profile: { exact: "exakt", fast: "schnell", turbo: "turbo" },
   range: {
     last_hour: "Letzte Stunde",
     today: "Heute",

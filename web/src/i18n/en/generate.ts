@@ -61,7 +61,6 @@ export const generate = {
   allLengths: "Give every scene a length, or none.",
   chained: "Each scene goes on from the end of the one before",
   profile: "Profile",
-  profileOf: { exact: "exact", fast: "fast", turbo: "turbo" },
   fixedSteps_one: "The profile has {{count}} step.",
   fixedSteps_other: "The profile has {{count}} steps.",
   usualNegative: "Empty: that of the model.",

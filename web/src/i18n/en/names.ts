@@ -60,6 +60,7 @@ export const names = {
     handheld: "hand-held",
   },
   transition: { cut: "cut", fade: "fade", dissolve: "dissolve" },
+  profile: { exact: "exact", fast: "fast", turbo: "turbo" },
   range: {
     last_hour: "Last hour",
     today: "Today",

@@ -1,6 +1,6 @@
 /** What is wrong with a draft, as far as the page knows. The server checks it again, and knows more. */
 import type { InputRole, Model } from "../../api/types";
-import { type Draft, type DraftScene, fpsOf } from "./draft";
+import { type Draft, type DraftScene, fpsOf, listedSeconds } from "./draft";
 
 export const MOST_CHARACTERS = 4_000;
 export const MOST_SCENES = 32;
@@ -48,12 +48,6 @@ export function usualGuidance(draft: Draft, model: Model): number {
   return model.profiles.find((each) => each.name === draft.profile)?.guidance ?? model.defaults.guidance;
 }
 
-/** Return the seconds of the listed scenes; undefined if they share the length of the video. */
-export function listedSeconds({ shots, scenes }: Draft): number | undefined {
-  if (shots !== "list" || !scenes.some(({ seconds }) => seconds !== "")) return undefined;
-  return scenes.reduce((sum, { seconds }) => sum + Number(seconds), 0);
-}
-
 export interface Shape {
   pixels: number;
   frames: number;
@@ -75,6 +69,10 @@ function isOutside(text: string, least: number, most: number): boolean {
   return text !== "" && !(Number(text) >= least && Number(text) <= most);
 }
 
+function isNoSeed(text: string): boolean {
+  return text !== "" && !/^\d{1,16}$/.test(text);
+}
+
 function sceneTroubles(scene: DraftScene, name: string, areAllLong: boolean, fps: number, mostSeconds: number): Troubles {
   const troubles: Troubles = {};
   if (scene.prompt.trim() === "") troubles[`${name}.prompt`] = { kind: "required" };
@@ -84,7 +82,7 @@ function sceneTroubles(scene: DraftScene, name: string, areAllLong: boolean, fps
   if (isOutside(scene.seconds, LEAST_SCENE_FRAMES / fps, mostSeconds)) {
     troubles[`${name}.duration`] = { kind: "range", least, most: mostSeconds };
   }
-  if (scene.seed !== "" && !/^\d{1,16}$/.test(scene.seed)) troubles[`${name}.seed`] = { kind: "whole", least: 0 };
+  if (isNoSeed(scene.seed)) troubles[`${name}.seed`] = { kind: "whole", least: 0 };
   return troubles;
 }
 
@@ -108,7 +106,7 @@ export function troublesOf(draft: Draft, model: Model): Troubles {
     check(field, draft[field] !== "" && !Number.isInteger(Number(draft[field])), { kind: "whole", least: 1 });
   }
   check("guidance", isOutside(draft.guidance, 0, 100), { kind: "range", least: 0, most: 100 });
-  check("seed", draft.seed !== "" && !/^\d{1,16}$/.test(draft.seed), { kind: "whole", least: 0 });
+  check("seed", isNoSeed(draft.seed), { kind: "whole", least: 0 });
   check("fps", isOutside(draft.fps, 1, MOST_FPS), { kind: "range", least: 1, most: MOST_FPS });
   const crf = mostCrf(draft.codec, model);
   check("crf", isOutside(draft.crf, 1, crf), { kind: "range", least: 1, most: crf });

@@ -168,6 +168,12 @@ export function fpsOf(draft: Draft, model: Model): number {
   return fps > 0 ? fps : model.defaults.fps;
 }
 
+/** Return the seconds of the listed scenes; undefined if they share the length of the video. */
+export function listedSeconds({ shots, scenes }: Draft): number | undefined {
+  if (shots !== "list" || !scenes.some(({ seconds }) => seconds !== "")) return undefined;
+  return scenes.reduce((sum, { seconds }) => sum + Number(seconds), 0);
+}
+
 /** Return the request. Its inputs are uploaded: those without an upload are left out. */
 export function requestOf(draft: Draft, model: Model, requestId: string): GenerateRequest {
   const inputs = draft.inputs.flatMap(({ role, upload }) => (upload === undefined ? [] : [{ role, upload_id: upload.upload_id }]));
@@ -179,7 +185,7 @@ export function requestOf(draft: Draft, model: Model, requestId: string): Genera
     ...shotsRequest(draft),
     ...given({
       prompt: draft.prompt.trim() || undefined,
-      duration: draft.scenes.some((scene) => scene.seconds !== "") && draft.shots === "list" ? undefined : number(draft.duration),
+      duration: listedSeconds(draft) === undefined ? number(draft.duration) : undefined,
       profile: draft.profile || undefined,
       steps: number(draft.steps),
       guidance: number(draft.guidance),

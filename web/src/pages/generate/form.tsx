@@ -17,8 +17,9 @@ import { useJobs } from "../../api/queries";
 import { type Model, type Models, PRIORITIES } from "../../api/types";
 import { useErrorText } from "../../text/use_error_text";
 import { useFormats } from "../../text/use_format";
-import { MOST_CHARACTERS, charactersOf, listedSeconds, shapeOf, unknownWords } from "./checks";
-import { type Draft, OF_A_MODEL, SHOTS, type Shots, emptyScene, fpsOf } from "./draft";
+import { useNames } from "../../text/use_names";
+import { MOST_CHARACTERS, charactersOf, shapeOf, unknownWords } from "./checks";
+import { type Draft, OF_A_MODEL, SHOTS, type Shots, emptyScene, fpsOf, listedSeconds } from "./draft";
 import { estimateOf } from "./estimate";
 import { DraftChoice, DraftText } from "./fields";
 import { type FormState, useFormState } from "./form_state";
@@ -68,11 +69,11 @@ function PromptField({ form }: { form: FormState }): ReactNode {
 
 function MainFields({ form, catalogue }: { form: FormState; catalogue: Models }): ReactNode {
   const { t } = useTranslation();
+  const names = useNames();
   const { draft, model } = form;
   const shape = shapeOf(draft, model);
   const areSecondsListed = listedSeconds(draft) !== undefined;
   const profile = model.profiles.find(({ name }) => name === (draft.profile || "exact"));
-  const profileName = (name: string): string => (name in PROFILE_KEYS ? t(`generate.profileOf.${name as keyof typeof PROFILE_KEYS}`) : name);
   return (
     <Grid container spacing={1.5}>
       <Grid size={{ xs: 12, sm: 6 }}>
@@ -116,7 +117,7 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
             name="profile"
             label={t("generate.profile")}
             hint={profile?.description}
-            choices={model.profiles.map(({ name }) => [name === "exact" ? "" : name, profileName(name)])}
+            choices={model.profiles.map(({ name }) => [name === "exact" ? "" : name, names.profile(name)])}
           />
         </Grid>
       ) : null}
@@ -134,8 +135,6 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
     </Grid>
   );
 }
-
-const PROFILE_KEYS = { exact: 0, fast: 0, turbo: 0 };
 
 export function Form({ catalogue, usual, draft: first, note, isOpenedWide = false }: Props): ReactNode {
   const { t } = useTranslation();

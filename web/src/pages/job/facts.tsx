@@ -9,6 +9,11 @@ import type { Attempt, JobDetail } from "../../api/types";
 import { FactList } from "../../components/fact_list";
 import { Picture } from "../../components/picture";
 import { useFormats } from "../../text/use_format";
+import { useNames } from "../../text/use_names";
+
+function withWeights(loras: readonly { name: string; weight: number }[]): string {
+  return loras.map(({ name, weight }) => `${name} (${weight})`).join(", ");
+}
 
 /** What an attempt was made with: worker, weights, libraries. */
 function AttemptFacts({ attempt }: { attempt: Attempt }): ReactNode {
@@ -30,7 +35,7 @@ function AttemptFacts({ attempt }: { attempt: Attempt }): ReactNode {
           [t("fields.scheduler"), attempt.scheduler],
           [t("fields.dtype"), attempt.dtype],
           [t("fields.placement"), attempt.placement],
-          ["LoRA", attempt.loras.map(({ name, weight }) => `${name} (${weight})`).join(", ")],
+          ["LoRA", withWeights(attempt.loras)],
           [t("generate.upscaler"), attempt.upscaler?.name],
           [t("fields.options"), options.join(", ")],
           [t("fields.revision"), attempt.model_revision],
@@ -72,6 +77,7 @@ function Inputs({ job }: { job: JobDetail }): ReactNode {
 
 export function Facts({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
+  const names = useNames();
   const formats = useFormats();
   const file = job.artifacts.find((artifact) => artifact.kind === "video");
   return (
@@ -88,8 +94,8 @@ export function Facts({ job }: { job: JobDetail }): ReactNode {
           [t("fields.seed"), String(job.seed)],
           [t("fields.style"), job.style],
           [t("fields.priority"), t(`priority.${job.priority}`)],
-          [t("generate.profile"), job.profile === "exact" ? null : job.profile],
-          ["LoRA", job.loras.map(({ name, weight }) => `${name} (${weight})`).join(", ")],
+          [t("generate.profile"), job.profile === "exact" ? null : names.profile(job.profile)],
+          ["LoRA", withWeights(job.loras)],
           [t("generate.upscaler"), job.upscaler],
           [t("generate.interpolation"), job.interpolate_fps === null ? null : t("generate.perSecond", { fps: job.interpolate_fps })],
           [t("fields.codec"), job.crf === null ? job.codec : `${job.codec}, CRF ${job.crf}`],
