@@ -8,20 +8,18 @@ place is that of a running kinolog, whose pages it takes.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.fixtures.chromium import chromium
 from tests.fixtures.servers import temporary_folder
+from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 from tests.snapshot.week import week
 
@@ -44,7 +42,9 @@ SEEK = """Promise.all([...document.querySelectorAll("video[controls]")].map((vid
 
 IS_DRAWN = """[...document.querySelectorAll("img, video")].every((each) =>
     each.complete || each.readyState >= 2 || each.getBoundingClientRect().top > innerHeight)"""
-WAIT_SECONDS = 0.3
+MOST_SECONDS = 1_800
+"""Longer than the work of a picture takes on a slow machine."""
+
 RENDERED_PERCENT = 30
 """How far a job is that is in the picture of the dashboard."""
 
@@ -80,20 +80,8 @@ def main(source: str, folder: Path) -> None:
             take_documented(browser, url)
             take_pages(browser, url, full_paths(url), folder / "full")
         with temporary_folder() as data, whole_stack(data / "data") as stack:
-            take_pages(
-                browser, stack.addresses["gateway"], paths_of(stack.addresses["gateway"]), folder / "empty"
-            )
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run Chromium without a window for the duration of the block."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.getuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield browser
-        browser.close()
+            url = stack.addresses["gateway"]
+            take_pages(browser, url, paths_of(url), folder / "empty")
 
 
 def full_paths(url: str) -> dict[str, str]:
@@ -207,8 +195,12 @@ def _submit(http: httpx.Client, **fields: object) -> str:
 
 def _wait(http: httpx.Client, job_id: str, is_reached: Callable[[dict[str, Any]], bool]) -> None:
     """Wait until a job has reached a state."""
-    while not is_reached(http.get(f"/api/v1/status/{job_id}").raise_for_status().json()):
-        time.sleep(WAIT_SECONDS)
+
+    def read() -> dict[str, Any]:
+        found: dict[str, Any] = http.get(f"/api/v1/status/{job_id}").raise_for_status().json()
+        return found
+
+    wait_until(read, "the work of a picture", is_reached, MOST_SECONDS, every=0.3)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,17 @@ read after a garbage collection.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvloop
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.bench import lists, site
 from tests.bench.figures import Aim, Figure, Result, percentile
 from tests.bench.running_jobs import RUNNING, checkpoint_before_log, jobs_running
+from tests.fixtures.chromium import chromium
 
 STEPS_PER_SECOND = 10
 """Updates of each job."""
@@ -26,7 +25,6 @@ MINUTES, QUICK_MINUTES = 10, 1
 IDLE_SECONDS = 20
 MINUTE_MS = 60_000
 LIMIT_MS = 60_000
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 RECORD = """
 () => {
   window.recorded = { gaps: [], blocked: 0 };
@@ -91,16 +89,12 @@ def measure(quick: bool) -> Result:
 @contextmanager
 def _dashboard(gateway: str) -> Iterator[Page]:
     """Yield the dashboard in a browser that records its frames."""
-    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.getuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with chromium() as browser:
         page = browser.new_page(base_url=gateway, locale="en-GB", viewport={"width": 1440, "height": 900})
         page.goto("/")
         expect(page.get_by_role("heading", name="Jobs per day")).to_be_visible(timeout=LIMIT_MS)
         page.evaluate(RECORD)
         yield page
-        browser.close()
 
 
 def _frames(page: Page, milliseconds: float) -> Frames:

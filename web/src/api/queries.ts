@@ -269,7 +269,7 @@ export function useSuccessRates(query: RangeQuery): UseQueryResult<SuccessRate[]
   return useNumbers("success", query, async (options) => (await answered(gateway.GET("/api/v1/analytics/success-rate", options))).rates);
 }
 
-/** Read a file for `<img>` or `<video>`, which would send no key themselves. Without a key they read it. */
+/** Read a file with the person's key, for `<img>` and `<video>`, which send none. */
 export function useFile(link: string | null | undefined): UseQueryResult<Blob> {
   const apiKey = useSettings((state) => state.apiKey);
   return useQuery({
