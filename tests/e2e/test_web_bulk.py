@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from kinolog_client import KinologClient
 from tests.fixtures.web_pages import NEEDS_BROWSER, SlowJob
@@ -27,7 +27,10 @@ def act(page: Page, action: str) -> None:
 
 
 def test_many_jobs_at_once(page: Page, slow_job: SlowJob, gateway: KinologClient) -> None:
-    """Marked jobs get another priority, are cancelled, retried and erased. The page tells of each that fails."""
+    """Marked jobs get another priority, are cancelled, retried and erased. The page tells of each that fails.
+
+    What is marked while an action runs stays marked.
+    """
     running = slow_job("a bulky train", priority="critical")
     waiting = [gateway.generate(f"a bulky wagon {number}", model="card").job_id for number in range(3)]
     page.goto("/jobs?text=bulky")
@@ -59,8 +62,19 @@ def test_many_jobs_at_once(page: Page, slow_job: SlowJob, gateway: KinologClient
 
     for job in waiting[:2]:
         expect(page.get_by_role("row", name=job[:8])).to_contain_text("cancelled")
+
+    def mark_meanwhile(action: Route) -> None:
+        mark(page, waiting[0])
+        expect(page.get_by_text("2 jobs selected")).to_be_visible()
+        action.continue_()
+
     mark(page, waiting[2])
-    act(page, "Cancel")
+    page.route("**/api/v1/bulk", mark_meanwhile, times=1)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    expect(page.get_by_text("1 job: done")).to_be_visible()
+    expect(page.get_by_text("1 job selected")).to_be_visible()
+    expect(page.get_by_label(f"Select job {waiting[0][:8]}")).to_be_checked()
     expect(page.get_by_role("row", name=waiting[2][:8])).to_contain_text("cancelled")
     mark(page, *waiting)
     act(page, "Retry")

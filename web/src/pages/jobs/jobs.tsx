@@ -8,7 +8,7 @@ import Stack from "@mui/material/Stack";
 import ToggleButton from "@mui/material/ToggleButton";
 import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
 import Typography from "@mui/material/Typography";
-import { type ReactNode, useCallback, useState } from "react";
+import { type ReactNode, useCallback, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation, useSearchParams } from "react-router";
 import { inOwnDays, useJobs } from "../../api/queries";
@@ -38,6 +38,7 @@ export default function Jobs(): ReactNode {
   const cursors = (useLocation().state as { cursors?: readonly string[] } | null)?.cursors ?? [];
   const [marked, setMarked] = useState<ReadonlyMap<string, Job>>(new Map());
   const [isAllMarked, setAllMarked] = useState(false);
+  const bar = useRef<HTMLDivElement>(null);
   const cursor = cursors.at(-1);
   const filter = filterOf(search);
   const jobs = useJobs({
@@ -104,6 +105,7 @@ export default function Jobs(): ReactNode {
       </Stack>
       {marked.size > 0 ? (
         <Alert
+          ref={bar}
           severity="info"
           icon={false}
           sx={{ my: 1, alignItems: "center" }}
@@ -123,9 +125,13 @@ export default function Jobs(): ReactNode {
             <JobActions
               {...(isAllMarked ? { filter: inOwnDays(filter), number: total } : { jobs: [...marked.values()], number: marked.size })}
               onDone={() => {
-                unmark();
-                // The buttons that had the focus are gone.
-                document.getElementById("content")?.focus({ preventScroll: true });
+                // Those that it was for: others may have been marked in the meantime.
+                markAll([...marked.values()], false);
+                // The buttons that had the focus are gone, or cannot be used.
+                const focused = document.activeElement;
+                if (focused === document.body || bar.current?.contains(focused)) {
+                  document.getElementById("content")?.focus({ preventScroll: true });
+                }
               }}
             />
           </Stack>
