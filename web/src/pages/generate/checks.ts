@@ -1,13 +1,9 @@
 /** What is wrong with a draft, as far as the page knows. The server checks it again, and knows more. */
 import type { InputRole, Model } from "../../api/types";
 import { type Draft, type DraftScene, fpsOf, listedSeconds } from "./draft";
+import { LIMITS } from "./limits";
 
-export const MOST_CHARACTERS = 4_000;
-export const MOST_SCENES = 32;
-const MOST_TITLE = 200;
 const LEAST_SCENE_FRAMES = 5;
-const MOST_WEIGHT = 4;
-const MOST_FPS = 120;
 const SIZE = /^(\d{1,5})x(\d{1,5})$/;
 const WORD = /[\p{L}\p{N}'-]+/gu;
 
@@ -76,7 +72,7 @@ function isNoSeed(text: string): boolean {
 function sceneTroubles(scene: DraftScene, name: string, areAllLong: boolean, fps: number, mostSeconds: number): Troubles {
   const troubles: Troubles = {};
   if (scene.prompt.trim() === "") troubles[`${name}.prompt`] = { kind: "required" };
-  if (charactersOf(scene.prompt) > MOST_CHARACTERS) troubles[`${name}.prompt`] = { kind: "tooLong", most: MOST_CHARACTERS };
+  if (charactersOf(scene.prompt) > LIMITS.prompt) troubles[`${name}.prompt`] = { kind: "tooLong", most: LIMITS.prompt };
   const least = Math.ceil((10 * LEAST_SCENE_FRAMES) / fps) / 10;
   if (!areAllLong && scene.seconds === "") troubles[`${name}.duration`] = { kind: "allLengths" };
   if (isOutside(scene.seconds, LEAST_SCENE_FRAMES / fps, mostSeconds)) {
@@ -92,27 +88,27 @@ export function troublesOf(draft: Draft, model: Model): Troubles {
     if (isWrong) troubles[field] ??= trouble;
   };
   const fps = fpsOf(draft, model);
-  const mostFrames = Math.max(model.max_frames, draft.isChained ? MOST_SCENES * model.window_frames : 0);
-  const mostSeconds = Math.floor((mostFrames / fps) * 10) / 10;
+  const mostFrames = Math.max(model.max_frames, draft.isChained ? LIMITS.scenes * model.window_frames : 0);
+  const mostSeconds = Math.min(Math.floor((mostFrames / fps) * 10) / 10, LIMITS.duration);
   check("prompt", draft.shots !== "list" && draft.prompt.trim() === "", { kind: "required" });
   for (const field of ["prompt", "negativePrompt"] as const) {
-    check(field, charactersOf(draft[field]) > MOST_CHARACTERS, { kind: "tooLong", most: MOST_CHARACTERS });
+    check(field, charactersOf(draft[field]) > LIMITS.prompt, { kind: "tooLong", most: LIMITS.prompt });
   }
-  check("title", charactersOf(draft.title) > MOST_TITLE, { kind: "tooLong", most: MOST_TITLE });
+  check("title", charactersOf(draft.title) > LIMITS.title, { kind: "tooLong", most: LIMITS.title });
   const leastSeconds = Math.ceil(10 / fps) / 10;
   check("duration", isOutside(draft.duration, 0.01, mostSeconds), { kind: "range", least: leastSeconds, most: mostSeconds });
   check("steps", isOutside(draft.steps, 1, model.max_steps), { kind: "range", least: 1, most: model.max_steps });
   for (const field of ["steps", "fps", "crf"] as const) {
     check(field, draft[field] !== "" && !Number.isInteger(Number(draft[field])), { kind: "whole", least: 1 });
   }
-  check("guidance", isOutside(draft.guidance, 0, 100), { kind: "range", least: 0, most: 100 });
+  check("guidance", isOutside(draft.guidance, 0, LIMITS.guidance), { kind: "range", least: 0, most: LIMITS.guidance });
   check("seed", isNoSeed(draft.seed), { kind: "whole", least: 0 });
-  check("fps", isOutside(draft.fps, 1, MOST_FPS), { kind: "range", least: 1, most: MOST_FPS });
+  check("fps", isOutside(draft.fps, 1, LIMITS.fps), { kind: "range", least: 1, most: LIMITS.fps });
   const crf = mostCrf(draft.codec, model);
   check("crf", isOutside(draft.crf, 1, crf), { kind: "range", least: 1, most: crf });
   check("size", draft.size !== "" && pixelsOf(draft.size) === undefined, { kind: "sizeForm" });
   draft.loras.forEach(({ weight }, index) =>
-    check(`loras[${index}].weight`, isOutside(weight, -MOST_WEIGHT, MOST_WEIGHT), { kind: "range", least: -MOST_WEIGHT, most: MOST_WEIGHT }),
+    check(`loras[${index}].weight`, isOutside(weight, -LIMITS.weight, LIMITS.weight), { kind: "range", least: -LIMITS.weight, most: LIMITS.weight }),
   );
   if (draft.shots === "list") {
     const areAllLong = draft.scenes.every(({ seconds }) => seconds === "");

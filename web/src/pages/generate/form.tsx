@@ -18,12 +18,13 @@ import { type Model, type Models, PRIORITIES } from "../../api/types";
 import { useErrorText } from "../../text/use_error_text";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
-import { MOST_CHARACTERS, charactersOf, shapeOf, unknownWords } from "./checks";
+import { charactersOf, shapeOf, unknownWords } from "./checks";
 import { type Draft, OF_A_MODEL, SHOTS, type Shots, emptyScene, fpsOf, listedSeconds } from "./draft";
 import { estimateOf } from "./estimate";
 import { DraftChoice, DraftText } from "./fields";
 import { type FormState, useFormState } from "./form_state";
 import { InputFiles } from "./input_files";
+import { LIMITS } from "./limits";
 
 /** Loaded when they are opened: few videos need them. */
 const MoreSettings = lazy(() => import("./more_settings"));
@@ -47,7 +48,7 @@ function PromptField({ form }: { form: FormState }): ReactNode {
   const { draft } = form;
   const isList = draft.shots === "list";
   const error = form.errorOf("prompt");
-  const count = t("generate.count", { used: formats.count(charactersOf(draft.prompt)), most: formats.count(MOST_CHARACTERS) });
+  const count = t("generate.count", { used: formats.count(charactersOf(draft.prompt)), most: formats.count(LIMITS.prompt) });
   return (
     <TextField
       fullWidth

@@ -10,8 +10,7 @@ import type { Lora } from "../../api/types";
 import { Choice } from "../../components/choice";
 import { CloseIcon } from "../../components/icons";
 import type { FormState } from "./form_state";
-
-const MOST = 8;
+import { LIMITS } from "./limits";
 
 export function LoraList({ form, loras }: { form: FormState; loras: readonly Lora[] }): ReactNode {
   const { t } = useTranslation();
@@ -55,7 +54,7 @@ export function LoraList({ form, loras }: { form: FormState; loras: readonly Lor
           </Box>
         );
       })}
-      {others.length > 0 && chosen.length < MOST ? (
+      {others.length > 0 && chosen.length < LIMITS.loras ? (
         <Choice
           label={t("generate.addLora")}
           value=""

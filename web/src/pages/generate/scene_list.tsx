@@ -10,9 +10,9 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Choice } from "../../components/choice";
 import { ArrowDownwardIcon, ArrowUpwardIcon, CloseIcon } from "../../components/icons";
-import { MOST_SCENES } from "./checks";
 import { type DraftScene, TRANSITIONS, emptyScene } from "./draft";
 import type { FormState } from "./form_state";
+import { LIMITS } from "./limits";
 
 export default function SceneList({ form }: { form: FormState }): ReactNode {
   const { t } = useTranslation();
@@ -105,7 +105,7 @@ export default function SceneList({ form }: { form: FormState }): ReactNode {
       })}
       {error === undefined ? null : <Alert severity="error">{error}</Alert>}
       <Box>
-        <Button disabled={scenes.length >= MOST_SCENES} onClick={() => form.change({ scenes: [...scenes, emptyScene()] })}>
+        <Button disabled={scenes.length >= LIMITS.scenes} onClick={() => form.change({ scenes: [...scenes, emptyScene()] })}>
           {t("generate.addScene")}
         </Button>
       </Box>
