@@ -33,7 +33,7 @@ function StateThen({ job }: { job: JobDetail }): ReactNode {
   );
 }
 
-export function HistoryTab({ job }: { job: JobDetail }): ReactNode {
+export default function HistoryTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const names = useNames();

@@ -25,10 +25,10 @@ import { troubleKind } from "../../text/trouble_kind";
 import { OverviewTab } from "./overview_tab";
 
 // What a person sees first is loaded with the page, the rest when it is opened.
-const HistoryTab = lazy(async () => ({ default: (await import("./history_tab")).HistoryTab }));
-const LogTab = lazy(async () => ({ default: (await import("./log_tab")).LogTab }));
-const RecordTab = lazy(async () => ({ default: (await import("./record_tab")).RecordTab }));
-const ScenesTab = lazy(async () => ({ default: (await import("./scenes_tab")).ScenesTab }));
+const HistoryTab = lazy(() => import("./history_tab"));
+const LogTab = lazy(() => import("./log_tab"));
+const RecordTab = lazy(() => import("./record_tab"));
+const ScenesTab = lazy(() => import("./scenes_tab"));
 
 const TABS = ["overview", "scenes", "log", "history", "record"] as const;
 type TabName = (typeof TABS)[number];

@@ -14,7 +14,7 @@ import { useFormats } from "../../text/use_format";
 
 const LAST = 20;
 
-export function LogTab({ job }: { job: JobDetail }): ReactNode {
+export default function LogTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const [areAllShown, setAllShown] = useState(false);

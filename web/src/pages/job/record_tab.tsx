@@ -12,7 +12,7 @@ import type { JobDetail } from "../../api/types";
 import { Loaded } from "../../components/loaded";
 import { useSettings } from "../../session/settings";
 
-export function RecordTab({ job }: { job: JobDetail }): ReactNode {
+export default function RecordTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const [isAsked, setAsked] = useState(false);
   const needsKey = useSettings((state) => state.apiKey !== "");

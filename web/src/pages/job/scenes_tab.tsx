@@ -13,7 +13,7 @@ import { StatusChip } from "../../components/status_chip";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 
-export function ScenesTab({ job }: { job: JobDetail }): ReactNode {
+export default function ScenesTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const names = useNames();
