@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
 
 from tests.fixtures.web_pages import NEEDS_BROWSER
 
@@ -34,6 +35,29 @@ def test_from_the_form_to_a_video_that_plays(page: Page) -> None:
         page.get_by_role("tab", name=tab).click()
     page.get_by_role("button", name="Verify the record").click()
     expect(page.get_by_text("The record is complete and untouched")).to_be_visible()
+
+
+def test_a_file_that_is_removed_during_an_upload(page: Page, tmp_path: Path) -> None:
+    """A file that is removed while another one is uploaded stays removed."""
+    page.goto("/generate")
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="picture-card").click()
+    files = [tmp_path / f"{colour}.png" for colour in ("red", "green")]
+    for file in files:
+        Image.new("RGB", (96, 64), file.stem).save(file)
+    chosen = [page.get_by_label(f"Remove {file.name}") for file in files]
+    page.locator("input[type=file]").first.set_input_files(files[0])
+    expect(chosen[0]).to_be_visible()
+
+    def remove_meanwhile(upload: Route) -> None:
+        chosen[0].press("Delete")
+        expect(chosen[0]).to_have_count(0)
+        upload.continue_()
+
+    page.route("**/api/v1/inputs", remove_meanwhile)
+    page.locator("input[type=file]").last.set_input_files(files[1])
+    expect(chosen[1]).to_be_visible()
+    expect(chosen[0]).to_have_count(0)
 
 
 def test_a_job_is_erased_in_the_list(page: Page) -> None:

@@ -178,7 +178,7 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
                 </Suspense>
               ) : null}
               {model.inputs.length > 0 ? (
-                <InputFiles model={model} inputs={draft.inputs} error={form.errorOf("inputs")} onChange={(inputs) => form.change({ inputs })} />
+                <InputFiles model={model} inputs={draft.inputs} error={form.errorOf("inputs")} onChange={form.changeInputs} />
               ) : null}
               <Box>
                 <Button aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>

@@ -18,6 +18,8 @@ export interface FormState {
   draft: Draft;
   model: Model;
   change: (part: Partial<Draft>) => void;
+  /** Change the files as they are then: an upload may end after others were added or removed. */
+  changeInputs: (change: (inputs: readonly DraftInput[]) => readonly DraftInput[]) => void;
   /** Return what is wrong with a field: what the page sees while one types, and what the server said. */
   errorOf: (field: string) => string | undefined;
   troubles: Troubles;
@@ -87,16 +89,19 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
     return violations.find((violation) => violation.field === (FIELD_NAMES[field] ?? field))?.message;
   }
 
+  function changeBy(part: (before: Draft) => Partial<Draft>): void {
+    setDraft((before) => ({ ...before, ...part(before) }));
+    setRequestId(newId());
+    sending.reset();
+  }
+
   return {
     draft,
     model,
     troubles,
     errorOf,
-    change: (part) => {
-      setDraft((before) => ({ ...before, ...part }));
-      setRequestId(newId());
-      sending.reset();
-    },
+    change: (part) => changeBy(() => part),
+    changeInputs: (change) => changeBy(({ inputs }) => ({ inputs: change(inputs) })),
     submit: () => {
       setTried(true);
       if (Object.keys(troubles).length === 0 && !sending.isPending) sending.mutate();

@@ -10,13 +10,13 @@ import { useTranslation } from "react-i18next";
 import type { InputRole, Model } from "../../api/types";
 import { useErrorText } from "../../text/use_error_text";
 import type { DraftInput } from "./draft";
-import { uploaded } from "./form_state";
+import { type FormState, uploaded } from "./form_state";
 
 interface Props {
   model: Model;
   inputs: readonly DraftInput[];
   error: string | undefined;
-  onChange: (inputs: readonly DraftInput[]) => void;
+  onChange: FormState["changeInputs"];
 }
 
 export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode {
@@ -29,7 +29,8 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
     setUploading(file.name);
     setFailure(undefined);
     try {
-      onChange([...inputs, { role, name: file.name, upload: await uploaded(file, file.name) }]);
+      const input = { role, name: file.name, upload: await uploaded(file, file.name) };
+      onChange((before) => [...before, input]);
     } catch (trouble) {
       setFailure(errorText(trouble));
     } finally {
@@ -52,7 +53,7 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
               onDrop={(event) => {
                 event.preventDefault();
                 const file = event.dataTransfer.files[0];
-                if (file !== undefined && own.length < most) void upload(role, file);
+                if (file !== undefined && uploading === undefined && own.length < most) void upload(role, file);
               }}
               sx={{ border: 1, borderStyle: "dashed", borderColor: "divider", borderRadius: 1, p: 1.5 }}
             >
@@ -67,7 +68,7 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
                   label={input.name}
                   sx={{ maxWidth: "100%", mb: 0.5 }}
                   aria-label={t("generate.remove", { name: input.name })}
-                  onDelete={() => onChange(inputs.filter((each) => each !== input))}
+                  onDelete={() => onChange((before) => before.filter((each) => each !== input))}
                 />
               ))}
               {own.length < most ? (
