@@ -13,13 +13,12 @@ from typing import TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
-from grpc.aio import EOF, ServicerContext  # type: ignore[attr-defined]  # stubs leave EOF out
+from grpc.aio import ServicerContext
 
 from kinolog_api.rpc.errors import RETRY_SECONDS, RpcError
+from kinolog_api.rpc.rates.turns import Turns
 
 Context: TypeAlias = ServicerContext[bytes, bytes]
-_Addresses: TypeAlias = dict[str, tuple[asyncio.Semaphore, int]]
-"""The turns of each address, and how many calls have or await one."""
 ParsedT = TypeVar("ParsedT", bound=Message)
 
 MESSAGE_SECONDS = 60.0
@@ -43,11 +42,11 @@ async def one_message(context: Context, seconds: float) -> bytes:
     """
     try:
         async with asyncio.timeout(seconds):
-            message: bytes = await context.read()
+            message: object = await context.read()
     except TimeoutError:
         text = f"the request did not arrive within {seconds:g} s; send it again"
         raise RpcError(StatusCode.DEADLINE_EXCEEDED, "REQUEST_STALLED", text) from None
-    if message is EOF:
+    if not isinstance(message, bytes):  # the end of the stream
         text = "the call has no request; send one message"
         raise RpcError(StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", text)
     return message
@@ -71,11 +70,9 @@ class StrangerMessages:
         seconds: float = STRANGER_SECONDS,
         waiters: int = STRANGER_WAITERS,
     ) -> None:
-        self._at_once = at_once
         self._waiters = waiters
         self._seconds = seconds
-        self._arriving: _Addresses = {}
-        self._drained: _Addresses = {}
+        self._arriving, self._drained = Turns(at_once), Turns(at_once)
 
     async def one(self, context: Context) -> bytes:
         """Return the message of a call with one. Raises `RpcError` if it is missing, large or late."""
@@ -110,23 +107,19 @@ class StrangerMessages:
         left = DRAINED_BYTES
         with suppress(TimeoutError, RpcError):  # with too many of the address nothing is read
             async with asyncio.timeout(self._seconds), self._turn(context, self._drained):
-                while left > 0 and (message := await context.read()) is not EOF:
+                while left > 0 and isinstance(message := await context.read(), bytes):
                     left -= max(1_000, len(message))  # an empty message takes time too
 
     @asynccontextmanager
-    async def _turn(self, context: Context, addresses: _Addresses) -> AsyncGenerator[None, None]:
+    async def _turn(self, context: Context, turns: Turns) -> AsyncGenerator[None, None]:
         address = context.peer().rpartition(":")[0]
-        turns, users = addresses.get(address, (asyncio.Semaphore(self._at_once), 0))
-        if users >= self._waiters:
+        if (users := turns.users(address)) >= self._waiters:
             text = f"this machine has {users} calls without a key open; try again later"
             raise RpcError(
                 StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_AT_ONCE", text, retry_seconds=RETRY_SECONDS
             )
-        addresses[address] = turns, users + 1
+        end = await turns.acquire(address)
         try:
-            async with turns:
-                yield
+            yield
         finally:
-            turns, users = addresses.pop(address)
-            if users > 1:
-                addresses[address] = turns, users - 1
+            end()

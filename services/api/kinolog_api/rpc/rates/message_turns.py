@@ -7,7 +7,6 @@ a turn stays with its sender.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import ExitStack
 
 from grpc import StatusCode
@@ -15,6 +14,7 @@ from grpc import StatusCode
 from kinolog_api.rpc.arriving_messages import MESSAGE_SECONDS, Context, one_message
 from kinolog_api.rpc.authentication import Caller
 from kinolog_api.rpc.errors import RETRY_SECONDS, RpcError
+from kinolog_api.rpc.rates.turns import Turns
 
 KEY_ARRIVALS = 4
 """Messages of one key that arrive at once. Others wait, unread."""
@@ -30,48 +30,14 @@ TENANT_WAITING = 4
 ALL_WAITING = 16
 
 
-class _Turns:
-    """Semaphores by name, which are there while calls use them."""
-
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._used: dict[str, tuple[asyncio.Semaphore, int]] = {}
-
-    async def acquire(self, name: str) -> Callable[[], None]:
-        """Wait for a turn. Return what ends it."""
-        turns, users = self._used.get(name) or (asyncio.Semaphore(self._at_once), 0)
-        self._used[name] = turns, users + 1
-        try:
-            await turns.acquire()
-        except BaseException:
-            self._leave(name)
-            raise
-
-        def end() -> None:
-            turns.release()
-            self._leave(name)
-
-        return end
-
-    def is_free(self, name: str) -> bool:
-        """Return whether `acquire` would not wait."""
-        used = self._used.get(name)
-        return used is None or not used[0].locked()
-
-    def _leave(self, name: str) -> None:
-        turns, users = self._used.pop(name)
-        if users > 1:
-            self._used[name] = turns, users - 1
-
-
 class CallerMessages:
     """Takes in the messages of known callers: a few at once for each key, for each tenant and for all."""
 
     def __init__(self) -> None:
-        self._of_key, self._of_tenant = _Turns(KEY_ARRIVALS), _Turns(TENANT_ARRIVALS)
-        self._of_all = _Turns(ALL_ARRIVALS)
-        self._large_of_key, self._large_of_all = _Turns(KEY_LARGE), _Turns(ALL_LARGE)
-        self._waiting_of_tenant, self._waiting_of_all = _Turns(TENANT_WAITING), _Turns(ALL_WAITING)
+        self._of_key, self._of_tenant = Turns(KEY_ARRIVALS), Turns(TENANT_ARRIVALS)
+        self._of_all = Turns(ALL_ARRIVALS)
+        self._large_of_key, self._large_of_all = Turns(KEY_LARGE), Turns(ALL_LARGE)
+        self._waiting_of_tenant, self._waiting_of_all = Turns(TENANT_WAITING), Turns(ALL_WAITING)
 
     async def one(self, context: Context, caller: Caller, ending: ExitStack) -> bytes:
         """Return the message of a call with one. If it is large, its call has a turn until `ending`.
@@ -101,7 +67,7 @@ class CallerMessages:
                 await self._turns(waiting, *places)
             await self._turns(ending, *turns)
 
-    async def _turns(self, ending: ExitStack, *waits: tuple[_Turns, str]) -> None:
+    async def _turns(self, ending: ExitStack, *waits: tuple[Turns, str]) -> None:
         """Wait for turns, which end with `ending`."""
         try:
             async with asyncio.timeout(MESSAGE_SECONDS):
