@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -33,3 +34,13 @@ class CallOutcome:
     def is_accepted(self) -> bool:
         """Whether the receiver has the message."""
         return not self.error and 200 <= self.status_code < 300
+
+
+def is_tls_failure(failed: Exception) -> bool:
+    """Return whether a connection failed because of TLS. Libraries wrap the error in others."""
+    cause: BaseException | None = failed
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -17,7 +17,7 @@ import httpcore
 
 from kinolog.webhooks.address import AddressRules, UnusableAddress, WebhookAddress
 from kinolog.webhooks.resolution import resolved_ips
-from kinolog_projector.webhooks.call_outcome import CallOutcome, NextTry
+from kinolog_projector.webhooks.call_outcome import CallOutcome, NextTry, is_tls_failure
 
 CALL_SECONDS = 15.0
 """Time for a whole call: the resolution of the name, the connection, and the answer."""
@@ -30,6 +30,7 @@ NOT_ALLOWED = (
     "network: KINOLOG_WEBHOOK_NETWORKS"
 )
 """It names no host: what is noted about a call outlives the address, which is sealed and may be erased."""
+NOT_SECURE = "no secure connection: the certificate or the protocol is not accepted"
 GONE = 410
 """Status with which a receiver says that it wants no more calls."""
 USER_AGENT = f"kinolog/{version('kinolog')} (webhooks)"
@@ -99,10 +100,8 @@ class HttpCalls:
             error = f"no answer within {self._call_seconds:g} s"
         except socket.gaierror:
             error = "the name of the host cannot be resolved"
-        except ssl.SSLError:
-            error = "no secure connection: the certificate or the protocol is not accepted"
-        except httpcore.ConnectError as failed:
-            error = _connection_error(failed)
+        except (ssl.SSLError, httpcore.ConnectError) as failed:
+            error = NOT_SECURE if is_tls_failure(failed) else "no connection"
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
             error = "the connection was lost, or the answer is no HTTP"
         return CallOutcome(
@@ -116,12 +115,3 @@ class HttpCalls:
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
-
-
-def _connection_error(failed: Exception) -> str:
-    cause: BaseException | None = failed
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return "no secure connection: the certificate or the protocol is not accepted"
-        cause = cause.__cause__ or cause.__context__
-    return "no connection"

@@ -12,7 +12,7 @@ from datetime import datetime
 import aiosmtplib
 
 from kinolog.webhooks.mail_server import MailServer
-from kinolog_projector.webhooks.call_outcome import CallOutcome, NextTry
+from kinolog_projector.webhooks.call_outcome import CallOutcome, NextTry, is_tls_failure
 from kinolog_projector.webhooks.mail_message import mail_message
 
 CALL_SECONDS = 60.0
@@ -47,8 +47,7 @@ class MailCalls:
         the server or its settings; an e-mail that the server refuses for good is not sent again.
         """
         began = time.monotonic()
-        outcome = await self._sent(mailbox, body, delivery_id, now)
-        code, error, retry = outcome
+        code, error, retry = await self._sent(mailbox, body, delivery_id, now)
         return CallOutcome(
             status_code=code,
             milliseconds=round((time.monotonic() - began) * 1000),
@@ -108,10 +107,7 @@ def _is_gone(code: int, text: str) -> bool:
     return code in UNKNOWN_MAILBOX if status is None else status[1] in GONE_STATUSES
 
 
-def _with_tls(failed: BaseException, otherwise: str) -> str:
-    cause: BaseException | None = failed
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return "no secure connection to the mail server: its certificate or protocol is not accepted"
-        cause = cause.__cause__ or cause.__context__
+def _with_tls(failed: Exception, otherwise: str) -> str:
+    if is_tls_failure(failed):
+        return "no secure connection to the mail server: its certificate or protocol is not accepted"
     return otherwise

@@ -70,6 +70,7 @@ class Notifier:
         calls: Callable[[AddressRules], HttpCalls] = HttpCalls,
         mail: MailCalls | None = None,
     ) -> None:
+        """`recipients` returns to whom a tenant may send e-mail, None for all that `rules` allow."""
         self._database_url = database_url
         self._store = store
         self._access_log = access_log
@@ -112,6 +113,9 @@ class Notifier:
             for name, text, value, kind in counts
         ]
 
+    def _rules_of(self, tenant: str) -> AddressRules:
+        return self._rules.narrowed(self._recipients(tenant))
+
     async def _run(self, writer: BatchWriter) -> None:
         calls = self._calls(self._rules)
         try:
@@ -121,19 +125,10 @@ class Notifier:
                 await known.load()
                 wake = asyncio.Event()
                 planner = DeliveryPlanner(
-                    self._feed,
-                    known,
-                    tables,
-                    self._keys,
-                    self._rules,
-                    self._recipients,
-                    self._clock,
-                    self._public_url,
+                    self._feed, known, tables, self._keys, self._rules_of, self._clock, self._public_url
                 )
                 receivers = Receivers(self._store, self._keys)
-                receiver_calls = ReceiverCalls(
-                    receivers, calls, self._mail, self._rules, self._recipients, self._clock
-                )
+                receiver_calls = ReceiverCalls(receivers, calls, self._mail, self._rules_of, self._clock)
                 self._sender = Sender(tables, known, receiver_calls, self._clock, self._pauses)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(known.follow(wake))

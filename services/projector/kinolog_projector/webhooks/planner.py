@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
@@ -39,18 +39,16 @@ class DeliveryPlanner:
         known: KnownWebhooks,
         tables: DeliveryTables,
         keys: KeyStore,
-        rules: AddressRules,
-        recipients: Callable[[str], Collection[str] | None],
+        rules: Callable[[str], AddressRules],
         clock: Clock,
         public_url: str,
     ) -> None:
-        """`recipients` returns to whom a tenant may send e-mail, None for all that `rules` allow."""
+        """`rules` returns those of a tenant."""
         self._feed = feed
         self._known = known
         self._tables = tables
         self._keys = keys
         self._rules = rules
-        self._recipients = recipients
         self._clock = clock
         self._public_url = public_url
 
@@ -128,8 +126,7 @@ class DeliveryPlanner:
     def _lane(self, address: str, tenant: str) -> str:
         """Return the lane of an address: those of one receiver wait for each other. It does not tell the receiver."""
         try:
-            rules = self._rules.narrowed(self._recipients(tenant))
-            receiver = parse_webhook_address(address, rules).receiver
+            receiver = parse_webhook_address(address, self._rules(tenant)).receiver
         except UnusableAddress:
             receiver = ""
         return sha256(receiver.encode()).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from kinolog.access.webhook import Webhook
 from kinolog.ports.clock import Clock
@@ -28,16 +28,14 @@ class ReceiverCalls:
         receivers: Receivers,
         http: HttpCalls,
         mail: MailCalls | None,
-        rules: AddressRules,
-        recipients: Callable[[str], Collection[str] | None],
+        rules: Callable[[str], AddressRules],
         clock: Clock,
     ) -> None:
-        """`recipients` returns to whom a tenant may send e-mail, None for all that `rules` allow."""
+        """`rules` returns those of a tenant."""
         self._receivers = receivers
         self._http = http
         self._mail = mail
         self._rules = rules
-        self._recipients = recipients
         self._clock = clock
 
     async def call(self, webhook: Webhook, due: DueDelivery) -> CallOutcome:
@@ -48,9 +46,7 @@ class ReceiverCalls:
             return CallOutcome(error="the address is erased", retry=NextTry.NEVER)
         is_mail = receiver.address.lower().startswith(f"{MAIL_SCHEME}:")
         try:
-            address = parse_webhook_address(
-                receiver.address, self._rules.narrowed(self._recipients(due.tenant))
-            )
+            address = parse_webhook_address(receiver.address, self._rules(due.tenant))
         except UnusableAddress:
             return (
                 CallOutcome(error=NO_MAIL, retry=NextTry.FOR_DAYS)
