@@ -88,13 +88,20 @@ def make_logins(connection: SyncConnection, *, projector_password: str, api_pass
         connection.execute(_GIVE_DATABASE.encode())
 
 
+def password_hash(connection: psycopg.BaseConnection[Any], login: str, password: str) -> sql.Literal:
+    """Return the hash of a login's password for statements, which may be logged."""
+    hashed = connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
+    return sql.Literal(hashed.decode())
+
+
 def _password_statement(connection: SyncConnection, login: str, password: str) -> sql.Composed:
-    """Return the statement that makes a role a plain login. It has the hash of the password: it may be logged."""
-    encrypted = connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
+    """Return the statement that makes a role a plain login."""
     inherits = "NOINHERIT" if login == API_LOGIN else "INHERIT"
     return sql.SQL(
         "ALTER ROLE {login} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS {inherits} "
         "PASSWORD {password}"
     ).format(
-        login=sql.Identifier(login), inherits=sql.SQL(inherits), password=sql.Literal(encrypted.decode())
+        login=sql.Identifier(login),
+        inherits=sql.SQL(inherits),
+        password=password_hash(connection, login, password),
     )

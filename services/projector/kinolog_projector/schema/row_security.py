@@ -10,6 +10,7 @@ from psycopg import sql
 
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.logins import password_hash
 from kinolog.readmodel.roles import API_LOGIN
 
 _MAKE_ROLE = """
@@ -105,17 +106,14 @@ async def secure_projection(connection: Connection, schema: str) -> None:
 async def make_api_login(connection: Connection, password: str) -> None:
     """Make the login of the api, or give it this password. It has the rights of a role only after it took it.
 
-    The password itself is not sent: statements may be logged. A projector that is no superuser becomes a member of the
-    login, to see whether it still reads what was erased.
+    A projector that is no superuser becomes a member of the login, to see whether it still reads what was erased.
     """
-    encrypted = connection.pgconn.encrypt_password(password.encode(), API_LOGIN.encode(), b"scram-sha-256")
     make = "{verb} ROLE kinolog_api LOGIN NOINHERIT PASSWORD {password}"
     async with connection.transaction():
         cursor = await connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [API_LOGIN])
         verb = "CREATE" if await cursor.fetchone() is None else "ALTER"
-        await connection.execute(
-            sql.SQL(make).format(verb=sql.SQL(verb), password=sql.Literal(encrypted.decode()))
-        )
+        hashed = password_hash(connection, API_LOGIN, password)
+        await connection.execute(sql.SQL(make).format(verb=sql.SQL(verb), password=hashed))
         await connection.execute("GRANT kinolog_reader, kinolog_operator TO kinolog_api")
         cursor = await connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         if await cursor.fetchone() != (True,):
