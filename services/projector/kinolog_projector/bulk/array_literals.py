@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Column, LargeBinary, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, dialect
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+
+from kinolog.readmodel.queries.statements import DIALECT
 
 _PLAIN = re.compile(r"[A-Za-z0-9_:./-]+")
 _NULL = "null"
-
-_DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
 Encoder = Callable[[Any], str]
 
@@ -109,8 +109,8 @@ class ArrayColumn:
         kind = column.type
         own = Text() if isinstance(kind, Text) else kind
         nested = isinstance(kind, ARRAY)
-        self.value_cast = f"::{own.compile(dialect=_DIALECT)}" if nested else ""
-        self.cast = "TEXT[]" if nested else f"{own.compile(dialect=_DIALECT)}[]"
+        self.value_cast = f"::{own.compile(dialect=DIALECT)}" if nested else ""
+        self.cast = "TEXT[]" if nested else f"{own.compile(dialect=DIALECT)}[]"
 
     def literal(self, values: Iterable[Any]) -> str:
         """Return the values as one array literal."""

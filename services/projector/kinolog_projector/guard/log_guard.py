@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from random import Random
+from random import SystemRandom
 
 import psycopg
 
@@ -51,7 +51,7 @@ class LogGuard:
         self._log = log
         self._alarms = alarms
         self._clock = clock
-        self._random = Random()  # noqa: S311 - samples, not secrets
+        self._random = SystemRandom()
         self.damaged = asyncio.Event()
         self.problem = ""
         """That something is damaged and what to do, for all tenants; empty while nothing is."""

@@ -10,14 +10,12 @@ from collections.abc import Collection
 
 import psycopg
 from psycopg import sql
-from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable, MetaData
 
 from kinolog.readmodel.database import Connection, first_line
+from kinolog.readmodel.queries.statements import DIALECT
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, VIEWS, projection
 from kinolog_projector.schema.row_security import secure_projection
-
-_DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
 STORAGE_PARAMETERS = {
     # Rows are replaced all the time: leave free space on pages, and vacuum before bloat slows lists down.
@@ -166,7 +164,7 @@ def _in_schema(schema: str) -> MetaData:
 
 
 async def _run(connection: Connection, element: CreateTable | CreateIndex) -> None:
-    await connection.execute(str(element.compile(dialect=_DIALECT)).encode())
+    await connection.execute(str(element.compile(dialect=DIALECT)).encode())
 
 
 def table_names() -> list[str]:

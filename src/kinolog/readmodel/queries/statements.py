@@ -12,13 +12,13 @@ from typing import Any
 
 from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
-from sqlalchemy import CompoundSelect, Select
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy import CompoundSelect, Select, make_url
 
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.roles import OPERATOR, TENANT_SETTING
 
-_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
+DIALECT = make_url("postgresql+psycopg://").get_dialect()()
+"""How SQLAlchemy writes statements and types for Postgres."""
 
 BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 NOT_SWAPPED = b"SELECT oid = to_regnamespace('projection') FROM pg_namespace WHERE nspname = 'projection'"
@@ -73,7 +73,7 @@ class PreparedQuery:
 
     @cached_property
     def _compiled(self) -> tuple[bytes, dict[str, Any]]:
-        compiled = self.statement.compile(dialect=_DIALECT)
+        compiled = self.statement.compile(dialect=DIALECT)
         return str(compiled).encode(), dict(compiled.params)
 
     async def send(self, connection: Connection, values: Values) -> AsyncCursor[ResultRow]:
