@@ -18,8 +18,9 @@ from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactSt
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawLog
 from kinolog.readmodel.database import Connection, writer_connection
+from kinolog_projector.backup.copied_tables import COPIED_TABLES
 from kinolog_projector.backup.segment_comparison import NOTHING, SegmentComparison, check_damages
-from kinolog_projector.backup.table_copy import COPIES, TableCopier, TableCopy
+from kinolog_projector.backup.table_copy import TableCopier, TableCopy
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import LogComparison
 from kinolog_projector.schema.database_damage import described_damage
@@ -189,7 +190,7 @@ class Backup:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await connection.execute("SET LOCAL enable_seqscan = on")
             position = await ArchiveReader(connection).position()
-            tables = {name: await copier.copy(name, f"{name}-{stamp}.copy") for name in COPIES}
+            tables = {name: await copier.copy(name, f"{name}-{stamp}.copy") for name in COPIED_TABLES}
             files = await _texts(connection, FILES)
             master_keys = {*await _texts(connection, MASTER_KEYS), *tables["keys"].master_keys}
         return CopiedState(

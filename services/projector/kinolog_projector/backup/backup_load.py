@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import sql
-
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import Manifest
 from kinolog.ports.event_store import EventStore
@@ -16,29 +14,10 @@ from kinolog.privacy.master_keys import MasterKeys, MasterKeyUnusable
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
 from kinolog.readmodel.tables import PARTITION_POSITIONS
+from kinolog_projector.backup.copied_tables import COPIED_TABLES, CopiedTable
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.schema.position_partitions import PositionPartitions
 from kinolog_projector.webhooks.planner import STALE
-
-COPIES = {
-    "keys": sql.SQL("COPY kinolog.key_archive (key_id, wrapped, position) FROM STDIN (FORMAT BINARY)"),
-    "log_lines": sql.SQL(
-        "COPY kinolog.log_lines (sequence, job_id, attempt, at, severity, message, note) FROM STDIN (FORMAT BINARY)"
-    ),
-    "access": sql.SQL("COPY kinolog.access_archive (position, key_id, raw) FROM STDIN (FORMAT BINARY)"),
-    "webhook_deliveries": sql.SQL(
-        "COPY kinolog.webhook_deliveries (delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body,"
-        " status, redelivery, created_at, attempts, next_at) FROM STDIN (FORMAT BINARY)"
-    ),
-    "webhook_tries": sql.SQL(
-        "COPY kinolog.webhook_tries (delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error)"
-        " FROM STDIN (FORMAT BINARY)"
-    ),
-    "webhooks_off": sql.SQL(
-        "COPY kinolog.webhooks_off (webhook_id, tenant, position, at, reason) FROM STDIN (FORMAT BINARY)"
-    ),
-}
-"""What fills a table. A backup of an earlier version has no file of some."""
 
 END_OLD = """
 UPDATE kinolog.webhook_deliveries SET status = 'failed', next_at = NULL
@@ -89,14 +68,14 @@ async def fill_tables(connection: Connection, folder: BackupFolder, manifest: Ma
     async with connection.transaction():
         partitions = PositionPartitions(PERMANENT_SCHEMA, key_archive.name)
         await partitions.create_missing(connection, range(0, manifest.position + 1, PARTITION_POSITIONS))
-        for name, statement in COPIES.items():
+        for name, table in COPIED_TABLES.items():
             if name in manifest.tables:
-                await _copy(connection, folder.path / manifest.tables[name].path, statement)
+                await _copy(connection, folder.path / manifest.tables[name].path, table)
         await connection.execute(END_OLD, [STALE])
 
 
-async def _copy(connection: Connection, path: Path, statement: sql.SQL) -> None:
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+async def _copy(connection: Connection, path: Path, table: CopiedTable) -> None:
+    async with connection.cursor() as cursor, cursor.copy(table.filling) as copy:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 await copy.write(chunk)

@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import LiteralString
 
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
 from kinolog.backup.manifest import BackupFile, Manifest, UnusableBackup
@@ -25,28 +24,9 @@ from kinolog_projector.backup.copied_rows import (
     CopiedRowParser,
     NoCopiedRows,
 )
+from kinolog_projector.backup.copied_tables import COPIED_TABLES, CopiedTable
 
 logger = logging.getLogger(__name__)
-
-COPIES: dict[str, LiteralString] = {
-    "keys": "COPY (SELECT key_id, wrapped, position FROM kinolog.key_archive ORDER BY key_id)"
-    " TO STDOUT (FORMAT BINARY)",
-    "log_lines": "COPY (SELECT sequence, job_id, attempt, at, severity, message, note FROM kinolog.log_lines"
-    " ORDER BY sequence) TO STDOUT (FORMAT BINARY)",
-    "access": "COPY (SELECT position, key_id, raw FROM kinolog.access_archive ORDER BY position)"
-    " TO STDOUT (FORMAT BINARY)",
-    "webhook_deliveries": "COPY (SELECT delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body, status,"
-    " redelivery, created_at, attempts, next_at FROM kinolog.webhook_deliveries ORDER BY delivery_id)"
-    " TO STDOUT (FORMAT BINARY)",
-    "webhook_tries": "COPY (SELECT delivery_id, tenant, number, at, status_code, milliseconds, response_bytes, error"
-    " FROM kinolog.webhook_tries ORDER BY delivery_id, number) TO STDOUT (FORMAT BINARY)",
-    "webhooks_off": "COPY (SELECT webhook_id, tenant, position, at, reason FROM kinolog.webhooks_off"
-    " ORDER BY webhook_id) TO STDOUT (FORMAT BINARY)",
-}
-"""What is copied of the permanent tables besides the archive, which is the log. All are in the order of their keys."""
-
-CHANGING_TABLES = frozenset({"webhook_deliveries", "webhook_tries", "webhooks_off"})
-"""Tables whose rows change and end. Those of the backup before are replaced."""
 
 LOST_KEYS = """
 SELECT given.key_id FROM unnest(%s::text[], %s::bigint[]) AS given (key_id, position)
@@ -112,7 +92,7 @@ class TableCopier:
     async def copy(self, table: str, name: str) -> TableCopy:
         """Write the rows of a table into the file `name`. Raises `UnusableBackup`, `psycopg.Error`."""
         file = self.before.tables.get(table) if self.before is not None else None
-        if table in CHANGING_TABLES or (
+        if COPIED_TABLES[table].changes or (
             file is not None and self.replace_damaged and await self._is_damaged(file)
         ):
             file = None
@@ -144,7 +124,7 @@ class TableCopier:
     ) -> AsyncGenerator[tuple[CopiedRow, bool], None]:
         """Yield the rows of both in the order of their keys, each once, and whether the database lacks it."""
         old = await anext(older, None)
-        async with aclosing(self._current(COPIES[table])) as current:
+        async with aclosing(self._current(COPIED_TABLES[table])) as current:
             async for row in current:
                 while old is not None and old.key < row.key:
                     yield old, True
@@ -158,9 +138,9 @@ class TableCopier:
             yield old, True
             old = await anext(older, None)
 
-    async def _current(self, query: LiteralString) -> AsyncGenerator[CopiedRow, None]:
+    async def _current(self, table: CopiedTable) -> AsyncGenerator[CopiedRow, None]:
         parser = CopiedRowParser()
-        async with self.connection.cursor() as cursor, cursor.copy(query) as copy:
+        async with self.connection.cursor() as cursor, cursor.copy(table.reading) as copy:
             async for chunk in copy:
                 for row in parser.rows(bytes(chunk)):
                     yield row
