@@ -27,6 +27,10 @@ from kinolog.tenants.policy_file import InvalidTenantsFile, read_policies
             '[default]\npriorities = ["urgent"]\n',
             r"priorities: must be a list of critical, .*, not \['urgent'\]",
         ),
+        (
+            '[default]\nmail_recipients = ["@example.com"]\n',
+            r"mail_recipients: must be a list of mailboxes .*, not \['@example.com'\]",
+        ),
         ("[default]\nmax_job_cost = -1\n", "max_job_cost: .* greater than or equal to 0, not -1"),
         ("[default\n", "is not TOML"),
     ],

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from kinolog.job.values import Priority
 from kinolog.memory_size import MemorySize
+from kinolog.webhooks.address import is_recipient
 
 UNLIMITED = "unlimited"
 """How a table lifts a limit of `[default]`."""
@@ -62,7 +63,9 @@ def _as_priorities(value: object) -> object:
 def _as_recipients(value: object) -> object:
     if value in (None, UNLIMITED):
         return None
-    if not isinstance(value, list | frozenset) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list | frozenset) or not all(
+        isinstance(one, str) and is_recipient(one) for one in value
+    ):
         raise ValueError('must be a list of mailboxes and domains such as ["example.com"]')
     return frozenset(value)
 

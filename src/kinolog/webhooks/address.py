@@ -22,6 +22,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VISIBLE = re.compile(r"[!-~]+")
 _MAILBOX = re.compile(r"[A-Za-z0-9#$&'*+/=^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
 """Without % and !, with which mail servers that trust the sender pass an e-mail on to another domain."""
+_RECIPIENT = re.compile(r"([!-?A-~]+@)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 _REFUSED = (
     ip_network("192.0.0.0/24"),  # the network of protocols: addresses of metadata services too
@@ -37,6 +38,11 @@ _COMPATIBLE = ip_network("::/96")
 
 class UnusableAddress(ValueError):
     """An address that no webhook may have. The message says why, and never quotes more of it than host and port."""
+
+
+def is_recipient(text: str) -> bool:
+    """Return whether a text can be in a list of recipients: a mailbox, a domain or `*`."""
+    return text == EVERYONE or _RECIPIENT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from email.headerregistry import Address
 from email.utils import getaddresses
 from pathlib import Path
@@ -13,15 +12,14 @@ from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import SmtpUrl
 from kinolog.process.setting_groups.common import COMMA_SEPARATED, EMPTY_IS_NONE, ProcessSettings
-from kinolog.webhooks.address import EVERYONE
+from kinolog.webhooks.address import is_recipient
 from kinolog.webhooks.mail_server import ENCODED_WORD, MailServer
 
-_RECIPIENT = re.compile(r"([!-?A-~]+@)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 MAX_PASSWORD_BYTES = 4096
 
 
 def _recipient(value: str) -> str:
-    if value != EVERYONE and not _RECIPIENT.fullmatch(value):
+    if not is_recipient(value):
         raise ValueError(
             "must be mailboxes and domains such as example.com, separated by commas, or * for all mailboxes"
         )
