@@ -252,6 +252,33 @@ async def test_a_running_job_has_its_progress(api: RunningApi) -> None:
     stream.cancel()
 
 
+async def test_two_watchers_at_once_have_the_progress(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is not sent without the progress while that is read for another watcher."""
+    job_id = await api.submit()
+    await api.start_attempt(job_id)
+    await api.progress.publish(progress(api, job_id))
+    mark = c.StageMark(stage=Stage.DENOISE, scene=0, at=api.clock())
+    await api.work(job_id, c.RecordStages(id="s1", actor="w1", attempt=1, marks=(mark,)))
+    reading, needed_again, last_progress = asyncio.Event(), asyncio.Event(), api.progress.last_progress
+
+    async def slow_for_the_first(job: str, attempt: int) -> Progress | None:
+        if reading.is_set():
+            needed_again.set()
+        reading.set()
+        await needed_again.wait()
+        return await last_progress(job, attempt)
+
+    monkeypatch.setattr(api.progress, "last_progress", slow_for_the_first)
+    request = pb.WatchJobRequest(job_id=job_id, after=2)
+    first = asyncio.create_task(collected(api.jobs.WatchJob(request), 1))
+    await reading.wait()
+    seconds = await collected(api.jobs.WatchJob(request), 1)
+    needed_again.set()
+    assert [message.job.percent for message in (*seconds, *await first)] == [40.0, 40.0]
+
+
 async def test_idle_streams_have_a_heartbeat(api: RunningApi) -> None:
     """A stream that asks for it gets its position while nothing happens, also while others' commits are read."""
     job_id = await api.submit()

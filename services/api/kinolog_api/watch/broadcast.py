@@ -216,9 +216,10 @@ class WatchBroadcast:
         return bool(self._subscriptions.of(recorded.commit.state.tenant, recorded.commit.job_id))
 
     async def _look_up_progress(self, recorded: RecordedCommit) -> None:
-        """Read what a running attempt reported before this process followed the feed, once for each attempt.
+        """Read what a running attempt reported before this process followed the feed, until it was read once.
 
-        Without it a watcher that knows the job from elsewhere would see its percentage fall to 0.
+        Without it a watcher that knows the job from elsewhere would see its percentage fall to 0. What needs it while
+        it is read reads it too.
         """
         job = recorded.commit.state
         known = self._latest_progress.get(job.id)
@@ -228,12 +229,12 @@ class WatchBroadcast:
             return
         if self._looked_up.get(job.id) == job.attempt:
             return
-        self._looked_up[job.id] = job.attempt
         with contextlib.suppress(LogUnavailable):
             last = await self._progress.last_progress(job.id, job.attempt)
             newest = self._latest_progress.get(job.id)
             if last is not None and (newest is None or newest.attempt < last.attempt):
                 self._latest_progress[job.id] = last
+        self._looked_up[job.id] = job.attempt
 
     async def _unseal(self, batch: Iterable[RecordedCommit]) -> dict[str, UnsealedFields]:
         """Return the unsealed fields of the jobs in a batch, as of their last commit; empty for erased jobs."""
