@@ -36,10 +36,8 @@ def measure(quick: bool) -> Result:
             patch.dict(os.environ, {"KINOLOG_TENANTS_FILE": str(file)}),
             site.running({"projector", "api"}) as stack,
         ):
-            child = stack.process("api").program.child
-            if child is None:
-                raise AssertionError("the api does not run")
-            return uvloop.run(_measure(stack.addresses["api"], child.pid, 1_000 if quick else 10_000))
+            pid = site.pid_of(stack.process("api").program)
+            return uvloop.run(_measure(stack.addresses["api"], pid, 1_000 if quick else 10_000))
 
 
 async def _measure(target: str, pid: int, flood: int) -> Result:

@@ -29,6 +29,7 @@ from kinolog.ports.clock import system_clock
 from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, paired, percentile
+from tests.bench.pace import beats
 from tests.builders.jobs import submit
 from tests.fixtures.waits import until
 
@@ -174,8 +175,7 @@ async def _waits(stack: Stack, bursts: int, flood: int) -> tuple[list[float], fl
         await fleet.submit(store, "flood", flood)
         await until(feed.progress, "the tickets of the flood", lambda progress: not progress.waiting)
         begins = perf_counter()
-        for number in range(bursts):
-            await asyncio.sleep(max(begins + number * BURST_SECONDS - perf_counter(), 0))
+        async for _ in beats(1 / BURST_SECONDS, bursts):
             await fleet.submit(store, "burst", BURST)
         await fleet.until_started()
     waits = [fleet.started[job_id] - at for job_id, at in fleet.submitted.items()]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from time import perf_counter
 
 import psutil
@@ -28,6 +26,8 @@ from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.calls import job_service, submission
 from tests.bench.figures import Aim, Figure, Result, interleaved, paired
+from tests.bench.pace import beats
+from tests.bench.ws_clients import clients_process
 
 CLIENTS = 500
 HERTZ = 10
@@ -38,9 +38,7 @@ def measure(quick: bool) -> Result:
     """Measure the processor time of the gateway while it sends progress."""
     seconds, pairs = (3.0, 2) if quick else (6.0, 4)
     with site.running({"api", "gateway"}) as stack, site.helper("ws_floor") as floor:
-        if floor.child is None:
-            raise RuntimeError("the floor does not run")
-        bare = (floor.announced["url"], floor.child.pid)
+        bare = (floor.announced["url"], site.pid_of(floor))
         figures = uvloop.run(_figures(stack, bare, seconds, pairs))
     note = (
         f"processor time of one process while {CLIENTS} clients of another one receive; progress of one job, published "
@@ -51,40 +49,34 @@ def measure(quick: bool) -> Result:
 
 @dataclass(slots=True)
 class _Side:
-    """A server's process and the clients on it."""
+    """A server's process, and what returns how many messages the clients on it have received."""
 
     server: psutil.Process
-    clients: asyncio.subprocess.Process
+    received: Callable[[], Awaitable[bytes]]
     seconds: float
     rates: list[float] = field(default_factory=list)
 
     async def share_of_core(self) -> float:
         """Return the percent of a core that the server uses. Add the messages a second of a client to `rates`."""
-        before, messages, started = self._spent(), await self._received(), perf_counter()
+        before, messages, started = self._spent(), int(await self.received()), perf_counter()
         await asyncio.sleep(self.seconds)
         spent, took = self._spent() - before, perf_counter() - started
-        self.rates.append((await self._received() - messages) / CLIENTS / took)
+        self.rates.append((int(await self.received()) - messages) / CLIENTS / took)
         return 100 * spent / took
 
     def _spent(self) -> float:
         times = self.server.cpu_times()
         return times.user + times.system
 
-    async def _received(self) -> int:
-        stdin, stdout = self.clients.stdin, self.clients.stdout
-        if stdin is None or stdout is None:
-            raise RuntimeError("the clients have no pipes")
-        stdin.write(b"\n")
-        return int(await stdout.readline())
-
 
 async def _figures(stack: Stack, bare: tuple[str, int], seconds: float, pairs: int) -> tuple[Figure, ...]:
-    gateway = stack.process("gateway").pid
-    if gateway is None:
-        raise RuntimeError("the gateway does not run")
     url = stack.addresses["gateway"].replace("http", "ws", 1) + "/ws"
-    async with _progress(stack), _clients(url) as ours, _clients(bare[0]) as others:
-        kinolog = _Side(psutil.Process(gateway), ours, seconds)
+    async with (
+        _progress(stack),
+        clients_process(url, CLIENTS) as ours,
+        clients_process(bare[0], CLIENTS) as others,
+    ):
+        kinolog = _Side(psutil.Process(site.pid_of(stack.process("gateway").program)), ours, seconds)
         floor = _Side(psutil.Process(bare[1]), others, seconds)
         taken = await interleaved(pairs, floor.share_of_core, kinolog.share_of_core)
     received = [sum(side.rates) / len(side.rates) for side in (kinolog, floor)]
@@ -118,9 +110,7 @@ async def _progress(stack: Stack) -> AsyncIterator[None]:
 
 async def _report(feed: JetStreamProgressFeed, job_id: str) -> None:
     """Publish progress at an even pace, until cancelled."""
-    began = perf_counter()
-    for number in count(1):
-        await asyncio.sleep(max(0.0, began + number / HERTZ - perf_counter()))
+    async for number in beats(HERTZ):
         step = number % 1_000
         await feed.publish(
             Progress(
@@ -137,21 +127,3 @@ async def _report(feed: JetStreamProgressFeed, job_id: str) -> None:
                 eta_seconds=100 - step / 10,
             )
         )
-
-
-@asynccontextmanager
-async def _clients(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.ws_clients", url, str(CLIENTS)),
-        cwd=site.ROOT,
-        stdin=pipe,
-        stdout=pipe,
-    )
-    try:
-        if process.stdout is None or (line := await process.stdout.readline()) != b"ready\n":
-            raise RuntimeError(f"the clients could not connect: {line!r}")
-        yield process
-    finally:
-        process.kill()
-        await process.wait()

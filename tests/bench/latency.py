@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.calls import job_service, submission
 from tests.bench.figures import Figure, Result
+from tests.bench.pace import beats
+from tests.bench.ws_clients import clients_process
 
 CLIENTS = 1_000
 HERTZ = 2
@@ -26,10 +27,8 @@ HERTZ = 2
 def measure(quick: bool) -> Result:
     """Measure while jobs are submitted at an even pace, and then the broadcast at the same pace."""
     seconds = 5.0 if quick else 20.0
-    with site.running({"api", "gateway"}) as stack, site.helper("ws_floor", str(1 / HERTZ)) as floor:
-        if floor.child is None:
-            raise RuntimeError("the floor does not run")
-        bare = uvloop.run(_broadcast(floor.announced["url"], floor.child.pid, seconds))
+    with site.running({"api", "gateway"}) as stack, site.helper("ws_floor", str(HERTZ)) as floor:
+        bare = uvloop.run(_broadcast(floor.announced["url"], site.pid_of(floor), seconds))
         ours = uvloop.run(_commits(stack, seconds))
     note = (
         f"{CLIENTS:,} clients of one process; {HERTZ} submits a second, each one message to each client; from the "
@@ -59,11 +58,9 @@ class _Reading:
 
 async def _commits(stack: Stack, seconds: float) -> _Reading:
     url = stack.addresses["gateway"].replace("http", "ws", 1) + "/ws"
-    async with _clients(url, stack.process("gateway").pid or 0) as reading:
-        began = perf_counter()
+    async with _clients(url, site.pid_of(stack.process("gateway").program)) as reading:
         async with job_service(stack.addresses["api"]) as api:
-            for number in range(int(seconds * HERTZ)):
-                await asyncio.sleep(max(0.0, began + number / HERTZ - perf_counter()))
+            async for _ in beats(HERTZ, int(seconds * HERTZ)):
                 await api.SubmitJob(submission("slow-card"))
         await asyncio.sleep(1.0)
     return reading
@@ -79,21 +76,9 @@ async def _broadcast(url: str, pid: int, seconds: float) -> _Reading:
 async def _clients(url: str, pid: int) -> AsyncIterator[_Reading]:
     """Let clients receive while the context lasts, and fill in the reading at its end."""
     server, reading = psutil.Process(pid), _Reading()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.ws_clients", url, str(CLIENTS), "--latency"),
-        cwd=site.ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        if process.stdin is None or process.stdout is None or await process.stdout.readline() != b"ready\n":
-            raise RuntimeError("the clients could not connect")
+    async with clients_process(url, CLIENTS, "--latency") as report:
         spent, began = sum(server.cpu_times()[:2]), perf_counter()
         yield reading
         reading.share = 100 * (sum(server.cpu_times()[:2]) - spent) / (perf_counter() - began)
-        process.stdin.write(b"\n")
-        taken = json.loads(await process.stdout.readline())
+        taken = json.loads(await report())
         reading.p50, reading.p99, reading.received = taken["p50"], taken["p99"], taken["received"]
-    finally:
-        process.kill()
-        await process.wait()

@@ -10,9 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from itertools import count
 from threading import Event, Thread
-from time import perf_counter
 
 import psycopg
 import uvloop
@@ -30,6 +28,7 @@ from kinolog.ports.progress import Progress
 from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.calls import job_service, submission
+from tests.bench.pace import beats
 
 RUNNING = 50
 STEPS_PER_SECOND = 1
@@ -152,7 +151,7 @@ async def _reporting(stack: Stack, target: str, url: str, steps_per_second: int)
 
 async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str], per_second: int) -> None:
     """Publish a step of each job in turn, at an even pace, until cancelled."""
-    async for number in _beats(per_second * len(job_ids)):
+    async for number in beats(per_second * len(job_ids)):
         job_id, step = job_ids[number % len(job_ids)], number // len(job_ids) % STEPS
         percent = 100 * step / STEPS
         now = datetime.now(UTC)
@@ -175,18 +174,10 @@ async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str], per_second
 
 async def _commits(handler: CommandHandler, job_ids: Sequence[str]) -> None:
     """Record a stage of each job in turn, at an even pace, until cancelled."""
-    async for number in _beats(COMMITS_PER_SECOND):
+    async for number in beats(COMMITS_PER_SECOND):
         stage = STAGES[number // len(job_ids) % len(STAGES)]
         scene = None if stage is Stage.PREFETCH else 0
         mark = StageMark(stage=stage, scene=scene, at=datetime.now(UTC))
         await handler.handle(
             job_ids[number % len(job_ids)], RecordStages(id=new_id(), actor=WORKER, attempt=1, marks=(mark,))
         )
-
-
-async def _beats(per_second: float) -> AsyncIterator[int]:
-    """Yield numbers from 0 without end, at an even pace."""
-    began = perf_counter()
-    for number in count():
-        await asyncio.sleep(max(0.0, began + number / per_second - perf_counter()))
-        yield number

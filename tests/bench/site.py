@@ -13,12 +13,14 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.settings import LogSettings
 from kinolog_stack.plan import StackPlan, StackSite, plan_stack
 from kinolog_stack.processes.service_process import ServiceProcess, ServiceSpec
+from kinolog_stack.processes.supervised_process import Supervisable
 from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.stack import Stack
 from tests.fixtures.log import settings_of
+from tests.fixtures.programs import started
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.whole_stack import CATALOGUE
 from tests.renderers.installed import PYTHONPATH
@@ -68,39 +70,47 @@ def postgres_of(stack: Stack) -> PostgresServer:
     return server
 
 
+def pid_of(program: Supervisable) -> int:
+    """Return the id of a process that runs. Raises RuntimeError if it does not."""
+    if program.child is None:
+        raise RuntimeError("the process does not run")
+    return program.child.pid
+
+
+def api_env(stack: Stack) -> dict[str, str]:
+    """Return the settings of an api on the log and the files of a stack, but for its database."""
+    env = nats_of(stack).settings_env(Service.API) | master_key_env(stack.folder, os.environ)
+    return env | {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri()}
+
+
 @contextmanager
 def api_on(stack: Stack, database_url: str) -> Iterator[str]:
     """Run an api on the log of a stack and another database. Yield its address."""
-    env = nats_of(stack).settings_env(Service.API) | {"KINOLOG_DATABASE_URL": database_url}
-    env |= master_key_env(stack.folder, os.environ)
-    env |= {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri(), "KINOLOG_API_PORT": "0"}
-    with _process("api", ("kinolog_api",), env) as process:
-        yield process.announced["target"]
+    env = api_env(stack) | {"KINOLOG_DATABASE_URL": database_url, "KINOLOG_API_PORT": "0"}
+    with process("api", ("kinolog_api",), env) as api:
+        yield api.announced["target"]
 
 
 @contextmanager
 def gateway_on(api_target: str) -> Iterator[str]:
     """Run a gateway for the api at this address. Yield its URL."""
     env = {"KINOLOG_API_TARGET": api_target, "KINOLOG_GATEWAY_PORT": "0"}
-    with _process("gateway", ("kinolog_gateway",), env) as process:
-        yield process.announced["url"]
+    with process("gateway", ("kinolog_gateway",), env) as gateway:
+        yield gateway.announced["url"]
 
 
 @contextmanager
 def helper(module: str, *arguments: str) -> Iterator[ServiceProcess]:
     """Run a module of the bench as a process. Yield it when it has announced that it is ready."""
-    with _process(module, (f"tests.bench.{module}", *arguments), {}) as process:
-        yield process
+    with process(module, (f"tests.bench.{module}", *arguments), {}) as running_helper:
+        yield running_helper
 
 
 @contextmanager
-def _process(name: str, module: tuple[str, ...], env: Mapping[str, str]) -> Iterator[ServiceProcess]:
+def process(name: str, module: tuple[str, ...], env: Mapping[str, str]) -> Iterator[ServiceProcess]:
+    """Run a module with its arguments as a process for the duration of the block. Yield it when it serves."""
     whole = dict(os.environ) | {"PYTHONPATH": PYTHONPATH, "PYTHONUNBUFFERED": "1"} | dict(env)
     with temporary_folder() as folder:
         spec = ServiceSpec(name, (sys.executable, "-m", *module), whole)
-        process = ServiceProcess(spec, folder / f"{name}.log")
-        process.start()
-        try:
-            yield process
-        finally:
-            process.stop()
+        with started(ServiceProcess(spec, folder / f"{name}.log")) as running_process:
+            yield running_process

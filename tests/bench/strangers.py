@@ -51,7 +51,7 @@ def measure(quick: bool) -> Result:
 
 
 async def _measure(stack: Stack, attacks: dict[str, Callable[[], Awaitable[None]]]) -> list[Figure]:
-    processes = {name: ProcessMemory(stack.process(name).pid or 0) for name in ("gateway", "api")}
+    processes = {name: ProcessMemory(site.pid_of(stack.process(name).program)) for name in ("gateway", "api")}
     figures = []
     for name, attack in attacks.items():
         before = {process: memory.start() for process, memory in processes.items()}

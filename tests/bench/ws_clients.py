@@ -11,13 +11,17 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.figures import percentile
 
+ROOT = Path(__file__).parents[2]
 AT_ONCE = 20
 SUBSCRIBE = json.dumps({"type": "subscribe", "channel": "jobs"})
 PING = json.dumps({"type": "ping", "id": "bench"})
@@ -82,6 +86,34 @@ async def run(url: str, count: int, *, measures: bool) -> None:
     while await reader.readline():
         sys.stdout.write(f"{clients.report()}\n")
         sys.stdout.flush()
+
+
+@asynccontextmanager
+async def clients_process(
+    url: str, count: int, *options: str
+) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
+    """Run this module as a process for the duration of the block. Yield what returns its report when called."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __name__, url, str(count), *options),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None
+    assert stdout is not None
+    try:
+        if (line := await stdout.readline()) != b"ready\n":
+            raise RuntimeError(f"the clients could not connect: {line!r}")
+
+        async def report() -> bytes:
+            stdin.write(b"\n")
+            return await stdout.readline()
+
+        yield report
+    finally:
+        process.kill()
+        await process.wait()
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
 """A bare WebSocket server that broadcasts one message, ten times a second.
 
-`python -m tests.bench.ws_floor [SECONDS]`: the period, if it is another one. The message tells when it was made.
+`python -m tests.bench.ws_floor [HERTZ]`: another number of times a second. The message tells when it was made.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from datetime import UTC, datetime
-from itertools import count
-from time import perf_counter
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from kinolog.process import ready_line
+from tests.bench.pace import beats
 
-PERIOD_SECONDS = 0.1
+HERTZ = 10.0
 PONG = '{"type":"pong","position":1,"data":{"id":"bench"}}'
 MESSAGE = (
     '{"type":"job_status_update","position":1042,"job_id":"abcdefghijklmnopqrstuvwxyz","data":{"status":"processing",'
@@ -26,7 +24,7 @@ MESSAGE = (
 )
 
 
-async def run(period: float) -> None:
+async def run(hertz: float) -> None:
     """Serve until killed."""
     connections: set[ServerConnection] = set()
 
@@ -42,11 +40,9 @@ async def run(period: float) -> None:
     async with serve(client, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         ready_line.announce("ws_floor", url=f"ws://127.0.0.1:{port}")
-        began = perf_counter()
-        for number in count(1):
-            await asyncio.sleep(max(0.0, began + number * period - perf_counter()))
+        async for _ in beats(hertz):
             broadcast(connections, MESSAGE % datetime.now(UTC).isoformat())
 
 
 if __name__ == "__main__":
-    uvloop.run(run(float(sys.argv[1]) if len(sys.argv) > 1 else PERIOD_SECONDS))
+    uvloop.run(run(float(sys.argv[1]) if len(sys.argv) > 1 else HERTZ))
