@@ -100,7 +100,7 @@ def test_a_truncated_and_a_deleted_video_are_named(completed: str, video: Path) 
 
 def test_a_running_and_an_erased_job_hold(gateway: KinologClient, completed: str) -> None:
     """A job that renders holds as far as it is; an erased one holds without its files, unless one comes back."""
-    running = gateway.generate("bars", model="slow-card", steps=900).job_id
+    running = gateway.generate("bars", model="endless-card").job_id
     for update in gateway.watch(running):
         if isinstance(update, JobUpdated) and update.state.step:
             break

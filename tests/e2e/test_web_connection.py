@@ -5,22 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from playwright.sync_api import Page, Route, expect
+from anyio.from_thread import start_blocking_portal
+from playwright.sync_api import Route, expect
 
 from kinolog_client import JobSelection, KinologClient
 from kinolog_stack.stack import Stack
-from tests.fixtures.web_pages import NEEDS_BROWSER, RECORDER, OpenPage, SlowJob, received_commits
-from tests.fixtures.web_servers import api_beside, gateway_before, threaded_network
+from tests.fixtures.unreliable_network import unreliable_network
+from tests.fixtures.web_pages import (
+    NEEDS_BROWSER,
+    RECORDER,
+    OpenPage,
+    SlowJob,
+    expect_live,
+    received_commits,
+)
+from tests.fixtures.web_servers import api_beside, gateway_before
 
 pytestmark = NEEDS_BROWSER
 NO_CONNECTION = "No connection for live updates. The page reads the server every"
 NO_UPDATES = "The server sends no updates at present"
 TEN_SECONDS = 10_000
-
-
-def expect_live(page: Page) -> None:
-    """Wait until the page has a connection for live updates."""
-    expect(page.get_by_role("banner").get_by_text("Live")).to_be_visible()
 
 
 def fulfil(answer: dict[str, Any], route: Route) -> None:
@@ -61,13 +65,16 @@ def test_a_killed_gateway(
 
 def test_a_silent_connection(stack: Stack, open_page: OpenPage, gateway: KinologClient) -> None:
     """A connection that transmits nothing is given up, and the page reads the server until another one answers."""
-    with threaded_network(stack.addresses["gateway"]) as network:
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(unreliable_network(stack.addresses["gateway"])) as network,
+    ):
         page = open_page(network.url, may_lose_requests=True)
         page.clock.install()
         page.goto("/jobs?text=silence")
         expect_live(page)
         network.live = "silent"
-        network.mute_live()
+        portal.call(network.mute_live)
         banner = page.get_by_text(NO_CONNECTION)
         for _ in range(3):  # until the next ping, and until it is not answered
             page.clock.fast_forward(TEN_SECONDS)
@@ -77,7 +84,7 @@ def test_a_silent_connection(stack: Stack, open_page: OpenPage, gateway: Kinolog
         expect(page.get_by_role("row", name="heard in silence")).to_be_visible()
         expect(banner).to_be_visible()
         network.live = "works"
-        network.cut_live()
+        portal.call(network.cut_live)
         expect_live(page)
         expect(banner).to_have_count(0)
 

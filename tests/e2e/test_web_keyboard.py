@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from kinolog_client import KinologClient
-from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage
+from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, expect_live
 
 pytestmark = NEEDS_BROWSER
 MOST_TABS = 40
@@ -33,7 +33,7 @@ def test_a_job_by_keys_alone(page: Page, gateway: KinologClient) -> None:
     """A job is submitted and found again with keys alone. The focus goes from the top to the bottom, and is visible."""
     page.goto("/")
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
-    expect(page.get_by_role("banner").get_by_text("Live")).to_be_visible()  # else a banner may take the focus
+    expect_live(page)  # else a banner may take the focus
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
     expect(skip).to_be_focused()

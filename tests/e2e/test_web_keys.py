@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from kinolog_client import KinologClient, Unauthorized
 from kinolog_stack.stack import Stack
 from tests.fixtures.waits import wait_until
-from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage
+from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, expect_live, expect_to_play
 from tests.fixtures.web_servers import api_beside, gateway_before
 
 pytestmark = NEEDS_BROWSER
@@ -43,11 +43,6 @@ def enter(page: Page, key: str) -> None:
     page.get_by_role("button", name="Save").click()
 
 
-def expect_live(page: Page) -> None:
-    """Wait until live updates arrive."""
-    expect(page.get_by_role("banner").get_by_text("Live")).to_be_visible()
-
-
 def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: KinologClient) -> None:
     """The page asks for a key, refuses a wrong one, works with a right one, and asks again when it is revoked."""
     first, second = (gateway.create_key("ada", name=name) for name in ("first", "second"))
@@ -67,9 +62,7 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     expect(page.get_by_text(REFUSED)).to_have_count(0)
     page.get_by_role("link", name="Jobs").click()
     page.get_by_role("link", name="a secret garden").click()
-    page.locator("video[src]").wait_for()
-    page.evaluate("document.querySelector('video').play()")
-    page.wait_for_function("() => document.querySelector('video').currentTime > 0.2")
+    expect_to_play(page)
     gateway.revoke_key(first.key_id)
     expect(page.get_by_text(REFUSED)).to_be_visible()
     page.get_by_role("link", name="Enter a key").click()
@@ -98,6 +91,7 @@ def test_keys_are_made_and_revoked(open_page: OpenPage, keyed: str, gateway: Kin
         assert (caller.actor, set(caller.scopes)) == ("ben", {"read"})
         keys.get_by_role("button", name="Revoke ben's laptop").click()
         page.get_by_role("button", name="Yes", exact=True).click()
+        expect(keys).to_be_visible()  # without the question over it
         expect(keys.get_by_role("button", name="Revoke ben's laptop")).to_have_count(0)
     with KinologClient(keyed, api_key=admin.secret) as root:
         (ended,) = (key for key in root.api_keys(include_ended=True).keys if key.name == "ben's laptop")

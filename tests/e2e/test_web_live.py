@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from kinolog_client import KinologClient
-from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, SlowJob
+from tests.fixtures.waits import wait_until
+from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, SlowJob, expect_live
 
 pytestmark = NEEDS_BROWSER
 TABS = """
@@ -24,7 +25,13 @@ TABS = """
     };
 """
 """Lets a test hide a tab, and records the tags of its notifications in `shown`."""
-STEP = re.compile(r"step \d+ of 900")
+STEP = re.compile(r"step (\d+) of 900")
+
+
+def step_of(steps: Locator) -> int:
+    """Return which step of its scene a job is at."""
+    found = STEP.search(steps.inner_text())
+    return int(found[1]) if found else 0
 
 
 def test_a_job_is_watched_and_cancelled(page: Page, slow_job: SlowJob, gateway: KinologClient) -> None:
@@ -37,7 +44,8 @@ def test_a_job_is_watched_and_cancelled(page: Page, slow_job: SlowJob, gateway: 
     page.wait_for_url(f"**/jobs/{job}")
     expect(page.get_by_alt_text("The picture so far")).to_be_visible()
     steps = page.get_by_text(STEP)
-    expect(steps).not_to_have_text(steps.inner_text())
+    first = step_of(steps)
+    wait_until(lambda: step_of(steps) > first, "a later step is shown")
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Yes", exact=True).click()
     expect(page.get_by_text("1 job: done")).to_be_visible()
@@ -80,7 +88,7 @@ def test_a_job_is_told_of_once(open_page: OpenPage, gateway: KinologClient) -> N
     one.get_by_role("button", name="Save").click()
     two.goto("/jobs")
     for tab in (one, two):
-        expect(tab.get_by_role("banner").get_by_text("Live")).to_be_visible()
+        expect_live(tab)
     two.evaluate("hide(true)")
     seen = gateway.generate("seen at once", model="card").job_id
     for tab in (one, two):

@@ -106,7 +106,7 @@ async def test_commits_of_an_outage_are_received_once(stack: Stack, tmp_path: Pa
         async with gateway(stack, port) as process:
             await linked(pilot, "live")
             await press(pilot, "2")
-            before = await submit(others, prompt="a slow ring", model="slow-card", steps=900)
+            before = await submit(others, prompt="a slow ring", model="endless-card")
             await until(
                 pilot, lambda: any("attempt_started" in events for _, events in app.commits_of(before))
             )

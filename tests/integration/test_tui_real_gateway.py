@@ -104,7 +104,7 @@ async def test_a_record_is_proved_and_an_altered_video_is_named(pilot: Pilot[Non
 
 async def test_a_running_job_is_cancelled_by_a_key(pilot: Pilot[None]) -> None:
     """c and y cancel a running job; its page shows it without another request."""
-    page = await submit(pilot, "a slow dashboard", "slow-card", "900")
+    page = await submit(pilot, "a slow dashboard", "endless-card", "900")
     await until(pilot, lambda: page.job is not None and page.job.stage == "denoise")
     await press(pilot, "c", "y")
     await until(pilot, lambda: page.job is not None and page.job.ended)
