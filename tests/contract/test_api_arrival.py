@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
@@ -103,18 +104,18 @@ async def test_few_messages_of_one_address_arrive_at_once() -> None:
     Other addresses go on. A refused upload of the same address that is read to its end keeps no message out.
     """
     messages = StrangerMessages(at_once=1, seconds=60.0, waiters=2)
-    upload, first, second, third = (_Call(f"ipv4:10.0.0.1:5000{number}") for number in range(4))
-    other = _Call("ipv4:10.0.0.2:50000")
+    calls: list[Any] = [_Call(f"ipv4:10.0.0.{end}") for end in ("1:1", "1:2", "1:3", "1:4", "2:1")]
+    upload, first, second, third, other = calls
     async with asyncio.TaskGroup() as tasks:
-        draining = tasks.create_task(messages.drain(upload))  # type: ignore[arg-type]
+        draining = tasks.create_task(messages.drain(upload))
         await upload.is_read.wait()
         for call in (first, second, other):
-            tasks.create_task(messages.one(call))  # type: ignore[arg-type]  # of a call it needs these two
+            tasks.create_task(messages.one(call))
         await other.is_read.wait()
         assert first.is_read.is_set()
         assert not second.is_read.is_set()
         with pytest.raises(RpcError, match="calls without a key"):
-            await messages.one(third)  # type: ignore[arg-type]
+            await messages.one(third)
         for call in (first, second, other):
             call.arrives.set()
         draining.cancel()

@@ -133,6 +133,8 @@ def test_an_erased_job_leaves_the_backup(damaged_copy: Path, filled: FilledFolde
 def test_what_was_erased_stays_erased_with_an_older_backup(damaged_copy: Path, filled: FilledFolder) -> None:
     """A restore in place erases again what was erased since the backup, also a job that waited when it was made."""
     backup, done = damaged_copy.with_name("backup"), completed_job(filled)
+    artifacts, its_files = DataFolder(damaged_copy).artifacts, f"*/{done}/*"
+    assert list(artifacts.rglob(its_files))
     with served(damaged_copy) as client:
         queued = client.generate("a queued heron", model="card").job_id
     backed_up(damaged_copy, backup)
@@ -143,7 +145,7 @@ def test_what_was_erased_stays_erased_with_an_older_backup(damaged_copy: Path, f
         records_of(client)
     restored(damaged_copy, "--from", str(backup))
     assert not (damaged_copy / "restoring-erased").exists()
-    assert not list(DataFolder(damaged_copy).artifacts.rglob(f"*{done}*"))
+    assert not list(artifacts.rglob(its_files))
     with served(damaged_copy) as client:
         records = records_of(client)
         assert {job_id: wrong for job_id, wrong in proofs_of(client).items() if wrong} == {}
