@@ -14,6 +14,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedFiles:
@@ -60,6 +72,8 @@ class Authority:
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = builder.add_extension(issuer, critical=False)
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        is_critical = isinstance(extension, x509.BasicConstraints)
-        builder = builder.add_extension(own, critical=False).add_extension(extension, critical=is_critical)
+        is_authority = isinstance(extension, x509.BasicConstraints)
+        builder = builder.add_extension(own, critical=False).add_extension(extension, critical=is_authority)
+        if is_authority:  # from Python 3.13 on, clients refuse one without
+            builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
         return builder.sign(self._key, hashes.SHA256())

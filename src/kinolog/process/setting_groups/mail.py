@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import getaddresses
 from pathlib import Path
@@ -39,7 +40,7 @@ def sender_of(value: str) -> Address:
         name, mailbox = found[0]
         try:
             sender = Address(name, addr_spec=mailbox)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, HeaderParseError):  # which one depends on the version of Python
             sender = Address()
         if sender.username and sender.domain and mailbox.isascii():
             return sender
