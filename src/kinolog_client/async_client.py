@@ -84,6 +84,7 @@ class AsyncKinologClient:
 
     upload_input = awaitable(input_operations.upload_input)
     submit = awaitable(command_operations.submit)
+    plan = awaitable(command_operations.plan)
     generate = awaitable(command_operations.generate)
     cancel = awaitable(command_operations.cancel)
     retry = awaitable(command_operations.retry)

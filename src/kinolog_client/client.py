@@ -82,6 +82,7 @@ class KinologClient:
 
     upload_input = blocking(input_operations.upload_input)
     submit = blocking(command_operations.submit)
+    plan = blocking(command_operations.plan)
     generate = blocking(command_operations.generate)
     cancel = blocking(command_operations.cancel)
     retry = blocking(command_operations.retry)

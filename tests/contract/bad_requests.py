@@ -234,6 +234,12 @@ CASES: list[tuple[str, Any, str]] = [
     ("Redeliver", wh.RedeliverRequest(webhook_id=WEBHOOK, delivery_id="dlv_1"), "delivery_id"),
 ]
 
+CASES += [
+    ("PlanJob", pb.PlanJobRequest(job=request), field)
+    for name, request, field in tuple(CASES)
+    if name == "SubmitJob"
+]
+
 OF_ONE_JOB: list[tuple[str, Any]] = [
     ("GetJob", pb.GetJobRequest),
     ("CancelJob", pb.CancelJobRequest),

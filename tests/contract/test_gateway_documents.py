@@ -54,6 +54,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
     routes = served()
     for method, path in (
         ("POST", "/api/v1/generate"),
+        ("POST", "/api/v1/plan"),
         ("GET", "/api/v1/status/{job_id}"),
         ("GET", "/api/v1/jobs"),
         ("POST", "/api/v1/cancel/{job_id}"),
@@ -177,6 +178,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
     finished.CopyFrom(job)
     bodies = {
         "/api/v1/generate": {"prompt": "x"},
+        "/api/v1/plan": {"prompt": "x"},
         "/api/v1/priority/{job_id}": {"priority": "high"},
         "/api/v1/keys": {"actor": "ada"},
         "/api/v1/webhooks": {"address": "https://example.org/"},

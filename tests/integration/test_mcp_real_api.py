@@ -26,6 +26,7 @@ OPERATOR = "operator-0123456789abcdef"
 VIDEO = b"the bytes of a video"
 SCOPE_OF = {
     "generate_video": Scope.SUBMIT,
+    "plan_video": Scope.SUBMIT,
     "get_video": Scope.READ,
     "list_videos": Scope.READ,
     "get_storyboard": Scope.READ,
@@ -95,6 +96,8 @@ async def test_a_key_without_the_scope() -> None:
                     arguments = of_job if name in OF_ONE_JOB else {}
                     if name == "generate_video":
                         arguments = {"prompt": PROMPT, "wait_seconds": 0}
+                    if name == "plan_video":
+                        arguments = {"prompt": PROMPT}
                     result = await client.call_tool(name, arguments)
                     assert result.is_error == (scope is not SCOPE_OF[name]), f"{scope}: {name}"
                     assert not result.is_error or text_of(result).startswith("SCOPE_MISSING: "), name

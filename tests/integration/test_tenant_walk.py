@@ -71,7 +71,7 @@ READS = {
 OWN = {
     ("GET", "/api/v1/keys"),
     ("DELETE", "/api/v1/keys/{key_id}"),
-    *(("POST", f"/api/v1/{name}") for name in ("generate", "inputs", "keys")),
+    *(("POST", f"/api/v1/{name}") for name in ("generate", "plan", "inputs", "keys")),
     *(("POST", path) for path in ("/v1/videos", "/v1/videos/characters", "/fal/{app}")),
     *(("POST", f"/replicate/v1/{name}") for name in ("files", "predictions")),
     ("POST", "/replicate/v1/models/{owner}/{name}/predictions"),
@@ -100,7 +100,7 @@ READ_METHODS = (
     *("ReplayLog", "ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms"),
 )
 OWN_METHODS = (
-    *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "BatchSubmitJobs"),
+    *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "PlanJob", "BatchSubmitJobs"),
     *("CreateLiveTicket", "RedeemTicket", "WatchJobs"),
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),

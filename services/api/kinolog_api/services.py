@@ -41,6 +41,8 @@ from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
 from kinolog_api.limits.stored_bytes import TenantBytes
 from kinolog_api.limits.use_follower import UseFollower
+from kinolog_api.plans.plan_job import PlanJob
+from kinolog_api.plans.run_estimates import RunEstimates
 from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
 from kinolog_api.rpc.calls import Methods
@@ -95,6 +97,7 @@ class JobService:
         self.store_sweep = StoreSweep(uploads, d.artifacts, d.store, d.clock)
         self.webhook_facts = WebhookFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.job_webhooks = JobWebhooks(self.webhook_facts, d.webhook_rules_of)
+        scene_writer = WriteScenes(d.prompt_writer)
         self._submit = SubmitJob(
             self.writes,
             d.keys,
@@ -108,11 +111,13 @@ class JobService:
             MemoryCheck(d.workers, d.store, d.catalogue),
             inputs,
             d.clock,
-            WriteScenes(d.prompt_writer),
+            scene_writer,
             limits,
             queue_limits,
             self.job_webhooks,
         )
+        estimates = RunEstimates(d.read_model, d.clock)
+        self._plans = PlanJob(self._submit, inputs, scene_writer, d.catalogue, estimates)
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
@@ -123,6 +128,7 @@ class JobService:
         return {
             "UploadInput": self._upload.upload,
             "SubmitJob": self._repeated_submit.submit,
+            "PlanJob": self._plans.plan,
             "BatchSubmitJobs": self._submit.submit_batch,
             "CancelJob": self._commands.cancel,
             "BulkCancelJobs": self._commands.bulk_cancel,

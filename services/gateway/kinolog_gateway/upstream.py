@@ -50,7 +50,7 @@ MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 _RETRIED_METHODS = [
     "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PrefetchJob EraseJob GetJob ListJobs SummarizeJobs",
-    "GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
+    "PlanJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
 ]
 _RETRY_POLICY = {
     "maxAttempts": 4,

@@ -590,6 +590,182 @@ class SubmitJobResponse(_message.Message):
 Global___SubmitJobResponse: _TypeAlias = SubmitJobResponse  # noqa: Y015
 
 @_typing.final
+class PlanJobRequest(_message.Message):
+    """A job to plan."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___SubmitJobRequest:
+        """The request as it would be submitted. Its errors are those of SubmitJob, and name fields of this message."""
+
+    def __init__(
+        self,
+        *,
+        job: Global___SubmitJobRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanJobRequest: _TypeAlias = PlanJobRequest  # noqa: Y015
+
+@_typing.final
+class PlanJobResponse(_message.Message):
+    """What a job would be. Nothing is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    SCENES_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    DRAWS_SEED_FIELD_NUMBER: _builtins.int
+    WRITES_PROMPTS_FIELD_NUMBER: _builtins.int
+    ESTIMATED_SECONDS_FIELD_NUMBER: _builtins.int
+    ESTIMATED_FROM_JOBS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    priority: _job_pb2.Priority.ValueType
+    """Priority of the job."""
+    duration_seconds: _builtins.float
+    """Duration of all scenes together, in seconds."""
+    draws_seed: _builtins.bool
+    """Whether a seed is drawn when the job is submitted, because the request has none."""
+    writes_prompts: _builtins.bool
+    """Whether a language model writes the prompts of the scenes when the job is submitted. It is not asked for a plan: the
+    scenes are those that the job gets if it does not answer.
+    """
+    estimated_seconds: _builtins.float
+    """How long the job will run, in seconds, estimated from past jobs of the tenant. Missing without any of about this size."""
+    estimated_from_jobs: _builtins.int
+    """Number of past jobs that the estimate is made of."""
+    cost: _builtins.int
+    """Cost of the job: millions of pixels x frames x steps."""
+    @_builtins.property
+    def spec(self) -> _job_pb2.JobSpec:
+        """The job with everything that its model fills in. The seed is 0 if one would be drawn."""
+
+    @_builtins.property
+    def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScenePlan]:
+        """The scenes, in order."""
+
+    def __init__(
+        self,
+        *,
+        spec: _job_pb2.JobSpec | None = ...,
+        priority: _job_pb2.Priority.ValueType = ...,
+        scenes: _abc.Iterable[Global___ScenePlan] | None = ...,
+        duration_seconds: _builtins.float = ...,
+        draws_seed: _builtins.bool = ...,
+        writes_prompts: _builtins.bool = ...,
+        estimated_seconds: _builtins.float | None = ...,
+        estimated_from_jobs: _builtins.int = ...,
+        cost: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds", "estimated_seconds", b"estimated_seconds", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds", "cost", b"cost", "draws_seed", b"draws_seed", "duration_seconds", b"duration_seconds", "estimated_from_jobs", b"estimated_from_jobs", "estimated_seconds", b"estimated_seconds", "priority", b"priority", "scenes", b"scenes", "spec", b"spec", "writes_prompts", b"writes_prompts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__estimated_seconds: _TypeAlias = _typing.Literal["estimated_seconds"]  # noqa: Y015
+    _WhichOneofArgType__estimated_seconds: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__estimated_seconds) -> _WhichOneofReturnType__estimated_seconds | None: ...
+
+Global___PlanJobResponse: _TypeAlias = PlanJobResponse  # noqa: Y015
+
+@_typing.final
+class ScenePlan(_message.Message):
+    """A scene of a job that is not submitted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    START_SECONDS_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    CAMERA_FIELD_NUMBER: _builtins.int
+    TRANSITION_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    IGNORED_WORDS_FIELD_NUMBER: _builtins.int
+    REPLACED_WORDS_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Index of the scene, counted from 0."""
+    prompt: _builtins.str
+    """What the scene must show."""
+    start_seconds: _builtins.float
+    """Start of the scene, in seconds."""
+    duration_seconds: _builtins.float
+    """Duration of the scene, in seconds."""
+    frames: _builtins.int
+    """Number of frames."""
+    camera: _builtins.str
+    """Camera movement, such as static or pan left."""
+    transition: _builtins.str
+    """How the scene starts: cut, fade or dissolve."""
+    seed: _builtins.int
+    """Seed of the scene's randomness. Missing in a job that draws its seed."""
+    @_builtins.property
+    def ignored_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words of the prompt that the model does not know and leaves out, each once. None for a model that takes any words."""
+
+    @_builtins.property
+    def replaced_words(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplacedWord]:
+        """Words that the model reads as other ones."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        prompt: _builtins.str = ...,
+        start_seconds: _builtins.float = ...,
+        duration_seconds: _builtins.float = ...,
+        frames: _builtins.int = ...,
+        camera: _builtins.str = ...,
+        transition: _builtins.str = ...,
+        seed: _builtins.int | None = ...,
+        ignored_words: _abc.Iterable[_builtins.str] | None = ...,
+        replaced_words: _abc.Iterable[Global___ReplacedWord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "camera", b"camera", "duration_seconds", b"duration_seconds", "frames", b"frames", "ignored_words", b"ignored_words", "index", b"index", "prompt", b"prompt", "replaced_words", b"replaced_words", "seed", b"seed", "start_seconds", b"start_seconds", "transition", b"transition"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+
+Global___ScenePlan: _TypeAlias = ScenePlan  # noqa: Y015
+
+@_typing.final
+class ReplacedWord(_message.Message):
+    """A word of a prompt that the model does not know, and the one that it reads instead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """The word of the prompt, in lower case."""
+    known: _builtins.str
+    """The word that the model knows."""
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        known: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known", b"known", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplacedWord: _TypeAlias = ReplacedWord  # noqa: Y015
+
+@_typing.final
 class BatchSubmitJobsRequest(_message.Message):
     """The jobs to submit."""
 

@@ -49,6 +49,11 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.SubmitJobRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.SubmitJobResponse.FromString,
                 _registered_method=True)
+        self.PlanJob = channel.unary_unary(
+                '/kinolog.v1.JobService/PlanJob',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobResponse.FromString,
+                _registered_method=True)
         self.BatchSubmitJobs = channel.unary_unary(
                 '/kinolog.v1.JobService/BatchSubmitJobs',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.BatchSubmitJobsRequest.SerializeToString,
@@ -185,6 +190,13 @@ class JobServiceServicer:
     def SubmitJob(self, request, context):
         """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
         refused with ALREADY_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanJob(self, request, context):
+        """Says what a job would be, and why it would be refused, without submitting it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -365,6 +377,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.SubmitJobRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.SubmitJobResponse.SerializeToString,
             ),
+            'PlanJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanJob,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobResponse.SerializeToString,
+            ),
             'BatchSubmitJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchSubmitJobs,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.BatchSubmitJobsRequest.FromString,
@@ -540,6 +557,33 @@ class JobService:
             '/kinolog.v1.JobService/SubmitJob',
             kinolog_dot_v1_dot_job__service__pb2.SubmitJobRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.SubmitJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/PlanJob',
+            kinolog_dot_v1_dot_job__service__pb2.PlanJobRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.PlanJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,8 @@ class JobServiceStub:
     """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
     refused with ALREADY_EXISTS.
     """
+    PlanJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PlanJobRequest, _job_service_pb2.PlanJobResponse]
+    """Says what a job would be, and why it would be refused, without submitting it."""
     BatchSubmitJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BatchSubmitJobsRequest, _job_service_pb2.BatchSubmitJobsResponse]
     """Submits many jobs. Returns one result per job."""
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
@@ -113,6 +115,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
     refused with ALREADY_EXISTS.
     """
+    PlanJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PlanJobRequest, _job_service_pb2.PlanJobResponse]  # type: ignore[assignment]
+    """Says what a job would be, and why it would be refused, without submitting it."""
     BatchSubmitJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BatchSubmitJobsRequest, _job_service_pb2.BatchSubmitJobsResponse]  # type: ignore[assignment]
     """Submits many jobs. Returns one result per job."""
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
@@ -189,6 +193,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
         refused with ALREADY_EXISTS.
         """
+
+    @_abc_1.abstractmethod
+    def PlanJob(
+        self,
+        request: _job_service_pb2.PlanJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.PlanJobResponse, _abc.Awaitable[_job_service_pb2.PlanJobResponse]]:
+        """Says what a job would be, and why it would be refused, without submitting it."""
 
     @_abc_1.abstractmethod
     def BatchSubmitJobs(

@@ -24,6 +24,7 @@ from kinolog_cli.submission.input_files import (
     VideoOption,
 )
 from kinolog_cli.submission.lora_options import LoraOption, ProfileOption, named_loras
+from kinolog_cli.submission.planned_job import show_plan
 from kinolog_cli.submission.prompt_file import submit_file
 from kinolog_cli.submission.scene_list import scene_file
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
@@ -44,6 +45,9 @@ def generate(
         Path | None,
         typer.Option("--output", "-o", help="Wait, and save the video here; - for standard output."),
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the scenes and an estimate, and submit nothing.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait, and show the progress.")] = False,
     priority: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
     style: Annotated[str | None, typer.Option(help="One of the styles that the model knows.")] = None,
@@ -111,7 +115,7 @@ def generate(
     ] = None,
     as_json: JsonOption = False,
 ) -> ExitCode:
-    """Submit a prompt; with --watch or --output, wait for the video. With --file, submit many."""
+    """Submit a prompt; with --watch or --output, wait for the video. With --file, submit many; with --plan, none."""
     context = current_context(as_json)
     if scene and scenes is not None:
         raise CommandFailed(ExitCode.USAGE, "give each --scene, or a file of --scenes")
@@ -153,6 +157,10 @@ def generate(
         control=control,
         face=face,
     )
+    if plan and (file is not None or watch or output is not None):
+        raise CommandFailed(ExitCode.USAGE, "--plan submits nothing; leave --file, --watch and --output away")
+    if plan:
+        return show_plan(context, request, files)
     if file is not None:
         if watch or output:
             raise CommandFailed(

@@ -1,9 +1,10 @@
-"""Jobs, lists of jobs, and storyboards."""
+"""Jobs, lists of jobs, storyboards, and plans."""
 
 from __future__ import annotations
 
 from kinolog_client.models.base import ClientModel
 from kinolog_client.models.job_fields import JobFields
+from kinolog_client.models.job_parts import JobLoraInfo
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 """Statuses of a job that has ended. Only a retry changes them."""
@@ -89,3 +90,61 @@ class StoryboardInfo(ClientModel):
     job_id: str
     duration_seconds: float
     scenes: tuple[SceneInfo, ...]
+
+
+class ReplacedWordInfo(ClientModel):
+    """A word that the model does not know, and the one that it reads instead."""
+
+    word: str
+    known: str
+
+
+class ScenePlanInfo(ClientModel):
+    """A scene of a job that is not submitted. `index` counts from 0; `seed` is None in a job that draws its seed.
+
+    The model does not know the `ignored_words` and leaves them out.
+    """
+
+    index: int
+    prompt: str
+    start_seconds: float
+    duration_seconds: float
+    frames: int
+    camera: str
+    transition: str
+    seed: int | None = None
+    ignored_words: tuple[str, ...] = ()
+    replaced_words: tuple[ReplacedWordInfo, ...] = ()
+
+
+class JobPlanInfo(ClientModel):
+    """What a job would be, with everything that its model fills in. `seed` is None if one would be drawn.
+
+    With `writes_prompts` a language model writes the prompts when the job is submitted: these scenes are those without
+    it. `estimated_seconds` is None without a past job of about this size. `cost` counts millions of pixels x frames x
+    steps.
+    """
+
+    model: str
+    priority: str
+    style: str | None = None
+    negative_prompt: str | None = None
+    size: str
+    duration_seconds: float
+    frames: int
+    fps: int
+    steps: int
+    guidance: float
+    seed: int | None = None
+    profile: str = "exact"
+    loras: tuple[JobLoraInfo, ...] = ()
+    chained: bool = False
+    upscaler: str | None = None
+    interpolate_fps: int | None = None
+    codec: str = ""
+    crf: int = 0
+    scenes: tuple[ScenePlanInfo, ...]
+    writes_prompts: bool = False
+    estimated_seconds: float | None = None
+    estimated_from_jobs: int = 0
+    cost: int = 0

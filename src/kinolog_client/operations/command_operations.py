@@ -13,6 +13,7 @@ from kinolog_client.http.operation import (
 from kinolog_client.http.request_ids import new_request_id
 from kinolog_client.http.sendable import IDEMPOTENCY_HEADER
 from kinolog_client.models.commands import BulkInfo, CommandInfo
+from kinolog_client.models.jobs import JobPlanInfo
 from kinolog_client.models.selection import JobSelection, VideoInput, VideoLora, VideoRequest, VideoScene
 
 BULK_SECONDS = 90.0
@@ -44,6 +45,16 @@ def submit(request: VideoRequest, *, request_id: str | None = None) -> Operation
         body=request.body() | {"request_id": request_id or new_request_id()},
         timeout_seconds=COPY_SECONDS if request.inputs else None,
         read=model_of(CommandInfo),
+    )
+
+
+def plan(request: VideoRequest) -> Operation[JobPlanInfo]:
+    """Return what a job would be: its scenes, its size and an estimate. Nothing is stored.
+
+    Raises what `submit` raises for a request that is refused.
+    """
+    return Operation(
+        method="POST", route=f"{API_PREFIX}/plan", body=request.body(), read=model_of(JobPlanInfo)
     )
 
 

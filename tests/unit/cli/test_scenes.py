@@ -60,6 +60,24 @@ async def test_scenes_in_a_file_of_jobs(kinolog: Kinolog, api: RecordingApi, tmp
     assert "a star a ring" in done.stdout.splitlines()[0]
 
 
+async def test_a_plan_submits_nothing(kinolog: Kinolog, api: RecordingApi) -> None:
+    """It shows the scenes, the words that are left out and an estimate; as JSON what the gateway says."""
+    done = await kinolog("generate", "a zeppelin", "--plan", "--shots", "auto")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[-3:]] == ["scene", "1", "2"]
+    for text in ("256x128, 2 s, 16 frames at 8/s", "drawn", "12.5 s of work, from 3 past jobs", "zeppelin: "):
+        assert text in done.stdout
+    as_json = await kinolog("generate", "a zeppelin", "--plan", "--json")
+    assert json.loads(as_json.stdout)["cost"] == 11
+    first, _ = api.requests("PlanJob")
+    assert (first.job.prompt, first.job.shots) == ("a zeppelin", pb.SHOTS_AUTO)
+    assert not api.requests("SubmitJob")
+    for option in (("--watch",), ("--output", "film.mp4")):
+        refused = await kinolog("generate", "x", "--plan", *option)
+        assert refused.exit_code == ExitCode.USAGE
+
+
 WRONG = [
     ({"prompt": "a star"}, "not a list"),
     (["a star"], "scene 1 is not a JSON object"),

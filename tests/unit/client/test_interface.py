@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any, get_type_hints
 
-from kinolog_client import AsyncKinologClient, KinologClient
+from kinolog_client import AsyncKinologClient, KinologClient, VideoRequest
 from kinolog_client.http.file_transfer import FILES, export_operation, file_operation, video_info
 from kinolog_client.http.operation import Operation
 from kinolog_client.operations import (
@@ -101,8 +101,8 @@ def _route(function: Any) -> tuple[str, str]:
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is inspect.Parameter.empty
     ]
-    is_submit = function is command_operations.submit
-    operation = command_operations.generate("x") if is_submit else function(*("x" for _ in required))
+    takes_request = function in (command_operations.submit, command_operations.plan)
+    operation = function(*(VideoRequest(prompt="x") if takes_request else "x" for _ in required))
     return operation.method, operation.route
 
 

@@ -69,6 +69,17 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert done.position == api.position
 
 
+async def test_a_plan_is_read_to_the_last_field(
+    client: EitherClient, gateway: RunningGateway, api: RecordingApi
+) -> None:
+    """It sends what a submission sends, and makes no job."""
+    request = VideoRequest(prompt=canned.PROMPT, seed=7)
+    plan = await client.call("plan", request)
+    assert plan.to_json() == (await gateway.client.post("/api/v1/plan", json=request.body())).json()
+    assert (plan.scenes[0].ignored_words, plan.estimated_seconds) == (("zeppelin",), 12.5)
+    assert not api.requests("SubmitJob")
+
+
 async def test_scenes_and_shots_are_sent(client: EitherClient, api: RecordingApi) -> None:
     """Scenes go out with what they have; with them no prompt is needed. Shots are a word."""
     scenes = [

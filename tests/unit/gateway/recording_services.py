@@ -24,6 +24,7 @@ from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
 from tests.unit.gateway.canned_usage import USAGE
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
+from tests.unit.gateway.recording_storyboards import GetStoryboard, PlanJob
 from tests.unit.gateway.recording_webhooks import serve_webhooks
 
 
@@ -99,12 +100,6 @@ def SummarizeJobs(api: RecordingApi, request: jobs.SummarizeJobsRequest) -> jobs
     """Count jobs by status."""
     counts = canned.counts(list(api.jobs.values()))
     return jobs.SummarizeJobsResponse(**counts, position=api.position)
-
-
-def GetStoryboard(api: RecordingApi, request: jobs.GetStoryboardRequest) -> jobs.GetStoryboardResponse:  # noqa: N802
-    """Return the scenes of a job."""
-    scenes = api.get(request.job_id).scenes
-    return jobs.GetStoryboardResponse(scenes=scenes, duration_seconds=sum(s.duration_seconds for s in scenes))
 
 
 def GetResult(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResultResponse:  # noqa: N802
@@ -189,6 +184,7 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
         self.api = api
 
     SubmitJob = _unary(SubmitJob)
+    PlanJob = _unary(PlanJob)
     GetJob = _unary(GetJob)
     ListJobs = _unary(ListJobs)
     SummarizeJobs = _unary(SummarizeJobs)

@@ -14,6 +14,29 @@ from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 
+async def test_a_plan_has_what_a_job_would_be(gateway: RunningGateway, api: RecordingApi) -> None:
+    """It takes the body of a submission, and makes no job. A seed that is drawn is null."""
+    body = {"prompt": canned.PROMPT, "priority": "high", "duration": 2, "shots": "auto", "request_id": "r-1"}
+    response = await gateway.client.post("/api/v1/plan", json=body)
+    assert response.status_code == 200, response.text
+    (request,) = api.requests("PlanJob")
+    assert (request.job.prompt, request.job.duration_seconds, request.job.shots) == (
+        canned.PROMPT,
+        2.0,
+        job_service_pb2.SHOTS_AUTO,
+    )
+    plan = response.json()
+    assert (plan["size"], plan["duration_seconds"], plan["seed"]) == ("256x128", 2.0, None)
+    assert (plan["priority"], plan["estimated_seconds"], plan["cost"]) == ("high", 12.5, 11)
+    first = plan["scenes"][0]
+    assert (first["prompt"], first["seed"], first["ignored_words"]) == (canned.PROMPT, None, ["zeppelin"])
+    assert first["replaced_words"] == [{"word": "gren", "known": "green"}]
+    seeded = (await gateway.client.post("/api/v1/plan", json=body | {"seed": 0})).json()
+    assert (seeded["seed"], seeded["scenes"][1]["seed"]) == (0, 0)
+    assert not api.requests("SubmitJob")
+    assert (await gateway.client.post("/api/v1/plan", json={"prompt": " "})).status_code == 400
+
+
 async def test_generate_with_everything(gateway: RunningGateway, api: RecordingApi) -> None:
     """Every field of a submission reaches the api; the response is 202 with the job's address and position."""
     response = await gateway.client.post(

@@ -76,6 +76,7 @@ async def test_each_tool(gateway: RunningGateway, api: RecordingApi) -> None:
     queued = api.add_job(prompt=INJECTED)
     arguments: dict[str, dict[str, Any]] = {
         "generate_video": {"prompt": INJECTED, "wait_seconds": 0, "priority": "high", "request_id": "r-7"},
+        "plan_video": {"prompt": INJECTED, "seed": 7},
         "list_videos": {"status": "queued,completed", "limit": 2},
         "cancel_video": {"job_id": queued.id, "reason": "not needed"},
         "list_models": {},

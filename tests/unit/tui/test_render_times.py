@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_tui.session.estimates.render_times import RenderSize, RenderTimes
 
+from kinolog.storyboard.render_times import RenderSize, RenderTimes
 from kinolog_client import JobInfo
 
 START = datetime(2026, 11, 22, tzinfo=UTC)

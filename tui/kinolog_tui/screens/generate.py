@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Select, TextArea
 
 from kinolog.ids import new_id
 from kinolog.storyboard.planner import Shots
+from kinolog.storyboard.render_times import RenderTimes
 from kinolog_client import (
     CommandInfo,
     JobInfo,
@@ -40,7 +41,6 @@ from kinolog_tui.session.drafts import (
     planned_scenes,
     shots_of,
 )
-from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import short_id
@@ -132,8 +132,9 @@ class GeneratePage(Page):
             case JobPageInfo(jobs=jobs):
                 self._past_jobs[message.key] = jobs
                 model = message.key.partition(" ")[2]
-                past = (self._past_jobs.get(f"{kind} {model}", ()) for kind in ("newest", "longest"))
-                self._times[model] = RenderTimes(chain.from_iterable(past))
+                lists = (self._past_jobs.get(f"{kind} {model}", ()) for kind in ("newest", "longest"))
+                past = {job.job_id: job for job in chain.from_iterable(lists)}
+                self._times[model] = RenderTimes(past.values())
                 self._show_draft()
             case CommandInfo(job=job):
                 self._show_sent(job)

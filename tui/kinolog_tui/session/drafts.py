@@ -9,10 +9,10 @@ from functools import lru_cache, partial
 from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, PlannedScene, Shots, plan_storyboard
 from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
+from kinolog.storyboard.render_times import RenderSize
 from kinolog.storyboard.shots import marked_shots
 from kinolog.storyboard.windows import cut_into_windows
 from kinolog_client import JobInfo, ModelInfo, VideoLora, VideoRequest
-from kinolog_tui.session.estimates.render_times import RenderSize
 
 FIELD_NAMES = {"duration": "seconds", "negative": "without", "crf": "quality"}
 """Names of fields on the screen that differ from their ids."""

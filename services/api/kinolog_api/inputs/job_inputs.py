@@ -102,6 +102,10 @@ class JobInputs:
                 raise
         return CopiedInputs(tuple(copies))
 
+    async def check(self, references: Sequence[pb.InputReference], tenant: str) -> None:
+        """Raise INVALID_ARGUMENT for an upload that cannot be used. Copies nothing."""
+        await self._found(references, tenant)
+
     async def keep(self, copied: CopiedInputs) -> None:
         """Note that the job is in the log."""
         for copy in copied.copies:

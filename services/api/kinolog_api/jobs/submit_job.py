@@ -108,7 +108,7 @@ class SubmitJob:
         accepted = await self._submitted_before(request, plan, call) if wants_writer(request) else None
         if accepted is None:
             item = await self._written(request, plan, call)
-            if refused := await self._refused([item]):
+            if refused := await self.refused([item]):
                 raise refused[item.job_id]
             accepted = await self._store_one(item, call)
         return pb.SubmitJobResponse(
@@ -152,7 +152,9 @@ class SubmitJob:
         async with asyncio.TaskGroup() as group:
             for index, single in enumerate(request.requests):
                 try:
-                    item = self._validated(single, call)
+                    if wants_writer(single):
+                        raise invalid_argument([RequestViolation(*IN_BATCH)])
+                    item = self.validated(single, call)
                     if item.inputs:
                         group.create_task(self._store_with_inputs(item, results[index], call))
                         continue
@@ -170,13 +172,11 @@ class SubmitJob:
         position = max(result.position for result in results)
         return pb.BatchSubmitJobsResponse(results=results, position=position)
 
-    def _validated(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
-        """Validate and plan one job of a batch. The proto file excludes single jobs from the rules of the batch."""
+    def validated(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
+        """Validate and plan a job within another message, whose rules in the proto file leave it out."""
         wrong = self._rules.violations(request) or self._webhooks.violations(request, call.tenant)
         if wrong:
             raise invalid_argument(wrong)
-        if wants_writer(request):
-            raise invalid_argument([RequestViolation(*IN_BATCH)])
         return self._planned(request, plan_job(request, self._catalogue, _draw_seed), call)
 
     def _planned(self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall) -> PlannedSubmit:
@@ -214,7 +214,7 @@ class SubmitJob:
         """
         try:
             await self._write_guard.check_new_job()
-            if refused := await self._refused([item]):
+            if refused := await self.refused([item]):
                 raise refused[item.job_id]
             accepted = await self._store_one(item, call)
         except Exception as error:
@@ -226,7 +226,7 @@ class SubmitJob:
         self, items: Sequence[PlannedSubmit], call: RpcCall
     ) -> list[AcceptedJob | Exception]:
         """Store the jobs that are not refused. Return an accepted job or an error for each, in order."""
-        refused = await self._refused(items)
+        refused = await self.refused(items)
         waiting = [item for item in items if item.job_id not in refused]
         with await self._queue_limits.places(call.tenant, waiting) as places:
             refused |= places.refused
@@ -240,7 +240,7 @@ class SubmitJob:
         stored = iter(outcomes)
         return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
 
-    async def _refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
+    async def refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
         """Return the errors of jobs that the log has lost, or that no worker can encode or hold, by id."""
         refused: dict[str, Exception] = dict(
             await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})

@@ -60,6 +60,11 @@ class WriteScenes:
         """Name of the language model; empty without one."""
         return self._writer.name if self._writer else ""
 
+    def check_present(self) -> None:
+        """Raise FAILED_PRECONDITION if the installation has no language model."""
+        if self._writer is None:
+            raise _no_writer()
+
     async def written(self, request: pb.SubmitJobRequest, video: WishedVideo) -> WrittenScenes:
         """Return the scenes that a request wants written, or the trouble with them.
 

@@ -22,7 +22,7 @@ Need: TypeAlias = Scope | Admission
 
 _METHODS: dict[Need, str] = {
     Scope.SUBMIT: """
-        JobService.UploadInput JobService.SubmitJob JobService.BatchSubmitJobs JobService.RetryJob
+        JobService.UploadInput JobService.SubmitJob JobService.PlanJob JobService.BatchSubmitJobs JobService.RetryJob
         JobService.BulkRetryJobs JobService.ReprioritizeJob JobService.BulkReprioritizeJobs JobService.PrefetchJob
         """,
     Scope.READ: """

@@ -41,8 +41,8 @@ _PATTERN_DESCRIPTIONS = {
 _WITH_LINES = frozenset({"prompt", "negative_prompt", "reason", "text"})
 """Fields that may have tabs and several lines."""
 
-_EACH_BY_ITSELF = frozenset({"kinolog.v1.BatchSubmitJobsRequest.requests"})
-"""Fields whose messages are validated one by one: a wrong one does not refuse the others."""
+_EACH_BY_ITSELF = frozenset({"kinolog.v1.BatchSubmitJobsRequest.requests", "kinolog.v1.PlanJobRequest.job"})
+"""Fields whose messages are validated by their use case: one by one, or with the names of their own fields."""
 
 _BLANK_PROMPT = "must hold 1 to 4,000 characters that are not all white space"
 

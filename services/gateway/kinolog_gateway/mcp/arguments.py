@@ -38,6 +38,10 @@ class GenerateVideoArguments(GenerateRequest):
     )
 
 
+class PlanVideoArguments(GenerateRequest):
+    """A video to plan: what generate_video takes, without its waiting."""
+
+
 class GetVideoArguments(RequestModel):
     """A job to read."""
 

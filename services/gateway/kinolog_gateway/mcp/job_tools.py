@@ -1,4 +1,4 @@
-"""Tools that make, read, list and cancel jobs."""
+"""Tools that plan, make, read, list and cancel jobs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,19 @@ from kinolog_gateway.mcp.arguments import (
     GenerateVideoArguments,
     GetVideoArguments,
     ListVideosArguments,
+    PlanVideoArguments,
     ShareVideoArguments,
 )
 from kinolog_gateway.mcp.call import McpCall
 from kinolog_gateway.mcp.job_files import KINDS, file_links, file_path
-from kinolog_gateway.mcp.results import SharedVideo, VideoList, VideoResult, next_step, video_job
+from kinolog_gateway.mcp.results import (
+    SharedVideo,
+    VideoList,
+    VideoResult,
+    next_step,
+    plan_result,
+    video_job,
+)
 from kinolog_gateway.mcp.tool import ToolOutput
 from kinolog_gateway.requests.queries import JobsQuery
 from kinolog_gateway.responses.commands import JobSummary
@@ -46,6 +54,15 @@ async def generate_video(call: McpCall, arguments: GenerateVideoArguments) -> To
         if arguments.cancel_with_call and not call.waits.is_stopping:
             await _cancel_left_job(call, submitted.job.id)
         raise
+
+
+async def plan_video(call: McpCall, arguments: PlanVideoArguments) -> ToolOutput:
+    """Say what a job would be. Nothing is stored."""
+    request = pb.PlanJobRequest(job=arguments.to_proto(arguments.request_id or ""))
+    result = plan_result(await call.api.call(call.api.jobs.PlanJob, request, call.caller))
+    length = f"{counted(len(result.scenes), 'scene')}, {result.duration_seconds:g} s"
+    seconds = result.estimated_seconds
+    return ToolOutput(result, length if seconds is None else f"{length}, about {seconds:.0f} s of work")
 
 
 async def get_video(call: McpCall, arguments: GetVideoArguments) -> ToolOutput:

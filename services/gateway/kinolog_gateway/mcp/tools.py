@@ -13,9 +13,17 @@ from kinolog_gateway.mcp.arguments import (
     JobArguments,
     ListVideosArguments,
     NoArguments,
+    PlanVideoArguments,
     ShareVideoArguments,
 )
-from kinolog_gateway.mcp.results import HistoryResult, SharedVideo, StoryboardResult, VideoList, VideoResult
+from kinolog_gateway.mcp.results import (
+    HistoryResult,
+    PlanResult,
+    SharedVideo,
+    StoryboardResult,
+    VideoList,
+    VideoResult,
+)
 from kinolog_gateway.mcp.tool import McpTool
 from kinolog_gateway.responses.catalogue import ModelsView
 from kinolog_gateway.responses.proof import ProofView
@@ -43,6 +51,19 @@ _TOOLS = (
         result=VideoResult,
         run=job_tools.generate_video,
         annotations=MAKES,
+    ),
+    McpTool(
+        name="plan_video",
+        title="Plan a video",
+        description=(
+            "Say what generate_video would make of the same arguments, without making it: the scenes with their "
+            "lengths, size, frames, steps, the words that the model does not know, an estimated time, or why it would "
+            "be refused. Call it before a long or costly video."
+        ),
+        arguments=PlanVideoArguments,
+        result=PlanResult,
+        run=job_tools.plan_video,
+        annotations=READS,
     ),
     McpTool(
         name="get_video",

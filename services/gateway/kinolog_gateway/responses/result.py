@@ -1,4 +1,4 @@
-"""A job's result, manifest and storyboard."""
+"""A job's result and manifest."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pydantic import Field
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StatusName, status_name, time_field
-from kinolog_gateway.http.edge.public_path import public_path
+from kinolog_gateway.enum_names import StatusName, time_field
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
     AttemptView,
@@ -77,32 +76,6 @@ class ManifestView(ResponseModel):
     record: RecordView
 
 
-class SceneView(ResponseModel):
-    """A part of the video with a prompt of its own."""
-
-    index: int = Field(description="Index of the scene, from 0.")
-    prompt: str | None = Field(description="Description of the scene; null once the job is erased.")
-    start_seconds: float
-    duration_seconds: float
-    frames: int
-    camera: str = Field(examples=["pan left"])
-    transition: str = Field(examples=["cut"])
-    seed: int
-    status: StatusName
-    video: str | None = Field(description="Link to the rendered scene, once it is rendered.")
-    thumbnail: str | None = Field(
-        description="Always null: no image is stored of a single scene. Show a frame of `video`."
-    )
-
-
-class StoryboardView(ResponseModel):
-    """The scenes of a job."""
-
-    job_id: str
-    duration_seconds: float = Field(description="Length of all scenes together.")
-    scenes: list[SceneView]
-
-
 def result_view(job_id: str, result: jobs.GetResultResponse) -> ResultView:
     """Return the result of a completed job."""
     return ResultView(
@@ -144,35 +117,4 @@ def manifest_view(
         record=RecordView(
             commits=len(history.commits), events=last.version, position=last.position, hash=last.hash
         ),
-    )
-
-
-def storyboard_view(job_id: str, storyboard: jobs.GetStoryboardResponse) -> StoryboardView:
-    """Return the scenes of a job."""
-    return StoryboardView(
-        job_id=job_id,
-        duration_seconds=storyboard.duration_seconds,
-        scenes=[_scene(job_id, scene) for scene in storyboard.scenes],
-    )
-
-
-def scene_path(job_id: str, index: int) -> str:
-    """Return the path of a rendered scene."""
-    return public_path(f"/api/v1/result/{job_id}/scenes/{index}")
-
-
-def _scene(job_id: str, scene: pb.Scene) -> SceneView:
-    rendered = scene.HasField("artifact")
-    return SceneView(
-        index=scene.index,
-        prompt=scene.prompt or None,
-        start_seconds=scene.start_seconds,
-        duration_seconds=scene.duration_seconds,
-        frames=scene.frames,
-        camera=scene.camera,
-        transition=scene.transition,
-        seed=scene.seed,
-        status=status_name(scene.status),
-        video=scene_path(job_id, scene.index) if rendered else None,
-        thumbnail=None,
     )

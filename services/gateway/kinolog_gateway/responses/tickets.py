@@ -11,7 +11,7 @@ from kinolog.v1 import job_pb2 as pb
 from kinolog_gateway.enum_names import status_name
 from kinolog_gateway.http.edge.browser_credentials import KEY_PROTOCOL, LIVE_PROTOCOL, signed_path
 from kinolog_gateway.responses.job_parts import InputView, JobLinks, ResponseModel, job_links
-from kinolog_gateway.responses.result import scene_path
+from kinolog_gateway.responses.storyboards.job_scenes import scene_path
 
 
 class SignedLinks(ResponseModel):

@@ -1,4 +1,4 @@
-"""Routes of commands for one job: submit, cancel, retry, priority, prefetch, erase."""
+"""Routes of commands for one job: plan, submit, cancel, retry, priority, prefetch, erase."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from kinolog_gateway.responses.commands import (
     command_response,
     generate_response,
 )
+from kinolog_gateway.responses.storyboards.job_plan import JobPlanView, job_plan_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 
 router = APIRouter(prefix="/api/v1", tags=["commands"], responses=PROBLEMS)
@@ -65,6 +66,13 @@ async def generate(
         position=submitted.position,
         headers={"Location": public_path(f"/api/v1/status/{submitted.job.id}")},
     )
+
+
+@router.post("/plan", response_model=JobPlanView, summary="Plan a job")
+async def plan(body: GenerateRequest, api: Api, caller: Caller) -> Response:
+    """Say what a job would be: its scenes, its size and an estimate, or why it would be refused. Nothing is stored."""
+    request = pb.PlanJobRequest(job=body.to_proto(body.request_id or ""))
+    return json_response(job_plan_view(await api.call(api.jobs.PlanJob, request, caller)))
 
 
 class JobCommandResponse(Protocol):

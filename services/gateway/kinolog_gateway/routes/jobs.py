@@ -20,7 +20,7 @@ from kinolog_gateway.requests.value_types import Rfc3339Time
 from kinolog_gateway.responses.commands import JobList, job_list
 from kinolog_gateway.responses.history import HistoryView, LogView, history_view, log_view
 from kinolog_gateway.responses.job import JobDetail, job_detail
-from kinolog_gateway.responses.result import StoryboardView, storyboard_view
+from kinolog_gateway.responses.storyboards.job_scenes import StoryboardView, storyboard_view
 from kinolog_gateway.routes.dependencies import (
     PROBLEMS,
     Api,

@@ -10,9 +10,9 @@ from textual.widgets import Static
 from kinolog.counts import counted
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
+from kinolog.storyboard.render_times import RenderEstimate
 from kinolog_client import ModelInfo
 from kinolog_tui.session.drafts import FIELD_NAMES, CheckedDraft, unknown_words, unused_marks
-from kinolog_tui.session.estimates.render_times import RenderEstimate
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
 

@@ -45,6 +45,8 @@ def class_of(method: str, need: Need) -> RequestClass | None:
         return None
     if method == "UploadInput":
         return RequestClass.UPLOADS
+    if method == "PlanJob":  # it needs the scope of what it plans, and stores nothing
+        return RequestClass.READS
     return RequestClass.WRITES if need in (Scope.SUBMIT, Scope.CANCEL, Scope.ADMIN) else RequestClass.READS
 
 

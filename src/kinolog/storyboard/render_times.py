@@ -10,9 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log2
 from statistics import median
-from typing import NamedTuple
-
-from kinolog_client import JobInfo
+from typing import NamedTuple, Protocol
 
 SAME_SIZE = 2.0
 """Values that differ by at most this factor are about the same."""
@@ -25,6 +23,30 @@ MORE_FRAMES = 16.0
 
 SWEEPS = 200
 """Passes over the costs in which they are fitted; the remaining error is far below that of the past times."""
+
+
+class PastRender(Protocol):
+    """A past job: its size, and how long its attempts ran together, in seconds. None if none ran."""
+
+    @property
+    def width(self) -> int:
+        """Width of a drawn frame in pixels."""
+
+    @property
+    def height(self) -> int:
+        """Height of a drawn frame in pixels."""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps."""
+
+    @property
+    def run_seconds(self) -> float | None:
+        """Seconds of all attempts together."""
 
 
 class RenderSize(NamedTuple):
@@ -56,9 +78,9 @@ class RenderEstimate:
 class RenderTimes:
     """Times of past jobs of one model, by size."""
 
-    def __init__(self, jobs: Iterable[JobInfo] = ()) -> None:
+    def __init__(self, jobs: Iterable[PastRender] = ()) -> None:
         times: dict[RenderSize, list[float]] = {}
-        for job in {job.job_id: job for job in jobs}.values():
+        for job in jobs:
             seconds, size = job.run_seconds, RenderSize(job.width * job.height, job.frames, job.steps)
             if seconds is not None and seconds > 0 and size.work > 0:
                 times.setdefault(size, []).append(seconds)

@@ -1,0 +1,1 @@
+"""What a job would be, before it is submitted."""

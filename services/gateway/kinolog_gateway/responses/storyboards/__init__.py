@@ -1,0 +1,1 @@
+"""The scenes of a job, and of one that is not submitted."""

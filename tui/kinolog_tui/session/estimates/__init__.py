@@ -1,1 +1,0 @@
-"""Estimates of what a draft will take."""
