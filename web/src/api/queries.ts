@@ -13,6 +13,7 @@ import { useSettings } from "../session/settings";
 import { utcOffset } from "../text/format";
 import { answered, fetchedFile, gateway } from "./gateway";
 import { newestOf } from "./known_job";
+import { newestRows } from "./known_lists";
 import { MOST_LINES, newestLines } from "./known_log";
 import { queryKeys } from "./query_keys";
 import type { paths } from "./rest_types";
@@ -94,8 +95,9 @@ export function inOwnDays<Q extends { date_range?: unknown }>(query: Q): Q & { u
 }
 
 export function useJobs(query: JobsQuery): UseQueryResult<JobList> {
-  const read = (signal: AbortSignal): Promise<JobList> =>
-    answered(gateway.GET("/api/v1/jobs", { params: { query: inOwnDays(query) }, signal }));
+  const queries = useQueryClient();
+  const read = async (signal: AbortSignal): Promise<JobList> =>
+    newestRows(queries, query, await answered(gateway.GET("/api/v1/jobs", { params: { query: inOwnDays(query) }, signal })));
   return useSelection(queryKeys.jobs(query), read, usePolling());
 }
 

@@ -1,10 +1,11 @@
 /** Names of what the page has read. What changes together has a common beginning. */
 export const queryKeys = {
-  /** Everything that any commit of any job can change. */
+  /** What a commit of any job can change. */
   ofManyJobs: ["many"] as const,
+  ofLists: ["many", "jobs"] as const,
   jobs: (query: object) => ["many", "jobs", query] as const,
   counts: (query: object) => ["many", "counts", query] as const,
-  charts: (name: string, query: object) => ["many", "charts", name, query] as const,
+  charts: (name: string, query: object) => ["charts", name, query] as const,
   activity: ["many", "activity"] as const,
   workers: ["workers"] as const,
   models: ["models"] as const,

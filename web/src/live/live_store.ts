@@ -1,18 +1,15 @@
 /**
  * What live updates say, apart from React: a component reads the part of one job, and only it is drawn again.
  *
- * Messages are gathered for `GATHER_MS`, and of progress only the newest of each job is kept, so that many jobs with many
- * updates cost one change of the store a moment.
+ * Messages are gathered for `GATHER_MS`, and of progress only the newest of each job is kept. All that changed is told in
+ * one frame, so that many jobs with many updates cost one layout of the page a moment.
  */
-import { useSyncExternalStore } from "react";
-import type { JobSummary } from "../api/types";
+import { useEffectEvent, useLayoutEffect, useSyncExternalStore } from "react";
+import { type JobSummary, STATUSES } from "../api/types";
 import type { LiveState } from "./connection";
 import type { JobProgress } from "./messages";
 
 const GATHER_MS = 200;
-/** Parts of the page that are drawn again in one frame at most: fifty at once would cost several frames. */
-const TOPICS_PER_FRAME = 4;
-const FRAME_MS = 16;
 
 export interface Preview {
   /** A data URL. */
@@ -42,6 +39,7 @@ class LiveStore {
   }
 
   setCounts(counts: JobSummary): void {
+    if (STATUSES.every((status) => counts[status] === this.counts?.[status])) return;
     this.counts = counts;
     this.#later("counts");
   }
@@ -83,14 +81,17 @@ class LiveStore {
 
   #later(topic: string): void {
     this.#changed.add(topic);
-    this.#timer ??= setTimeout(this.#tell, GATHER_MS);
+    this.#timer ??= setTimeout(() => {
+      // A hidden page has no frames.
+      if (document.hidden) this.#tell();
+      else requestAnimationFrame(this.#tell);
+    }, GATHER_MS);
   }
 
-  /** Tell the listeners of some topics, and of the others in the frames after this one. */
   #tell = (): void => {
-    const topics = [...this.#changed].slice(0, document.hidden ? undefined : TOPICS_PER_FRAME);
-    for (const topic of topics) this.#changed.delete(topic);
-    this.#timer = this.#changed.size > 0 ? setTimeout(this.#tell, FRAME_MS) : undefined;
+    const topics = [...this.#changed];
+    this.#changed.clear();
+    this.#timer = undefined;
     for (const topic of topics) this.#notify(topic);
   };
 
@@ -112,6 +113,17 @@ export const useLiveCounts = (): JobSummary | undefined => useTopic("counts", ()
 /** The newest progress of a job that has not ended. */
 export const useJobProgress = (jobId: string): JobProgress | undefined =>
   useTopic(jobId, () => liveStore.progress(jobId));
+/** A part of the newest progress of a job. Only a change of this part draws the component again. */
+export const useProgressPart = <T extends string | number | null>(
+  jobId: string,
+  read: (progress: JobProgress | undefined) => T,
+): T => useTopic(jobId, () => read(liveStore.progress(jobId)));
+/** Call `draw` with the newest progress of a job after each drawing of the component, and as progress comes. */
+export function useProgressDrawing(jobId: string, draw: (progress: JobProgress | undefined) => void): void {
+  const drawNewest = useEffectEvent(() => draw(liveStore.progress(jobId)));
+  useLayoutEffect(() => drawNewest());
+  useLayoutEffect(() => liveStore.listen(jobId, () => drawNewest()), [jobId]);
+}
 /** The newest picture of a job that renders. */
 export const useJobPreview = (jobId: string): Preview | undefined =>
   useTopic(`preview ${jobId}`, () => liveStore.preview(jobId));

@@ -5,9 +5,11 @@ import { useTranslation } from "react-i18next";
 import { liveAddress } from "../api/address";
 import { answered, gateway } from "../api/gateway";
 import { takeCommit } from "../api/known_job";
+import { staysInPlace, takeIntoLists } from "../api/known_lists";
 import { takeLine } from "../api/known_log";
 import { isKeyRefused } from "../api/problem";
 import { queryKeys } from "../api/query_keys";
+import type { JobDetail } from "../api/types";
 import { useNotices } from "../session/notices";
 import { settings, useSettings } from "../session/settings";
 import { isAnyVisible } from "../session/visible_tabs";
@@ -17,8 +19,10 @@ import { liveStore } from "./live_store";
 import { type Channel, type JobMessage, type LiveMessage, isJobMessage } from "./messages";
 
 const ConnectionContext = createContext<LiveConnection | undefined>(undefined);
-/** Lists and charts load again this long after a commit, once for all commits until then. */
+/** Lists load again this long after a commit that moves a job in them, once for all commits until then. */
 const RELOAD_MS = 2_000;
+/** Rows change this long after a commit that moves no job, once for all commits until then. */
+const ROWS_MS = 1_000;
 
 async function ticket(): Promise<Ticket> {
   if (!settings.getState().apiKey) return { subprotocols: [] };
@@ -41,6 +45,8 @@ class Updates {
   readonly #queries: QueryClient;
   readonly #onEnd: (message: JobMessage) => void;
   #reload: ReturnType<typeof setTimeout> | undefined;
+  /** Jobs of commits that move none in the lists. */
+  readonly #inPlace = new Map<string, JobDetail>();
 
   constructor(queries: QueryClient, onEnd: (message: JobMessage) => void) {
     this.#queries = queries;
@@ -57,10 +63,12 @@ class Updates {
   }
 
   #applyJob(message: JobMessage): void {
-    const { job } = message.data;
+    const { job, events } = message.data;
     if (job !== null) {
       takeCommit(this.#queries, message.job_id, job);
-      this.#reloadSoon(message.job_id);
+      void this.#queries.invalidateQueries({ queryKey: queryKeys.partsOfJob(message.job_id) });
+      if (staysInPlace(events)) this.#changeRowSoon(job);
+      else this.#reloadSoon();
     }
     if (message.type === "job_status_update") {
       liveStore.setProgress(message.job_id, message.data);
@@ -71,12 +79,21 @@ class Updates {
     }
   }
 
-  #reloadSoon(jobId: string): void {
-    void this.#queries.invalidateQueries({ queryKey: queryKeys.partsOfJob(jobId) });
+  #reloadSoon(): void {
     this.#reload ??= setTimeout(() => {
       this.#reload = undefined;
       void this.#queries.invalidateQueries({ queryKey: queryKeys.ofManyJobs });
     }, RELOAD_MS);
+  }
+
+  #changeRowSoon(job: JobDetail): void {
+    if (this.#inPlace.size === 0) {
+      setTimeout(() => {
+        takeIntoLists(this.#queries, this.#inPlace);
+        this.#inPlace.clear();
+      }, ROWS_MS);
+    }
+    this.#inPlace.set(job.job_id, job);
   }
 }
 

@@ -3,27 +3,42 @@ const MINUTE = 60;
 const HOUR = 3_600;
 const DAY = 86_400;
 
+/** Return `make`, with what it has made kept: a format takes longer to make than to use. */
+function kept<O, F>(make: (language: string, options?: O) => F): (language: string, options?: O) => F {
+  const made = new Map<string, F>();
+  return (language, options) => {
+    const key = `${language} ${JSON.stringify(options)}`;
+    const found = made.get(key) ?? make(language, options);
+    made.set(key, found);
+    return found;
+  };
+}
+
+const numberFormat = kept((language, options?: Intl.NumberFormatOptions) => new Intl.NumberFormat(language, options));
+const dateFormat = kept((language, options?: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(language, options));
+const sinceFormat = kept((language, options?: Intl.RelativeTimeFormatOptions) => new Intl.RelativeTimeFormat(language, options));
+
 export function shortId(jobId: string): string {
   return jobId.slice(0, 8);
 }
 
 export function count(number: number, language: string): string {
-  return new Intl.NumberFormat(language).format(number);
+  return numberFormat(language).format(number);
 }
 
 /** Return a number for the axis of a chart: `1.2M` where millions have no room. */
 export function shortCount(number: number, language: string): string {
-  return new Intl.NumberFormat(language, { notation: number < 1_000_000 ? "standard" : "compact" }).format(number);
+  return numberFormat(language, { notation: number < 1_000_000 ? "standard" : "compact" }).format(number);
 }
 
 export function share(part: number | null | undefined, language: string): string {
-  return part == null ? "–" : new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(part);
+  return part == null ? "–" : numberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(part);
 }
 
 export function bytes(number: number, language: string): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, number)) / 3));
-  return new Intl.NumberFormat(language, {
+  return numberFormat(language, {
     style: "unit",
     unit: units[power] ?? "byte",
     unitDisplay: power === 0 ? "narrow" : "short",
@@ -36,7 +51,7 @@ export function length(seconds: number | null | undefined, language: string): st
   if (seconds == null) return "–";
   if (seconds < MINUTE) {
     const digits = seconds < 10 ? 1 : 0;
-    return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(seconds)} s`;
+    return `${numberFormat(language, { maximumFractionDigits: digits }).format(seconds)} s`;
   }
   const whole = Math.round(seconds);
   const parts = [Math.floor((whole % HOUR) / MINUTE), whole % MINUTE];
@@ -48,7 +63,7 @@ export function length(seconds: number | null | undefined, language: string): st
 export function ago(time: string | null | undefined, now: number, language: string): string {
   if (!time) return "";
   const seconds = Math.max(0, (now - Date.parse(time)) / 1000);
-  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+  const format = sinceFormat(language, { numeric: "auto", style: "short" });
   if (seconds < MINUTE) return format.format(-Math.round(seconds), "second");
   if (seconds < HOUR) return format.format(-Math.round(seconds / MINUTE), "minute");
   if (seconds < DAY) return format.format(-Math.round(seconds / HOUR), "hour");
@@ -57,11 +72,11 @@ export function ago(time: string | null | undefined, now: number, language: stri
 
 export function moment(time: string | null | undefined, language: string): string {
   if (!time) return "–";
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(time));
+  return dateFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(time));
 }
 
 export function clockTime(time: string | null | undefined, language: string): string {
-  return time ? new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(new Date(time)) : "";
+  return time ? dateFormat(language, { timeStyle: "medium" }).format(new Date(time)) : "";
 }
 
 /** Return the person's offset from UTC, such as `+02:00`, for days that begin at their midnight. */

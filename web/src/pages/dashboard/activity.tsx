@@ -6,15 +6,14 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useActivity } from "../../api/queries";
+import { Ago } from "../../components/ago";
 import { Loaded } from "../../components/loaded";
 import { Panel } from "../../components/panel";
 import { shortId } from "../../text/format";
-import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 
 export function Activity(): ReactNode {
   const { t } = useTranslation();
-  const formats = useFormats();
   const names = useNames();
   return (
     <Panel title={t("dashboard.activity")}>
@@ -37,7 +36,7 @@ export function Activity(): ReactNode {
                 </MuiLink>
                 <Typography>{names.event(entry.event)}</Typography>
                 <Typography variant="body2" color="textSecondary" noWrap>
-                  {formats.ago(entry.at)}
+                  <Ago time={entry.at} />
                 </Typography>
               </Box>
             ))}

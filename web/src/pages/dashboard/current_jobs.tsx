@@ -4,12 +4,14 @@ import Button from "@mui/material/Button";
 import List from "@mui/material/List";
 import ListItemButton from "@mui/material/ListItemButton";
 import Stack from "@mui/material/Stack";
+import { styled } from "@mui/material/styles";
 import Typography from "@mui/material/Typography";
-import type { ReactNode } from "react";
+import { type ReactNode, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
+import { Ago } from "../../components/ago";
 import { clamped } from "../../components/clamped";
 import { JobProgress } from "../../components/job_progress";
 import { Loaded } from "../../components/loaded";
@@ -17,12 +19,14 @@ import { PictureFrame } from "../../components/picture_frame";
 import { Panel } from "../../components/panel";
 import { useJobPreview } from "../../live/live_store";
 import { useChannel } from "../../live/live_updates";
-import { useFormats } from "../../text/use_format";
 
 /** Running jobs whose pictures are followed. Each costs a channel and its pictures. */
 const PICTURED = 8;
 const MOST_RUNNING = 50;
 const MOST_QUEUED = 12;
+
+/** A line of a list that scrolls. The browser lays out and paints only those in view. */
+const Item = styled("li")({ contentVisibility: "auto", containIntrinsicSize: "auto 72px" });
 
 function PreviewOf({ jobId }: { jobId: string }): ReactNode {
   const { t } = useTranslation();
@@ -35,10 +39,10 @@ function PreviewOf({ jobId }: { jobId: string }): ReactNode {
   );
 }
 
-function RunningJob({ job, isPictured }: { job: Job; isPictured: boolean }): ReactNode {
+const RunningJob = memo(function RunningJob({ job, isPictured }: { job: Job; isPictured: boolean }): ReactNode {
   const { t } = useTranslation();
   return (
-    <li>
+    <Item>
       <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ gap: 2, px: 1, borderRadius: 2, alignItems: "flex-start" }}>
         {isPictured ? <PreviewOf jobId={job.job_id} /> : null}
         <Box sx={{ minWidth: 0, flexGrow: 1 }}>
@@ -48,9 +52,9 @@ function RunningJob({ job, isPictured }: { job: Job; isPictured: boolean }): Rea
           <JobProgress job={job} isDetailed />
         </Box>
       </ListItemButton>
-    </li>
+    </Item>
   );
-}
+});
 
 export function RunningJobs(): ReactNode {
   const { t } = useTranslation();
@@ -72,7 +76,6 @@ export function RunningJobs(): ReactNode {
 
 export function QueuedJobs(): ReactNode {
   const { t } = useTranslation();
-  const formats = useFormats();
   const jobs = useJobs({ status: ["queued"], sort: "priority", order: "desc", limit: MOST_QUEUED });
   const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
   return (
@@ -104,7 +107,7 @@ export function QueuedJobs(): ReactNode {
                           </Typography>
                         )}
                         <Typography variant="body2" color="textSecondary">
-                          {formats.ago(job.created_at)}
+                          <Ago time={job.created_at} />
                         </Typography>
                       </Stack>
                     </Box>

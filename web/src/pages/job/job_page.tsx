@@ -44,7 +44,8 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const [params, setParams] = useSearchParams();
   const tab = TABS.find((name) => name === params.get("tab")) ?? "overview";
-  const newest = useNewest(job);
+  const status = useNewest(job, (newest) => newest.status);
+  const queuePosition = useNewest(job, (newest) => newest.queue_position);
   const kind = job.error === null ? undefined : troubleKind(job.error.code);
   const Content = CONTENT[tab];
   return (
@@ -53,7 +54,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
         <Box sx={{ minWidth: 0, flex: "1 1 320px" }}>
           <Stack direction="row" sx={{ gap: 1, alignItems: "center", mb: 0.5, flexWrap: "wrap" }}>
             <Typography variant="h1">{t("pages.job", { job: shortId(job.job_id) })}</Typography>
-            <StatusChip status={newest.status} isCancelling={job.cancel_requested} />
+            <StatusChip status={status} isCancelling={job.cancel_requested} />
           </Stack>
           <Typography dir="auto" title={job.prompt ?? undefined} sx={{ ...clamped(4), overflowWrap: "anywhere", textAlign: "left" }}>
             {job.prompt ?? t("status.erased")}
@@ -65,19 +66,19 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
               {t("actions.again")}
             </Button>
           )}
-          <JobActions jobs={[{ ...job, status: newest.status }]} number={1} />
+          <JobActions jobs={[{ ...job, status }]} number={1} />
         </Stack>
       </Stack>
-      {newest.status === "processing" ? (
+      {status === "processing" ? (
         <Box sx={{ mt: 1.5 }}>
           <JobProgress job={job} isDetailed />
         </Box>
       ) : null}
-      {newest.status === "queued" ? (
+      {status === "queued" ? (
         <Alert severity="info" sx={{ mt: 1.5 }}>
-          {newest.queue_position === null
+          {queuePosition === null
             ? t("job.waiting")
-            : t("job.waitingPlace", { place: newest.queue_position + 1 })}
+            : t("job.waitingPlace", { place: queuePosition + 1 })}
         </Alert>
       ) : null}
       {job.error === null ? null : (

@@ -15,6 +15,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Job } from "../../api/types";
 import { hasEnded } from "../../api/types";
+import { Ago } from "../../components/ago";
 import { JobProgress, useNewest } from "../../components/job_progress";
 import { StatusChip } from "../../components/status_chip";
 import { shortId } from "../../text/format";
@@ -45,7 +46,7 @@ const Row = memo(
   function Row({ job, isMarked, onMark }: RowProps): ReactNode {
     const { t } = useTranslation();
     const formats = useFormats();
-    const { status } = useNewest(job);
+    const status = useNewest(job, (newest) => newest.status);
     const chip = <StatusChip status={status} isCancelling={job.cancel_requested} />;
     return (
       <TableRow hover selected={isMarked}>
@@ -69,7 +70,7 @@ const Row = memo(
             {chip}
             {hasEnded(status) ? (
               <Typography variant="body2" color="textSecondary" noWrap>
-                {formats.ago(job.created_at)}
+                <Ago time={job.created_at} />
               </Typography>
             ) : (
               <Box sx={{ flexGrow: 1 }}>
@@ -89,7 +90,7 @@ const Row = memo(
         </TableCell>
         <TableCell sx={{ ...ROOM.duration, whiteSpace: "nowrap" }}>{formats.length(job.timings.run_seconds)}</TableCell>
         <TableCell sx={{ ...ROOM.created_at, whiteSpace: "nowrap" }} title={formats.moment(job.created_at)}>
-          {formats.ago(job.created_at)}
+          <Ago time={job.created_at} />
         </TableCell>
       </TableRow>
     );
