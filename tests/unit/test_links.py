@@ -111,17 +111,27 @@ def _defines(path: Path, name: str) -> bool:
     return True
 
 
+def _steps() -> list[tuple[str, str]]:
+    """Return file and function of every step of the walks."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    return re.findall(r"`([\w/]+\.py):([\w.]+)`", page)
+
+
 def test_the_steps_of_the_walks_exist() -> None:
     """Every `file:function` of docs/architecture.md is in the code."""
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    steps = re.findall(r"`([\w/]+\.py):([\w.]+)`", page)
+    steps = _steps()
     assert len(steps) > 50
     wrong: list[str] = []
     for file, name in steps:
-        path = next((ROOT / room / file for room in ROOMS if (ROOT / room / file).exists()), None)
+        path = _source(file)
         if path is None or not _defines(path, name):
             wrong.append(f"{file}:{name}")
     assert not wrong, "\n".join(wrong)
+
+
+def _source(file: str) -> Path | None:
+    """Return the module with an import path; None if there is none."""
+    return next((ROOT / room / file for room in ROOMS if (ROOT / room / file).exists()), None)
 
 
 def test_every_room_is_on_the_page() -> None:
@@ -129,15 +139,33 @@ def test_every_room_is_on_the_page() -> None:
     table = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("## Rooms\n")[2]
     rows = [re.findall(r"`([\w/]+)/`", row) for row in table.partition("\n## ")[0].splitlines()]
     named = {_room(first, name) for first, *others in filter(None, rows) for name in (first, *others)}
+    assert _folders("*.py", "*.tcss") - named == set()
+    assert {path for path in named if not path.is_dir()} == set()
+
+
+def test_the_walks_pass_every_room() -> None:
+    """Each folder with modules of a package has a step of a walk in it or below it. Generated code has none."""
+    passed = {folder for file, _ in _steps() if (path := _source(file)) for folder in path.parents}
+    assert _folders("*.py") - passed == {ROOT / "src/kinolog/v1"}
+
+
+def test_the_files_of_the_recipes_exist() -> None:
+    """Every path in CONTRIBUTING.md is there. `<name>` stands for any name."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:src|services|tui|tests|proto|docs)/[^\s`]+)`", page)
+    assert len(paths) > 50
+    assert not [path for path in paths if not any(ROOT.glob(re.sub(r"<\w+>", "*", path)))]
+
+
+def _folders(*patterns: str) -> set[Path]:
+    """Return the folders of the packages that have files of these names."""
     packages = [path for room in ROOMS for path in (ROOT / room).glob("kinolog*") if path.is_dir()]
-    rooms = {
+    return {
         folder
         for package in packages
         for folder in package.iterdir()
-        if folder.is_dir() and any((*folder.glob("*.py"), *folder.glob("*.tcss")))
+        if folder.is_dir() and any(file for pattern in patterns for file in folder.glob(pattern))
     }
-    assert rooms - named == set()
-    assert {path for path in named if not path.is_dir()} == set()
 
 
 def _room(first: str, name: str) -> Path:
