@@ -1,31 +1,31 @@
-"""The services of the recording api: the response of each method."""
+"""The services of the recording api, and what JobService answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 
 from kinolog.ids import job_id as id_of
-from kinolog.v1 import access_service_pb2 as access
 from kinolog.v1 import (
-    access_service_pb2_grpc,
-    analytics_service_pb2_grpc,
-    audit_service_pb2_grpc,
-    job_service_pb2_grpc,
-    ticket_service_pb2_grpc,
+    access_service_pb2,
+    analytics_service_pb2,
+    audit_service_pb2,
+    job_service_pb2,
+    ticket_service_pb2,
+    webhook_service_pb2,
 )
-from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
-from tests.unit.gateway.canned_usage import USAGE
+from tests.unit.gateway.recording_answers import ACCESS, ANALYTICS, AUDIT, TICKETS
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
-from tests.unit.gateway.recording_storyboards import GetStoryboard, PlanJob
-from tests.unit.gateway.recording_webhooks import serve_webhooks
+from tests.unit.gateway.recording_storyboards import get_storyboard, plan_job
+from tests.unit.gateway.recording_webhooks import WEBHOOKS
 
 
 async def _refuse(context: Any, refusal: Refusal) -> None:
@@ -33,15 +33,15 @@ async def _refuse(context: Any, refusal: Refusal) -> None:
     await context.abort(refusal.code, refusal.status.message, trailing)
 
 
-def _unary(respond: Callable[..., Any]) -> Any:
-    """Return a servicer's method from a function of api and request."""
+def _unary(api: RecordingApi, name: str, respond: Callable[..., Any]) -> Any:
+    """Return a handler from a function of api and request."""
 
-    async def method(self: Any, request: Any, context: Any) -> Any:
+    async def method(request: Any, context: Any) -> Any:
         try:
-            self.api.admit(respond.__name__, request, context)
-            if self.api.stale_seconds:
-                context.set_trailing_metadata((("kinolog-stale-seconds", str(self.api.stale_seconds)),))
-            return respond(self.api, request)
+            api.admit(name, request, context)
+            if api.stale_seconds:
+                context.set_trailing_metadata((("kinolog-stale-seconds", str(api.stale_seconds)),))
+            return respond(api, request)
         except Refusal as refusal:
             await _refuse(context, refusal)
 
@@ -63,7 +63,7 @@ def _command(response: type[Any], status: pb.Status.ValueType | None, *events: s
     return respond
 
 
-def SubmitJob(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.SubmitJobResponse:  # noqa: N802
+def submit_job(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.SubmitJobResponse:
     """Create a job, or return the one of the same request id."""
     job_id = id_of("default", request.request_id)
     if job_id in api.jobs:
@@ -77,12 +77,12 @@ def SubmitJob(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.SubmitJ
     return jobs.SubmitJobResponse(job=job, position=job.position, created=True)
 
 
-def GetJob(api: RecordingApi, request: jobs.GetJobRequest) -> jobs.GetJobResponse:  # noqa: N802
+def get_job(api: RecordingApi, request: jobs.GetJobRequest) -> jobs.GetJobResponse:
     """Return a job."""
     return jobs.GetJobResponse(job=api.get(request.job_id))
 
 
-def ListJobs(api: RecordingApi, request: jobs.ListJobsRequest) -> jobs.ListJobsResponse:  # noqa: N802
+def list_jobs(api: RecordingApi, request: jobs.ListJobsRequest) -> jobs.ListJobsResponse:
     """List jobs of these statuses. Like the real api, do not count matches of a text."""
     found = [
         job
@@ -96,13 +96,13 @@ def ListJobs(api: RecordingApi, request: jobs.ListJobsRequest) -> jobs.ListJobsR
     return jobs.ListJobsResponse(jobs=page, next_page_token=token, total_size=total, position=api.position)
 
 
-def SummarizeJobs(api: RecordingApi, request: jobs.SummarizeJobsRequest) -> jobs.SummarizeJobsResponse:  # noqa: N802
+def summarize_jobs(api: RecordingApi, request: jobs.SummarizeJobsRequest) -> jobs.SummarizeJobsResponse:
     """Count jobs by status."""
     counts = canned.counts(list(api.jobs.values()))
     return jobs.SummarizeJobsResponse(**counts, position=api.position)
 
 
-def GetResult(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResultResponse:  # noqa: N802
+def get_result(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResultResponse:
     """Return the result of a completed job."""
     job = api.get(request.job_id)
     if job.status != pb.STATUS_COMPLETED:
@@ -112,7 +112,7 @@ def GetResult(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResu
     )
 
 
-def ListLogEntries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jobs.ListLogEntriesResponse:  # noqa: N802
+def list_log_entries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jobs.ListLogEntriesResponse:
     """Return the last lines, or the first ones after a sequence."""
     api.get(request.job_id)
     size = request.page_size or 20
@@ -122,36 +122,19 @@ def ListLogEntries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jo
     return jobs.ListLogEntriesResponse(entries=lines[-size:])
 
 
-def ListModels(api: RecordingApi, request: jobs.ListModelsRequest) -> jobs.ListModelsResponse:  # noqa: N802
+def list_models(api: RecordingApi, request: jobs.ListModelsRequest) -> jobs.ListModelsResponse:
     """Return the catalogue."""
     return jobs.ListModelsResponse(models=[canned.model()], loras=[canned.LORA])
 
 
-def ListWorkers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.ListWorkersResponse:  # noqa: N802
+def list_workers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.ListWorkersResponse:
     """Return the workers."""
     return jobs.ListWorkersResponse(workers=[canned.worker()])
 
 
-def ListAlarms(api: RecordingApi, request: jobs.ListAlarmsRequest) -> jobs.ListAlarmsResponse:  # noqa: N802
+def list_alarms(api: RecordingApi, request: jobs.ListAlarmsRequest) -> jobs.ListAlarmsResponse:
     """Return the alarms."""
     return jobs.ListAlarmsResponse(alarms=api.alarms)
-
-
-def GetHistory(api: RecordingApi, request: audit.GetHistoryRequest) -> audit.GetHistoryResponse:  # noqa: N802
-    """Return the commits of a job up to a position."""
-    api.get(request.job_id)
-    until = request.position if request.HasField("position") else api.position
-    found = [u for u in api.log if u.job.id == request.job_id and u.position <= until]
-    history = audit.GetHistoryResponse(commits=[canned.recorded_commit(u) for u in found])
-    if found:
-        history.job.CopyFrom(found[-1].job)
-    return history
-
-
-def VerifyJob(api: RecordingApi, request: audit.VerifyJobRequest) -> audit.VerifyJobResponse:  # noqa: N802
-    """Return the proof of a job."""
-    api.get(request.job_id)
-    return canned.proof()
 
 
 def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Callable[..., Any]:
@@ -170,45 +153,35 @@ def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Calla
     return respond
 
 
-def _not_offered(api: RecordingApi, request: Any) -> Any:
-    raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_OFFERED", "the gateway does not call this")
+JOBS: dict[str, Callable[..., Any]] = {
+    "SubmitJob": submit_job,
+    "PlanJob": plan_job,
+    "GetJob": get_job,
+    "ListJobs": list_jobs,
+    "SummarizeJobs": summarize_jobs,
+    "GetStoryboard": get_storyboard,
+    "GetResult": get_result,
+    "ListLogEntries": list_log_entries,
+    "ListModels": list_models,
+    "ListWorkers": list_workers,
+    "ListAlarms": list_alarms,
+    "CancelJob": _command(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled"),
+    "RetryJob": _command(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"),
+    "ReprioritizeJob": _command(jobs.ReprioritizeJobResponse, None, "reprioritized"),
+    "PrefetchJob": _command(jobs.PrefetchJobResponse, None, "prefetch_requested"),
+    "EraseJob": _command(jobs.EraseJobResponse, None, "erased"),
+    "BulkCancelJobs": _bulk(jobs.BulkCancelJobsResponse, pb.STATUS_CANCELLED, "cancelled"),
+    "BulkRetryJobs": _bulk(jobs.BulkRetryJobsResponse, pb.STATUS_QUEUED, "retried"),
+    "BulkReprioritizeJobs": _bulk(jobs.BulkReprioritizeJobsResponse, pb.STATUS_QUEUED, "reprioritized"),
+    "BulkEraseJobs": _bulk(jobs.BulkEraseJobsResponse, pb.STATUS_COMPLETED, "erased"),
+}
 
 
-def _named(name: str, respond: Callable[..., Any]) -> Any:
-    respond.__name__ = name
-    return _unary(respond)
+class _JobStreams:
+    """The methods of JobService that stream."""
 
-
-class _Jobs(job_service_pb2_grpc.JobServiceServicer):
     def __init__(self, api: RecordingApi) -> None:
         self.api = api
-
-    SubmitJob = _unary(SubmitJob)
-    PlanJob = _unary(PlanJob)
-    GetJob = _unary(GetJob)
-    ListJobs = _unary(ListJobs)
-    SummarizeJobs = _unary(SummarizeJobs)
-    GetStoryboard = _unary(GetStoryboard)
-    GetResult = _unary(GetResult)
-    ListLogEntries = _unary(ListLogEntries)
-    ListModels = _unary(ListModels)
-    ListWorkers = _unary(ListWorkers)
-    ListAlarms = _unary(ListAlarms)
-    CancelJob = _named(
-        "CancelJob", _command(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled")
-    )
-    RetryJob = _named("RetryJob", _command(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"))
-    ReprioritizeJob = _named("ReprioritizeJob", _command(jobs.ReprioritizeJobResponse, None, "reprioritized"))
-    PrefetchJob = _named("PrefetchJob", _command(jobs.PrefetchJobResponse, None, "prefetch_requested"))
-    EraseJob = _named("EraseJob", _command(jobs.EraseJobResponse, None, "erased"))
-    BulkCancelJobs = _named(
-        "BulkCancelJobs", _bulk(jobs.BulkCancelJobsResponse, pb.STATUS_CANCELLED, "cancelled")
-    )
-    BulkRetryJobs = _named("BulkRetryJobs", _bulk(jobs.BulkRetryJobsResponse, pb.STATUS_QUEUED, "retried"))
-    BulkReprioritizeJobs = _named(
-        "BulkReprioritizeJobs", _bulk(jobs.BulkReprioritizeJobsResponse, pb.STATUS_QUEUED, "reprioritized")
-    )
-    BulkEraseJobs = _named("BulkEraseJobs", _bulk(jobs.BulkEraseJobsResponse, pb.STATUS_COMPLETED, "erased"))
 
     async def UploadInput(self, parts: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         received: list[Any] = []
@@ -224,8 +197,6 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
             async for _ in parts:
                 pass
             await _refuse(context, refusal)
-
-    BatchSubmitJobs = _named("BatchSubmitJobs", _not_offered)
 
     async def ReadArtifact(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         context.add_done_callback(lambda _: self.api.download_ended.set())
@@ -277,70 +248,37 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
             await _refuse(context, refusal)
 
 
-class _Analytics(analytics_service_pb2_grpc.AnalyticsServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    GetOverview = _named("GetOverview", lambda api, request: canned.overview())
-    GetSuccessRates = _named("GetSuccessRates", lambda api, request: canned.success_rates())
-    GetStageTimes = _named("GetStageTimes", lambda api, request: canned.stage_times())
-    GetQueueDepth = _named("GetQueueDepth", lambda api, request: canned.queue_depth())
-    GetTrends = _named("GetTrends", lambda api, request: canned.trends())
-    ListActivity = _named("ListActivity", lambda api, request: canned.activity())
+def _not_offered(api: RecordingApi, request: Any) -> Any:
+    raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_OFFERED", "the gateway does not call this")
 
 
-class _Audit(audit_service_pb2_grpc.AuditServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    GetHistory = _unary(GetHistory)
-    VerifyJob = _unary(VerifyJob)
-    ReplayLog = _named("ReplayLog", _not_offered)
-
-
-class _Access(access_service_pb2_grpc.AccessServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    WhoAmI = _named("WhoAmI", lambda api, request: access.WhoAmIResponse(tenant="default", actor="ada"))
-    GetUsage = _named("GetUsage", lambda api, request: USAGE)
-    CreateKey = _named(
-        "CreateKey",
-        lambda api, request: access.CreateKeyResponse(
-            key=canned.api_key(request.actor), secret="kino_secret"
-        ),
-    )
-    ListKeys = _named("ListKeys", lambda api, request: access.ListKeysResponse(keys=[canned.api_key()]))
-    RevokeKey = _named("RevokeKey", lambda api, request: access.RevokeKeyResponse(key=canned.api_key()))
+SERVICES: tuple[tuple[ServiceDescriptor, Mapping[str, Callable[..., Any]]], ...] = (
+    (job_service_pb2.DESCRIPTOR.services_by_name["JobService"], JOBS),
+    (analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"], ANALYTICS),
+    (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AUDIT),
+    (access_service_pb2.DESCRIPTOR.services_by_name["AccessService"], ACCESS),
+    (ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"], TICKETS),
+    (webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"], WEBHOOKS),
+)
+"""Each service with the answers to its methods. Those without one are refused: the gateway does not call them."""
 
 
-class _Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    CreateFileTicket = _named(
-        "CreateFileTicket",
-        lambda api, request: tickets.CreateFileTicketResponse(
-            ticket="kinot1.files", expires_at=canned.at(59)
-        ),
-    )
-    CreateLiveTicket = _named(
-        "CreateLiveTicket",
-        lambda api, request: tickets.CreateLiveTicketResponse(ticket="kinot1.live", expires_at=canned.at(59)),
-    )
-    RedeemTicket = _named(
-        "RedeemTicket",
-        lambda api, request: tickets.RedeemTicketResponse(
-            credential="kinot1.connection", tenant="studio", expires_at=canned.at(59)
-        ),
-    )
+def _handler(api: RecordingApi, method: MethodDescriptor, answers: Mapping[str, Callable[..., Any]]) -> Any:
+    kinds: dict[str, Any] = {
+        "request_deserializer": GetMessageClass(method.input_type).FromString,
+        "response_serializer": GetMessageClass(method.output_type).SerializeToString,
+    }
+    stream = getattr(_JobStreams(api), method.name, None)
+    if stream is None:
+        answer = _unary(api, method.name, answers.get(method.name, _not_offered))
+        return grpc.unary_unary_rpc_method_handler(answer, **kinds)
+    if method.client_streaming:
+        return grpc.stream_unary_rpc_method_handler(stream, **kinds)
+    return grpc.unary_stream_rpc_method_handler(stream, **kinds)
 
 
 def serve_all(api: RecordingApi, server: aio.Server) -> None:
     """Add the services to a server."""
-    job_service_pb2_grpc.add_JobServiceServicer_to_server(_Jobs(api), server)
-    analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(_Analytics(api), server)
-    audit_service_pb2_grpc.add_AuditServiceServicer_to_server(_Audit(api), server)
-    access_service_pb2_grpc.add_AccessServiceServicer_to_server(_Access(api), server)
-    ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(_Tickets(api), server)
-    serve_webhooks(api, server, _named)
+    for service, answers in SERVICES:
+        handlers = {method.name: _handler(api, method, answers) for method in service.methods}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))

@@ -7,13 +7,13 @@ from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway.recording_api import RecordingApi
 
 
-def GetStoryboard(api: RecordingApi, request: jobs.GetStoryboardRequest) -> jobs.GetStoryboardResponse:  # noqa: N802
+def get_storyboard(api: RecordingApi, request: jobs.GetStoryboardRequest) -> jobs.GetStoryboardResponse:
     """Return the scenes of a job."""
     scenes = api.get(request.job_id).scenes
     return jobs.GetStoryboardResponse(scenes=scenes, duration_seconds=sum(s.duration_seconds for s in scenes))
 
 
-def PlanJob(api: RecordingApi, request: jobs.PlanJobRequest) -> jobs.PlanJobResponse:  # noqa: N802
+def plan_job(api: RecordingApi, request: jobs.PlanJobRequest) -> jobs.PlanJobResponse:
     """Return the plan of a job of two scenes. It draws its seed unless the request has one."""
     job = request.job
     spec = pb.JobSpec(

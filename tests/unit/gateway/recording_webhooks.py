@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from grpc import aio
-
 from kinolog.v1 import webhook_service_pb2 as pb
-from kinolog.v1 import webhook_service_pb2_grpc
 from tests.unit.gateway import canned
-from tests.unit.gateway.recording_api import RecordingApi
 
 WEBHOOK_ID = "wh_" + "a" * 16
 DELIVERY_ID = "dlv_" + "a" * 26
@@ -45,30 +41,24 @@ def delivery() -> pb.Delivery:
     )
 
 
-def serve_webhooks(
-    api: RecordingApi, server: aio.Server, named: Callable[[str, Callable[..., Any]], Any]
-) -> None:
-    """Add the service to a server."""
+def _shown(request: Any) -> pb.Webhook:
+    return webhook(request.address, name=request.name, events=list(request.events), actor=request.actor)
 
-    def shown(request: Any) -> pb.Webhook:
-        return webhook(request.address, name=request.name, events=list(request.events), actor=request.actor)
 
-    responses: dict[str, Callable[..., Any]] = {
-        "CreateWebhook": lambda api, request: pb.CreateWebhookResponse(webhook=shown(request), secret=SECRET),
-        "ListWebhooks": lambda api, request: pb.ListWebhooksResponse(webhooks=[webhook()]),
-        "ChangeWebhook": lambda api, request: pb.ChangeWebhookResponse(webhook=shown(request)),
-        "RotateWebhookSecret": lambda api, request: pb.RotateWebhookSecretResponse(
-            webhook=webhook(), secret=SECRET
-        ),
-        "GetWebhookSecret": lambda api, request: pb.GetWebhookSecretResponse(
-            webhook_id=WEBHOOK_ID, secret=SECRET
-        ),
-        "DeleteWebhook": lambda api, request: pb.DeleteWebhookResponse(),
-        "ListDeliveries": lambda api, request: pb.ListDeliveriesResponse(
-            deliveries=[delivery()], next_page_token="more"
-        ),
-        "Redeliver": lambda api, request: pb.RedeliverResponse(delivery_id=DELIVERY_ID),
-    }
-    members: dict[str, Any] = {name: named(name, respond) for name, respond in responses.items()}
-    service = type("Webhooks", (webhook_service_pb2_grpc.WebhookServiceServicer,), members | {"api": api})
-    webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server(service(), server)
+WEBHOOKS: dict[str, Callable[..., Any]] = {
+    "CreateWebhook": lambda api, request: pb.CreateWebhookResponse(webhook=_shown(request), secret=SECRET),
+    "ListWebhooks": lambda api, request: pb.ListWebhooksResponse(webhooks=[webhook()]),
+    "ChangeWebhook": lambda api, request: pb.ChangeWebhookResponse(webhook=_shown(request)),
+    "RotateWebhookSecret": lambda api, request: pb.RotateWebhookSecretResponse(
+        webhook=webhook(), secret=SECRET
+    ),
+    "GetWebhookSecret": lambda api, request: pb.GetWebhookSecretResponse(
+        webhook_id=WEBHOOK_ID, secret=SECRET
+    ),
+    "DeleteWebhook": lambda api, request: pb.DeleteWebhookResponse(),
+    "ListDeliveries": lambda api, request: pb.ListDeliveriesResponse(
+        deliveries=[delivery()], next_page_token="more"
+    ),
+    "Redeliver": lambda api, request: pb.RedeliverResponse(delivery_id=DELIVERY_ID),
+}
+"""The answers of WebhookService."""

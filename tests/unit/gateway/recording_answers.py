@@ -1,0 +1,64 @@
+"""What the recording api answers for charts, records, keys and tickets. An answer is a function of api and request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kinolog.v1 import access_service_pb2 as access
+from kinolog.v1 import audit_service_pb2 as audit
+from kinolog.v1 import ticket_service_pb2 as tickets
+from tests.unit.gateway import canned
+from tests.unit.gateway.canned_usage import USAGE
+from tests.unit.gateway.recording_api import RecordingApi
+
+
+def get_history(api: RecordingApi, request: audit.GetHistoryRequest) -> audit.GetHistoryResponse:
+    """Return the commits of a job up to a position."""
+    api.get(request.job_id)
+    until = request.position if request.HasField("position") else api.position
+    found = [u for u in api.log if u.job.id == request.job_id and u.position <= until]
+    history = audit.GetHistoryResponse(commits=[canned.recorded_commit(u) for u in found])
+    if found:
+        history.job.CopyFrom(found[-1].job)
+    return history
+
+
+def verify_job(api: RecordingApi, request: audit.VerifyJobRequest) -> audit.VerifyJobResponse:
+    """Return the proof of a job."""
+    api.get(request.job_id)
+    return canned.proof()
+
+
+AUDIT: dict[str, Callable[..., Any]] = {"GetHistory": get_history, "VerifyJob": verify_job}
+
+ANALYTICS: dict[str, Callable[..., Any]] = {
+    "GetOverview": lambda api, request: canned.overview(),
+    "GetSuccessRates": lambda api, request: canned.success_rates(),
+    "GetStageTimes": lambda api, request: canned.stage_times(),
+    "GetQueueDepth": lambda api, request: canned.queue_depth(),
+    "GetTrends": lambda api, request: canned.trends(),
+    "ListActivity": lambda api, request: canned.activity(),
+}
+
+ACCESS: dict[str, Callable[..., Any]] = {
+    "WhoAmI": lambda api, request: access.WhoAmIResponse(tenant="default", actor="ada"),
+    "GetUsage": lambda api, request: USAGE,
+    "CreateKey": lambda api, request: access.CreateKeyResponse(
+        key=canned.api_key(request.actor), secret="kino_secret"
+    ),
+    "ListKeys": lambda api, request: access.ListKeysResponse(keys=[canned.api_key()]),
+    "RevokeKey": lambda api, request: access.RevokeKeyResponse(key=canned.api_key()),
+}
+
+TICKETS: dict[str, Callable[..., Any]] = {
+    "CreateFileTicket": lambda api, request: tickets.CreateFileTicketResponse(
+        ticket="kinot1.files", expires_at=canned.at(59)
+    ),
+    "CreateLiveTicket": lambda api, request: tickets.CreateLiveTicketResponse(
+        ticket="kinot1.live", expires_at=canned.at(59)
+    ),
+    "RedeemTicket": lambda api, request: tickets.RedeemTicketResponse(
+        credential="kinot1.connection", tenant="studio", expires_at=canned.at(59)
+    ),
+}
