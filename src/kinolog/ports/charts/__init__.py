@@ -1,0 +1,1 @@
+"""Values of the charts that the read model returns."""
