@@ -24,9 +24,10 @@ pytestmark = NEEDS_BROWSER
 
 
 def submitted(page: Page, prompt: str = PROMPT) -> str:
-    """Submit a job by the form. Return its id."""
+    """Submit a job by the form, which shows its scenes before. Return its id."""
     page.goto("/generate")
     page.get_by_label("What happens in the video?").fill(prompt)
+    expect(page.get_by_role("region", name="Storyboard").get_by_text(prompt)).to_be_visible()
     page.get_by_role("button", name="Make the video").click()
     page.wait_for_url("**/jobs/*")
     return page.url.rsplit("/", 1)[1]

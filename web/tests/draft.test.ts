@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import type { Model } from "../src/api/types";
-import { shapeOf, troublesOf, unknownWords } from "../src/pages/generate/checks";
+import { shapeOf, troublesOf } from "../src/pages/generate/checks";
 import { EMPTY_DRAFT, draftOf, emptyScene, requestOf } from "../src/pages/generate/draft";
-import { estimateOf } from "../src/pages/generate/estimate";
 
 const MODEL = {
   name: "tiny",
@@ -55,26 +54,6 @@ test("a prompt of 4,000 characters is accepted, however many units each has", ()
 test("an input that the model needs is missed", () => {
   const needy = { ...MODEL, inputs: [{ role: "first_frame", required: true, most: 1 }] } as Model;
   expect(troublesOf(DRAFT, needy)).toEqual({ inputs: { kind: "missingInput", role: "first_frame" } });
-});
-
-test("words that the model does not know are named once", () => {
-  const draft = { ...DRAFT, prompt: "A red zebra, a ZEBRA and a circle" };
-  expect(unknownWords(draft, MODEL)).toEqual(["zebra", "and"]);
-  expect(unknownWords(draft, { ...MODEL, vocabulary: [] })).toEqual([]);
-});
-
-test("an estimate scales past jobs of about the same size, and there is none without them", () => {
-  const past = [1, 2, 9].map((seconds) => ({
-    width: 256,
-    height: 256,
-    frames: 17,
-    steps: 20,
-    timings: { run_seconds: seconds },
-  })) as never;
-  const shape = shapeOf({ ...DRAFT, steps: "40" }, MODEL);
-  expect(shape).toEqual({ pixels: 65_536, frames: 17, steps: 40 });
-  expect(estimateOf({ pixels: 65_536, frames: 17, steps: 40 }, past)).toBe(4);
-  expect(estimateOf({ pixels: 65_536, frames: 17, steps: 90 }, past)).toBeUndefined();
 });
 
 test("scenes are listed in place of shots; all have a length, or none", () => {

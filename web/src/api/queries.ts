@@ -23,10 +23,12 @@ import type {
   ApiKey,
   BulkResponse,
   Caller,
+  GenerateRequest,
   History,
   Job,
   JobDetail,
   JobList,
+  JobPlan,
   JobSummary,
   LogEntry,
   Models,
@@ -99,6 +101,20 @@ export function useJobs(query: JobsQuery): UseQueryResult<JobList> {
   const read = async (signal: AbortSignal): Promise<JobList> =>
     newestRows(queries, query, await answered(gateway.GET("/api/v1/jobs", { params: { query: inOwnDays(query) }, signal })));
   return useSelection(queryKeys.jobs(query), read, usePolling());
+}
+
+/** What a request would make; nothing is read without one. What it made before a change is shown until the answer. */
+export function usePlan(request: GenerateRequest | undefined): UseQueryResult<JobPlan> {
+  const apiKey = useSettings((state) => state.apiKey);
+  return useQuery({
+    queryKey: queryKeys.plan(request, apiKey),
+    queryFn: ({ signal }) => answered(gateway.POST("/api/v1/plan", { body: request as GenerateRequest, signal })),
+    enabled: request !== undefined,
+    placeholderData: request === undefined ? undefined : keepPreviousData,
+    retry: false,
+    staleTime: MINUTE_MS,
+    gcTime: MINUTE_MS,
+  });
 }
 
 /** Return how a query reads jobs by status. */

@@ -16,6 +16,7 @@ export const queryKeys = {
   job: (jobId: string) => ["job", jobId] as const,
   log: (jobId: string) => ["log", jobId] as const,
   partsOfJob: (jobId: string) => ["parts", jobId] as const,
+  plan: (request: object | undefined, apiKey: string) => ["plan", request, apiKey] as const,
   storyboard: (jobId: string) => ["parts", jobId, "storyboard"] as const,
   history: (jobId: string, asOf: number | undefined) => ["parts", jobId, "history", asOf] as const,
   proof: (jobId: string) => ["proof", jobId] as const,

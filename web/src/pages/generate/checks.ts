@@ -5,7 +5,6 @@ import { LIMITS } from "./limits";
 
 const LEAST_SCENE_FRAMES = 5;
 const SIZE = /^(\d{1,5})x(\d{1,5})$/;
-const WORD = /[\p{L}\p{N}'-]+/gu;
 
 export type Trouble =
   | { kind: "required" }
@@ -119,13 +118,4 @@ export function troublesOf(draft: Draft, model: Model): Troubles {
   const missing = model.inputs.find((input) => input.required && !draft.inputs.some(({ role }) => role === input.role));
   if (missing !== undefined) check("inputs", true, { kind: "missingInput", role: missing.role });
   return troubles;
-}
-
-/** Return the words of the prompts that the model does not know, each once. A model without a list knows all. */
-export function unknownWords(draft: Draft, model: Model): string[] {
-  if (model.vocabulary.length === 0) return [];
-  const known = new Set(model.vocabulary.map((word) => word.toLowerCase()));
-  const text = [draft.prompt, ...(draft.shots === "list" ? draft.scenes.map(({ prompt }) => prompt) : [])].join(" ");
-  const words = (text.match(WORD) ?? []).map((word) => word.toLowerCase());
-  return [...new Set(words)].filter((word) => !known.has(word));
 }

@@ -174,16 +174,16 @@ export function listedSeconds({ shots, scenes }: Draft): number | undefined {
   return scenes.reduce((sum, { seconds }) => sum + Number(seconds), 0);
 }
 
-/** Return the request. Its inputs are uploaded: those without an upload are left out. */
-export function requestOf(draft: Draft, model: Model, requestId: string): GenerateRequest {
+/** Return the request. Its inputs are uploaded: those without an upload are left out. A request to plan has no id. */
+export function requestOf(draft: Draft, model: Model, requestId?: string): GenerateRequest {
   const inputs = draft.inputs.flatMap(({ role, upload }) => (upload === undefined ? [] : [{ role, upload_id: upload.upload_id }]));
   const loras = draft.loras.map(({ name, weight }) => given({ name, weight: number(weight) }));
   return {
     model: draft.model,
     priority: draft.priority,
-    request_id: requestId,
     ...shotsRequest(draft),
     ...given({
+      request_id: requestId,
       prompt: draft.prompt.trim() || undefined,
       duration: listedSeconds(draft) === undefined ? number(draft.duration) : undefined,
       profile: draft.profile || undefined,

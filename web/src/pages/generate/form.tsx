@@ -13,24 +13,22 @@ import TextField from "@mui/material/TextField";
 import Typography from "@mui/material/Typography";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useJobs } from "../../api/queries";
 import { type Model, type Models, PRIORITIES } from "../../api/types";
 import { useErrorText } from "../../text/use_error_text";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
-import { charactersOf, shapeOf, unknownWords } from "./checks";
+import { charactersOf, shapeOf } from "./checks";
 import { type Draft, OF_A_MODEL, SHOTS, type Shots, emptyScene, fpsOf, listedSeconds } from "./draft";
-import { estimateOf } from "./estimate";
 import { DraftChoice, DraftText } from "./fields";
 import { type FormState, useFormState } from "./form_state";
 import { InputFiles } from "./input_files";
 import { LIMITS } from "./limits";
+import { StoryboardPreview } from "./storyboard_preview";
 
 /** Loaded when they are opened: few videos need them. */
 const MoreSettings = lazy(() => import("./more_settings"));
 const SceneList = lazy(() => import("./scene_list"));
 
-const PAST_JOBS = 50;
 const WRITTEN: readonly Shots[] = ["enhanced", "written"];
 
 interface Props {
@@ -144,10 +142,9 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
   const form = useFormState(first, catalogue.models, usual);
   const [isOpen, setOpen] = useState(isOpenedWide);
   const { draft, model } = form;
-  const past = useJobs({ status: ["completed"], model: [model.name], limit: PAST_JOBS });
-  const unknown = unknownWords(draft, model);
-  const shape = shapeOf(draft, model);
-  const seconds = shape === undefined || past.isPlaceholderData ? undefined : estimateOf(shape, past.data?.jobs ?? []);
+  const plan = form.plan.data;
+  const seconds = plan?.estimated_seconds ?? undefined;
+  const planFailure = form.failure === null && plan === undefined ? form.plan.error : null;
   const canChain = model.window_frames > 0;
   return (
     <Box
@@ -164,7 +161,6 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
             <Stack sx={{ gap: 2 }}>
               {note === undefined ? null : <Alert severity="info">{note}</Alert>}
               <PromptField form={form} />
-              {unknown.length > 0 ? <Alert severity="warning">{t("generate.unknownWords", { words: unknown.join(", ") })}</Alert> : null}
               <MainFields form={form} catalogue={catalogue} />
               {canChain ? (
                 <FormControlLabel
@@ -196,9 +192,17 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
         <Grid size={{ xs: 12, md: 4 }}>
           <Paper variant="outlined" sx={{ p: 2, position: { md: "sticky" }, top: 72 }}>
             <Stack sx={{ gap: 1.5 }}>
-              <Typography>
-                {seconds === undefined ? t("generate.noEstimate") : t("generate.estimate", { time: formats.length(seconds) })}
-              </Typography>
+              {plan === undefined ? (
+                <Typography color="textSecondary">{t("generate.planHint")}</Typography>
+              ) : (
+                <>
+                  <Typography>
+                    {seconds === undefined ? t("generate.noEstimate") : t("generate.estimate", { time: formats.length(seconds) })}
+                  </Typography>
+                  <StoryboardPreview plan={plan} />
+                </>
+              )}
+              {planFailure === null ? null : <Alert severity="warning">{errorText(planFailure)}</Alert>}
               {model.workers.length === 0 ? <Alert severity="warning">{t("generate.noWorker")}</Alert> : null}
               {form.failure === null ? null : <Alert severity="error">{errorText(form.failure)}</Alert>}
               <Button type="submit" variant="contained" size="large" loading={form.isSending}>

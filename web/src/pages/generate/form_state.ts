@@ -1,18 +1,24 @@
 /** The form of a new video: its draft, what is wrong with it, and how it is sent. */
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import type { UseQueryResult } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { answered, fetchedFile, gateway } from "../../api/gateway";
 import { RequestFailed } from "../../api/problem";
-import type { Model, Upload } from "../../api/types";
+import { usePlan } from "../../api/queries";
+import type { GenerateRequest, JobPlan, Model, Upload } from "../../api/types";
 import { useNotices } from "../../session/notices";
 import { shortId } from "../../text/format";
 import { type Trouble, type Troubles, troublesOf } from "./checks";
 import { type Draft, type DraftInput, requestOf } from "./draft";
+import { useSettled } from "./use_settled";
 
 /** Fields of the server's request by those of the draft, where the names differ. */
 const FIELD_NAMES: Record<string, string> = { negativePrompt: "negative_prompt", interpolation: "interpolate_fps", isChained: "chained" };
+
+/** The server is asked what a draft will make when a person has typed nothing for so long. */
+const SETTLED_MS = 350;
 
 export interface FormState {
   draft: Draft;
@@ -25,6 +31,8 @@ export interface FormState {
   troubles: Troubles;
   submit: () => void;
   isSending: boolean;
+  /** What the draft will make, while it can be made. */
+  plan: UseQueryResult<JobPlan>;
   /** The answer of the server, if it refused the video. */
   failure: Error | null;
 }
@@ -46,6 +54,12 @@ async function withUpload(input: DraftInput): Promise<DraftInput> {
   return { ...input, upload: await uploaded(await fetchedFile(input.link), input.name) };
 }
 
+/** Return the request of a draft to plan; undefined while it has troubles, or a file that is not uploaded yet. */
+function planRequestOf(draft: Draft, model: Model): GenerateRequest | undefined {
+  const isWhole = Object.keys(troublesOf(draft, model)).length === 0 && draft.inputs.every(({ upload }) => upload !== undefined);
+  return isWhole ? requestOf(draft, model) : undefined;
+}
+
 export function useFormState(first: Draft, models: readonly Model[], usual: Model): FormState {
   const { t } = useTranslation();
   const navigate = useNavigate();
@@ -55,6 +69,9 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
   // The same request sent again, such as after a lost answer, is one job. A changed draft is another one.
   const [requestId, setRequestId] = useState(newId);
   const model = models.find((each) => each.name === draft.model) ?? usual;
+  const settled = useSettled(draft, SETTLED_MS);
+  const settledModel = models.find((each) => each.name === settled.model) ?? usual;
+  const plan = usePlan(useMemo(() => planRequestOf(settled, settledModel), [settled, settledModel]));
   const sending = useMutation({
     mutationFn: async () => {
       const inputs = await Promise.all(draft.inputs.map(withUpload));
@@ -66,7 +83,8 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
     },
   });
   const troubles = troublesOf(draft, model);
-  const violations = sending.error instanceof RequestFailed ? sending.error.violations : [];
+  const refusal = sending.error ?? (settled === draft ? plan.error : null);
+  const violations = refusal instanceof RequestFailed ? refusal.violations : [];
 
   function textOf(trouble: Trouble): string {
     switch (trouble.kind) {
@@ -107,6 +125,7 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
       if (Object.keys(troubles).length === 0 && !sending.isPending) sending.mutate();
     },
     isSending: sending.isPending,
+    plan,
     failure: sending.error,
   };
 }
