@@ -32,6 +32,7 @@ OF_EVERY_TENANT = "/metrics"
 OF_KEYS = ("/api/v1/keys", "/api/v1/keys/{key_id}", "/api/v1/webhooks", "/replicate/v1/webhooks")
 BODIES: dict[str, Any] = {
     "/api/v1/generate": {"prompt": "x"},
+    "/api/v1/plan": {"prompt": "x"},
     "/api/v1/priority/{job_id}": {"priority": "high"},
     "/api/v1/keys": {"actor": "ada"},
     "/api/v1/webhooks": {"address": "https://1.1.1.1/"},
