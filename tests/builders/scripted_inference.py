@@ -81,7 +81,7 @@ class ScriptedInference:
     def cancel(self, job_id: str) -> None:
         self.cancelled.set()
 
-    async def kill(self) -> None:
+    async def kill(self, job_id: str = "") -> None:
         self.killed.set()
 
 

@@ -1,4 +1,4 @@
-"""The worker's main loop: one ticket after the other, until shutdown."""
+"""The worker's main loop: one ticket after the other, until shutdown. The next one is taken before a job has ended."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from kinolog.job.values import DEVICE_MISSING
 from kinolog.models.catalogue import ModelEntry
-from kinolog.ports.tickets import HeldTicket, QueueClosed
+from kinolog.ports.tickets import COLDEST, HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
-from kinolog.process.tasks import BackgroundTasks, end_tasks
+from kinolog.process.tasks import END_SECONDS, BackgroundTasks, end_tasks
+from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage, RenderJob
@@ -45,6 +46,7 @@ class Supervisor:
         self._device = DeviceTrouble(dependencies.alarms, dependencies.status, dependencies.clock)
         self._stop = asyncio.Event()
         self._releases = BackgroundTasks()
+        self._handlings = BackgroundTasks()
         self._model_classes = _served_classes(dependencies)
         self.ready = asyncio.Event()
 
@@ -54,8 +56,9 @@ class Supervisor:
         return [*inference, *filter(None, [self._reporter.problem, self._dependencies.status.problem])]
 
     def stop(self) -> None:
-        """Take no more tickets. The running attempt ends, or its job is queued again after the grace period."""
+        """Take no more tickets. The running attempts end, or their jobs are queued again after the grace period."""
         self._stop.set()
+        self._handler.start_no_more()
 
     async def run(self) -> None:
         """Work until `stop` is called."""
@@ -69,11 +72,16 @@ class Supervisor:
                     break
                 self.ready.set()
                 await self._wait_for_room()
+                if not await self._wait_for_place():
+                    continue
                 held = await self._next_ticket()
                 if held is not None:
-                    await self._handle(held)
+                    self._handlings.start(self._handle(held, self._handler.line.join()))
         finally:
+            self.stop()
             self.ready.clear()
+            longest = dependencies.timing.shutdown_grace_seconds + ABORT_SECONDS + END_SECONDS
+            await self._handlings.ended(longest)
             await end_tasks(background)
             await self._releases.ended()
             await self._device.end()
@@ -93,18 +101,33 @@ class Supervisor:
         if waiting.done() and not waiting.cancelled():
             waiting.result()
 
+    async def _wait_for_place(self) -> bool:
+        """Wait until another ticket may be taken. Return False on shutdown, or when the inference process exits."""
+        room = asyncio.create_task(self._handler.line.has_room())
+        interrupts = (
+            asyncio.create_task(self._stop.wait()),
+            asyncio.create_task(self._wait_for_inference_exit()),
+        )
+        await _first_end((room, *interrupts))
+        return room.done() and not room.cancelled()
+
     async def _next_ticket(self) -> HeldTicket | None:
-        """Wait for a ticket. Return None on shutdown, when the inference process exits, or for lack of room.
+        """Wait for a ticket. Return None on shutdown, when the inference process exits or the device becomes free, or
+        for lack of room.
 
         A ticket that arrives although nobody waits for it any more is released.
         """
-        taking = self._dependencies.queue.take(self._model_classes, self._handler.warm_workers.coldness)
+        taking = self._dependencies.queue.take(self._model_classes, self._coldness)
         take = asyncio.create_task(taking, name="next ticket")
         interrupts = [
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._wait_for_inference_exit()),
             asyncio.create_task(self._handler.room.until_short()),
         ]
+        if (
+            self._handler.line.is_used
+        ):  # then it requests as the coldest one, and again once the device is free
+            interrupts.append(asyncio.create_task(self._handler.line.is_free()))
         wanted = False
         try:
             await _first_end((take, *interrupts))
@@ -113,6 +136,12 @@ class Supervisor:
             if not wanted:
                 take.add_done_callback(self._release_unwanted)
         return take.result() if wanted else None
+
+    def _coldness(self, model_class: str) -> int:
+        """Return how little of a class is loaded; the greatest coldness while a job uses the device."""
+        if self._handler.line.is_used:
+            return COLDEST
+        return self._handler.warm_workers.coldness(model_class)
 
     def _release_unwanted(self, take: asyncio.Task[HeldTicket]) -> None:
         """Return a ticket that was taken too late. Only the ack wait would return it otherwise."""
@@ -134,9 +163,9 @@ class Supervisor:
         while self._dependencies.inference.alive:  # noqa: ASYNC110 - a process has no event for its exit
             await asyncio.sleep(LIVENESS_SECONDS)
 
-    async def _handle(self, held: HeldTicket) -> None:
+    async def _handle(self, held: HeldTicket, place: DevicePlace) -> None:
         """Handle a ticket and extend its ack wait meanwhile. On shutdown, release it after the grace period."""
-        handling = asyncio.create_task(self._handler.handle(held))
+        handling = asyncio.create_task(self._handler.handle(held, place))
         extending = asyncio.create_task(self._extend_ack_wait(held))
         shutdown = asyncio.create_task(self._shutdown_deadline())
         try:
@@ -149,6 +178,7 @@ class Supervisor:
                 )
                 await held.release()
         finally:
+            place.leave()
             await end_tasks((extending,))
 
     async def _extend_ack_wait(self, held: HeldTicket) -> None:
@@ -157,7 +187,7 @@ class Supervisor:
             await held.extend()
 
     async def _shutdown_deadline(self) -> None:
-        """Wait for shutdown, stop the running attempt after the grace period, and return when it must have ended."""
+        """Wait for shutdown, stop the running attempts after the grace period, and return when it must have ended."""
         await self._stop.wait()
         await asyncio.sleep(self._dependencies.timing.shutdown_grace_seconds)
         self._handler.stop()

@@ -219,6 +219,10 @@ this happens to in as many attempts in a row as it may have fails."""
 RENDERER_FROZEN = "RENDERER_FROZEN"
 """Error code of an attempt whose rendering froze the inference process. It counts, as a crash does."""
 
+NEIGHBOUR_ENDED = "NEIGHBOUR_ENDED"
+"""Error code of an attempt whose inference process ended because of another job that it rendered at that time. It does
+not count; but a job that this happens to in as many attempts in a row as it may have fails."""
+
 INPUTS_UNAVAILABLE = "INPUTS_UNAVAILABLE"
 """Error code of an attempt that ended because the store of the job's inputs did not answer."""
 
@@ -238,6 +242,7 @@ NOT_COUNTED = frozenset(
         WORKER_NOT_READY,
         WORKER_FROZEN,
         RENDERER_STOPPED,
+        NEIGHBOUR_ENDED,
         INPUTS_UNAVAILABLE,
         DEVICE_MISSING,
         HUB_UNREACHABLE,

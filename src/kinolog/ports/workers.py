@@ -14,6 +14,9 @@ PRESENT_SECONDS = 30.0
 """How long a worker is present after its last report."""
 
 
+FINISHING_STAGES = frozenset({Stage.ASSEMBLE, Stage.SIGN, Stage.STORE})
+"""Stages of a job that uses the device no more."""
+
 SURE_SHARE = 0.8
 """The share of an estimated need that a scene needs in any case."""
 
@@ -37,6 +40,8 @@ class MemoryNeed:
 class WorkerReport:
     """The state of a worker; memory in bytes. `job_id` is empty if it is idle.
 
+    `attempt`, `stage`, `step` and `steps` are those of `job_id`. `other_job_id` is a second job whose attempt it has
+    started: its files are being finished, or it waits for the device. It is empty if there is none.
     `codecs` are those that it can encode; none until its inference process is ready, and in an earlier version.
     `problem` is why it takes no job, in a sentence; empty if it does. `memory_needs` are those of the models that it
     could measure.
@@ -62,6 +67,18 @@ class WorkerReport:
     codecs: tuple[str, ...] = ()
     problem: str = ""
     memory_needs: Mapping[str, MemoryNeed] = field(default_factory=lambda: MappingProxyType({}))
+    other_job_id: str = ""
+
+    @property
+    def job_ids(self) -> frozenset[str]:
+        """The jobs whose attempts it has started and not ended."""
+        return frozenset({self.job_id, self.other_job_id} - {""})
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a job: its device is free, and at most one job is being finished."""
+        is_free = not self.job_id or self.stage in FINISHING_STAGES
+        return is_free and not self.other_job_id and not self.problem
 
     def lacks_memory(self, model: str, pixels: int) -> bool:
         """Return whether its GPU is too small for a scene with so many pixels in all its frames, however it is placed.

@@ -1651,6 +1651,7 @@ class Worker(_message.Message):
     CODECS_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
     MEMORY_NEEDS_FIELD_NUMBER: _builtins.int
+    OTHER_JOB_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the worker."""
     device: _builtins.str
@@ -1677,6 +1678,10 @@ class Worker(_message.Message):
     """Number of attempts failed since the worker started."""
     problem: _builtins.str
     """Why the worker takes no job, in a sentence. Empty if it does."""
+    other_job_id: _builtins.str
+    """Id of a second job whose attempt the worker has started, if any. Its files are finished beside the current job, or
+    it waits for the device.
+    """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the models that the worker serves."""
@@ -1728,10 +1733,11 @@ class Worker(_message.Message):
         codecs: _abc.Iterable[_builtins.str] | None = ...,
         problem: _builtins.str = ...,
         memory_needs: _abc.Mapping[_builtins.str, Global___ModelMemoryNeed] | None = ...,
+        other_job_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_needs", b"memory_needs", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "problem", b"problem", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_needs", b"memory_needs", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "other_job_id", b"other_job_id", "problem", b"problem", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

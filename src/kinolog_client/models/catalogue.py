@@ -109,6 +109,7 @@ class MemoryNeedInfo(ClientModel):
 class WorkerInfo(ClientModel):
     """A worker as it last reported.
 
+    `other_job_id` is a second job that it finishes beside `job_id`, or that waits for the device; None without one.
     `problem` is why it takes no job; None if it does. `memory_needs` has those of its models that it could measure.
     """
 
@@ -118,6 +119,7 @@ class WorkerInfo(ClientModel):
     models: tuple[str, ...] = ()
     loaded_models: tuple[str, ...] = ()
     job_id: str | None = None
+    other_job_id: str | None = None
     attempt: int | None = None
     stage: str | None = None
     step: int | None = None

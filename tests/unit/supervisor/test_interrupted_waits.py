@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker import supervisor as module
+from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.supervisor import Supervisor
 
@@ -146,12 +147,12 @@ async def test_a_cancellation_that_escapes_a_ticket_ends_no_worker(
     """A library that raises `CancelledError` by itself costs a delivery; the worker goes on."""
     handle, escapes = TicketHandler.handle, 1
 
-    async def escaping(handler: TicketHandler, held: HeldTicket) -> None:
+    async def escaping(handler: TicketHandler, held: HeldTicket, place: DevicePlace) -> None:
         nonlocal escapes
         if escapes:
             escapes -= 1
             raise asyncio.CancelledError
-        await handle(handler, held)
+        await handle(handler, held, place)
 
     monkeypatch.setattr(TicketHandler, "handle", escaping)
     async with supervised(memory_worker):

@@ -130,7 +130,8 @@ def test_scratch_folders(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (dead / NOTE).write_text("its ticket")
-    assert remove_dead_folders(tmp_path) == [DeadWorker("dead", "its ticket")]
+    (dead / f"{NOTE}-job-7").write_text("another")
+    assert remove_dead_folders(tmp_path) == [DeadWorker("dead", ("its ticket", "another"))]
     assert remove_dead_folders(tmp_path / "missing") == []
     with scratch_folder(tmp_path, "one") as one, scratch_folder(tmp_path, "two") as two:
         assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "foreign"}

@@ -77,8 +77,11 @@ class ListCatalogue:
 
         Who shares the workers with nobody, and an operator, reads how busy they are (decision 111).
         """
-        is_own = bool(report.job_id) and await self._tenants.tenant_of(report.job_id) == call.tenant
+        own = {job_id for job_id in report.job_ids if await self._tenants.tenant_of(job_id) == call.tenant}
+        is_own = report.job_id in own
         shown = report if is_own else replace(report, job_id="", attempt=0)
+        if report.other_job_id not in own:
+            shown = replace(shown, other_job_id="")
         if call.sees_load:
             return shown
         if not is_own:

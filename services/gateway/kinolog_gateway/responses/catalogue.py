@@ -125,6 +125,9 @@ class WorkerView(ResponseModel):
     models: list[str] = Field(description="Models it serves.")
     loaded_models: list[str]
     job_id: str | None = Field(description="The job that it renders, if any.")
+    other_job_id: str | None = Field(
+        description="A second job: it is finished beside that one, or waits for the device."
+    )
     attempt: int | None
     stage: StageName | None
     step: int | None
@@ -236,6 +239,7 @@ def _worker(worker: pb.Worker) -> WorkerView:
         models=list(worker.models),
         loaded_models=list(worker.loaded_models),
         job_id=worker.job_id or None,
+        other_job_id=worker.other_job_id or None,
         attempt=worker.attempt if busy else None,
         stage=stage_name(worker.stage),
         step=worker.step if busy else None,

@@ -108,7 +108,7 @@ class PoisonTicketHandler:
     async def _is_in_progress(self, job: Job) -> bool:
         if job.status is not Status.PROCESSING:
             return False
-        return any(report.job_id == job.id for report in await self._workers.present_workers())
+        return any(job.id in report.job_ids for report in await self._workers.present_workers())
 
     async def _give_up(self, exhausted: ExhaustedTicket) -> None:
         job_id = exhausted.ticket.job_id

@@ -170,7 +170,8 @@ class Reconciler:
         async for overdue in self._unfinished(now - unchanged, now):
             if outstanding is None:
                 outstanding = await self._issuer.outstanding()
-                in_progress = {report.job_id for report in await self._workers.present_workers()}
+                present = await self._workers.present_workers()
+                in_progress = {job_id for report in present for job_id in report.job_ids}
             suspects = [
                 job.id
                 for job in overdue

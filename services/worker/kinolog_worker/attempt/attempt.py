@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from kinolog.process.tasks import end_tasks, first_error
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
+from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.render_request import (
@@ -42,9 +43,11 @@ from kinolog_worker.inference.messages import (
     CancelledMessage,
     FailedMessage,
     FinishedMessage,
+    Message,
     Outcome,
     RenderJob,
     SceneFile,
+    StageStartedMessage,
 )
 from kinolog_worker.renderers.renderer import LoraSource, ModelSource
 from kinolog_worker.renderers.upscaler import UpscalerSource
@@ -76,13 +79,15 @@ class RunningAttempt:
         sealer: Sealer,
         seals: Seals,
         room: ScratchRoom,
+        place: DevicePlace,
     ) -> None:
         self._dependencies = dependencies
         self._lease = lease
         self._entry = entry
         self._unsealed = unsealed
         self._sealer = sealer
-        self._recorder = AttemptRecorder(dependencies, lease, seals)
+        self._place = place
+        self._recorder = AttemptRecorder(dependencies, lease, seals, place)
         self._cancel = asyncio.Event()
         self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
@@ -111,6 +116,7 @@ class RunningAttempt:
                 ]
                 watcher = group.create_task(self._watch_job())
                 outcome = await self._render(group)
+                self._place.leave_device()
                 await asyncio.gather(*self._uploads)
                 await self._outcome.record(outcome, watcher)
                 await end_tasks((*background, watcher))
@@ -157,23 +163,24 @@ class RunningAttempt:
             )
         if self._cancel.is_set():
             return CancelledMessage(job_id=job.job_id)
-        inference, timing = self._dependencies.inference, self._dependencies.timing
+        inference = self._dependencies.inference
         begun = False
         try:
             async with aclosing(inference.run(job)) as messages:
                 while True:
-                    async with asyncio.timeout(timing.stall_timeout_seconds):
-                        message = await anext(messages)
+                    message = await self._next_message(messages)
                     if isinstance(message, FinishedMessage | FailedMessage | CancelledMessage):
                         return message
                     begun = True
+                    if isinstance(message, StageStartedMessage) and message.stage == Stage.ASSEMBLE:
+                        self._place.leave_device()
                     if self._cancel.is_set():
                         inference.cancel(job.job_id)
                     file = self._recorder.record(message, self._entry.name)
                     if file is not None and self._lease.job.scenes:
                         self._uploads.append(group.create_task(self._store_scene(file)))
         except TimeoutError:
-            await inference.kill()
+            await inference.kill(job.job_id)
             code, text = "STALLED", "the renderer made no progress and was stopped"
         except (RuntimeError, OSError, StopAsyncIteration) as error:
             logger.error("the inference process cannot be used: %s", error)
@@ -181,6 +188,27 @@ class RunningAttempt:
             if not begun:
                 code, text = WORKER_NOT_READY, "the inference process could not be started"
         return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
+
+    async def _next_message(self, messages: AsyncGenerator[Message, None]) -> Message:
+        """Return the next message of the rendering. Raises `TimeoutError` if it stalls once the device is free for it.
+
+        Raises what `InferenceClient.run` raises.
+        """
+        loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
+
+        async def set_limit() -> None:
+            await self._place.first()
+            limit.reschedule(loop.time() + self._dependencies.timing.stall_timeout_seconds)
+
+        async with limit:
+            if self._place.is_first:
+                await set_limit()
+                return await anext(messages)
+            waiting = asyncio.create_task(set_limit())
+            try:
+                return await anext(messages)
+            finally:
+                await end_tasks((waiting,))
 
     async def _fetch_models(self) -> _Fetched | None:
         """Return the model of the job and what belongs to it, downloaded if needed; None if the attempt is to end.
@@ -291,4 +319,4 @@ class RunningAttempt:
             self._lease.job.id,
             self._cancel_timeout_seconds,
         )
-        await self._dependencies.inference.kill()
+        await self._dependencies.inference.kill(self._lease.job.id)

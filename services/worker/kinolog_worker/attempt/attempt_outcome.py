@@ -17,6 +17,7 @@ from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
 from kinolog.job.state import Job
 from kinolog.job.values import (
+    NEIGHBOUR_ENDED,
     RENDERER_STOPPED,
     SCRATCH_FULL,
     WORKER_STOPPED,
@@ -54,6 +55,9 @@ T = TypeVar("T")
 STOPPED = JobError(
     code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
 )
+
+LIMITED = frozenset({RENDERER_STOPPED, NEIGHBOUR_ENDED})
+"""Error codes that do not count, and end a job if all its last attempts ended with one of them."""
 
 LEAST_STOPS = 2
 """A job with a single attempt is tried again after one stop."""
@@ -303,25 +307,25 @@ def media_facts(finished: FinishedMessage) -> MediaFacts:
 
 
 def _limited(error: JobError, job: Job) -> JobError:
-    """Return the error, final if the last attempts were all stopped, as many as the job may have (decision 73).
+    """Return the error, final if the last attempts all ended with its code, as many as the job may have (decision 73).
 
     Whoever stops one process does not mean the job. What stops it in every attempt would go on without end.
     """
-    if error.code != RENDERER_STOPPED:
+    if error.code not in LIMITED:
         return error
-    stops = 1
+    ends = 1
     for attempt in reversed(job.attempts):
         earlier = attempt.error
         if earlier is None:  # the attempt that ends now
             continue
-        if earlier.code == RENDERER_STOPPED and earlier.retryable:
-            stops += 1
+        if earlier.code == error.code and earlier.retryable:
+            ends += 1
         elif earlier.counts or not earlier.retryable:  # these have an end, or a user has tried the job again
             break
-    if stops < max(job.max_attempts, LEAST_STOPS):
+    if ends < max(job.max_attempts, LEAST_STOPS):
         return error
     return replace(
-        error, message=f"{error.message} in {counted(stops, 'attempt')} of this job", retryable=False
+        error, message=f"{error.message} in {counted(ends, 'attempt')} of this job", retryable=False
     )
 
 

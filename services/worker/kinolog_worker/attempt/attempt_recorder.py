@@ -11,6 +11,7 @@ from kinolog.job.values import Stage
 from kinolog.models.memory.planner import gib
 from kinolog.ports.progress import Progress
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
+from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.stage_recorder import StageRecorder
 from kinolog_worker.dependencies import WorkerDependencies
@@ -45,7 +46,9 @@ LIBRARY_LINE = "the renderer reports"
 class AttemptRecorder:
     """Records an attempt's stages and progress. Only `run` blocks, and `run` and `flush` of `stages` and `progress`."""
 
-    def __init__(self, dependencies: WorkerDependencies, lease: Lease, seals: Seals) -> None:
+    def __init__(
+        self, dependencies: WorkerDependencies, lease: Lease, seals: Seals, place: DevicePlace
+    ) -> None:
         self.stages = StageRecorder(lease, dependencies.worker, dependencies.clock)
         self.progress = ProgressReporter(
             dependencies.progress,
@@ -56,12 +59,15 @@ class AttemptRecorder:
         )
         self._dependencies = dependencies
         self._lease = lease
+        self._place = place
         self._estimate = Estimate("", (), dependencies.rates)
         self._scenes = max(1, len(lease.job.scenes))
         self._stage_started = perf_counter()
         self._download_line_at = -DOWNLOAD_LINE_SECONDS
         self._running: tuple[Stage, int | None] | None = None
         """The running stage with its scene, if it has one."""
+        self._steps = 0
+        """The number of steps of the stage that was reported last."""
 
     def start_estimate(self, job: RenderJob, model: str) -> None:
         """Estimate progress by the work that this job needs from now on."""
@@ -92,8 +98,7 @@ class AttemptRecorder:
 
     def report_time_left(self) -> None:
         """Report progress again if the running stage has no steps: the time left shrinks all the same."""
-        status = self._dependencies.status
-        if self._running is None or status.steps or self._estimate.eta_seconds is None:
+        if self._running is None or self._steps or self._estimate.eta_seconds is None:
             return
         stage, scene = self._running
         self._estimate.run(stage, scene, perf_counter() - self._stage_started)
@@ -169,8 +174,7 @@ class AttemptRecorder:
         self._running = None
         self.stages.finish(stage, seconds, scene)
         self._estimate.finish(stage, scene, seconds)
-        steps = self._dependencies.status.steps
-        self._put_progress(stage, scene, step=steps, steps=steps)
+        self._put_progress(stage, scene, step=self._steps, steps=self._steps)
 
     def _record_step(self, message: StepMessage) -> None:
         stage = Stage(message.stage)
@@ -184,8 +188,9 @@ class AttemptRecorder:
         self._put_progress(stage, message.scene, step=message.step, steps=message.steps)
 
     def _put_progress(self, stage: Stage, scene: int | None, *, step: int, steps: int) -> None:
-        status = self._dependencies.status
-        status.stage, status.step, status.steps = stage, step, steps
+        self._steps = steps
+        self._dependencies.status.progress(self._lease.job.id, stage, step, steps)
+        self._place.expect_end(self._estimate.device_seconds)
         eta_seconds = self._estimate.eta_seconds
         self.progress.put_progress(
             Progress(

@@ -16,15 +16,15 @@ from kinolog.process_folders import dead_folders, mark_in_use
 logger = logging.getLogger(__name__)
 
 NOTE = ".held-ticket"
-"""File in a worker's folder about the ticket that it holds."""
+"""Files in a worker's folder about the tickets that it holds have this name, or begin with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadWorker:
-    """A worker whose process no longer runs, and the note about the ticket that it held; empty without one."""
+    """A worker whose process no longer runs, and the notes about the tickets that it held."""
 
     name: str
-    note: str
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -45,7 +45,8 @@ def remove_dead_folders(root: Path) -> list[DeadWorker]:
     """Remove folders whose workers no longer run, and return these workers."""
     dead = []
     for folder in dead_folders(root.glob("*")):
-        dead.append(DeadWorker(folder.name, _text(folder / NOTE)))
+        notes = sorted(folder.glob(f"{NOTE}*"))
+        dead.append(DeadWorker(folder.name, tuple(_text(note) for note in notes)))
         shutil.rmtree(folder, ignore_errors=True)
         logger.info("removed the folder of the dead worker %s", folder.name)
     return dead

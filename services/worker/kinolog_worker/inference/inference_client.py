@@ -47,6 +47,6 @@ class InferenceClient(Protocol):
         """Request that a job stops between two steps."""
         ...
 
-    async def kill(self) -> None:
-        """End the process at once."""
+    async def kill(self, job_id: str = "") -> None:
+        """End the process at once, because of a job if it is named. The attempts at other jobs do not count then."""
         ...

@@ -30,7 +30,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.inference.postprocess.scene_postprocess import ScenePostprocess
-from kinolog_worker.inference.scene_sound import add_scene_sound
+from kinolog_worker.inference.postprocess.scene_sound import add_scene_sound
 from kinolog_worker.inference.stage_messages import StageMessages
 from kinolog_worker.media.assembly import ClipTarget, assemble
 from kinolog_worker.media.container_tags import ContainerTags, provenance_comment, write_tags

@@ -11,19 +11,13 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
 from itertools import count
 
-from kinolog.job.values import (
-    DEVICE_MISSING,
-    RENDERER_FROZEN,
-    RENDERER_STOPPED,
-    WORKER_FROZEN,
-    WORKER_NOT_READY,
-)
+from kinolog.job.values import DEVICE_MISSING, RENDERER_FROZEN, RENDERER_STOPPED
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.child_environment import child_environment
+from kinolog_worker.inference.exchange import KILLED, Exchange
 from kinolog_worker.inference.exit_cause import exit_cause, exit_code_of, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
 from kinolog_worker.inference.freeze import FREEZE_SECONDS, Freeze
@@ -53,31 +47,17 @@ KILL_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 """Longest pause between two looks whether the process is frozen."""
 
-KILLED = "WORKER_KILLED"
-"""Error code of a job whose process this supervisor killed."""
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """A command whose closing message has not arrived, with the answers that wait to be read."""
-
-    job_id: str
-    answers: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set with the first answer: from then on the exit of the process may be the fault of the job."""
-    loaded: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once the model is there: from then on a freeze of the process may be the fault of the job."""
 
 
 class InferenceProcess:
     """Starts the inference process when it is needed and returns its messages.
 
-    The process runs one command after the other. When it exits, all unfinished jobs end with a `FailedMessage`
-    (`WORKER_CRASHED` or `OUT_OF_MEMORY`; `WORKER_NOT_READY` for a run that had not begun), and the next call starts a
-    new process. A process that is frozen is killed (see `Freeze`): its rendering did it (`RENDERER_FROZEN`), unless
-    a signal or a debugger stopped it (`RENDERER_STOPPED`) or the model was still being loaded (`WORKER_FROZEN`).
+    The process draws one job after the other, and finishes the files of one beside the drawing of the next. When it
+    exits, all unfinished jobs end with a `FailedMessage` (`WORKER_CRASHED` or `OUT_OF_MEMORY`; see `Exchange.failure`),
+    and the next call starts a new process. A process that is frozen is killed (see `Freeze`): its rendering did it
+    (`RENDERER_FROZEN`), unless a signal or a debugger stopped it (`RENDERER_STOPPED`) or the model was still being
+    loaded (`WORKER_FROZEN`).
     """
 
     def __init__(
@@ -104,8 +84,10 @@ class InferenceProcess:
         self._watcher: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[int] | None = None
         self._run_ids = count(1)
-        self._runs: dict[int, _Exchange] = {}
+        self._runs: dict[int, Exchange] = {}
         self._kill_cause: tuple[str, str] | None = None
+        self._blamed = ""
+        """The job because of which the process is ended; empty if it is not known."""
         self._is_leaving = False
         """Whether the process has said that it exits by itself."""
         self._codecs: tuple[str, ...] = ()
@@ -168,14 +150,18 @@ class InferenceProcess:
             if exchange.job_id == job_id:
                 self._send(CancelCommand(run_id=run_id))
 
-    async def kill(self) -> None:
-        """End the process at once and wait for its exit. Its jobs end with a `FailedMessage` (`WORKER_KILLED`)."""
-        await self._kill(KILLED, "the inference process was stopped")
+    async def kill(self, job_id: str = "") -> None:
+        """End the process at once and wait for its exit. Its jobs end with a `FailedMessage` (`WORKER_KILLED`).
 
-    async def _kill(self, code: str, message: str) -> None:
+        With `job_id` it is ended because of that job, and the others end with `NEIGHBOUR_ENDED`.
+        """
+        await self._kill(KILLED, "the inference process was stopped", job_id)
+
+    async def _kill(self, code: str, message: str, job_id: str = "") -> None:
         """End the process. Its jobs end with this error."""
         if self._process is None or self._watcher is None:
             return
+        self._blamed = job_id
         self._kill_cause = (code, message)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
@@ -211,6 +197,7 @@ class InferenceProcess:
         ours.setblocking(False)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._kill_cause = None
+        self._blamed = ""
         self._is_leaving = False
         self._loaded_models = ()
         self._ready = asyncio.get_running_loop().create_future()
@@ -222,9 +209,8 @@ class InferenceProcess:
     ) -> AsyncGenerator[Message | PrefetchedMessage, None]:
         """Send a command about a job and yield its answers up to the closing message."""
         await self.start()
-        exchange = _Exchange(job.job_id)
-        if isinstance(command, PrefetchCommand):
-            exchange.begun.set()  # nothing but its closing message answers it
+        exchange = Exchange(job.job_id)
+        exchange.begun = isinstance(command, PrefetchCommand)  # nothing but its closing message answers it
         self._runs[command.run_id] = exchange
         closed = False
         try:
@@ -287,14 +273,9 @@ class InferenceProcess:
 
     def _end_exchanges(self, code: str, message: str) -> None:
         """End every unfinished job, and the wait for the start, with the cause of the exit."""
-        for exchange in self._runs.values():
-            failed = FailedMessage(job_id=exchange.job_id, code=code, message=message, retryable=True)
-            if code != KILLED and not exchange.begun.is_set():
-                failed = replace(failed, code=WORKER_NOT_READY, message=f"{message} before it began the job")
-            elif code == RENDERER_FROZEN and exchange.loaded.is_set():
-                failed = replace(failed, message=f"{message} by the rendering of this job")
-            elif code == RENDERER_FROZEN:
-                failed = replace(failed, code=WORKER_FROZEN, message=f"{message} as it loaded the model")
+        exchanges = list(self._runs.values())
+        for exchange in exchanges:
+            failed = exchange.failure(code, message, exchanges, blamed=self._blamed)
             exchange.answers.put_nowait(failed)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(RuntimeError(f"{message} before it was ready"))
@@ -312,10 +293,8 @@ class InferenceProcess:
             if self._freeze is not None:
                 self._freeze.answered()
         elif (exchange := self._runs.get(answer.run_id)) is not None:
-            exchange.begun.set()
             message = answer.message
-            if isinstance(message, LoadedMessage):
-                exchange.loaded.set()
+            exchange.note(message)
             if isinstance(message, LoadedMessage | PrefetchedMessage):
                 self._keep_device(message.facts.device)
             elif isinstance(message, FailedMessage) and message.code == DEVICE_MISSING:

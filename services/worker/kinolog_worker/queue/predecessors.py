@@ -1,6 +1,6 @@
-"""Returns the ticket that a dead worker held to the queue, so that its job does not wait for the ack wait.
+"""Returns the tickets that a dead worker held to the queue, so that their jobs do not wait for the ack wait.
 
-A worker notes the ticket that it holds in its folder. Whoever removes the folder of a dead worker reads the note:
+A worker notes each ticket that it holds in its folder. Whoever removes the folder of a dead worker reads the notes:
 usually the next process under the same name, which `kinolog up` starts at once. See docs/decisions/0008.
 """
 
@@ -36,14 +36,15 @@ class TicketNote:
 
 
 class HeldTicketNote:
-    """The note of this worker in its folder."""
+    """The note about one ticket in the folder of this worker."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / NOTE
+    def __init__(self, folder: Path, held: HeldTicket) -> None:
+        self._held = held
+        self._path = folder / f"{NOTE}-{held.ticket.job_id}-{held.ticket.position}"
 
-    def write(self, held: HeldTicket) -> None:
-        """Note a ticket. A note that cannot be written only costs time after a crash."""
-        note = TicketNote(held.ticket.job_id, held.receipt)
+    def write(self) -> None:
+        """Note the ticket. A note that cannot be written only costs time after a crash."""
+        note = TicketNote(self._held.ticket.job_id, self._held.receipt)
         with contextlib.suppress(OSError):
             self._path.write_text(json.dumps(asdict(note)), encoding="utf-8")
 
@@ -62,21 +63,22 @@ async def return_tickets(dependencies: WorkerDependencies, dead: Iterable[DeadWo
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 await dependencies.workers.deregister(worker.name)
-                await _return_ticket(dependencies, worker)
+                for text in worker.notes:
+                    await _return_ticket(dependencies, worker.name, text)
         except Exception as error:  # such as a log that is damaged there: this worker starts all the same
-            logger.warning("the ticket of %s is not returned now: %s", worker.name, type(error).__name__)
+            logger.warning("a ticket of %s is not returned now: %s", worker.name, type(error).__name__)
 
 
-async def _return_ticket(dependencies: WorkerDependencies, worker: DeadWorker) -> None:
+async def _return_ticket(dependencies: WorkerDependencies, worker: str, text: str) -> None:
     try:
-        note = TicketNote(**json.loads(worker.note))
+        note = TicketNote(**json.loads(text))
     except (ValueError, TypeError):
-        return  # it held none
+        return  # the worker died as it wrote it
     loaded = await dependencies.store.load(note.job_id)
-    if loaded is None or not _may_hold(loaded.job, worker.name):
+    if loaded is None or not _may_hold(loaded.job, worker):
         return
     await dependencies.queue.give_back(note.receipt)
-    extra = fields("returned", job=note.job_id, worker=worker.name)
+    extra = fields("returned", job=note.job_id, worker=worker)
     logger.warning("returned the ticket of a dead worker", extra=extra)
 
 

@@ -9,27 +9,28 @@ from dataclasses import replace
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
-from kinolog.job.events import AttemptStarted
 from kinolog.job.state import Job
 from kinolog.job.values import SCRATCH_FULL, JobError, Status
 from kinolog.ports.event_store import AppendConflict, DamagedLog, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
-from kinolog.ports.workers import WorkerReport
 from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
 from kinolog.privacy.sealer import Sealer, UnsealFailed
 from kinolog.process.files.full_disk import NO_ROOM, is_full
 from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks
 from kinolog_worker.attempt.attempt import RunningAttempt
+from kinolog_worker.attempt.device_line import DeviceLine, DevicePlace
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
-from kinolog_worker.queue.admission import Drop, Postpone, Start, WorkerSituation, admit
+from kinolog_worker.queue.admission import Drop, Postpone, Start, admit
 from kinolog_worker.queue.predecessors import HeldTicketNote
 from kinolog_worker.queue.prefetch import prefetch
-from kinolog_worker.queue.warm_workers import WarmWorkers, largest_scene_pixels
+from kinolog_worker.queue.registry_look import RegistryLook, is_held_by_another
+from kinolog_worker.queue.warm_workers import WarmWorkers
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ KEY_MISSING_SECONDS = 5.0
 KEY_MISSING_DELIVERIES = 5
 """Delay of a released ticket whose job waits for its key, and the delivery after which it is dropped instead."""
 
-HOLDER_POLL_SECONDS = 0.5
-"""Interval at which the reports of a ticket's holder are read."""
+IDLE_LOOK_SECONDS = 1.0
+"""Interval at which a worker that holds a ticket for later looks for an idle worker."""
 
 WORKER_ERROR_SECONDS = 10.0
 """Delay of a released ticket after an error of this worker."""
@@ -53,38 +54,49 @@ UNREADABLE = JobError(
 
 
 class TicketHandler:
-    """Handles one ticket at a time. It releases the ticket of a job for whose files there is no `room`."""
+    """Handles tickets, each in its place of the `line`. It releases that of a job without `room` for its files."""
 
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
         self.room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
         self.warm_workers = WarmWorkers(dependencies)
-        self._note = HeldTicketNote(dependencies.scratch)
-        self._attempt: RunningAttempt | None = None
+        self.line = DeviceLine()
+        self._registry = RegistryLook(dependencies)
+        self._attempts: set[RunningAttempt] = set()
+        self._places: dict[str, DevicePlace] = {}
+        """The places of the jobs of which this worker has started an attempt."""
+        self._leaving = asyncio.Event()
+        """Whether the worker starts no attempt for a ticket that it holds for later."""
         self._stopping = False
 
-    def stop(self) -> None:
-        """End the running attempt early."""
-        self._stopping = True
-        if self._attempt is not None:
-            self._attempt.stop()
+    def start_no_more(self) -> None:
+        """Release the ticket that is held for later."""
+        self._leaving.set()
 
-    async def handle(self, held: HeldTicket) -> None:
-        """Do what a ticket requests. Raises nothing but `CancelledError`.
+    def stop(self) -> None:
+        """End the running attempts early."""
+        self._stopping = True
+        for attempt in self._attempts:
+            attempt.stop()
+
+    async def handle(self, held: HeldTicket, place: DevicePlace | None = None) -> None:
+        """Do what a ticket requests, in its place or one at the end. Raises nothing but `CancelledError`.
 
         While the log cannot be read or written, or is damaged, the ticket is held: each release would count as a
         delivery, and a ticket that is delivered too often is taken for one that ends workers.
         """
         job_id = held.ticket.job_id
         pauses, waited = BACKOFF.pauses(), False
-        self._note.write(held)
+        place = place or self.line.join()
+        note = HeldTicketNote(self._dependencies.scratch, held)
+        note.write()
         try:
             while True:
                 try:
-                    if held.ticket.prefetch:
+                    if not held.ticket.prefetch:
+                        await self._handle_job(held, place, waited=waited)
+                    elif await self._reach_device(held, place):
                         await prefetch(self._dependencies, held, self.warm_workers)
-                    else:
-                        await self._handle_job(held, waited=waited)
                     return
                 except KeyMissing:
                     raise
@@ -104,11 +116,13 @@ class TicketHandler:
             logger.exception("error while handling the ticket of job %s", job_id)
             await held.release(WORKER_ERROR_SECONDS)
         finally:
-            self._attempt = None
-            self._note.remove()
-            self._dependencies.status.attempt_ended()
+            note.remove()
+            if self._places.get(job_id) is place:
+                del self._places[job_id]
+                self._dependencies.status.attempt_ended(job_id)
+            place.leave()
 
-    async def _handle_job(self, held: HeldTicket, *, waited: bool) -> None:
+    async def _handle_job(self, held: HeldTicket, place: DevicePlace, *, waited: bool) -> None:
         """Start an attempt, or drop or postpone the ticket.
 
         `waited` is true if the ticket was held during an outage of the log. It may be void by then and the job that of
@@ -117,13 +131,23 @@ class TicketHandler:
         job_id = held.ticket.job_id
         loaded = await self._dependencies.store.load(job_id)
         while True:
-            if waited and loaded is not None and _is_held_by_another(loaded.job, self._dependencies.worker):
+            if waited and loaded is not None and is_held_by_another(loaded.job, self._dependencies.worker):
                 logger.info("ticket dropped: another worker started it", extra=fields("drop", job=job_id))
                 return
-            if loaded is not None and held.deliveries > 1 and await self._is_held_by_the_living(loaded.job):
+            if loaded is not None and self._is_in_another_place(loaded.job, place):
+                logger.info("ticket dropped: its attempt runs here", extra=fields("drop", job=job_id))
+                if held.deliveries == 1:  # otherwise the holder extends this delivery
+                    await held.acknowledge()
+                return
+            if (
+                loaded is not None
+                and held.deliveries > 1
+                and await self._registry.is_held_by_the_living(loaded.job)
+            ):
                 logger.info("ticket dropped: its worker is there", extra=fields("drop", job=job_id))
                 return
-            admission = admit(loaded.job if loaded else None, await self._situation(held, loaded))
+            situation = await self._registry.situation(held, loaded)
+            admission = admit(loaded.job if loaded else None, situation)
             match admission:
                 case Drop(reason=reason):
                     logger.info("ticket dropped: %s", reason, extra=fields("drop", job=job_id))
@@ -142,8 +166,10 @@ class TicketHandler:
                 return
             if loaded.job.status is Status.QUEUED and await self.warm_workers.pass_on(held, loaded.job):
                 return
+            if not await self._reach_device(held, place, loaded.job):
+                return
             try:
-                await self._start_attempt(held, loaded, waited=admission.waited)
+                await self._start_attempt(held, loaded, place, waited=admission.waited)
                 return
             except AppendConflict:
                 loaded = await self._dependencies.store.load(job_id)
@@ -154,31 +180,34 @@ class TicketHandler:
                 await held.release(REFUSED_SECONDS)
                 return
 
-    async def _is_held_by_the_living(self, job: Job) -> bool:
-        """Return whether the worker of a job is alive although its ticket came here.
+    def _is_in_another_place(self, job: Job, place: DevicePlace) -> bool:
+        """Return whether this worker runs an attempt at a job whose ticket came to it again."""
+        own = job.status is Status.PROCESSING and job.worker == self._dependencies.worker
+        return own and self._places.get(job.id, place) is not place
 
-        That happens after an outage that swallowed its extensions, or when the server's clock is set ahead. A worker
-        that is alive reports within a few seconds, and extends its ticket again. Holding the ticket meanwhile uses no
-        delivery. One that is removed from the registry, before or meanwhile, is not waited for.
+    async def _reach_device(self, held: HeldTicket, place: DevicePlace, job: Job | None = None) -> bool:
+        """Wait until the device is nearly free. Return False, and release the ticket, if the worker stops first.
+
+        The ticket of a job is released too if an idle worker can take it, unless it was delivered several times: each
+        release counts as a delivery.
         """
-        if not _is_held_by_another(job, self._dependencies.worker):
-            return False
-        loop, workers = asyncio.get_running_loop(), self._dependencies.workers
-        ends_at = loop.time() + self._dependencies.timing.holder_look_seconds
-        before = await self._report_about(job)
-        while not await workers.is_deregistered(job.worker):
-            report = await self._report_about(job)
-            if report is not None and report != before:
-                return True
-            if loop.time() >= ends_at:
-                return False
-            await asyncio.sleep(HOLDER_POLL_SECONDS)
-        return False
-
-    async def _report_about(self, job: Job) -> WorkerReport | None:
-        """Return the report of the job's worker, if that works on it."""
-        present = await self._dependencies.workers.present_workers()
-        return next((each for each in present if (each.name, each.job_id) == (job.worker, job.id)), None)
+        near = asyncio.create_task(place.near())
+        leaving = asyncio.create_task(self._leaving.wait())
+        try:
+            while not near.done():
+                ended, _ = await asyncio.wait(
+                    (near, leaving), timeout=IDLE_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if near in ended:
+                    break
+                idle = not ended and job is not None and await self.warm_workers.another_waits(held, job)
+                if leaving in ended or idle:
+                    logger.info("ticket released", extra=fields("given_back", job=held.ticket.job_id))
+                    await held.release()
+                    return False
+            return True
+        finally:
+            await end_tasks((near, leaving))
 
     async def _postpone_without_key(self, held: HeldTicket) -> None:
         """Release a ticket whose job waits for its key. Before deliveries are too many, drop it.
@@ -190,54 +219,9 @@ class TicketHandler:
         else:
             await held.acknowledge()
 
-    async def _situation(self, held: HeldTicket, loaded: LoadedJob | None) -> WorkerSituation:
-        dependencies = self._dependencies
-        jobs_of_others: set[str] = set()
-        if loaded is not None and loaded.job.status is Status.PROCESSING:
-            present = await dependencies.workers.present_workers()
-            jobs_of_others = {report.job_id for report in present if report.name != dependencies.worker}
-        return WorkerSituation(
-            worker=dependencies.worker,
-            deliveries=held.deliveries,
-            now=dependencies.clock(),
-            jobs_of_others=jobs_of_others,
-            unserved_models=set(dependencies.catalogue.names) - dependencies.served,
-            codecs=dependencies.inference.codecs,
-            lacks_memory=loaded is not None and await self._is_for_a_larger_device(loaded.job),
-            late_copy=loaded is not None and await self._is_late_copy(held, loaded.job),
-        )
-
-    async def _is_late_copy(self, held: HeldTicket, job: Job) -> bool:
-        """Return whether another worker started the job after the commit for which this ticket was issued.
-
-        A ticket for a job whose worker is lost is issued for a later commit than the start of its attempt.
-        """
-        if not _is_held_by_another(job, self._dependencies.worker) or held.deliveries > 1:
-            return False
-        started_at = 0
-        async for recorded in self._dependencies.store.history(job.id):
-            if any(isinstance(event, AttemptStarted) for event in recorded.commit.events):
-                started_at = recorded.position
-        return held.ticket.position < started_at
-
-    async def _is_for_a_larger_device(self, job: Job) -> bool:
-        """Return whether the GPU of this worker is too small for a queued job, and that of another one is not.
-
-        Where all are too small, this worker starts it: the error says how much it needs.
-        """
-        spec, dependencies = job.spec, self._dependencies
-        pixels = largest_scene_pixels(job, dependencies.catalogue)
-        own = dependencies.status.report(dependencies.clock())
-        if job.status is not Status.QUEUED or not own.lacks_memory(spec.model, pixels):
-            return False
-        present = await dependencies.workers.present_workers()
-        return any(
-            spec.model in report.models and not report.lacks_memory(spec.model, pixels)
-            for report in present
-            if report.name != dependencies.worker
-        )
-
-    async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob, *, waited: bool) -> None:
+    async def _start_attempt(
+        self, held: HeldTicket, loaded: LoadedJob, place: DevicePlace, *, waited: bool
+    ) -> None:
         """Append the start of an attempt and run it.
 
         A repeated call goes on with the attempt that an earlier one started.
@@ -256,6 +240,7 @@ class TicketHandler:
             waited=waited,
             worker_key=dependencies.keys.public_key,
         )
+        self._places[loaded.job.id] = place
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
         if job.status is not Status.PROCESSING or job.worker != dependencies.worker:
@@ -275,7 +260,7 @@ class TicketHandler:
             attempt=job.attempt,
         )
         try:
-            await self._run_attempt(lease, key)
+            await self._run_attempt(lease, key, place)
         except NOT_OF_THE_ATTEMPT:
             raise
         except Exception as error:
@@ -291,7 +276,7 @@ class TicketHandler:
             await lease.record(self._failure(lease, worker_error))
         await held.acknowledge()
 
-    async def _run_attempt(self, lease: Lease, key: bytes) -> None:
+    async def _run_attempt(self, lease: Lease, key: bytes, place: DevicePlace) -> None:
         job = lease.job
         entry = self._dependencies.catalogue.get(job.spec.model)
         if entry is None:
@@ -306,12 +291,16 @@ class TicketHandler:
             await lease.record(self._failure(lease, UNREADABLE))
             return
         seals = ProgressSealer(job, key)
-        self._attempt = RunningAttempt(
-            self._dependencies, lease, entry, texts, Sealer(job.id, key), seals, self.room
+        attempt = RunningAttempt(
+            self._dependencies, lease, entry, texts, Sealer(job.id, key), seals, self.room, place
         )
         if self._stopping:
-            self._attempt.stop()
-        await self._attempt.run()
+            attempt.stop()
+        self._attempts.add(attempt)
+        try:
+            await attempt.run()
+        finally:
+            self._attempts.discard(attempt)
 
     def _missing_from_catalogue(self, job: Job) -> JobError | None:
         """Return why the catalogue of this worker has not all that a job names; None if it has."""
@@ -338,7 +327,3 @@ class TicketHandler:
 
 def _unknown(code: str, missing: str) -> JobError:
     return JobError(code=code, message=f"this installation has no {missing}", retryable=False)
-
-
-def _is_held_by_another(job: Job, worker: str) -> bool:
-    return job.status is Status.PROCESSING and job.worker != worker

@@ -77,6 +77,20 @@ class WarmWorkers:
         await held.release()
         return True
 
+    async def another_waits(self, held: HeldTicket, job: Job) -> bool:
+        """Return whether another worker waits that can render a job, and its ticket was not delivered too often.
+
+        Raises `LogUnavailable`.
+        """
+        if held.deliveries > MOST_DELIVERIES:
+            return False
+        dependencies = self._dependencies
+        pixels = largest_scene_pixels(job, dependencies.catalogue)
+        present = await dependencies.workers.present_workers()
+        return any(
+            _waits_able(report, job, pixels) for report in present if report.name != dependencies.worker
+        )
+
 
 def largest_scene_pixels(job: Job, catalogue: Catalogue) -> int:
     """Return the pixels in all frames of the largest scene, as its model draws them; 0 for an unknown model."""
@@ -89,13 +103,17 @@ def largest_scene_pixels(job: Job, catalogue: Catalogue) -> int:
     return entry.drawn_pixels(spec.width, spec.height, frames)
 
 
-def _waits_warm(report: WorkerReport, job: Job, pixels: int) -> bool:
-    """Return whether a worker waits for tickets, has the model of a job loaded, and can render the job."""
+def _waits_able(report: WorkerReport, job: Job, pixels: int) -> bool:
+    """Return whether a worker waits for tickets and can render a job."""
     spec = job.spec
     return (
-        not report.job_id
-        and not report.problem
-        and spec.model in report.loaded_models
+        report.waits
+        and spec.model in report.models
         and (not spec.codec or not report.codecs or spec.codec in report.codecs)
         and not report.lacks_memory(spec.model, pixels)
     )
+
+
+def _waits_warm(report: WorkerReport, job: Job, pixels: int) -> bool:
+    """Return whether a worker waits for tickets, has the model of a job loaded, and can render the job."""
+    return job.spec.model in report.loaded_models and _waits_able(report, job, pixels)

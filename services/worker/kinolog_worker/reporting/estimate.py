@@ -9,10 +9,11 @@ machine's other work. A stage that this worker has not measured at about this si
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kinolog.job.values import Stage
+from kinolog.ports.workers import FINISHING_STAGES
 from kinolog_worker.reporting.stage_rates import EstimatedPart, StageRates
 
 STEPS_TO_SHOW_PACE = 2
@@ -181,15 +182,35 @@ class Estimate:
     @property
     def eta_seconds(self) -> float | None:
         """Seconds until the attempt is complete. None before two denoising steps are done."""
+        if (seconds_per_unit := self._denoise_seconds_per_unit()) is None:
+            return None
+        return self._seconds_left(seconds_per_unit, self._progress.values())
+
+    @property
+    def device_seconds(self) -> float | None:
+        """Seconds until the attempt uses the device no more.
+
+        None if nothing is known: before two denoising steps are done, unless jobs of about this size were measured.
+        """
+        parts = [one for one in self._progress.values() if one.part.stage not in FINISHING_STAGES]
         seconds_per_unit = self._denoise_seconds_per_unit()
         if seconds_per_unit is None:
-            return None
+            denoise = [one.part for one in parts if one.part.stage is Stage.DENOISE]
+            expected = [self.rates.expected(self.model, part) for part in denoise]
+            units = sum(part.units for part in denoise)
+            if not units or None in expected:
+                return None
+            seconds_per_unit = sum(filter(None, expected)) / units
+        return self._seconds_left(seconds_per_unit, parts)
+
+    def _seconds_left(self, seconds_per_unit: float, parts: Iterable[_PartProgress]) -> float:
+        """Return the seconds that parts still take, with so many seconds for a unit of denoising."""
         denoise = [one for one in self._progress.values() if one.part.stage is Stage.DENOISE]
         denoise_share = sum(one.share for one in denoise)
         denoise_seconds = seconds_per_unit * sum(one.part.units for one in denoise)
         seconds_per_share = denoise_seconds / denoise_share if denoise_share else 0.0
         left = 0.0
-        for progress in self._progress.values():
+        for progress in parts:
             if progress.done >= 1.0:
                 continue
             seconds_per_step = self._seconds_per_step(progress)

@@ -9,8 +9,19 @@ from datetime import datetime
 from types import MappingProxyType
 
 from kinolog.job.values import Runtime, Stage
-from kinolog.ports.workers import MemoryNeed, WorkerReport
+from kinolog.ports.workers import FINISHING_STAGES, MemoryNeed, WorkerReport
 from kinolog_worker.renderers.renderer import LoadedFacts
+
+
+@dataclass(slots=True)
+class AttemptStatus:
+    """How far an attempt is."""
+
+    job_id: str
+    attempt: int
+    stage: Stage | None = None
+    step: int = 0
+    steps: int = 0
 
 
 @dataclass(slots=True)
@@ -32,11 +43,8 @@ class WorkerStatus:
     loaded_models: tuple[str, ...] = ()
     """The models that are loaded, the one used last first."""
 
-    job_id: str = ""
-    attempt: int = 0
-    stage: Stage | None = None
-    step: int = 0
-    steps: int = 0
+    attempts: dict[str, AttemptStatus] = field(default_factory=dict)
+    """The attempts that run, by job, in the order of their starts."""
     jobs_completed: int = 0
     attempts_failed: int = 0
     memory_used_bytes: int = 0
@@ -78,13 +86,33 @@ class WorkerStatus:
             self.changed.set()
 
     def attempt_started(self, job_id: str, attempt: int) -> None:
-        """Set the attempt that runs."""
-        self.job_id, self.attempt, self.stage, self.step, self.steps = job_id, attempt, None, 0, 0
+        """Add an attempt that runs."""
+        self.attempts.pop(job_id, None)
+        self.attempts[job_id] = AttemptStatus(job_id, attempt)
         self.changed.set()
 
-    def attempt_ended(self) -> None:
-        """Clear the attempt that runs."""
-        self.attempt_started("", 0)
+    def attempt_ended(self, job_id: str) -> None:
+        """Remove the attempt at a job. Removing none is no error."""
+        if self.attempts.pop(job_id, None) is not None:
+            self.changed.set()
+
+    def progress(self, job_id: str, stage: Stage, step: int, steps: int) -> None:
+        """Set how far the attempt at a job is."""
+        attempt = self.attempts.get(job_id)
+        if attempt is not None:
+            attempt.stage, attempt.step, attempt.steps = stage, step, steps
+
+    @property
+    def current(self) -> AttemptStatus:
+        """The attempt that uses the device, or the oldest one; one without a job if none runs."""
+        running = list(self.attempts.values())
+        using = (attempt for attempt in running if attempt.stage not in FINISHING_STAGES)
+        return next(using, running[0] if running else AttemptStatus("", 0))
+
+    @property
+    def job_id(self) -> str:
+        """The job of the current attempt; empty if none runs."""
+        return self.current.job_id
 
     def runtime(self, model: str) -> Runtime:
         """Return what an attempt with this model runs on: what the last one ran on, or what is known without it."""
@@ -93,6 +121,7 @@ class WorkerStatus:
 
     def report(self, now: datetime) -> WorkerReport:
         """Return the report for the registry."""
+        current = self.current
         return WorkerReport(
             name=self.name,
             device=self.device,
@@ -103,11 +132,12 @@ class WorkerStatus:
             memory_needs=self.memory_needs,
             started_at=self.started_at,
             seen_at=now,
-            job_id=self.job_id,
-            attempt=self.attempt,
-            stage=self.stage,
-            step=self.step,
-            steps=self.steps,
+            job_id=current.job_id,
+            other_job_id=next((job_id for job_id in self.attempts if job_id != current.job_id), ""),
+            attempt=current.attempt,
+            stage=current.stage,
+            step=current.step,
+            steps=current.steps,
             memory_used_bytes=self.memory_used_bytes,
             memory_total_bytes=self.memory_total_bytes,
             jobs_completed=self.jobs_completed,

@@ -1,0 +1,125 @@
+"""The tickets of a worker in the order in which their jobs use its device. See docs/worker.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
+
+TAKE_SECONDS = 2.0
+"""The next ticket is taken when the running job is expected to leave the device within this time."""
+
+START_SECONDS = 0.5
+"""Its attempt starts when the running job is expected to leave the device within this time."""
+
+MOST_PLACES = 2
+
+
+class DeviceLine:
+    """At most two places: that of the job that uses the device, and one of a job before or after its use.
+
+    Where the finished files of a job cannot be stored, its place stays taken: then one other job is rendered at most.
+    """
+
+    def __init__(self) -> None:
+        self._places: list[DevicePlace] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a job uses the device, or waits for it."""
+        return any(place.seconds_left() != -inf for place in self._places)
+
+    async def is_free(self) -> None:
+        """Wait until no job uses the device."""
+        await self.wait(lambda: inf if self.is_used else 0.0)
+
+    async def has_room(self) -> None:
+        """Wait until another ticket may be taken."""
+        await self.wait(self._seconds_to_room)
+
+    def join(self) -> DevicePlace:
+        """Return a place behind all others."""
+        place = DevicePlace(self)
+        self._places.append(place)
+        return place
+
+    def leave(self, place: DevicePlace) -> None:
+        """Remove a place. Removing it twice is no error."""
+        if place in self._places:
+            self._places.remove(place)
+            self.notify()
+
+    def seconds_before(self, place: DevicePlace) -> float:
+        """Return in how many seconds the jobs before a place are expected to have left the device.
+
+        It is infinite if nobody knows, and minus infinity if they have left it.
+        """
+        before = self._places[: self._places.index(place)] if place in self._places else []
+        return max((other.seconds_left() for other in before), default=-inf)
+
+    def notify(self) -> None:
+        """Let all that wait look again."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def wait(self, seconds: Callable[[], float]) -> None:
+        """Wait until `seconds` returns 0 or less. It is called after each change, and again after so many seconds."""
+        while (left := seconds()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if left == inf else left):
+                    await self._changed.wait()
+
+    def _seconds_to_room(self) -> float:
+        if len(self._places) >= MOST_PLACES:
+            return inf
+        return max((place.seconds_left() - TAKE_SECONDS for place in self._places), default=0.0)
+
+
+class DevicePlace:
+    """The place of one ticket in the line. Its job uses the device once all jobs before it have left the device."""
+
+    def __init__(self, line: DeviceLine) -> None:
+        self._line = line
+        self._leaves_at = inf
+
+    def seconds_left(self) -> float:
+        """Return in how many seconds its job is expected to leave the device: see `DeviceLine.seconds_before`.
+
+        Once the expected time is over, they are less than 0.
+        """
+        return self._leaves_at - _now()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether all jobs before it have left the device."""
+        return self._line.seconds_before(self) == -inf
+
+    async def near(self) -> None:
+        """Wait until the device is free for its job, or is expected to be soon: its attempt may start."""
+        await self._line.wait(lambda: self._line.seconds_before(self) - START_SECONDS)
+
+    async def first(self) -> None:
+        """Wait until all jobs before it have left the device."""
+        await self._line.wait(lambda: 0.0 if self.is_first else inf)
+
+    def expect_end(self, seconds: float | None) -> None:
+        """Note in how many seconds its job is expected to leave the device. None if nobody knows."""
+        if self._leaves_at != -inf:
+            self._leaves_at = inf if seconds is None else _now() + seconds
+            self._line.notify()
+
+    def leave_device(self) -> None:
+        """Note that its job uses the device no more."""
+        if self._leaves_at != -inf:
+            self._leaves_at = -inf
+            self._line.notify()
+
+    def leave(self) -> None:
+        """Leave the line: the ticket is acknowledged or released."""
+        self._line.leave(self)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
