@@ -109,6 +109,7 @@ _SUBMIT = c.Submit(
             seed=1,
         ),
     ),
+    start_timeout_seconds=DEPTH // 2,
 )
 
 EXAMPLES: Examples = {
@@ -156,6 +157,7 @@ EXAMPLES: Examples = {
     ],
     c.ConfirmCancel: lambda job, name: [c.ConfirmCancel(id=name, actor=_holder(job), attempt=job.attempt)],
     c.GiveUp: lambda job, name: [c.GiveUp(id=name, actor="reactor", error=_FINAL)],
+    c.Expire: lambda job, name: [c.Expire(id=name, actor="reactor")],
 }
 
 

@@ -151,6 +151,8 @@ submits = st.builds(
     max_attempts=st.integers(1, 4),
     scenes=scene_lists(),
     key_id=words,
+    start_after=st.none() | st.timedeltas(timedelta(), timedelta(hours=2)).map(lambda wait: START + wait),
+    start_timeout_seconds=st.sampled_from([0, 1, 3600]),
 )
 
 kinds_of_event = (
@@ -166,7 +168,14 @@ kinds_of_event = (
         max_attempts=numbers,
         key_id=words,
     ),
-    st.builds(e.Queued, at=times, attempt=numbers, priority=priorities, not_before=st.none() | times),
+    st.builds(
+        e.Queued,
+        at=times,
+        attempt=numbers,
+        priority=priorities,
+        not_before=st.none() | times,
+        start_before=st.none() | times,
+    ),
     st.builds(e.StoryboardPlanned, at=times, scenes=scene_lists()),
     st.builds(e.PrefetchRequested, at=times, actor=words),
     st.builds(

@@ -1,6 +1,18 @@
-"""Lengths of time as people read them. Pure."""
+"""Lengths of time as people read and write them. Pure."""
 
 from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_WRITTEN_LENGTH = re.compile(r"(\d{1,7})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def written_length(text: str) -> timedelta | None:
+    """Return a length of time such as `45s`, `10m`, `12h` or `90d`; None for another text."""
+    found = _WRITTEN_LENGTH.fullmatch(text.strip())
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
 
 
 def length_text(seconds: float) -> str:

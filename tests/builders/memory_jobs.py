@@ -59,6 +59,8 @@ class MemoryJobs(JobDriver):
         style: str = "cinematic",
         max_attempts: int = 2,
         model_class: str = "tiny",
+        start_after: datetime | None = None,
+        start_timeout_seconds: int = 0,
     ) -> str:
         """Submit a job. Return its id."""
         number = len(self.job_ids)
@@ -67,7 +69,14 @@ class MemoryJobs(JobDriver):
         changes = {"width": 128, "height": 96, "steps": 10, "model": model, "seed": number, "style": style}
         changes["model_class"] = model_class
         return await self.submit_sealed(
-            job_id, prompt, changes, priority=priority, tenant=tenant, max_attempts=max_attempts
+            job_id,
+            prompt,
+            changes,
+            priority=priority,
+            tenant=tenant,
+            max_attempts=max_attempts,
+            start_after=start_after,
+            start_timeout_seconds=start_timeout_seconds,
         )
 
     async def prompt(self, job_id: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from kinolog_projector.projection.live_progress import write_live_progress
@@ -22,6 +23,8 @@ from tests.integration.readmodel_database import projected
 Kind = Literal["memory", "postgres"]
 JOBS = 220
 BATCH_COMMITS = 97
+QUEUE_AT = START + timedelta(days=366)
+"""No job waits for a later time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 import grpc
 import pytest
@@ -109,7 +110,7 @@ async def test_lists_have_what_a_job_has(api: RunningApi) -> None:
 async def test_a_list_without_positions_is_a_list(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the positions in the queue cannot be read, the list comes without them."""
 
-    async def unavailable(tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+    async def unavailable(tenant: str, job_ids: Sequence[str], now: datetime) -> dict[str, int]:
         raise ReadModelUnavailable("no positions")
 
     job_id = await api.submit()

@@ -27,6 +27,7 @@ from kinolog.readmodel.queries import job_counts, job_list
 from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
 from tests.builders.memory_jobs import START
 from tests.contract.read_models import (
+    QUEUE_AT,
     Kind,
     KnownJob,
     KnownLog,
@@ -259,11 +260,10 @@ async def test_queue_positions_have_the_order_of_the_queue(case: ReadModelCase) 
         lane = next(lane for lane in choice.order(0.0) if lanes[lane])
         choice.record_served(lane, 0.0)
         order.append(lanes[lane].pop(0))
-    ended = next(one for one in case.log.known.values() if one.job.status.terminal)
-    positions = await case.model.queue_positions("default", [*order, *foreign, ended.job.id, "nobody"])
+    ended = [one.job.id for one in case.log.known.values() if one.job.status.terminal]
+    positions = await case.model.queue_positions("default", [*order, *foreign, *ended, "nobody"], QUEUE_AT)
     assert positions == {job_id: position for position, job_id in enumerate(order)}
-    assert await case.model.queue_positions("default", order[3:4]) == {order[3]: 3}
-    assert await case.model.queue_positions("default", [ended.job.id]) == {}
+    assert await case.model.queue_positions("default", order[3:4], QUEUE_AT) == {order[3]: 3}
 
 
 async def test_activity_lists_what_users_read(case: ReadModelCase) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -35,7 +36,28 @@ async def test_a_job_that_is_queued_again_waits_from_then_on(growing: GrowingCas
     other = await jobs.submit(priority=Priority.CRITICAL, model_class="other")
     await growing.project()
     expected = {urgent: 0, second: 1, first: 2, other: 0}
-    assert await growing.model.queue_positions("default", [*expected]) == expected
+    assert await growing.model.queue_positions("default", [*expected], jobs.now) == expected
+
+
+async def test_a_job_that_waits_for_a_time_takes_no_place(growing: GrowingCase) -> None:
+    """Until its time comes it has no position and is before no other, whatever its priority; then it is the last."""
+    jobs = growing.jobs
+    at = jobs.now + timedelta(hours=1)
+    later = await jobs.submit(start_after=at, start_timeout_seconds=60)
+    urgent = await jobs.submit(start_after=at, priority=Priority.CRITICAL)
+    first, second = await jobs.submit(), await jobs.submit()
+    await growing.project()
+    every = [later, urgent, first, second]
+    assert await growing.model.queue_positions("default", every, jobs.now) == {first: 0, second: 1}
+    assert await growing.model.queue_positions("default", every, at) == {
+        urgent: 0,
+        first: 1,
+        second: 2,
+        later: 3,
+    }
+    assert await growing.model.queue_positions("default", [later], jobs.now) == {}
+    (row,) = [row for row in (await growing.model.list_jobs("default", JobQuery())).rows if row.id == later]
+    assert (row.start_after, row.start_before) == (at, at + timedelta(seconds=60))
 
 
 async def test_artifacts_in_use_are_those_of_other_jobs(growing: GrowingCase) -> None:

@@ -108,7 +108,9 @@ async def _failures(client: Any, fal_client: Any, api: RunningApi) -> None:
     running = await handle.status(with_logs=True)
     assert isinstance(running, fal_client.InProgress)
     assert running.logs == []
-    other = await client.submit("default", {"prompt": PROMPT})
+    other = await client.submit("default", {"prompt": PROMPT}, start_timeout=59.5)
+    job = await api.job(other.request_id)
+    assert job.start_before.ToDatetime() - job.created_at.ToDatetime() == timedelta(minutes=1)
     await other.cancel()
     ended = await other.status()
     assert (ended.error, ended.error_type) == ("the video was cancelled", "cancelled")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from kinolog_projector.dispatch import unfinished_jobs
 from kinolog_projector.dispatch.reconciler import UnfinishedJob
-from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
+from kinolog_projector.dispatch.unfinished_jobs import ReadModelLateStarts, ReadModelUnfinishedJobs
 
 from kinolog.job.state import Job
 from kinolog.job.values import Status
@@ -56,3 +56,22 @@ async def test_all_unfinished_jobs_are_read(database: Projected, monkeypatch: py
     back = min(unfinished.values()) - timedelta(hours=2)
     again = [job.id for page in await read(database, back, back) for job in page]
     assert set(again) == set(unfinished)
+
+
+async def test_late_jobs_are_read(database: Projected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that wait for their first attempt longer than they may, the earliest deadline first, in pages."""
+    monkeypatch.setattr(unfinished_jobs, "PAGE_SIZE", 2)
+    jobs = MemoryJobs()
+    later, late, *others = [
+        await jobs.submit(start_timeout_seconds=seconds) for seconds in (90, 60, 60, 60, 0)
+    ]
+    ended, started = others[:2]
+    await jobs.complete(ended)
+    await jobs.fail(started, retryable=True)
+    await database.catch_up(jobs.store, jobs.keys)
+    at = {job_id: (await jobs.job(job_id)).start_before for job_id in (later, late)}
+    async with reader_pool(database.url, 1, "test") as pool:
+        for time, expected in ((at[late], [late]), (at[later], [late, later])):
+            assert time is not None
+            read_late = ReadModelLateStarts(pool)
+            assert [job_id async for page in read_late(time) for job_id in page] == expected

@@ -16,6 +16,7 @@ from kinolog_projector.dispatch.poison_tickets import MAX_ROUNDS, PoisonTicketHa
 from kinolog_projector.dispatch.reconciler import Reconciler, UnfinishedJob, UnfinishedJobs
 from kinolog_projector.dispatch.rules import TICKET_EVENTS, ticket_of
 from kinolog_projector.dispatch.run import run_dispatch
+from kinolog_projector.dispatch.start_deadlines import StartDeadlines
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream.client.api_request import api_request
@@ -94,6 +95,12 @@ async def none_unfinished(start: datetime, end: datetime) -> AsyncIterator[Seque
         yield page
 
 
+async def none_late(now: datetime) -> AsyncIterator[Sequence[str]]:
+    """Yield no jobs."""
+    for page in list[list[str]]():
+        yield page
+
+
 @asynccontextmanager
 async def dispatching(
     dispatch: RunningDispatch, unfinished: UnfinishedJobs | None = None
@@ -118,6 +125,7 @@ async def dispatching(
             ),
             PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), issuer, workers),
             issuer,
+            StartDeadlines(none_late, CommandHandler(store, system_clock), system_clock),
         )
         async with background_task(running):
             yield

@@ -20,6 +20,7 @@ from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
+from kinolog_api.choices.start_time import StartTimeCheck
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.exports.export_video import ExportVideo
 from kinolog_api.inputs.job_inputs import JobInputs
@@ -35,7 +36,7 @@ from kinolog_api.jobs.key_pool import KeyPool
 from kinolog_api.jobs.list_jobs import ListJobs
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.submit_job import SubmitJob
-from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
+from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck, NewJobChecks
 from kinolog_api.limits.current_use import CurrentUse
 from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
@@ -74,7 +75,7 @@ class JobService:
         handler = CommandHandler(self.writes, d.clock)
         write_guard = WriteGuard(d.alarms)
         archive = ArchiveCheck(d.store, d.read_model, d.clock)
-        self.queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
+        self.queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms, d.clock)
         limits = JobLimits(d.policies)
         self.current_use = use = CurrentUse()
         self.use_follower = UseFollower(use, d.policies, d.store, d.read_model, d.clock)
@@ -83,7 +84,7 @@ class JobService:
         self._commands = JobCommands(
             handler, self.queries, d.keys, d.read_model, write_guard, archive, limits, queue_limits
         )
-        self._lists = ListJobs(d.store, d.read_model)
+        self._lists = ListJobs(d.store, d.read_model, d.clock)
         self._exports = ExportVideo(self.queries, d.artifacts)
         self._artifacts = ReadArtifact(self.queries, d.artifacts, d.keys)
         self._catalogue = ListCatalogue(
@@ -106,9 +107,12 @@ class JobService:
             d.catalogue,
             rules,
             write_guard,
-            archive,
-            CodecCheck(d.workers, d.store),
-            MemoryCheck(d.workers, d.store, d.catalogue),
+            NewJobChecks(
+                archive,
+                MemoryCheck(d.workers, d.store, d.catalogue),
+                CodecCheck(d.workers, d.store),
+                StartTimeCheck(d.store, d.clock),
+            ),
             inputs,
             d.clock,
             scene_writer,

@@ -85,7 +85,8 @@ from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import GuardedDispatch, run_dispatch
-from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
+from kinolog_projector.dispatch.start_deadlines import StartDeadlines
+from kinolog_projector.dispatch.unfinished_jobs import ReadModelLateStarts, ReadModelUnfinishedJobs
 from kinolog_projector.erasure.key_audit import KeyAudit
 from kinolog_projector.erasure.scrub import Scrub
 from kinolog_projector.guard.log_guard import LogGuard
@@ -185,6 +186,7 @@ async def run(settings: ProjectorSettings) -> None:
                 notifier.run,
             ),
         )
+        handler = CommandHandler(log.store, system_clock)
         dispatch = partial(
             run_dispatch,
             Dispatcher(commits, log.store, issuer, system_clock),
@@ -196,10 +198,9 @@ async def run(settings: ProjectorSettings) -> None:
                 system_clock,
                 partial(provision, log.client, settings.nats_replicas, QUEUE_STREAMS),
             ),
-            PoisonTicketHandler(
-                advisories, log.store, CommandHandler(log.store, system_clock), issuer, workers
-            ),
+            PoisonTicketHandler(advisories, log.store, handler, issuer, workers),
             issuer,
+            StartDeadlines(ReadModelLateStarts(pool), handler, system_clock),
         )
         guarded = GuardedDispatch(dispatch, commits)
         problems: tuple[tuple[ProblemAlarm, Callable[[], str]], ...] = (

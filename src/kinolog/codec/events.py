@@ -59,6 +59,8 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
             queued = ev.Queued(attempt=event.attempt, priority=PRIORITY_TO_PROTO[event.priority])
             if event.not_before is not None:
                 time_to_proto(queued.not_before, event.not_before)
+            if event.start_before is not None:
+                time_to_proto(queued.start_before, event.start_before)
             return ev.Event(queued=queued)
         case e.StoryboardPlanned():
             return ev.Event(storyboard_planned=ev.StoryboardPlanned(scenes=map(scene_to_proto, event.scenes)))
@@ -182,9 +184,12 @@ def event_from_proto(wire: ev.Event) -> e.Event:
             )
         case "queued":
             q = wire.queued
-            not_before = time_from_proto(q.not_before) if q.HasField("not_before") else None
             return e.Queued(
-                at=at, attempt=q.attempt, priority=PRIORITY_FROM_PROTO[q.priority], not_before=not_before
+                at=at,
+                attempt=q.attempt,
+                priority=PRIORITY_FROM_PROTO[q.priority],
+                not_before=time_from_proto(q.not_before) if q.HasField("not_before") else None,
+                start_before=time_from_proto(q.start_before) if q.HasField("start_before") else None,
             )
         case "storyboard_planned":
             return e.StoryboardPlanned(

@@ -75,8 +75,10 @@ def listed_job(job: ListedFields, **more: Any) -> pb.Job:
         time_to_proto(wire.started_at, job.started_at)
     if job.finished_at is not None:
         time_to_proto(wire.finished_at, job.finished_at)
-    if job.not_before is not None:
-        time_to_proto(wire.not_before, job.not_before)
+    for name in ("not_before", "start_after", "start_before"):
+        at = getattr(job, name)
+        if at is not None:
+            time_to_proto(getattr(wire, name), at)
     return wire
 
 

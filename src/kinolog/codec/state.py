@@ -25,7 +25,7 @@ from kinolog.codec.values import (
 from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
 
-_TIMES = ("started_at", "finished_at", "not_before")
+_TIMES = ("started_at", "finished_at", "not_before", "start_after", "start_before")
 
 
 def state_to_proto(
@@ -98,6 +98,8 @@ def state_from_proto(wire: ev.JobState) -> Job:
         started_at=time_from_proto(wire.started_at) if wire.HasField("started_at") else None,
         finished_at=time_from_proto(wire.finished_at) if wire.HasField("finished_at") else None,
         not_before=time_from_proto(wire.not_before) if wire.HasField("not_before") else None,
+        start_after=time_from_proto(wire.start_after) if wire.HasField("start_after") else None,
+        start_before=time_from_proto(wire.start_before) if wire.HasField("start_before") else None,
         gpu_seconds=wire.gpu_seconds,
         version=wire.version,
         applied_commands=tuple(wire.applied_commands),

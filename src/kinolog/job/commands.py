@@ -27,7 +27,9 @@ from kinolog.job.values import (
 class Submit:
     """Create the job and queue it. Its scenes are already planned.
 
-    `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key.
+    `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key. The job
+    does not start before `start_after`. It may wait for `start_timeout_seconds` from then on, or from its submit; 0 is
+    no limit.
     """
 
     id: str
@@ -40,6 +42,8 @@ class Submit:
     max_attempts: int
     scenes: tuple[Scene, ...]
     key_id: str = ""
+    start_after: datetime | None = None
+    start_timeout_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +197,14 @@ class GiveUp:
     error: JobError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """The service ends a job that has not started by its deadline. A job that has started goes on."""
+
+    id: str
+    actor: str
+
+
 Command: TypeAlias = (
     Submit
     | Cancel
@@ -209,4 +221,5 @@ Command: TypeAlias = (
     | FailAttempt
     | ConfirmCancel
     | GiveUp
+    | Expire
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from kinolog.counts import counted
@@ -15,6 +15,10 @@ from kinolog.job.values import JobError, Status
 WORKER_LOST = JobError(
     code="WORKER_LOST", message="the worker stopped reporting while it held the job", retryable=True
 )
+
+
+START_TIMEOUT = "START_TIMEOUT"
+"""Code of the error of a job that did not start by its deadline."""
 
 
 class Refused(Exception):
@@ -59,6 +63,8 @@ def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
             return _decide_client_command(job, command, at)
         case c.GiveUp():
             return _give_up(job, command, at)
+        case c.Expire():
+            return _missed_start(job, at)
         case c.StartAttempt():
             return _start_attempt(job, command, at)
         case c.FinishPrefetch():
@@ -83,7 +89,18 @@ def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
     ]
     if command.scenes:
         events.append(e.StoryboardPlanned(at=at, scenes=command.scenes))
-    events.append(e.Queued(at=at, attempt=1, priority=command.priority))
+    starts_later = command.start_after is not None and command.start_after > at
+    not_before = command.start_after if starts_later else None
+    timeout = timedelta(seconds=command.start_timeout_seconds)
+    events.append(
+        e.Queued(
+            at=at,
+            attempt=1,
+            priority=command.priority,
+            not_before=not_before,
+            start_before=(not_before or at) + timeout if timeout else None,
+        )
+    )
     return events
 
 
@@ -149,6 +166,18 @@ def _give_up(job: Job, command: c.GiveUp, at: datetime) -> list[e.Event]:
     return [*failed, e.Failed(at=at, attempt=job.attempt, error=command.error)]
 
 
+def _missed_start(job: Job, at: datetime) -> list[e.Event]:
+    """Return the failure of a job that should have started by now; no event for another one."""
+    if job.start_before is None or not job.missed_start(at):
+        return []
+    message = (
+        f"no worker started the job before {job.start_before.isoformat(timespec='seconds')}, as its start_timeout "
+        "wants it; retry it, or submit it with a longer one"
+    )
+    error = JobError(code=START_TIMEOUT, message=message, retryable=False)
+    return [e.Failed(at=at, attempt=job.attempt, error=error)]
+
+
 def _running_attempt_failed(job: Job, error: JobError, at: datetime) -> list[e.Event]:
     """Return the failure of the running attempt; no event if none runs."""
     if job.status is not Status.PROCESSING:
@@ -164,6 +193,8 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
     early = job.not_before is not None and at < job.not_before and not command.waited
     if job.status is Status.QUEUED and job.not_before is not None and early:
         raise Refused("NOT_YET", f"job {job.id} does not start before {job.not_before.isoformat()}")
+    if missed := _missed_start(job, at):
+        return missed
     lost = _running_attempt_failed(job, WORKER_LOST, at)
     if job.cancel_requested:
         return [*lost, e.Cancelled(at=at, attempt=job.attempt)]

@@ -39,12 +39,16 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """The job joined the queue for `attempt`; it does not start before `not_before`."""
+    """The job joined the queue for `attempt`; it does not start before `not_before`.
+
+    It fails if its first attempt has not started by `start_before`.
+    """
 
     at: datetime
     attempt: int
     priority: Priority
     not_before: datetime | None = None
+    start_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

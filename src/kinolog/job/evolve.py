@@ -52,12 +52,15 @@ def evolve(job: Job, event: e.Event) -> Changes:
     """Return the fields that an event changes, apart from `updated_at` and `version`. Raises `BrokenHistory`."""
     match event:
         case e.Queued():
-            return {
+            queued: Changes = {
                 "status": Status.QUEUED,
                 "priority": event.priority,
                 "not_before": event.not_before,
                 "stages": (),
             }
+            if event.attempt > 1:
+                return queued
+            return {**queued, "start_after": event.not_before, "start_before": event.start_before}
         case e.StoryboardPlanned():
             return {"scenes": event.scenes}
         case e.PrefetchRequested():

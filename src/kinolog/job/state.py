@@ -28,6 +28,9 @@ REMEMBERED_COMMANDS = 16
 class ListedFields:
     """The fields of a job that lists show unchanged. `version` is the number of its events.
 
+    `not_before` is when the next attempt may start. `start_after` and `start_before` are what the submit says of the
+    first one; they stay when it has started.
+
     The read model has a column for each of them, and the message for clients a field of the same name.
     """
 
@@ -48,6 +51,8 @@ class ListedFields:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     not_before: datetime | None = None
+    start_after: datetime | None = None
+    start_before: datetime | None = None
     gpu_seconds: float = 0.0
     version: int = 0
 
@@ -78,6 +83,16 @@ class Job(ListedFields):
     def worker(self) -> str:
         """Worker of the current or last attempt; empty before the first."""
         return self.attempts[-1].worker if self.attempts else ""
+
+    @property
+    def waits_from(self) -> datetime:
+        """When its first attempt could have started: after its submit, and not before `start_after`."""
+        return self.created_at if self.start_after is None else max(self.created_at, self.start_after)
+
+    def missed_start(self, at: datetime) -> bool:
+        """Return whether it should have started before `at` and has not."""
+        waits = self.status is Status.QUEUED and self.attempt == 0
+        return waits and self.start_before is not None and at >= self.start_before
 
     @property
     def last_percent(self) -> float:

@@ -195,10 +195,10 @@ class ReadModel(Archive, TenantUseReader, Protocol):
         """Return the ids of the first `limit` jobs that match the filter, oldest first."""
         ...
 
-    async def queue_positions(self, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+    async def queue_positions(self, tenant: str, job_ids: Sequence[str], now: datetime) -> dict[str, int]:
         """Return for each of these jobs of the tenant that is queued how many of its jobs start before it.
 
-        Lanes of a model class take turns by weight: kinolog.scheduling.queue_order. Jobs far behind are left out.
+        Lanes take turns by weight: kinolog.scheduling.queue_order. Jobs far behind or after `now` have none.
         """
         ...
 

@@ -105,8 +105,8 @@ class PostgresReadModel:
     async def select_ids(self, tenant: str, job_filter: JobFilter, limit: int = 1_000) -> list[str]:
         return await self._read(tenant, summaries.select_ids, tenant, job_filter, limit)
 
-    async def queue_positions(self, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
-        return await self._read(tenant, feeds.queue_positions, tenant, job_ids)
+    async def queue_positions(self, tenant: str, job_ids: Sequence[str], now: datetime) -> dict[str, int]:
+        return await self._read(tenant, feeds.queue_positions, tenant, job_ids, now)
 
     async def overview(self, tenant: str, span: TimeRange) -> Overview:
         return await self._read(tenant, summaries.overview, tenant, span)

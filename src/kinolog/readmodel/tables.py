@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 9
+PROJECTION_VERSION = 10
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -93,10 +93,12 @@ jobs = Table(
     Column("erased", Boolean, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
-    Column("queued_at", Time, nullable=False),
+    Column("queued_at", Time, nullable=False, comment="Later than now if it waits for a time."),
     Column("started_at", Time),
     Column("finished_at", Time),
     Column("not_before", Time),
+    Column("start_after", Time),
+    Column("start_before", Time),
     Column(
         "duration_us",
         BigInteger,
@@ -161,6 +163,11 @@ Index(
     jobs.c.queued_at,
     jobs.c.number,
     postgresql_where=text("status = 'queued'"),
+)
+Index(
+    "jobs_to_start",
+    jobs.c.start_before,
+    postgresql_where=text("status = 'queued' AND attempt = 0 AND start_before IS NOT NULL"),
 )
 
 prompts = Table(

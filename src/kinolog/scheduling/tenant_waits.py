@@ -34,7 +34,7 @@ class TenantWaits:
                 if isinstance(event, AttemptStarted) and event.attempt == 1:
                     wait = self._sum_of(job.tenant)
                     wait.jobs += 1
-                    wait.seconds += max(0.0, (event.at - job.created_at).total_seconds())
+                    wait.seconds += max(0.0, (event.at - job.waits_from).total_seconds())
 
     def _sum_of(self, tenant: str) -> WaitSum:
         name = tenant if tenant in self._sums or len(self._sums) < MOST_TENANTS else ""

@@ -609,6 +609,7 @@ class Queued(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    START_BEFORE_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt that the job is queued for, counted from 1."""
     priority: _job_pb2.Priority.ValueType
@@ -617,16 +618,21 @@ class Queued(_message.Message):
     def not_before(self) -> _timestamp_pb2.Timestamp:
         """The job does not start before this time."""
 
+    @_builtins.property
+    def start_before(self) -> _timestamp_pb2.Timestamp:
+        """If no attempt has started by this time, the job fails. Only for the first attempt."""
+
     def __init__(
         self,
         *,
         attempt: _builtins.int = ...,
         priority: _job_pb2.Priority.ValueType = ...,
         not_before: _timestamp_pb2.Timestamp | None = ...,
+        start_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["not_before", b"not_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["not_before", b"not_before", "start_before", b"start_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "not_before", b"not_before", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "not_before", b"not_before", "priority", b"priority", "start_before", b"start_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1355,6 +1361,8 @@ class JobState(_message.Message):
     APPLIED_COMMANDS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
     WORKER_KEY_FIELD_NUMBER: _builtins.int
+    START_AFTER_FIELD_NUMBER: _builtins.int
+    START_BEFORE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job."""
     tenant: _builtins.str
@@ -1441,6 +1449,14 @@ class JobState(_message.Message):
     def applied_commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the last commands that had an effect, oldest first."""
 
+    @_builtins.property
+    def start_after(self) -> _timestamp_pb2.Timestamp:
+        """When its submit wanted it to start at the earliest."""
+
+    @_builtins.property
+    def start_before(self) -> _timestamp_pb2.Timestamp:
+        """If no attempt has started by this time, the job fails."""
+
     def __init__(
         self,
         *,
@@ -1474,10 +1490,12 @@ class JobState(_message.Message):
         applied_commands: _abc.Iterable[_builtins.str] | None = ...,
         key_id: _builtins.str = ...,
         worker_key: _builtins.bytes = ...,
+        start_after: _timestamp_pb2.Timestamp | None = ...,
+        start_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

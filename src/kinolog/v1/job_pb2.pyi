@@ -1114,6 +1114,8 @@ class Job(_message.Message):
     SCENE_COUNT_FIELD_NUMBER: _builtins.int
     SCENE_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    START_AFTER_FIELD_NUMBER: _builtins.int
+    START_BEFORE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job, 26 lower-case letters and digits."""
     tenant: _builtins.str
@@ -1210,6 +1212,16 @@ class Job(_message.Message):
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobInput]:
         """What it starts from, in the order of the request. Lists do not return them."""
 
+    @_builtins.property
+    def start_after(self) -> _timestamp_pb2.Timestamp:
+        """When its submit wanted it to start at the earliest. Missing if it wanted no such time, and after a retry."""
+
+    @_builtins.property
+    def start_before(self) -> _timestamp_pb2.Timestamp:
+        """If no attempt has started by this time, the job fails. It has no effect after the first start. Missing if there is no
+        such time, and after a retry.
+        """
+
     def __init__(
         self,
         *,
@@ -1246,10 +1258,12 @@ class Job(_message.Message):
         scene_count: _builtins.int = ...,
         scene: _builtins.int | None = ...,
         inputs: _abc.Iterable[Global___JobInput] | None = ...,
+        start_after: _timestamp_pb2.Timestamp | None = ...,
+        start_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_seconds: _TypeAlias = _typing.Literal["eta_seconds"]  # noqa: Y015
     _WhichOneofArgType__eta_seconds: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds"]  # noqa: Y015

@@ -394,6 +394,8 @@ class SubmitJobRequest(_message.Message):
     LORAS_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     EARLIER_TRIES_FIELD_NUMBER: _builtins.int
+    START_AFTER_FIELD_NUMBER: _builtins.int
+    START_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show. With scenes it may be empty; it precedes the prompt of each scene."""
     negative_prompt: _builtins.str
@@ -451,6 +453,10 @@ class SubmitJobRequest(_message.Message):
     the id, and request_id is only what it begins with. 0 is a new job. With 1 or more it is the job of the last equal
     request of this caller in 15 minutes, and a new job if there is none. Not in batches.
     """
+    start_timeout_seconds: _builtins.int
+    """How long the job may wait for its first attempt, in seconds, from start_after or else from its submit. A job that has
+    not started by then fails with the code START_TIMEOUT. 0 is no limit.
+    """
     @_builtins.property
     def webhook_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the webhook is called for. Empty for job.completed, job.failed and job.cancelled."""
@@ -466,6 +472,10 @@ class SubmitJobRequest(_message.Message):
     @_builtins.property
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoraReference]:
         """LoRAs that change the model, each once."""
+
+    @_builtins.property
+    def start_after(self) -> _timestamp_pb2.Timestamp:
+        """The job does not start before this time, at most 366 days from now. A time up to a minute ago means now."""
 
     def __init__(
         self,
@@ -501,10 +511,12 @@ class SubmitJobRequest(_message.Message):
         loras: _abc.Iterable[Global___LoraReference] | None = ...,
         profile: _builtins.str = ...,
         earlier_tries: _builtins.int | None = ...,
+        start_after: _timestamp_pb2.Timestamp | None = ...,
+        start_timeout_seconds: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "max_attempts", b"max_attempts", "seed", b"seed", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "max_attempts", b"max_attempts", "seed", b"seed", "start_after", b"start_after", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "start_after", b"start_after", "start_timeout_seconds", b"start_timeout_seconds", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
     _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from kinolog.durations import written_length
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -23,8 +24,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_LENGTH = re.compile(r"(\d{1,5})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _PAGE = 1_000
 
 TenantOption = Annotated[
@@ -118,9 +117,9 @@ def revoke(
 
 def _end(text: str) -> datetime:
     """Return the end of a key from a length or a time. Raises `CommandFailed`."""
-    if length := _LENGTH.fullmatch(text.strip()):
-        return datetime.now(UTC) + timedelta(**{_UNITS[length[2]]: int(length[1])})
     try:
+        if length := written_length(text):
+            return datetime.now(UTC) + length
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError):
         raise CommandFailed(

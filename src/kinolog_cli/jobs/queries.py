@@ -18,7 +18,7 @@ from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_cli.jobs.selection_options import moment_or_position
 from kinolog_cli.jobs.watch import print_log_lines
 from kinolog_cli.output.columns import print_columns, print_details
-from kinolog_cli.output.formats import age, duration, job_facts, status_text
+from kinolog_cli.output.formats import age, duration, job_facts, local_time, status_text
 from kinolog_cli.output.history import print_history
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client import InputInfo, JobInfo, KinologClient
@@ -57,6 +57,11 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
         ("eta", duration(job.eta_seconds)),
         ("in the queue", job.queue_position),
+        ("starts", f"not before {local_time(job.not_before)}" if job.not_before else ""),
+        (
+            "must start",
+            f"before {local_time(job.start_before)}" if job.start_before and not job.attempt else "",
+        ),
         ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
         ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
         ("profile", "" if job.profile in ("", "exact") else job.profile),

@@ -27,6 +27,12 @@ from kinolog_cli.submission.lora_options import LoraOption, ProfileOption, named
 from kinolog_cli.submission.planned_job import show_plan
 from kinolog_cli.submission.prompt_file import submit_file
 from kinolog_cli.submission.scene_list import scene_file
+from kinolog_cli.submission.start_options import (
+    StartAfterOption,
+    StartTimeoutOption,
+    start_time,
+    start_timeout_seconds,
+)
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
 
@@ -110,6 +116,8 @@ def generate(
     webhook_format: Annotated[
         str | None, typer.Option(help="Form of its messages: kinolog, openai, replicate or fal.")
     ] = None,
+    start_after: StartAfterOption = None,
+    start_timeout: StartTimeoutOption = None,
     request_id: Annotated[
         str | None, typer.Option(help="Submitting twice with the same id makes one job.")
     ] = None,
@@ -148,6 +156,8 @@ def generate(
         webhook_format=webhook_format,
         loras=named_loras(lora),
         profile=profile,
+        start_after=start_time(start_after),
+        start_timeout_seconds=start_timeout_seconds(start_timeout),
     )
     files = InputFiles(
         image=image,

@@ -77,7 +77,12 @@ class JobFields(ClientModel):
     """Start of its first attempt."""
     finished_at: datetime | None = None
     not_before: datetime | None = None
-    """It does not start before this time."""
+    """It does not start before this time: that of start_after, or the end of a pause before another
+    attempt."""
+    start_after: datetime | None = None
+    """When it was to start at the earliest; None if it was to start at once, and after a retry."""
+    start_before: datetime | None = None
+    """It fails if no attempt has started by then; None without such a time, and after a retry."""
     gpu_seconds: float = 0.0
     """Device time spent on it."""
     timings: TimingsInfo = Field(default_factory=TimingsInfo)

@@ -122,6 +122,9 @@ class VideoRequest:
 
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
+
+    The job waits until `start_after`, a time with a zone. If no attempt has started within `start_timeout_seconds` from
+    then on, or from the submit, it fails with the code START_TIMEOUT.
     """
 
     prompt: str = ""
@@ -152,6 +155,8 @@ class VideoRequest:
     codec: str | None = None
     crf: int | None = None
     title: str | None = None
+    start_after: datetime | str | None = None
+    start_timeout_seconds: int | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the body of the request, without the fields that are None."""
@@ -164,6 +169,8 @@ class VideoRequest:
             values["inputs"] = [_given(one) for one in self.inputs]
         if self.loras is not None:
             values["loras"] = [_given(lora) for lora in self.loras]
+        if isinstance(self.start_after, datetime):
+            values["start_after"] = self.start_after.isoformat()
         return values
 
 

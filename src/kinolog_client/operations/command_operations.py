@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from kinolog_client.http.operation import (
@@ -88,6 +89,8 @@ def generate(
     codec: str | None = None,
     crf: int | None = None,
     title: str | None = None,
+    start_after: datetime | str | None = None,
+    start_timeout_seconds: int | None = None,
     request_id: str | None = None,
 ) -> Operation[CommandInfo]:
     """Submit a video by its prompt. The arguments are those of `VideoRequest`; see `submit`."""
@@ -120,6 +123,8 @@ def generate(
         codec=codec,
         crf=crf,
         title=title,
+        start_after=start_after,
+        start_timeout_seconds=start_timeout_seconds,
     )
     return submit(request, request_id=request_id)
 

@@ -155,7 +155,7 @@ def _runs(history: History, span: rm.TimeRange) -> list[float]:
 def _waits(history: History, span: rm.TimeRange) -> list[float]:
     """Return the seconds from submission to first start of jobs that were first started in a span."""
     return [
-        (event.at - recorded.commit.state.created_at).total_seconds()
+        (event.at - recorded.commit.state.waits_from).total_seconds()
         for recorded, event in _events(history, span, HOUR_SECONDS)
         if isinstance(event, e.AttemptStarted) and event.attempt == 1
     ]

@@ -83,9 +83,11 @@ class MemoryReadModel:
         jobs.sort(key=lambda one: (one.job.created_at, one.number))
         return [one.job.id for one in jobs[:limit]]
 
-    async def queue_positions(self, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
+    async def queue_positions(self, tenant: str, job_ids: Sequence[str], now: datetime) -> dict[str, int]:
         queued = [
-            one for one in await self._jobs() if one.job.status is Status.QUEUED and one.job.tenant == tenant
+            one
+            for one in await self._jobs()
+            if one.job.status is Status.QUEUED and one.job.tenant == tenant and one.queued_at <= now
         ]
         positions: dict[str, int] = {}
         for model_class in {one.job.spec.model_class for one in queued}:
@@ -242,7 +244,9 @@ class MemoryReadModel:
             job=job,
             number=commits[0].position,
             position=commits[-1].position,
-            queued_at=[event.at for event in events if isinstance(event, e.Queued)][-1],
+            queued_at=[
+                max(each.at, each.not_before or each.at) for each in events if isinstance(each, e.Queued)
+            ][-1],
             prompt=texts.prompt,
             negative_prompt=texts.negative_prompt,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from kinolog.v1 import job_pb2 as pb
@@ -45,6 +47,8 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         webhook="https://example.org/done",
         codec="av1",
         crf=30,
+        start_after=datetime(2030, 12, 24, 22, tzinfo=UTC),
+        start_timeout_seconds=90,
         title="Rain",
         chained=True,
         upscaler="sharp-x2",
@@ -59,6 +63,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     assert (sent.steps, sent.guidance, sent.seed, sent.HasField("seed")) == (20, 4.5, 0, True)
     assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
     assert (sent.codec, sent.crf, sent.title, sent.chained) == ("av1", 30, "Rain", True)
+    assert (sent.start_after.ToJsonString(), sent.start_timeout_seconds) == ("2030-12-24T22:00:00Z", 90)
     assert (sent.upscaler, sent.interpolate_fps) == ("sharp-x2", 16)
     assert sent.profile == "turbo"
     assert list(sent.loras) == [

@@ -58,6 +58,8 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "webhook": "https://example.org/done",
             "codec": "H265",
             "crf": 22,
+            "start_after": "2030-12-24T22:00:00+01:00",
+            "start_timeout_seconds": 60.0,
             "title": "Rain",
             "chained": True,
             "upscaler": "sharp-x2",
@@ -78,6 +80,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
         2,
     )
     assert (request.codec, request.crf, request.title) == ("h265", 22, "Rain")
+    assert (request.start_after.ToJsonString(), request.start_timeout_seconds) == ("2030-12-24T21:00:00Z", 60)
     assert (request.chained, request.upscaler, request.interpolate_fps) == (True, "sharp-x2", 16)
     assert [(lora.name, lora.weight) for lora in request.loras] == [("ink", 0.5)]
     assert request.profile == "turbo"

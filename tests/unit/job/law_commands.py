@@ -35,6 +35,7 @@ CLIENT_COMMANDS: dict[type[c.Command], Arguments] = {
     c.Prefetch: st.just({}),
     c.Erase: st.just({}),
     c.GiveUp: st.fixed_dictionaries({"error": errors}),
+    c.Expire: st.just({}),
 }
 WORKER_COMMANDS: dict[type[c.Command], Arguments] = {
     c.FinishPrefetch: st.fixed_dictionaries({"assets": st.just(("weights",)), "size_bytes": numbers}),

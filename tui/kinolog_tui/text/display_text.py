@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len, set_cell_size
 
 from kinolog.durations import age_text, length_text
+from kinolog_client import JobInfo
 
 SYMBOLS = {"queued": "○", "processing": "◐", "completed": "●", "failed": "✖", "cancelled": "⊘"}
 """A symbol for each status, so that no meaning depends on colour alone."""
@@ -82,6 +83,14 @@ def time_of_day(time: datetime | None) -> str:
 def moment(time: datetime | None) -> str:
     """Format a date and time in the local time zone; a dash for None."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time is not None else "–"
+
+
+def start_time(job: JobInfo, now: datetime) -> str:
+    """Format when a job that waits for a time starts, such as `22:00` or `24 Dec 22:00`; empty if it waits for none."""
+    if job.status != "queued" or job.not_before is None or job.not_before <= now:
+        return ""
+    starts, today = job.not_before.astimezone(), now.astimezone().date()
+    return starts.strftime("%H:%M" if starts.date() == today else "%d %b %H:%M")
 
 
 def bar(percent: float, width: int) -> str:

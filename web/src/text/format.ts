@@ -70,6 +70,11 @@ export function ago(time: string | null | undefined, now: number, language: stri
   return format.format(-Math.round(seconds / DAY), "day");
 }
 
+/** Return whether a moment is still to come. */
+export function isAhead(time: string | null | undefined, now: number): boolean {
+  return Boolean(time) && Date.parse(time as string) > now;
+}
+
 export function moment(time: string | null | undefined, language: string): string {
   if (!time) return "–";
   return dateFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(time));

@@ -10,6 +10,7 @@ export interface Formats {
   bytes: (number: number) => string;
   length: (seconds: number | null | undefined) => string;
   ago: (time: string | null | undefined) => string;
+  isAhead: (time: string | null | undefined) => boolean;
   moment: (time: string | null | undefined) => string;
   clockTime: (time: string | null | undefined) => string;
 }
@@ -29,6 +30,7 @@ export function useFormats(): Formats {
       bytes: (number) => format.bytes(number, language),
       length: (seconds) => format.length(seconds, language),
       ago: (time) => format.ago(time, Date.now(), language),
+      isAhead: (time) => format.isAhead(time, Date.now()),
       moment: (time) => format.moment(time, language),
       clockTime: (time) => format.clockTime(time, language),
     }),

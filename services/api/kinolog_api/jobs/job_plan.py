@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
@@ -26,6 +27,7 @@ from kinolog_api.choices.job_profile import (
     profile_violations,
 )
 from kinolog_api.choices.job_upscaler import result_size, upscaler_violations
+from kinolog_api.choices.start_time import start_after
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
@@ -81,6 +83,8 @@ class JobPlan:
     profile: str = ""
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
+    start_after: datetime | None = None
+    start_timeout_seconds: int = 0
 
     @property
     def wished_video(self) -> WishedVideo:
@@ -176,6 +180,8 @@ def _with_defaults(
         upscaler=request.upscaler,
         interpolate_fps=request.interpolate_fps,
         loras=loras,
+        start_after=start_after(request),
+        start_timeout_seconds=request.start_timeout_seconds,
     )
 
 

@@ -9,6 +9,7 @@ from kinolog.codec.enums import STAGE_TO_PROTO
 from kinolog.codec.plain_fields import plain_fields
 from kinolog.codec.public_job import listed_job
 from kinolog.job.values import Status
+from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import JobQuery, JobRow, ReadModel, ReadModelUnavailable
 from kinolog.v1 import job_pb2
@@ -29,8 +30,9 @@ MAX_WAIT_SECONDS = 10.0
 class ListJobs:
     """ListJobs and SummarizeJobs."""
 
-    def __init__(self, store: EventStore, read_model: ReadModel) -> None:
+    def __init__(self, store: EventStore, read_model: ReadModel, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._read_model = read_model
 
     async def list_jobs(self, request: pb.ListJobsRequest, call: RpcCall) -> pb.ListJobsResponse:
@@ -59,7 +61,7 @@ class ListJobs:
         """Return the positions of the queued jobs among `rows`. They are optional: none if they cannot be read."""
         queued = [row.id for row in rows if row.status is Status.QUEUED]
         with contextlib.suppress(ReadModelUnavailable):
-            return await self._read_model.queue_positions(tenant, queued) if queued else {}
+            return await self._read_model.queue_positions(tenant, queued, self._clock()) if queued else {}
         return {}
 
     async def summarize_jobs(

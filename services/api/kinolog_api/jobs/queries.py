@@ -16,6 +16,7 @@ from kinolog.codec.values import artifact_to_proto, media_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.alarms import LOG_DAMAGED, Alarms, is_raised
+from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import DamagedLog, EventStore, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.ports.progress import LogLevel, Progress, ProgressFeed
@@ -48,7 +49,9 @@ class JobQueries:
         read_model: ReadModel,
         archive: ArchiveCheck,
         alarms: Alarms,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._archive = archive
         self._alarms = alarms
         self._store = store
@@ -167,5 +170,5 @@ class JobQueries:
         if job.status is not Status.QUEUED:
             return None
         with contextlib.suppress(ReadModelUnavailable):
-            return (await self._read_model.queue_positions(job.tenant, [job.id])).get(job.id)
+            return (await self._read_model.queue_positions(job.tenant, [job.id], self._clock())).get(job.id)
         return None

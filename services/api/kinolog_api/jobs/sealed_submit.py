@@ -101,6 +101,8 @@ def sealed_submit(
         max_attempts=plan.max_attempts,
         scenes=tuple(_sealed_scene(scene, sealer) for scene in item.scenes),
         key_id=key.id,
+        start_after=plan.start_after,
+        start_timeout_seconds=plan.start_timeout_seconds,
     )
     return command, UnsealedFields(
         prompt=plan.prompt,

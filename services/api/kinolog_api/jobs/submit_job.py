@@ -23,12 +23,11 @@ from kinolog.storyboard.planner import Shots
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, JobInputs
-from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, JobPlan, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, prompts_of, sealed_submit
-from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck
+from kinolog_api.jobs.worker_limits import NewJobChecks
 from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
 from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes, wants_writer
@@ -74,9 +73,7 @@ class SubmitJob:
         catalogue: Catalogue,
         rules: RequestRules,
         write_guard: WriteGuard,
-        archive: ArchiveCheck,
-        codecs: CodecCheck,
-        memory: MemoryCheck,
+        checks: NewJobChecks,
         inputs: JobInputs,
         clock: Clock,
         scene_writer: WriteScenes,
@@ -88,9 +85,7 @@ class SubmitJob:
         self._webhooks = webhooks
         self._scene_writer = scene_writer
         self._inputs = inputs
-        self._archive = archive
-        self._codecs = codecs
-        self._memory = memory
+        self._checks = checks
         self._clock = clock
         self._store = store
         self._keys = keys
@@ -241,12 +236,8 @@ class SubmitJob:
         return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
 
     async def refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
-        """Return the errors of jobs that the log has lost, or that no worker can encode or hold, by id."""
-        refused: dict[str, Exception] = dict(
-            await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
-        )
-        refused |= await self._memory.check_new_jobs(items)
-        return refused | await self._codecs.check_new_jobs({item.job_id: item.plan for item in items})
+        """Return the errors of jobs that cannot be accepted, by id: see `NewJobChecks`."""
+        return await self._checks.refused(items)
 
     async def _store_new(
         self, items: Sequence[PlannedSubmit], call: RpcCall

@@ -1,4 +1,4 @@
-"""Whether a present worker can render new jobs: encode their codecs, and hold their scenes on its GPU."""
+"""Which new jobs are refused: those that no present worker can render, that the log has lost, that start never."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from kinolog.models.memory.planner import gib
 from kinolog.models.renderers import EMBEDDED
 from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
+from kinolog_api.choices.start_time import StartTimeCheck
+from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.job_plan import JobPlan
 from kinolog_api.jobs.sealed_submit import PlannedSubmit
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
@@ -125,3 +127,25 @@ class MemoryCheck:
             return plan.width * plan.height * max(lengths)
         frames = entry.longest_drawn_scene(lengths, chained=plan.chained)
         return entry.drawn_pixels(plan.width, plan.height, frames)
+
+
+class NewJobChecks:
+    """The checks of jobs that are about to be stored, one after the other."""
+
+    def __init__(
+        self, archive: ArchiveCheck, memory: MemoryCheck, codecs: CodecCheck, start_times: StartTimeCheck
+    ) -> None:
+        self._archive = archive
+        self._memory = memory
+        self._codecs = codecs
+        self._start_times = start_times
+
+    async def refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
+        """Return the errors of the jobs that are refused, by id."""
+        plans = {item.job_id: item.plan for item in items}
+        refused: dict[str, Exception] = dict(
+            await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
+        )
+        refused |= await self._start_times.check_new_jobs(plans)
+        refused |= await self._memory.check_new_jobs(items)
+        return refused | await self._codecs.check_new_jobs(plans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -16,12 +17,15 @@ from kinolog_gateway.compatibility.request_body import read_body
 from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.fal.queued_request import PREFIX, FalRequest, FalResult, fal_request, fal_result
 from kinolog_gateway.http.openapi import described_body
-from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.http.problems import HttpProblemError, invalid
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
 
 router = APIRouter(prefix=PREFIX, tags=["fal"], responses=PROBLEMS)
 
 PRIORITY_HEADER = "x-fal-queue-priority"
+START_TIMEOUT_HEADER = "x-fal-request-timeout"
+"""How many seconds a request may wait until its video is begun: `start_timeout` of fal's client."""
+
 LOG_LINES = 1000
 
 NAMES = FieldNames(
@@ -144,5 +148,15 @@ async def submit_fal_request(
         fields |= {"webhook": fal_webhook, "webhook_format": "fal"}
     if request.headers.get(PRIORITY_HEADER) == "low":
         fields.setdefault("priority", "low")
+    if timeout := request.headers.get(START_TIMEOUT_HEADER):
+        fields.setdefault("start_timeout_seconds", _whole_seconds(timeout))
     answer = await NAMES.submit(request, api, caller, fields, app, *reversed(app.split("/")))
     return json_response(fal_request(request, app, answer.job), position=answer.position)
+
+
+def _whole_seconds(text: str) -> int:
+    """Return the seconds in a header, rounded up. Raises `HttpProblemError` for another text."""
+    try:
+        return ceil(float(text))
+    except (ValueError, OverflowError):
+        raise invalid(START_TIMEOUT_HEADER, "must be a number of seconds") from None

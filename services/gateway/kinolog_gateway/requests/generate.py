@@ -19,6 +19,7 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import INPUT_ROLE_NUMBERS, PRIORITY_NUMBERS, InputRoleName
 from kinolog_gateway.http import text_patterns
+from kinolog_gateway.requests.filters import to_timestamp
 from kinolog_gateway.requests.value_types import (
     Codec,
     Name,
@@ -26,6 +27,7 @@ from kinolog_gateway.requests.value_types import (
     Prompt,
     RequestId,
     RequestModel,
+    Rfc3339Time,
     Size,
     Style,
     Text,
@@ -219,6 +221,17 @@ class GenerateRequest(RequestModel):
     max_attempts: Annotated[StrictInt, Field(ge=1, le=10)] | None = Field(
         None, description="Most attempts that the job may take."
     )
+    start_after: Rfc3339Time | None = Field(
+        None,
+        description="The job waits until then, for at most 366 days: a time with its offset from UTC. One up to a "
+        "minute ago means now.",
+        examples=["2026-12-24T22:00:00+01:00"],
+    )
+    start_timeout_seconds: Annotated[StrictInt, Field(ge=1, le=31_622_400)] | None = Field(
+        None,
+        description="How long the job may wait for its first attempt, from start_after or else from the submit. If "
+        "none has started by then, it fails with the code START_TIMEOUT.",
+    )
     request_id: RequestId | None = Field(
         None,
         description="Two submissions with the same id create one job. The header Idempotency-Key does the same.",
@@ -302,4 +315,6 @@ class GenerateRequest(RequestModel):
             codec=self.codec or "",
             crf=self.crf,
             title=self.title or "",
+            start_after=to_timestamp(self.start_after),
+            start_timeout_seconds=self.start_timeout_seconds or 0,
         )

@@ -117,7 +117,16 @@ class JobView(ResponseModel):
     )
     finished_at: datetime | None = job_field(lambda job: time_field(job, "finished_at"))
     not_before: datetime | None = job_field(
-        lambda job: time_field(job, "not_before"), "It does not start before this time."
+        lambda job: time_field(job, "not_before"),
+        "It does not start before this time: that of start_after, or the end of a pause before another attempt.",
+    )
+    start_after: datetime | None = job_field(
+        lambda job: time_field(job, "start_after"),
+        "When it was to start at the earliest; null if it was to start at once, and after a retry.",
+    )
+    start_before: datetime | None = job_field(
+        lambda job: time_field(job, "start_before"),
+        "It fails if no attempt has started by then; null without such a time, and after a retry.",
     )
     gpu_seconds: float = job_field(lambda job: job.gpu_seconds, "Device time spent on it.")
     timings: TimingsView = job_field(TimingsView.of)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from kinolog.job.values import Priority
+from kinolog.ports.clock import Clock, system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import StoredTicket, Ticket, TicketIssuer, TicketLanes
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.process.probe import Metric
 from kinolog.scheduling.tenant_turns import Weight
 from kinolog_projector.dispatch.fair_lane import FairLane
+from kinolog_projector.dispatch.waiting_tickets import WaitingTickets
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +35,18 @@ WORKERS_SECONDS = 5.0
 class FairTicketIssuer:
     """A ticket issuer that puts the tickets of jobs into their lanes in the order of the tenants' turns.
 
-    Tickets for later attempts, and those of prefetches, are issued at once. What it knows follows from the queue: it is
-    read at the start, and whenever `outstanding` is called. Several processes may issue tickets; each orders its own.
+    Tickets for later attempts, and those of prefetches, are issued without a turn. A ticket whose time to start has not
+    come waits beside its lane until then. What this knows follows from the queue: it is read at the start, and whenever
+    `outstanding` is called. Several processes may issue tickets; each orders its own.
     """
 
     def __init__(
-        self, issuer: TicketIssuer, lanes: TicketLanes, workers: WorkerRegistry, weight: Weight
+        self,
+        issuer: TicketIssuer,
+        lanes: TicketLanes,
+        workers: WorkerRegistry,
+        weight: Weight,
+        clock: Clock = system_clock,
     ) -> None:
         self._issuer = issuer
         self._tickets = lanes
@@ -44,10 +54,13 @@ class FairTicketIssuer:
         self._weight = weight
         self._lanes: dict[tuple[str, Priority], FairLane] = {}
         self._lock = asyncio.Lock()
+        self._waiting = WaitingTickets(lanes, clock, self._lock)
+        self._left: list[StoredTicket] = []
+        """Tickets that are in their lanes and are still to be removed from where they waited."""
         self._read = False
         self._worker_count = 0
         self._deferred = asyncio.Event()
-        """Set when a ticket was deferred."""
+        """Set when a ticket was deferred, or waits for a moment."""
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
         if ticket.prefetch:
@@ -57,9 +70,12 @@ class FairTicketIssuer:
         own, (earlier_lane, known) = self._lane(ticket), self._known(ticket.job_id)
         if known is not None and known.number and known.ticket.position >= ticket.position:
             return
-        if ticket.attempt > 1 or ticket.not_before is not None:
+        if self._waiting.is_early(ticket):
+            await self._wait(ticket, earlier_lane, known)
+        elif ticket.attempt > 1:
             if earlier_lane is not None:
                 earlier_lane.forget(ticket.job_id)
+            self._waiting.forget(ticket.job_id)
             await self._issuer.issue(ticket)
             own.charge(ticket.tenant)
         elif known is None and not first and await self._tickets.has_ticket(ticket):
@@ -72,6 +88,7 @@ class FairTicketIssuer:
     async def withdraw(self, job_id: str) -> None:
         for lane in self._lanes.values():
             lane.forget(job_id)
+        self._waiting.forget(job_id)
         await self._issuer.withdraw(job_id)
 
     async def undeliverable(self) -> set[str]:
@@ -86,17 +103,19 @@ class FairTicketIssuer:
         return found
 
     async def run(self) -> None:
-        """Refill the lanes as workers take tickets, until cancelled."""
+        """Refill the lanes as workers take tickets, and as their times come, until cancelled."""
         loop = asyncio.get_running_loop()
-        pause, workers_at = LONGEST_PAUSE_SECONDS, loop.time()
+        pause, workers_at, left = LONGEST_PAUSE_SECONDS, loop.time(), LONGEST_PAUSE_SECONDS
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(min(pause, max(left, SHORTEST_PAUSE_SECONDS))):
                     await self._deferred.wait()
             self._deferred.clear()
+            left = LONGEST_PAUSE_SECONDS
             unfinished = [lane for lane in self._lanes.values() if lane.unfinished]
             try:
                 await self._read_once()
+                await self._release_due()
                 if unfinished and loop.time() >= workers_at:
                     self._worker_count = len(await self._workers.present_workers())
                     workers_at = loop.time() + WORKERS_SECONDS
@@ -106,6 +125,7 @@ class FairTicketIssuer:
                 pause = LONGEST_PAUSE_SECONDS
                 continue
             pause = SHORTEST_PAUSE_SECONDS if any(ran_low) else min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            left = self._waiting.seconds_left()
 
     def metrics(self) -> list[Metric]:
         """Return the metrics of the probe."""
@@ -115,11 +135,18 @@ class FairTicketIssuer:
                 value=sum(lane.deferred for lane in self._lanes.values()),
                 help="Tickets of queued jobs that wait beside their lane for the turn of their tenant.",
                 kind="gauge",
-            )
+            ),
+            Metric(
+                name="kinolog_dispatch_waiting_tickets",
+                value=len(self._waiting),
+                help="Tickets of queued jobs whose time to start has not come.",
+                kind="gauge",
+            ),
         ]
 
     async def close(self) -> None:
         """Finish the writes that have started."""
+        await self._waiting.close()
         for lane in self._lanes.values():
             await lane.close()
 
@@ -129,7 +156,39 @@ class FairTicketIssuer:
             stored = lane.stored(job_id)
             if stored is not None:
                 return lane, stored
-        return None, None
+        return None, self._waiting.stored(job_id)
+
+    async def _wait(self, ticket: Ticket, earlier_lane: FairLane | None, known: StoredTicket | None) -> None:
+        """Let a ticket wait for its time, instead of one that is in a lane or waits for another time."""
+        if earlier_lane is not None:
+            earlier_lane.forget(ticket.job_id)
+        await self._waiting.add(ticket)
+        if known is not None and known.number:
+            await self._tickets.remove([known])
+        if self._waiting.seconds_left() < LONGEST_PAUSE_SECONDS:
+            self._deferred.set()
+
+    async def _release_due(self) -> None:
+        """Put the tickets whose time has come into their lanes, first ones as the turns say. Raises `LogUnavailable`.
+
+        Until a ticket is in its lane it stays where it waits.
+        """
+        due = self._waiting.due()
+        first: dict[FairLane, list[StoredTicket]] = {}
+        later = [each for each in due if each.ticket.attempt > 1]
+        for each in due:
+            if each.ticket.attempt == 1:
+                first.setdefault(self._lane(each.ticket), []).append(each)
+        for lane, stored in first.items():
+            await lane.admit(partial(self._waiting.take, stored))
+        if later:
+            await self._tickets.put([replace(each, number=0) for each in later], deferred=False)
+            self._left += later
+            for each in self._waiting.take(later):
+                self._lane(each.ticket).charge(each.ticket.tenant)
+        if self._left:
+            await self._tickets.remove(self._left)
+            self._left.clear()
 
     async def _place(self, lane: FairLane, ticket: Ticket) -> None:
         await lane.place(ticket)
@@ -140,6 +199,7 @@ class FairTicketIssuer:
         """Place a ticket instead of one in another lane."""
         if earlier_lane is not None:
             earlier_lane.forget(ticket.job_id)
+        self._waiting.forget(ticket.job_id)
         await self._place(self._lane(ticket), ticket)
         if known.number:
             await self._tickets.remove([known])
@@ -165,8 +225,11 @@ class FairTicketIssuer:
         async with self._lock:
             stored = await self._tickets.stored()
             by_lane: dict[FairLane, list[StoredTicket]] = {lane: [] for lane in self._lanes.values()}
+            waiting = [each for each in stored if each.deferred and self._waiting.is_early(each.ticket)]
+            self._waiting.adopt(waiting)
             for each in stored:
-                by_lane.setdefault(self._lane(each.ticket), []).append(each)
+                if self._waiting.stored(each.ticket.job_id) != each and each not in self._left:
+                    by_lane.setdefault(self._lane(each.ticket), []).append(each)
             for lane, tickets in by_lane.items():
                 await lane.adopt(tickets)
             self._read = True

@@ -118,6 +118,18 @@ class FairLane:
         await self._remove_left()
         return ran_low
 
+    async def admit(self, take_due: Callable[[], Iterable[StoredTicket]]) -> None:
+        """Give turns to the deferred tickets that `take_due` returns: their time has come. Raises `LogUnavailable`.
+
+        They are known from then on, also if the queue does not answer.
+        """
+        async with self._lock:
+            for each in take_due():
+                self._keep(_PlacedTicket(each.ticket, each.number, each.deferred))
+                self._turns.add(each.ticket.tenant, each.ticket.job_id, *_order(each.ticket))
+            await self._arrange()
+        await self._remove_left()
+
     async def adopt(self, stored: Sequence[StoredTicket]) -> None:
         """Know the tickets that the queue stores. The caller holds the lock.
 
@@ -264,8 +276,12 @@ def _number(queued: _PlacedTicket) -> int:
 
 
 def _order(ticket: Ticket) -> tuple[float, int]:
-    """Return what orders the jobs of a tenant: their age. A new priority puts no job behind younger ones."""
-    return (ticket.created_at.timestamp() if ticket.created_at else 0.0, ticket.position)
+    """Return what orders the jobs of a tenant: since when they can start.
+
+    A new priority puts no job behind younger ones.
+    """
+    times = (at.timestamp() for at in (ticket.created_at, ticket.not_before) if at is not None)
+    return (max(times, default=0.0), ticket.position)
 
 
 def _length_of_common_start(one: Sequence[_PlacedTicket], other: Sequence[_PlacedTicket]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -118,8 +119,13 @@ class Reconciler:
         return self._clock().timestamp() - time.monotonic()
 
     async def renew_delayed_tickets(self) -> list[str]:
-        """Replace the tickets of queued jobs that wait for another attempt. Return the ids of the jobs."""
-        return await self._renew_tickets(timedelta(0), lambda job: job.not_before is not None)
+        """Replace the tickets of queued jobs that wait for another attempt. Return the ids of the jobs.
+
+        A job that waits for its first attempt waits for a time of the wall clock, whatever that says now.
+        """
+        return await self._renew_tickets(
+            timedelta(0), lambda job: job.not_before is not None and job.attempt > 0
+        )
 
     async def renew_undeliverable_tickets(self) -> list[str]:
         """Replace the tickets of queued jobs that are not delivered any more. Return the ids of the jobs."""
@@ -147,7 +153,10 @@ class Reconciler:
         if loaded is None or loaded.job.status is not Status.QUEUED or not concerns(loaded.job):
             return False
         await self._issuer.withdraw(job_id)
-        await self._issuer.issue(ticket_of(loaded.job, loaded.position))
+        ticket = ticket_of(loaded.job, loaded.position)
+        if self._clock() < loaded.job.updated_at:  # a worker measures the pause
+            ticket = replace(ticket, not_before=None)
+        await self._issuer.issue(ticket)
         return True
 
     async def restore_streams(self) -> list[str]:

@@ -114,7 +114,7 @@ def _affects_ticket(commit: Commit) -> bool:
             case e.Cancelled(attempt=0):
                 return True
             case e.Failed():
-                if commit.command.name == "give_up":
+                if commit.command.name in ("give_up", "expire"):
                     return True
             case _:
                 pass

@@ -17,6 +17,7 @@ from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import INTERVAL_SECONDS, Reconciler
+from kinolog_projector.dispatch.start_deadlines import StartDeadlines
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ async def run_dispatch(
     reconciler: Reconciler,
     poison_tickets: PoisonTicketHandler,
     issuer: FairTicketIssuer,
+    deadlines: StartDeadlines,
     reconcile_seconds: float = INTERVAL_SECONDS,
 ) -> None:
     """Apply the log to the ticket queue until cancelled. Raises an ExceptionGroup if one of the tasks fails."""
@@ -39,6 +41,7 @@ async def run_dispatch(
         group.create_task(reconciler.run(reconcile_seconds), name="reconciler")
         group.create_task(poison_tickets.run(), name="poison tickets")
         group.create_task(issuer.run(), name="deferred tickets")
+        group.create_task(deadlines.run(), name="start deadlines")
 
 
 class GuardedDispatch:

@@ -211,7 +211,7 @@ def _submitted(job: _JobProjection, event: e.Submitted) -> None:
 
 def _queued(job: _JobProjection, event: e.Queued) -> None:
     job.priority_order = priority_order(event.priority)
-    job.queued_at = event.at
+    job.queued_at = event.at if event.not_before is None else max(event.at, event.not_before)
     if job.status != Status.QUEUED:
         job.change_status(event, Status.QUEUED)
 
@@ -235,7 +235,7 @@ def _erased(job: _JobProjection, event: e.Erased) -> None:
 
 def _attempt_started(job: _JobProjection, event: e.AttemptStarted) -> None:
     if event.attempt == 1:
-        job.add_duration("wait", event.at, micros_between(job.state.created_at, event.at))
+        job.add_duration("wait", event.at, micros_between(job.state.waits_from, event.at))
     job.change_status(event, Status.PROCESSING)
     job.mark_attempt_changed(event.attempt)
     job.worker_totals(event.attempt).attempts += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -116,9 +117,11 @@ MAX_QUEUED_JOBS = 10_000
 _QUEUED = jobs.c.status == literal_column("'queued'")
 """Not a parameter: a plan for any value could not use the index of queued jobs."""
 
+_STARTABLE = jobs.c.queued_at <= bindparam("now", type_=jobs.c.queued_at.type)
+
 _QUEUED_JOBS = PreparedQuery(
     select(jobs.c.id, jobs.c.number, jobs.c.model_class).where(
-        jobs.c.id == any_(_JOBS), jobs.c.tenant == TENANT, _QUEUED
+        jobs.c.id == any_(_JOBS), jobs.c.tenant == TENANT, _QUEUED, _STARTABLE
     ),
     generic_plan=True,
 )
@@ -137,6 +140,7 @@ def _lane(order: int) -> Select[Any]:
             jobs.c.tenant == TENANT,
             jobs.c.model_class == bindparam("model_class", type_=Text()),
             jobs.c.urgency == order,
+            _STARTABLE,
         )
         .order_by(jobs.c.queued_at, jobs.c.number)
         .limit(MAX_QUEUED_JOBS)
@@ -201,14 +205,19 @@ async def archived_tails(snapshot: Snapshot, job_ids: Sequence[str]) -> dict[str
     return {str(job_id): int(position) for job_id, position in rows}
 
 
-async def queue_positions(snapshot: Snapshot, tenant: str, job_ids: Sequence[str]) -> dict[str, int]:
-    """Return how many jobs of the tenant and of their model class start before the queued ones among some jobs."""
-    found = await _QUEUED_JOBS.rows(snapshot, {"tenant": tenant, "job_ids": list(job_ids)})
+async def queue_positions(
+    snapshot: Snapshot, tenant: str, job_ids: Sequence[str], now: datetime
+) -> dict[str, int]:
+    """Return how many jobs of the tenant and of their model class start before the queued ones among some jobs.
+
+    Jobs that wait for a time after `now` are left out.
+    """
+    found = await _QUEUED_JOBS.rows(snapshot, {"tenant": tenant, "job_ids": list(job_ids), "now": now})
     ids = {number: job_id for job_id, number, _ in found}
     model_classes = sorted({model_class for _, _, model_class in found})
     if not model_classes:
         return {}
-    same = {"tenant": tenant, "numbers": list(ids)}
+    same = {"tenant": tenant, "numbers": list(ids), "now": now}
     values = [same | {"model_class": model_class} for model_class in model_classes]
     positions = {}
     for lanes in await snapshot.run(*((_LANES, one) for one in values), last=True):

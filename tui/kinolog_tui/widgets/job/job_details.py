@@ -11,7 +11,8 @@ from textual.widgets import Static
 
 from kinolog.counts import counted
 from kinolog_client import STAGES, EventInfo, JobInfo, StageInfo
-from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
+from kinolog_tui.text import clock
+from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span, start_time
 from kinolog_tui.widgets.theme_styles import status_style, style
 
 STAGE_CELLS = 14
@@ -60,6 +61,8 @@ class JobHead(Static):
         return max(LEAST_BAR, min(MOST_BAR, self.size.width // 4))
 
     def _progress_text(self, job: JobInfo, step: tuple[int, int] | None) -> str:
+        if starts := start_time(job, clock.now()):
+            return f"starts {starts}"
         if job.status == "queued":
             place = job.queue_position
             return "" if place is None else ("next in line" if place == 0 else f"{place} before it")

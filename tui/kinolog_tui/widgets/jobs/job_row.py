@@ -9,7 +9,17 @@ from datetime import datetime
 from typing import TypeAlias
 
 from kinolog_client import JobInfo
-from kinolog_tui.text.display_text import COLOURS, PRIORITY_MARKS, SYMBOLS, ago, bar, plain, short_id, span
+from kinolog_tui.text.display_text import (
+    COLOURS,
+    PRIORITY_MARKS,
+    SYMBOLS,
+    ago,
+    bar,
+    plain,
+    short_id,
+    span,
+    start_time,
+)
 
 BAR_CELLS = 8
 MARK = "✓"
@@ -62,7 +72,9 @@ def _status(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
     return [(f"{SYMBOLS[job.status]} {word}", COLOURS[job.status])]
 
 
-def _progress(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
+def _progress(job: JobInfo, _: bool, now: datetime) -> list[CellPart]:
+    if starts := start_time(job, now):
+        return [(starts if len(starts) > len("22:00") else f"starts {starts}", "text-muted")]
     if job.status == "queued":
         return [("" if job.queue_position is None else f"#{job.queue_position + 1} in line", "text-muted")]
     return [(bar(job.percent, BAR_CELLS), COLOURS[job.status]), (f" {job.percent:3.0f}%", "")]

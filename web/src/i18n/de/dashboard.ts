@@ -12,6 +12,7 @@ export const dashboard: typeof english = {
   idle: "frei",
   jobsDone_one: "{{count}} Auftrag erledigt",
   jobsDone_other: "{{count, number}} Aufträge erledigt",
+  starts: "beginnt {{time}}",
   place: "Platz {{place}}",
   memory: "{{used}} von {{total}} belegt",
   remaining: "noch {{time}}",

@@ -16,6 +16,7 @@ export const job: typeof english = {
   previewAlt: "Das bisherige Bild",
   noPreview: "Nach den ersten Schritten erscheint hier ein Bild.",
   waiting: "Der Auftrag wartet.",
+  waitingTime: "Der Auftrag wartet bis {{time}}.",
   waitingPlace: "Der Auftrag wartet an Platz {{place}}.",
   erased: "Prompt und Dateien dieses Auftrags sind gelöscht. Seine Geschichte bleibt.",
   allLines: "Alle Zeilen",

@@ -10,6 +10,7 @@ export const dashboard = {
   idle: "idle",
   jobsDone_one: "{{count}} job done",
   jobsDone_other: "{{count, number}} jobs done",
+  starts: "starts {{time}}",
   place: "place {{place}}",
   memory: "{{used}} of {{total}} used",
   remaining: "{{time}} left",

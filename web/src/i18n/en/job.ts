@@ -14,6 +14,7 @@ export const job = {
   previewAlt: "The picture so far",
   noPreview: "A picture appears here once the first steps are done.",
   waiting: "The job waits in the queue.",
+  waitingTime: "The job waits until {{time}}.",
   waitingPlace: "The job waits in the queue, at place {{place}}.",
   erased: "The prompt and the files of this job are erased. Its history stays.",
   allLines: "All lines",

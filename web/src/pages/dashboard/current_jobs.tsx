@@ -19,6 +19,7 @@ import { PictureFrame } from "../../components/picture_frame";
 import { Panel } from "../../components/panel";
 import { useJobPreview } from "../../live/live_store";
 import { useChannel } from "../../live/live_updates";
+import { useFormats } from "../../text/use_format";
 
 /** Running jobs whose pictures are followed. Each costs a channel and its pictures. */
 const PICTURED = 8;
@@ -76,6 +77,7 @@ export function RunningJobs(): ReactNode {
 
 export function QueuedJobs(): ReactNode {
   const { t } = useTranslation();
+  const formats = useFormats();
   const jobs = useJobs({ status: ["queued"], sort: "priority", order: "desc", limit: MOST_QUEUED });
   const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
   return (
@@ -101,6 +103,11 @@ export function QueuedJobs(): ReactNode {
                         <Typography variant="body2" color="textSecondary">
                           {t(`priority.${job.priority}`)}
                         </Typography>
+                        {formats.isAhead(job.not_before) ? (
+                          <Typography variant="body2" color="textSecondary">
+                            {t("dashboard.starts", { time: formats.moment(job.not_before) })}
+                          </Typography>
+                        ) : null}
                         {job.queue_position === null ? null : (
                           <Typography variant="body2" color="textSecondary">
                             {t("dashboard.place", { place: job.queue_position + 1 })}

@@ -22,6 +22,7 @@ import { useTitle } from "../../components/use_title";
 import { useChannel } from "../../live/live_updates";
 import { shortId } from "../../text/format";
 import { troubleKind } from "../../text/trouble_kind";
+import { useFormats } from "../../text/use_format";
 import { OverviewTab } from "./overview_tab";
 
 // What a person sees first is loaded with the page, the rest when it is opened.
@@ -42,6 +43,7 @@ const CONTENT: Record<TabName, ComponentType<{ job: JobDetail }>> = {
 
 function JobContent({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
+  const formats = useFormats();
   const [params, setParams] = useSearchParams();
   const tab = TABS.find((name) => name === params.get("tab")) ?? "overview";
   const status = useNewest(job, (newest) => newest.status);
@@ -76,9 +78,11 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
       ) : null}
       {status === "queued" ? (
         <Alert severity="info" sx={{ mt: 1.5 }}>
-          {queuePosition === null
-            ? t("job.waiting")
-            : t("job.waitingPlace", { place: queuePosition + 1 })}
+          {formats.isAhead(job.not_before)
+            ? t("job.waitingTime", { time: formats.moment(job.not_before) })
+            : queuePosition === null
+              ? t("job.waiting")
+              : t("job.waitingPlace", { place: queuePosition + 1 })}
         </Alert>
       ) : null}
       {job.error === null ? null : (
