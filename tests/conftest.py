@@ -21,8 +21,6 @@ sys.dont_write_bytecode = False
 
 # As in the worker: threads of torch that spin hold up other processes.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
 # Convolutions in float32 allocate megabytes for each call: torch asks for them in huge pages, which are faster to map.
 os.environ["THP_MEM_ALLOC_ENABLE"] = "1"
 
@@ -86,6 +84,16 @@ def _of_session(item: pytest.Item, name: str) -> pytest.FixtureDef[object] | Non
         return None
     *_, used = item._fixtureinfo.name2fixturedefs.get(name, (None,))
     return used if used is not None and used.scope == "session" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect tests, and no garbage meanwhile: what is imported stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
