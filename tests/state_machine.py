@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias, get_args
 
 from kinolog.job import commands as c
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.decide import Refused, decide
 from kinolog.job.evolve import fold
 from kinolog.job.names import stored_name
@@ -76,6 +77,7 @@ def require_all(commands: Iterable[type], covered: Collection[type], where: str)
 
 _SEALED = Sealed(nonce=b"n" * 12, ciphertext=b"c" * 16)
 _ARTIFACT = Artifact(kind=ArtifactKind.SCENE, key="key", sha256="00", size_bytes=1, media_type="video/mp4")
+_CHECKPOINT = StoredCheckpoint(attempt=1, scene=0, step=1, key="key", size_bytes=1)
 _MEDIA = MediaFacts(
     width=64,
     height=64,
@@ -140,6 +142,9 @@ EXAMPLES: Examples = {
     ],
     c.RecordScene: lambda job, name: [
         c.RecordScene(id=name, actor=_holder(job), attempt=job.attempt, scene=0, artifact=_ARTIFACT)
+    ],
+    c.RecordCheckpoint: lambda job, name: [
+        c.RecordCheckpoint(id=name, actor=_holder(job), attempt=job.attempt, checkpoint=_CHECKPOINT)
     ],
     c.Complete: lambda job, name: [
         c.Complete(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kinolog.job import commands as c
 from kinolog.job import events as e
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.values import (
     Artifact,
     ArtifactKind,
@@ -38,6 +39,14 @@ stages = st.sampled_from(Stage)
 maybe_scene = st.none() | st.integers(0, 9)
 sealed = st.builds(
     Sealed, nonce=st.binary(min_size=12, max_size=12), ciphertext=st.binary(min_size=16, max_size=64)
+)
+checkpoints = st.builds(
+    StoredCheckpoint,
+    attempt=numbers,
+    scene=numbers,
+    step=numbers,
+    key=words,
+    size_bytes=numbers,
 )
 artifacts = st.builds(
     Artifact,
@@ -197,6 +206,7 @@ kinds_of_event = (
     st.builds(e.StageStarted, at=times, attempt=numbers, stage=stages, scene=maybe_scene),
     st.builds(e.StageFinished, at=times, attempt=numbers, stage=stages, seconds=seconds, scene=maybe_scene),
     st.builds(e.SceneRendered, at=times, attempt=numbers, scene=numbers, artifact=artifacts),
+    st.builds(e.CheckpointStored, at=times, checkpoint=checkpoints),
     st.builds(e.AttemptFailed, at=times, attempt=numbers, error=errors, percent=st.floats(0.0, 100.0)),
     st.builds(e.CancelRequested, at=times, actor=words, reason=words, sealed_reason=st.none() | sealed),
     st.builds(e.Cancelled, at=times, attempt=numbers, percent=st.floats(0.0, 100.0)),

@@ -16,6 +16,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from kinolog_worker.renderers.diffusers.checkpoints.stepped_schedulers import SteppedSchedulers
 from kinolog_worker.renderers.diffusers.latents import decoded_video, frame_runs
 from kinolog_worker.renderers.diffusers.model_folder import family_of
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
@@ -44,11 +45,16 @@ def _schedulers() -> list[Callable[[], Any]]:
 
 @pytest.mark.parametrize("make", _schedulers())
 def test_a_reporting_scheduler_keeps_its_signature(make: Callable[[], Any]) -> None:
-    """Pipelines look there for `generator`: CogVideoX loses its noise if it is not seen."""
+    """Pipelines look there for `generator`: CogVideoX loses its noise if it is not seen.
+
+    So does one that is followed for checkpoints, of whose timesteps pipelines ask for `sigmas` and `mu`.
+    """
     pipe = SimpleNamespace(scheduler=make())
-    expected = inspect.signature(pipe.scheduler.step)
-    with reported_steps(pipe, BY_SCHEDULER, lambda latents: None):
-        assert inspect.signature(pipe.scheduler.step) == expected
+    names = ("step", "set_timesteps")
+    expected = [inspect.signature(getattr(pipe.scheduler, name)) for name in names]
+    followed = SteppedSchedulers(lambda _, result: result, lambda: None).followed(pipe)
+    with followed, reported_steps(pipe, BY_SCHEDULER, lambda values: {}):
+        assert [inspect.signature(getattr(pipe.scheduler, name)) for name in names] == expected
         assert type(pipe.scheduler).__name__ == make.__name__
     assert type(pipe.scheduler) is make
 
@@ -56,7 +62,7 @@ def test_a_reporting_scheduler_keeps_its_signature(make: Callable[[], Any]) -> N
 def test_a_copy_of_a_reporting_scheduler_steps_itself() -> None:
     """Sound and single frames have deep copies of the scheduler: each has a position of its own."""
     pipe = SimpleNamespace(scheduler=_library.FlowMatchEulerDiscreteScheduler())
-    with reported_steps(pipe, BY_SCHEDULER, lambda latents: None):
+    with reported_steps(pipe, BY_SCHEDULER, lambda values: {}):
         pipe.scheduler.set_timesteps(3)
         other = copy.deepcopy(pipe.scheduler)
         sample = torch.zeros(1)
@@ -68,7 +74,7 @@ def test_a_family_with_a_callback_leaves_its_scheduler_alone() -> None:
     """LTX-2 and SkyReels-V2 copy their schedulers: none of them is reported twice."""
     for name in ("LTX2Pipeline", "SkyReelsV2DiffusionForcingPipeline"):
         pipe = SimpleNamespace(scheduler=_library.FlowMatchEulerDiscreteScheduler())
-        with reported_steps(pipe, families()[name], lambda latents: None) as arguments:
+        with reported_steps(pipe, families()[name], lambda values: {}) as arguments:
             assert set(arguments) == {"callback_on_step_end"}
             assert type(pipe.scheduler) is _library.FlowMatchEulerDiscreteScheduler
 

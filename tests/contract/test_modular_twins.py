@@ -32,7 +32,10 @@ def _differ(one: Frames, other: Frames) -> bool:
 
 @pytest.mark.parametrize("name", sorted(TWIN_FAMILIES))
 def test_a_twin_draws_as_its_class_does(name: str) -> None:
-    """Steps and pixels are those of the bare pipeline, and a guidance of 1 takes one pass a step."""
+    """Steps and pixels are those of the bare pipeline, and a guidance of 1 takes one pass a step.
+
+    A clip that goes on from a checkpoint is the same.
+    """
     with drawn_family(name, "float32") as family:
         steps = STEPS.get(name, REQUEST.steps)
         denoised = [(report.step, report.steps) for report in family.reports if report.stage == "denoise"]
@@ -40,6 +43,7 @@ def test_a_twin_draws_as_its_class_does(name: str) -> None:
         assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
         assert family.frames.std() > 5
         assert not _differ(family.frames, family.bare_frames())
+        assert not _differ(family.frames, family.resumed()[0])
         assert family.renderer.encode_prompt(family.request).cached == (name not in GUARDED_FAMILIES)
         with counted_passes() as passes:
             alone = family.draw(guidance=1.0)

@@ -161,6 +161,7 @@ def _timing(settings: WorkerSettings) -> Timing:
         ack_extend_seconds=settings.worker_ack_wait_seconds / 3,
         first_retry_seconds=settings.worker_retry_seconds,
         stall_timeout_seconds=settings.worker_stall_seconds,
+        checkpoint_seconds=settings.worker_checkpoint_seconds,
         shutdown_grace_seconds=settings.worker_grace_seconds,
     )
 

@@ -39,6 +39,9 @@ class Timing:
     stall_timeout_seconds: float = 1800.0
     """How long the inference process may send nothing about a job before it is killed."""
 
+    checkpoint_seconds: float = 60.0
+    """Interval of checkpoints within a scene; 0 for none."""
+
     first_retry_seconds: float = 5.0
     """Pause before the second attempt; it doubles with every further one."""
 

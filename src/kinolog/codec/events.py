@@ -11,6 +11,7 @@ from kinolog.codec.enums import (
     STAGE_TO_PROTO,
     UnknownEvent,
 )
+from kinolog.codec.state import checkpoint_from_proto, checkpoint_to_proto
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
     artifact_from_proto,
@@ -97,6 +98,7 @@ _AttemptEvent = (
     | e.StageStarted
     | e.StageFinished
     | e.SceneRendered
+    | e.CheckpointStored
     | e.AttemptFailed
     | e.Cancelled
     | e.Completed
@@ -140,6 +142,8 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
                     attempt=event.attempt, scene=event.scene, artifact=artifact_to_proto(event.artifact)
                 )
             )
+        case e.CheckpointStored():
+            return ev.Event(checkpoint_stored=checkpoint_to_proto(event.checkpoint))
         case e.AttemptFailed():
             return ev.Event(
                 attempt_failed=ev.AttemptFailed(
@@ -249,6 +253,8 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
             return e.SceneRendered(
                 at=at, attempt=s.attempt, scene=s.scene, artifact=artifact_from_proto(s.artifact)
             )
+        case "checkpoint_stored":
+            return e.CheckpointStored(at=at, checkpoint=checkpoint_from_proto(wire.checkpoint_stored))
         case "attempt_failed":
             g = wire.attempt_failed
             return e.AttemptFailed(

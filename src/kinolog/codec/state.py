@@ -22,6 +22,7 @@ from kinolog.codec.values import (
     stage_from_proto,
     stage_to_proto,
 )
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
 
@@ -63,6 +64,8 @@ def state_to_proto(
         at = getattr(job, name)
         if at is not None:
             time_to_proto(getattr(wire, name), at)
+    if job.checkpoint is not None:
+        wire.checkpoint.CopyFrom(checkpoint_to_proto(job.checkpoint))
     if job.media is not None:
         wire.media.CopyFrom(media_to_proto(job.media))
     if job.error is not None:
@@ -94,6 +97,7 @@ def state_from_proto(wire: ev.JobState) -> Job:
         error=error_from_proto(wire.error) if wire.HasField("error") else None,
         cancel_requested=wire.cancel_requested,
         prefetch_requested=wire.prefetch_requested,
+        checkpoint=checkpoint_from_proto(wire.checkpoint) if wire.HasField("checkpoint") else None,
         erased=wire.erased,
         started_at=time_from_proto(wire.started_at) if wire.HasField("started_at") else None,
         finished_at=time_from_proto(wire.finished_at) if wire.HasField("finished_at") else None,
@@ -105,4 +109,26 @@ def state_from_proto(wire: ev.JobState) -> Job:
         applied_commands=tuple(wire.applied_commands),
         key_id=wire.key_id,
         worker_key=wire.worker_key,
+    )
+
+
+def checkpoint_to_proto(checkpoint: StoredCheckpoint) -> ev.CheckpointStored:
+    """Return the proto message of a checkpoint."""
+    return ev.CheckpointStored(
+        attempt=checkpoint.attempt,
+        scene=checkpoint.scene,
+        step=checkpoint.step,
+        key=checkpoint.key,
+        size_bytes=checkpoint.size_bytes,
+    )
+
+
+def checkpoint_from_proto(wire: ev.CheckpointStored) -> StoredCheckpoint:
+    """Return the checkpoint in a proto message."""
+    return StoredCheckpoint(
+        attempt=wire.attempt,
+        scene=wire.scene,
+        step=wire.step,
+        key=wire.key,
+        size_bytes=wire.size_bytes,
     )

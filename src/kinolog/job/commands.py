@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.values import (
     Artifact,
     JobError,
@@ -155,6 +156,16 @@ class RecordScene:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCheckpoint:
+    """A worker reports that a checkpoint of its attempt is stored."""
+
+    id: str
+    actor: str
+    attempt: int
+    checkpoint: StoredCheckpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
     """A worker reports that the video is stored."""
 
@@ -217,6 +228,7 @@ Command: TypeAlias = (
     | RecordRuntime
     | RecordStages
     | RecordScene
+    | RecordCheckpoint
     | Complete
     | FailAttempt
     | ConfirmCancel

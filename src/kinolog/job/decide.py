@@ -219,7 +219,13 @@ def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[
 
 
 _WorkerCommand: TypeAlias = (
-    c.RecordRuntime | c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+    c.RecordRuntime
+    | c.RecordStages
+    | c.RecordScene
+    | c.RecordCheckpoint
+    | c.Complete
+    | c.FailAttempt
+    | c.ConfirmCancel
 )
 
 
@@ -240,6 +246,9 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
                     "NO_SUCH_SCENE", f"job {job.id} has {counted(len(job.scenes), 'scene')}, not {index + 1}"
                 )
             return [e.SceneRendered(at=at, attempt=attempt, scene=index, artifact=artifact)]
+        case c.RecordCheckpoint(checkpoint=checkpoint):
+            rendered = any(scene.index == checkpoint.scene and scene.artifact for scene in job.scenes)
+            return [] if rendered else [e.CheckpointStored(at=at, checkpoint=checkpoint)]
         case c.Complete() if job.cancel_requested:
             return [e.Cancelled(at=at, attempt=attempt)]  # the cancel was accepted first
         case c.Complete():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.values import (
     Artifact,
     JobError,
@@ -130,6 +131,14 @@ class SceneRendered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointStored:
+    """A checkpoint of the scene that is being rendered was stored; it replaces the one before."""
+
+    at: datetime
+    checkpoint: StoredCheckpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
     """An attempt failed. `percent` of the whole job was reached, 0 to 100; 0 if nobody knows."""
 
@@ -215,6 +224,7 @@ Event: TypeAlias = (
     | StageStarted
     | StageFinished
     | SceneRendered
+    | CheckpointStored
     | AttemptFailed
     | CancelRequested
     | Cancelled

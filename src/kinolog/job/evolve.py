@@ -80,7 +80,12 @@ def evolve(job: Job, event: e.Event) -> Changes:
                 "last_attempt": last_attempt,
             }
         case e.Erased():
-            return {"erased": True, "artifacts": (), "scenes": _without_artifacts(job.scenes)}
+            return {
+                "erased": True,
+                "artifacts": (),
+                "scenes": _without_artifacts(job.scenes),
+                "checkpoint": None,
+            }
         case e.RuntimeRecorded():
             attempts = (
                 replace(attempt, runtime=event.runtime) if attempt.number == event.attempt else attempt
@@ -94,7 +99,10 @@ def evolve(job: Job, event: e.Event) -> Changes:
                 replace(scene, artifact=event.artifact) if scene.index == event.scene else scene
                 for scene in job.scenes
             )
-            return {"scenes": scenes}
+            resumes = job.checkpoint is not None and job.checkpoint.scene != event.scene
+            return {"scenes": scenes, "checkpoint": job.checkpoint if resumes else None}
+        case e.CheckpointStored():
+            return {"checkpoint": event.checkpoint}
         case e.Completed() | e.Failed() | e.Cancelled():
             return _terminal_changes(job, event)
         case e.Submitted():
@@ -176,7 +184,12 @@ def _terminal_changes(job: Job, event: e.Completed | e.Failed | e.Cancelled) -> 
     attempts = job.attempts
     if attempts and attempts[-1].ended_at is None:
         attempts = _with_last_ended(job, event, event.error if isinstance(event, e.Failed) else None)
-    ended: Changes = {"attempts": attempts, "finished_at": event.at, "prefetch_requested": False}
+    ended: Changes = {
+        "attempts": attempts,
+        "finished_at": event.at,
+        "prefetch_requested": False,
+        "checkpoint": None,
+    }
     match event:
         case e.Completed():
             return {

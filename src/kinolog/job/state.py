@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.values import (
     Artifact,
     Attempt,
@@ -69,6 +70,8 @@ class Job(ListedFields):
     stages: tuple[StageState, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     prefetch_requested: bool = False
+    checkpoint: StoredCheckpoint | None = None
+    """The checkpoint that the next attempt goes on from."""
     applied_commands: tuple[str, ...] = ()
     key_id: str = ""
     worker_key: bytes = b""

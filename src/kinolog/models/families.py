@@ -157,6 +157,9 @@ class Family:
     with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
     the others. A network that is `compiled` on a GPU has an attention that takes too much memory otherwise.
 
+    A call of a family with `resumes` can go on from a step of an earlier one. The call of another holds more between
+    steps than its schedulers and latents, such as what its network remembers.
+
     `inputs` are the pictures and videos that it takes beside the text, in the `input_form`. Of the `alternatives` among
     them a job has one. A call that starts from a noisy video makes the share `strength` of its steps. A family without
     `prompt` reads no text. With `device_noise` it draws noise on its device with the generator that it is given.
@@ -204,6 +207,7 @@ class Family:
     fixed_steps: bool = False
     first_chunk_steps: int = 1
     compiled: bool = False
+    resumes: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
     inputs: Mapping[InputRole, FamilyInput] = field(default_factory=dict)

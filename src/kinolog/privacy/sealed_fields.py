@@ -40,6 +40,11 @@ def input_content(sealer: Sealer, index: int) -> ContentSealer:
     return ContentSealer(sealer, f"input/{index}")
 
 
+def checkpoint_content(sealer: Sealer, scene: int, step: int) -> ContentSealer:
+    """Return what seals and unseals the content of a checkpoint of a scene after a step."""
+    return ContentSealer(sealer, f"checkpoint/{scene}/{step}")
+
+
 def seal_input_facts(facts: InputFacts, sealer: Sealer, index: int) -> Sealed:
     """Return the sealed facts of an input. Raises `KeyErased`."""
     return sealer.seal(json.dumps(asdict(facts), sort_keys=True), f"input/{index}/facts")

@@ -260,6 +260,11 @@ class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, SigningSe
     worker_stall_seconds: float = Field(
         1800.0, gt=0.0, description="A renderer that makes no progress for this long is stopped."
     )
+    worker_checkpoint_seconds: float = Field(
+        60.0,
+        ge=0.0,
+        description="Interval of checkpoints within a scene, from which a later attempt goes on; 0 makes none.",
+    )
     worker_freeze_seconds: float = Field(
         60.0,
         ge=0.0,

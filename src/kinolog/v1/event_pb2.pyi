@@ -439,6 +439,7 @@ class Event(_message.Message):
     RETRIED_FIELD_NUMBER: _builtins.int
     ERASED_FIELD_NUMBER: _builtins.int
     RUNTIME_RECORDED_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_STORED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -515,6 +516,10 @@ class Event(_message.Message):
     def runtime_recorded(self) -> Global___RuntimeRecorded:
         """The worker of an attempt told what it runs on."""
 
+    @_builtins.property
+    def checkpoint_stored(self) -> Global___CheckpointStored:
+        """A checkpoint of the scene that is being rendered was stored."""
+
     def __init__(
         self,
         *,
@@ -537,12 +542,13 @@ class Event(_message.Message):
         retried: Global___Retried | None = ...,
         erased: Global___Erased | None = ...,
         runtime_recorded: Global___RuntimeRecorded | None = ...,
+        checkpoint_stored: Global___CheckpointStored | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded", "checkpoint_stored"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1053,6 +1059,46 @@ class SceneRendered(_message.Message):
 Global___SceneRendered: _TypeAlias = SceneRendered  # noqa: Y015
 
 @_typing.final
+class CheckpointStored(_message.Message):
+    """A checkpoint of the scene that is being rendered was stored. It replaces the one before. A later attempt goes on from
+    it, within the scene.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    SCENE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """The attempt that made it, counted from 1."""
+    scene: _builtins.int
+    """The scene, counted from 0."""
+    step: _builtins.int
+    """How many denoising steps of the scene are done."""
+    key: _builtins.str
+    """Where the file is in the artifact store. It is sealed with the key of the job."""
+    size_bytes: _builtins.int
+    """The size of the file, in bytes."""
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        scene: _builtins.int = ...,
+        step: _builtins.int = ...,
+        key: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "scene", b"scene", "size_bytes", b"size_bytes", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckpointStored: _TypeAlias = CheckpointStored  # noqa: Y015
+
+@_typing.final
 class AttemptFailed(_message.Message):
     """An attempt failed."""
 
@@ -1361,6 +1407,7 @@ class JobState(_message.Message):
     APPLIED_COMMANDS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
     WORKER_KEY_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
     START_AFTER_FIELD_NUMBER: _builtins.int
     START_BEFORE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -1450,6 +1497,10 @@ class JobState(_message.Message):
         """Ids of the last commands that had an effect, oldest first."""
 
     @_builtins.property
+    def checkpoint(self) -> Global___CheckpointStored:
+        """The checkpoint to go on from. Missing for none."""
+
+    @_builtins.property
     def start_after(self) -> _timestamp_pb2.Timestamp:
         """When its submit wanted it to start at the earliest."""
 
@@ -1490,12 +1541,13 @@ class JobState(_message.Message):
         applied_commands: _abc.Iterable[_builtins.str] | None = ...,
         key_id: _builtins.str = ...,
         worker_key: _builtins.bytes = ...,
+        checkpoint: Global___CheckpointStored | None = ...,
         start_after: _timestamp_pb2.Timestamp | None = ...,
         start_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

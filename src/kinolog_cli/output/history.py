@@ -66,6 +66,8 @@ def _summary(event: EventInfo) -> str:
             return f"{data.get('stage')}{scene}"
         case "stage_finished":
             return f"{data.get('stage')}{scene}, {duration(data.get('seconds'))}"
+        case "checkpoint_stored":
+            return f"step {data.get('step')}{scene}"
         case "attempt_started":
             return f"attempt {data.get('attempt')} by {data.get('worker')}, {data.get('hardware')}"
         case "runtime_recorded":

@@ -10,6 +10,7 @@ from kinolog.job import commands as c
 from tests.strategies import (
     START,
     artifacts,
+    checkpoints,
     errors,
     maybe_scene,
     media,
@@ -42,12 +43,19 @@ WORKER_COMMANDS: dict[type[c.Command], Arguments] = {
     c.StartAttempt: st.fixed_dictionaries({"runtime": runtimes}),
 }
 AttemptCommand: TypeAlias = (
-    c.RecordRuntime | c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+    c.RecordRuntime
+    | c.RecordStages
+    | c.RecordScene
+    | c.RecordCheckpoint
+    | c.Complete
+    | c.FailAttempt
+    | c.ConfirmCancel
 )
 ATTEMPT_COMMANDS: dict[type[AttemptCommand], Arguments] = {
     c.RecordRuntime: st.fixed_dictionaries({"runtime": runtimes}),
     c.RecordStages: st.fixed_dictionaries({"marks": st.lists(marks, min_size=1, max_size=4).map(tuple)}),
     c.RecordScene: st.fixed_dictionaries({"scene": st.integers(0, 4), "artifact": artifacts}),
+    c.RecordCheckpoint: st.fixed_dictionaries({"checkpoint": checkpoints}),
     c.Complete: st.fixed_dictionaries(
         {"artifacts": artifacts.map(lambda made: (made,)), "media": media, "gpu_seconds": st.just(1.0)}
     ),

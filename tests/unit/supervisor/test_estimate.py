@@ -296,6 +296,7 @@ def test_reused_scenes_are_no_work() -> None:
     """An attempt that uses a scene again has less to do."""
     whole, part = Estimate("model", plan(), StageRates()), Estimate("model", plan(reused=(0,)), StageRates())
     for estimate in (whole, part):
+        estimate.step(Stage.DENOISE, 1, step=1, steps=10, stage_seconds=2.0)
         estimate.step(Stage.DENOISE, 1, step=2, steps=10, stage_seconds=4.0)
     assert whole.eta_seconds is not None
     assert part.eta_seconds is not None

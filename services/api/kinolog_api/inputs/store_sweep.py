@@ -54,18 +54,21 @@ class StoreSweep:
             )
 
     async def _sweep_job(self, folder: str) -> int:
-        """Delete the copies of uploads in a folder that no job in the log names. Return the number of deletions.
+        """Delete the sealed files in a folder that no job in the log names. Return the number of deletions.
 
-        A submit may have been interrupted before its commit, or after another one had made the same job. Newer copies
-        may be of a submit in progress. They stay until they are as old.
+        They are checkpoints of workers that died before their job ended, and copies of uploads: a submit may have been
+        interrupted before its commit, or after another one had made the same job. Newer copies may be of a submit in
+        progress. They stay until they are as old.
         """
         try:
             loaded = await self._store.load(job_in(folder))
         except DamagedLog:  # the job may be one that the log has lost
             return 0
-        named = (
-            {one.file.key for one in loaded.job.spec.inputs} if loaded and not loaded.job.erased else set()
-        )
+        named = set()
+        if loaded and not loaded.job.erased:
+            named = {one.file.key for one in loaded.job.spec.inputs}
+            if loaded.job.checkpoint is not None:
+                named.add(loaded.job.checkpoint.key)
         limit = self._clock() - timedelta(seconds=STALE_SECONDS)
         return sum(
             [

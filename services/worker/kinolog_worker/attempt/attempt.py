@@ -28,6 +28,7 @@ from kinolog.process.tasks import end_tasks, first_error
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
+from kinolog_worker.attempt.checkpoint_store import CheckpointStore
 from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
@@ -39,6 +40,7 @@ from kinolog_worker.attempt.render_request import (
 )
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
+from kinolog_worker.inference.checkpoints.checkpoint_messages import CheckpointMessage
 from kinolog_worker.inference.messages import (
     CancelledMessage,
     FailedMessage,
@@ -88,6 +90,7 @@ class RunningAttempt:
         self._sealer = sealer
         self._place = place
         self._recorder = AttemptRecorder(dependencies, lease, seals, place)
+        self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
         self._cancel = asyncio.Event()
         self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
@@ -119,6 +122,7 @@ class RunningAttempt:
                 self._place.leave_device()
                 await asyncio.gather(*self._uploads)
                 await self._outcome.record(outcome, watcher)
+                await self._checkpoints.delete_unused()
                 await end_tasks((*background, watcher))
         except BaseExceptionGroup as failures:
             cause = first_error(failures, NOT_OF_THE_ATTEMPT)
@@ -176,6 +180,8 @@ class RunningAttempt:
                         self._place.leave_device()
                     if self._cancel.is_set():
                         inference.cancel(job.job_id)
+                    if isinstance(message, CheckpointMessage):
+                        self._uploads.append(group.create_task(self._checkpoints.store(message)))
                     file = self._recorder.record(message, self._entry.name)
                     if file is not None and self._lease.job.scenes:
                         self._uploads.append(group.create_task(self._store_scene(file)))
@@ -253,7 +259,8 @@ class RunningAttempt:
         render_job = build_render_job(
             job, self._unsealed, self._entry, self._folder, finished_scenes, inputs, loras
         )
-        render_job = replace(render_job, model=model, upscaler=upscaler)
+        checkpoints = await self._checkpoints.plan(self._folder)
+        render_job = replace(render_job, model=model, upscaler=upscaler, checkpoints=checkpoints)
         self._recorder.start_estimate(render_job, self._entry.name)
         self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)
         return render_job

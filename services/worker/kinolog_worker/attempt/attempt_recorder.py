@@ -15,6 +15,7 @@ from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.stage_recorder import StageRecorder
 from kinolog_worker.dependencies import WorkerDependencies
+from kinolog_worker.inference.checkpoints.checkpoint_messages import ResumedMessage
 from kinolog_worker.inference.messages import (
     LoadedMessage,
     LogLineMessage,
@@ -134,6 +135,8 @@ class AttemptRecorder:
             case UnknownWordsMessage(scene=scene, words=words):
                 public = _count_of_unknown_words(words.count, scene, self._scenes)
                 self.progress.put_log_line("INFO", public, _unknown_words(words))
+            case ResumedMessage():
+                self.progress.put_log_line(*_resumption(message, self._scenes))
             case SceneRenderedMessage(file=file, reused=True):
                 text = f"scene {file.index + 1} of an earlier attempt is used again"
                 self.progress.put_log_line("INFO", text)
@@ -207,6 +210,14 @@ class AttemptRecorder:
                 eta_seconds=None if eta_seconds is None else round(eta_seconds, 2),
             )
         )
+
+
+def _resumption(message: ResumedMessage, scenes: int) -> tuple[str, str]:
+    """Return the level and the text of the line about a scene that goes on from a checkpoint, or does not."""
+    scene = f"scene {message.scene + 1}" if scenes > 1 else "the video"
+    if message.refusal:
+        return "WARNING", f"{scene}: {message.refusal}"
+    return "INFO", f"{scene} goes on from step {message.step}"
 
 
 def _count_of_unknown_words(count: int, scene: int, scenes: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from kinolog.process_activity import HELD_STATES, STOPPED_STATES, disk_faults, thread_states, used_seconds
 
@@ -15,6 +16,16 @@ WORK_SECONDS = 0.1
 
 MOST_STEP_SECONDS = 2.0
 """Time grows by at most this much between two looks: a machine, or a supervisor, that was suspended accuses nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingCommand:
+    """To the inference process: answer at once, whatever it computes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PongMessage:
+    """From the inference process: the answer to a `PingCommand`."""
 
 
 class Freeze:

@@ -18,6 +18,7 @@ from threading import Lock, Thread
 from kinolog.job.values import SCRATCH_FULL
 from kinolog.process.files.full_disk import NO_ROOM, is_full
 from kinolog_worker.inference.framing import framed, read_command
+from kinolog_worker.inference.freeze import PingCommand, PongMessage
 from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
 from kinolog_worker.inference.library_output import (
     error_kind,
@@ -38,8 +39,6 @@ from kinolog_worker.inference.messages import (
     LogLineMessage,
     Message,
     Outcome,
-    PingCommand,
-    PongMessage,
     PrefetchCommand,
     PrefetchedMessage,
     ReadyMessage,

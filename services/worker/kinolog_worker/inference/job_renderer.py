@@ -14,6 +14,7 @@ from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.windows import whole_scene_frames
+from kinolog_worker.inference.checkpoints.scene_checkpoint_files import scene_checkpoints
 from kinolog_worker.inference.messages import (
     ArtifactFile,
     FinishedMessage,
@@ -143,9 +144,12 @@ class JobRenderer:
         path = job.folder / f"scene-{scene.index:04}.mp4"
         unfinished = path.with_suffix(".part")
         self._stages.start("denoise", scene.index)
-        with BackgroundEncoder(
-            unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.scene_encoding
-        ) as encoder:
+        with (
+            scene_checkpoints(renderer, job, scene.index, self._send, again=self._is_chain_broken),
+            BackgroundEncoder(
+                unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.scene_encoding
+            ) as encoder,
+        ):
             colour: Frames | None = None
             is_blank = True
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)

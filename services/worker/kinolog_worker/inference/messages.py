@@ -13,6 +13,13 @@ from typing import TypeAlias
 from kinolog.models.input_roles import InputRole
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
+from kinolog_worker.inference.checkpoints.checkpoint_messages import (
+    NO_CHECKPOINTS,
+    CheckpointMessage,
+    CheckpointPlan,
+    ResumedMessage,
+)
+from kinolog_worker.inference.freeze import PingCommand, PongMessage
 from kinolog_worker.media.encoder_settings import H264, MASTER, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
 from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, LoraSource, ModelSource, SceneRequest
@@ -84,6 +91,7 @@ class RenderJob:
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
     interpolation_factor: int = 1
+    checkpoints: CheckpointPlan = NO_CHECKPOINTS
 
     @property
     def video_size(self) -> tuple[int, int]:
@@ -281,6 +289,8 @@ Message: TypeAlias = (
     | LogLineMessage
     | UnknownWordsMessage
     | SceneRenderedMessage
+    | CheckpointMessage
+    | ResumedMessage
     | Outcome
 )
 
@@ -306,16 +316,6 @@ class CancelCommand:
     """To the inference process: stop this run between two steps."""
 
     run_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PingCommand:
-    """To the inference process: answer at once, whatever it computes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PongMessage:
-    """From the inference process: the answer to a `PingCommand`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from kinolog_worker.inference.child_environment import child_environment
 from kinolog_worker.inference.exchange import KILLED, Exchange
 from kinolog_worker.inference.exit_cause import exit_cause, exit_code_of, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
-from kinolog_worker.inference.freeze import FREEZE_SECONDS, Freeze
+from kinolog_worker.inference.freeze import FREEZE_SECONDS, Freeze, PingCommand, PongMessage
 from kinolog_worker.inference.messages import (
     Answer,
     CancelCommand,
@@ -32,8 +32,6 @@ from kinolog_worker.inference.messages import (
     LoadedMessage,
     LoadedModelsMessage,
     Message,
-    PingCommand,
-    PongMessage,
     PrefetchCommand,
     PrefetchedMessage,
     ReadyMessage,

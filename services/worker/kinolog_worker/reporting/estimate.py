@@ -97,6 +97,8 @@ class _PartProgress:
     finished: bool = False
     step: int = 0
     steps: int = 0
+    skipped: int = 0
+    """Denoising steps of a checkpoint, which an earlier attempt drew."""
     first_step_seconds: float = 0.0
     last_step_seconds: float = 0.0
     running_seconds: float = 0.0
@@ -105,11 +107,14 @@ class _PartProgress:
     @property
     def seconds_per_step(self) -> float | None:
         """Seconds of a step after the first, which may include a warm-up. None before they show a pace."""
-        if self.step < STEPS_TO_SHOW_PACE or self.last_step_seconds - self.first_step_seconds < PACE_SECONDS:
+        drawn = self.step - self.skipped
+        if drawn < STEPS_TO_SHOW_PACE or self.last_step_seconds - self.first_step_seconds < PACE_SECONDS:
             return None
         if not self.first_step_seconds:
             return self.last_step_seconds / self.step
-        return max(0.0, self.last_step_seconds - self.first_step_seconds) / (self.step - 1)
+        return max(0.0, self.last_step_seconds - self.first_step_seconds) / (
+            drawn if self.skipped else drawn - 1
+        )
 
 
 @dataclass(slots=True)
@@ -149,7 +154,9 @@ class Estimate:
             return
         progress.done = max(progress.done, min(1.0, step / steps))
         progress.step, progress.steps = step, steps
-        if step == 1:
+        if stage is Stage.DENOISE and not progress.last_step_seconds and step > 1:
+            progress.skipped, progress.first_step_seconds = step, stage_seconds
+        elif step == 1:
             progress.first_step_seconds = stage_seconds
         progress.last_step_seconds = stage_seconds
 
@@ -165,11 +172,13 @@ class Estimate:
         if progress is None:
             return
         progress.done, progress.finished = 1.0, True
-        self.rates.learn(self.model, progress.part, seconds)
-        if stage is Stage.DENOISE:
-            self._pace.units += progress.part.units
+        if not progress.skipped:
+            self.rates.learn(self.model, progress.part, seconds)
+        if stage is Stage.DENOISE and not (progress.skipped and progress.skipped == progress.step):
+            drawn = progress.step - progress.skipped
+            self._pace.units += progress.part.units * (drawn / progress.steps if progress.skipped else 1.0)
             self._pace.seconds += seconds
-            self._pace.steps += max(1, progress.step)
+            self._pace.steps += max(1, drawn)
 
     @property
     def percent(self) -> float:

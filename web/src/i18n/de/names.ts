@@ -36,6 +36,7 @@ export const names: typeof english = {
     stage_started: "begonnen",
     stage_finished: "erledigt",
     scene_rendered: "gerendert",
+    checkpoint_stored: "Zwischenstand gespeichert",
     attempt_failed: "Versuch gescheitert",
     cancel_requested: "Abbruch verlangt",
     cancelled: "abgebrochen",

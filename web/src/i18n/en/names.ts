@@ -34,6 +34,7 @@ export const names = {
     stage_started: "begun",
     stage_finished: "done",
     scene_rendered: "rendered",
+    checkpoint_stored: "checkpoint stored",
     attempt_failed: "attempt failed",
     cancel_requested: "cancellation requested",
     cancelled: "cancelled",

@@ -6,8 +6,9 @@ The pipeline's own call runs, hooked at four seams (decision 76): prompts, autoe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,9 +20,10 @@ from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.sound.samples import Sound
 from kinolog_worker.renderers.canvas import Canvas, fit, selected_frames
-from kinolog_worker.renderers.diffusers.classes.input_arguments import input_arguments
+from kinolog_worker.renderers.diffusers.checkpoints.conditions import conditions_of
+from kinolog_worker.renderers.diffusers.checkpoints.denoise import SceneStart, denoise
 from kinolog_worker.renderers.diffusers.classes.noise_schedule import scene_schedule
-from kinolog_worker.renderers.diffusers.classes.seeded_noise import seeded_noise
+from kinolog_worker.renderers.diffusers.classes.seeded_call import seeded_call
 from kinolog_worker.renderers.diffusers.device import device_named, is_lost
 from kinolog_worker.renderers.diffusers.latents import (
     decoded_video,
@@ -31,7 +33,6 @@ from kinolog_worker.renderers.diffusers.latents import (
 from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline, loaded_pipeline
 from kinolog_worker.renderers.diffusers.loras.lora_file import LoraFile, lora_files
 from kinolog_worker.renderers.diffusers.modular.pass_end import ended_within_passes
-from kinolog_worker.renderers.diffusers.pipeline_call import set_guidance
 from kinolog_worker.renderers.diffusers.pipeline_loader import checked_model
 from kinolog_worker.renderers.diffusers.placement.denoised_scene import DenoisedScene
 from kinolog_worker.renderers.diffusers.placement.figures import figures_of
@@ -45,7 +46,6 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.scene_sound import sound_in
 from kinolog_worker.renderers.diffusers.step_observer import step_observer
-from kinolog_worker.renderers.diffusers.step_reports import reported_steps
 from kinolog_worker.renderers.diffusers.upscalers.swin2sr import Swin2srUpscaler, load_swin2sr
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
@@ -62,8 +62,8 @@ from kinolog_worker.renderers.renderer import (
     ShouldStop,
     StepReport,
 )
+from kinolog_worker.renderers.scene_checkpoints import SceneCheckpoints
 from kinolog_worker.renderers.scene_inputs import (
-    InputPictures,
     blank_inputs,
     check_inputs,
     decoded_inputs,
@@ -97,6 +97,7 @@ class DiffusersRenderer:
         self._denoised = DenoisedScene()
         self._sound: Sound | None = None
         self._loras: tuple[LoraFile, ...] = ()
+        self._checkpoints: SceneCheckpoints | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         self._device = device_named(device)
@@ -117,6 +118,9 @@ class DiffusersRenderer:
         self._loras = lora_files(loras, placed.checked.family)
         placed.set_adapter_bytes(sum(file.size_bytes for file in self._loras))
         return tuple(file.used for file in self._loras)
+
+    def use_checkpoints(self, checkpoints: SceneCheckpoints | None) -> None:
+        self._checkpoints = checkpoints
 
     def share_memory(self, others: OtherModels) -> None:
         self._others = others
@@ -205,7 +209,8 @@ class DiffusersRenderer:
         def keep_sound(output: Any) -> None:
             self._sound = sound_in(output, loaded.pipe, loaded.call, request, canvas)
 
-        runs = _draw(loaded, request, canvas, observe, should_stop, self._denoised, keep_sound)
+        start = self._start(loaded, request)
+        runs = _draw(loaded, request, canvas, observe, should_stop, self._denoised, start, keep_sound)
         for frames in selected_frames(runs, loaded.call.frame_numbers(request, canvas)):
             if should_stop():
                 raise RenderCancelled
@@ -213,6 +218,13 @@ class DiffusersRenderer:
             drawn += len(run)
             observe(StepReport("decode", drawn, request.frames))
             yield run
+
+    def _start(self, loaded: LoadedPipeline, request: SceneRequest) -> SceneStart | None:
+        """Return where a scene may begin; None if it has no checkpoints."""
+        if self._checkpoints is None or not loaded.call.family.resumes:
+            return None
+        conditions = conditions_of(self.current_facts(), loaded.call.family, request)
+        return SceneStart(self._placed_model().checked.device, self._checkpoints, conditions)
 
     def _fitting(self, size: DrawnSize) -> LoadedPipeline:
         """Return the pipeline, placed so that a scene of this size fits. Raises RenderFailed."""
@@ -254,30 +266,9 @@ def _encode(loaded: LoadedPipeline, request: SceneRequest) -> bool:
         return False
     family, canvas = loaded.call.family, loaded.call.canvas(request)
     return loaded.prompts.encode(
-        lambda: _called(loaded, request, canvas, blank_inputs(family, request, canvas), {}),
+        lambda: seeded_call(loaded, request, canvas, blank_inputs(family, request, canvas), {}),
         replace(request, seed=0),  # no text depends on the seed, nor on what is on a picture
     )
-
-
-def _called(
-    loaded: LoadedPipeline,
-    request: SceneRequest,
-    canvas: Canvas,
-    pictures: InputPictures,
-    more: Mapping[str, Any],
-) -> Any:
-    """Call the pipeline for a scene, with its inputs and more arguments, and return its output."""
-    family = loaded.call.family
-    set_guidance(loaded.pipe, family, request.guidance)
-    with seeded_noise(request.seed, device_noise=family.device_noise and bool(pictures)) as generator:
-        # What is decoded here becomes bytes on the device. What is not is a blank picture, which no array should copy.
-        return loaded.pipe(
-            **loaded.call.arguments(request, canvas),
-            **input_arguments(family, pictures, canvas),
-            **more,
-            generator=generator,
-            output_type="pt",
-        )
 
 
 def _draw(
@@ -287,6 +278,7 @@ def _draw(
     observe: Observe,
     should_stop: ShouldStop,
     denoised: DenoisedScene,
+    start: SceneStart | None,
     on_output: Callable[[Any], None],
 ) -> Iterator[Frames]:
     """Denoise, unless that was done before, then yield frames of the canvas as they are decoded.
@@ -302,12 +294,16 @@ def _draw(
     loaded.autoencoder.take()  # of a call that failed
     latents = denoised.of(request)
     if latents is None:
-        pictures = decoded_inputs(loaded.call.family, request, canvas, check)
         family = loaded.call.family
+        pictures = decoded_inputs(family, request, canvas, check)
         with scene_schedule(loaded.pipe, family, request), ended_within_passes(loaded.pipe, should_stop):
-            after_step = step_observer(loaded, request, canvas, observe, should_stop)
-            with reported_steps(loaded.pipe, family, after_step) as more:
-                output = _called(loaded, request, canvas, pictures, more)
+            output = denoise(
+                loaded,
+                partial(seeded_call, loaded, request, canvas, pictures),
+                step_observer(loaded, request, canvas, observe, should_stop),
+                should_stop,
+                start,
+            )
         on_output(output)
         latents = loaded.autoencoder.take()
         if latents is None:

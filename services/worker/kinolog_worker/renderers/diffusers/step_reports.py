@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeAlias
 
-import torch
-
 from kinolog.models.families import Family, StepReports
 
-AfterStep: TypeAlias = Callable[[torch.Tensor | None], None]
-"""Called after each step with the latents, if the seam has them. May raise."""
+StepValues: TypeAlias = Mapping[str, Any]
+"""What a call has after a step, by its own names, such as `latents`: nested lists of tensors, or nothing."""
+
+AfterStep: TypeAlias = Callable[[StepValues], StepValues]
+"""Called after each step. Returns what the call goes on with instead; nothing for what there is. May raise."""
 
 
 def callback(after_step: AfterStep) -> Callable[..., dict[str, Any]]:
@@ -23,8 +24,7 @@ def callback(after_step: AfterStep) -> Callable[..., dict[str, Any]]:
     """
 
     def on_step_end(_: Any, __: int, ___: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        after_step(tensors.get("latents"))
-        return {}
+        return dict(after_step(tensors))
 
     return on_step_end
 
@@ -56,7 +56,7 @@ def _reporting(scheduler: Any, after_step: AfterStep) -> Any:
 
     def step(self: Any, *positional: Any, **named: Any) -> Any:
         stepped = scheduler.step(self, *positional, **named)
-        after_step(None)
+        after_step({})
         return stepped
 
     return type(scheduler.__name__, (scheduler,), {"step": wraps(scheduler.step)(step)})

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeAlias
 
+import torch
 from diffusers.modular_pipelines import modular_pipeline as _modular
 
 from kinolog_worker.renderers.diffusers.modular.remembered_texts import texts_of, with_remembered_texts
 from kinolog_worker.renderers.renderer import RenderFailed
 
 _modular_blocks: Any = _modular  # untyped in part
-StepCallback: TypeAlias = Callable[[Any, int, Any, dict[str, Any]], Any]
+StepCallback: TypeAlias = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,33 @@ class DrivenPipeline:
     def _reporting(self, loop_step: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(loop_step)
         def reporting(components: Any, state: Any, **position: Any) -> Any:
+            before = dict(vars(state))
             components, state = loop_step(components, state, **position)
             timesteps = getattr(state, "timesteps", None)
             self.num_timesteps = len(state.sigmas) - 1 if timesteps is None else len(timesteps)
             if self._on_step_end is not None:
-                self._on_step_end(self, position["i"], position.get("t"), {"latents": state.latents})
+                values = _changed_tensors(before, vars(state)) | {"latents": state.latents}
+                replaced = self._on_step_end(self, position["i"], position.get("t"), values)
+                for name, value in replaced.items():
+                    setattr(state, name, value)
             return components, state
 
         return reporting
+
+
+def _changed_tensors(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tensors, and lists of such, that a step set in the state of its loop."""
+    return {
+        name: value
+        for name, value in after.items()
+        if before.get(name) is not value and _holds_tensors(value)
+    }
+
+
+def _holds_tensors(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(_holds_tensors, value))
+    return isinstance(value, torch.Tensor)
 
 
 def _all_blocks(block: Any) -> Iterator[Any]:

@@ -1,0 +1,1 @@
+"""Checkpoints of the scene that the inference process renders."""
