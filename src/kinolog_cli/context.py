@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from kinolog.process.settings import ClientSettings, describe_invalid_setting
-from kinolog_cli.errors import CommandFailed, error_json, error_lines, exit_code_of
+from kinolog_cli.errors import CommandFailed, error_json, error_lines, exit_code_of, missing_library
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.console import console
 from kinolog_cli.output.streams import discard_output, is_output_error, json_line
@@ -122,7 +122,8 @@ def command(function: Callable[P, ExitCode | None]) -> Callable[P, None]:
         context = CURRENT.get()
         try:
             code = function(*args, **kwargs) or ExitCode.OK
-        except (GatewayError, CommandFailed) as error:
+        except (GatewayError, CommandFailed, ModuleNotFoundError) as raised:
+            error = missing_library(raised) if isinstance(raised, ModuleNotFoundError) else raised
             code = exit_code_of(error)
             if context.as_json:
                 context.print_json({"error": error_json(error)})

@@ -16,6 +16,14 @@ class CommandFailed(Exception):
         self.exit_code = exit_code
 
 
+def missing_library(error: ModuleNotFoundError) -> CommandFailed:
+    """Return the failure of a command that needs a library of an extra. Raises the error for a module of kinolog."""
+    if (error.name or "").startswith("kinolog"):
+        raise error
+    text = f"{error.name} is not installed; install it with: pip install 'kinolog[all]'"
+    return CommandFailed(ExitCode.FAILED, text)
+
+
 def exit_code_of(error: GatewayError | CommandFailed) -> ExitCode:
     """Return the exit code for an error. No answer and an unexpected answer count as unreachable."""
     if isinstance(error, CommandFailed):

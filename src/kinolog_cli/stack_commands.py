@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kinolog.process.settings import describe_invalid_setting
 from kinolog.texts import one_line, printable
 from kinolog_cli.context import wants_json
+from kinolog_cli.errors import missing_library
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.stop_signals import StopSignals
 from kinolog_stack.data_folder import DataFolder
@@ -67,8 +68,8 @@ def up(
     options: dict[str, object] = dict(zip(OPTIONS, values, strict=True))
     try:
         from kinolog_stack.stack import Stack
-    except ImportError as error:
-        raise _missing_library("up", error) from error
+    except ModuleNotFoundError as error:
+        raise _missing_library(error) from error
     stack = Stack(_settings(options), on_change=_print_change)
     signals = StopSignals(stack)
     signals.install()
@@ -98,11 +99,11 @@ def up(
     _print_line("kinolog has stopped.")
 
 
-def _missing_library(command: str, error: ImportError) -> typer.Exit:
-    """Print what to install for a command. Return the exit of the command."""
-    _print_line(f"kinolog {command} needs more than is installed ({error}).")
-    _print_line("Install it with: pip install 'kinolog[all]'")
-    return typer.Exit(int(ExitCode.FAILED))
+def _missing_library(error: ModuleNotFoundError) -> typer.Exit:
+    """Print what to install. Return the exit of the command. Raises the error for a module of kinolog."""
+    failure = missing_library(error)
+    _print_line(str(failure))
+    return typer.Exit(int(failure.exit_code))
 
 
 def doctor(
@@ -113,8 +114,8 @@ def doctor(
     as_json = wants_json(as_json)
     try:
         from kinolog_stack.doctor import run_checks
-    except ImportError as error:
-        raise _missing_library("doctor", error) from error
+    except ModuleNotFoundError as error:
+        raise _missing_library(error) from error
 
     folder = DataFolder(_settings({"data": data}).data)
     checks = run_checks(folder)

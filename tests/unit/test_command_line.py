@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from kinolog_cli.app import COMMANDS, app
+from kinolog_cli.context import command
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.data_folder import DataFolder, RunningStack
 
@@ -42,6 +46,43 @@ def test_every_command_is_defined() -> None:
         own = runner.invoke(app, [name, "--help"])
         assert own.exit_code == 0, own.output
         assert own.output.startswith(f"Usage: kinolog {name} ")
+
+
+def _functions() -> Iterator[tuple[str, Callable[..., None]]]:
+    """Yield the functions of all commands, those of groups included."""
+    for name, place in COMMANDS.items():
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            for one in found.registered_commands:
+                if one.callback is not None:
+                    yield name, one.callback
+        else:
+            yield name, found
+
+
+def test_every_command_ends_with_an_error_text() -> None:
+    """No command ends with a traceback: all have the decorator that prints errors. Those of the stack print theirs."""
+    bare = {name for name, function in _functions() if not hasattr(function, "__wrapped__")}
+    assert bare == {"up", "doctor"}
+
+
+def test_a_missing_library_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that needs more than is installed says what to install. A fault of kinolog itself stays a traceback."""
+
+    @command
+    def needing(library: str) -> None:
+        import_module(library)
+
+    with pytest.raises(typer.Exit) as ended:
+        needing("nobody_has_this")
+    assert ended.value.exit_code == ExitCode.FAILED
+    assert (
+        "nobody_has_this is not installed; install it with: pip install 'kinolog[all]'"
+        in capsys.readouterr().err
+    )
+    with pytest.raises(ModuleNotFoundError):
+        needing("kinolog.nowhere")
 
 
 def test_a_misspelt_command_is_corrected() -> None:

@@ -57,13 +57,10 @@ def restore(
         raise CommandFailed(
             ExitCode.USAGE, "--from replaces everything; leave --trust and --new-database away"
         )
-    try:
-        from kinolog_stack.recovery.backup_restoration import BackupRestoration
-        from kinolog_stack.recovery.restoration import Restoration
-        from kinolog_stack.recovery.stopped_stack import StoppedStack
-    except ImportError as error:
-        text = f"kinolog restore needs more than is installed ({error}); pip install 'kinolog[all]'"
-        raise CommandFailed(ExitCode.FAILED, text) from error
+    from kinolog_stack.recovery.backup_restoration import BackupRestoration
+    from kinolog_stack.recovery.restoration import Restoration
+    from kinolog_stack.recovery.stopped_stack import StoppedStack
+
     settings = StackSettings(data=data) if data else StackSettings()
 
     def say(line: str) -> None:
