@@ -15,6 +15,7 @@ import { answered, fetchedFile, gateway } from "./gateway";
 import { newestOf } from "./known_job";
 import { newestRows } from "./known_lists";
 import { MOST_LINES, newestLines } from "./known_log";
+import { type NextJobs, readNextJobs } from "./next_jobs";
 import { queryKeys } from "./query_keys";
 import type { paths } from "./rest_types";
 import type {
@@ -54,6 +55,7 @@ export type CountsQuery = NonNullable<paths["/api/v1/analytics/status-distributi
 type BulkRequest = paths["/api/v1/bulk"]["post"]["requestBody"]["content"]["application/json"];
 
 const MINUTE_MS = 60_000;
+const LONG_QUEUE_MS = 10_000;
 /** Links with a ticket are asked for again this long before their end. */
 const TICKET_STALE_MS = 8 * MINUTE_MS;
 
@@ -114,6 +116,16 @@ export function usePlan(request: GenerateRequest | undefined): UseQueryResult<Jo
     retry: false,
     staleTime: MINUTE_MS,
     gcTime: MINUTE_MS,
+  });
+}
+
+/** The first jobs of the queue. A long one is read again every few seconds, and not after each commit. */
+export function useNextJobs(limit: number): UseQueryResult<NextJobs> {
+  const polling = usePolling();
+  return useQuery({
+    queryKey: queryKeys.next,
+    queryFn: ({ signal }) => readNextJobs(limit, signal),
+    refetchInterval: ({ state }) => (state.data?.isWhole === false ? LONG_QUEUE_MS : polling),
   });
 }
 

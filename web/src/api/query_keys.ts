@@ -6,6 +6,7 @@ export const queryKeys = {
   jobs: (query: object) => ["many", "jobs", query] as const,
   counts: (query: object) => ["many", "counts", query] as const,
   charts: (name: string, query: object) => ["charts", name, query] as const,
+  next: ["next"] as const,
   activity: ["many", "activity"] as const,
   workers: ["workers"] as const,
   models: ["models"] as const,

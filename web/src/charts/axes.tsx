@@ -25,13 +25,15 @@ export function LeftNumbers({ values, text, from, to }: NumbersProps): ReactNode
   ));
 }
 
-/** Numbers from the left to the right, at the bottom. */
+/** Numbers from the left to the right, at the bottom, as many as there is room for. */
 export function BottomNumbers({ values, text, from, to }: NumbersProps): ReactNode {
-  return values.ticks.map((tick) => (
+  const [first = 0, second = first] = values.ticks;
+  const step = labelStep(values.ticks.map(text), values.at(second) - values.at(first));
+  return values.ticks.map((tick, index) => (
     <g key={tick} transform={`translate(${values.at(tick)} 0)`}>
       <line y1={from} y2={to} stroke={LINE} />
       <text y={to + LABEL_GAP} dy="0.71em" textAnchor="middle" fill="currentColor">
-        {text(tick)}
+        {index % step === 0 ? text(tick) : ""}
       </text>
     </g>
   ));

@@ -12,11 +12,13 @@ const MOST_CHARACTERS = 16;
 const MOST_THICKNESS = 32;
 
 interface Props extends ChartProps {
+  /** Greatest number of the axis; without it that of the bars. */
+  greatest?: number;
   /** Whether the axis has whole numbers only. */
   isWhole?: boolean;
 }
 
-export function BarChart({ height, isWhole = false, ...data }: Props): ReactNode {
+export function BarChart({ height, greatest, isWhole = false, ...data }: Props): ReactNode {
   const { columns, series, text } = data;
   const left = roomFor(columns.map((name) => shortened(name, MOST_CHARACTERS)));
   const rows = scaleBand<number>(columns.keys(), [TOP, height - BOTTOM]).padding(0.2);
@@ -24,7 +26,7 @@ export function BarChart({ height, isWhole = false, ...data }: Props): ReactNode
   return (
     <ChartFrame height={height} {...data}>
       {(width, read) => {
-        const values = valueAxis(greatestOf(series, false), left, width - RIGHT, isWhole);
+        const values = valueAxis(greatest ?? greatestOf(series, false), left, width - RIGHT, isWhole);
         const at = (row: number): number => (rows(row) ?? 0) + rows.bandwidth() / 2;
         return (
           <>

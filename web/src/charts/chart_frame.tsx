@@ -85,7 +85,7 @@ export function ChartFrame({ name, columns, series, text, height, hasLegend = tr
         ) : null}
       </Box>
       {hasLegend ? (
-        <Box aria-hidden sx={{ display: "flex", flexWrap: "wrap", gap: 2, justifyContent: "center", minHeight: 20, mt: 0.5 }}>
+        <Box aria-hidden sx={{ display: "flex", flexWrap: "wrap", columnGap: 2, rowGap: 0.5, justifyContent: "center", minHeight: 20, mt: 0.5 }}>
           {series.map((each) => (
             <Typography key={each.name} variant="body2" component="span" sx={{ display: "flex", alignItems: "center", gap: 0.75 }}>
               <Mark colour={each.colour} />

@@ -10,15 +10,13 @@ const BOTTOM = 26;
 const RIGHT = 8;
 
 interface Props extends ChartProps {
-  /** Greatest number of the axis; without it that of the columns. */
-  greatest?: number;
   /** Whether the axis has whole numbers only. */
   isWhole?: boolean;
 }
 
-export function ColumnChart({ height, greatest, isWhole = false, ...data }: Props): ReactNode {
+export function ColumnChart({ height, isWhole = false, ...data }: Props): ReactNode {
   const { columns, series, text } = data;
-  const values = valueAxis(greatest ?? greatestOf(series, true), height - BOTTOM, TOP, isWhole);
+  const values = valueAxis(greatestOf(series, true), height - BOTTOM, TOP, isWhole);
   const left = roomFor(values.ticks.map(text));
   return (
     <ChartFrame height={height} {...data}>

@@ -5,11 +5,14 @@ import type { ReactNode } from "react";
 
 export type Fact = readonly [name: string, value: ReactNode];
 
-/** Longer texts, such as hashes, have a line of their own. */
+/** Longer texts, such as hashes, have a line of their own, and longer ones than `WIDE`, such as ids, two columns. */
 const LONG = 40;
+const WIDE = 22;
 
-function isLong(value: ReactNode): boolean {
-  return typeof value === "string" && value.length > LONG;
+function placeOf(value: ReactNode): object {
+  const length = typeof value === "string" ? value.length : 0;
+  if (length > LONG) return { gridColumn: "1 / -1" };
+  return length > WIDE ? { gridColumn: { xs: "1 / -1", sm: "span 2" } } : {};
 }
 
 export function FactList({ facts }: { facts: readonly Fact[] }): ReactNode {
@@ -18,7 +21,7 @@ export function FactList({ facts }: { facts: readonly Fact[] }): ReactNode {
       {facts
         .filter(([, value]) => value !== null && value !== undefined && value !== "")
         .map(([name, value]) => (
-          <Box key={name} sx={{ minWidth: 0, gridColumn: isLong(value) ? "1 / -1" : "auto" }}>
+          <Box key={name} sx={{ minWidth: 0, ...placeOf(value) }}>
             <Typography component="dt" variant="body2" color="textSecondary">
               {name}
             </Typography>

@@ -1,5 +1,5 @@
 /** A picture of the gateway. */
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { PictureFrame } from "./picture_frame";
 import { useFileAddress } from "./use_file_address";
 
@@ -12,9 +12,13 @@ interface Props {
 
 export function Picture({ link, alt, ratio = 1 }: Props): ReactNode {
   const address = useFileAddress(link);
+  /** The address whose file could not be shown. Its place stays empty. */
+  const [lost, setLost] = useState<string>();
   return (
     <PictureFrame ratio={ratio}>
-      {address === undefined ? null : <img src={address} alt={alt} loading="lazy" decoding="async" />}
+      {address === undefined || address === lost ? null : (
+        <img src={address} alt={alt} loading="lazy" decoding="async" onError={() => setLost(address)} />
+      )}
     </PictureFrame>
   );
 }

@@ -8,6 +8,7 @@ import { takeCommit } from "../api/known_job";
 import { staysInPlace, takeIntoLists } from "../api/known_lists";
 import { takeLine } from "../api/known_log";
 import { isKeyRefused } from "../api/problem";
+import type { NextJobs } from "../api/next_jobs";
 import { queryKeys } from "../api/query_keys";
 import type { JobDetail } from "../api/types";
 import { useNotices } from "../session/notices";
@@ -83,6 +84,10 @@ class Updates {
     this.#reload ??= setTimeout(() => {
       this.#reload = undefined;
       void this.#queries.invalidateQueries({ queryKey: queryKeys.ofManyJobs });
+      void this.#queries.invalidateQueries({
+        queryKey: queryKeys.next,
+        predicate: ({ state }) => (state.data as NextJobs | undefined)?.isWhole !== false,
+      });
     }, RELOAD_MS);
   }
 

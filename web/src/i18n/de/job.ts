@@ -27,6 +27,7 @@ export const job: typeof english = {
   state: "Der Auftrag zu diesem Zeitpunkt",
   hash: "Hash",
   verify: "Nachweis prüfen",
+  verifyHint: "Prüft, ob jeder Commit des Auftrags im Log und im Archiv so ist, wie er geschrieben wurde, und ob die Dateien die von damals sind.",
   verifying: "Wird geprüft …",
   valid: "Der Nachweis ist vollständig und unverändert, und die Dateien passen dazu.",
   broken: "Der Nachweis ist nicht so, wie er geschrieben wurde.",

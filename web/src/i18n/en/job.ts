@@ -25,6 +25,7 @@ export const job = {
   state: "The job at this point",
   hash: "Hash",
   verify: "Verify the record",
+  verifyHint: "Checks that every commit of the job is as it was written, in the log and in its archive, and that the files are those it made.",
   verifying: "Verifying …",
   valid: "The record is complete and untouched, and the files match it.",
   broken: "The record is not as it was written.",

@@ -191,7 +191,7 @@ export default function Analytics(): ReactNode {
           <Panel title={t("analytics.byPriority")}>
             <Loaded query={rates} lines={7} empty={t("empty.data")} isEmpty={(list) => list.every((each) => each.rate === null)}>
               {(list) => (
-                <ColumnChart
+                <BarChart
                   name={t("analytics.byPriority")}
                   height={HEIGHT}
                   greatest={1}

@@ -9,7 +9,7 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { useJobs } from "../../api/queries";
+import { useJobs, useNextJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
 import { Ago } from "../../components/ago";
 import { clamped } from "../../components/clamped";
@@ -78,8 +78,7 @@ export function RunningJobs(): ReactNode {
 export function QueuedJobs(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const jobs = useJobs({ status: ["queued"], sort: "priority", order: "desc", limit: MOST_QUEUED });
-  const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
+  const next = useNextJobs(MOST_QUEUED);
   return (
     <Panel
       title={t("dashboard.queue")}
@@ -89,38 +88,36 @@ export function QueuedJobs(): ReactNode {
         </Button>
       }
     >
-      <Loaded query={jobs} empty={t("empty.queue")} isEmpty={(list) => list.jobs.length === 0}>
-        {(list) => (
+      <Loaded query={next} empty={t("empty.queue")} isEmpty={({ jobs }) => jobs.length === 0}>
+        {({ jobs }) => (
           <List disablePadding sx={{ maxHeight: 440, overflow: "auto" }}>
-            {[...list.jobs]
-              .sort((one, other) => place(one) - place(other))
-              .map((job) => (
-                <li key={job.job_id}>
-                  <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ px: 1, borderRadius: 2 }}>
-                    <Box sx={{ minWidth: 0 }}>
-                      <Typography noWrap dir="auto" sx={{ textAlign: "left" }}>{job.prompt ?? t("status.erased")}</Typography>
-                      <Stack direction="row" sx={{ gap: 1.5 }}>
+            {jobs.map((job) => (
+              <li key={job.job_id}>
+                <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ px: 1, borderRadius: 2 }}>
+                  <Box sx={{ minWidth: 0 }}>
+                    <Typography noWrap dir="auto" sx={{ textAlign: "left" }}>{job.prompt ?? t("status.erased")}</Typography>
+                    <Stack direction="row" sx={{ gap: 1.5 }}>
+                      <Typography variant="body2" color="textSecondary">
+                        {t(`priority.${job.priority}`)}
+                      </Typography>
+                      {formats.isAhead(job.not_before) ? (
                         <Typography variant="body2" color="textSecondary">
-                          {t(`priority.${job.priority}`)}
+                          {t("dashboard.starts", { time: formats.moment(job.not_before) })}
                         </Typography>
-                        {formats.isAhead(job.not_before) ? (
-                          <Typography variant="body2" color="textSecondary">
-                            {t("dashboard.starts", { time: formats.moment(job.not_before) })}
-                          </Typography>
-                        ) : null}
-                        {job.queue_position === null ? null : (
-                          <Typography variant="body2" color="textSecondary">
-                            {t("dashboard.place", { place: job.queue_position + 1 })}
-                          </Typography>
-                        )}
+                      ) : null}
+                      {job.queue_position === null ? null : (
                         <Typography variant="body2" color="textSecondary">
-                          <Ago time={job.created_at} />
+                          {t("dashboard.place", { place: job.queue_position + 1 })}
                         </Typography>
-                      </Stack>
-                    </Box>
-                  </ListItemButton>
-                </li>
-              ))}
+                      )}
+                      <Typography variant="body2" color="textSecondary">
+                        <Ago time={job.created_at} />
+                      </Typography>
+                    </Stack>
+                  </Box>
+                </ListItemButton>
+              </li>
+            ))}
           </List>
         )}
       </Loaded>

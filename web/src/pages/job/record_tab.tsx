@@ -19,6 +19,7 @@ export default function RecordTab({ job }: { job: JobDetail }): ReactNode {
   const proof = useProof(job.job_id, isAsked);
   return (
     <Stack sx={{ gap: 2, alignItems: "flex-start" }}>
+      <Typography color="textSecondary">{t("job.verifyHint")}</Typography>
       <Stack direction="row" sx={{ gap: 1 }}>
         <Button
           variant="contained"

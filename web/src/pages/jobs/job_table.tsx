@@ -80,12 +80,12 @@ const Row = memo(
           </Box>
         </TableCell>
         <TableCell sx={ROOM.priority}>{t(`priority.${job.priority}`)}</TableCell>
-        <TableCell sx={{ ...ROOM.model, maxWidth: 160, minWidth: 110 }}>
+        <TableCell sx={{ ...ROOM.model, maxWidth: 160, minWidth: 100 }}>
           <Typography variant="body2" noWrap title={job.model}>
             {job.model}
           </Typography>
         </TableCell>
-        <TableCell sx={{ ...ROOM.progress, minWidth: 140 }}>
+        <TableCell sx={{ ...ROOM.progress, minWidth: 120 }}>
           {hasEnded(status) ? null : <JobProgress job={job} />}
         </TableCell>
         <TableCell sx={{ ...ROOM.duration, whiteSpace: "nowrap" }}>{formats.length(job.timings.run_seconds)}</TableCell>
@@ -131,7 +131,7 @@ export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: 
 
   return (
     <TableContainer component={Box}>
-      <Table size="small" sx={{ tableLayout: "auto" }}>
+      <Table size="small" sx={{ tableLayout: "auto", "& .MuiTableCell-root:not(:first-of-type)": { px: 1 } }}>
         <TableHead>
           <TableRow>
             <TableCell padding="checkbox">

@@ -26,7 +26,14 @@ export function JobWall({ jobs, marked, onMark }: Props): ReactNode {
   return (
     <Box
       component="ul"
-      sx={{ m: 0, p: 2, listStyle: "none", display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(180px, 1fr))" }}
+      sx={{
+        m: 0,
+        p: { xs: 1, sm: 2 },
+        listStyle: "none",
+        display: "grid",
+        gap: { xs: 1, sm: 2 },
+        gridTemplateColumns: { xs: "repeat(auto-fill, minmax(140px, 1fr))", sm: "repeat(auto-fill, minmax(180px, 1fr))" },
+      }}
     >
       {jobs.map((job) => (
         <li key={job.job_id}>

@@ -1,0 +1,44 @@
+/** The first jobs of the queue, in the order of their places. */
+import { answered, gateway } from "./gateway";
+import type { JobsQuery } from "./queries";
+import { type Job, PRIORITIES } from "./types";
+
+export interface NextJobs {
+  jobs: Job[];
+  /** Whether all of the queue was read. A longer one takes many requests. */
+  isWhole: boolean;
+}
+
+/**
+ * Read the first `limit` jobs that wait, the next one first.
+ *
+ * One request has all of a short queue. In a longer one each model and each priority has a line of its own, and workers
+ * take turns between the lines, so the first jobs of the queue are among the first of each line. These are the oldest
+ * ones, unless jobs were retried: a retry puts an old job at the end of its line. Then they are the ones that changed
+ * least recently.
+ */
+export async function readNextJobs(limit: number, signal: AbortSignal): Promise<NextJobs> {
+  const jobs = new Map<string, Job>();
+
+  /** Add the first jobs of some lines. Return those lines that have more. */
+  async function longOnes(lines: readonly JobsQuery[], sort: "created_at" | "updated_at" = "created_at"): Promise<JobsQuery[]> {
+    const lists = await Promise.all(
+      lines.map((line) => answered(gateway.GET("/api/v1/jobs", { params: { query: { ...line, sort, order: "asc", limit } }, signal }))),
+    );
+    for (const job of lists.flatMap((list) => list.jobs)) jobs.set(job.job_id, job);
+    return lines.filter((_, index) => lists[index]?.next_cursor);
+  }
+
+  const queue: JobsQuery = { status: ["queued"] };
+  const isWhole = (await longOnes([queue])).length === 0;
+  if (!isWhole) {
+    let lines = await longOnes(PRIORITIES.map((priority) => ({ ...queue, priority: [priority] })));
+    const { models } = lines.length > 0 ? await answered(gateway.GET("/api/v1/models", { signal })) : { models: [] };
+    if (models.length > 1) {
+      lines = await longOnes(lines.flatMap((line) => models.map((model) => ({ ...line, model: [model.name] }))));
+    }
+    await longOnes(lines, "updated_at");
+  }
+  const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
+  return { jobs: [...jobs.values()].sort((one, other) => place(one) - place(other)).slice(0, limit), isWhole };
+}
