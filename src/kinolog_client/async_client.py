@@ -159,7 +159,7 @@ class AsyncKinologClient:
     def stream(
         self, job_id: str, *, file: str = "video", scene: int | None = None, index: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Yield the bytes of a file of a job: its video, thumbnail or preview, a scene, or an input (`index`).
+        """Yield the bytes of a file of a job: video, thumbnail, preview, scene, scene_thumbnail, or input (`index`).
 
         A lost connection is resumed at the byte where it broke. Raises `UnexpectedAnswer` if the answer is neither
         video nor image, or, after the last byte, if the gateway's ETag is a hash and the bytes have another.

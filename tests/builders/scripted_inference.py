@@ -107,6 +107,7 @@ async def rendering(inference: ScriptedInference, job: RenderJob) -> AsyncGenera
         yield StageFinishedMessage(job_id=job.job_id, stage="denoise", seconds=1.0, scene=scene.index)
         path = job.folder / f"scene-{scene.index}.mp4"
         path.write_bytes(f"scene {scene.index}".encode())
+        path.with_suffix(".jpg").write_bytes(f"middle of scene {scene.index}".encode())
         yield SceneRenderedMessage(
             job_id=job.job_id, file=_scene_file(path, scene.index, scene.frames), seconds=1.0, reused=False
         )

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kinolog.ids import job_id as job_id_of
-from kinolog.job.values import Scene
+from kinolog.ids import new_id
+from kinolog.job import commands as c
+from kinolog.job.values import ArtifactKind, Scene
 from kinolog.privacy.sealed_fields import scene_purpose
 from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.jobs import sealed_spec, submit
-from tests.builders.running_api import RunningApi, running_api
+from tests.builders.running_api import RunningApi, refused, running_api
 
 PROMPT = "A heron wades. Then it flies off over the reeds. Shot on 35mm. 4k."
 SECRET = "Quillfeather"
@@ -53,6 +55,30 @@ async def test_marks_cut_a_prompt_if_asked(api: RunningApi) -> None:
     ]
     job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
     assert (job.spec.prompt, job.scene_count) == (PROMPT, 2)
+
+
+async def test_a_running_job_has_thumbnails_of_its_scenes(api: RunningApi) -> None:
+    """One is there as soon as its scene is recorded, and it is gone when the job is erased."""
+    job_id = await api.submit(PROMPT, shots=pb.SHOTS_AUTO, duration_seconds=4)
+    await api.start_attempt(job_id)
+    clip, picture = [
+        await api.stored(job_id, kind.value.encode(), kind)
+        for kind in (ArtifactKind.SCENE, ArtifactKind.SCENE_THUMBNAIL)
+    ]
+    rendered = c.RecordScene(id=new_id(), actor="w1", attempt=1, scene=1, artifact=clip, thumbnail=picture)
+    await api.work(job_id, rendered)
+    first, second = await board(api, job_id)
+    assert (first.HasField("thumbnail"), second.thumbnail.sha256) == (False, picture.sha256)
+    request = pb.ReadArtifactRequest(job_id=job_id, kind=job_pb2.ARTIFACT_KIND_SCENE_THUMBNAIL, scene=1)
+    sent = [message.data async for message in api.jobs.ReadArtifact(request)]
+    assert b"".join(sent) == b"scene_thumbnail"
+    request.scene = 0
+    assert (await refused(api.jobs.ReadArtifact(request))).reason == "NO_SUCH_ARTIFACT"
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    await api.work(job_id, c.ConfirmCancel(id=new_id(), actor="w1", attempt=1))
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    assert await api.artifacts.keys_of(await api.folder(job_id)) == []
+    assert not any(scene.HasField("thumbnail") for scene in await board(api, job_id))
 
 
 async def test_scenes_are_as_listed(api: RunningApi) -> None:

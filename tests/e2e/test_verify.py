@@ -66,7 +66,7 @@ def test_a_completed_job_holds(completed: str) -> None:
     assert lines[-1] == f"the record of job {completed} is complete and untouched: all 8 checks hold"
     code, answer = proof(completed)
     assert (code, answer["valid"], answer["job_id"]) == (ExitCode.OK, True, completed)
-    assert "5 files read to the end" in answer["checks"][-1]["detail"]
+    assert "7 files read to the end" in answer["checks"][-1]["detail"]
 
 
 def test_an_altered_video_is_named(completed: str, video: Path) -> None:

@@ -28,6 +28,7 @@ from kinolog_worker.inference.messages import (
     StepMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
+from kinolog_worker.media.thumbnails import thumbnail_path
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog_worker.renderers.renderer import ModelSource
 
@@ -63,6 +64,8 @@ async def test_a_job_becomes_a_verified_video(process: InferenceProcess, tmp_pat
     )
     assert files["video"].sha256 == facts.sha256
     assert all(file.path.stat().st_size == file.size_bytes > 0 for file in finished.files)
+    scenes = [message.file.path for message in messages if isinstance(message, SceneRenderedMessage)]
+    assert [thumbnail_path(scene).read_bytes()[:2] for scene in scenes] == [b"\xff\xd8"] * 2
 
 
 async def test_messages_are_in_order(process: InferenceProcess, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class DownloadFolder:
         client: AsyncKinologClient,
         job_id: str,
         name: str,
-        kind: Literal["video", "thumbnail", "scene"],
+        kind: Literal["video", "thumbnail", "scene", "scene_thumbnail"],
         scene: int | None = None,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Path:

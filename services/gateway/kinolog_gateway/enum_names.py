@@ -18,7 +18,7 @@ PriorityName: TypeAlias = Literal["low", "medium", "high", "critical"]
 StageName: TypeAlias = Literal[
     "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "postprocess", "assemble", "sign", "store"
 ]
-ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene", "input"]
+ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene", "input", "scene_thumbnail"]
 InputRoleName: TypeAlias = Literal["first_frame", "last_frame", "reference", "video", "control", "face"]
 AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
 ScopeName: TypeAlias = Literal["submit", "read", "cancel", "audit", "admin"]

@@ -139,7 +139,10 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
         case e.SceneRendered():
             return ev.Event(
                 scene_rendered=ev.SceneRendered(
-                    attempt=event.attempt, scene=event.scene, artifact=artifact_to_proto(event.artifact)
+                    attempt=event.attempt,
+                    scene=event.scene,
+                    artifact=artifact_to_proto(event.artifact),
+                    thumbnail=None if event.thumbnail is None else artifact_to_proto(event.thumbnail),
                 )
             )
         case e.CheckpointStored():
@@ -251,7 +254,11 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
         case "scene_rendered":
             s = wire.scene_rendered
             return e.SceneRendered(
-                at=at, attempt=s.attempt, scene=s.scene, artifact=artifact_from_proto(s.artifact)
+                at=at,
+                attempt=s.attempt,
+                scene=s.scene,
+                artifact=artifact_from_proto(s.artifact),
+                thumbnail=artifact_from_proto(s.thumbnail) if s.HasField("thumbnail") else None,
             )
         case "checkpoint_stored":
             return e.CheckpointStored(at=at, checkpoint=checkpoint_from_proto(wire.checkpoint_stored))

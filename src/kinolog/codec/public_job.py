@@ -133,6 +133,8 @@ def public_scene(scene: Scene, unsealed: UnsealedFields, job: Job) -> pb.Scene:
     )
     if scene.artifact is not None:
         wire.artifact.CopyFrom(artifact_to_proto(scene.artifact))
+    if scene.thumbnail is not None:
+        wire.thumbnail.CopyFrom(artifact_to_proto(scene.thumbnail))
     return wire
 
 

@@ -230,6 +230,8 @@ def scene_to_proto(value: Scene) -> ev.StoredScene:
     )
     if value.artifact is not None:
         wire.artifact.CopyFrom(artifact_to_proto(value.artifact))
+    if value.thumbnail is not None:
+        wire.thumbnail.CopyFrom(artifact_to_proto(value.thumbnail))
     return wire
 
 
@@ -245,6 +247,7 @@ def scene_from_proto(wire: ev.StoredScene) -> Scene:
         transition=wire.transition,
         seed=wire.seed,
         artifact=artifact_from_proto(wire.artifact) if wire.HasField("artifact") else None,
+        thumbnail=artifact_from_proto(wire.thumbnail) if wire.HasField("thumbnail") else None,
     )
 
 

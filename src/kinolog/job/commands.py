@@ -153,6 +153,7 @@ class RecordScene:
     attempt: int
     scene: int
     artifact: Artifact
+    thumbnail: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

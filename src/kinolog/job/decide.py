@@ -240,12 +240,20 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
             return [e.RuntimeRecorded(at=at, attempt=attempt, runtime=runtime)]
         case c.RecordStages(marks=marks):
             return _stage_events(marks, attempt, job.updated_at, at)
-        case c.RecordScene(scene=index, artifact=artifact):
+        case c.RecordScene(scene=index):
             if not 0 <= index < len(job.scenes):
                 raise Refused(
                     "NO_SUCH_SCENE", f"job {job.id} has {counted(len(job.scenes), 'scene')}, not {index + 1}"
                 )
-            return [e.SceneRendered(at=at, attempt=attempt, scene=index, artifact=artifact)]
+            return [
+                e.SceneRendered(
+                    at=at,
+                    attempt=attempt,
+                    scene=index,
+                    artifact=command.artifact,
+                    thumbnail=command.thumbnail,
+                )
+            ]
         case c.RecordCheckpoint(checkpoint=checkpoint):
             rendered = any(scene.index == checkpoint.scene and scene.artifact for scene in job.scenes)
             return [] if rendered else [e.CheckpointStored(at=at, checkpoint=checkpoint)]

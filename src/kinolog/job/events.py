@@ -128,6 +128,7 @@ class SceneRendered:
     attempt: int
     scene: int
     artifact: Artifact
+    thumbnail: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

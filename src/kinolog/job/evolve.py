@@ -96,7 +96,9 @@ def evolve(job: Job, event: e.Event) -> Changes:
             return _attempt_changes(job, event)
         case e.SceneRendered():
             scenes = tuple(
-                replace(scene, artifact=event.artifact) if scene.index == event.scene else scene
+                replace(scene, artifact=event.artifact, thumbnail=event.thumbnail)
+                if scene.index == event.scene
+                else scene
                 for scene in job.scenes
             )
             resumes = job.checkpoint is not None and job.checkpoint.scene != event.scene
@@ -207,7 +209,7 @@ def _terminal_changes(job: Job, event: e.Completed | e.Failed | e.Cancelled) -> 
 
 
 def _without_artifacts(scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
-    return tuple(replace(scene, artifact=None) for scene in scenes)
+    return tuple(replace(scene, artifact=None, thumbnail=None) for scene in scenes)
 
 
 def _with_last_ended(

@@ -63,6 +63,7 @@ class ArtifactKind(StrEnum):
     PREVIEW = "preview"
     SCENE = "scene"
     INPUT = "input"
+    SCENE_THUMBNAIL = "scene_thumbnail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +186,7 @@ class MediaFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A part of the video with its own prompt."""
+    """A part of the video with its own prompt. `thumbnail` shows its middle frame; earlier versions stored none."""
 
     index: int
     prompt: Sealed
@@ -196,6 +197,7 @@ class Scene:
     transition: str
     seed: int
     artifact: Artifact | None = None
+    thumbnail: Artifact | None = None
 
 
 WORKER_STOPPED = "WORKER_STOPPED"

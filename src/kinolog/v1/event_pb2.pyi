@@ -371,6 +371,7 @@ class StoredScene(_message.Message):
     TRANSITION_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Index of the scene, counted from 0."""
     start_seconds: _builtins.float
@@ -393,6 +394,10 @@ class StoredScene(_message.Message):
     def artifact(self) -> _job_pb2.Artifact:
         """The file of the scene, once it is rendered."""
 
+    @_builtins.property
+    def thumbnail(self) -> _job_pb2.Artifact:
+        """A small image of its middle frame, once it is rendered. Scenes of earlier versions have none."""
+
     def __init__(
         self,
         *,
@@ -405,10 +410,11 @@ class StoredScene(_message.Message):
         transition: _builtins.str = ...,
         seed: _builtins.int = ...,
         artifact: _job_pb2.Artifact | None = ...,
+        thumbnail: _job_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "prompt", b"prompt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "prompt", b"prompt", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "camera", b"camera", "duration_seconds", b"duration_seconds", "frames", b"frames", "index", b"index", "prompt", b"prompt", "seed", b"seed", "start_seconds", b"start_seconds", "transition", b"transition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "camera", b"camera", "duration_seconds", b"duration_seconds", "frames", b"frames", "index", b"index", "prompt", b"prompt", "seed", b"seed", "start_seconds", b"start_seconds", "thumbnail", b"thumbnail", "transition", b"transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1035,6 +1041,7 @@ class SceneRendered(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     SCENE_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     scene: _builtins.int
@@ -1043,16 +1050,21 @@ class SceneRendered(_message.Message):
     def artifact(self) -> _job_pb2.Artifact:
         """The file."""
 
+    @_builtins.property
+    def thumbnail(self) -> _job_pb2.Artifact:
+        """A small image of its middle frame. Missing in events of earlier versions, and if it could not be stored."""
+
     def __init__(
         self,
         *,
         attempt: _builtins.int = ...,
         scene: _builtins.int = ...,
         artifact: _job_pb2.Artifact | None = ...,
+        thumbnail: _job_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attempt", b"attempt", "scene", b"scene"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attempt", b"attempt", "scene", b"scene", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -158,6 +158,8 @@ class _ArtifactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     """One rendered scene."""
     ARTIFACT_KIND_INPUT: _ArtifactKind.ValueType  # 5
     """A picture or clip that the job starts from. It is stored sealed under the key of the job."""
+    ARTIFACT_KIND_SCENE_THUMBNAIL: _ArtifactKind.ValueType  # 6
+    """A small image of the middle frame of one scene."""
 
 class ArtifactKind(_ArtifactKind, metaclass=_ArtifactKindEnumTypeWrapper):
     """The kind of a file of a job."""
@@ -174,6 +176,8 @@ ARTIFACT_KIND_SCENE: ArtifactKind.ValueType  # 4
 """One rendered scene."""
 ARTIFACT_KIND_INPUT: ArtifactKind.ValueType  # 5
 """A picture or clip that the job starts from. It is stored sealed under the key of the job."""
+ARTIFACT_KIND_SCENE_THUMBNAIL: ArtifactKind.ValueType  # 6
+"""A small image of the middle frame of one scene."""
 Global___ArtifactKind: _TypeAlias = ArtifactKind  # noqa: Y015
 
 class _InputRole:
@@ -656,6 +660,7 @@ class Scene(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Index of the scene, counted from 0."""
     prompt: _builtins.str
@@ -678,6 +683,10 @@ class Scene(_message.Message):
     def artifact(self) -> Global___Artifact:
         """The file of the scene, once it is rendered."""
 
+    @_builtins.property
+    def thumbnail(self) -> Global___Artifact:
+        """A small image of its middle frame, once it is rendered. Scenes of earlier versions have none."""
+
     def __init__(
         self,
         *,
@@ -691,10 +700,11 @@ class Scene(_message.Message):
         seed: _builtins.int = ...,
         status: Global___Status.ValueType = ...,
         artifact: Global___Artifact | None = ...,
+        thumbnail: Global___Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "camera", b"camera", "duration_seconds", b"duration_seconds", "frames", b"frames", "index", b"index", "prompt", b"prompt", "seed", b"seed", "start_seconds", b"start_seconds", "status", b"status", "transition", b"transition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "camera", b"camera", "duration_seconds", b"duration_seconds", "frames", b"frames", "index", b"index", "prompt", b"prompt", "seed", b"seed", "start_seconds", b"start_seconds", "status", b"status", "thumbnail", b"thumbnail", "transition", b"transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1824,7 +1824,7 @@ class ReadArtifactRequest(_message.Message):
     kind: _job_pb2.ArtifactKind.ValueType
     """The kind of file."""
     scene: _builtins.int
-    """Index of the scene, if kind is scene."""
+    """Index of the scene, if kind is scene or scene_thumbnail."""
     offset: _builtins.int
     """Offset of the first byte to read."""
     limit: _builtins.int

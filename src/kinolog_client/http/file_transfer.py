@@ -12,7 +12,7 @@ from kinolog_client.http.operation import API_PREFIX, HttpAnswer, Operation
 from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.models.results import FileInfo
 
-FILES = ("video", "thumbnail", "preview", "scene", "input")
+FILES = ("video", "thumbnail", "preview", "scene", "scene_thumbnail", "input")
 EXPORT_TYPES = {
     "gif": "image/gif",
     "webp": "image/webp",
@@ -23,10 +23,19 @@ EXPORT_TYPES = {
 EXPORT_SECONDS = 660.0
 """How long the gateway may send nothing of an export: an animation arrives as a whole."""
 CHUNK_BYTES = 1 << 16
-_MEDIA_TYPES = {"video": ("video/",), "thumbnail": ("image/",), "preview": ("image/",)}
+_MEDIA_TYPES = {
+    "video": ("video/",),
+    "thumbnail": ("image/",),
+    "preview": ("image/",),
+    "scene_thumbnail": ("image/",),
+}
 """How the media type of a file begins."""
 _SCENE_TYPES = ("video/", "image/")
-_ROUTES = {"scene": "result/{job_id}/scenes/{index}", "input": "inputs/{job_id}/{index}"}
+_ROUTES = {
+    "scene": "result/{job_id}/scenes/{index}",
+    "scene_thumbnail": "result/{job_id}/scenes/{index}/thumbnail",
+    "input": "inputs/{job_id}/{index}",
+}
 _HASH_TAG = re.compile(r'"([0-9a-f]{64})"')
 _DIGEST = re.compile(r"(?:^|[,\s])sha-256=:([A-Za-z0-9+/]{43}=):")
 """The SHA-256 in the header Repr-Digest (RFC 9530)."""
@@ -40,12 +49,12 @@ def file_operation(
 
     Its result has the facts of the headers. The bytes are read by `FileTransfer`.
     """
-    numbers = {"scene": scene, "input": index}
-    if file not in FILES or any((file == kind) is (number is None) for kind, number in numbers.items()):
+    is_of_scene = file in ("scene", "scene_thumbnail")
+    if file not in FILES or is_of_scene is (scene is None) or (file == "input") is (index is None):
         raise ValueError(
             f"file must be one of {', '.join(FILES)}; scene is the index of a scene, index that of an input"
         )
-    number = numbers.get(file)
+    number = index if file == "input" else scene
     return Operation(
         method="GET",
         route=f"{API_PREFIX}/{_ROUTES.get(file, f'result/{{job_id}}/{file}')}",

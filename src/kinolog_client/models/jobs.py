@@ -68,7 +68,7 @@ class JobPageInfo(ClientModel):
 class SceneInfo(ClientModel):
     """A part of a video with a prompt of its own. `index` counts from 0; `video` is None until it is rendered.
 
-    `thumbnail` is always None: the gateway has no image of a single scene.
+    `thumbnail` shows its middle frame: None until it is rendered, and in jobs of earlier versions.
     """
 
     index: int

@@ -14,6 +14,7 @@ class SignedLinksInfo(ClientModel):
     thumbnail: str | None = None
     preview: str | None = None
     scenes: tuple[str, ...] = ()
+    scene_thumbnails: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
 
 

@@ -35,6 +35,7 @@ def artifact_bytes(tenant: str, jobs: Iterable[Job]) -> int:
     """Return the size of the files of a tenant's jobs."""
     mine = [job for job in jobs if job.tenant == tenant]
     files = [file for job in mine for file in (*job.artifacts, *(each.file for each in job.spec.inputs))]
+    files += [scene.thumbnail for job in mine for scene in job.scenes if scene.thumbnail]
     return sum(file.size_bytes for file in files)
 
 

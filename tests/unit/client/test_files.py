@@ -32,18 +32,19 @@ JOB = "a" * 26
 
 
 async def test_every_kind_of_file(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
-    """Video, thumbnail, preview and a scene are saved at the path of the argument."""
+    """Video, thumbnail, preview, a scene and its thumbnail are saved at the path of the argument."""
     job = completed_job(api)
     for file, scene, content in (
         ("video", None, canned.VIDEO),
         ("thumbnail", None, b"picture"),
         ("preview", None, b"picture"),
         ("scene", 1, b"scene"),
+        ("scene_thumbnail", 1, b"picture"),
     ):
         path = await client.call("download", job.id, tmp_path / file, file=file, scene=scene)
         assert path.read_bytes() == content
     assert b"".join(await client.items("stream", job.id)) == canned.VIDEO
-    assert sorted(os.listdir(tmp_path)) == ["preview", "scene", "thumbnail", "video"]
+    assert sorted(os.listdir(tmp_path)) == ["preview", "scene", "scene_thumbnail", "thumbnail", "video"]
 
 
 async def test_progress_is_reported(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:

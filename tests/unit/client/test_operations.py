@@ -25,6 +25,8 @@ def completed_job(api: RecordingApi) -> pb.Job:
     for kind in kinds:
         api.files[job.id, kind, 0] = b"picture"
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 1] = b"scene"
+    job.scenes[1].thumbnail.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE_THUMBNAIL, b"picture"))
+    api.files[job.id, pb.ARTIFACT_KIND_SCENE_THUMBNAIL, 1] = b"picture"
     return api.commit(job, "completed")
 
 

@@ -191,11 +191,20 @@ async def test_a_sprite_sheet_for_the_sdks_of_openai(gateway: RunningGateway, ap
 
 
 async def test_a_scene_has_a_name_of_its_own(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A browser saves the first scene and the video under two names."""
+    """A browser saves the first scene and the video under two names. A running job has thumbnails of its scenes."""
     job = canned.started(api.add_job())
     job.scenes[0].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
+    job.scenes[0].thumbnail.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE_THUMBNAIL, THUMBNAIL))
     api.commit(job, "scene_rendered")
     api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
+    api.files[job.id, pb.ARTIFACT_KIND_SCENE_THUMBNAIL, 0] = THUMBNAIL
+    scenes = (await gateway.client.get(f"/api/v1/storyboard/{job.id}")).json()["scenes"]
+    link = f"/api/v1/result/{job.id}/scenes/0/thumbnail"
+    assert [scene["thumbnail"] for scene in scenes] == [link, None]
+    picture = await gateway.client.get(link)
+    assert (picture.content, picture.headers["content-type"]) == (THUMBNAIL, "image/webp")
+    assert "scene_thumbnail-0" in picture.headers["content-disposition"]
+    problem_of(await gateway.client.get(f"/api/v1/result/{job.id}/scenes/1/thumbnail"), 404)
     response = await gateway.client.get(f"/api/v1/result/{job.id}/scenes/0")
     assert response.headers["content-disposition"] == f'inline; filename="{job.id}-scene-0.webp"'
 

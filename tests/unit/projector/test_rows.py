@@ -13,14 +13,14 @@ from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedR
 from kinolog_projector.projection.rows import _media
 from sqlalchemy import Table
 
-from kinolog.job.commands import Cancel, Erase
-from kinolog.job.values import Artifact, JobError, MediaFacts
+from kinolog.job.commands import Cancel, Erase, RecordScene
+from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts
 from kinolog.ports.read_model import JobRow
 from kinolog.readmodel import tables
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS
 from kinolog.v1 import job_pb2 as pb
-from tests.builders.jobs import MEDIA, job_input
-from tests.builders.memory_jobs import MemoryJobs
+from tests.builders.jobs import MEDIA, job_input, video
+from tests.builders.memory_jobs import RUNTIME, MemoryJobs
 
 
 @pytest.fixture
@@ -65,6 +65,23 @@ async def test_inputs_are_files_of_a_job_until_it_is_erased() -> None:
         (keys[0], -2, "input"),
     ]
     assert [row["artifacts"] for row in rows.jobs] == [[], []]
+
+
+async def test_thumbnails_of_scenes_are_files_of_a_job() -> None:
+    """A backup finds them among the files as soon as their scenes are rendered."""
+    jobs = MemoryJobs()
+    job_id = await jobs.submit("A star. Then a ring.")
+    attempt = await jobs.start(job_id, "w1", RUNTIME)
+    picture = replace(video(job_id), kind=ArtifactKind.SCENE_THUMBNAIL, key="jobs/picture.jpg")
+    record = RecordScene(
+        id="s", actor="w1", attempt=attempt, scene=1, artifact=video(job_id), thumbnail=picture
+    )
+    await jobs.send(job_id, record)
+    commits = [recorded async for some in jobs.store.read(0) for recorded in some]
+    rows = project_batch(await BatchPreparer(jobs.store, jobs.keys).prepare(0, commits), {}).new
+    assert [(row["key"], row["place"], row["kind"]) for row in rows.artifacts] == [
+        ("jobs/picture.jpg", 1_001, "scene_thumbnail")
+    ]
 
 
 @pytest.mark.parametrize(

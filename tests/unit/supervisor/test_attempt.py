@@ -45,7 +45,7 @@ async def test_a_job_is_completed_from_its_ticket(memory_worker: MemoryWorker) -
         ArtifactKind.THUMBNAIL,
         ArtifactKind.PREVIEW,
     ]
-    assert all(scene.artifact is not None for scene in job.scenes)
+    assert all(scene.artifact and scene.thumbnail for scene in job.scenes)
     assert await memory_worker.issuer.outstanding() == {}
     assert [path.name for path in memory_worker.folder.iterdir()] == [".in-use"]
     assert (memory_worker.dependencies.status.jobs_completed, memory_worker.dependencies.status.job_id) == (

@@ -14,7 +14,7 @@ from kinolog.ids import new_id
 from kinolog.job.commands import RecordScene
 from kinolog.job.values import Artifact as JobArtifact
 from kinolog.job.values import ArtifactKind, Status
-from kinolog.ports.artifacts import digest_in
+from kinolog.ports.artifacts import ArtifactsUnavailable, StagedContent, digest_in, job_folder
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference, failing, rendering
@@ -130,3 +130,24 @@ async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWork
     memory_worker.inference.script = rendering
     assert (await memory_worker.work(job_id)).status is Status.COMPLETED
     assert memory_worker.inference.jobs[0].finished_scenes == ()
+
+
+async def test_a_thumbnail_that_cannot_be_stored_harms_nothing(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scene is recorded without it. One that is stored is in the folder of the job."""
+    stage = memory_worker.dependencies.artifacts.stage
+
+    async def no_second(content: Path, folder: str) -> StagedContent:
+        if content.name == "scene-1.jpg":
+            raise ArtifactsUnavailable("no room")
+        return await stage(content, folder)
+
+    monkeypatch.setattr(memory_worker.dependencies.artifacts, "stage", no_second)
+    job = await memory_worker.work(await memory_worker.submit())
+    assert all(scene.artifact for scene in job.scenes)
+    first, second = [scene.thumbnail for scene in job.scenes]
+    assert first is not None
+    assert (first.kind, first.media_type) == (ArtifactKind.SCENE_THUMBNAIL, "image/jpeg")
+    assert job_folder(job.tenant, job.id) in first.key
+    assert second is None

@@ -102,10 +102,11 @@ async def test_the_facts_have_the_whole_name_of_the_model(gateway: Replay, pilot
 
 
 async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Thumbnails are fetched once, and only while the storyboard is open."""
+    """Thumbnails are fetched once, and only while the storyboard is open. A scene without one is decoded."""
+    paths = [f"/api/v1/result/{MADE}/scenes/0/thumbnail", f"/api/v1/result/{MADE}/scenes/1"]
+    gateway.answers[f"/api/v1/storyboard/{MADE}"]["scenes"][0]["thumbnail"] = paths[0]
     app_of(pilot).open_job(MADE)
     await settled(pilot)
-    paths = [f"/api/v1/result/{MADE}/scenes/{index}" for index in (0, 1)]
     assert [requests_of(gateway, "GET", path) for path in paths] == [[], []]
     await press(pilot, "right_square_bracket")
     assert set(pilot.app.screen.query_one(SceneList).thumbnails) == {0, 1}

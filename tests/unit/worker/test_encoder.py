@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.media.thumbnails import ThumbnailCollector, jpeg_of
+from kinolog_worker.media.thumbnails import MiddleFrame, ThumbnailCollector, jpeg_of
 from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify_video
 from PIL import Image
 
@@ -204,6 +204,20 @@ def test_thumbnails_show_the_video(tmp_path: Path) -> None:
     preview = Image.open(BytesIO(thumbnails.preview_webp()))
     assert (preview.format, preview.size) == ("WEBP", (128, 96))
     assert getattr(preview, "n_frames", 1) > 1
+
+
+def test_the_thumbnail_of_a_scene_is_its_middle_frame(tmp_path: Path) -> None:
+    """It is found whatever runs the frames arrive in, made small, and lies beside the file of the scene."""
+    frames = np.zeros((9, 480, 640, 3), dtype=np.uint8)
+    frames[4] = 200
+    for runs in ([9], [4, 5], [5, 4], [1] * 9):
+        thumbnail = MiddleFrame(9)
+        for run in np.split(frames, np.cumsum(runs)[:-1]):
+            thumbnail.add_frames(run)
+        thumbnail.save(tmp_path / "scene-0000.mp4")
+        image = Image.open(tmp_path / "scene-0000.jpg")
+        assert (image.format, image.size) == ("JPEG", (320, 240))
+        assert np.abs(np.asarray(image).astype(int) - 200).max() <= 2
 
 
 def test_a_clip_of_one_frame_has_thumbnails(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import { useFileAddress } from "./use_file_address";
 
 interface Props {
   link: string | null | undefined;
+  /** A picture of it, which is shown until it plays. Without one the video itself is read for it. */
+  thumbnail?: string | null;
   /** What it is called; empty if the text beside it says so. */
   name: string;
   /** Width over height. */
@@ -12,8 +14,9 @@ interface Props {
   hasControls?: boolean;
 }
 
-export function Clip({ link, name, ratio, hasControls = false }: Props): ReactNode {
+export function Clip({ link, thumbnail = null, name, ratio, hasControls = false }: Props): ReactNode {
   const address = useFileAddress(link);
+  const picture = useFileAddress(thumbnail);
   return (
     <PictureFrame ratio={ratio}>
       {address === undefined ? null : (
@@ -24,7 +27,8 @@ export function Clip({ link, name, ratio, hasControls = false }: Props): ReactNo
           loop
           playsInline
           controls={hasControls}
-          preload="metadata"
+          preload={thumbnail === null ? "metadata" : "none"}
+          poster={picture}
           {...(name === "" ? { "aria-hidden": true, tabIndex: -1 } : { "aria-label": name })}
         />
       )}

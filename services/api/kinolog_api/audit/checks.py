@@ -159,8 +159,9 @@ def folded_state(history: Sequence[RecordedCommit]) -> Job:
 
 
 def listed_artifacts(job: Job) -> list[Artifact]:
-    """Return the files that the job lists, results, rendered scenes and sealed inputs, each once."""
-    scenes = (scene.artifact for scene in job.scenes if scene.artifact)
+    """Return the files that the job lists, results, scenes with thumbnails and sealed inputs, each once."""
+    of_scenes = (file for scene in job.scenes for file in (scene.artifact, scene.thumbnail))
+    scenes = (file for file in of_scenes if file is not None)
     return _distinct([*job.artifacts, *scenes, *(one.file for one in job.spec.inputs)])
 
 
@@ -172,8 +173,8 @@ def artifacts_ever_made(history: Iterable[RecordedCommit]) -> list[Artifact]:
             match event:
                 case Completed(artifacts=artifacts):
                     made += artifacts
-                case SceneRendered(artifact=artifact):
-                    made.append(artifact)
+                case SceneRendered(artifact=artifact, thumbnail=thumbnail):
+                    made += [artifact] if thumbnail is None else [artifact, thumbnail]
     return _distinct(made)
 
 

@@ -23,6 +23,8 @@ from kinolog_api.rpc.errors import RpcError, job_erased
 MAX_CHUNK_BYTES = 256 * 1024
 """Bytes of the file in one message."""
 
+OF_A_SCENE = (ArtifactKind.SCENE, ArtifactKind.SCENE_THUMBNAIL)
+
 
 class ReadArtifact:
     """ReadArtifact."""
@@ -78,11 +80,13 @@ def find_artifact(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
     if job.erased:
         raise job_erased(job.id)
     if kind is ArtifactKind.SCENE:
-        found = next((s.artifact for s in job.scenes if s.index == scene and s.artifact), None)
+        found = next((s.artifact for s in job.scenes if s.index == scene), None)
+    elif kind is ArtifactKind.SCENE_THUMBNAIL:
+        found = next((s.thumbnail for s in job.scenes if s.index == scene), None)
     else:
         found = next((artifact for artifact in job.artifacts if artifact.kind is kind), None)
     if found is None:
-        name = f"{kind} {scene}" if kind is ArtifactKind.SCENE else kind.value
+        name = f"{kind} {scene}" if kind in OF_A_SCENE else kind.value
         message = f"job {job.id}, which is {job.status}, has no {name}"
         metadata = {"job_id": job.id, "status": job.status.value}
         raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=metadata)

@@ -21,6 +21,7 @@ class SignedLinks(ResponseModel):
     thumbnail: str | None
     preview: str | None
     scenes: list[str] = Field(description="Rendered scenes, in order.")
+    scene_thumbnails: list[str] = Field(description="Middle frames of rendered scenes, in order.")
     inputs: list[str] = Field(description="What the job starts from.")
 
     @classmethod
@@ -28,11 +29,15 @@ class SignedLinks(ResponseModel):
         """Return the links of a job's files."""
         links = job_links(job.id, job.artifacts, completed=status_name(job.status) == "completed")
         rendered = [scene.index for scene in job.scenes if scene.HasField("artifact")]
+        pictured = [scene.index for scene in job.scenes if scene.HasField("thumbnail")]
         return cls(
             video=_signed(links.video, ticket),
             thumbnail=_signed(links.thumbnail, ticket),
             preview=_signed(links.preview, ticket),
             scenes=[signed_path(scene_path(job.id, index), ticket) for index in rendered],
+            scene_thumbnails=[
+                signed_path(f"{scene_path(job.id, index)}/thumbnail", ticket) for index in pictured
+            ],
             inputs=[signed_path(one.file, ticket) for one in InputView.all_of(job) if one.file],
         )
 

@@ -92,13 +92,16 @@ async def described_file(
     raise HttpProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such file")
 
 
+_OF_A_SCENE = (job_pb2.ARTIFACT_KIND_SCENE, job_pb2.ARTIFACT_KIND_SCENE_THUMBNAIL)
+
+
 def _artifact_request(
     job_id: str, kind: job_pb2.ArtifactKind.ValueType, index: int
 ) -> pb.ReadArtifactRequest:
     return pb.ReadArtifactRequest(
         job_id=job_id,
         kind=kind,
-        scene=index if kind == job_pb2.ARTIFACT_KIND_SCENE else 0,
+        scene=index if kind in _OF_A_SCENE else 0,
         input=index if kind == job_pb2.ARTIFACT_KIND_INPUT else 0,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -99,21 +99,49 @@ async def preview(request: Request, job_id: JobIdPath, api: Api, caller: Caller)
     return await result_file(request, job_id, job_pb2.ARTIFACT_KIND_PREVIEW, api, caller)
 
 
+SceneIndex = Annotated[int, Path(ge=0, le=9_999, description="The scene, from 0.")]
+
+
 @router.head("/{job_id}/scenes/{index}", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/scenes/{index}", response_class=Response, responses=FILE_RESPONSES, summary="A scene")
-async def scene(
-    request: Request,
-    job_id: JobIdPath,
-    index: Annotated[int, Path(ge=0, le=9_999, description="The scene, from 0.")],
-    api: Api,
-    caller: Caller,
-) -> Response:
+async def scene(request: Request, job_id: JobIdPath, index: SceneIndex, api: Api, caller: Caller) -> Response:
     """Read one rendered scene. Scenes can be read before the job is completed."""
+    return await _scene_file(request, job_id, index, job_pb2.ARTIFACT_KIND_SCENE, api, caller)
+
+
+@router.head("/{job_id}/scenes/{index}/thumbnail", response_class=Response, include_in_schema=False)
+@router.get(
+    "/{job_id}/scenes/{index}/thumbnail",
+    response_class=Response,
+    responses=FILE_RESPONSES,
+    summary="The thumbnail of a scene",
+)
+async def scene_thumbnail(
+    request: Request, job_id: JobIdPath, index: SceneIndex, api: Api, caller: Caller
+) -> Response:
+    """Read the middle frame of a scene as a small image, as soon as the scene is rendered."""
+    return await _scene_file(request, job_id, index, job_pb2.ARTIFACT_KIND_SCENE_THUMBNAIL, api, caller)
+
+
+async def _scene_file(
+    request: Request,
+    job_id: str,
+    index: int,
+    kind: job_pb2.ArtifactKind.ValueType,
+    api: Upstream,
+    caller: HttpCaller,
+) -> Response:
+    """Return the response with a file of a scene. Raises `HttpProblemError`, `AioRpcError`."""
     if caller.has_ticket:
-        found = await described_file(api, caller, job_id, job_pb2.ARTIFACT_KIND_SCENE, index)
+        found = await described_file(api, caller, job_id, kind, index)
         return await file_response(request, api, caller, found, job_id, index)
+    field: Literal["artifact", "thumbnail"]
+    field = "artifact" if kind == job_pb2.ARTIFACT_KIND_SCENE else "thumbnail"
     storyboard = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), caller)
     for rendered in storyboard.scenes:
-        if rendered.index == index and rendered.HasField("artifact"):
-            return await file_response(request, api, caller, rendered.artifact, job_id, index)
-    raise HttpProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such scene, or it is not rendered yet")
+        if rendered.index == index and rendered.HasField(field):
+            return await file_response(request, api, caller, getattr(rendered, field), job_id, index)
+    what = "scene" if kind == job_pb2.ARTIFACT_KIND_SCENE else "scene with a thumbnail"
+    raise HttpProblemError(
+        404, "ARTIFACT_NOT_FOUND", f"the job has no such {what}, or it is not rendered yet"
+    )

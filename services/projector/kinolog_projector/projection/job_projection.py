@@ -26,6 +26,7 @@ from kinolog_projector.projection.rows import (
     job_row,
     prompt_row,
     scene_rows,
+    thumbnail_rows,
     trigram_row,
 )
 
@@ -136,6 +137,7 @@ class _JobProjection:
             rows.artifacts += input_rows(state)
         if self.scenes_changed:
             rows.scenes += scene_rows(state)
+            rows.artifacts += thumbnail_rows(state)
         if self.first_changed_attempt is not None:
             changed = state.attempts[max(0, self.first_changed_attempt - 1) :]
             rows.attempts += [attempt_row(state.id, attempt) for attempt in changed]

@@ -19,6 +19,9 @@ from kinolog_projector.projection.batch import JobPrompts
 from kinolog_projector.projection.counter_changes import CountedJob
 from kinolog_projector.projection.current_row import CurrentRow
 
+THUMBNAIL_PLACE = 1_000
+"""Place of the thumbnail of the first scene in `artifacts`. A job has fewer other files."""
+
 _TRANSLATED = ("status", "artifacts", "media", "error")
 """Fields of a job that the column of the same name holds in another form."""
 
@@ -150,6 +153,13 @@ def artifact_rows(state: Job) -> Iterator[Row]:
     """Yield the rows of `artifacts`."""
     for index, artifact in enumerate(state.artifacts):
         yield {"job_id": state.id, "place": index, **_file(artifact)}
+
+
+def thumbnail_rows(state: Job) -> Iterator[Row]:
+    """Yield the rows of `artifacts` of the thumbnails of scenes. Their places are far after those of other files."""
+    for scene in state.scenes:
+        if scene.thumbnail is not None:
+            yield {"job_id": state.id, "place": THUMBNAIL_PLACE + scene.index, **_file(scene.thumbnail)}
 
 
 def input_rows(state: Job) -> Iterator[Row]:

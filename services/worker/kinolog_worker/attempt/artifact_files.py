@@ -17,10 +17,12 @@ from kinolog.ports.artifacts import (
     StagedContent,
 )
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
+from kinolog_worker.media.thumbnails import thumbnail_path
 
 logger = logging.getLogger(__name__)
 
 SCENE_TYPE = "video/mp4"
+THUMBNAIL_TYPE = "image/jpeg"
 
 
 class StoredFileChanged(Exception):
@@ -53,6 +55,30 @@ async def store_scene(store: ArtifactStore, file: SceneFile, folder: str) -> Art
         sha256=stored.sha256,
         size_bytes=stored.size_bytes,
         media_type=SCENE_TYPE,
+    )
+
+
+async def store_thumbnail(store: ArtifactStore, scene: SceneFile, folder: str) -> Artifact | None:
+    """Store the thumbnail of a rendered scene. Return None if it has none, or if it cannot be stored: it is extra."""
+    path = thumbnail_path(scene.path)
+    try:
+        if not await asyncio.to_thread(path.is_file):
+            return None
+        staged = await store.stage(path, folder)
+        try:
+            stored = await store.commit(staged, path.suffix)
+        except ArtifactsUnavailable:
+            await store.discard(staged)
+            raise
+    except (ArtifactsUnavailable, OSError) as error:
+        logger.warning("the thumbnail of scene %d cannot be stored: %s", scene.index, type(error).__name__)
+        return None
+    return Artifact(
+        kind=ArtifactKind.SCENE_THUMBNAIL,
+        key=stored.key,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        media_type=THUMBNAIL_TYPE,
     )
 
 

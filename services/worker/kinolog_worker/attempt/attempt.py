@@ -25,7 +25,7 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
-from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
+from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene, store_thumbnail
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.checkpoint_store import CheckpointStore
@@ -277,11 +277,11 @@ class RunningAttempt:
 
     async def _store_scene(self, file: SceneFile) -> None:
         """Store a rendered scene and record it. If that fails, a later attempt renders the scene again."""
-        lease = self._lease
+        lease, store = self._lease, self._dependencies.artifacts
+        folder = job_folder(lease.job.tenant, lease.job.id)
         try:
-            artifact = await store_scene(
-                self._dependencies.artifacts, file, job_folder(lease.job.tenant, lease.job.id)
-            )
+            artifact = await store_scene(store, file, folder)
+            thumbnail = await store_thumbnail(store, file, folder)
         except Exception as error:
             logger.warning(
                 "scene %d of job %s cannot be stored: %s", file.index, lease.job.id, type(error).__name__
@@ -297,6 +297,7 @@ class RunningAttempt:
                 attempt=lease.attempt,
                 scene=file.index,
                 artifact=artifact,
+                thumbnail=thumbnail,
             )
         )
 

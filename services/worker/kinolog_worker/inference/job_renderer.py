@@ -39,7 +39,7 @@ from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.sound.scenes import sound_format_of_scenes
-from kinolog_worker.media.thumbnails import ThumbnailCollector
+from kinolog_worker.media.thumbnails import MiddleFrame, ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 from kinolog_worker.renderers.renderer import (
     LoadedFacts,
@@ -151,13 +151,14 @@ class JobRenderer:
             ) as encoder,
         ):
             colour: Frames | None = None
-            is_blank = True
+            is_blank, thumbnail = True, MiddleFrame(scene.frames)
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
                 self._start_decode(scene)
                 if is_blank and len(run):
                     colour = run[0, 0, 0] if colour is None else colour
                     is_blank = bool((run == colour).all())
+                thumbnail.add_frames(run)
                 encoder.write(run)
         self._device_seconds += self._stages.finish()
         if encoder.frames != scene.frames:
@@ -168,6 +169,7 @@ class JobRenderer:
         add_scene_sound(unfinished, renderer, scene.frames, job.fps, self._raise_if_cancelled)
         self._send_placement(renderer)
         unfinished.replace(path)
+        thumbnail.save(path)
         return SceneFile(
             index=scene.index,
             path=path,

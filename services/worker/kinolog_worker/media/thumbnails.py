@@ -1,8 +1,9 @@
-"""Small images of a video: a thumbnail (JPEG) and an animated preview (WebP)."""
+"""Small images of a video and of its scenes: a thumbnail (JPEG) and an animated preview (WebP)."""
 
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -55,6 +56,29 @@ class ThumbnailCollector:
             method=0,
         )
         return out.getvalue()
+
+
+def thumbnail_path(scene: Path) -> Path:
+    """Return the place of a scene's thumbnail: beside its file."""
+    return scene.with_suffix(".jpg")
+
+
+class MiddleFrame:
+    """Keeps a small copy of the middle frame of a scene while its frames are drawn."""
+
+    def __init__(self, frames: int) -> None:
+        self._until_middle = frames // 2
+        self._jpeg = b""
+
+    def add_frames(self, run: Frames) -> None:
+        """Take the next frames of the scene, shape (frames, height, width, 3)."""
+        if 0 <= self._until_middle < len(run):
+            self._jpeg = jpeg_of(run[self._until_middle], THUMBNAIL_SIDE_PIXELS)
+        self._until_middle -= len(run)
+
+    def save(self, scene: Path) -> None:
+        """Write the thumbnail beside the file of its scene. Raises `OSError`."""
+        thumbnail_path(scene).write_bytes(self._jpeg)
 
 
 def jpeg_of(frame: Frames, side_pixels: int = PREVIEW_SIDE_PIXELS) -> bytes:

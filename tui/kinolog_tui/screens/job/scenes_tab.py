@@ -1,10 +1,14 @@
-"""The scenes of a job, each with a thumbnail from its middle that is fetched while the tab is open."""
+"""The scenes of a job, each with a thumbnail from its middle that is fetched while the tab is open.
+
+Scenes of earlier versions have no thumbnail that is stored: their file is decoded.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from kinolog_client import GatewayError, JobInfo, SceneInfo, StoryboardInfo
 from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
@@ -90,7 +94,8 @@ class ScenesTab(JobTab):
             downloads, client = self.kinolog.downloads, self.kinolog.client
             name = f"-{attempt}-{scene.index}"
             try:
-                file = await downloads.fetch(client, self.job_id, name, "scene", scene.index)
+                kind: Literal["scene", "scene_thumbnail"] = "scene_thumbnail" if scene.thumbnail else "scene"
+                file = await downloads.fetch(client, self.job_id, name, kind, scene.index)
                 clip = await asyncio.to_thread(decode, file, THUMBNAIL)
             except (GatewayError, DecodeFailed, OSError):
                 continue  # the storyboard is complete without thumbnails

@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Scene } from "../../api/types";
 import { Clip } from "../../components/clip";
+import { Picture } from "../../components/picture";
 import { useFormats } from "../../text/use_format";
 
 interface Props {
@@ -32,7 +33,11 @@ export function Chapters({ scenes, ratio, at, onSeek }: Props): ReactNode {
             onClick={() => onSeek(scene.start_seconds)}
             sx={{ display: "block", width: 92, flexShrink: 0, borderRadius: 1, textAlign: "start", outline: 2, outlineStyle: "solid", outlineOffset: 2, outlineColor: isCurrent ? "primary.main" : "transparent", "&:focus-visible": { outlineColor: "text.primary" } }}
           >
-            <Clip link={scene.video} name="" ratio={Math.max(ratio, 1)} />
+            {scene.thumbnail === null ? (
+              <Clip link={scene.video} name="" ratio={Math.max(ratio, 1)} />
+            ) : (
+              <Picture link={scene.thumbnail} alt="" ratio={Math.max(ratio, 1)} />
+            )}
             <Typography variant="body2" component="span" noWrap sx={{ display: "block" }}>
               {name}
             </Typography>

@@ -25,7 +25,7 @@ export default function ScenesTab({ job }: { job: JobDetail }): ReactNode {
             const name = t("job.scene", { number: scene.index + 1 });
             return (
               <Card component="li" variant="outlined" key={scene.index}>
-                <Clip link={scene.video} name={name} ratio={job.width / job.height} hasControls />
+                <Clip link={scene.video} thumbnail={scene.thumbnail} name={name} ratio={job.width / job.height} hasControls />
                 <Stack sx={{ p: 1.5, gap: 0.75 }}>
                   <Stack direction="row" sx={{ justifyContent: "space-between", alignItems: "center" }}>
                     <Typography variant="h3" component="h2">

@@ -25,7 +25,7 @@ class SceneView(ResponseModel):
     status: StatusName
     video: str | None = Field(description="Link to the rendered scene, once it is rendered.")
     thumbnail: str | None = Field(
-        description="Always null: no image is stored of a single scene. Show a frame of `video`."
+        description="Link to its middle frame as a small image, once it is rendered; null in jobs of earlier versions."
     )
 
 
@@ -64,5 +64,5 @@ def _scene(job_id: str, scene: pb.Scene) -> SceneView:
         seed=scene.seed,
         status=status_name(scene.status),
         video=scene_path(job_id, scene.index) if rendered else None,
-        thumbnail=None,
+        thumbnail=f"{scene_path(job_id, scene.index)}/thumbnail" if scene.HasField("thumbnail") else None,
     )
