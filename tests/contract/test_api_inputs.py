@@ -14,6 +14,9 @@ from kinolog_api.inputs.job_inputs import CONCURRENT_COPIES
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.uploads import Uploads
 
+from kinolog.ids import new_id
+from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.commands import RecordCheckpoint
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, with_family
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import LogUnavailable
@@ -59,6 +62,10 @@ def _sealed(api: RunningApi) -> list[str]:
 
 def _sweep(api: RunningApi) -> StoreSweep:
     return StoreSweep(Uploads(api.uploads, api.keys, LIMITS, api.clock), api.artifacts, api.store, api.clock)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def test_a_job_shows_what_it_starts_from(api: RunningApi) -> None:
@@ -314,13 +321,29 @@ async def test_a_copy_that_the_job_does_not_name_is_swept(api: RunningApi) -> No
     job_id = await _submitted(api)
     (named,) = _sealed(api)
 
-    async def sealed() -> AsyncIterator[bytes]:
-        yield b"sealed under a key that no job names"
-
+    content = b"sealed under a key that no job names"
     for place in (await api.folder(job_id), job_id):  # the second one is of an api of an earlier version
-        await api.artifacts.commit(await api.artifacts.stage(sealed(), place), ".sealed", keep_staged=True)
+        await api.artifacts.commit(
+            await api.artifacts.stage(_once(content), place), ".sealed", keep_staged=True
+        )
     await _sweep(api).sweep()
     assert len(_sealed(api)) == 3
     api.clock.now += timedelta(days=1, hours=1)
     await _sweep(api).sweep()
     assert _sealed(api) == [named]
+
+
+async def test_a_checkpoint_that_its_job_does_not_go_on_from_is_swept(api: RunningApi) -> None:
+    """It is of a worker that died. The one that the next attempt needs stays."""
+    api.artifacts._clock = api.clock
+    job_id = await api.submit()
+    await api.start_attempt(job_id)
+    keys = []
+    for step in (1, 2):
+        staged = await api.artifacts.stage(_once(b"step %d" % step), await api.folder(job_id))
+        keys.append((await api.artifacts.commit(staged, ".sealed", keep_staged=True)).key)
+        checkpoint = StoredCheckpoint(attempt=1, scene=0, step=step, key=keys[-1], size_bytes=6)
+        await api.work(job_id, RecordCheckpoint(id=new_id(), actor="w1", attempt=1, checkpoint=checkpoint))
+    api.clock.now += timedelta(days=1, hours=1)
+    await _sweep(api).sweep()
+    assert _sealed(api) == keys[1:]

@@ -114,6 +114,18 @@ def test_a_scene_is_interrupted_again_and_again(
     assert _drawn(renderer, RecordedCheckpoints(tmp_path, start)).is_like(whole)
 
 
+def test_a_cancelled_scene_loses_no_step(
+    renderer: DiffusersRenderer, whole: _Drawing, tmp_path: Path
+) -> None:
+    """A checkpoint of the last step is made as it ends, within the next one."""
+    last = RecordedCheckpoints(tmp_path, last=True)
+    assert _drawn(renderer, last, last_step=2).frames.size == 0
+    assert list(last.files) == [2]
+    again = RecordedCheckpoints(tmp_path, last.files[2], last=True)
+    assert _drawn(renderer, again).is_like(whole)
+    assert again.files == {}
+
+
 @pytest.mark.filterwarnings(*LIBRARY_WARNINGS)
 def test_a_later_part_of_a_clip_goes_on(tmp_path: Path) -> None:
     """Its model draws two parts. The second one follows the first, whose latents are in the checkpoint too."""

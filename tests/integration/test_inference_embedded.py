@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,12 @@ import av
 import numpy as np
 import pytest
 import pytest_asyncio
+from kinolog_worker.inference.checkpoints.checkpoint_messages import (
+    CheckpointMessage,
+    CheckpointPlan,
+    EarlierCheckpoint,
+    ResumedMessage,
+)
 from kinolog_worker.inference.messages import (
     CancelledMessage,
     FailedMessage,
@@ -180,3 +188,30 @@ async def test_jobs_with_and_without_loras_share_a_model(
             hashes.append(end.media.frame_hash)
     plain, changed, after = hashes
     assert plain == after != changed
+
+
+async def test_a_killed_scene_goes_on_from_its_checkpoint(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource
+) -> None:
+    """After SIGKILL the next process draws the steps since the last checkpoint. The video is the same."""
+    whole = replace(_job(tmp_path, model, "a red circle moving right on a blue background"), steps=8)
+    (*_, uninterrupted) = await _all(process, whole)
+    assert isinstance(uninterrupted, FinishedMessage)
+    killed = replace(whole, folder=tmp_path / "killed", checkpoints=CheckpointPlan(interval_seconds=1e-9))
+    made: list[CheckpointMessage] = []
+    async for message in process.run(killed):
+        if isinstance(message, CheckpointMessage):
+            made.append(message)
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGKILL)
+    assert isinstance(message, FailedMessage)
+    last = made[-1]
+    plan = CheckpointPlan(earlier=EarlierCheckpoint(scene=0, path=last.path))
+    messages = await _all(process, replace(whole, folder=tmp_path / "resumed", checkpoints=plan))
+    assert [(one.step, one.refusal) for one in messages if isinstance(one, ResumedMessage)] == [
+        (last.step, "")
+    ]
+    steps = [one.step for one in messages if isinstance(one, StepMessage) and one.stage == "denoise"]
+    assert steps == list(range(last.step, whole.steps + 1))
+    assert isinstance(messages[-1], FinishedMessage)
+    assert messages[-1].media == uninterrupted.media

@@ -71,6 +71,8 @@ class CheckpointStore:
         """Store a checkpoint, record it, and delete the one before."""
         lease, worker = self._lease, self._dependencies.worker
         async with self._storing:
+            if lease.job.cancel_requested:
+                return
             try:
                 checkpoint = await self._put(made)
             except Exception as error:

@@ -21,6 +21,10 @@ class SceneCheckpoints(Protocol):
         """Return whether a checkpoint should be made now that so many steps are done."""
         ...
 
+    def is_last_wanted(self) -> bool:
+        """Return whether a checkpoint of the last step should be made, since the scene ends before it is done."""
+        ...
+
     def put(self, step: int, write: WriteCheckpoint) -> None:
         """Take a checkpoint of a step. Returns at once."""
         ...

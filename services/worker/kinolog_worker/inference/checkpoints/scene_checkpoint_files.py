@@ -19,6 +19,9 @@ from kinolog_worker.inference.messages import RenderJob
 from kinolog_worker.renderers.renderer import Renderer
 from kinolog_worker.renderers.scene_checkpoints import CheckpointMaker, WriteCheckpoint
 
+WORTH_SECONDS = 1.0
+"""A scene that is cancelled so long after its start, or its last checkpoint, has another one."""
+
 SendMessage: TypeAlias = Callable[[CheckpointMessage | ResumedMessage], None]
 """Sends a message to the supervisor. Any thread may call it."""
 
@@ -75,7 +78,13 @@ class SceneCheckpointFiles:
         is_writing = self._thread is not None and self._thread.is_alive()
         return bool(interval) and not is_writing and perf_counter() - self._made_at >= interval
 
+    def is_last_wanted(self) -> bool:
+        """Whoever cancels a scene may mean the worker: the job goes on elsewhere. A second of work is worth it."""
+        is_worth = perf_counter() - self._made_at >= min(self._plan.interval_seconds, WORTH_SECONDS)
+        return bool(self._plan.interval_seconds) and is_worth
+
     def put(self, step: int, write: WriteCheckpoint) -> None:
+        self.close()
         self._made_at = perf_counter()
         self._thread = Thread(target=self._write, args=(step, write), name="checkpoint", daemon=True)
         self._thread.start()

@@ -53,6 +53,7 @@ def denoise(
         try:
             return _followed(loaded, call, resumed, observe_step, should_stop)
         except RenderCancelled:
+            resumed.store_last()
             raise
         except Exception as error:
             if not resumed.may_be_wrong or is_out_of_memory(error):

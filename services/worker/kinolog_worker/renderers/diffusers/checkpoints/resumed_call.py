@@ -70,6 +70,7 @@ class ResumedCall:
         """The states after the last steps of parts, by the number of the step."""
         self._part_tensors = StoredTensors("part")
         self._can_store = True
+        self._stored_step = self._start_step
         self.done = 0
         """How many steps are done, those of the checkpoint among them."""
         if earlier is not None:
@@ -112,6 +113,12 @@ class ResumedCall:
             self._passes.skips = False
             self._checkpoints.resumed(self.done)
         return replaced
+
+    def store_last(self) -> None:
+        """Make a checkpoint of the last step, if this call has drawn it: it has been cancelled within the next one."""
+        drawn = self._earlier is None and self.done > self._stored_step
+        if self._end is not None and drawn and self._checkpoints.is_last_wanted():
+            self._try_to_store(self._put)
 
     def _replaced(self, number: int, result: Any) -> Any:
         """Return what a call of a scheduler's step returned before the checkpoint, or now."""
@@ -156,6 +163,7 @@ class ResumedCall:
             self._try_to_store(self._put)
 
     def _put(self) -> None:
+        self._stored_step = self.done
         tensors = StoredTensors("step")
         steps = {**self._parts, self.done: self._stored(tensors)}
         tensors.update(self._part_tensors)
