@@ -28,6 +28,7 @@ ROWS = (
     "rest",
     "lists",
     "worker",
+    "queue_of_jobs",
     "dashboard",
     "fair_share",
     "attacks",

@@ -1,7 +1,8 @@
 """The inference process itself: reads commands from a socket, runs them one at a time, and answers on it.
 
 A thread reads the commands, so that a cancellation is received and a ping is answered while a job runs, and so that the
-process ends at once when its supervisor is gone. Everything else runs in the main thread, which some libraries require.
+process ends at once when its supervisor is gone. Another one finishes the files of a job while the next one is drawn.
+Everything else runs in the main thread, which some libraries require.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import replace
 from queue import Empty, Queue
-from threading import Lock, Thread
+from threading import Lock, Thread, get_ident
+from typing import NoReturn, TypeVar
 
 from kinolog.job.values import SCRATCH_FULL
 from kinolog.process.files.full_disk import NO_ROOM, is_full
@@ -47,10 +50,13 @@ from kinolog_worker.inference.messages import (
     TaggedMessage,
 )
 from kinolog_worker.inference.model_cache import ModelCache
+from kinolog_worker.inference.postprocess.finish_thread import FinishThread, JobFinishes
 from kinolog_worker.media.encoder import EncodingFailed
 from kinolog_worker.media.encoder_settings import available_codecs
 from kinolog_worker.media.video_check import MediaInvalid
 from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
+
+T = TypeVar("T")
 
 PROMPT_SECONDS = 600.0
 """How long prompts are remembered after their last use: an erasure does not reach this process."""
@@ -73,6 +79,9 @@ DEVICE_LOST = "DEVICE_LOST"
 EXIT_CODE = 70
 """The process ends with it if it cannot go on: an internal error, as in `sysexits.h`."""
 
+SWITCH_SECONDS = 0.0005
+"""How long the thread that draws waits at most for the interpreter while files are finished. Python waits for 5 ms."""
+
 LOOK_SECONDS = 60.0
 """Interval at which an idle process looks for such prompts."""
 
@@ -86,7 +95,11 @@ class InferenceLoop:
         cache.on_change = lambda models: self.send(LoadedModelsMessage(models=models))
         self._send_lock = Lock()
         self._commands: Queue[RunCommand | PrefetchCommand] = Queue()
+        self._waiting: dict[int, RunCommand | PrefetchCommand] = {}
+        """Commands that have not begun, by their runs. One that is removed is not begun."""
+        self._waiting_lock = Lock()
         self._cancelled: set[int] = set()
+        self._finish = FinishThread()
 
     def serve(self) -> None:
         """Run commands until the supervisor is gone. Never returns."""
@@ -102,11 +115,14 @@ class InferenceLoop:
         except Empty:
             pass
         else:
-            self._run(command)
+            with self._waiting_lock:
+                is_wanted = self._waiting.pop(command.run_id, None) is not None
+            if is_wanted:
+                self._run(command)
         self._cache.forget_prompts(PROMPT_SECONDS)
 
     def _run(self, command: RunCommand | PrefetchCommand) -> None:
-        """Run one command. Its closing message is sent whatever happens."""
+        """Run one command. Its closing message is sent whatever happens, for a drawn job by another thread."""
         job, run_id = command.job, command.run_id
 
         def send(message: Message | PrefetchedMessage) -> None:
@@ -115,23 +131,33 @@ class InferenceLoop:
         def send_line(level: str, text: str) -> None:
             send(LogLineMessage(job_id=job.job_id, level=level, text=text))
 
-        try:
-            with logged_to(send_line):
-                if isinstance(command, PrefetchCommand):
-                    closing = self._closing_message(job, lambda: prefetch(job, self._cache))
-                else:
-                    renderer = JobRenderer(job, self._cache, send, lambda: run_id in self._cancelled)
-                    closing = self._closing_message(job, renderer.execute)
-        finally:
+        with logged_to(send_line, lambda thread: not self._finish.is_here(thread)):
+            closing: PrefetchedMessage | Outcome | Callable[[], FinishedMessage]
+            if isinstance(command, PrefetchCommand):
+                closing = self._closing_message(job, lambda: prefetch(job, self._cache))
+            else:
+                background = JobFinishes(self._finish, send_line)
+                renderer = JobRenderer(job, self._cache, send, lambda: run_id in self._cancelled, background)
+                closing = self._closing_message(job, renderer.draw)
+        if isinstance(closing, FailedMessage | CancelledMessage) and self._cache.has_lost_device():
+            self._leave(closing, send)
+
+        def close() -> None:
+            send(self._closing_message(job, closing) if callable(closing) else closing)
             self._cancelled.discard(run_id)
-        ended_well = isinstance(closing, FinishedMessage | PrefetchedMessage)
-        if ended_well or not self._cache.has_lost_device():
-            send(closing)
-            return
+
+        if callable(closing):
+            background.submit(close)
+        else:
+            close()
+
+    def _leave(self, closing: Outcome, send: Callable[[Message], None]) -> NoReturn:
+        """End the process, whose device is lost. Files that are being finished are finished first."""
         if isinstance(closing, FailedMessage):
             message = f"the device stopped working for this process: {closing.message}"
             closing = replace(closing, code=DEVICE_LOST, message=message, retryable=True)
         self.send(LeavingMessage())
+        self._finish.end()
         send(closing)
         os._exit(EXIT_CODE)  # the library of the device would wait for it at an ordinary exit
 
@@ -150,16 +176,25 @@ class InferenceLoop:
 
     def _accept(self, command: Command) -> None:
         if isinstance(command, CancelCommand):
-            self._cancelled.add(command.run_id)
+            self._cancel(command.run_id)
         elif isinstance(command, PingCommand):
             self.send(PongMessage())
         else:
+            with self._waiting_lock:
+                self._waiting[command.run_id] = command
             self._commands.put(command)
 
-    def _closing_message(
-        self, job: RenderJob, work: Callable[[], Outcome | PrefetchedMessage]
-    ) -> Outcome | PrefetchedMessage:
-        """Do the work and return its closing message, which names the error if there is one."""
+    def _cancel(self, run_id: int) -> None:
+        """Stop a run between two steps, or at once if it has not begun."""
+        with self._waiting_lock:
+            waiting = self._waiting.pop(run_id, None)
+        if waiting is None:
+            self._cancelled.add(run_id)
+        else:
+            self.send(TaggedMessage(run_id=run_id, message=CancelledMessage(job_id=waiting.job.job_id)))
+
+    def _closing_message(self, job: RenderJob, work: Callable[[], T]) -> T | FailedMessage | CancelledMessage:
+        """Do the work and return its result, or the closing message that names its error."""
         detail = ""
         try:
             return work()
@@ -181,7 +216,7 @@ class InferenceLoop:
             detail = error_text(error)
             if is_full(error):
                 code, message, retryable = SCRATCH_FULL, NO_ROOM, True
-        if code == "OUT_OF_MEMORY":
+        if code == "OUT_OF_MEMORY" and not self._finish.is_here(get_ident()):
             self._cache.clear()
         return FailedMessage(
             job_id=job.job_id, code=code, message=message, retryable=retryable, detail=detail
@@ -197,5 +232,6 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
     silence_output()
+    sys.setswitchinterval(SWITCH_SECONDS)
     connection = socket.socket(fileno=arguments.fd)
     InferenceLoop(connection, ModelCache(arguments.device, arguments.model_memory)).serve()

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
-from hashlib import file_digest, sha256
-from importlib.metadata import version
-from pathlib import Path
 from time import perf_counter
 
 from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.storyboard.planner import PlannedScene
-from kinolog.storyboard.windows import whole_scene_frames
 from kinolog_worker.inference.checkpoints.scene_checkpoint_files import scene_checkpoints
 from kinolog_worker.inference.messages import (
-    ArtifactFile,
     FinishedMessage,
     LoadedMessage,
     Message,
@@ -30,17 +26,15 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.model_cache import ModelCache
+from kinolog_worker.inference.postprocess.clip_finish import ClipFinish, file_digest_of
+from kinolog_worker.inference.postprocess.finish_thread import Background, DoneAtOnce
 from kinolog_worker.inference.postprocess.scene_postprocess import ScenePostprocess
-from kinolog_worker.inference.postprocess.scene_sound import add_scene_sound
+from kinolog_worker.inference.postprocess.scene_sound import add_scene_sound, scene_sound
 from kinolog_worker.inference.stage_messages import StageMessages
-from kinolog_worker.media.assembly import ClipTarget, assemble
-from kinolog_worker.media.container_tags import ContainerTags, provenance_comment, write_tags
 from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.scene_clip import SceneClip
-from kinolog_worker.media.sound.scenes import sound_format_of_scenes
-from kinolog_worker.media.thumbnails import MiddleFrame, ThumbnailCollector
-from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
+from kinolog_worker.media.thumbnails import MiddleFrame
 from kinolog_worker.renderers.renderer import (
     LoadedFacts,
     PlacedRenderer,
@@ -67,7 +61,10 @@ class JobRenderer:
         cache: ModelCache,
         send: Callable[[Message], None],
         should_stop: Callable[[], bool],
+        background: Background | None = None,
     ) -> None:
+        """Files are finished in the `background`; without one, when they are drawn."""
+        self._background = background or DoneAtOnce()
         self._job = job
         self._cache = cache
         self._send = send
@@ -75,7 +72,7 @@ class JobRenderer:
         self._stages = StageMessages(job.job_id, send)
         self._placement = ""
         self._device_seconds = 0.0
-        self._files: list[SceneFile] = []
+        self._files: list[Future[SceneFile]] = []
         self._is_chain_broken = False
         """Whether a scene of a chained job was rendered: those after it, of earlier attempts, are of no use."""
         self._revision = ""
@@ -84,18 +81,29 @@ class JobRenderer:
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
     def execute(self) -> FinishedMessage:
-        """Render the job and return the closing message. Raises RenderCancelled, RenderFailed, EncodingFailed."""
+        """Render the job and return the closing message. Raises what `draw` and the work that it returns raise."""
+        return self.draw()()
+
+    def draw(self) -> Callable[[], FinishedMessage]:
+        """Draw the job. Return the rest of the work, which needs no device and returns the closing message.
+
+        The rest is to be done in the background, behind the scenes' files. Raises RenderCancelled, RenderFailed,
+        EncodingFailed.
+        """
         self._job.folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        renderer = self._load_model()
-        for scene in self._job.scenes:
-            self._files.append(self._scene_file(renderer, scene))
-        media, artifacts = self._assemble(self._postprocessed(renderer))
-        return FinishedMessage(
-            job_id=self._job.job_id,
-            media=media,
-            files=artifacts,
-            device_seconds=self._device_seconds,
+        try:
+            renderer = self._load_model()
+            for scene in self._job.scenes:
+                self._add_scene(renderer, scene)
+            scenes = self._postprocessed(renderer) if self._job.is_postprocessed else None
+        except BaseException:
+            wait(self._files)  # nothing is written into the folder any more
+            raise
+        self._stages.start("assemble")
+        finish = ClipFinish(
+            self._job, self._revision, self._device_seconds, self._stages, self._raise_if_cancelled
         )
+        return lambda: finish.finish(scenes if scenes is not None else self._clips())
 
     def _load_model(self) -> Renderer:
         self._stages.start("prefetch")
@@ -108,33 +116,43 @@ class JobRenderer:
         self._stages.finish()
         return model.renderer
 
-    def _scene_file(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
-        """Return the scene's file: that of an earlier attempt if it can be used, or else a new one."""
+    def _add_scene(self, renderer: Renderer, scene: PlannedScene) -> None:
+        """Add the scene's file: that of an earlier attempt if it can be used, or else a new one."""
         self._raise_if_cancelled()
-        started = perf_counter()
         earlier = next((file for file in self._job.finished_scenes if file.index == scene.index), None)
         if earlier is not None and not self._is_chain_broken and _is_intact(earlier, scene):
-            file, seconds, reused = earlier, 0.0, True
-        else:
-            if earlier is not None:
-                logger.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
-            file, reused = self._render_scene(renderer, scene), False
-            seconds = perf_counter() - started
-            self._is_chain_broken = self._job.chained
+            self._files.append(self._background.submit(lambda: self._sent(earlier, seconds=0.0, reused=True)))
+            return
+        if earlier is not None:
+            logger.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
+        started = perf_counter()
+        finish = self._render_scene(renderer, scene)
+        self._is_chain_broken = self._job.chained
+        if self._files:
+            self._files[-1].result()  # at most one scene waits to be finished
+        self._files.append(
+            self._background.submit(
+                lambda: self._sent(finish(), seconds=perf_counter() - started, reused=False)
+            )
+        )
+
+    def _sent(self, file: SceneFile, *, seconds: float, reused: bool) -> SceneFile:
+        """Send the message about a scene's file. Return the file."""
         self._send(SceneRenderedMessage(job_id=self._job.job_id, file=file, seconds=seconds, reused=reused))
         return file
 
-    def _render_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
-        """Draw a scene into its file, again from its first frame as often as the renderer asks for it."""
+    def _render_scene(self, renderer: Renderer, scene: PlannedScene) -> Callable[[], SceneFile]:
+        """Draw a scene, again from its first frame as often as the renderer asks for it. Return how to finish it."""
         while True:
             try:
                 return self._draw_scene(renderer, scene)
             except RenderAgain:
                 self._stages.interrupt()
 
-    def _draw_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
+    def _draw_scene(self, renderer: Renderer, scene: PlannedScene) -> Callable[[], SceneFile]:
         job = self._job
-        request = job.request(scene, self._files[-1] if self._files else None)
+        before = self._files[-1].result() if job.chained and self._files else None
+        request = job.request(scene, before)
         self._stages.start("encode_prompt", scene.index)
         encoded = renderer.encode_prompt(request)
         self._send_placement(renderer)
@@ -144,14 +162,15 @@ class JobRenderer:
         path = job.folder / f"scene-{scene.index:04}.mp4"
         unfinished = path.with_suffix(".part")
         self._stages.start("denoise", scene.index)
+        encoder = BackgroundEncoder(
+            unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.scene_encoding
+        )
         with (
+            encoder.left_open(),
             scene_checkpoints(renderer, job, scene.index, self._send, again=self._is_chain_broken),
-            BackgroundEncoder(
-                unfinished, width=job.width, height=job.height, fps=job.fps, encoding=job.scene_encoding
-            ) as encoder,
         ):
             colour: Frames | None = None
-            is_blank, thumbnail = True, MiddleFrame(scene.frames)
+            is_blank, drawn, thumbnail = True, 0, MiddleFrame(scene.frames)
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
                 self._start_decode(scene)
@@ -159,24 +178,32 @@ class JobRenderer:
                     colour = run[0, 0, 0] if colour is None else colour
                     is_blank = bool((run == colour).all())
                 thumbnail.add_frames(run)
+                drawn += len(run)
                 encoder.write(run)
-        self._device_seconds += self._stages.finish()
-        if encoder.frames != scene.frames:
-            drawn = counted(encoder.frames, "frame")
-            raise _unusable("FRAMES_WRONG", f"the renderer drew {drawn}, not {scene.frames}")
-        if is_blank:
-            raise _unusable("PICTURE_EMPTY", "all pixels have one colour: the model computed no picture")
-        add_scene_sound(unfinished, renderer, scene.frames, job.fps, self._raise_if_cancelled)
-        self._send_placement(renderer)
-        unfinished.replace(path)
-        thumbnail.save(path)
-        return SceneFile(
-            index=scene.index,
-            path=path,
-            sha256=_digest(path),
-            frames=scene.frames,
-            size_bytes=path.stat().st_size,
-        )
+            self._device_seconds += self._stages.finish()
+            if drawn != scene.frames:
+                raise _unusable(
+                    "FRAMES_WRONG", f"the renderer drew {counted(drawn, 'frame')}, not {scene.frames}"
+                )
+            if is_blank:
+                raise _unusable("PICTURE_EMPTY", "all pixels have one colour: the model computed no picture")
+            sound = scene_sound(renderer)
+            self._send_placement(renderer)
+
+        def finish() -> SceneFile:
+            encoder.close()
+            add_scene_sound(unfinished, sound, scene.frames, job.fps, self._raise_if_cancelled)
+            unfinished.replace(path)
+            thumbnail.save(path)
+            return SceneFile(
+                index=scene.index,
+                path=path,
+                sha256=file_digest_of(path),
+                frames=scene.frames,
+                size_bytes=path.stat().st_size,
+            )
+
+        return finish
 
     def _observe(self, scene: PlannedScene, report: StepReport) -> None:
         """Send a step to the supervisor, and a preview if one is due."""
@@ -203,16 +230,18 @@ class JobRenderer:
         self._next_preview_at = now + pause
         self._send(PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg))
 
+    def _clips(self) -> list[SceneClip]:
+        """Return the scenes that were drawn. Raises the error of a scene whose file could not be finished."""
+        files = [file.result() for file in self._files]
+        pairs = zip(files, self._job.scenes, strict=True)
+        return [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
+
     def _postprocessed(self, renderer: Renderer) -> list[SceneClip]:
-        """Return the scenes as they are joined: those that were drawn, finished if the job asks for it."""
-        pairs = zip(self._files, self._job.scenes, strict=True)
-        scenes = [SceneClip(file.path, file.frames, scene.transition) for file, scene in pairs]
-        if not self._job.is_postprocessed:
-            return scenes
+        """Return the scenes as they are joined, with other frames than were drawn."""
         postprocess = ScenePostprocess(
             self._job, self._upscaler, self._stages, self._send, self._raise_if_cancelled
         )
-        finished = postprocess.finish(scenes, lambda: self._leave_device(renderer))
+        finished = postprocess.finish(self._clips(), lambda: self._leave_device(renderer))
         if self._upscaler is not None:
             self._device_seconds += postprocess.seconds
         return finished
@@ -223,68 +252,6 @@ class JobRenderer:
             pass
         if isinstance(renderer, DeviceReleaser):
             renderer.release_device()
-
-    def _assemble(self, scenes: Sequence[SceneClip]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
-        """Join the scenes into the clip, verify it, and make its thumbnail and preview."""
-        job = self._job
-        self._raise_if_cancelled()
-        self._stages.start("assemble")
-        video = job.folder / "video.mp4"
-        width, height = job.video_size
-        clip = ClipTarget(video, width=width, height=height, fps=job.video_fps, encoding=job.encoding)
-        assemble(scenes, clip, self._raise_if_cancelled)
-        if job.tagged:
-            write_tags(video, self._tags(), self._raise_if_cancelled)
-        frames = sum(scene.frames for scene in scenes)
-        expected = ExpectedMedia(
-            width=width,
-            height=height,
-            fps=job.video_fps,
-            frames=frames,
-            codec=job.encoding.codec,
-            has_sound=sound_format_of_scenes(scenes) is not None,
-        )
-        thumbnails = ThumbnailCollector(frames=frames, fps=job.video_fps)
-        media = verify_video(video, expected, thumbnails.add_frame)
-        artifacts = (
-            ArtifactFile(
-                kind="video",
-                path=video,
-                media_type="video/mp4",
-                sha256=media.sha256,
-                size_bytes=media.size_bytes,
-            ),
-            _write_file(
-                job.folder / "thumbnail.jpg",
-                thumbnails.thumbnail_jpeg(),
-                kind="thumbnail",
-                media_type="image/jpeg",
-            ),
-            _write_file(
-                job.folder / "preview.webp",
-                thumbnails.preview_webp(),
-                kind="preview",
-                media_type="image/webp",
-            ),
-        )
-        self._stages.finish()
-        return media, artifacts
-
-    def _tags(self) -> ContainerTags:
-        job = self._job
-        comment = provenance_comment(
-            version=version("kinolog"),
-            model=job.model.name,
-            revision=self._revision,
-            seed=job.seed,
-            steps=job.steps,
-            guidance=job.guidance,
-            upscaler=job.upscaler.name if job.upscaler is not None else "",
-            drawn_fps=job.fps if job.interpolation_factor > 1 else 0,
-        )
-        lengths = whole_scene_frames(job.scenes) if job.chained else [scene.frames for scene in job.scenes]
-        shown = [frames * job.interpolation_factor for frames in lengths]
-        return ContainerTags(job.title, comment, job.video_fps, shown)
 
     def _start_decode(self, scene: PlannedScene) -> None:
         """Finish denoising and start decoding, unless decoding runs already."""
@@ -324,23 +291,7 @@ def prefetch(job: RenderJob, cache: ModelCache) -> PrefetchedMessage:
 
 
 def _is_intact(file: SceneFile, scene: PlannedScene) -> bool:
-    return file.frames == scene.frames and file.path.is_file() and _digest(file.path) == file.sha256
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
-def _write_file(path: Path, content: bytes, *, kind: str, media_type: str) -> ArtifactFile:
-    path.write_bytes(content)
-    return ArtifactFile(
-        kind=kind,
-        path=path,
-        media_type=media_type,
-        sha256=sha256(content).hexdigest(),
-        size_bytes=len(content),
-    )
+    return file.frames == scene.frames and file.path.is_file() and file_digest_of(file.path) == file.sha256
 
 
 def _unusable(code: str, message: str) -> RenderFailed:

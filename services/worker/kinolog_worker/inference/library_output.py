@@ -47,9 +47,14 @@ def _nowhere() -> TextIO:
 
 
 @contextmanager
-def logged_to(send: Callable[[str, str], None]) -> Iterator[None]:
-    """Pass level and text of what is logged in the block to `send`: all of this product, the warnings of libraries."""
-    handler = _LogHandler(send)
+def logged_to(
+    send: Callable[[str, str], None], is_logged: Callable[[int], bool] = lambda _: True
+) -> Iterator[None]:
+    """Pass level and text of what is logged in the block to `send`: all of this product, the warnings of libraries.
+
+    `is_logged` says of which threads, by their identifiers.
+    """
+    handler = _LogHandler(send, is_logged)
     logging.getLogger().addHandler(handler)
     try:
         yield
@@ -60,12 +65,14 @@ def logged_to(send: Callable[[str, str], None]) -> Iterator[None]:
 class _LogHandler(logging.Handler):
     """Passes log records on as texts."""
 
-    def __init__(self, send: Callable[[str, str], None]) -> None:
+    def __init__(self, send: Callable[[str, str], None], is_logged: Callable[[int], bool]) -> None:
         super().__init__(logging.INFO)
         self._send = send
+        self._is_logged = is_logged
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING or record.name.split(".")[0] == PRODUCT_LOG:
+        of_product = record.name.split(".")[0] == PRODUCT_LOG
+        if (record.levelno >= logging.WARNING or of_product) and self._is_logged(record.thread or 0):
             self._send(record.levelname, record_text(record)[:DETAIL_CHARACTERS])
 
 

@@ -9,7 +9,8 @@ the encoders are set so (`kinolog_worker.media.encoder_settings`), and pixels ar
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -161,6 +162,15 @@ class BackgroundEncoder:
             self._encoder.abandon()
             raise self._error
         self._encoder.close()
+
+    @contextmanager
+    def left_open(self) -> Iterator[None]:
+        """Keep the encoder open after the block. An error in the block removes the file."""
+        try:
+            yield
+        except BaseException:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Stop encoding and remove the file."""

@@ -7,18 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from kinolog_worker.media.sound.samples import fitted
+from kinolog_worker.media.sound.samples import Sound, fitted
 from kinolog_worker.media.sound.sound_format import SoundFormat
 from kinolog_worker.media.sound.track import add_sound
 from kinolog_worker.renderers.renderer import Renderer, RenderFailed, SoundMaker
 
 
-def add_scene_sound(path: Path, renderer: Renderer, frames: int, fps: int, check: Callable[[], None]) -> None:
+def scene_sound(renderer: Renderer) -> Sound | None:
+    """Return the sound of the scene that a renderer drew last, once; None if it has none."""
+    return renderer.take_sound() if isinstance(renderer, SoundMaker) else None
+
+
+def add_scene_sound(
+    path: Path, sound: Sound | None, frames: int, fps: int, check: Callable[[], None]
+) -> None:
     """Give a scene's file the sound that the renderer made, exactly as long as its frames.
 
     `check` may raise to stop. Raises RenderFailed for sound that no file can have, and EncodingFailed.
     """
-    sound = renderer.take_sound() if isinstance(renderer, SoundMaker) else None
     if sound is None:
         return
     try:

@@ -1,0 +1,145 @@
+"""A queue of jobs on one worker: how long its device waits between two of them, and how much memory the worker has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from uuid import uuid4
+
+import uvloop
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from tests.bench import site
+from tests.bench.calls import JobService, job_service
+from tests.bench.figures import Aim, Figure, Result
+
+JOBS = 20
+ON_DEVICE = (
+    job_pb2.STAGE_ENCODE_PROMPT,
+    job_pb2.STAGE_DENOISE,
+    job_pb2.STAGE_DECODE,
+    job_pb2.STAGE_POSTPROCESS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The model and the size of the jobs."""
+
+    model: str
+    width: int
+    height: int
+    frames: int
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """Model, width and height, as texts show them."""
+        return f"{self.model} {self.width}x{self.height}"
+
+
+SIZES = (Size("kinolog-tiny", 64, 64, 17, 20), Size("card", 832, 480, 17, 100))
+"""The test card waits in each step, like a device that needs no processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUse:
+    """When a job used the device, in seconds since 1970, how long, and when it was complete."""
+
+    begin: float
+    end: float
+    seconds: float
+    completed: float
+
+
+def measure(quick: bool) -> Result:
+    """Measure the gaps of a queue of jobs, for two sizes of the video.
+
+    `KINOLOG_BENCH_JOBS` is the number of jobs of each size.
+    """
+    jobs = int(os.environ.get("KINOLOG_BENCH_JOBS", 3 if quick else JOBS))
+    with site.running({"projector", "api", "worker"}) as stack:
+        figures = uvloop.run(_figures(stack.addresses["api"], jobs))
+    note = (
+        f"{jobs} jobs of {SIZES[0].frames} frames in the queue of one worker, on all cores: of kinolog-tiny, and of "
+        "a test card, whose steps need no processor. The device is busy while a job encodes its prompt, denoises and "
+        "decodes; the makespan is from the first of that to the completion of the last job; a gap is between the end "
+        "and the beginning of two jobs on the device"
+    )
+    return Result("queue_of_jobs", site.STREAM_DURABILITY, figures, (note,))
+
+
+async def _figures(target: str, jobs: int) -> tuple[Figure, ...]:
+    figures: list[Figure] = []
+    async with job_service(target) as api:
+        for size in SIZES:
+            await _uses(api, size, 1)
+            uses = await _uses(api, size, jobs)
+            figures += figures_of(size.name, uses)
+    return tuple(figures)
+
+
+def figures_of(name: str, uses: Sequence[DeviceUse]) -> list[Figure]:
+    """Return the figures of jobs that used one device."""
+    ordered = sorted(uses, key=lambda use: use.begin)
+    busy = sum(use.seconds for use in ordered)
+    makespan = max(use.completed for use in ordered) - ordered[0].begin
+    gaps = [1000 * (after.begin - before.end) for before, after in pairwise(ordered)]
+    return [
+        Figure(f"{name}: jobs", "jobs/h", 3600 * len(ordered) / makespan),
+        Figure(
+            f"{name}: makespan",
+            "s",
+            makespan,
+            floor=busy,
+            ratio=makespan / busy,
+            aim=Aim("ratio", "below", 1.02),
+        ),
+        Figure(f"{name}: gap, median", "ms", median(gaps), aim=Aim("value", "below", 5)),
+        Figure(f"{name}: gap, longest", "ms", max(gaps)),
+    ]
+
+
+async def _uses(api: JobService, size: Size, jobs: int) -> list[DeviceUse]:
+    """Let a queue of jobs be rendered. Return when each used the device."""
+    submitted = [await api.SubmitJob(_request(size, number)) for number in range(jobs)]
+    return [await _use(api, one) for one in submitted]
+
+
+def _request(size: Size, number: int) -> pb.SubmitJobRequest:
+    return pb.SubmitJobRequest(
+        prompt=f"a red circle moving right on a blue background, take {number} {uuid4().hex}",
+        model=size.model,
+        width=size.width,
+        height=size.height,
+        frames=size.frames,
+        fps=8,
+        steps=size.steps,
+        guidance=4.0,
+        seed=number,
+    )
+
+
+async def _use(api: JobService, submitted: pb.SubmitJobResponse) -> DeviceUse:
+    last = submitted.job
+    async for update in api.WatchJob(pb.WatchJobRequest(job_id=last.id, after=submitted.position)):
+        if update.WhichOneof("update") == "job":
+            last = update.job
+    if last.status != job_pb2.STATUS_COMPLETED:
+        raise RuntimeError(f"the job ended as {job_pb2.Status.Name(last.status)}: {last.error.code}")
+    stages = [stage for stage in last.stages if stage.stage in ON_DEVICE]
+    return DeviceUse(
+        begin=min(_seconds(stage.started_at) for stage in stages),
+        end=max(_seconds(stage.started_at) + stage.seconds for stage in stages),
+        seconds=sum(stage.seconds for stage in stages),
+        completed=_seconds(last.finished_at),
+    )
+
+
+def _seconds(time: Timestamp) -> float:
+    return time.seconds + time.nanos / 1e9
