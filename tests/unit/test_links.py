@@ -153,7 +153,7 @@ def test_the_walks_pass_every_room() -> None:
 def test_the_files_of_the_recipes_exist() -> None:
     """Every path in CONTRIBUTING.md is there. `<name>` stands for any name."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    paths = re.findall(r"`((?:src|services|tui|tests|proto|docs)/[^\s`]+)`", page)
+    paths = re.findall(r"`((?:src|services|tui|web|tests|proto|docs)/[^\s`]+)`", page)
     assert len(paths) > 50
     assert not [path for path in paths if not any(ROOT.glob(re.sub(r"<\w+>", "*", path)))]
 
