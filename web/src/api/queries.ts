@@ -113,7 +113,6 @@ export function usePlan(request: GenerateRequest | undefined): UseQueryResult<Jo
     queryFn: ({ signal }) => answered(gateway.POST("/api/v1/plan", { body: request as GenerateRequest, signal })),
     enabled: request !== undefined,
     placeholderData: request === undefined ? undefined : keepPreviousData,
-    retry: false,
     staleTime: MINUTE_MS,
     gcTime: MINUTE_MS,
   });

@@ -72,7 +72,8 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
       else show("success", t("actions.done", { count: answer.succeeded }));
       onDone?.();
     } catch (error) {
-      show("error", errorText(error));
+      const { text, isEnglish } = errorText(error);
+      show("error", text, { isEnglish });
     }
   }
 

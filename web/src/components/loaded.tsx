@@ -7,7 +7,7 @@ import Typography from "@mui/material/Typography";
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { useErrorText } from "../text/use_error_text";
+import { ErrorLine } from "./error_line";
 
 interface Props<T> {
   query: UseQueryResult<T>;
@@ -21,7 +21,6 @@ interface Props<T> {
 
 export function Loaded<T>({ query, lines = 3, empty, isEmpty, children }: Props<T>): ReactNode {
   const { t } = useTranslation();
-  const errorText = useErrorText();
   if (query.data !== undefined) {
     if (empty !== undefined && isEmpty?.(query.data)) {
       return (
@@ -42,7 +41,7 @@ export function Loaded<T>({ query, lines = 3, empty, isEmpty, children }: Props<
           </Button>
         }
       >
-        {errorText(query.error)}
+        <ErrorLine error={query.error} />
       </Alert>
     );
   }

@@ -7,7 +7,8 @@ import { generate } from "./de/generate";
 import { job } from "./de/job";
 import { jobs } from "./de/jobs";
 import { names } from "./de/names";
+import { problems } from "./de/problems";
 import { settings } from "./de/settings";
 import type { Texts } from "./en";
 
-export const de: Texts = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, settings };
+export const de: Texts = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, settings, problems };

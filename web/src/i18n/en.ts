@@ -7,9 +7,10 @@ import { generate } from "./en/generate";
 import { job } from "./en/job";
 import { jobs } from "./en/jobs";
 import { names } from "./en/names";
+import { problems } from "./en/problems";
 import { settings } from "./en/settings";
 
-export const en = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, settings };
+export const en = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, settings, problems };
 
 /** The texts of a language: the keys of the English ones. */
 export type Texts = typeof en;

@@ -6,6 +6,7 @@ import Stack from "@mui/material/Stack";
 import { type ReactNode, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { ServerText } from "../components/server_text";
 import { type Notice, useNotices } from "../session/notices";
 
 const SHOWN_MS = 6_000;
@@ -36,7 +37,7 @@ function NoticeLine({ notice }: { notice: Notice }): ReactNode {
             ),
           })}
     >
-      {notice.text}
+      {notice.isEnglish === true ? <ServerText>{notice.text}</ServerText> : notice.text}
       {notice.lines === undefined ? null : (
         <Box component="ul" sx={{ m: 0, pl: 2.5, maxHeight: 200, overflow: "auto" }}>
           {notice.lines.map((line) => (

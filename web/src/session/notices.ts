@@ -7,6 +7,8 @@ export interface Notice {
   id: number;
   kind: NoticeKind;
   text: string;
+  /** Whether the text is a sentence of the server, which speaks English alone. */
+  isEnglish?: boolean;
   /** One line for each part, below the text. */
   lines?: readonly string[];
   /** Where the message leads, within the page. */
@@ -15,7 +17,7 @@ export interface Notice {
 
 interface Notices {
   notices: readonly Notice[];
-  show: (kind: NoticeKind, text: string, more?: Pick<Notice, "lines" | "link">) => void;
+  show: (kind: NoticeKind, text: string, more?: Pick<Notice, "isEnglish" | "lines" | "link">) => void;
   dismiss: (id: number) => void;
 }
 

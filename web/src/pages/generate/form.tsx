@@ -14,7 +14,7 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Model, type Models, PRIORITIES } from "../../api/types";
-import { useErrorText } from "../../text/use_error_text";
+import { ErrorLine } from "../../components/error_line";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 import { charactersOf, shapeOf } from "./checks";
@@ -138,7 +138,6 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
 export function Form({ catalogue, usual, draft: first, note, isOpenedWide = false }: Props): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const errorText = useErrorText();
   const form = useFormState(first, catalogue.models, usual);
   const [isOpen, setOpen] = useState(isOpenedWide);
   const { draft, model } = form;
@@ -202,9 +201,9 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
                   <StoryboardPreview plan={plan} />
                 </>
               )}
-              {planFailure === null ? null : <Alert severity="warning">{errorText(planFailure)}</Alert>}
+              {planFailure === null ? null : <Alert severity="warning"><ErrorLine error={planFailure} /></Alert>}
               {model.workers.length === 0 ? <Alert severity="warning">{t("generate.noWorker")}</Alert> : null}
-              {form.failure === null ? null : <Alert severity="error">{errorText(form.failure)}</Alert>}
+              {form.failure === null ? null : <Alert severity="error"><ErrorLine error={form.failure} /></Alert>}
               <Button type="submit" variant="contained" size="large" loading={form.isSending}>
                 {t("generate.submit")}
               </Button>

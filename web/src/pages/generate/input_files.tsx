@@ -8,22 +8,21 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { InputRole, Model } from "../../api/types";
-import { useErrorText } from "../../text/use_error_text";
+import { ErrorLine } from "../../components/error_line";
 import type { DraftInput } from "./draft";
 import { type FormState, uploaded } from "./form_state";
 
 interface Props {
   model: Model;
   inputs: readonly DraftInput[];
-  error: string | undefined;
+  error: ReactNode;
   onChange: FormState["changeInputs"];
 }
 
 export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode {
   const { t } = useTranslation();
-  const errorText = useErrorText();
   const [uploading, setUploading] = useState<string>();
-  const [failure, setFailure] = useState<string>();
+  const [failure, setFailure] = useState<unknown>();
 
   async function upload(role: InputRole, file: File): Promise<void> {
     setUploading(file.name);
@@ -32,7 +31,7 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
       const input = { role, name: file.name, upload: await uploaded(file, file.name) };
       onChange((before) => [...before, input]);
     } catch (trouble) {
-      setFailure(errorText(trouble));
+      setFailure(trouble);
     } finally {
       setUploading(undefined);
     }
@@ -91,7 +90,7 @@ export function InputFiles({ model, inputs, error, onChange }: Props): ReactNode
         })}
       </Box>
       {uploading === undefined ? null : <Typography variant="body2">{t("generate.uploading", { name: uploading })}</Typography>}
-      {(failure ?? error) === undefined ? null : <Alert severity="error">{failure ?? error}</Alert>}
+      {(failure ?? error) === undefined ? null : <Alert severity="error">{failure === undefined ? error : <ErrorLine error={failure} />}</Alert>}
     </Stack>
   );
 }

@@ -27,7 +27,8 @@ export function Downloads({ jobId, address }: { jobId: string; address: string }
     try {
       await saveFile(`${name}.${FORMATS[format]}`, `/api/v1/result/${jobId}/export/${format}`);
     } catch (error) {
-      show("error", errorText(error));
+      const { text, isEnglish } = errorText(error);
+      show("error", text, { isEnglish });
     } finally {
       setMaking(undefined);
     }

@@ -16,6 +16,7 @@ import { clamped } from "../../components/clamped";
 import { JobActions } from "../../components/job_actions";
 import { JobProgress, useNewest } from "../../components/job_progress";
 import { Loaded } from "../../components/loaded";
+import { ServerText } from "../../components/server_text";
 import { Skeletons } from "../../components/skeletons";
 import { StatusChip } from "../../components/status_chip";
 import { useTitle } from "../../components/use_title";
@@ -92,7 +93,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
               {t(`job.trouble.${kind}`)}
             </Typography>
           )}
-          {job.error.message} <Typography variant="body2" component="span">({t("job.errorCode")} {job.error.code})</Typography>
+          <ServerText>{job.error.message}</ServerText> <Typography variant="body2" component="span">({t("job.errorCode")} {job.error.code})</Typography>
         </Alert>
       )}
       {job.erased ? (

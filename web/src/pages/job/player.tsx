@@ -14,6 +14,10 @@ import { useSettings } from "../../session/settings";
 import { Chapters } from "./chapters";
 import { Downloads } from "./downloads";
 
+/** A video that cannot be read is read again so many times: at once, and then after pauses that double from a second. */
+const MOST_TRIES = 5;
+const FIRST_PAUSE_MS = 1_000;
+
 /** Part of a frame by which a time may be early and still be in it. */
 const FRAME_PART = 1e-3;
 
@@ -29,15 +33,31 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
   const newest = links?.video ? pathOf(links.video) : undefined;
   // A link with a ticket is read again now and then. A video that plays keeps its own, or it would start again.
   const [address, setAddress] = useState(newest);
-  const [isReplaced, setReplaced] = useState(false);
+  const [loads, setLoads] = useState(0);
+  const failures = useRef(0);
+  const again = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(again.current), []);
   if (address === undefined && newest !== undefined) setAddress(newest);
 
-  /** Take another link, once: that of the video has ended, or the video is broken. */
-  async function replaceLink(): Promise<void> {
-    if (!needsKey || isReplaced) return;
-    setReplaced(true);
-    const fresh = (await signed.refetch()).data?.video;
-    if (fresh) setAddress(pathOf(fresh));
+  /** Read the video again, by another link if links have tickets: that of the video has ended, or the server is away. */
+  async function reload(): Promise<void> {
+    if (needsKey) {
+      const fresh = (await signed.refetch()).data?.video;
+      if (!fresh) {
+        reloadLater();
+        return;
+      }
+      setAddress(pathOf(fresh));
+    }
+    setLoads((before) => before + 1);
+  }
+
+  function reloadLater(): void {
+    if (failures.current === MOST_TRIES) return;
+    const pause = failures.current === 0 ? 0 : FIRST_PAUSE_MS * 2 ** (failures.current - 1);
+    failures.current += 1;
+    clearTimeout(again.current);
+    again.current = setTimeout(() => void reload(), pause);
   }
   const fps = job.media?.fps ?? job.fps;
   const frames = job.media?.frames ?? job.frames;
@@ -73,7 +93,7 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
         {/* eslint-disable-next-line jsx-a11y/media-has-caption -- the video has no speech */}
         <video
           ref={video}
-          key={address}
+          key={`${address ?? ""} ${loads}`}
           src={address}
           poster={links?.thumbnail ? pathOf(links.thumbnail) : undefined}
           controls
@@ -81,8 +101,13 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
           onTimeUpdate={(event) => setAt(event.currentTarget.currentTime)}
           playsInline
           preload="metadata"
-          onError={() => void replaceLink()}
-          onPlaying={() => setReplaced(false)}
+          onError={reloadLater}
+          onLoadedMetadata={(event) => {
+            if (loads > 0) event.currentTarget.currentTime = at;
+          }}
+          onPlaying={() => {
+            failures.current = 0;
+          }}
           aria-label={t("job.player")}
           style={{ width: "100%", maxHeight: 480, aspectRatio: `${job.width} / ${job.height}`, display: "block" }}
         />

@@ -13,11 +13,11 @@ import { answered, gateway } from "../../api/gateway";
 import { useKeys } from "../../api/queries";
 import { queryKeys } from "../../api/query_keys";
 import type { ApiKey } from "../../api/types";
+import { ErrorLine } from "../../components/error_line";
 import { Confirm } from "../../components/confirm";
 import { Loaded } from "../../components/loaded";
 import { Panel } from "../../components/panel";
 import { en } from "../../i18n/en";
-import { useErrorText } from "../../text/use_error_text";
 import { useFormats } from "../../text/use_format";
 
 type Scope = ApiKey["scopes"][number];
@@ -27,7 +27,6 @@ const USUAL: readonly Scope[] = ["submit", "read", "cancel"];
 export function ServerKeys(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const errorText = useErrorText();
   const queries = useQueryClient();
   const [actor, setActor] = useState("");
   const [name, setName] = useState("");
@@ -116,7 +115,7 @@ export function ServerKeys(): ReactNode {
             {t("settings.create")}
           </Button>
         </Stack>
-        {create.isError || revoke.isError ? <Alert severity="error">{errorText(create.error ?? revoke.error)}</Alert> : null}
+        {create.isError || revoke.isError ? <Alert severity="error"><ErrorLine error={create.error ?? revoke.error} /></Alert> : null}
       </Stack>
       <Confirm
         isOpen={asked !== undefined}

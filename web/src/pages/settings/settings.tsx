@@ -13,6 +13,7 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { isKeyRefused } from "../../api/problem";
 import { useCaller } from "../../api/queries";
+import { ErrorLine } from "../../components/error_line";
 import { Choice } from "../../components/choice";
 import { Confirm } from "../../components/confirm";
 import { PageHeading } from "../../components/page_heading";
@@ -20,7 +21,6 @@ import { Panel } from "../../components/panel";
 import { useRetryRefused } from "../../live/live_updates";
 import { useNotices } from "../../session/notices";
 import { type Choices, DEFAULTS, LANGUAGES, settings, useSettings } from "../../session/settings";
-import { useErrorText } from "../../text/use_error_text";
 import { About } from "./about";
 import { ServerKeys } from "./server_keys";
 
@@ -35,7 +35,6 @@ function choicesOf(state: Choices): Choices {
 
 export default function Settings(): ReactNode {
   const { t } = useTranslation();
-  const errorText = useErrorText();
   const queries = useQueryClient();
   const show = useNotices((state) => state.show);
   const stored = useSettings((state) => state);
@@ -145,7 +144,7 @@ export default function Settings(): ReactNode {
                 helperText={t("settings.apiKeyHint")}
                 onChange={(event) => change({ apiKey: event.target.value })}
               />
-              {caller.isError ? <Alert severity="error">{errorText(caller.error)}</Alert> : null}
+              {caller.isError ? <Alert severity="error"><ErrorLine error={caller.error} /></Alert> : null}
               {caller.data === undefined ? null : (
                 <Typography color="textSecondary">
                   {caller.data.every_tenant

@@ -1,13 +1,14 @@
 /** The form of a new video: its draft, what is wrong with it, and how it is sent. */
 import { useMutation } from "@tanstack/react-query";
 import type { UseQueryResult } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { answered, fetchedFile, gateway } from "../../api/gateway";
 import { RequestFailed } from "../../api/problem";
 import { usePlan } from "../../api/queries";
 import type { GenerateRequest, JobPlan, Model, Upload } from "../../api/types";
+import { ServerText } from "../../components/server_text";
 import { useNotices } from "../../session/notices";
 import { shortId } from "../../text/format";
 import { type Trouble, type Troubles, troublesOf } from "./checks";
@@ -27,7 +28,7 @@ export interface FormState {
   /** Change the files as they are then: an upload may end after others were added or removed. */
   changeInputs: (change: (inputs: readonly DraftInput[]) => readonly DraftInput[]) => void;
   /** Return what is wrong with a field: what the page sees while one types, and what the server said. */
-  errorOf: (field: string) => string | undefined;
+  errorOf: (field: string) => ReactNode;
   troubles: Troubles;
   submit: () => void;
   isSending: boolean;
@@ -49,9 +50,17 @@ function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function withUpload(input: DraftInput): Promise<DraftInput> {
+/** Upload the file of another job. `keep` takes the input with its upload, so that a submit that is sent again uses it. */
+async function withUpload(input: DraftInput, keep: (done: DraftInput) => void): Promise<DraftInput> {
   if (input.upload !== undefined || input.link === undefined) return input;
-  return { ...input, upload: await uploaded(await fetchedFile(input.link), input.name) };
+  const done = { ...input, upload: await uploaded(await fetchedFile(input.link), input.name) };
+  keep(done);
+  return done;
+}
+
+/** Return an input of another job without an upload that the server no longer has, and others as they are. */
+function withoutLostUpload({ upload, ...input }: DraftInput): DraftInput {
+  return upload === undefined || input.link !== undefined ? input : { ...input, upload };
 }
 
 /** Return the request of a draft to plan; undefined while it has troubles, or a file that is not uploaded yet. */
@@ -74,14 +83,25 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
   const plan = usePlan(useMemo(() => planRequestOf(settled, settledModel), [settled, settledModel]));
   const sending = useMutation({
     mutationFn: async () => {
-      const inputs = await Promise.all(draft.inputs.map(withUpload));
+      const inputs = await Promise.all(
+        draft.inputs.map((input) => withUpload(input, (done) => replaceInputs((each) => (each === input ? done : each)))),
+      );
       return answered(gateway.POST("/api/v1/generate", { body: requestOf({ ...draft, inputs }, model, requestId) }));
     },
     onSuccess: (answer) => {
       show("success", t("generate.submitted", { job: shortId(answer.job_id) }));
       void navigate(`/jobs/${answer.job_id}`);
     },
+    onError: (error) => {
+      if (error instanceof RequestFailed && error.reason === "UPLOAD_UNKNOWN") replaceInputs(withoutLostUpload);
+    },
   });
+
+  /** Change inputs of the same request: it keeps its id. */
+  function replaceInputs(replace: (input: DraftInput) => DraftInput): void {
+    setDraft((before) => ({ ...before, inputs: before.inputs.map(replace) }));
+  }
+
   const troubles = troublesOf(draft, model);
   const refusal = sending.error ?? (settled === draft ? plan.error : null);
   const violations = refusal instanceof RequestFailed ? refusal.violations : [];
@@ -101,10 +121,11 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
     }
   }
 
-  function errorOf(field: string): string | undefined {
+  function errorOf(field: string): ReactNode {
     const trouble = troubles[field];
     if (trouble !== undefined && (isTried || (trouble.kind !== "required" && trouble.kind !== "missingInput"))) return textOf(trouble);
-    return violations.find((violation) => violation.field === (FIELD_NAMES[field] ?? field))?.message;
+    const violation = violations.find((each) => each.field === (FIELD_NAMES[field] ?? field));
+    return violation === undefined ? undefined : <ServerText>{violation.message}</ServerText>;
   }
 
   function changeBy(part: (before: Draft) => Partial<Draft>): void {
