@@ -43,6 +43,7 @@ COMMANDS = {
     "keys": "kinolog_cli.access.keys:app",
     "usage": "kinolog_cli.access.usage:usage",
     "tenants": "kinolog_cli.access.tenants:app",
+    "schedules": "kinolog_cli.access.schedules:app",
     "webhooks": "kinolog_cli.access.webhooks:app",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",

@@ -131,6 +131,7 @@ if TYPE_CHECKING:
         STAGES,
         STATUSES,
         TERMINAL,
+        DeletedScheduleInfo,
         JobCountsInfo,
         JobInfo,
         JobPageInfo,
@@ -138,6 +139,8 @@ if TYPE_CHECKING:
         ReplacedWordInfo,
         SceneInfo,
         ScenePlanInfo,
+        ScheduleInfo,
+        ScheduleListInfo,
         StoryboardInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
@@ -178,6 +181,7 @@ __all__ = [
     "CommitInfo",
     "Conflict",
     "CreatedKeyInfo",
+    "DeletedScheduleInfo",
     "DeletedWebhookInfo",
     "DeliveryAttemptInfo",
     "DeliveryInfo",
@@ -239,6 +243,8 @@ __all__ = [
     "ResultInfo",
     "SceneInfo",
     "ScenePlanInfo",
+    "ScheduleInfo",
+    "ScheduleListInfo",
     "ServerError",
     "ServiceUnavailable",
     "SignedLinksInfo",

@@ -31,6 +31,7 @@ from kinolog_client.operations import (
     command_operations,
     input_operations,
     job_operations,
+    schedule_operations,
     service_operations,
     webhook_operations,
 )
@@ -117,6 +118,11 @@ class AsyncKinologClient:
     create_key = awaitable(access_operations.create_key)
     api_keys = awaitable(access_operations.api_keys)
     revoke_key = awaitable(access_operations.revoke_key)
+    create_schedule = awaitable(schedule_operations.create_schedule)
+    schedules = awaitable(schedule_operations.schedules)
+    pause_schedule = awaitable(schedule_operations.pause_schedule)
+    resume_schedule = awaitable(schedule_operations.resume_schedule)
+    delete_schedule = awaitable(schedule_operations.delete_schedule)
     create_webhook = awaitable(webhook_operations.create_webhook)
     webhooks = awaitable(webhook_operations.webhooks)
     change_webhook = awaitable(webhook_operations.change_webhook)

@@ -29,6 +29,7 @@ from kinolog_client.operations import (
     command_operations,
     input_operations,
     job_operations,
+    schedule_operations,
     service_operations,
     webhook_operations,
 )
@@ -115,6 +116,11 @@ class KinologClient:
     create_key = blocking(access_operations.create_key)
     api_keys = blocking(access_operations.api_keys)
     revoke_key = blocking(access_operations.revoke_key)
+    create_schedule = blocking(schedule_operations.create_schedule)
+    schedules = blocking(schedule_operations.schedules)
+    pause_schedule = blocking(schedule_operations.pause_schedule)
+    resume_schedule = blocking(schedule_operations.resume_schedule)
+    delete_schedule = blocking(schedule_operations.delete_schedule)
     create_webhook = blocking(webhook_operations.create_webhook)
     webhooks = blocking(webhook_operations.webhooks)
     change_webhook = blocking(webhook_operations.change_webhook)

@@ -39,6 +39,7 @@ from kinolog.v1 import (
     audit_service_pb2_grpc,
     job_pb2,
     job_service_pb2_grpc,
+    schedule_service_pb2_grpc,
     ticket_service_pb2_grpc,
     webhook_service_pb2_grpc,
 )
@@ -177,7 +178,8 @@ class RunningApi:
     def method(self, name: str) -> Any:
         """Return the method with this name of any service."""
         webhooks = webhook_service_pb2_grpc.WebhookServiceStub(self.channel)
-        stubs = (self.jobs, self.analytics, self.audit, self.access, self.tickets, webhooks)
+        schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self.channel)
+        stubs = (self.jobs, self.analytics, self.audit, self.access, self.tickets, webhooks, schedules)
         return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:

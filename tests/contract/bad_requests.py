@@ -10,11 +10,13 @@ from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1 import schedule_service_pb2 as sc
 from kinolog.v1 import ticket_service_pb2 as tk
 from kinolog.v1 import webhook_service_pb2 as wh
 
 SECRET = "Quillfeather"
 UNKNOWN = "z" * 26
+EVERY_HOUR = "0 * * * *"
 HOOK, WEBHOOK, DELIVERY = "https://1.1.1.1/", "wh_" + "a" * 16, "dlv_" + "a" * 26
 LATER = Timestamp(seconds=2_000)
 EARLIER = Timestamp(seconds=1_000)
@@ -211,6 +213,20 @@ CASES: list[tuple[str, Any, str]] = [
     ("CreateLiveTicket", tk.CreateLiveTicketRequest(valid_seconds=301), "valid_seconds"),
     ("RedeemTicket", tk.RedeemTicketRequest(ticket=SECRET * 100), "ticket"),
     ("RedeemTicket", tk.RedeemTicketRequest(), "ticket"),
+    ("CreateSchedule", sc.CreateScheduleRequest(job=submit()), "cron"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron="61 * * * *", job=submit()), "cron"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, zone="Atlantis", job=submit()), "zone"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, name=SECRET * 10, job=submit()), "name"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR), "prompt"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, job=submit(steps=0)), "steps"),
+    (
+        "CreateSchedule",
+        sc.CreateScheduleRequest(cron=EVERY_HOUR, job=submit(request_id="x")),
+        "job.request_id",
+    ),
+    ("PauseSchedule", sc.PauseScheduleRequest(schedule_id="sch_1"), "schedule_id"),
+    ("ResumeSchedule", sc.ResumeScheduleRequest(schedule_id="sch_1"), "schedule_id"),
+    ("DeleteSchedule", sc.DeleteScheduleRequest(), "schedule_id"),
     ("CreateWebhook", wh.CreateWebhookRequest(), "address"),
     ("CreateWebhook", wh.CreateWebhookRequest(address=HOOK, tenant="*"), "tenant"),
     ("CreateWebhook", wh.CreateWebhookRequest(address=HOOK, name=SECRET * 10), "name"),

@@ -181,6 +181,7 @@ async def test_every_response_fits_its_schema(gateway: RunningGateway, api: Reco
         "/api/v1/plan": {"prompt": "x"},
         "/api/v1/priority/{job_id}": {"priority": "high"},
         "/api/v1/keys": {"actor": "ada"},
+        "/api/v1/schedules": {"cron": "0 0 * * *", "job": {"prompt": "x"}},
         "/api/v1/webhooks": {"address": "https://example.org/"},
         "/api/v1/webhooks/{webhook_id}": {"address": "https://example.org/"},
         "/api/v1/webhooks/{webhook_id}/rotate": {},

@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/plan": {"prompt": "x"},
     "/api/v1/priority/{job_id}": {"priority": "high"},
     "/api/v1/keys": {"actor": "ada"},
+    "/api/v1/schedules": {"cron": "0 0 * * *", "job": {"prompt": "x"}},
     "/api/v1/webhooks": {"address": "https://1.1.1.1/"},
     "/api/v1/webhooks/{webhook_id}": {"address": "https://1.1.1.1/"},
     "/api/v1/webhooks/{webhook_id}/rotate": {},

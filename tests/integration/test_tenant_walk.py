@@ -80,6 +80,9 @@ OWN = {
     *((method, "/api/v1/webhooks/{webhook_id}") for method in ("PUT", "DELETE")),
     *(("GET", f"/api/v1/webhooks/{name}") for name in ("secret", "{webhook_id}/secret")),
     ("GET", "/replicate/v1/webhooks/default/secret"),
+    *((method, "/api/v1/schedules") for method in ("GET", "POST")),
+    ("DELETE", "/api/v1/schedules/{schedule_id}"),
+    *(("POST", f"/api/v1/schedules/{{schedule_id}}/{name}") for name in ("pause", "resume")),
     *(("GET", "/api/v1/webhooks/{webhook_id}/deliveries"), ("POST", "/api/v1/webhooks/{webhook_id}/rotate")),
     ("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"),
 }
@@ -104,6 +107,7 @@ OWN_METHODS = (
     *("CreateLiveTicket", "RedeemTicket", "WatchJobs"),
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
+    *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )
 
 

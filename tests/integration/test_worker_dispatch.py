@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
@@ -52,10 +53,10 @@ class RunningDispatch:
     issuer: JetStreamTicketIssuer
     worker: Client
 
-    async def submit(self, priority: Priority = Priority.MEDIUM, tenant: str = "default") -> str:
+    async def submit(self, priority: Priority = Priority.MEDIUM, **changes: Any) -> str:
         """Submit a job as the api does."""
         job_id = new_id()
-        command = submit(new_id(), priority=priority, tenant=tenant)
+        command = submit(new_id(), priority=priority, **changes)
         await CommandHandler(self.store, system_clock).handle(job_id, command)
         return job_id
 
@@ -188,6 +189,24 @@ async def test_the_queue_survives_the_broker(dispatch: RunningDispatch) -> None:
             job_id = await dispatch.submit()
             held = await taking
     assert held.ticket.job_id == job_id
+    await queue.close()
+
+
+async def test_a_job_waits_for_its_time_over_restarts(dispatch: RunningDispatch) -> None:
+    """A job of a later time stays beside its lane while broker and dispatcher are restarted, and comes when due."""
+    queue = JetStreamTicketQueue(dispatch.worker)
+    at = system_clock() + timedelta(seconds=1.5)
+    async with dispatching(dispatch):
+        later = await dispatch.submit(start_after=at)
+        await dispatch.tickets_of(later)
+    dispatch.server.kill()
+    dispatch.server.start()
+    async with dispatching(dispatch), asyncio.timeout(SOON_SECONDS):
+        soon = await dispatch.submit()
+        first, second = await queue.take(["tiny"]), await queue.take(["tiny"])
+        assert system_clock() >= at
+    assert [held.ticket.job_id for held in (first, second)] == [soon, later]
+    assert second.deliveries == 1
     await queue.close()
 
 

@@ -36,12 +36,14 @@ from kinolog_api.services import (
     ANALYTICS_SERVICE,
     AUDIT_SERVICE,
     JOB_SERVICE,
+    SCHEDULE_SERVICE,
     TICKET_SERVICE,
     WEBHOOK_SERVICE,
     JobService,
     access_methods,
     analytics_methods,
     audit_methods,
+    schedule_methods,
     ticket_methods,
     webhook_methods,
 )
@@ -113,6 +115,7 @@ class ApiServer:
             AUDIT_SERVICE: audit_methods(dependencies),
             ACCESS_SERVICE: access_methods(dependencies, self._job_service.tenant_bytes),
             TICKET_SERVICE: ticket_methods(dependencies, authenticator, self._job_service.queries),
+            SCHEDULE_SERVICE: schedule_methods(self._job_service.schedules),
             WEBHOOK_SERVICE: webhook_methods(
                 dependencies, self._job_service.webhook_facts, self._job_service.job_webhooks
             ),
@@ -183,6 +186,12 @@ class ApiServer:
                 name="use of tenants",
             ),
         ]
+        self._tasks.append(
+            asyncio.create_task(
+                keep_running("the runs of schedules", self._job_service.schedule_runs.run, CHECK_SECONDS),
+                name="schedules",
+            )
+        )
         if self._tokens is not None:
             self._tasks.append(
                 asyncio.create_task(

@@ -8,6 +8,7 @@ from kinolog.v1 import (
     analytics_service_pb2,
     audit_service_pb2,
     job_service_pb2,
+    schedule_service_pb2,
     ticket_service_pb2,
     webhook_service_pb2,
 )
@@ -50,6 +51,9 @@ from kinolog_api.rpc.calls import Methods
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
 from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.schedules.manage_schedules import ManageSchedules
+from kinolog_api.schedules.schedule_facts import ScheduleFacts
+from kinolog_api.schedules.schedule_runs import ScheduleRuns
 from kinolog_api.tickets.issue_tickets import IssueTickets
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.watch_jobs import WatchJobs
@@ -62,6 +66,7 @@ ANALYTICS_SERVICE = analytics_service_pb2.DESCRIPTOR.services_by_name["Analytics
 ACCESS_SERVICE = access_service_pb2.DESCRIPTOR.services_by_name["AccessService"]
 AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 WEBHOOK_SERVICE = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
+SCHEDULE_SERVICE = schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"]
 TICKET_SERVICE = ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"]
 
 
@@ -123,6 +128,9 @@ class JobService:
         estimates = RunEstimates(d.read_model, d.clock)
         self._plans = PlanJob(self._submit, inputs, scene_writer, d.catalogue, estimates)
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
+        schedule_facts = ScheduleFacts(d.access_log, d.key_directory, d.keys, d.clock)
+        self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)
+        self.schedules = ManageSchedules(schedule_facts, self.schedule_runs, d.store, self._plans.plan)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self.queries)
@@ -222,4 +230,15 @@ def ticket_methods(
         "CreateFileTicket": tickets.create_file_ticket,
         "CreateLiveTicket": tickets.create_live_ticket,
         "RedeemTicket": tickets.redeem,
+    }
+
+
+def schedule_methods(schedules: ManageSchedules) -> Methods:
+    """Return the methods of ScheduleService."""
+    return {
+        "CreateSchedule": schedules.create,
+        "ListSchedules": schedules.list_schedules,
+        "PauseSchedule": schedules.pause,
+        "ResumeSchedule": schedules.resume,
+        "DeleteSchedule": schedules.delete,
     }

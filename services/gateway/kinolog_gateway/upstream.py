@@ -19,6 +19,7 @@ from kinolog.v1 import (
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
     job_service_pb2_grpc,
+    schedule_service_pb2_grpc,
     ticket_service_pb2_grpc,
     webhook_service_pb2_grpc,
 )
@@ -124,6 +125,7 @@ class Upstream:
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)
         self.access = access_service_pb2_grpc.AccessServiceStub(self._channel)
         self.tickets = ticket_service_pb2_grpc.TicketServiceStub(self._channel)
+        self.schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self._channel)
         self.webhooks = webhook_service_pb2_grpc.WebhookServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 

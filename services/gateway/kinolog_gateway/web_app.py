@@ -52,7 +52,7 @@ from kinolog_gateway.routes import (
     probes,
     results,
 )
-from kinolog_gateway.routes.access import keys, tickets, usage, webhook_calls, webhooks
+from kinolog_gateway.routes.access import keys, schedules, tickets, usage, webhook_calls, webhooks
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -73,6 +73,7 @@ ROUTERS = (
     keys.router,
     usage.router,
     tickets.router,
+    schedules.router,
     webhooks.router,
     probes.router,
     pages.router,

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from kinolog.access.schedule import ScheduleFact
 from kinolog.access.webhook import WebhookFact
 
 EVERY_TENANT = "*"
@@ -50,12 +51,12 @@ class ApiKeyRevoked:
     """A key was revoked, for good."""
 
 
-AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked | WebhookFact
+AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked | WebhookFact | ScheduleFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessCommit:
-    """A decision about one key, or one webhook: who decided, when, and the facts that follow.
+    """A decision about one key, one webhook or one schedule: who decided, when, and the facts that follow.
 
     `key_id` is the id of what it is about.
     `previous_position` and `previous_hash` chain the commits of the key; they are 0 and empty in the first.

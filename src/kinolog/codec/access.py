@@ -14,10 +14,16 @@ from kinolog.access.api_key import (
     RecordedAccessCommit,
     Scope,
 )
+from kinolog.access.schedule import ScheduleFact
 from kinolog.codec.commits import EncodedCommitRecord, HashedRecords
 from kinolog.codec.enums import KnownValues, UnknownEvent
 from kinolog.codec.times import time_from_proto, time_to_proto
-from kinolog.codec.webhooks import webhook_fact_from_proto, webhook_fact_to_proto
+from kinolog.codec.webhooks import (
+    schedule_fact_from_proto,
+    schedule_fact_to_proto,
+    webhook_fact_from_proto,
+    webhook_fact_to_proto,
+)
 from kinolog.v1 import access_pb2 as pb
 from kinolog.v1 import event_pb2 as ev
 
@@ -81,6 +87,8 @@ def decode_access_commit(position: int, raw: bytes) -> RecordedAccessCommit:
 def _event_to_proto(event: AccessEvent) -> pb.AccessEvent:
     if isinstance(event, ApiKeyRevoked):
         return pb.AccessEvent(revoked=pb.ApiKeyRevoked())
+    if isinstance(event, ScheduleFact):
+        return schedule_fact_to_proto(event)
     if not isinstance(event, ApiKeyCreated):
         return webhook_fact_to_proto(event)
     created = pb.ApiKeyCreated(
@@ -110,7 +118,7 @@ def _event_from_proto(wire: pb.AccessEvent) -> AccessEvent:
         case "revoked":
             return ApiKeyRevoked()
         case _:
-            fact = webhook_fact_from_proto(wire)
+            fact = webhook_fact_from_proto(wire) or schedule_fact_from_proto(wire)
             if fact is None:
                 raise UnknownEvent(
                     "this version does not know an event about API keys; upgrade it to read this stream"

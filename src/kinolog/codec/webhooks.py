@@ -1,7 +1,14 @@
-"""Facts about webhooks: the domain, and the bytes in the stream ACCESS."""
+"""Facts about webhooks and schedules: the domain, and the bytes in the stream ACCESS."""
 
 from __future__ import annotations
 
+from kinolog.access.schedule import (
+    ScheduleCreated,
+    ScheduleDeleted,
+    ScheduleFact,
+    SchedulePaused,
+    ScheduleResumed,
+)
 from kinolog.access.webhook import (
     RedeliveryRequested,
     SealedText,
@@ -84,6 +91,50 @@ def webhook_fact_from_proto(wire: pb.AccessEvent) -> WebhookFact | None:
             again = wire.redelivery_requested
             return RedeliveryRequested(delivery_id=again.delivery_id, repeats=again.repeats)
     return None
+
+
+def schedule_fact_to_proto(fact: ScheduleFact) -> pb.AccessEvent:
+    """Return the event to store."""
+    match fact:
+        case ScheduleCreated():
+            created = pb.ScheduleCreated(
+                tenant=fact.tenant,
+                name=fact.name,
+                cron=fact.cron,
+                zone=fact.zone,
+                catch_up=fact.catch_up,
+                job=_sealed(fact.job),
+            )
+            return pb.AccessEvent(schedule_created=created)
+        case SchedulePaused():
+            return pb.AccessEvent(schedule_paused=pb.SchedulePaused())
+        case ScheduleResumed():
+            return pb.AccessEvent(schedule_resumed=pb.ScheduleResumed())
+        case ScheduleDeleted():
+            return pb.AccessEvent(schedule_deleted=pb.ScheduleDeleted())
+
+
+def schedule_fact_from_proto(wire: pb.AccessEvent) -> ScheduleFact | None:
+    """Return the fact in a stored event; None for one of another kind."""
+    match wire.WhichOneof("kind"):
+        case "schedule_created":
+            created = wire.schedule_created
+            return ScheduleCreated(
+                tenant=created.tenant,
+                name=created.name,
+                cron=created.cron,
+                zone=created.zone,
+                catch_up=created.catch_up,
+                job=_unpacked(created.job),
+            )
+        case "schedule_paused":
+            return SchedulePaused()
+        case "schedule_resumed":
+            return ScheduleResumed()
+        case "schedule_deleted":
+            return ScheduleDeleted()
+        case _:
+            return None
 
 
 def _sealed(text: SealedText) -> ev.Sealed:

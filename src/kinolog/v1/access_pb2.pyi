@@ -159,7 +159,7 @@ Global___StoredAccessCommit: _TypeAlias = StoredAccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessCommit(_message.Message):
-    """One decision about one API key or one webhook."""
+    """One decision about one API key, one webhook or one schedule."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -170,7 +170,7 @@ class AccessCommit(_message.Message):
     PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
-    """Id of the key, or of the webhook."""
+    """Id of the key, of the webhook or of the schedule."""
     previous_position: _builtins.int
     """Position of the key's previous commit. 0 for the first."""
     previous_hash: _builtins.bytes
@@ -218,6 +218,10 @@ class AccessEvent(_message.Message):
     WEBHOOK_SECRET_ROTATED_FIELD_NUMBER: _builtins.int
     WEBHOOK_DELETED_FIELD_NUMBER: _builtins.int
     REDELIVERY_REQUESTED_FIELD_NUMBER: _builtins.int
+    SCHEDULE_CREATED_FIELD_NUMBER: _builtins.int
+    SCHEDULE_PAUSED_FIELD_NUMBER: _builtins.int
+    SCHEDULE_RESUMED_FIELD_NUMBER: _builtins.int
+    SCHEDULE_DELETED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def created(self) -> Global___ApiKeyCreated:
         """The key was created."""
@@ -246,6 +250,22 @@ class AccessEvent(_message.Message):
     def redelivery_requested(self) -> Global___RedeliveryRequested:
         """A message of a webhook is delivered again."""
 
+    @_builtins.property
+    def schedule_created(self) -> Global___ScheduleCreated:
+        """A schedule was created."""
+
+    @_builtins.property
+    def schedule_paused(self) -> Global___SchedulePaused:
+        """A schedule was paused."""
+
+    @_builtins.property
+    def schedule_resumed(self) -> Global___ScheduleResumed:
+        """A schedule was resumed."""
+
+    @_builtins.property
+    def schedule_deleted(self) -> Global___ScheduleDeleted:
+        """A schedule was deleted."""
+
     def __init__(
         self,
         *,
@@ -256,12 +276,16 @@ class AccessEvent(_message.Message):
         webhook_secret_rotated: Global___WebhookSecretRotated | None = ...,
         webhook_deleted: Global___WebhookDeleted | None = ...,
         redelivery_requested: Global___RedeliveryRequested | None = ...,
+        schedule_created: Global___ScheduleCreated | None = ...,
+        schedule_paused: Global___SchedulePaused | None = ...,
+        schedule_resumed: Global___ScheduleResumed | None = ...,
+        schedule_deleted: Global___ScheduleDeleted | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested", "schedule_created", "schedule_paused", "schedule_resumed", "schedule_deleted"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -496,3 +520,98 @@ class RedeliveryRequested(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RedeliveryRequested: _TypeAlias = RedeliveryRequested  # noqa: Y015
+
+@_typing.final
+class ScheduleCreated(_message.Message):
+    """A schedule was created: its jobs are those of the actor of the command."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CRON_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    CATCH_UP_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """The tenant of its jobs."""
+    name: _builtins.str
+    """A name for people. May be empty."""
+    cron: _builtins.str
+    """When it runs: the five fields of cron."""
+    zone: _builtins.str
+    """The time zone of these fields."""
+    catch_up: _builtins.bool
+    """Whether the last of the runs that were missed is made up for."""
+    @_builtins.property
+    def job(self) -> _event_pb2.Sealed:
+        """The request of its jobs as JSON, sealed under the key of the schedule, which is deleted with it."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        name: _builtins.str = ...,
+        cron: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        catch_up: _builtins.bool = ...,
+        job: _event_pb2.Sealed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catch_up", b"catch_up", "cron", b"cron", "job", b"job", "name", b"name", "tenant", b"tenant", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleCreated: _TypeAlias = ScheduleCreated  # noqa: Y015
+
+@_typing.final
+class SchedulePaused(_message.Message):
+    """A schedule was paused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SchedulePaused: _TypeAlias = SchedulePaused  # noqa: Y015
+
+@_typing.final
+class ScheduleResumed(_message.Message):
+    """A schedule was resumed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleResumed: _TypeAlias = ScheduleResumed  # noqa: Y015
+
+@_typing.final
+class ScheduleDeleted(_message.Message):
+    """A schedule was deleted, for good."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleDeleted: _TypeAlias = ScheduleDeleted  # noqa: Y015

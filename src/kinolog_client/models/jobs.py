@@ -1,6 +1,11 @@
-"""Jobs, lists of jobs, storyboards, and plans."""
+"""Jobs, lists of jobs, storyboards, plans, and schedules."""
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
 
 from kinolog_client.models.base import ClientModel
 from kinolog_client.models.job_fields import JobFields
@@ -148,3 +153,37 @@ class JobPlanInfo(ClientModel):
     estimated_seconds: float | None = None
     estimated_from_jobs: int = 0
     cost: int = 0
+
+
+class ScheduleInfo(ClientModel):
+    """A schedule that submits `job`, a body of POST /api/v1/generate, at the times of `cron` in `zone`.
+
+    `next_run_at` is None while it is paused. `problem` is why its last run made no job.
+    """
+
+    schedule_id: str
+    tenant: str = ""
+    name: str | None = None
+    cron: str
+    zone: str = "UTC"
+    catch_up: bool = False
+    job: dict[str, Any] = Field(default_factory=dict)
+    created_at: datetime | None = None
+    created_by: str = ""
+    paused_at: datetime | None = None
+    next_run_at: datetime | None = None
+    last_run_at: datetime | None = None
+    last_job_id: str | None = None
+    problem: str = ""
+
+
+class ScheduleListInfo(ClientModel):
+    """The schedules of a tenant, oldest first."""
+
+    schedules: tuple[ScheduleInfo, ...] = ()
+
+
+class DeletedScheduleInfo(ClientModel):
+    """A schedule that is deleted."""
+
+    schedule_id: str

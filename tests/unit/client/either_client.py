@@ -39,7 +39,7 @@ class EitherClient:
         """Close the client."""
         await self.call("close")
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    async def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method and return its result."""
         method = getattr(self.client, name)
         async with asyncio.timeout(WAIT_SECONDS):

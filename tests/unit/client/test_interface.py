@@ -16,6 +16,7 @@ from kinolog_client.operations import (
     command_operations,
     input_operations,
     job_operations,
+    schedule_operations,
     service_operations,
     webhook_operations,
 )
@@ -28,6 +29,7 @@ OPERATIONS = (
     input_operations,
     analytics_operations,
     access_operations,
+    schedule_operations,
     webhook_operations,
 )
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
@@ -101,8 +103,8 @@ def _route(function: Any) -> tuple[str, str]:
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is inspect.Parameter.empty
     ]
-    takes_request = function in (command_operations.submit, command_operations.plan)
-    operation = function(*(VideoRequest(prompt="x") if takes_request else "x" for _ in required))
+    given = (VideoRequest(prompt="x") if "VideoRequest" in str(each.annotation) else "x" for each in required)
+    operation = function(*given)
     return operation.method, operation.route
 
 

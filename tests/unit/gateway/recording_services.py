@@ -16,6 +16,7 @@ from kinolog.v1 import (
     analytics_service_pb2,
     audit_service_pb2,
     job_service_pb2,
+    schedule_service_pb2,
     ticket_service_pb2,
     webhook_service_pb2,
 )
@@ -24,6 +25,7 @@ from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_answers import ACCESS, ANALYTICS, AUDIT, TICKETS
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
+from tests.unit.gateway.recording_schedules import SCHEDULES
 from tests.unit.gateway.recording_storyboards import get_storyboard, plan_job
 from tests.unit.gateway.recording_webhooks import WEBHOOKS
 
@@ -258,6 +260,7 @@ SERVICES: tuple[tuple[ServiceDescriptor, Mapping[str, Callable[..., Any]]], ...]
     (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AUDIT),
     (access_service_pb2.DESCRIPTOR.services_by_name["AccessService"], ACCESS),
     (ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"], TICKETS),
+    (schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"], SCHEDULES),
     (webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"], WEBHOOKS),
 )
 """Each service with the answers to its methods. Those without one are refused: the gateway does not call them."""

@@ -17,6 +17,7 @@ VALUES = dict.fromkeys(JOB_IDS, "z" * 26) | {
     "model": "kinolog-tiny",
     "character_id": "c",
     "key_id": "a" * 12,
+    "schedule_id": "sch_" + "a" * 16,
     "webhook_id": "wh_" + "a" * 16,
     "delivery_id": "dlv_" + "a" * 26,
     "owner": "kinolog",

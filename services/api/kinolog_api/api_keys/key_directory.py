@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 
 from kinolog.access.access_log import AccessLog
 from kinolog.access.api_key import ApiKey, RecordedAccessCommit, key_after
+from kinolog.access.schedule import ScheduleBook
 from kinolog.access.webhook_book import WebhookBook
 from kinolog.ports.event_store import DamagedLog
 from kinolog.process.logs import fields
@@ -31,7 +32,8 @@ class KeyDirectory:
         self._position = 0
         self._moved = asyncio.Condition()
         self.webhooks = WebhookBook()
-        """The webhooks that the same stream states."""
+        self.schedules = ScheduleBook()
+        """The webhooks and the schedules that the same stream states."""
         self.problem = ""
         """Why the keys are not trusted: the stream is damaged, so a revocation may be lost. Empty if they are."""
 
@@ -87,6 +89,7 @@ class KeyDirectory:
             if recorded.position <= self._position:
                 continue
             self.webhooks.apply(recorded)
+            self.schedules.apply(recorded)
             key = key_after(self._keys.get(recorded.commit.key_id), recorded)
             if key is not None:
                 self._keys[key.key_id] = self._by_digest[key.digest] = key

@@ -24,6 +24,8 @@ _METHODS: dict[Need, str] = {
     Scope.SUBMIT: """
         JobService.UploadInput JobService.SubmitJob JobService.PlanJob JobService.BatchSubmitJobs JobService.RetryJob
         JobService.BulkRetryJobs JobService.ReprioritizeJob JobService.BulkReprioritizeJobs JobService.PrefetchJob
+        ScheduleService.CreateSchedule ScheduleService.PauseSchedule ScheduleService.ResumeSchedule
+        ScheduleService.DeleteSchedule
         """,
     Scope.READ: """
         JobService.GetJob JobService.GetStoryboard JobService.GetResult JobService.ListLogEntries JobService.ListJobs
@@ -31,6 +33,7 @@ _METHODS: dict[Need, str] = {
         JobService.WatchJobs JobService.ListModels JobService.ListWorkers
         AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
         AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
+        ScheduleService.ListSchedules
         AccessService.GetUsage TicketService.CreateFileTicket TicketService.CreateLiveTicket
         """,
     Scope.CANCEL: """

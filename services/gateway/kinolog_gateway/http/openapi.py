@@ -33,6 +33,7 @@ TAGS = {
     "audit": "Prove the record of a job.",
     "catalogue": "Models, workers and alarms.",
     "keys": "API keys, and tickets that stand for them.",
+    "schedules": "Jobs that are submitted again and again, at the times of a cron expression.",
     "webhooks": "Addresses that are called when jobs start and end.",
     "operation": "Health, metrics and these documents.",
     "openai": "The videos interface of OpenAI.",

@@ -14,6 +14,7 @@ ONE_TENANT = f"^({api_keys.TENANT.pattern})?$"
 ACTOR = f"^{api_keys.ACTOR.pattern}$"
 ACTOR_OR_NONE = f"^({api_keys.ACTOR.pattern})?$"
 KEY_ID = "^[a-z2-7]{12}$"
+SCHEDULE_ID = "^sch_[a-z2-7]{16}$"
 WEBHOOK_ID = "^wh_[a-z2-7]{16}$"
 DELIVERY_ID = "^dlv_[a-z2-7]{26}$"
 
@@ -35,6 +36,7 @@ IN_WORDS = {
     ACTOR: _ACTOR_IN_WORDS,
     ACTOR_OR_NONE: _ACTOR_IN_WORDS,
     KEY_ID: "must be the id of a key, 12 letters and digits, as lists of keys have it",
+    SCHEDULE_ID: "must be the id of a schedule, sch_ and 16 letters and digits, as lists of schedules have it",
     WEBHOOK_ID: "must be the id of a webhook, wh_ and 16 letters and digits, as lists of webhooks have it",
     DELIVERY_ID: "must be the id of a delivery, dlv_ and 26 letters and digits, as lists of deliveries have it",
 }

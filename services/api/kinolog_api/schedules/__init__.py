@@ -1,0 +1,1 @@
+"""Schedules: who manages them, and the jobs that they submit."""

@@ -1,0 +1,1 @@
+"""Schedules in REST responses, and the jobs that they submit."""
