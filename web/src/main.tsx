@@ -6,8 +6,8 @@ import { preload } from "./routes";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
-preload(location.pathname);
-await startTexts();
+// The page is there before it is drawn: what stands for a page that is on its way stays for a while once it is drawn.
+await Promise.all([preload(location.pathname), startTexts()]);
 // As a transition it is drawn in slices, between which the browser answers the person.
 startTransition(() =>
   createRoot(root).render(

@@ -27,9 +27,9 @@ export const ROUTES: readonly PageRoute[] = [
   route("/settings", () => import("./pages/settings/settings")),
 ];
 
-/** Begin to load the page of an address. Its failure is shown where the page is. */
-export function preload(pathname: string): void {
+/** Load the page of an address. Its failure is shown where the page is. */
+export async function preload(pathname: string): Promise<void> {
   const path = pathname.slice(BASENAME.length);
   const found = ROUTES.find((each) => matchPath(each.path, path) !== null);
-  found?.load().catch(() => undefined);
+  await found?.load().catch(() => undefined);
 }
