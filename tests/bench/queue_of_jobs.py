@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
@@ -17,8 +18,12 @@ from kinolog.v1 import job_service_pb2 as pb
 from tests.bench import site
 from tests.bench.calls import JobService, job_service
 from tests.bench.figures import Aim, Figure, Result
+from tests.bench.process_memory import ProcessMemory
 
 JOBS = 20
+WARM_UP_JOBS = 3
+MANY_JOBS = 500
+"""Number of short jobs after which the memory of the worker is read again."""
 ON_DEVICE = (
     job_pb2.STAGE_ENCODE_PROMPT,
     job_pb2.STAGE_DENOISE,
@@ -46,6 +51,8 @@ class Size:
 SIZES = (Size("kinolog-tiny", 64, 64, 17, 20), Size("card", 832, 480, 17, 100))
 """The test card waits in each step, like a device that needs no processor."""
 
+SHORT = Size("kinolog-tiny", 64, 64, 9, 2)
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceUse:
@@ -64,24 +71,37 @@ def measure(quick: bool) -> Result:
     """
     jobs = int(os.environ.get("KINOLOG_BENCH_JOBS", 3 if quick else JOBS))
     with site.running({"projector", "api", "worker"}) as stack:
-        figures = uvloop.run(_figures(stack.addresses["api"], jobs))
+        pid = site.pid_of(stack.process("worker-1").program)
+        figures = uvloop.run(_figures(stack.addresses["api"], jobs, pid, quick))
     note = (
         f"{jobs} jobs of {SIZES[0].frames} frames in the queue of one worker, on all cores: of kinolog-tiny, and of "
         "a test card, whose steps need no processor. The device is busy while a job encodes its prompt, denoises and "
         "decodes; the makespan is from the first of that to the completion of the last job; a gap is between the end "
-        "and the beginning of two jobs on the device"
+        "and the beginning of two jobs on the device. The floor of the memory is that before the jobs"
     )
     return Result("queue_of_jobs", site.STREAM_DURABILITY, figures, (note,))
 
 
-async def _figures(target: str, jobs: int) -> tuple[Figure, ...]:
+async def _figures(target: str, jobs: int, pid: int, quick: bool) -> tuple[Figure, ...]:
     figures: list[Figure] = []
     async with job_service(target) as api:
         for size in SIZES:
-            await _uses(api, size, 1)
-            uses = await _uses(api, size, jobs)
-            figures += figures_of(size.name, uses)
+            await _uses(api, size, WARM_UP_JOBS)
+            figures += figures_of(size.name, await _uses(api, size, jobs))
+        await _uses(api, SHORT, jobs)
+        before = _memory(pid)
+        many = jobs if quick else MANY_JOBS
+        await _uses(api, SHORT, many)
+        figures.append(
+            Figure(f"memory of the worker after {many} short jobs", "MB", _memory(pid), floor=before)
+        )
     return tuple(figures)
+
+
+def _memory(pid: int) -> float:
+    """Return what a worker and its inference process hold, in MB."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(ProcessMemory(one).held() for one in (pid, *map(int, children)))
 
 
 def figures_of(name: str, uses: Sequence[DeviceUse]) -> list[Figure]:

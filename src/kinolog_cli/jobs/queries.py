@@ -212,7 +212,8 @@ def workers(as_json: JsonOption = False) -> None:
         return
     for worker in listed.workers:
         work = f"{worker.job_id} {worker.stage or ''}" if worker.job_id else worker.problem or "idle"
+        beside = f"  beside: {worker.other_job_id}" if worker.other_job_id else ""
         warm = f"  warm: {', '.join(worker.loaded_models)}" if worker.loaded_models else ""
-        context.out.print(f"{worker.name}  {worker.device}  {work}{warm}", markup=False)
+        context.out.print(f"{worker.name}  {worker.device}  {work}{beside}{warm}", markup=False)
     if not listed.workers:
         context.out.print("no worker is there; queued jobs wait", style="yellow")

@@ -92,6 +92,7 @@ class RunningAttempt:
         self._recorder = AttemptRecorder(dependencies, lease, seals, place)
         self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
         self._cancel = asyncio.Event()
+        self._is_rendering = True
         self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
         self._uploads: list[asyncio.Task[None]] = []
@@ -119,6 +120,7 @@ class RunningAttempt:
                 ]
                 watcher = group.create_task(self._watch_job())
                 outcome = await self._render(group)
+                self._is_rendering = False
                 self._place.leave_device()
                 await asyncio.gather(*self._uploads)
                 await self._outcome.record(outcome, watcher)
@@ -318,10 +320,15 @@ class RunningAttempt:
             await subscription.close()
 
     async def _enforce_cancel(self) -> None:
-        """Wait for a cancellation, pass it to the inference process, and kill the process if it does not stop."""
+        """Wait for a cancellation, pass it to the inference process, and kill the process if it does not stop.
+
+        A process that has finished the files of this job may draw another one, and is left alone.
+        """
         await self._cancel.wait()
         self._dependencies.inference.cancel(self._lease.job.id)
         await asyncio.sleep(self._cancel_timeout_seconds)
+        if not self._is_rendering:
+            return
         logger.warning(
             "the inference process does not stop job %s within %.0f s and is killed",
             self._lease.job.id,

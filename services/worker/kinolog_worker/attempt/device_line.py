@@ -42,8 +42,13 @@ class DeviceLine:
     def join(self) -> DevicePlace:
         """Return a place behind all others."""
         place = DevicePlace(self)
-        self._places.append(place)
+        self.append(place)
         return place
+
+    def append(self, place: DevicePlace) -> None:
+        """Put a place behind all others."""
+        self.leave(place)
+        self._places.append(place)
 
     def leave(self, place: DevicePlace) -> None:
         """Remove a place. Removing it twice is no error."""
@@ -115,6 +120,11 @@ class DevicePlace:
         if self._leaves_at != -inf:
             self._leaves_at = -inf
             self._line.notify()
+
+    def rejoin(self) -> None:
+        """Go behind all others: the job has to use the device again."""
+        self._leaves_at = inf
+        self._line.append(self)
 
     def leave(self) -> None:
         """Leave the line: the ticket is acknowledged or released."""

@@ -107,6 +107,7 @@ class TicketHandler:
                     return
                 waited = True
                 await asyncio.sleep(next(pauses))
+                place.rejoin()
         except LeaseLost as lost:
             logger.warning("dropping the attempt: %s", lost.message, extra=fields("lease_lost", job=job_id))
         except KeyMissing as missing:

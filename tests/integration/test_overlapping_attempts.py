@@ -1,0 +1,79 @@
+"""Two attempts of one worker overlap: one job waits for the store while the next one is drawn. Then something dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kinolog.job import events as e
+from kinolog.job.values import Stage, Status
+from kinolog_stack.servers.nats_server import NatsServer
+from tests.builders.running_workers import RunningWorkers, WorkerProcess, running_workers
+
+
+@pytest.fixture
+async def workers(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[RunningWorkers]:
+    """An empty log whose jobs take a second or two."""
+    async with running_workers(nats_server, tmp_path) as workers:
+        workers.offer(step_seconds=0.05)
+        yield workers
+
+
+@contextmanager
+def store_away(workers: RunningWorkers) -> Iterator[None]:
+    """Replace the folder of the artifacts by a file meanwhile: nothing can be stored."""
+    folder = workers.folder / "artifacts"
+    away = folder.with_name("away")
+    folder.mkdir(exist_ok=True)
+    folder.rename(away)
+    folder.write_text("no folder")
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+async def overlapping(workers: RunningWorkers) -> tuple[str, str]:
+    """Return a job that waits for the store, and the next one, which is being drawn."""
+    first = await workers.submit("A star.", steps=1)
+    await workers.until(first, lambda job: Stage.STORE in [stage.stage for stage in job.stages])
+    second = await workers.submit("A ring.", steps=40)
+    await workers.until(second, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
+    return first, second
+
+
+async def attempts_and_ends(workers: RunningWorkers, job_id: str) -> tuple[Status, int, int]:
+    """Return how a job ended, in which attempt, and how many commits say that it is completed."""
+    job = await workers.ended(job_id)
+    kinds = Counter(type(event) for event in await workers.events(job_id))
+    return job.status, job.attempt, kinds[e.Completed]
+
+
+async def test_both_jobs_of_a_killed_worker_are_completed_by_the_next_one(workers: RunningWorkers) -> None:
+    """It finds a note about each ticket. Neither job is lost, and neither ends twice."""
+    killed = await workers.start_worker(ack_wait_seconds=3600)
+    with store_away(workers):
+        jobs = await overlapping(workers)
+        await killed.kill()
+    await workers.start_worker(ack_wait_seconds=3600)
+    for job_id in jobs:
+        assert await attempts_and_ends(workers, job_id) == (Status.COMPLETED, 2, 1)
+
+
+async def test_a_killed_renderer_costs_the_drawn_job_an_attempt(workers: RunningWorkers) -> None:
+    """The files of the other job are finished already: it completes in its first attempt."""
+    worker: WorkerProcess = await workers.start_worker()
+    with store_away(workers):
+        first, second = await overlapping(workers)
+        for pid in worker.inference_pids():
+            os.kill(pid, signal.SIGKILL)
+        await workers.until(second, lambda job: job.status is Status.QUEUED or job.attempt == 2)
+    assert await attempts_and_ends(workers, first) == (Status.COMPLETED, 1, 1)
+    assert await attempts_and_ends(workers, second) == (Status.COMPLETED, 2, 1)
