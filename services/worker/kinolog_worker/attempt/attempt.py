@@ -124,7 +124,7 @@ class RunningAttempt:
                 self._place.leave_device()
                 await asyncio.gather(*self._uploads)
                 await self._outcome.record(outcome, watcher)
-                await self._checkpoints.delete_unused()
+                await self._checkpoints.end()
                 await end_tasks((*background, watcher))
         except BaseExceptionGroup as failures:
             cause = first_error(failures, NOT_OF_THE_ATTEMPT)

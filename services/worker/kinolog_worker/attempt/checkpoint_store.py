@@ -10,7 +10,7 @@ from pathlib import Path
 from kinolog.ids import new_id
 from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.commands import RecordCheckpoint
-from kinolog.ports.artifacts import StagedContent, job_folder
+from kinolog.ports.artifacts import StagedContent, is_artifact, job_folder
 from kinolog.privacy.sealed_fields import checkpoint_content
 from kinolog.privacy.sealer import Sealer
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
@@ -43,6 +43,8 @@ class CheckpointStore:
         self._recorder = recorder
         self._sealer = sealer
         self._storing = asyncio.Lock()
+        self._is_continued = False
+        """Whether an earlier attempt left a checkpoint."""
         self._stored: dict[str, StagedContent | None] = {}
         """The checkpoints that this attempt has to delete, by key, each with its staged content."""
 
@@ -53,6 +55,7 @@ class CheckpointStore:
         if checkpoint is None:
             return CheckpointPlan(interval_seconds=interval)
         self._stored[checkpoint.key] = None
+        self._is_continued = True
         path = folder / "earlier-checkpoint.safetensors"
         content = checkpoint_content(self._sealer, checkpoint.scene, checkpoint.step)
         try:
@@ -100,6 +103,21 @@ class CheckpointStore:
             except Exception as error:
                 logger.warning("a checkpoint of job %s is left: %s", self._lease.job.id, type(error).__name__)
             del self._stored[key]
+
+    async def end(self) -> None:
+        """Delete what is not used once the attempt has ended, with what earlier attempts left staged if the job has."""
+        await self.delete_unused()
+        job = self._lease.job
+        if not (self._is_continued and job.status.terminal):
+            return
+        folder = job_folder(job.tenant, job.id)
+        try:
+            for key in await self._artifacts.keys_of(folder):
+                if not is_artifact(key):
+                    staged = StagedContent(folder=folder, temporary_key=key, sha256="", size_bytes=0)
+                    await self._artifacts.discard(staged)
+        except Exception as error:
+            logger.warning("staged files of job %s are left: %s", job.id, type(error).__name__)
 
     async def _put(self, made: CheckpointMessage) -> StoredCheckpoint:
         job = self._lease.job
