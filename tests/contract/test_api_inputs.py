@@ -14,9 +14,6 @@ from kinolog_api.inputs.job_inputs import CONCURRENT_COPIES
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.uploads import Uploads
 
-from kinolog.ids import new_id
-from kinolog.job.checkpoint import StoredCheckpoint
-from kinolog.job.commands import RecordCheckpoint
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, with_family
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import LogUnavailable
@@ -331,19 +328,3 @@ async def test_a_copy_that_the_job_does_not_name_is_swept(api: RunningApi) -> No
     api.clock.now += timedelta(days=1, hours=1)
     await _sweep(api).sweep()
     assert _sealed(api) == [named]
-
-
-async def test_a_checkpoint_that_its_job_does_not_go_on_from_is_swept(api: RunningApi) -> None:
-    """It is of a worker that died. The one that the next attempt needs stays."""
-    api.artifacts._clock = api.clock
-    job_id = await api.submit()
-    await api.start_attempt(job_id)
-    keys = []
-    for step in (1, 2):
-        staged = await api.artifacts.stage(_once(b"step %d" % step), await api.folder(job_id))
-        keys.append((await api.artifacts.commit(staged, ".sealed", keep_staged=True)).key)
-        checkpoint = StoredCheckpoint(attempt=1, scene=0, step=step, key=keys[-1], size_bytes=6)
-        await api.work(job_id, RecordCheckpoint(id=new_id(), actor="w1", attempt=1, checkpoint=checkpoint))
-    api.clock.now += timedelta(days=1, hours=1)
-    await _sweep(api).sweep()
-    assert _sealed(api) == keys[1:]

@@ -87,7 +87,15 @@ class JobService:
         self.tenant_bytes = TenantBytes(d.read_model)
         queue_limits = QueueLimits(d.policies, use, d.store, self.tenant_bytes, d.clock)
         self._commands = JobCommands(
-            handler, self.queries, d.keys, d.read_model, write_guard, archive, limits, queue_limits
+            handler,
+            self.queries,
+            d.keys,
+            d.read_model,
+            write_guard,
+            archive,
+            limits,
+            queue_limits,
+            d.artifacts,
         )
         self._lists = ListJobs(d.store, d.read_model, d.clock)
         self._exports = ExportVideo(self.queries, d.artifacts)

@@ -12,7 +12,9 @@ from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_TO_PROTO
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
+from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.cost import job_cost
+from kinolog.ports.artifacts import ArtifactStore, ArtifactsUnavailable
 from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
@@ -92,7 +94,9 @@ class JobCommands:
         archive: ArchiveCheck,
         limits: JobLimits,
         queue_limits: QueueLimits,
+        artifacts: ArtifactStore,
     ) -> None:
+        self._artifacts = artifacts
         self._limits = limits
         self._queue_limits = queue_limits
         self._archive = archive
@@ -123,13 +127,22 @@ class JobCommands:
 
     async def _apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
         await self._write_guard.check_command()
+        checkpoint: StoredCheckpoint | None = None
 
         async def load(job_id: str) -> LoadedJob:
+            nonlocal checkpoint
             loaded = await self._queries.load(call.tenant, job_id)
             await self._archive.check_tail(job_id, loaded.position)
+            checkpoint = loaded.job.checkpoint
             return loaded
 
-        return await self._handler.handle(job_id, command, load)
+        handled = await self._handler.handle(job_id, command, load)
+        if checkpoint is not None and handled.job.status.terminal:  # a queued job, which no worker ends
+            try:
+                await self._artifacts.delete(checkpoint.key)
+            except ArtifactsUnavailable as error:
+                logger.warning("the checkpoint of a cancelled job stays until it is swept: %s", error)
+        return handled
 
     async def respond(self, handled: HandledCommand, response: type[CommandResponse]) -> CommandResponse:
         """Return the response to a command: the job after it, and the position of its commit."""
