@@ -58,7 +58,7 @@ def test_two_pipelines_of_a_class_do_not_share_their_blocks(echo: DrawnFamily) -
     other = DiffusersRenderer()
     other.load(ModelSource("echo", str(echo.model)), "cpu")
     reports: list[StepReport] = []
-    list(other.render(REQUEST, reports.append, lambda: False))
+    list(other.render(echo.request, reports.append, lambda: False))
     assert [report.step for report in reports if report.stage == "denoise"] == [1, 2]
     assert (echo.draw() == echo.frames).all()
 

@@ -40,7 +40,7 @@ def test_a_twin_draws_as_its_class_does(name: str) -> None:
         steps = STEPS.get(name, REQUEST.steps)
         denoised = [(report.step, report.steps) for report in family.reports if report.stage == "denoise"]
         assert denoised == [(step, steps) for step in range(1, steps + 1)]
-        assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+        assert family.frames.shape == family.shape
         assert family.frames.std() > 5
         assert not _differ(family.frames, family.bare_frames())
         assert not _differ(family.frames, family.resumed()[0])
@@ -56,6 +56,6 @@ def test_a_twin_draws_as_its_class_does(name: str) -> None:
 def test_a_twin_draws_in_the_dtypes_of_a_gpu(name: str) -> None:
     """Whatever its decoding blocks make of the dtype; and a cancelled scene ends within one step."""
     with drawn_family(name, "bfloat16") as family:
-        assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+        assert family.frames.shape == family.shape
         assert family.frames.std() > 5
         assert family.steps_until_cancelled() == 1

@@ -46,7 +46,7 @@ def _differ(one: Frames, other: Frames) -> bool:
 
 def _check_clip(family: DrawnFamily) -> None:
     """The clip has the requested frames and size, and every step was reported once."""
-    assert family.frames.shape == (REQUEST.frames, REQUEST.height, REQUEST.width, 3)
+    assert family.frames.shape == family.shape
     assert family.frames.std() > 5
     total = STEPS.get(family.name, REQUEST.steps)
     steps = [(report.step, report.steps) for report in family.reports if report.stage == "denoise"]
