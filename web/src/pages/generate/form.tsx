@@ -189,17 +189,14 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
           </Paper>
         </Grid>
         <Grid size={{ xs: 12, md: 4 }}>
-          <Paper variant="outlined" sx={{ p: 2, position: { md: "sticky" }, top: 72 }}>
+          <Paper variant="outlined" sx={{ p: 2, position: { md: "sticky" }, top: 72, maxHeight: { md: "calc(100vh - 88px)" }, overflowY: { md: "auto" } }}>
             <Stack sx={{ gap: 1.5 }}>
               {plan === undefined ? (
                 <Typography color="textSecondary">{t("generate.planHint")}</Typography>
               ) : (
-                <>
-                  <Typography>
-                    {seconds === undefined ? t("generate.noEstimate") : t("generate.estimate", { time: formats.length(seconds) })}
-                  </Typography>
-                  <StoryboardPreview plan={plan} />
-                </>
+                <Typography>
+                  {seconds === undefined ? t("generate.noEstimate") : t("generate.estimate", { time: formats.length(seconds) })}
+                </Typography>
               )}
               {planFailure === null ? null : <Alert severity="warning"><ErrorLine error={planFailure} /></Alert>}
               {model.workers.length === 0 ? <Alert severity="warning">{t("generate.noWorker")}</Alert> : null}
@@ -207,6 +204,7 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
               <Button type="submit" variant="contained" size="large" loading={form.isSending}>
                 {t("generate.submit")}
               </Button>
+              {plan === undefined ? null : <StoryboardPreview plan={plan} />}
             </Stack>
           </Paper>
         </Grid>

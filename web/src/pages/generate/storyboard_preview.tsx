@@ -6,6 +6,7 @@ import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { JobPlan, ScenePlan } from "../../api/types";
+import { clamped } from "../../components/clamped";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 
@@ -14,7 +15,7 @@ function SceneCard({ scene, isOnly }: { scene: ScenePlan; isOnly: boolean }): Re
   const formats = useFormats();
   const names = useNames();
   const facts = [formats.length(scene.duration_seconds), t("generate.sceneFrames", { count: scene.frames })];
-  if (!isOnly) facts.push(t(`generate.transitionOf.${scene.transition as "cut" | "fade" | "dissolve"}`));
+  if (!isOnly && scene.transition !== "cut") facts.push(t(`generate.transitionOf.${scene.transition as "cut" | "fade" | "dissolve"}`));
   const camera = names.camera(scene.camera);
   if (camera !== "") facts.push(camera);
   return (
@@ -25,7 +26,7 @@ function SceneCard({ scene, isOnly }: { scene: ScenePlan; isOnly: boolean }): Re
       <Typography variant="caption" component="p" color="textSecondary">
         {facts.join(" · ")}
       </Typography>
-      <Typography variant="body2" dir="auto" sx={{ textAlign: "left", overflowWrap: "anywhere", whiteSpace: "pre-line", maxHeight: 120, overflowY: "auto" }}>
+      <Typography variant="body2" dir="auto" title={scene.prompt} sx={{ ...clamped(6), textAlign: "left", overflowWrap: "anywhere" }}>
         {scene.prompt}
       </Typography>
       {scene.ignored_words.length > 0 ? (
@@ -62,7 +63,7 @@ export function StoryboardPreview({ plan }: { plan: JobPlan }): ReactNode {
           {t("generate.writesPrompts")}
         </Alert>
       ) : null}
-      <Box component="ol" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 1, maxHeight: 420, overflowY: "auto" }}>
+      <Box component="ol" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 1 }}>
         {plan.scenes.map((scene) => (
           <SceneCard key={scene.index} scene={scene} isOnly={plan.scenes.length === 1} />
         ))}
