@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.text.control_characters import without_controls
-from kinolog_tui.text.display_text import bar, size, span
+from kinolog_tui.text.display_text import bar, size, span, start_time
+from kinolog_tui.widgets.jobs.job_row import cell_parts
 
 from kinolog.texts import refusal
-from kinolog_client import ProblemError
+from kinolog_client import JobInfo, ProblemError
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 
@@ -25,6 +27,19 @@ def test_lengths_and_sizes_read_well() -> None:
     """Durations and sizes are formatted in the unit that fits."""
     assert [span(None), span(4.25), span(65), span(7205)] == ["–", "4.2 s", "1:05", "2:00:05"]
     assert [size(999), size(1_500), size(2_500_000_000)] == ["999 B", "1.5 kB", "2.5 GB"]
+
+
+def test_when_a_job_that_waits_starts() -> None:
+    """The time of day, with the day if it is another one; nothing for a job that waits for no time."""
+    now = datetime(2026, 12, 24, 12).astimezone()
+    waiting = JobInfo(job_id="a", status="queued", priority="low", created_at=now, updated_at=now)
+    at = [now + timedelta(hours=hours) for hours in (10, 34, -1)]
+    shown = [start_time(waiting.model_copy(update={"not_before": each}), now) for each in at]
+    assert shown == ["22:00", "25 Dec 22:00", ""]
+    cells = [
+        cell_parts("progress", waiting.model_copy(update={"not_before": each}), False, now) for each in at
+    ]
+    assert [parts[0][0] for parts in cells] == ["starts 22:00", "25 Dec 22:00", ""]
 
 
 @pytest.mark.parametrize("status", [500, 503, 504, 507])
