@@ -29,6 +29,11 @@ from kinolog_gateway.responses.job_parts import (
     UsedLoraView,
     UsedUpscalerView,
 )
+from kinolog_gateway.responses.reproductions.comparison import (
+    FrameComparisonView,
+    ReproductionView,
+    RuntimeDifferenceView,
+)
 from pydantic.fields import FieldInfo
 
 MODULE = Path(__file__).parents[1] / "src" / "kinolog_client" / "models" / "job_fields.py"
@@ -44,6 +49,9 @@ PARTS: dict[type, str] = {
     JobLinks: "LinksInfo",
     JobLoraView: "JobLoraInfo",
     MediaView: "MediaInfo",
+    ReproductionView: "ReproductionInfo",
+    FrameComparisonView: "FrameComparisonInfo",
+    RuntimeDifferenceView: "RuntimeDifferenceInfo",
     StageView: "StageInfo",
     TimingsView: "TimingsInfo",
     UsedUpscalerView: "UsedUpscalerInfo",
@@ -52,7 +60,7 @@ PARTS: dict[type, str] = {
 """The client's model of each part of a job."""
 
 _EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
-_WITHIN_PARTS = {"UsedLoraInfo", "UsedUpscalerInfo"}
+_WITHIN_PARTS = {"FrameComparisonInfo", "RuntimeDifferenceInfo", "UsedLoraInfo", "UsedUpscalerInfo"}
 """Those that only other parts have."""
 _IMPORTED = "".join(f"    {name},\n" for name in sorted(set(PARTS.values()) - _WITHIN_PARTS))
 _HEAD = f'''\

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.reproduction import ComparedOriginal, FrameComparison, Reproduction, RuntimeDifference
 from kinolog.job.values import (
     Artifact,
     ArtifactKind,
@@ -148,6 +149,28 @@ def scene_lists(draw: st.DrawFn, least: int = 0) -> tuple[Scene, ...]:
     )
 
 
+frame_comparisons = st.builds(
+    FrameComparison, psnr_db=seconds, ssim=seconds, first_frame=numbers, different_frames=numbers
+)
+reproductions = st.builds(
+    Reproduction,
+    original=words,
+    original_frame_hash=words,
+    identical=st.booleans(),
+    frames=st.none() | frame_comparisons,
+    trouble=words,
+    differences=st.lists(
+        st.builds(RuntimeDifference, name=words, original=words, reproduction=words), max_size=2
+    ).map(tuple),
+)
+compared_originals = st.builds(
+    ComparedOriginal,
+    job_id=words,
+    frame_hash=words,
+    runtime=runtimes,
+    frames=st.none() | frame_comparisons,
+    trouble=words,
+)
 submits = st.builds(
     c.Submit,
     id=words,
@@ -162,6 +185,7 @@ submits = st.builds(
     key_id=words,
     start_after=st.none() | st.timedeltas(timedelta(), timedelta(hours=2)).map(lambda wait: START + wait),
     start_timeout_seconds=st.sampled_from([0, 1, 3600]),
+    reproduces=words,
 )
 
 kinds_of_event = (
@@ -176,6 +200,7 @@ kinds_of_event = (
         priority=priorities,
         max_attempts=numbers,
         key_id=words,
+        reproduces=words,
     ),
     st.builds(
         e.Queued,
@@ -225,6 +250,7 @@ kinds_of_event = (
         artifacts=st.lists(artifacts, max_size=3).map(tuple),
         media=media,
         gpu_seconds=seconds,
+        reproduction=st.none() | reproductions,
     ),
     st.builds(e.Failed, at=times, attempt=numbers, error=errors, percent=st.floats(0.0, 100.0)),
     st.builds(e.Retried, at=times, actor=words),

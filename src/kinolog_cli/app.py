@@ -23,6 +23,7 @@ COMMANDS = {
     "watch": "kinolog_cli.jobs.watch:watch",
     "logs": "kinolog_cli.jobs.watch:logs",
     "storyboard": "kinolog_cli.jobs.queries:storyboard",
+    "reproduce": "kinolog_cli.jobs.reproduction:reproduce",
     "cancel": "kinolog_cli.jobs.commands:cancel",
     "retry": "kinolog_cli.jobs.commands:retry",
     "priority": "kinolog_cli.jobs.commands:priority",

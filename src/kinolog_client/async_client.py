@@ -89,6 +89,7 @@ class AsyncKinologClient:
     generate = awaitable(command_operations.generate)
     cancel = awaitable(command_operations.cancel)
     retry = awaitable(command_operations.retry)
+    reproduce = awaitable(command_operations.reproduce)
     reprioritize = awaitable(command_operations.reprioritize)
     prefetch = awaitable(command_operations.prefetch)
     erase = awaitable(command_operations.erase)

@@ -87,6 +87,7 @@ class KinologClient:
     generate = blocking(command_operations.generate)
     cancel = blocking(command_operations.cancel)
     retry = blocking(command_operations.retry)
+    reproduce = blocking(command_operations.reproduce)
     reprioritize = blocking(command_operations.reprioritize)
     prefetch = blocking(command_operations.prefetch)
     erase = blocking(command_operations.erase)

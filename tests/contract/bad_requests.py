@@ -268,6 +268,7 @@ OF_ONE_JOB: list[tuple[str, Any]] = [
         lambda job_id: pb.ReprioritizeJobRequest(job_id=job_id, priority=job_pb2.PRIORITY_HIGH),
     ),
     ("PrefetchJob", pb.PrefetchJobRequest),
+    ("ReproduceJob", pb.ReproduceJobRequest),
     ("EraseJob", pb.EraseJobRequest),
     ("GetStoryboard", pb.GetStoryboardRequest),
     ("GetResult", pb.GetResultRequest),

@@ -47,6 +47,7 @@ from kinolog_api.plans.plan_job import PlanJob
 from kinolog_api.plans.run_estimates import RunEstimates
 from kinolog_api.prompts.written_scenes import WriteScenes
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
+from kinolog_api.reproductions.reproduce_job import ReproduceJob
 from kinolog_api.rpc.calls import Methods
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.rpc.ticket_authentication import TicketAuthenticator
@@ -135,6 +136,7 @@ class JobService:
         )
         estimates = RunEstimates(d.read_model, d.clock)
         self._plans = PlanJob(self._submit, inputs, scene_writer, d.catalogue, estimates)
+        self._reproductions = ReproduceJob(self._submit, self.queries, d.keys, d.catalogue, d.clock)
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         schedule_facts = ScheduleFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)
@@ -149,6 +151,7 @@ class JobService:
             "UploadInput": self._upload.upload,
             "SubmitJob": self._repeated_submit.submit,
             "PlanJob": self._plans.plan,
+            "ReproduceJob": self._reproductions.reproduce,
             "BatchSubmitJobs": self._submit.submit_batch,
             "CancelJob": self._commands.cancel,
             "BulkCancelJobs": self._commands.bulk_cancel,

@@ -51,7 +51,7 @@ MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 _RETRIED_METHODS = [
     "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PrefetchJob EraseJob GetJob ListJobs SummarizeJobs",
-    "PlanJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
+    "PlanJob ReproduceJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
 ]
 _RETRY_POLICY = {
     "maxAttempts": 4,

@@ -11,7 +11,12 @@ from kinolog.codec.enums import (
     STAGE_TO_PROTO,
     UnknownEvent,
 )
-from kinolog.codec.state import checkpoint_from_proto, checkpoint_to_proto
+from kinolog.codec.state import (
+    checkpoint_from_proto,
+    checkpoint_to_proto,
+    reproduction_from_proto,
+    reproduction_to_proto,
+)
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
     artifact_from_proto,
@@ -54,6 +59,7 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
                     priority=PRIORITY_TO_PROTO[event.priority],
                     max_attempts=event.max_attempts,
                     key_id=event.key_id,
+                    reproduces=event.reproduces,
                 )
             )
         case e.Queued():
@@ -162,6 +168,7 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
                     artifacts=map(artifact_to_proto, event.artifacts),
                     media=media_to_proto(event.media),
                     gpu_seconds=event.gpu_seconds,
+                    reproduction=reproduction_to_proto(event.reproduction) if event.reproduction else None,
                 )
             )
         case e.Failed():
@@ -188,6 +195,7 @@ def event_from_proto(wire: ev.Event) -> e.Event:
                 priority=PRIORITY_FROM_PROTO[s.priority],
                 max_attempts=s.max_attempts,
                 key_id=s.key_id,
+                reproduces=s.reproduces,
             )
         case "queued":
             q = wire.queued
@@ -278,6 +286,7 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
                 artifacts=artifacts,
                 media=media_from_proto(c.media),
                 gpu_seconds=c.gpu_seconds,
+                reproduction=reproduction_from_proto(c.reproduction) if c.HasField("reproduction") else None,
             )
         case "failed":
             h = wire.failed

@@ -8,6 +8,7 @@ from typing import Any
 
 from kinolog.codec.enums import PRIORITY_TO_PROTO, ROLE_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
 from kinolog.codec.plain_fields import plain_fields
+from kinolog.codec.state import reproduction_to_proto
 from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import (
     artifact_to_proto,
@@ -44,6 +45,7 @@ def public_job(job: Job, position: int, unsealed: UnsealedFields, progress: Prog
         stages=[public_stage(stage, progress) for stage in job.stages],
         attempts=map(attempt_to_proto, job.attempts),
         inputs=_public_inputs(job.spec, unsealed),
+        reproduction=reproduction_to_proto(job.reproduction) if job.reproduction else None,
         position=position,
     )
     if progress is not None and job.status is Status.PROCESSING:

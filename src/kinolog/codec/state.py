@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO, PRIORITY_TO_PROTO, STATUS_FROM_PROTO, STATUS_TO_PROTO
+from kinolog.codec.plain_fields import plain_fields
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
     artifact_from_proto,
@@ -23,8 +24,10 @@ from kinolog.codec.values import (
     stage_to_proto,
 )
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.reproduction import FrameComparison, Reproduction, RuntimeDifference
 from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
+from kinolog.v1 import job_pb2 as pb
 
 _TIMES = ("started_at", "finished_at", "not_before", "start_after", "start_before")
 
@@ -57,6 +60,7 @@ def state_to_proto(
         applied_commands=job.applied_commands,
         key_id=job.key_id,
         worker_key=job.worker_key,
+        reproduces=job.reproduces,
     )
     time_to_proto(wire.created_at, job.created_at)
     time_to_proto(wire.updated_at, job.updated_at)
@@ -66,6 +70,8 @@ def state_to_proto(
             time_to_proto(getattr(wire, name), at)
     if job.checkpoint is not None:
         wire.checkpoint.CopyFrom(checkpoint_to_proto(job.checkpoint))
+    if job.reproduction is not None:
+        wire.reproduction.CopyFrom(reproduction_to_proto(job.reproduction))
     if job.media is not None:
         wire.media.CopyFrom(media_to_proto(job.media))
     if job.error is not None:
@@ -109,6 +115,8 @@ def state_from_proto(wire: ev.JobState) -> Job:
         applied_commands=tuple(wire.applied_commands),
         key_id=wire.key_id,
         worker_key=wire.worker_key,
+        reproduces=wire.reproduces,
+        reproduction=reproduction_from_proto(wire.reproduction) if wire.HasField("reproduction") else None,
     )
 
 
@@ -131,4 +139,40 @@ def checkpoint_from_proto(wire: ev.CheckpointStored) -> StoredCheckpoint:
         step=wire.step,
         key=wire.key,
         size_bytes=wire.size_bytes,
+    )
+
+
+def reproduction_to_proto(value: Reproduction) -> pb.Reproduction:
+    """Return the proto message of a `Reproduction`."""
+    frames = value.frames
+    return pb.Reproduction(
+        **plain_fields(pb.Reproduction, value),
+        frames=None if frames is None else pb.FrameComparison(**plain_fields(pb.FrameComparison, frames)),
+        differences=(
+            pb.RuntimeDifference(**plain_fields(pb.RuntimeDifference, one)) for one in value.differences
+        ),
+    )
+
+
+def reproduction_from_proto(wire: pb.Reproduction) -> Reproduction:
+    """Return the `Reproduction` in a proto message."""
+    return Reproduction(
+        original=wire.original,
+        original_frame_hash=wire.original_frame_hash,
+        identical=wire.identical,
+        frames=_frames_from_proto(wire.frames) if wire.HasField("frames") else None,
+        trouble=wire.trouble,
+        differences=tuple(
+            RuntimeDifference(name=one.name, original=one.original, reproduction=one.reproduction)
+            for one in wire.differences
+        ),
+    )
+
+
+def _frames_from_proto(wire: pb.FrameComparison) -> FrameComparison:
+    return FrameComparison(
+        psnr_db=wire.psnr_db,
+        ssim=wire.ssim,
+        first_frame=wire.first_frame,
+        different_frames=wire.different_frames,
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.reproduction import ComparedOriginal
 from kinolog.job.values import (
     Artifact,
     JobError,
@@ -30,7 +31,7 @@ class Submit:
 
     `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key. The job
     does not start before `start_after`. It may wait for `start_timeout_seconds` from then on, or from its submit; 0 is
-    no limit.
+    no limit. `reproduces` is the id of the completed job that it renders again, empty for none.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Submit:
     key_id: str = ""
     start_after: datetime | None = None
     start_timeout_seconds: int = 0
+    reproduces: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ class RecordCheckpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
-    """A worker reports that the video is stored."""
+    """A worker reports that the video is stored, and how it compares with the one that it reproduces."""
 
     id: str
     actor: str
@@ -176,6 +178,7 @@ class Complete:
     artifacts: tuple[Artifact, ...]
     media: MediaFacts
     gpu_seconds: float
+    compared: ComparedOriginal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from kinolog.counts import counted
 from kinolog.job import commands as c
 from kinolog.job import events as e
+from kinolog.job.reproduction import reproduction_of
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
 
@@ -85,6 +86,7 @@ def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
             priority=command.priority,
             max_attempts=command.max_attempts,
             key_id=command.key_id,
+            reproduces=command.reproduces,
         )
     ]
     if command.scenes:
@@ -260,15 +262,7 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
         case c.Complete() if job.cancel_requested:
             return [e.Cancelled(at=at, attempt=attempt)]  # the cancel was accepted first
         case c.Complete():
-            return [
-                e.Completed(
-                    at=at,
-                    attempt=attempt,
-                    artifacts=command.artifacts,
-                    media=command.media,
-                    gpu_seconds=command.gpu_seconds,
-                )
-            ]
+            return [_completed(job, command, at)]
         case c.ConfirmCancel():
             if not job.cancel_requested:
                 raise Refused(
@@ -277,6 +271,21 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
             return [e.Cancelled(at=at, attempt=attempt, percent=command.percent)]
         case c.FailAttempt():
             return _fail_attempt(job, command, at)
+
+
+def _completed(job: Job, command: c.Complete, at: datetime) -> e.Completed:
+    compared = command.compared
+    runtime = job.attempts[-1].runtime
+    return e.Completed(
+        at=at,
+        attempt=command.attempt,
+        artifacts=command.artifacts,
+        media=command.media,
+        gpu_seconds=command.gpu_seconds,
+        reproduction=None
+        if compared is None
+        else reproduction_of(compared, command.media.frame_hash, runtime),
+    )
 
 
 def _stage_events(

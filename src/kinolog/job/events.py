@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.reproduction import Reproduction
 from kinolog.job.values import (
     Artifact,
     JobError,
@@ -25,6 +26,7 @@ class Submitted:
     """The job was submitted. `body_hash` distinguishes a repeated request from a different one.
 
     `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key.
+    `reproduces` is the id of the completed job that it renders again, empty for none.
     """
 
     at: datetime
@@ -36,6 +38,7 @@ class Submitted:
     priority: Priority
     max_attempts: int
     key_id: str = ""
+    reproduces: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,13 +182,14 @@ class Reprioritized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The video is stored."""
+    """The video is stored. `reproduction` compares it with that of the job that it reproduces, if it does."""
 
     at: datetime
     attempt: int
     artifacts: tuple[Artifact, ...]
     media: MediaFacts
     gpu_seconds: float
+    reproduction: Reproduction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

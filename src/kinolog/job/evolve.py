@@ -146,6 +146,7 @@ def _submitted(job_id: str, event: e.Event) -> Job:
         updated_at=event.at,
         version=1,
         key_id=event.key_id,
+        reproduces=event.reproduces,
     )
 
 
@@ -200,6 +201,7 @@ def _terminal_changes(job: Job, event: e.Completed | e.Failed | e.Cancelled) -> 
                 "artifacts": event.artifacts,
                 "media": event.media,
                 "gpu_seconds": job.gpu_seconds + event.gpu_seconds,
+                "reproduction": event.reproduction,
                 "error": None,
             }
         case e.Failed():

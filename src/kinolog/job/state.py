@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.reproduction import Reproduction
 from kinolog.job.values import (
     Artifact,
     Attempt,
@@ -30,7 +31,8 @@ class ListedFields:
     """The fields of a job that lists show unchanged. `version` is the number of its events.
 
     `not_before` is when the next attempt may start. `start_after` and `start_before` are what the submit says of the
-    first one; they stay when it has started.
+    first one; they stay when it has started. `reproduces` is the id of the completed job that it renders again, empty
+    for none.
 
     The read model has a column for each of them, and the message for clients a field of the same name.
     """
@@ -56,6 +58,7 @@ class ListedFields:
     start_before: datetime | None = None
     gpu_seconds: float = 0.0
     version: int = 0
+    reproduces: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class Job(ListedFields):
     key_id: str = ""
     worker_key: bytes = b""
     """Public key of the worker of the current or last attempt. Empty in old logs."""
+    reproduction: Reproduction | None = None
+    """How its video compares with that of the job that it reproduces."""
 
     @property
     def sealing_key_id(self) -> str:

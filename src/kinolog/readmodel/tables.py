@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 10
+PROJECTION_VERSION = 11
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -99,6 +99,7 @@ jobs = Table(
     Column("not_before", Time),
     Column("start_after", Time),
     Column("start_before", Time),
+    Column("reproduces", Text, nullable=False),
     Column(
         "duration_us",
         BigInteger,

@@ -574,6 +574,7 @@ class Submitted(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
+    REPRODUCES_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant that the job belongs to."""
     actor: _builtins.str
@@ -588,6 +589,8 @@ class Submitted(_message.Message):
     """The maximum number of attempts."""
     key_id: _builtins.str
     """Id of the key that seals the job's texts. Empty in old logs, where the key has the job's id."""
+    reproduces: _builtins.str
+    """Id of the completed job that this one renders again. Empty if it is no reproduction."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What the job renders."""
@@ -603,10 +606,11 @@ class Submitted(_message.Message):
         priority: _job_pb2.Priority.ValueType = ...,
         max_attempts: _builtins.int = ...,
         key_id: _builtins.str = ...,
+        reproduces: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body_hash", b"body_hash", "key_id", b"key_id", "max_attempts", b"max_attempts", "priority", b"priority", "request_id", b"request_id", "spec", b"spec", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body_hash", b"body_hash", "key_id", b"key_id", "max_attempts", b"max_attempts", "priority", b"priority", "reproduces", b"reproduces", "request_id", b"request_id", "spec", b"spec", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1236,6 +1240,7 @@ class Completed(_message.Message):
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     MEDIA_FIELD_NUMBER: _builtins.int
     GPU_SECONDS_FIELD_NUMBER: _builtins.int
+    REPRODUCTION_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     gpu_seconds: _builtins.float
@@ -1248,6 +1253,10 @@ class Completed(_message.Message):
     def media(self) -> _job_pb2.MediaFacts:
         """Properties of the video."""
 
+    @_builtins.property
+    def reproduction(self) -> _job_pb2.Reproduction:
+        """How the video compares with that of the job that it reproduces. Missing if it is no reproduction."""
+
     def __init__(
         self,
         *,
@@ -1255,10 +1264,11 @@ class Completed(_message.Message):
         artifacts: _abc.Iterable[_job_pb2.Artifact] | None = ...,
         media: _job_pb2.MediaFacts | None = ...,
         gpu_seconds: _builtins.float = ...,
+        reproduction: _job_pb2.Reproduction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "reproduction", b"reproduction"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "gpu_seconds", b"gpu_seconds", "media", b"media"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "gpu_seconds", b"gpu_seconds", "media", b"media", "reproduction", b"reproduction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1422,6 +1432,8 @@ class JobState(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     START_AFTER_FIELD_NUMBER: _builtins.int
     START_BEFORE_FIELD_NUMBER: _builtins.int
+    REPRODUCES_FIELD_NUMBER: _builtins.int
+    REPRODUCTION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job."""
     tenant: _builtins.str
@@ -1456,6 +1468,8 @@ class JobState(_message.Message):
     """Id of the key that seals the job's texts. Empty in old logs, where the key has the job's id."""
     worker_key: _builtins.bytes
     """The X25519 key of the worker of the current or last attempt. Empty in old logs."""
+    reproduces: _builtins.str
+    """Id of the completed job that this one renders again. Empty if it is no reproduction."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What the job renders."""
@@ -1520,6 +1534,10 @@ class JobState(_message.Message):
     def start_before(self) -> _timestamp_pb2.Timestamp:
         """If no attempt has started by this time, the job fails."""
 
+    @_builtins.property
+    def reproduction(self) -> _job_pb2.Reproduction:
+        """How its video compares with that of the job that it reproduces."""
+
     def __init__(
         self,
         *,
@@ -1556,10 +1574,12 @@ class JobState(_message.Message):
         checkpoint: Global___CheckpointStored | None = ...,
         start_after: _timestamp_pb2.Timestamp | None = ...,
         start_before: _timestamp_pb2.Timestamp | None = ...,
+        reproduces: _builtins.str = ...,
+        reproduction: _job_pb2.Reproduction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "reproduction", b"reproduction", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1126,6 +1126,8 @@ class Job(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     START_AFTER_FIELD_NUMBER: _builtins.int
     START_BEFORE_FIELD_NUMBER: _builtins.int
+    REPRODUCES_FIELD_NUMBER: _builtins.int
+    REPRODUCTION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job, 26 lower-case letters and digits."""
     tenant: _builtins.str
@@ -1170,6 +1172,8 @@ class Job(_message.Message):
     """Number of scenes; lists do not return the scenes themselves."""
     scene: _builtins.int
     """The scene that is being rendered, counted from 0. Missing if the running stage works on no scene."""
+    reproduces: _builtins.str
+    """Id of the completed job that this one renders again. Empty if it is no reproduction."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What the job renders. Without prompts once the job is erased."""
@@ -1232,6 +1236,10 @@ class Job(_message.Message):
         such time, and after a retry.
         """
 
+    @_builtins.property
+    def reproduction(self) -> Global___Reproduction:
+        """How its video compares with that of the job that it reproduces. Missing until it is completed. Lists do not return it."""
+
     def __init__(
         self,
         *,
@@ -1270,10 +1278,12 @@ class Job(_message.Message):
         inputs: _abc.Iterable[Global___JobInput] | None = ...,
         start_after: _timestamp_pb2.Timestamp | None = ...,
         start_before: _timestamp_pb2.Timestamp | None = ...,
+        reproduces: _builtins.str = ...,
+        reproduction: Global___Reproduction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "reproduction", b"reproduction", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_seconds: _TypeAlias = _typing.Literal["eta_seconds"]  # noqa: Y015
     _WhichOneofArgType__eta_seconds: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds"]  # noqa: Y015
@@ -1293,6 +1303,116 @@ class Job(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__scene) -> _WhichOneofReturnType__scene | None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class Reproduction(_message.Message):
+    """How the video of a job compares with that of the job that it reproduces."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGINAL_FIELD_NUMBER: _builtins.int
+    ORIGINAL_FRAME_HASH_FIELD_NUMBER: _builtins.int
+    IDENTICAL_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    original: _builtins.str
+    """Id of the job that it reproduces."""
+    original_frame_hash: _builtins.str
+    """The frame hash of that job's video."""
+    identical: _builtins.bool
+    """Whether all frames are equal: whether both videos have the same frame hash."""
+    trouble: _builtins.str
+    """Why the frames could not be compared although they differ. Empty otherwise."""
+    @_builtins.property
+    def frames(self) -> Global___FrameComparison:
+        """How the frames differ. Missing if they are equal, and if they could not be compared."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuntimeDifference]:
+        """What differs in the record of the two attempts: the likely cause of other frames."""
+
+    def __init__(
+        self,
+        *,
+        original: _builtins.str = ...,
+        original_frame_hash: _builtins.str = ...,
+        identical: _builtins.bool = ...,
+        frames: Global___FrameComparison | None = ...,
+        trouble: _builtins.str = ...,
+        differences: _abc.Iterable[Global___RuntimeDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "frames", b"frames", "identical", b"identical", "original", b"original", "original_frame_hash", b"original_frame_hash", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reproduction: _TypeAlias = Reproduction  # noqa: Y015
+
+@_typing.final
+class FrameComparison(_message.Message):
+    """How the frames of two videos differ."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PSNR_DB_FIELD_NUMBER: _builtins.int
+    SSIM_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    DIFFERENT_FRAMES_FIELD_NUMBER: _builtins.int
+    psnr_db: _builtins.float
+    """Peak signal-to-noise ratio over all frames and planes, in decibels."""
+    ssim: _builtins.float
+    """Structural similarity, the mean of all frames. 1 for equal frames."""
+    first_frame: _builtins.int
+    """The first frame that differs, counted from 0."""
+    different_frames: _builtins.int
+    """Number of frames that differ."""
+    def __init__(
+        self,
+        *,
+        psnr_db: _builtins.float = ...,
+        ssim: _builtins.float = ...,
+        first_frame: _builtins.int = ...,
+        different_frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["different_frames", b"different_frames", "first_frame", b"first_frame", "psnr_db", b"psnr_db", "ssim", b"ssim"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FrameComparison: _TypeAlias = FrameComparison  # noqa: Y015
+
+@_typing.final
+class RuntimeDifference(_message.Message):
+    """One fact that two attempts ran with differently."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ORIGINAL_FIELD_NUMBER: _builtins.int
+    REPRODUCTION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the fact, such as device, dtype or libraries.torch."""
+    original: _builtins.str
+    """Its value for the original. Empty if it had none."""
+    reproduction: _builtins.str
+    """Its value for the reproduction. Empty if it had none."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        original: _builtins.str = ...,
+        reproduction: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "original", b"original", "reproduction", b"reproduction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuntimeDifference: _TypeAlias = RuntimeDifference  # noqa: Y015
 
 @_typing.final
 class JobFilter(_message.Message):

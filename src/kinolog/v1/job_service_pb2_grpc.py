@@ -54,6 +54,11 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobResponse.FromString,
                 _registered_method=True)
+        self.ReproduceJob = channel.unary_unary(
+                '/kinolog.v1.JobService/ReproduceJob',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ReproduceJobRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ReproduceJobResponse.FromString,
+                _registered_method=True)
         self.BatchSubmitJobs = channel.unary_unary(
                 '/kinolog.v1.JobService/BatchSubmitJobs',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.BatchSubmitJobsRequest.SerializeToString,
@@ -197,6 +202,15 @@ class JobServiceServicer:
 
     def PlanJob(self, request, context):
         """Says what a job would be, and why it would be refused, without submitting it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReproduceJob(self, request, context):
+        """Submits a job that renders a completed job again from what is on record: the same texts, seeds, sizes, steps, scenes,
+        LoRAs and inputs. The worker compares the two videos and records the result in the log. Needs the scopes submit and
+        read. FAILED_PRECONDITION says why a job cannot be reproduced: it is not completed, or what it ran with has changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -381,6 +395,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.PlanJob,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.PlanJobResponse.SerializeToString,
+            ),
+            'ReproduceJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReproduceJob,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ReproduceJobRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ReproduceJobResponse.SerializeToString,
             ),
             'BatchSubmitJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchSubmitJobs,
@@ -584,6 +603,33 @@ class JobService:
             '/kinolog.v1.JobService/PlanJob',
             kinolog_dot_v1_dot_job__service__pb2.PlanJobRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.PlanJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReproduceJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/ReproduceJob',
+            kinolog_dot_v1_dot_job__service__pb2.ReproduceJobRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ReproduceJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,11 @@ class JobServiceStub:
     """
     PlanJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PlanJobRequest, _job_service_pb2.PlanJobResponse]
     """Says what a job would be, and why it would be refused, without submitting it."""
+    ReproduceJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ReproduceJobRequest, _job_service_pb2.ReproduceJobResponse]
+    """Submits a job that renders a completed job again from what is on record: the same texts, seeds, sizes, steps, scenes,
+    LoRAs and inputs. The worker compares the two videos and records the result in the log. Needs the scopes submit and
+    read. FAILED_PRECONDITION says why a job cannot be reproduced: it is not completed, or what it ran with has changed.
+    """
     BatchSubmitJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BatchSubmitJobsRequest, _job_service_pb2.BatchSubmitJobsResponse]
     """Submits many jobs. Returns one result per job."""
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
@@ -117,6 +122,11 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     PlanJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PlanJobRequest, _job_service_pb2.PlanJobResponse]  # type: ignore[assignment]
     """Says what a job would be, and why it would be refused, without submitting it."""
+    ReproduceJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ReproduceJobRequest, _job_service_pb2.ReproduceJobResponse]  # type: ignore[assignment]
+    """Submits a job that renders a completed job again from what is on record: the same texts, seeds, sizes, steps, scenes,
+    LoRAs and inputs. The worker compares the two videos and records the result in the log. Needs the scopes submit and
+    read. FAILED_PRECONDITION says why a job cannot be reproduced: it is not completed, or what it ran with has changed.
+    """
     BatchSubmitJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BatchSubmitJobsRequest, _job_service_pb2.BatchSubmitJobsResponse]  # type: ignore[assignment]
     """Submits many jobs. Returns one result per job."""
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
@@ -201,6 +211,17 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.PlanJobResponse, _abc.Awaitable[_job_service_pb2.PlanJobResponse]]:
         """Says what a job would be, and why it would be refused, without submitting it."""
+
+    @_abc_1.abstractmethod
+    def ReproduceJob(
+        self,
+        request: _job_service_pb2.ReproduceJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ReproduceJobResponse, _abc.Awaitable[_job_service_pb2.ReproduceJobResponse]]:
+        """Submits a job that renders a completed job again from what is on record: the same texts, seeds, sizes, steps, scenes,
+        LoRAs and inputs. The worker compares the two videos and records the result in the log. Needs the scopes submit and
+        read. FAILED_PRECONDITION says why a job cannot be reproduced: it is not completed, or what it ran with has changed.
+        """
 
     @_abc_1.abstractmethod
     def BatchSubmitJobs(

@@ -15,6 +15,7 @@ from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
+from kinolog_cli.jobs.reproduction import comparison
 from kinolog_cli.jobs.selection_options import moment_or_position
 from kinolog_cli.jobs.watch import print_log_lines
 from kinolog_cli.output.columns import print_columns, print_details
@@ -70,6 +71,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("error", f"{error.code}: {error.message}" if error else ""),
         ("video", f"{media.width}x{media.height} {media.codec}" if media else ""),
         ("sound", media.sound if media else ""),
+        *comparison(job),
         ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
     ]
 

@@ -15,6 +15,7 @@ from kinolog_client.models.job_parts import (
     JobLoraInfo,
     LinksInfo,
     MediaInfo,
+    ReproductionInfo,
     StageInfo,
     TimingsInfo,
 )
@@ -83,6 +84,8 @@ class JobFields(ClientModel):
     """When it was to start at the earliest; None if it was to start at once, and after a retry."""
     start_before: datetime | None = None
     """It fails if no attempt has started by then; None without such a time, and after a retry."""
+    reproduces: str | None = None
+    """The completed job that it renders again, if it does."""
     gpu_seconds: float = 0.0
     """Device time spent on it."""
     timings: TimingsInfo = Field(default_factory=TimingsInfo)
@@ -122,4 +125,6 @@ class JobFields(ClientModel):
     """Why none wrote them although the request asked for it: the prompt was used as it is."""
     media: MediaInfo | None = None
     """Facts of the finished video."""
+    reproduction: ReproductionInfo | None = None
+    """How its video compares with that of the job that it reproduces."""
     links: LinksInfo = Field(default_factory=LinksInfo)

@@ -52,6 +52,38 @@ class UsedLoraInfo(ClientModel):
     licence: str = ""
 
 
+class FrameComparisonInfo(ClientModel):
+    """How the frames of two videos differ. `first_frame` is the first that does, from 0. `ssim` of equal ones is 1."""
+
+    psnr_db: float
+    ssim: float
+    first_frame: int
+    different_frames: int
+
+
+class RuntimeDifferenceInfo(ClientModel):
+    """One fact, such as `libraries.torch`, that two jobs ran with differently."""
+
+    name: str
+    original: str | None = None
+    reproduction: str | None = None
+
+
+class ReproductionInfo(ClientModel):
+    """How the video of a job compares with that of the job `original`, which it reproduces.
+
+    `frames` is None if all are equal, and if they could not be compared: `trouble` then says why. `differences` are
+    the likely cause of other frames.
+    """
+
+    original: str
+    original_frame_hash: str | None = None
+    identical: bool
+    frames: FrameComparisonInfo | None = None
+    trouble: str | None = None
+    differences: tuple[RuntimeDifferenceInfo, ...] = ()
+
+
 class AttemptInfo(ClientModel):
     """One try at a job by one worker. `number` counts from 1.
 

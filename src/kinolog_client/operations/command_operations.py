@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -140,6 +141,16 @@ def cancel(
 def retry(job_id: str, *, request_id: str | None = None) -> Operation[CommandInfo]:
     """Put a failed or cancelled job into the queue again. Raises `Conflict` in another status."""
     return _command("POST", "/retry/{job_id}", job_id, request_id)
+
+
+def reproduce(job_id: str, *, priority: str = "low", request_id: str | None = None) -> Operation[CommandInfo]:
+    """Render a completed job again from what is on record. The answer's job is the new one.
+
+    Once it is completed, its `reproduction` says how the two videos compare. Raises `Conflict` for a job that is not
+    completed, is erased, or cannot be rendered as it was.
+    """
+    command = _command("POST", "/reproduce/{job_id}", job_id, request_id, {"priority": priority})
+    return replace(command, timeout_seconds=COPY_SECONDS)
 
 
 def reprioritize(job_id: str, priority: str, *, request_id: str | None = None) -> Operation[CommandInfo]:

@@ -25,6 +25,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["retry"], "RetryJob"),
     (["prefetch"], "PrefetchJob"),
     (["erase", "--yes"], "EraseJob"),
+    (["reproduce"], "ReproduceJob"),
 ]
 
 

@@ -157,6 +157,26 @@ async def test_cancel_with_a_reason_and_another_priority(client: EitherClient, a
     assert done.job.priority == "critical"
 
 
+async def test_a_reproduction(client: EitherClient, api: RecordingApi) -> None:
+    """The answer is the new job with what it reproduces; the comparison is read to the last field."""
+    difference = pb.RuntimeDifference(name="device", original="cuda:0", reproduction="cpu")
+    original = api.add_job()
+    original.reproduction.frames.CopyFrom(
+        pb.FrameComparison(psnr_db=41.5, ssim=0.98, first_frame=5, different_frames=12)
+    )
+    original.reproduction.differences.append(difference)
+    api.commit(canned.completed(original), "completed")
+    done = await client.call("reproduce", original.id, priority="high", request_id="again")
+    (request,) = api.requests("ReproduceJob")
+    assert (request.request_id, request.priority) == ("again", pb.PRIORITY_HIGH)
+    assert (done.created, done.job.reproduces) == (True, original.id)
+    found = done.job.reproduction
+    assert (found.identical, found.original_frame_hash, found.trouble) == (False, None, None)
+    assert (found.frames.psnr_db, found.frames.ssim) == (41.5, 0.98)
+    assert (found.frames.first_frame, found.frames.different_frames) == (5, 12)
+    assert found.differences[0].to_json() == {"name": "device", "original": "cuda:0", "reproduction": "cpu"}
+
+
 async def test_bulk_by_ids_and_by_filter(client: EitherClient, api: RecordingApi) -> None:
     """A bulk command has a result per job; a filter is sent in the gateway's words."""
     job = api.add_job()

@@ -79,6 +79,19 @@ def submit_job(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.Submit
     return jobs.SubmitJobResponse(job=job, position=job.position, created=True)
 
 
+def reproduce_job(api: RecordingApi, request: jobs.ReproduceJobRequest) -> jobs.ReproduceJobResponse:
+    """Create a completed job. It compares with the original as the original does with its own, or is identical."""
+    original = api.get(request.job_id)
+    same = pb.Reproduction(
+        original=original.id, original_frame_hash=original.media.frame_hash, identical=True
+    )
+    fields = {"priority": request.priority, "reproduces": original.id, "request_id": request.request_id}
+    job = api.add_job(id=id_of("default", request.request_id), prompt=original.spec.prompt, **fields)
+    job.reproduction.CopyFrom(original.reproduction if original.HasField("reproduction") else same)
+    api.commit(canned.completed(job), "completed")
+    return jobs.ReproduceJobResponse(job=job, position=job.position, created=True)
+
+
 def get_job(api: RecordingApi, request: jobs.GetJobRequest) -> jobs.GetJobResponse:
     """Return a job."""
     return jobs.GetJobResponse(job=api.get(request.job_id))
@@ -158,6 +171,7 @@ def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Calla
 JOBS: dict[str, Callable[..., Any]] = {
     "SubmitJob": submit_job,
     "PlanJob": plan_job,
+    "ReproduceJob": reproduce_job,
     "GetJob": get_job,
     "ListJobs": list_jobs,
     "SummarizeJobs": summarize_jobs,

@@ -37,6 +37,7 @@ async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
         ("GET", f"/api/v1/result/{ID}/scenes/0"),
         ("POST", f"/api/v1/cancel/{ID}"),
         ("POST", f"/api/v1/retry/{ID}"),
+        ("POST", f"/api/v1/reproduce/{ID}"),
         ("POST", f"/api/v1/prefetch/{ID}"),
         ("DELETE", f"/api/v1/jobs/{ID}"),
     ):

@@ -11,6 +11,7 @@ from tests.strategies import (
     START,
     artifacts,
     checkpoints,
+    compared_originals,
     errors,
     maybe_scene,
     media,
@@ -57,7 +58,12 @@ ATTEMPT_COMMANDS: dict[type[AttemptCommand], Arguments] = {
     c.RecordScene: st.fixed_dictionaries({"scene": st.integers(0, 4), "artifact": artifacts}),
     c.RecordCheckpoint: st.fixed_dictionaries({"checkpoint": checkpoints}),
     c.Complete: st.fixed_dictionaries(
-        {"artifacts": artifacts.map(lambda made: (made,)), "media": media, "gpu_seconds": st.just(1.0)}
+        {
+            "artifacts": artifacts.map(lambda made: (made,)),
+            "media": media,
+            "gpu_seconds": st.just(1.0),
+            "compared": st.none() | compared_originals,
+        }
     ),
     c.FailAttempt: st.fixed_dictionaries(
         {"error": errors, "retry_at": st.just(START) | times, "percent": st.floats(0.0, 100.0)}

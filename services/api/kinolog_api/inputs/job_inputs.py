@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 from weakref import WeakValueDictionary
+
+from grpc import StatusCode
 
 from kinolog.codec.enums import ROLE_FROM_PROTO
 from kinolog.job.values import Artifact, ArtifactKind, InputFacts, JobInput
@@ -30,7 +33,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs.checked_content import CheckedContent
 from kinolog_api.inputs.uploads import SUFFIX, UNREADABLE, OpenUpload, Uploads, UploadUnknown
-from kinolog_api.rpc.errors import RequestViolation, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +47,22 @@ _UNKNOWN = "is no upload of yours, or it has expired; upload the file again"
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierInput:
+    """Input `index` of an earlier job, which `sealer` unseals."""
+
+    input: JobInput
+    facts: InputFacts
+    sealer: Sealer
+    index: int
+
+
+InputSource: TypeAlias = pb.InputReference | EarlierInput
+"""What an input is copied from: an upload, or the copy of an earlier job."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Copy:
-    """The copy of one upload."""
+    """The copy of one upload, or of one input of an earlier job."""
 
     staged: StagedContent
     stored: StoredArtifact
@@ -82,29 +99,31 @@ class JobInputs:
         self._limits = limits
         self._copying: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def copied(
-        self, references: Sequence[pb.InputReference], tenant: str, sealer: Sealer
-    ) -> CopiedInputs:
-        """Copy the uploads that a request names. Keep or drop the copies afterwards.
+    async def copied(self, sources: Sequence[InputSource], tenant: str, sealer: Sealer) -> CopiedInputs:
+        """Copy the uploads that a request names, or inputs of an earlier job. Keep or drop the copies afterwards.
 
-        Raises INVALID_ARGUMENT for an upload that cannot be used, `ArtifactsUnavailable`, `LogUnavailable`.
+        Raises INVALID_ARGUMENT for an upload that cannot be used, FAILED_PRECONDITION for an earlier input that is
+        lost, `ArtifactsUnavailable`, `LogUnavailable`.
         """
-        if not references:
+        if not sources:
             return NO_INPUTS
         copies: list[_Copy] = []
         async with self._copying.setdefault(tenant, asyncio.Semaphore(CONCURRENT_COPIES)):
-            found = await self._found(references, tenant)
+            uploads = iter(await self._found(_uploaded(sources), tenant))
             try:
-                for index, (reference, upload) in enumerate(zip(references, found, strict=True)):
-                    copies.append(await self._copy(reference, upload, tenant, sealer, index))
+                for index, source in enumerate(sources):
+                    if isinstance(source, EarlierInput):
+                        copies.append(await self._copy_again(source, tenant, sealer, index))
+                    else:
+                        copies.append(await self._copy(source, next(uploads), tenant, sealer, index))
             except BaseException:
                 await self.drop(CopiedInputs(tuple(copies)))
                 raise
         return CopiedInputs(tuple(copies))
 
-    async def check(self, references: Sequence[pb.InputReference], tenant: str) -> None:
+    async def check(self, sources: Sequence[InputSource], tenant: str) -> None:
         """Raise INVALID_ARGUMENT for an upload that cannot be used. Copies nothing."""
-        await self._found(references, tenant)
+        await self._found(_uploaded(sources), tenant)
 
     async def keep(self, copied: CopiedInputs) -> None:
         """Note that the job is in the log."""
@@ -156,26 +175,38 @@ class JobInputs:
         except UploadUnknown as error:
             violation = RequestViolation(f"inputs[{index}].upload_id", _UNKNOWN)
             raise invalid_argument([violation], "UPLOAD_UNKNOWN") from error
-        try:
-            stored = await self._artifacts.commit(staged, SUFFIX, keep_staged=True)
-        except BaseException:
-            await self._artifacts.discard(staged)
-            raise
-        file = Artifact(
-            kind=ArtifactKind.INPUT,
-            key=stored.key,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            media_type=SEALED_TYPE,
-        )
+        stored = await self._committed(staged)
         copied = JobInput(
             role=ROLE_FROM_PROTO[reference.role],
             media_type=checked.media_type,
             size_bytes=checked.size_bytes,
-            file=file,
+            file=_sealed_file(stored),
             facts=seal_input_facts(checked.facts, sealer, index),
         )
         return _Copy(staged, stored, copied, checked.facts)
+
+    async def _copy_again(self, source: EarlierInput, tenant: str, sealer: Sealer, index: int) -> _Copy:
+        """Copy an input of an earlier job. Raises FAILED_PRECONDITION if it is lost."""
+        earlier = source.input
+        content = input_content(source.sealer, source.index).unseal(self._artifacts.read(earlier.file.key))
+        try:
+            staged = await self._artifacts.stage(
+                input_content(sealer, index).seal(content), job_folder(tenant, sealer.job_id)
+            )
+        except UNREADABLE as error:
+            message = f"input {source.index + 1} of job {source.sealer.job_id} is lost or damaged"
+            raise RpcError(StatusCode.FAILED_PRECONDITION, "INPUT_LOST", message) from error
+        stored = await self._committed(staged)
+        facts = seal_input_facts(source.facts, sealer, index)
+        return _Copy(staged, stored, replace(earlier, file=_sealed_file(stored), facts=facts), source.facts)
+
+    async def _committed(self, staged: StagedContent) -> StoredArtifact:
+        """Move a staged copy to its address. It stays staged as well."""
+        try:
+            return await self._artifacts.commit(staged, SUFFIX, keep_staged=True)
+        except BaseException:
+            await self._artifacts.discard(staged)
+            raise
 
     async def _staged(
         self, upload: OpenUpload, upload_id: str, tenant: str, sealer: Sealer, index: int
@@ -196,3 +227,17 @@ class JobInputs:
                     logger.warning("an upload cannot be read: %s", error, extra=fields("upload_unreadable"))
                     raise UploadUnknown(upload_id) from error
                 upload = newer
+
+
+def _sealed_file(stored: StoredArtifact) -> Artifact:
+    return Artifact(
+        kind=ArtifactKind.INPUT,
+        key=stored.key,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        media_type=SEALED_TYPE,
+    )
+
+
+def _uploaded(sources: Sequence[InputSource]) -> list[pb.InputReference]:
+    return [source for source in sources if isinstance(source, pb.InputReference)]

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import logging
 
-from grpc import StatusCode
-
 from kinolog.codec.enums import LEVEL_FROM_PROTO
 from kinolog.codec.progress import log_line_to_proto
 from kinolog.codec.public_job import UnsealedFields, public_job
@@ -29,7 +27,7 @@ from kinolog_api.audit.job_owners import JobOwners
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.sealed_progress import unseal_log_lines
 from kinolog_api.rpc.calls import RpcCall
-from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
+from kinolog_api.rpc.errors import job_erased, job_not_completed, job_not_found
 from kinolog_api.rpc.positions import MAX_POSITION
 
 logger = logging.getLogger(__name__)
@@ -108,9 +106,7 @@ class JobQueries:
         if job.erased:
             raise job_erased(job.id)
         if job.status is not Status.COMPLETED or job.media is None or job.finished_at is None:
-            message = f"job {job.id} is {job.status}; it has a result once it is completed"
-            metadata = {"job_id": job.id, "status": job.status.value}
-            raise RpcError(StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", message, metadata=metadata)
+            raise job_not_completed(job.id, job.status, "it has a result once it is completed")
         wire = pb.GetResultResponse(
             artifacts=map(artifact_to_proto, job.artifacts),
             media=media_to_proto(job.media),

@@ -18,7 +18,7 @@ from kinolog.privacy.sealer import Sealer
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
 from kinolog.storyboard.windows import cut_into_windows
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs
+from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, InputSource
 from kinolog_api.jobs.job_plan import JobPlan
 from kinolog_api.jobs.key_pool import UnusedKey
 from kinolog_api.rpc.calls import RpcCall
@@ -30,14 +30,18 @@ MAX_SCENE_CHARACTERS = 40_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSubmit:
-    """A job to submit, unsealed. `body` is the serialized request, of which the job stores an HMAC."""
+    """A job to submit, unsealed. `body` is the serialized request, of which the job stores an HMAC.
+
+    `reproduces` is the id of the completed job that it renders again, empty for none.
+    """
 
     job_id: str
     request_id: str
     plan: JobPlan
     scenes: tuple[PlannedScene, ...]
-    inputs: tuple[pb.InputReference, ...]
+    inputs: tuple[InputSource, ...]
     body: bytes
+    reproduces: str = ""
 
     @property
     def cost(self) -> int:
@@ -103,6 +107,7 @@ def sealed_submit(
         key_id=key.id,
         start_after=plan.start_after,
         start_timeout_seconds=plan.start_timeout_seconds,
+        reproduces=item.reproduces,
     )
     return command, UnsealedFields(
         prompt=plan.prompt,

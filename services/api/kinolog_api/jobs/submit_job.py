@@ -112,6 +112,15 @@ class SubmitJob:
             created=accepted.created,
         )
 
+    async def submit_planned(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
+        """Store a job that is planned already, unless its tenant or kinolog cannot take it now."""
+        await self._write_guard.check_new_job()
+        prompts = {"scenes": [scene.prompt for scene in item.scenes]}
+        self._limits.check(call.tenant, item.plan, item.plan.priority, prompts)
+        if refused := await self.refused([item]):
+            raise refused[item.job_id]
+        return await self._store_one(item, call)
+
     async def _submitted_before(
         self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall
     ) -> AcceptedJob | None:

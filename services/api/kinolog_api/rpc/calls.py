@@ -31,7 +31,7 @@ from kinolog_api.rpc.access_tickets import AccessTicket
 from kinolog_api.rpc.arriving_messages import Context, StrangerMessages, parsed
 from kinolog_api.rpc.authentication import Caller, KeyRefused
 from kinolog_api.rpc.call_origin import OwnUserCalls, call_origin
-from kinolog_api.rpc.errors import SENT_BYTES, RpcError, translate_error
+from kinolog_api.rpc.errors import SENT_BYTES, RpcError, scope_missing, translate_error
 from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
 from kinolog_api.rpc.rates.message_turns import CallerMessages
 from kinolog_api.rpc.rates.request_rates import RequestClass, RequestRates, class_of
@@ -238,9 +238,7 @@ def _ticket_too_narrow(method: ServedMethod, ticket: AccessTicket) -> RpcError:
 def _check_scope(method: ServedMethod, caller: Caller) -> None:
     """Raise PERMISSION_DENIED if the caller's key lacks the scope of the method."""
     if isinstance(method.need, Scope) and method.need not in caller.scopes:
-        scope = method.need.value
-        message = f"this key lacks the scope {scope}, which {method.name} needs; use a key that has it"
-        raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata={"scope": scope})
+        raise scope_missing(method.need, method.name)
 
 
 def _sent_last(context: Context) -> tuple[tuple[str, str | bytes], ...]:

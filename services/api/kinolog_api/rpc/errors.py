@@ -19,9 +19,11 @@ from google.rpc import error_details_pb2 as details
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
+from kinolog.access.api_key import Scope
 from kinolog.codec.commits import DamagedCommit
 from kinolog.codec.enums import UnknownEvent
 from kinolog.job.decide import Refused
+from kinolog.job.values import Status as JobStatus
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased, KeyMissing
@@ -113,6 +115,20 @@ def job_not_found(job_id: str) -> RpcError:
     return RpcError(
         StatusCode.NOT_FOUND, "JOB_NOT_FOUND", f"there is no job {job_id}", metadata={"job_id": job_id}
     )
+
+
+def job_not_completed(job_id: str, status: JobStatus, then: str) -> RpcError:
+    """Return the error for a job that has to be completed first. `then` says what it has, or allows, once it is."""
+    message = f"job {job_id} is {status}; {then}"
+    metadata = {"job_id": job_id, "status": status.value}
+    return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", message, metadata=metadata)
+
+
+def scope_missing(scope: Scope, method: str) -> RpcError:
+    """Return the error for a caller whose key lacks a scope."""
+    message = f"this key lacks the scope {scope.value}, which {method} needs; use a key that has it"
+    metadata = {"scope": scope.value}
+    return RpcError(StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", message, metadata=metadata)
 
 
 def job_erased(job_id: str) -> RpcError:

@@ -23,6 +23,7 @@ Need: TypeAlias = Scope | Admission
 _METHODS: dict[Need, str] = {
     Scope.SUBMIT: """
         JobService.UploadInput JobService.SubmitJob JobService.PlanJob JobService.BatchSubmitJobs JobService.RetryJob
+        JobService.ReproduceJob
         JobService.BulkRetryJobs JobService.ReprioritizeJob JobService.BulkReprioritizeJobs JobService.PrefetchJob
         ScheduleService.CreateSchedule ScheduleService.PauseSchedule ScheduleService.ResumeSchedule
         ScheduleService.DeleteSchedule

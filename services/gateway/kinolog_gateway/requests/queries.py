@@ -108,6 +108,12 @@ class PriorityRequest(RequestModel):
     priority: Priority = Field(description="The new priority.", examples=["critical"])
 
 
+class ReproduceRequest(RequestModel):
+    """Optional body of the reproduction of a job."""
+
+    priority: Priority = Field("low", description="Priority of the new job.", examples=["low"])
+
+
 class BulkRequest(RequestModel):
     """A command for many jobs: by ids, or for the first 1,000 that a filter matches."""
 

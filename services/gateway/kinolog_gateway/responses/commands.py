@@ -96,7 +96,7 @@ def command_response(job: pb.Job, position: int) -> CommandResponse:
     )
 
 
-def generate_response(submitted: jobs.SubmitJobResponse) -> GenerateResponse:
+def generate_response(submitted: jobs.SubmitJobResponse | jobs.ReproduceJobResponse) -> GenerateResponse:
     """Return the response of a submit."""
     job = submitted.job
     return GenerateResponse(

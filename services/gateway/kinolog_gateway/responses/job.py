@@ -40,6 +40,7 @@ from kinolog_gateway.responses.job_parts import (
     duration_seconds,
     job_links,
 )
+from kinolog_gateway.responses.reproductions.comparison import ReproductionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,9 @@ class JobView(ResponseModel):
         lambda job: time_field(job, "start_before"),
         "It fails if no attempt has started by then; null without such a time, and after a retry.",
     )
+    reproduces: str | None = job_field(
+        lambda job: job.reproduces or None, "The completed job that it renders again, if it does."
+    )
     gpu_seconds: float = job_field(lambda job: job.gpu_seconds, "Device time spent on it.")
     timings: TimingsView = job_field(TimingsView.of)
     version: int = job_field(lambda job: job.version, "Number of events in its history.")
@@ -188,6 +192,9 @@ class JobDetail(JobView):
     media: MediaView | None = job_field(
         lambda job: MediaView.of(job.media) if job.HasField("media") else None,
         "Facts of the finished video.",
+    )
+    reproduction: ReproductionView | None = job_field(
+        ReproductionView.of, "How its video compares with that of the job that it reproduces."
     )
     links: JobLinks = job_field(
         lambda job: job_links(

@@ -1,4 +1,4 @@
-"""Routes of commands for one job: plan, submit, cancel, retry, priority, prefetch, erase."""
+"""Routes of commands for one job: plan, submit, reproduce, cancel, retry, priority, prefetch, erase."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kinolog_gateway.enum_names import PRIORITY_NUMBERS
 from kinolog_gateway.http.edge.public_path import public_path
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.generate import GenerateRequest
-from kinolog_gateway.requests.queries import CancelRequest, PriorityRequest
+from kinolog_gateway.requests.queries import CancelRequest, PriorityRequest, ReproduceRequest
 from kinolog_gateway.requests.value_types import RequestId
 from kinolog_gateway.responses.commands import (
     CommandResponse,
@@ -25,6 +25,7 @@ from kinolog_gateway.responses.commands import (
 )
 from kinolog_gateway.responses.storyboards.job_plan import JobPlanView, job_plan_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
+from kinolog_gateway.upstream import COPY_SECONDS
 
 router = APIRouter(prefix="/api/v1", tags=["commands"], responses=PROBLEMS)
 
@@ -73,6 +74,33 @@ async def plan(body: GenerateRequest, api: Api, caller: Caller) -> Response:
     """Say what a job would be: its scenes, its size and an estimate, or why it would be refused. Nothing is stored."""
     request = pb.PlanJobRequest(job=body.to_proto(body.request_id or ""))
     return json_response(job_plan_view(await api.call(api.jobs.PlanJob, request, caller)))
+
+
+@router.post(
+    "/reproduce/{job_id}",
+    status_code=202,
+    response_model=GenerateResponse,
+    responses={200: {"model": GenerateResponse, "description": "The request id belongs to an earlier job."}},
+    summary="Reproduce a job",
+)
+async def reproduce(
+    job_id: JobIdPath,
+    api: Api,
+    caller: Caller,
+    request_id: CommandRequestId,
+    body: Annotated[ReproduceRequest | None, Body()] = None,
+) -> Response:
+    """Render a completed job again from what is on record. The new job says how the two videos compare."""
+    request = pb.ReproduceJobRequest(
+        job_id=job_id, request_id=request_id, priority=PRIORITY_NUMBERS[(body or ReproduceRequest()).priority]
+    )
+    reproduced = await api.call(api.jobs.ReproduceJob, request, caller, COPY_SECONDS)
+    return json_response(
+        generate_response(reproduced),
+        status=202 if reproduced.created else 200,
+        position=reproduced.position,
+        headers={"Location": public_path(f"/api/v1/status/{reproduced.job.id}")},
+    )
 
 
 class JobCommandResponse(Protocol):

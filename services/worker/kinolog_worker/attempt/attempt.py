@@ -32,6 +32,7 @@ from kinolog_worker.attempt.checkpoint_store import CheckpointStore
 from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
+from kinolog_worker.attempt.originals.reproduced_job import ReproducedJob
 from kinolog_worker.attempt.render_request import (
     build_render_job,
     lora_source,
@@ -93,7 +94,9 @@ class RunningAttempt:
         self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
         self._cancel = asyncio.Event()
         self._is_rendering = True
-        self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
+        original = ReproducedJob(dependencies.store, dependencies.artifacts, lease.job.reproduces)
+        self._original = original
+        self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel, original)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
         self._uploads: list[asyncio.Task[None]] = []
         self._cancel_timeout_seconds = dependencies.timing.cancel_timeout_seconds
@@ -262,7 +265,10 @@ class RunningAttempt:
             job, self._unsealed, self._entry, self._folder, finished_scenes, inputs, loras
         )
         checkpoints = await self._checkpoints.plan(self._folder)
-        render_job = replace(render_job, model=model, upscaler=upscaler, checkpoints=checkpoints)
+        original = await self._original.fetch(self._folder)
+        render_job = replace(
+            render_job, model=model, upscaler=upscaler, checkpoints=checkpoints, original=original
+        )
         self._recorder.start_estimate(render_job, self._entry.name)
         self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)
         return render_job

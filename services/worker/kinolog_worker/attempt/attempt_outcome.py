@@ -36,6 +36,7 @@ from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
+from kinolog_worker.attempt.originals.reproduced_job import ReproducedJob
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.attempt.video_signing import VideoSigning
@@ -115,7 +116,9 @@ class OutcomeRecorder:
         recorder: AttemptRecorder,
         room: ScratchRoom,
         interrupted: asyncio.Event,
+        original: ReproducedJob,
     ) -> None:
+        self._original = original
         self._dependencies = dependencies
         self._lease = lease
         self._recorder = recorder
@@ -166,6 +169,7 @@ class OutcomeRecorder:
                         artifacts=artifacts,
                         media=media_facts(outcome),
                         gpu_seconds=outcome.device_seconds,
+                        compared=self._original.compared(outcome),
                     )
         if self._lease.job.cancel_requested:
             return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt, percent=self._recorder.percent)

@@ -20,6 +20,7 @@ from kinolog_worker.inference.checkpoints.checkpoint_messages import (
     ResumedMessage,
 )
 from kinolog_worker.inference.freeze import PingCommand, PongMessage
+from kinolog_worker.media.comparison.frame_comparison import EQUAL, ComparedFrames, OriginalVideo
 from kinolog_worker.media.encoder_settings import H264, MASTER, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
 from kinolog_worker.renderers.renderer import InputFile, LoadedFacts, LoraSource, ModelSource, SceneRequest
@@ -41,8 +42,7 @@ class SceneFile:
 class ArtifactFile:
     """A finished file: `kind` is `video`, `thumbnail` or `preview`.
 
-    `signed_by` is the SHA-256 of the certificate that signed it, in hexadecimal. The supervisor signs; until then
-    it is empty.
+    `signed_by` is the SHA-256 of the certificate that signed it, in hexadecimal; empty before it is signed.
     """
 
     kind: str
@@ -58,11 +58,9 @@ class RenderJob:
     """One attempt at a clip. All files are made in `folder`, which belongs to this attempt alone.
 
     If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
-
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
     each scene goes on from the one before. `loras` change the model. Frames are drawn in `width` and `height`, and
-    `upscaler` enlarges them. The video has `interpolation_factor` times the frames that are drawn:
-    those between are computed.
+    `upscaler` enlarges them. The video has `interpolation_factor` times those frames, and is compared with `original`.
     """
 
     job_id: str
@@ -92,6 +90,7 @@ class RenderJob:
     flow_shift: float = 0.0
     interpolation_factor: int = 1
     checkpoints: CheckpointPlan = NO_CHECKPOINTS
+    original: OriginalVideo | None = None
 
     @property
     def video_size(self) -> tuple[int, int]:
@@ -243,6 +242,7 @@ class FinishedMessage:
     media: VerifiedMedia
     files: tuple[ArtifactFile, ...]
     device_seconds: float
+    compared: ComparedFrames = EQUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from kinolog.storyboard.windows import whole_scene_frames
 from kinolog_worker.inference.messages import ArtifactFile, FinishedMessage, RenderJob
 from kinolog_worker.inference.stage_messages import StageMessages
 from kinolog_worker.media.assembly import ClipTarget, assemble
+from kinolog_worker.media.comparison.frame_comparison import compare_with
 from kinolog_worker.media.container_tags import ContainerTags, provenance_comment, write_tags
 from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.sound.scenes import sound_format_of_scenes
@@ -42,8 +43,13 @@ class ClipFinish:
     def finish(self, scenes: Sequence[SceneClip]) -> FinishedMessage:
         """Return the closing message. Raises RenderCancelled, EncodingFailed and MediaInvalid."""
         media, artifacts = self._finished(scenes)
+        compared = compare_with(self._job.original, artifacts[0].path, media.frame_hash)
         return FinishedMessage(
-            job_id=self._job.job_id, media=media, files=artifacts, device_seconds=self._device_seconds
+            job_id=self._job.job_id,
+            media=media,
+            files=artifacts,
+            device_seconds=self._device_seconds,
+            compared=compared,
         )
 
     def _finished(self, scenes: Sequence[SceneClip]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:

@@ -1,0 +1,1 @@
+"""Jobs that render completed ones again."""

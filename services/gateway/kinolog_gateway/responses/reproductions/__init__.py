@@ -1,0 +1,1 @@
+"""How a job compares with the one that it reproduces."""

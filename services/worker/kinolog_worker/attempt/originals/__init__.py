@@ -1,0 +1,1 @@
+"""The job that an attempt reproduces."""

@@ -1,0 +1,1 @@
+"""Compares the video of a reproduction with that of its original."""
