@@ -48,7 +48,9 @@ class FinishThread:
         self._ident = get_ident()
         if hasattr(os, "setpriority"):  # of this thread alone on Linux
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, get_native_id(), LOWER_PRIORITY)
+                thread = get_native_id()
+                priority = os.getpriority(os.PRIO_PROCESS, thread) + LOWER_PRIORITY
+                os.setpriority(os.PRIO_PROCESS, thread, priority)
 
 
 class JobFinishes:
