@@ -9,7 +9,9 @@ place is that of a running kinolog, whose pages it takes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,21 +38,46 @@ DOCUMENTED = {"dashboard": "light", "jobs-wall": "light", "job": "dark", "genera
 """Pages that the documentation shows, and in which scheme."""
 DOCUMENTED_SIZE = (1200, 960)
 LIMIT_MS = 60_000
+ENDED = ("completed", "failed", "cancelled")
 SEEK = """Promise.all([...document.querySelectorAll("video[controls]")].map((video) =>
     new Promise((done) => { video.onseeked = done; video.currentTime = video.duration / 4; })))"""
 """Shows a frame of each video that can be played."""
 
-IS_DRAWN = """[...document.querySelectorAll("img, video")].every((each) =>
+IS_DRAWN = """document.querySelector("main .MuiSkeleton-root") === null &&
+    [...document.querySelectorAll("img, video")].every((each) =>
     each.complete || each.readyState >= 2 || each.getBoundingClientRect().top > innerHeight)"""
 MOST_SECONDS = 1_800
 """Longer than the work of a picture takes on a slow machine."""
 
-RENDERED_PERCENT = 30
-"""How far a job is that is in the picture of the dashboard."""
+AWAITED = {
+    "dashboard": "main li img",
+    "running": "main [role=tabpanel] img",
+    "generate-scenes": "main section ol li",
+}
+"""What pages show last: the picture so far of a running job, and the scenes of a plan."""
+
+WORKING = ("dashboard", "jobs", "running")
+"""Pages that are taken while jobs run and wait."""
 
 STORY = (
     "Scene 1: a yellow star rises on a black background. Scene 2: a green square turns on a white background. "
     "Scene 3: a red ring grows on a purple background."
+)
+LONG_STORY = " ".join(
+    f"Scene {number}: a {colour} {shape} turns slowly on a {ground} background."
+    for number, (colour, shape, ground) in enumerate(
+        (
+            ("yellow", "star", "black"),
+            ("green", "square", "white"),
+            ("red", "ring", "purple"),
+            ("blue", "circle", "grey"),
+            ("white", "triangle", "blue"),
+            ("red", "star", "white"),
+            ("yellow", "ring", "black"),
+            ("green", "circle", "grey"),
+        ),
+        start=1,
+    )
 )
 WORK = (
     "a white ring moving right on a purple background",
@@ -78,19 +105,24 @@ def main(source: str, folder: Path) -> None:
         with week(source) as stack:
             url = stack.addresses["gateway"]
             take_documented(browser, url)
-            take_pages(browser, url, full_paths(url), folder / "full")
+            take_pages(browser, url, paths_of(url), folder / "full", has_work=True)
         with temporary_folder() as data, whole_stack(data / "data") as stack:
             url = stack.addresses["gateway"]
             take_pages(browser, url, paths_of(url), folder / "empty")
 
 
-def full_paths(url: str) -> dict[str, str]:
-    """Submit jobs that are hard to lay out, and one that runs for long. Return the pages, with its own."""
+@contextmanager
+def work(url: str) -> Iterator[str]:
+    """Let a job run for long, and have jobs wait that are hard to lay out. Yield the page of the one; cancel all."""
     with httpx.Client(base_url=url, timeout=60) as http:
-        running = _submit(http, prompt=WORDS[3], duration=4.0, steps=100, seed=11, priority="critical")
-        for words in WORDS:
-            _submit(http, prompt=words, priority="low")
-    return paths_of(url) | {"running": f"/jobs/{running}"}
+        running = _submit(
+            http, prompt=LONG_STORY, shots="auto", duration=16.0, steps=100, priority="critical"
+        )
+        jobs = [running, *(_submit(http, prompt=words, priority="low") for words in WORDS)]
+        _wait(http, running, lambda job: job["status"] == "processing")
+        yield f"/jobs/{running}"
+        http.post("/api/v1/bulk", json={"action": "cancel", "job_ids": jobs}).raise_for_status()
+        _wait(http, running, lambda job: job["status"] in ENDED)
 
 
 def paths_of(url: str) -> dict[str, str]:
@@ -113,61 +145,69 @@ def paths_of(url: str) -> dict[str, str]:
     return paths | {"jobs-wall": "/jobs?status=completed", "job": job} | tabs | again
 
 
-def take_pages(browser: Browser, url: str, paths: Mapping[str, str], folder: Path) -> None:
-    """Take each page whole, in every width and scheme, and in German at the width of a phone."""
+@dataclass(frozen=True, slots=True)
+class PageLook:
+    """A window that pages are taken in."""
+
+    name: str
+    width: int
+    scheme: str
+    language: str = "en-GB"
+    height: int = HEIGHT
+    is_whole: bool = True
+    """Whether the whole of a page is taken, and not what the window shows."""
+
+
+LOOKS = (
+    *(PageLook(f"{width}-{scheme}", width, scheme) for scheme in SCHEMES for width in WIDTHS),
+    PageLook("de", WIDTHS[0], "light", language="de-DE"),
+)
+
+
+def take_pages(
+    browser: Browser, url: str, paths: Mapping[str, str], folder: Path, *, has_work: bool = False
+) -> None:
+    """Take each page in every look. With `has_work`, jobs run and wait while some of the pages are taken."""
     folder.mkdir(parents=True, exist_ok=True)
-    for scheme in SCHEMES:
-        for width in WIDTHS:
-            for name, path in paths.items():
-                _take(
-                    browser, url, name, path, folder / f"{name}-{width}-{scheme}.png", (width, HEIGHT), scheme
-                )
-    for name, path in paths.items():
-        _take(
-            browser,
-            url,
-            name,
-            path,
-            folder / f"{name}-de.png",
-            (WIDTHS[0], HEIGHT),
-            "light",
-            language="de-DE",
-        )
+    for look in LOOKS:
+        pages = dict(paths)
+        if has_work:
+            with work(url) as running:
+                for name in WORKING:
+                    path = running if name == "running" else pages.pop(name)
+                    file = folder / f"{name}-{look.name}.png"
+                    _take(browser, url, name, path, file, look, awaited=AWAITED.get(name, ""))
+        for name, path in pages.items():
+            awaited = "" if name in WORKING else AWAITED.get(name, "")
+            _take(browser, url, name, path, folder / f"{name}-{look.name}.png", look, awaited=awaited)
 
 
 def take_documented(browser: Browser, url: str) -> None:
     """Take the pictures of the documentation, each as high as a window."""
     with httpx.Client(base_url=url, timeout=60) as http:
         story = _submit(http, prompt=STORY, shots="auto", duration=6.0, steps=20, size="256x256", seed=3)
-        _wait(http, story, lambda job: job["status"] == "completed")
-        running, *_ = [_submit(http, prompt=prompt, duration=4.0, steps=60, seed=7) for prompt in WORK]
-        _wait(http, running, lambda job: float(job["percent"]) > RENDERED_PERCENT)
+        _wait(http, story, lambda job: job["status"] in ENDED)
+        for prompt in WORK:
+            _submit(http, prompt=prompt, duration=4.0, steps=100, seed=7)
     paths = paths_of(url)
     for name, scheme in DOCUMENTED.items():
         file = ROOT / f"docs/images/web-{name}.png"
-        _take(browser, url, name, paths[name], file, DOCUMENTED_SIZE, scheme, is_whole=False)
+        width, height = DOCUMENTED_SIZE
+        look = PageLook(name, width, scheme, height=height, is_whole=False)
+        _take(browser, url, name, paths[name], file, look, awaited=AWAITED.get(name, ""))
         Image.open(file).save(file.with_suffix(".webp"), lossless=True, method=6)
         file.unlink()
 
 
 def _take(
-    browser: Browser,
-    url: str,
-    name: str,
-    path: str,
-    file: Path,
-    size: tuple[int, int],
-    scheme: str,
-    *,
-    language: str = "en-GB",
-    is_whole: bool = True,
+    browser: Browser, url: str, name: str, path: str, file: Path, look: PageLook, *, awaited: str = ""
 ) -> None:
-    """Take one page, once it has read what it shows and its pictures are there."""
+    """Take one page, once it has read what it shows, its pictures are there, and `awaited`, a selector, is shown."""
     context = browser.new_context(
         base_url=url,
-        viewport={"width": size[0], "height": TALL if is_whole else size[1]},
-        color_scheme="dark" if scheme == "dark" else "light",
-        locale=language,
+        viewport={"width": look.width, "height": TALL if look.is_whole else look.height},
+        color_scheme="dark" if look.scheme == "dark" else "light",
+        locale=look.language,
         reduced_motion="reduce",
         bypass_csp=True,  # the page's policy forbids what waits for it
     )
@@ -180,11 +220,13 @@ def _take(
     page.goto(path)
     page.locator("main h1").first.wait_for()
     page.wait_for_load_state("networkidle")
+    if awaited:
+        page.locator(awaited).first.wait_for()
     page.wait_for_function(IS_DRAWN)
     page.evaluate(SEEK)
     content = float(page.evaluate("document.querySelector('main').getBoundingClientRect().bottom"))
-    height = max(size[1], content) if is_whole else size[1]
-    page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size[0], "height": height})
+    height = max(look.height, content) if look.is_whole else look.height
+    page.screenshot(path=file, clip={"x": 0, "y": 0, "width": look.width, "height": height})
     context.close()
 
 
