@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +28,12 @@ from kinolog_worker.inference.messages import (
     TaggedMessage,
 )
 from kinolog_worker.inference.model_cache import LoadedModel, ModelCache
-from kinolog_worker.inference.postprocess.finish_thread import DoneAtOnce, JobFinishes
+from kinolog_worker.inference.postprocess.finish_thread import (
+    LOWER_PRIORITY,
+    DoneAtOnce,
+    FinishThread,
+    JobFinishes,
+)
 from kinolog_worker.renderers.renderer import ModelSource
 
 from tests.builders.render_jobs import card_job
@@ -206,6 +213,18 @@ def test_log_lines_go_to_the_job_that_they_are_about(loop: HeardLoop, folder: Pa
     assert lines == [("WARNING", "about another job")]
     drawn = [line.text for line in loop.of(1, LogLineMessage)]
     assert drawn == ["scene 1 of an earlier attempt cannot be used again"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the priority is that of the whole process")
+def test_the_thread_has_a_lower_priority_than_its_process() -> None:
+    """It is lower by as much whatever that of the process is, and the process has its own still."""
+    thread = FinishThread()
+    try:
+        priority = thread.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        assert priority.result(WAIT_SECONDS) == min(19, own + LOWER_PRIORITY)
+    finally:
+        thread.end()
 
 
 def test_work_that_is_done_at_once() -> None:
