@@ -39,13 +39,14 @@ DOCUMENTED = {"dashboard": "light", "jobs-wall": "light", "job": "dark", "genera
 DOCUMENTED_SIZE = (1200, 960)
 LIMIT_MS = 60_000
 ENDED = ("completed", "failed", "cancelled")
-SEEK = """Promise.all([...document.querySelectorAll("video[controls]")].map((video) =>
+SEEK = """Promise.all([...document.querySelectorAll("video[controls]:not([preload=none])")].map((video) =>
     new Promise((done) => { video.onseeked = done; video.currentTime = video.duration / 4; })))"""
 """Shows a frame of each video that can be played."""
 
 IS_DRAWN = """document.querySelector("main .MuiSkeleton-root") === null &&
     [...document.querySelectorAll("img, video")].every((each) =>
-    each.complete || each.readyState >= 2 || each.getBoundingClientRect().top > innerHeight)"""
+    each.complete || each.preload === "none" || each.readyState >= 2 ||
+    each.getBoundingClientRect().top > innerHeight)"""
 MOST_SECONDS = 1_800
 """Longer than the work of a picture takes on a slow machine."""
 
