@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
+import pytest
 from kinolog_projector.dispatch.rules import CheckTicket, ticket_changes
 from kinolog_projector.dispatch.start_deadlines import StartDeadlines
+from psycopg.errors import UndefinedColumn
 
 from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
@@ -51,7 +53,10 @@ async def test_late_jobs_fail_once_and_lose_their_tickets() -> None:
     ]
 
 
-async def test_an_outage_of_the_read_model_delays_the_end() -> None:
+@pytest.mark.parametrize(
+    "trouble", [ReadModelUnavailable("it is away"), UndefinedColumn("it is of an old version")]
+)
+async def test_an_outage_of_the_read_model_delays_the_end(trouble: Exception) -> None:
     """While lists cannot be read nothing is ended; the next look ends what is late."""
     dispatch = MemoryDispatch()
     late, looks = await submitted(dispatch, 60), list[str]()
@@ -60,7 +65,7 @@ async def test_an_outage_of_the_read_model_delays_the_end() -> None:
     async def late_starts(now: datetime) -> AsyncIterator[Sequence[str]]:
         looks.append("")
         if len(looks) == 1:
-            raise ReadModelUnavailable("it is away")
+            raise trouble
         yield [late]
 
     deadlines = StartDeadlines(late_starts, CommandHandler(dispatch.store, dispatch.clock), dispatch.clock)

@@ -38,12 +38,14 @@ class StartDeadlines:
         self._clock = clock
 
     async def run(self, interval_seconds: float = CHECK_SECONDS) -> None:
-        """End late jobs until cancelled."""
+        """End late jobs until cancelled. A look that fails ends nothing else: tickets are issued meanwhile."""
         while True:
             try:
                 await self.expire()
             except (ReadModelUnavailable, LogUnavailable) as unavailable:
                 logger.debug("late jobs stay queued: %s", unavailable)
+            except Exception:
+                logger.exception("could not look for late jobs; the next try follows soon")
             await asyncio.sleep(interval_seconds)
 
     async def expire(self) -> list[str]:
