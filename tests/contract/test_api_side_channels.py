@@ -22,6 +22,7 @@ from kinolog.v1 import access_service_pb2 as ac
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1 import schedule_service_pb2 as schedules
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.contract.bad_requests import OF_ONE_JOB, UNKNOWN, span
@@ -87,6 +88,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
         "ListActivity": an.ListActivityRequest(),
         "WhoAmI": ac.WhoAmIRequest(),
         "GetUsage": ac.GetUsageRequest(),
+        "ListSchedules": schedules.ListSchedulesRequest(),
     }
     reads = {name.rpartition(".")[2] for name, need in NEEDS.items() if need in (Scope.READ, Scope.AUDIT)}
     reads -= STREAMS | TICKETS
@@ -107,7 +109,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
 
 
 async def test_nothing_tells_of_the_jobs_of_others(api: RunningApi) -> None:
-    """Another tenant submits, renders, fails, cancels and erases on the shared worker: no answer is another one."""
+    """Another tenant submits, schedules, renders, fails, cancels and erases on the shared worker: answers stay."""
     done = await submitted(api, OURS)
     await api.complete(done)
     queued = await submitted(api, OURS, priority=job_pb2.PRIORITY_LOW)
@@ -119,9 +121,12 @@ async def test_nothing_tells_of_the_jobs_of_others(api: RunningApi) -> None:
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=urgent[2]), metadata=THEIRS)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=urgent[2]), metadata=THEIRS)
     await api.start_attempt(urgent[3])
+    weekly = schedules.CreateScheduleRequest(cron="0 6 * * 1", job=pb.SubmitJobRequest(prompt=PROMPT))
+    await api.method("CreateSchedule")(weekly, metadata=THEIRS)
     busy = worker(
         loaded_models=("large",),
         job_id=urgent[3],
+        other_job_id=urgent[4],
         attempt=1,
         stage=Stage.DENOISE,
         step=3,

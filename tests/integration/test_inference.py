@@ -162,8 +162,13 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferencePro
     job = replace(job, scenes=tuple(replace(scene, seed=7 + scene.index) for scene in job.scenes))
     whole = (await _all(process, replace(job, folder=tmp_path / "whole")))[-1]
     assert isinstance(whole, FinishedMessage)
-    torn = replace(job.model, options={"die_at_step": 2, "at_seed": job.scenes[1].seed})
-    first = await _all(process, replace(job, model=torn))
+    torn = replace(job.model, options={"pause_at_step": 2, "at_seed": job.scenes[1].seed})
+    first = []
+    async with aclosing(process.run(replace(job, model=torn))) as messages:
+        async for message in messages:
+            first.append(message)
+            if isinstance(message, SceneRenderedMessage):
+                await process.kill()
     assert isinstance(first[-1], FailedMessage)
     done = tuple(message.file for message in first if isinstance(message, SceneRenderedMessage))
     assert [file.index for file in done] == [0]

@@ -43,7 +43,7 @@ RENDERER = "testcard"
 
 _RUN_FRAMES = 4
 EVEN = NumberRule(2)
-_FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute", "lose", "misuse")
+_FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute", "lose", "misuse", "pause")
 
 
 class TestcardRenderer:
@@ -58,9 +58,10 @@ class TestcardRenderer:
     takes no more work from the process), `quote_at_step` (prints, warnings and log records of a library that quote
     it, and no error), `stop_at_step` (a signal stops the process), `hang_at_step` (native code holds the
     interpreter lock and waits without end; so does `hang_at_load`), `compute_at_step` (it holds the lock and
-    computes for some `compute_seconds`). Steps count from 1. `at_seed` limits a fault to the scene with this seed,
-    and `once_file` to the first time: it names a file that must not exist yet. `count_file` gets a line for each
-    scene that is begun, and one when it is drawn. A scene that goes on from another one moves the bars on.
+    computes for some `compute_seconds`), `pause_at_step` (it waits without end, and other threads go on). Steps
+    count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names
+    a file that must not exist yet. `count_file` gets a line for each scene that is begun, and one when it is drawn. A
+    scene that goes on from another one moves the bars on.
     """
 
     __test__ = False  # the name starts like a test class
@@ -184,6 +185,8 @@ class TestcardRenderer:
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "hang":
                 ctypes.PyDLL(None).pause()
+            case "pause":
+                threading.Event().wait()
             case "compute":
                 _compute(self._number("compute_seconds"))
             case "misuse":
