@@ -40,11 +40,11 @@ def store_away(workers: RunningWorkers) -> Iterator[None]:
         away.rename(folder)
 
 
-async def overlapping(workers: RunningWorkers) -> tuple[str, str]:
-    """Return a job that waits for the store, and the next one, which is being drawn."""
+async def overlapping(workers: RunningWorkers, steps: int = 40) -> tuple[str, str]:
+    """Return a job that waits for the store, and the next one, of so many steps, which is being drawn."""
     first = await workers.submit("A star.", steps=1)
     await workers.until(first, lambda job: Stage.STORE in [stage.stage for stage in job.stages])
-    second = await workers.submit("A ring.", steps=40)
+    second = await workers.submit("A ring.", steps=steps)
     await workers.until(second, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     return first, second
 
@@ -71,7 +71,7 @@ async def test_a_killed_renderer_costs_the_drawn_job_an_attempt(workers: Running
     """The files of the other job are finished already: it completes in its first attempt."""
     worker: WorkerProcess = await workers.start_worker()
     with store_away(workers):
-        first, second = await overlapping(workers)
+        first, second = await overlapping(workers, steps=100)  # it is drawn for so long on a slow machine too
         for pid in worker.inference_pids():
             os.kill(pid, signal.SIGKILL)
         await workers.until(second, lambda job: job.status is Status.QUEUED or job.attempt == 2)

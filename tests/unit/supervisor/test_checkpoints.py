@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from kinolog_worker.attempt import artifact_files
 from kinolog_worker.inference.checkpoints.checkpoint_messages import CheckpointMessage
 from kinolog_worker.inference.messages import (
     CancelledMessage,
@@ -23,8 +25,9 @@ from kinolog.job.values import Status
 from kinolog.ports.artifacts import ArtifactsUnavailable, StagedContent, job_folder
 from kinolog.ports.progress import LogLevel, LogLine
 from tests.adapters.memory.artifacts import MemoryArtifacts
-from tests.builders.memory_worker import MemoryWorker
+from tests.builders.memory_worker import MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import ScriptedInference, failing, rendering
+from tests.fixtures.waits import until_true
 
 
 @pytest.fixture
@@ -169,3 +172,102 @@ async def test_a_cancelled_job_has_no_checkpoint(memory_worker: MemoryWorker) ->
     job = await memory_worker.work(job_id)
     assert (job.status, job.checkpoint) == (Status.CANCELLED, None)
     assert await _sealed(memory_worker, job) == []
+
+
+class _HeldStore(MemoryArtifacts):
+    """A store that neither takes nor returns sealed content before the `gate` is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def stage(self, content: Path | AsyncIterable[bytes], folder: str) -> StagedContent:
+        """Stage content."""
+        if not isinstance(content, Path):
+            self.reached.set()
+            await self.gate.wait()
+        return await super().stage(content, folder)
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Yield content."""
+        self.reached.set()
+        await self.gate.wait()
+        async for piece in super().read(key, start, end):
+            yield piece
+
+
+@pytest.fixture
+def held_store(memory_worker: MemoryWorker) -> _HeldStore:
+    """The store of the worker, which gives running jobs no time when it is stopped."""
+    store = _HeldStore()
+    memory_worker.set_timing(shutdown_grace_seconds=0.0, cancel_timeout_seconds=0.0)
+    memory_worker.set_artifacts(store)
+    return store
+
+
+async def test_behind_a_slow_store_the_newest_checkpoint_waits(
+    memory_worker: MemoryWorker, held_store: _HeldStore
+) -> None:
+    """Those before it are left out, so that they fill neither the disk nor the time after the rendering."""
+
+    async def checkpoints(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+        async for message in _checkpoints(job, 1, 2, 3):
+            yield message
+            if isinstance(message, CheckpointMessage):
+                await held_store.reached.wait()
+        held_store.gate.set()
+        async for message in failing("WORKER_CRASHED", retryable=True)(inference, job):
+            yield message
+
+    memory_worker.inference.script = checkpoints
+    job_id = await memory_worker.submit()
+    await memory_worker.work(job_id)
+    events = [event for event in await memory_worker.events(job_id) if isinstance(event, e.CheckpointStored)]
+    assert [event.checkpoint.step for event in events] == [1, 3]
+
+
+async def test_a_worker_that_stops_does_not_wait_for_the_store(
+    memory_worker: MemoryWorker, held_store: _HeldStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the attempt reaches the log: without it the next worker records a loss, which counts."""
+    monkeypatch.setattr(artifact_files, "LATE_SECONDS", 0.01)
+
+    async def stopped(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+        async for message in _checkpoints(job, 1):
+            yield message
+        await inference.cancelled.wait()
+        yield CancelledMessage(job_id=job.job_id)
+
+    memory_worker.inference.script = stopped
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
+        async with asyncio.timeout(30):
+            await held_store.reached.wait()
+    job = await memory_worker.job(job_id)
+    assert (job.status, job.checkpoint) == (Status.QUEUED, None)
+    assert job.attempts[0].error is not None
+    assert job.attempts[0].error.code == "WORKER_STOPPED"
+
+
+async def test_a_job_that_is_cancelled_as_its_files_are_fetched_ends_no_process(
+    memory_worker: MemoryWorker, held_store: _HeldStore
+) -> None:
+    """The inference process may draw another job, however long the store takes."""
+    held_store.gate.set()
+    memory_worker.inference.script = _crashing
+    job = await memory_worker.work(await memory_worker.submit())
+    held_store.gate.clear()
+    held_store.reached.clear()
+    memory_worker.now = job.not_before or memory_worker.now
+    working = asyncio.create_task(memory_worker.work(job.id))
+    async with asyncio.timeout(30):
+        await held_store.reached.wait()
+    await memory_worker.send(job.id, Cancel(id=new_id(), actor="ann"))
+
+    def is_enforced() -> bool:
+        return not any("_enforce_cancel" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    await until_true(is_enforced, "the time to stop is over")
+    held_store.gate.set()
+    assert (await working).status is Status.CANCELLED
+    assert (memory_worker.inference.killed.is_set(), len(memory_worker.inference.jobs)) == (False, 1)

@@ -28,7 +28,7 @@ from kinolog.job.commands import Cancel
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.workers import WorkerReport
-from tests.builders.memory_worker import START, MemoryWorker, issued, supervised
+from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import FACTS, ScriptedInference, finished
 from tests.fixtures.waits import until_true
 
@@ -219,6 +219,22 @@ async def test_a_job_that_is_cancelled_while_its_ticket_is_held_does_not_start(
         await handling
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, await memory_worker.issuer.outstanding()) == (Status.CANCELLED, 0, {})
+
+
+async def test_an_attempt_that_runs_again_is_not_given_back(memory_worker: MemoryWorker) -> None:
+    """It started before an outage of the log. A worker that stops ends it there itself."""
+    handler = memory_worker.ticket_handler
+    handler.line.join()
+    job_id = await memory_worker.submit()
+    held = await memory_worker.ticket(job_id)
+    await memory_worker.start(job_id, ME, worker_key=memory_worker.dependencies.keys.public_key)
+    handler.start_no_more()
+    handler.stop()
+    async with asyncio.timeout(30):
+        await handler.handle(held)
+    job = await memory_worker.job(job_id)
+    assert job.attempts[0].error is not None
+    assert job.attempts[0].error.code == "WORKER_STOPPED"
 
 
 @pytest.mark.parametrize("deliveries", [1, 2])

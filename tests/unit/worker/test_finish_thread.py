@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +21,7 @@ from kinolog_worker.inference.messages import (
     CancelledMessage,
     FailedMessage,
     FinishedMessage,
+    LeavingMessage,
     LogLineMessage,
     RunCommand,
     SceneFile,
@@ -170,6 +172,30 @@ def test_a_job_that_waits_is_cancelled_at_once(loop: HeardLoop, folder: Path) ->
     assert loop.of(2, CancelledMessage)
     assert not loop.of(2, FinishedMessage)
     assert not loop._cancelled
+
+
+def test_files_are_finished_before_a_process_without_its_device_leaves(
+    loop: HeardLoop, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor waits but seconds for the exit of a process that has said that it leaves."""
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    def draw(_: threading.Event) -> None:
+        with suppress(SystemExit):
+            loop.run(command(folder, 2))
+
+    monkeypatch.setattr(os, "_exit", leave)
+    loop.hold_finishes()
+    loop.run(command(folder, 1))
+    loop._cancelled.add(2)
+    monkeypatch.setattr(HeldCard, "is_lost", True)
+    with background_thread(draw, "drawing"):
+        wait_until(lambda: loop._finish._executor._shutdown, "it waits for the files")
+        loop.gate.set()
+    kinds = [type(each.message if isinstance(each, TaggedMessage) else each) for each in loop.answers]
+    assert kinds[-3:] == [FinishedMessage, LeavingMessage, CancelledMessage]
 
 
 def test_an_error_of_the_finish_ends_its_own_job(loop: HeardLoop, folder: Path) -> None:

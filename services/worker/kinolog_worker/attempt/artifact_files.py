@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind, Scene
@@ -16,6 +17,7 @@ from kinolog.ports.artifacts import (
     ArtifactsUnavailable,
     StagedContent,
 )
+from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
 from kinolog_worker.media.thumbnails import thumbnail_path
 
@@ -24,9 +26,42 @@ logger = logging.getLogger(__name__)
 SCENE_TYPE = "video/mp4"
 THUMBNAIL_TYPE = "image/jpeg"
 
+LATE_SECONDS = 2.0
+"""How long files may still be stored when their attempt ends early: its end has to reach the log."""
+
+CANCEL_SECONDS = 1.0
+"""How long it waits for those that are left out."""
+
 
 class StoredFileChanged(Exception):
     """A file does not have the hash that the inference process computed."""
+
+
+class LaterFiles:
+    """What an attempt stores for later ones while it renders. `ending` is set once the attempt is to end early."""
+
+    def __init__(self, ending: asyncio.Event) -> None:
+        self._ending = ending
+        self._stores: list[asyncio.Task[None]] = []
+
+    def start(self, group: asyncio.TaskGroup, store: Coroutine[Any, Any, None]) -> None:
+        """Store something beside the rendering."""
+        self._stores.append(group.create_task(store))
+
+    async def stored(self) -> None:
+        """Wait until all is stored. An attempt that is to end early leaves out what is not stored within seconds."""
+        if not self._stores:
+            return
+        all_stored = asyncio.create_task(asyncio.wait(self._stores))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait((all_stored, ending), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((all_stored,), timeout=LATE_SECONDS)
+        finally:
+            await end_tasks((all_stored, ending))
+        if late := [store for store in self._stores if not store.done()]:
+            logger.warning("the attempt ends before %d of its files are stored for later ones", len(late))
+            await end_tasks(late, CANCEL_SECONDS)
 
 
 async def stage_file(store: ArtifactStore, path: Path, sha256: str, folder: str) -> StagedContent:

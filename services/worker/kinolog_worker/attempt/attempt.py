@@ -25,7 +25,7 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
-from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene, store_thumbnail
+from kinolog_worker.attempt.artifact_files import LaterFiles, fetch_scenes, store_scene, store_thumbnail
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.checkpoint_store import CheckpointStore
@@ -93,12 +93,13 @@ class RunningAttempt:
         self._recorder = AttemptRecorder(dependencies, lease, seals, place)
         self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
         self._cancel = asyncio.Event()
-        self._is_rendering = True
+        self._is_rendering = False
+        """Whether the inference process has the job."""
         original = ReproducedJob(dependencies.store, dependencies.artifacts, lease.job.reproduces)
         self._original = original
         self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel, original)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
-        self._uploads: list[asyncio.Task[None]] = []
+        self._later_files = LaterFiles(self._cancel)
         self._cancel_timeout_seconds = dependencies.timing.cancel_timeout_seconds
 
     def stop(self) -> None:
@@ -125,7 +126,7 @@ class RunningAttempt:
                 outcome = await self._render(group)
                 self._is_rendering = False
                 self._place.leave_device()
-                await asyncio.gather(*self._uploads)
+                await self._later_files.stored()
                 await self._outcome.record(outcome, watcher)
                 await self._checkpoints.end()
                 await end_tasks((*background, watcher))
@@ -173,7 +174,7 @@ class RunningAttempt:
         if self._cancel.is_set():
             return CancelledMessage(job_id=job.job_id)
         inference = self._dependencies.inference
-        begun = False
+        begun, self._is_rendering = False, True
         try:
             async with aclosing(inference.run(job)) as messages:
                 while True:
@@ -186,10 +187,10 @@ class RunningAttempt:
                     if self._cancel.is_set():
                         inference.cancel(job.job_id)
                     if isinstance(message, CheckpointMessage):
-                        self._uploads.append(group.create_task(self._checkpoints.store(message)))
+                        self._later_files.start(group, self._checkpoints.store(message))
                     file = self._recorder.record(message, self._entry.name)
                     if file is not None and self._lease.job.scenes:
-                        self._uploads.append(group.create_task(self._store_scene(file)))
+                        self._later_files.start(group, self._store_scene(file))
         except TimeoutError:
             await inference.kill(job.job_id)
             code, text = "STALLED", "the renderer made no progress and was stopped"
@@ -328,7 +329,7 @@ class RunningAttempt:
     async def _enforce_cancel(self) -> None:
         """Wait for a cancellation, pass it to the inference process, and kill the process if it does not stop.
 
-        A process that has finished the files of this job may draw another one, and is left alone.
+        A process that does not have this job yet, or not any more, may draw another one, and is left alone.
         """
         await self._cancel.wait()
         self._dependencies.inference.cancel(self._lease.job.id)

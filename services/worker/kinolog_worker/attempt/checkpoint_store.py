@@ -31,6 +31,8 @@ PIECE_BYTES = 1 << 20
 class CheckpointStore:
     """Stores the checkpoints of one attempt, one at a time. Its troubles are log lines: they end no attempt.
 
+    Where the store is slower than the checkpoints come, the newest one waits, and those before it are left out.
+
     A checkpoint stays staged besides, so that the sweep of the store finds what a worker that died has left.
     """
 
@@ -43,6 +45,7 @@ class CheckpointStore:
         self._recorder = recorder
         self._sealer = sealer
         self._storing = asyncio.Lock()
+        self._newest: CheckpointMessage | None = None
         self._is_continued = False
         """Whether an earlier attempt left a checkpoint."""
         self._stored: dict[str, StagedContent | None] = {}
@@ -73,10 +76,11 @@ class CheckpointStore:
     async def store(self, made: CheckpointMessage) -> None:
         """Store a checkpoint, record it, and delete the one before."""
         lease, worker = self._lease, self._dependencies.worker
+        self._newest = made
         async with self._storing:
-            if lease.job.cancel_requested:
-                return
             try:
+                if made is not self._newest or lease.job.cancel_requested:
+                    return
                 checkpoint = await self._put(made)
             except Exception as error:
                 self._warn(made.scene, f"the checkpoint of step {made.step} cannot be stored", error)

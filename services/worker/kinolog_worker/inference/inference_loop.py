@@ -156,8 +156,8 @@ class InferenceLoop:
         if isinstance(closing, FailedMessage):
             message = f"the device stopped working for this process: {closing.message}"
             closing = replace(closing, code=DEVICE_LOST, message=message, retryable=True)
+        self._finish.end()  # the supervisor waits but seconds for the exit that it is told of
         self.send(LeavingMessage())
-        self._finish.end()
         send(closing)
         os._exit(EXIT_CODE)  # the library of the device would wait for it at an ordinary exit
 

@@ -183,14 +183,17 @@ class TicketHandler:
 
     def _is_in_another_place(self, job: Job, place: DevicePlace) -> bool:
         """Return whether this worker runs an attempt at a job whose ticket came to it again."""
-        own = job.status is Status.PROCESSING and job.worker == self._dependencies.worker
-        return own and self._places.get(job.id, place) is not place
+        return self._is_own(job) and self._places.get(job.id, place) is not place
+
+    def _is_own(self, job: Job) -> bool:
+        """Return whether this worker has started the attempt of a job, before an outage of the log."""
+        return job.status is Status.PROCESSING and job.worker == self._dependencies.worker
 
     async def _reach_device(self, held: HeldTicket, place: DevicePlace, job: Job | None = None) -> bool:
         """Wait until the device is nearly free. Return False, and release the ticket, if the worker stops first.
 
         The ticket of a job is released too if an idle worker can take it, unless it was delivered several times: each
-        release counts as a delivery.
+        release counts as a delivery. That of an attempt of this worker is not: whoever took it would record a loss.
         """
         near = asyncio.create_task(place.near())
         leaving = asyncio.create_task(self._leaving.wait())
@@ -201,6 +204,10 @@ class TicketHandler:
                 )
                 if near in ended:
                     break
+                if job is not None and self._is_own(job):
+                    if leaving in ended:  # then the attempt ends in the log
+                        break
+                    continue
                 idle = not ended and job is not None and await self.warm_workers.another_waits(held, job)
                 if leaving in ended or idle:
                     logger.info("ticket released", extra=fields("given_back", job=held.ticket.job_id))
