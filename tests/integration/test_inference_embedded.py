@@ -199,12 +199,16 @@ async def test_a_killed_scene_goes_on_from_its_checkpoint(
     assert isinstance(uninterrupted, FinishedMessage)
     killed = replace(whole, folder=tmp_path / "killed", checkpoints=CheckpointPlan(interval_seconds=1e-9))
     made: list[CheckpointMessage] = []
-    async for message in process.run(killed):
-        if isinstance(message, CheckpointMessage):
-            made.append(message)
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGKILL)
-    assert isinstance(message, FailedMessage)
+    ends: list[FailedMessage] = []
+    while not ends:  # a test that is scheduled too late finds the scene complete, and has it drawn once more
+        made.clear()
+        async for message in process.run(killed):
+            if isinstance(message, CheckpointMessage):
+                made.append(message)
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGKILL)
+            elif isinstance(message, FailedMessage):
+                ends.append(message)
     last = made[-1]
     plan = CheckpointPlan(earlier=EarlierCheckpoint(scene=0, path=last.path))
     messages = await _all(process, replace(whole, folder=tmp_path / "resumed", checkpoints=plan))
