@@ -71,6 +71,7 @@ async def _next_attempt(worker: MemoryWorker, job: Job) -> tuple[Job, bytes | No
     async def reading(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
         earlier = job.checkpoints.earlier
         given.append(None if earlier is None else earlier.path.read_bytes())
+        assert (earlier is None) == (not list(job.folder.glob("earlier-checkpoint*")))
         async for message in rendering(inference, job):
             yield message
 

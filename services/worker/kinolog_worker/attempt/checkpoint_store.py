@@ -66,6 +66,7 @@ class CheckpointStore:
                 async for piece in content.unseal(self._artifacts.read(checkpoint.key)):
                     await asyncio.to_thread(file.write, piece)
         except Exception as error:
+            await asyncio.to_thread(path.unlink, missing_ok=True)  # as on a full disk
             self._warn(
                 checkpoint.scene, "its checkpoint cannot be fetched, and it starts from its first step", error
             )
