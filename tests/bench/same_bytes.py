@@ -78,7 +78,9 @@ def main(jobs: int) -> int:
     cache, found = ModelCache("cpu"), Counter[tuple[str, str]]()
     with TemporaryDirectory() as folder, busy_processors():
         for number in range(jobs):
-            found[rendered(cache, Path(folder) / str(number))] += 1
+            sha256, frame_hash = rendered(cache, Path(folder) / str(number))
+            found[sha256, frame_hash] += 1
+            print(f"{number + 1:3}  {sha256}", flush=True)
     ((_, most),) = found.most_common(1)
     print(
         f"{most} of {jobs} files have the same bytes; {len({frames for _, frames in found})} frame hash(es)"
