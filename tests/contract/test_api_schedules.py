@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,8 @@ class Schedules:
     def __init__(self, api: RunningApi) -> None:
         self.api = api
         self.full = False
+        self.special: dict[str, Callable[[], Awaitable[None]]] = {}
+        """What happens first when the job of a schedule is submitted, by its id."""
         self.process = self.restarted()
 
     def restarted(self) -> ScheduleRuns:
@@ -44,13 +46,20 @@ class Schedules:
         if self.full:
             raise RpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", "the queue is full")
         assert (call.tenant, call.actor) == ("default", "anonymous")
+        schedule_id, _, _ = request.request_id.partition(":")
+        if schedule_id in self.special:
+            await self.special[schedule_id]()
         answer: jobs.SubmitJobResponse = await self.api.jobs.SubmitJob(request)
         return answer
 
+    async def follow(self) -> None:
+        """Read the stream of facts."""
+        await self._directory.load()
+
     async def run(self, runs: ScheduleRuns | None = None) -> list[str]:
         """Submit what is due, as a process does that follows the stream. Return the jobs."""
-        await self._directory.load()
-        return await (runs or self.process).submit_due()
+        await self.follow()
+        return [job_id for job_id in await asyncio.gather(*(runs or self.process).start_due()) if job_id]
 
     async def create(self, cron: str = HOURLY, **fields: Any) -> pb.Schedule:
         """Create a schedule."""
@@ -171,6 +180,37 @@ async def test_a_job_that_is_refused_is_submitted_again(schedules: Schedules) ->
     schedules.api.clock.now += timedelta(minutes=1)
     assert len(await schedules.run()) == 1
     assert schedules.process.problem(known) == ""
+
+
+async def test_a_schedule_that_fails_or_takes_long_holds_up_no_other(schedules: Schedules) -> None:
+    """Its job is submitted once, whatever the others do meanwhile. What is unexpected is told without its text."""
+
+    answered = asyncio.Event()
+    broken, slow, good = [await schedules.create() for _ in range(3)]
+
+    async def fail() -> None:
+        raise RuntimeError(PROMPT)
+
+    async def wait() -> None:
+        await answered.wait()
+
+    schedules.special = {broken.schedule_id: fail, slow.schedule_id: wait}
+    schedules.api.clock.now = time(good.next_run_at)
+    await schedules.follow()
+    failing, waiting, last = schedules.process.start_due()
+    assert await failing == ""
+    job_ids = [await last]
+    assert await schedules.job_ids() == job_ids
+    assert schedules.process.start_due() == []
+    answered.set()
+    job_ids.append(await waiting)
+    assert await schedules.job_ids() == job_ids
+    known = schedules.process.facts.book.by_id(broken.schedule_id)
+    assert known is not None
+    assert schedules.process.problem(known).startswith("internal error; find the cause in the api's log")
+    schedules.special = {}
+    schedules.api.clock.now += timedelta(minutes=1)
+    assert len(await schedules.run()) == 1
 
 
 async def test_a_tenant_has_so_many_schedules(schedules: Schedules, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_columns
 from kinolog_cli.output.formats import local_time
-from kinolog_client import ScheduleInfo, VideoRequest
+from kinolog_client import ScheduleInfo, VideoLora, VideoRequest, VideoScene
 
 app = typer.Typer(
     help="Jobs that are submitted again and again, at the times of a cron expression.",
@@ -22,6 +23,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+_PARTS: dict[str, Callable[..., VideoScene | VideoLora]] = {"scenes": VideoScene, "loras": VideoLora}
+"""What the lists in the fields of a job hold."""
 
 IdArgument = Annotated[str, typer.Argument(metavar="SCHEDULE_ID", help="Its id, as lists show it.")]
 
@@ -143,8 +147,16 @@ def _job_in(path: Path | None) -> VideoRequest:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CommandFailed(ExitCode.USAGE, f"{path} has no JSON: {error}") from None
-    known = {field.name for field in fields(VideoRequest)} - {"scenes", "inputs", "loras"}
-    if not isinstance(found, dict) or (unknown := sorted(found.keys() - known)):
-        why = f"unknown fields: {', '.join(unknown)}" if isinstance(found, dict) else "no object"
-        raise CommandFailed(ExitCode.USAGE, f"{path} has {why}")
-    return VideoRequest(**found)
+    if not isinstance(found, dict):
+        raise CommandFailed(ExitCode.USAGE, f"{path} has no object")
+    known = {field.name for field in fields(VideoRequest)} - {"inputs"}
+    if unknown := sorted(found.keys() - known):
+        raise CommandFailed(ExitCode.USAGE, f"{path} has unknown fields: {', '.join(unknown)}")
+    try:
+        parts = {
+            name: [kind(**part) for part in found[name]] for name, kind in _PARTS.items() if name in found
+        }
+    except TypeError:
+        message = f"{path} has scenes or loras that are none: write them as POST /api/v1/generate takes them"
+        raise CommandFailed(ExitCode.USAGE, message) from None
+    return VideoRequest(**found | parts)

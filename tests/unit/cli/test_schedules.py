@@ -16,7 +16,12 @@ from tests.unit.gateway.recording_schedules import SCHEDULE_ID
 async def test_schedules_are_managed(kinolog: Kinolog, api: RecordingApi, tmp_path: Path) -> None:
     """The id of a new one is printed alone; its job is a prompt, or a file with more fields."""
     file = tmp_path / "job.json"
-    file.write_text(json.dumps({"prompt": "a star", "steps": 3}))
+    scenes = [
+        {"prompt": "a star", "duration": 1.0},
+        {"prompt": "a moon", "duration": 2.0, "transition": "fade"},
+    ]
+    job = {"prompt": "at night", "steps": 3, "scenes": scenes, "loras": [{"name": "ink"}]}
+    file.write_text(json.dumps(job))
     made = await kinolog(
         "schedules", "create", "0 22 * * *", "a ring", "--zone", "Europe/Berlin", "--catch-up"
     )
@@ -33,10 +38,12 @@ async def test_schedules_are_managed(kinolog: Kinolog, api: RecordingApi, tmp_pa
     )
     assert (second.name, second.job.prompt, second.job.steps, second.catch_up) == (
         "stars",
-        "a star",
+        "at night",
         3,
         False,
     )
+    assert [scene.prompt for scene in second.job.scenes] == ["a star", "a moon"]
+    assert [lora.name for lora in second.job.loras] == ["ink"]
     assert SCHEDULE_ID in (await kinolog("schedules", "list")).stdout
     for command in ("pause", "resume", "remove", "list"):
         for options in ((), ("--json",)):
@@ -54,6 +61,7 @@ async def test_schedules_are_managed(kinolog: Kinolog, api: RecordingApi, tmp_pa
         ("{", "has no JSON"),
         ("[]", "has no object"),
         ('{"promt": "x"}', "unknown fields: promt"),
+        ('{"scenes": [{"promt": "x"}]}', "scenes or loras"),
         (None, "--job"),
     ],
 )

@@ -12,18 +12,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from kinolog.access.schedule import Schedule
 from kinolog.ids import job_id
-from kinolog.job.decide import Refused
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import DamagedLog, EventStore, LogUnavailable
-from kinolog.ports.keys import KeyErased, KeyMissing
-from kinolog.privacy.sealer import UnsealFailed
+from kinolog.ports.event_store import EventStore
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.calls import RpcCall
-from kinolog_api.rpc.errors import RpcError
+from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.schedules.cron_times import CronTimes
 from kinolog_api.schedules.schedule_facts import ScheduleFacts
 
@@ -41,7 +39,8 @@ Submit: TypeAlias = Callable[[pb.SubmitJobRequest, RpcCall], Awaitable[pb.Submit
 RETRY = timedelta(seconds=30)
 """How soon a job that was not accepted is submitted again."""
 
-NOT_SUBMITTED = (RpcError, Refused, LogUnavailable, DamagedLog, KeyMissing, KeyErased, UnsealFailed)
+CONCURRENT_SUBMITS = 8
+"""Jobs of a tenant that are submitted at the same time. A language model may write their scenes, which takes long."""
 
 
 @dataclass(slots=True)
@@ -54,6 +53,14 @@ class _Plan:
     pending: datetime | None = None
     retry_at: datetime | None = None
     problem: str = ""
+
+    def due(self, now: datetime, *, catch_up: bool) -> datetime | None:
+        """Return the time whose job is to be submitted now; None if there is none."""
+        if self.next_at <= now:
+            self.pending, self.next_at, self.retry_at = self.times.up_to(now), self.times.after(now), None
+        if self.pending is not None and not catch_up and now - self.pending > LATE:
+            self.pending = None
+        return None if self.retry_at is not None and now < self.retry_at else self.pending
 
 
 def run_request_id(schedule: Schedule, at: datetime) -> str:
@@ -75,12 +82,19 @@ class ScheduleRuns:
         self._submit = submit
         self._clock = clock
         self._plans: dict[str, _Plan] = {}
+        self._running: dict[str, asyncio.Task[str]] = {}
+        """What submits the job of a schedule now, by its id."""
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """The turns of each tenant with jobs that are being submitted."""
 
     async def run(self) -> None:
         """Submit jobs as their times come, until cancelled."""
-        while True:
-            await self.submit_due()
-            await asyncio.sleep(CHECK_SECONDS)
+        try:
+            while True:
+                self.start_due()
+                await asyncio.sleep(CHECK_SECONDS)
+        finally:
+            await end_tasks(self._running.values())
 
     def next_run_at(self, schedule: Schedule) -> datetime | None:
         """Return when a schedule runs next; None while it is paused."""
@@ -97,26 +111,30 @@ class ScheduleRuns:
         plan = self._plans.get(schedule.schedule_id)
         return plan.problem if plan is not None else ""
 
-    async def submit_due(self) -> list[str]:
-        """Submit the jobs whose times have come. Return their ids."""
-        now, jobs = self._clock(), list[str]()
-        active = [one for one in self.facts.book.all_schedules() if one.paused_at is None]
-        for gone in self._plans.keys() - {schedule.schedule_id for schedule in active}:
+    def start_due(self) -> list[asyncio.Task[str]]:
+        """Start to submit the jobs whose times have come. Return the tasks, whose results are the ids of the jobs.
+
+        A schedule whose job is not accepted, or takes long, holds up no other tenant's, and few of its own tenant's.
+        The result of a task is empty if there is no job.
+        """
+        now = self._clock()
+        active = {one.schedule_id: one for one in self.facts.book.all_schedules() if one.paused_at is None}
+        for gone in self._plans.keys() - active.keys():
             del self._plans[gone]
-        for schedule in active:
-            plan = self._plan(schedule, now)
-            if plan.next_at <= now:
-                plan.pending, plan.next_at, plan.retry_at = plan.times.up_to(now), plan.times.after(now), None
-            if plan.pending is None or (plan.retry_at is not None and now < plan.retry_at):
+        started: list[asyncio.Task[str]] = []
+        for schedule_id, schedule in active.items():
+            if schedule_id in self._running:
                 continue
-            if not schedule.catch_up and now - plan.pending > LATE:
-                plan.pending = None
-            elif await self._submitted(schedule, plan, plan.pending):
-                jobs.append(run_job_id(schedule, plan.pending))
-                plan.pending = None
-            else:
-                plan.retry_at = now + RETRY
-        return jobs
+            plan = self._plan(schedule, now)
+            at = plan.due(now, catch_up=schedule.catch_up)
+            if at is not None:
+                task = asyncio.create_task(
+                    self._submit_run(schedule, plan, at), name=f"schedule {schedule_id}"
+                )
+                self._running[schedule_id] = task
+                task.add_done_callback(lambda _, ended=schedule_id: self._running.pop(ended, None))
+                started.append(task)
+        return started
 
     def _plan(self, schedule: Schedule, now: datetime) -> _Plan:
         """Return the plan of a schedule. A new one has the last time that may not have been submitted."""
@@ -130,20 +148,28 @@ class ScheduleRuns:
     def _times(self, schedule: Schedule) -> CronTimes:
         return CronTimes(schedule.cron, schedule.zone)
 
-    async def _submitted(self, schedule: Schedule, plan: _Plan, at: datetime) -> bool:
-        """Submit the job of a time, unless it is in the log. Return whether it is there then."""
-        call = RpcCall(tenant=schedule.tenant, actor=schedule.created_by)
+    def _is_current(self, schedule: Schedule) -> bool:
+        """Return whether a schedule was neither paused nor deleted since."""
+        current = self.facts.book.by_id(schedule.schedule_id)
+        return current is not None and current.position == schedule.position
+
+    async def _submit_run(self, schedule: Schedule, plan: _Plan, at: datetime) -> str:
+        """Submit the job of a time, unless it is in the log. Return its id; empty if it is not accepted."""
+        job = run_job_id(schedule, at)
         try:
-            if await self._store.load(run_job_id(schedule, at)) is None:
-                request = await self.facts.job(schedule)
-                request.request_id = run_request_id(schedule, at)
-                await self._submit(request, call)
-        except NOT_SUBMITTED as error:
-            problem = getattr(error, "message", str(error))
+            async with self._turns.setdefault(schedule.tenant, asyncio.Semaphore(CONCURRENT_SUBMITS)):
+                if await self._store.load(job) is None:
+                    request = await self.facts.job(schedule)
+                    if not self._is_current(schedule):
+                        return ""
+                    request.request_id = run_request_id(schedule, at)
+                    await self._submit(request, RpcCall(tenant=schedule.tenant, actor=schedule.created_by))
+        except Exception as error:
+            problem = error_response(error, "SubmitJob").message
             if problem != plan.problem:
                 facts = fields("schedule_failed", schedule=schedule.schedule_id, tenant=schedule.tenant)
                 logger.warning("a schedule made no job: %s", problem, extra=facts)
-            plan.problem = problem
-            return False
-        plan.problem = ""
-        return True
+            plan.problem, plan.retry_at = problem, self._clock() + RETRY
+            return ""
+        plan.problem, plan.pending = "", None
+        return job
