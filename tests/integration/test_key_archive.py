@@ -7,14 +7,23 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from kinolog_api.api_keys.key_directory import KeyDirectory
+from kinolog_api.schedules.schedule_facts import ScheduleFacts
 from kinolog_projector.erasure import key_audit
 from kinolog_projector.erasure.key_audit import KeyAudit, KeyFindings
 from kinolog_projector.projection.key_archive import ArchivedKey, KeyArchive
 from kinolog_projector.restore.key_restore import lost_keys, restore_keys
+from kinolog_projector.webhooks.delivery_tables import DeliveryTables
+from kinolog_projector.webhooks.known_webhooks import KEY_POSITION, KnownWebhooks
 
+from kinolog.access.schedule import ScheduleCreated, ScheduleDeleted
+from kinolog.access.webhook import SealedText
 from kinolog.job.values import Status
+from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LoadedJob
 from kinolog.readmodel.database import writer_connection
+from kinolog.v1.job_service_pb2 import SubmitJobRequest
+from tests.adapters.memory.access_log import MemoryAccessLog
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import MemoryJobs
@@ -261,3 +270,28 @@ async def test_a_missing_key_is_found_and_its_prompt_added_later(database: Proje
     assert await _prompts(database) == {here: "a green ring", gone: "a red circle", erased: None}
     assert sorted(await _archived(database)) == sorted([here, gone])
     assert (await jobs.job(gone)).status is Status.QUEUED
+
+
+def _nightly(job: SealedText) -> ScheduleCreated:
+    return ScheduleCreated(tenant="default", name="", cron="0 22 * * *", zone="UTC", catch_up=False, job=job)
+
+
+async def test_keys_of_schedules_are_archived_until_they_are_deleted(database: Projected) -> None:
+    """Also those of schedules that an earlier version made, which archived none."""
+    log, keys = MemoryAccessLog(), MemoryKeyStore()
+    directory, tables = KeyDirectory(log), DeliveryTables(database.connection)
+    facts = ScheduleFacts(log, directory, keys, system_clock)
+    known = KnownWebhooks(log, keys, tables, database.writer, system_clock)
+    async with background_task(directory.run()):
+        made = await facts.create(_nightly, SubmitJobRequest(prompt="a red circle"), "ada")
+        for archive in (known.load, known.archive_keys):
+            await archive()
+            archived = await _archived(database)
+            assert {key_id: position for key_id, (_, position) in archived.items()} == {
+                made.schedule_id: KEY_POSITION
+            }
+            await KeyArchive().delete(database.connection, list(archived))
+        await known.archive_keys()
+        await facts.decide(lambda: made, "delete_schedule", ScheduleDeleted(), "ada")
+        await known.load()
+    assert await _archived(database) == {}

@@ -1,4 +1,8 @@
-"""The webhooks as the stream of facts states them, with what follows from the facts in the database."""
+"""The webhooks as the stream of facts states them, with what follows from the facts in the database.
+
+The keys of schedules, whose facts are in the same stream, are archived with those of webhooks. Without its key the job
+of a schedule cannot be read after a restore.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from contextlib import aclosing
 
 from kinolog.access.access_log import AccessLog
 from kinolog.access.api_key import RecordedAccessCommit
+from kinolog.access.schedule import ScheduleBook, ScheduleDeleted
 from kinolog.access.webhook import RedeliveryRequested, Webhook, WebhookDeleted
 from kinolog.access.webhook_book import WebhookBook
 from kinolog.ports.clock import Clock
@@ -20,7 +25,7 @@ from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.webhooks.delivery_tables import KEPT, DeliveryTables
 
 KEY_POSITION = 0
-"""Where the archive of keys has those of webhooks: before the first job."""
+"""Where the archive of keys has those of webhooks and schedules: before the first job."""
 
 
 class KnownWebhooks:
@@ -41,6 +46,7 @@ class KnownWebhooks:
         self._clock = clock
         self._position = 0
         self._lock = asyncio.Lock()
+        self._schedules = ScheduleBook()
         self.book = WebhookBook()
         self.off: dict[str, SwitchedOff] = {}
 
@@ -55,8 +61,10 @@ class KnownWebhooks:
         await self._apply_all(self._log.follow(self._position), changed)
 
     async def archive_keys(self) -> None:
-        """Copy the wrapped keys of all webhooks into the archive of keys."""
-        await self._archive([webhook.webhook_id for webhook in self.book.all_webhooks()])
+        """Copy the wrapped keys of all webhooks and schedules into the archive of keys."""
+        async with self._lock:  # a key that is deleted meanwhile must not come back
+            schedules = [schedule.schedule_id for schedule in self._schedules.all_schedules()]
+            await self._archive([*(webhook.webhook_id for webhook in self.book.all_webhooks()), *schedules])
 
     def is_off(self, webhook: Webhook) -> bool:
         """Return whether a webhook was switched off, and not changed since."""
@@ -90,16 +98,21 @@ class KnownWebhooks:
                     changed.set()
 
     async def _apply(self, recorded: RecordedAccessCommit) -> None:
-        webhook_id, before = recorded.commit.key_id, self.book.by_id(recorded.commit.key_id)
+        fact_id = recorded.commit.key_id
+        before, schedule = self.book.by_id(fact_id), self._schedules.by_id(fact_id)
         self.book.apply(recorded)
-        if before is None and self.book.by_id(webhook_id) is not None:
-            await self._archive([webhook_id])
+        self._schedules.apply(recorded)
+        known = self.book.by_id(fact_id) or self._schedules.by_id(fact_id)
+        if known is not None and before is None and schedule is None:
+            await self._archive([fact_id])
         for fact in recorded.commit.events:
             match fact:
                 case WebhookDeleted() if before is not None:
-                    await self._forget(webhook_id)
+                    await self._forget(fact_id)
+                case ScheduleDeleted() if schedule is not None:
+                    await self._delete_key(fact_id)
                 case RedeliveryRequested() if self._clock() - recorded.commit.at < KEPT:
-                    await self._tables.repeat(webhook_id, fact.repeats, fact.delivery_id, recorded.commit.at)
+                    await self._tables.repeat(fact_id, fact.repeats, fact.delivery_id, recorded.commit.at)
                 case _:
                     pass
 
@@ -107,17 +120,19 @@ class KnownWebhooks:
         self.off.pop(webhook_id, None)
         await self._tables.forget_off(webhook_id)
         await self._tables.end_all(webhook_id)
+        await self._delete_key(webhook_id)
 
+    async def _delete_key(self, key_id: str) -> None:
         async def delete(connection: Connection, _: ProjectionTables) -> None:
-            await self._writer.key_archive.delete(connection, [webhook_id])
+            await self._writer.key_archive.delete(connection, [key_id])
 
         await self._writer.run_exclusively(delete)
 
-    async def _archive(self, webhook_ids: Sequence[str]) -> None:
-        wrapped = await self._keys.get_wrapped(webhook_ids) if webhook_ids else {}
+    async def _archive(self, key_ids: Sequence[str]) -> None:
+        wrapped = await self._keys.get_wrapped(key_ids) if key_ids else {}
         if not wrapped:
             return
-        rows = [ArchivedKey(webhook_id, key, KEY_POSITION) for webhook_id, key in wrapped.items()]
+        rows = [ArchivedKey(key_id, key, KEY_POSITION) for key_id, key in wrapped.items()]
 
         async def store(connection: Connection, _: ProjectionTables) -> None:
             await self._writer.key_archive.store(connection, rows)
