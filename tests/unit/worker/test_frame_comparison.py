@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kinolog_worker.attempt.originals.reproduced_job import NO_ROOM, ReproducedJob
+from kinolog_worker.media.comparison import frame_comparison
 from kinolog_worker.media.comparison.frame_comparison import (
     EQUAL,
     OTHER_FORMAT,
@@ -15,7 +17,9 @@ from kinolog_worker.media.comparison.frame_comparison import (
 from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.frames import Frames
 
+from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.frames import textured_frames
+from tests.builders.memory_jobs import MemoryJobs
 
 CLIP = textured_frames(6, 64, 48)
 
@@ -67,3 +71,26 @@ def test_a_file_that_is_no_video_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     video = _video(tmp_path / "b.mp4", CLIP)
     assert compare_with(_original(tmp_path / "a.mp4"), video, "of the video").trouble == UNREADABLE
+
+
+def test_a_filter_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong with the comparison, the job is completed."""
+
+    def graph() -> None:
+        raise ValueError("no filter psnr")
+
+    monkeypatch.setattr(frame_comparison, "Graph", graph)
+    video = _video(tmp_path / "a.mp4", CLIP)
+    assert compare_with(_original(video), video, "of the video").trouble == UNREADABLE
+
+
+async def test_an_original_without_room_fails_no_job(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its video cannot be written: there is nothing to compare with."""
+    jobs = MemoryJobs()
+    job_id = await jobs.submit()
+    await jobs.complete(job_id)
+    original = ReproducedJob(jobs.store, MemoryArtifacts(), job_id)
+    assert await original.fetch(tmp_path / "missing") is None
+    assert NO_ROOM in caplog.text

@@ -23,6 +23,7 @@ NO_RECORD = "the record of the original cannot be read"
 NO_VIDEO = "the video of the original is no longer stored"
 DAMAGED = "the video of the original is damaged where it is stored"
 AWAY = "the store of the original's video does not answer"
+NO_ROOM = "the video of the original cannot be written beside the new one"
 
 _VIDEO_NAME = "original.mp4"
 
@@ -88,8 +89,11 @@ class ReproducedJob:
             self._trouble = DAMAGED
         except ArtifactsUnavailable:
             self._trouble = AWAY
+        except OSError:
+            self._trouble = NO_ROOM
         if self._trouble:
             logger.warning("job %s: %s", job.id, self._trouble)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
             return None
         return path
 

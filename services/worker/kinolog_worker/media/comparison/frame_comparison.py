@@ -12,7 +12,6 @@ from math import log10
 from pathlib import Path
 
 import av
-from av.error import FFmpegError
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
@@ -71,8 +70,8 @@ def compare_with(original: OriginalVideo | None, video: Path, frame_hash: str) -
         return ComparedFrames(comparison=_summary(list(_likenesses(original.path, video))))
     except _OtherFormat:
         return ComparedFrames(trouble=OTHER_FORMAT)
-    except (FFmpegError, OSError, IndexError) as error:
-        logger.warning("%s: %s", UNREADABLE, error)
+    except Exception as error:  # whatever it is, the video is drawn
+        logger.warning("%s: %s", UNREADABLE, type(error).__name__)
         return ComparedFrames(trouble=UNREADABLE)
 
 
@@ -90,7 +89,7 @@ def _summary(likenesses: list[_Likeness]) -> FrameComparison | None:
 
 
 def _likenesses(original: Path, video: Path) -> Iterator[_Likeness]:
-    """Yield how like the frames of two videos are, in order. Raises `_OtherFormat`, `FFmpegError`, `IndexError`."""
+    """Yield how like the frames of two videos are, in order. Raises `_OtherFormat`, and what FFmpeg raises."""
     with ExitStack() as files:
         containers = [files.enter_context(av.open(str(path))) for path in (original, video)]
         frames = [container.decode(container.streams.video[0]) for container in containers]
