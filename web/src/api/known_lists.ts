@@ -12,6 +12,7 @@ const EVENTS_IN_PLACE: ReadonlySet<string> = new Set([
   "stage_started",
   "stage_finished",
   "scene_rendered",
+  "checkpoint_stored",
 ]);
 const MOVING_ORDERS: ReadonlySet<string | undefined> = new Set(["progress", "updated_at"]);
 
