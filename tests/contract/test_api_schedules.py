@@ -213,6 +213,18 @@ async def test_a_schedule_that_fails_or_takes_long_holds_up_no_other(schedules: 
     assert len(await schedules.run()) == 1
 
 
+async def test_a_schedule_whose_key_is_lost_is_shown(schedules: Schedules) -> None:
+    """It has no job, says why it makes none, and can be deleted."""
+    made = await schedules.create()
+    await schedules.api.keys.discard([made.schedule_id])
+    schedules.api.clock.now = time(made.next_run_at)
+    assert await schedules.run() == []
+    (known,) = schedules.process.facts.book.all_schedules()
+    assert schedules.process.problem(known).startswith(f"the key of job {made.schedule_id} is missing")
+    assert not (await schedules.only()).job.prompt
+    await schedules.command("DeleteSchedule", made)
+
+
 async def test_a_tenant_has_so_many_schedules(schedules: Schedules, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more is refused, with what to do."""
     monkeypatch.setattr(manage_schedules, "MAX_SCHEDULES", 2)

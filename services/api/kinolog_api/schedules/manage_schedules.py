@@ -21,7 +21,9 @@ from kinolog.access.schedule import (
 from kinolog.codec.times import time_to_proto
 from kinolog.counts import counted
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.keys import KeyErased
+from kinolog.ports.keys import KeyMissing
+from kinolog.privacy.master_keys import KeyNotUnwrapped
+from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2
 from kinolog.v1 import schedule_service_pb2 as pb
@@ -143,7 +145,9 @@ class ManageSchedules:
             created_by=schedule.created_by,
             problem=self._runs.problem(schedule),
         )
-        with suppress(KeyErased):  # it is being deleted
+        with suppress(
+            KeyMissing, KeyNotUnwrapped, UnsealFailed
+        ):  # it is being deleted, or its key is damaged
             wire.job.CopyFrom(await self._facts.job(schedule))
         last = self._runs.last_run_at(schedule)
         if last is not None and await self._store.load(run_job_id(schedule, last)) is not None:

@@ -23,7 +23,7 @@ from kinolog.ids import new_id
 from kinolog.job.values import Sealed
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.api_keys.key_directory import KeyDirectory
@@ -79,8 +79,11 @@ class ScheduleFacts:
                 await self._directory.load()
 
     async def job(self, schedule: Schedule) -> pb.SubmitJobRequest:
-        """Return the request of the jobs of a schedule. Raises `KeyErased` once it is deleted, `UnsealFailed`."""
-        sealer = Sealer(schedule.schedule_id, await self._keys.get(schedule.schedule_id))
+        """Return the request of the jobs of a schedule. Raises `KeyMissing`, `UnsealFailed`."""
+        key = await self._keys.get(schedule.schedule_id)
+        if key is None:
+            raise KeyMissing(schedule.schedule_id, schedule.schedule_id)
+        sealer = Sealer(schedule.schedule_id, key)
         sealed = Sealed(nonce=schedule.job.nonce, ciphertext=schedule.job.ciphertext)
         text = sealer.unseal(sealed, JOB_PURPOSE)
         return json_format.Parse(text, pb.SubmitJobRequest(), ignore_unknown_fields=True)

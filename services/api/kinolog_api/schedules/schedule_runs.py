@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -132,9 +133,12 @@ class ScheduleRuns:
                     self._submit_run(schedule, plan, at), name=f"schedule {schedule_id}"
                 )
                 self._running[schedule_id] = task
-                task.add_done_callback(lambda _, ended=schedule_id: self._running.pop(ended, None))
+                task.add_done_callback(partial(self._ended, schedule_id))
                 started.append(task)
         return started
+
+    def _ended(self, schedule_id: str, _: asyncio.Task[str]) -> None:
+        self._running.pop(schedule_id, None)
 
     def _plan(self, schedule: Schedule, now: datetime) -> _Plan:
         """Return the plan of a schedule. A new one has the last time that may not have been submitted."""
