@@ -97,6 +97,8 @@ OTHERWISE_SUPERVISED = {
     "src/kinolog/process/tasks.py:_tasks": "the error of each is logged, and none has to go on",
     "services/api/kinolog_api/alarms/watched_writes.py:_refusing": "it clears its alarm however it ends",
     "services/api/kinolog_api/jobs/key_pool.py:_refilling": "its error is that of all who wait",
+    "services/api/kinolog_api/schedules/schedule_runs.py:_running": "it catches every error, and its job is "
+    "submitted again",
     "services/api/kinolog_api/identity_tokens/issuer_keys.py:_reading": "its error is that of all who wait",
     "services/worker/kinolog_worker/inference/process.py:_watcher": "it ends every job of the process however it ends",
     "services/gateway/kinolog_gateway/live/tenant_broadcast.py:_task": "it catches every error, and ends when the "
