@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from functools import partial
+from operator import eq
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ from kinolog.ports.progress import LogLevel, LogLine
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import ScriptedInference, failing, rendering
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import until, until_true
 
 
 @pytest.fixture
@@ -225,6 +227,47 @@ async def test_behind_a_slow_store_the_newest_checkpoint_waits(
     await memory_worker.work(job_id)
     events = [event for event in await memory_worker.events(job_id) if isinstance(event, e.CheckpointStored)]
     assert [event.checkpoint.step for event in events] == [1, 3]
+
+
+class _HeldDeletion(MemoryArtifacts):
+    """A store whose first deletion waits until the `gate` is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deletions, self.gate = 0, asyncio.Event()
+
+    async def delete(self, key: str) -> bool:
+        """Delete content."""
+        self.deletions += 1
+        if self.deletions == 1:
+            await self.gate.wait()
+        return await super().delete(key)
+
+
+async def test_a_store_that_deletes_slowly_harms_nothing(memory_worker: MemoryWorker) -> None:
+    """The next checkpoints are stored meanwhile, and none is left."""
+    store = _HeldDeletion()
+    memory_worker.set_artifacts(store)
+    job_id = await memory_worker.submit()
+
+    async def stored_step() -> int:
+        checkpoint = (await memory_worker.job(job_id)).checkpoint
+        return 0 if checkpoint is None else checkpoint.step
+
+    async def checkpoints(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+        async for message in _checkpoints(job, 1, 2, 3):
+            yield message
+            if isinstance(message, CheckpointMessage):
+                await until(stored_step, "it is stored", partial(eq, message.step))
+        await until_true(lambda: store.deletions == 3, "the others are deleted")
+        store.gate.set()
+        async for message in rendering(inference, job):
+            yield message
+
+    memory_worker.inference.script = checkpoints
+    job = await memory_worker.work(job_id)
+    assert (job.status, job.attempt, job.checkpoint) == (Status.COMPLETED, 1, None)
+    assert await _sealed(memory_worker, job) == []
 
 
 async def test_a_worker_that_stops_does_not_wait_for_the_store(

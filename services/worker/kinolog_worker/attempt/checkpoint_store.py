@@ -107,7 +107,7 @@ class CheckpointStore:
                 await self._artifacts.delete(key)
             except Exception as error:
                 logger.warning("a checkpoint of job %s is left: %s", self._lease.job.id, type(error).__name__)
-            del self._stored[key]
+            self._stored.pop(key, None)  # it may be gone: a slow store deletes beside the next one
 
     async def end(self) -> None:
         """Delete what is not used once the attempt has ended, with what earlier attempts left staged if the job has."""
