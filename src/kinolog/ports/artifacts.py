@@ -166,6 +166,17 @@ class ArtifactStore(Protocol):
         ...
 
 
+async def commit_or_discard(
+    store: ArtifactStore, staged: StagedContent, suffix: str, *, keep_staged: bool = False
+) -> StoredArtifact:
+    """Commit staged content. Where that is not done, delete what is staged, and raise what `commit` raises."""
+    try:
+        return await store.commit(staged, suffix, keep_staged=keep_staged)
+    except BaseException:
+        await store.discard(staged)
+        raise
+
+
 def job_folder(tenant: str, job_id: str) -> str:
     """Return the folder of the files of a job."""
     return f"{files_of(tenant)}/{job_id}"

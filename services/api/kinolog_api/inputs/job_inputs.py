@@ -24,6 +24,7 @@ from kinolog.ports.artifacts import (
     ArtifactsUnavailable,
     StagedContent,
     StoredArtifact,
+    commit_or_discard,
     job_folder,
 )
 from kinolog.privacy.sealed_fields import input_content, seal_input_facts
@@ -202,11 +203,7 @@ class JobInputs:
 
     async def _committed(self, staged: StagedContent) -> StoredArtifact:
         """Move a staged copy to its address. It stays staged as well."""
-        try:
-            return await self._artifacts.commit(staged, SUFFIX, keep_staged=True)
-        except BaseException:
-            await self._artifacts.discard(staged)
-            raise
+        return await commit_or_discard(self._artifacts, staged, SUFFIX, keep_staged=True)
 
     async def _staged(
         self, upload: OpenUpload, upload_id: str, tenant: str, sealer: Sealer, index: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from kinolog.ports.artifacts import (
     ArtifactStore,
     ArtifactsUnavailable,
     StagedContent,
+    StoredArtifact,
+    commit_or_discard,
 )
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
@@ -79,18 +81,8 @@ async def stage_file(store: ArtifactStore, path: Path, sha256: str, folder: str)
 async def store_scene(store: ArtifactStore, file: SceneFile, folder: str) -> Artifact:
     """Store a rendered scene for later attempts. Raises `StoredFileChanged`, `ArtifactsUnavailable`."""
     staged = await stage_file(store, file.path, file.sha256, folder)
-    try:
-        stored = await store.commit(staged, file.path.suffix)
-    except ArtifactsUnavailable:
-        await store.discard(staged)
-        raise
-    return Artifact(
-        kind=ArtifactKind.SCENE,
-        key=stored.key,
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
-        media_type=SCENE_TYPE,
-    )
+    stored = await commit_or_discard(store, staged, file.path.suffix)
+    return _artifact(stored, ArtifactKind.SCENE, SCENE_TYPE)
 
 
 async def store_thumbnail(store: ArtifactStore, scene: SceneFile, folder: str) -> Artifact | None:
@@ -99,22 +91,11 @@ async def store_thumbnail(store: ArtifactStore, scene: SceneFile, folder: str) -
     try:
         if not await asyncio.to_thread(path.is_file):
             return None
-        staged = await store.stage(path, folder)
-        try:
-            stored = await store.commit(staged, path.suffix)
-        except ArtifactsUnavailable:
-            await store.discard(staged)
-            raise
+        stored = await commit_or_discard(store, await store.stage(path, folder), path.suffix)
     except (ArtifactsUnavailable, OSError) as error:
         logger.warning("the thumbnail of scene %d cannot be stored: %s", scene.index, type(error).__name__)
         return None
-    return Artifact(
-        kind=ArtifactKind.SCENE_THUMBNAIL,
-        key=stored.key,
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
-        media_type=THUMBNAIL_TYPE,
-    )
+    return _artifact(stored, ArtifactKind.SCENE_THUMBNAIL, THUMBNAIL_TYPE)
 
 
 async def stage_files(
@@ -143,14 +124,7 @@ async def commit_files(
         *(store.commit(content, file.path.suffix) for file, content in zip(files, staged, strict=True))
     )
     return tuple(
-        Artifact(
-            kind=ArtifactKind(file.kind),
-            key=content.key,
-            sha256=content.sha256,
-            size_bytes=content.size_bytes,
-            media_type=file.media_type,
-            signed_by=file.signed_by,
-        )
+        _artifact(content, ArtifactKind(file.kind), file.media_type, file.signed_by)
         for file, content in zip(files, stored, strict=True)
     )
 
@@ -177,7 +151,7 @@ async def _fetched_scene(store: ArtifactStore, job_id: str, scene: Scene, folder
         return None
     path = folder / f"earlier-{scene.index:04}.mp4"
     try:
-        await _download(store, artifact.key, path)
+        await write_pieces(store.read(artifact.key), path)
     except ArtifactMissing:
         logger.warning("scene %d of job %s is no longer stored", scene.index, job_id)
         return None
@@ -193,7 +167,20 @@ async def _fetched_scene(store: ArtifactStore, job_id: str, scene: Scene, folder
     )
 
 
-async def _download(store: ArtifactStore, key: str, path: Path) -> None:
+async def write_pieces(content: AsyncIterator[bytes], path: Path) -> None:
+    """Write content to a file. Raises what `content` raises, and `OSError`: a part of it may be written then."""
     with path.open("wb") as file:
-        async for chunk in store.read(key):
-            await asyncio.to_thread(file.write, chunk)
+        async for piece in content:
+            await asyncio.to_thread(file.write, piece)
+
+
+def _artifact(stored: StoredArtifact, kind: ArtifactKind, media_type: str, signed_by: str = "") -> Artifact:
+    """Return a stored file as the log names it."""
+    return Artifact(
+        kind=kind,
+        key=stored.key,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        media_type=media_type,
+        signed_by=signed_by,
+    )

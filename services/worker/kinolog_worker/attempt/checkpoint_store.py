@@ -10,9 +10,10 @@ from pathlib import Path
 from kinolog.ids import new_id
 from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.commands import RecordCheckpoint
-from kinolog.ports.artifacts import StagedContent, is_artifact, job_folder
+from kinolog.ports.artifacts import StagedContent, commit_or_discard, is_artifact, job_folder
 from kinolog.privacy.sealed_fields import checkpoint_content
 from kinolog.privacy.sealer import Sealer
+from kinolog_worker.attempt.artifact_files import write_pieces
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.dependencies import WorkerDependencies
@@ -62,9 +63,7 @@ class CheckpointStore:
         path = folder / "earlier-checkpoint.safetensors"
         content = checkpoint_content(self._sealer, checkpoint.scene, checkpoint.step)
         try:
-            with path.open("wb") as file:
-                async for piece in content.unseal(self._artifacts.read(checkpoint.key)):
-                    await asyncio.to_thread(file.write, piece)
+            await write_pieces(content.unseal(self._artifacts.read(checkpoint.key)), path)
         except Exception as error:
             await asyncio.to_thread(path.unlink, missing_ok=True)  # as on a full disk
             self._warn(
@@ -128,11 +127,7 @@ class CheckpointStore:
         job = self._lease.job
         content = checkpoint_content(self._sealer, made.scene, made.step).seal(_pieces(made.path))
         staged = await self._artifacts.stage(content, job_folder(job.tenant, job.id))
-        try:
-            stored = await self._artifacts.commit(staged, SUFFIX, keep_staged=True)
-        except BaseException:
-            await self._artifacts.discard(staged)
-            raise
+        stored = await commit_or_discard(self._artifacts, staged, SUFFIX, keep_staged=True)
         self._stored[stored.key] = staged
         return StoredCheckpoint(
             attempt=self._lease.attempt,

@@ -14,6 +14,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind, Runtime
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, EventStore, LogUnavailable
+from kinolog_worker.attempt.artifact_files import write_pieces
 from kinolog_worker.inference.messages import FinishedMessage
 from kinolog_worker.media.comparison.frame_comparison import OriginalVideo
 
@@ -42,7 +43,6 @@ class ReproducedJob:
         """Read the record of the job, and download its video into `folder`. None if there is none to compare with."""
         if not self._job_id:
             return None
-        self._job, self._trouble = None, ""
         try:
             loaded = await self._store.load(self._job_id)
         except (DamagedLog, LogUnavailable) as error:
@@ -80,9 +80,7 @@ class ReproducedJob:
         try:
             if video is None:
                 raise ArtifactMissing(job.id)
-            with path.open("wb") as file:
-                async for piece in self._artifacts.read(video.key):
-                    await asyncio.to_thread(file.write, piece)
+            await write_pieces(self._artifacts.read(video.key), path)
         except ArtifactMissing:
             self._trouble = NO_VIDEO
         except ArtifactDamaged:
