@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -56,24 +56,23 @@ class ClosingStore(MemoryArtifacts):
 
     is_open = True
 
-    async def stage(self, content: object, folder: str) -> StagedContent:
+    async def stage(self, content: Path | AsyncIterable[bytes], folder: str) -> StagedContent:
         """Stage content, if it is open."""
         if not self.is_open:
             raise ArtifactsUnavailable("it is closed")
-        return await super().stage(content, folder)  # type: ignore[arg-type]
+        return await super().stage(content, folder)
 
 
 class RandomProcess:
     """An inference process that draws one job at a time, and does the next thing when the test says so."""
 
-    def __init__(self, memory_worker: MemoryWorker) -> None:
+    def __init__(self, memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch) -> None:
         self.runs: list[dict[str, asyncio.Event]] = []
         self.drawing = 0
         self.most_drawing = 0
         self._free = asyncio.Lock()
-        self.inference = memory_worker.inference
-        self.inference.script = self.render
-        self.inference.cancel = self.cancel  # type: ignore[method-assign]
+        memory_worker.inference.script = self.render
+        monkeypatch.setattr(memory_worker.inference, "cancel", self.cancel)
         self.by_job: dict[str, dict[str, asyncio.Event]] = {}
 
     def cancel(self, job_id: str) -> None:
@@ -133,7 +132,7 @@ async def test_each_job_ends_once(seed: int, tmp_path: Path, monkeypatch: pytest
     memory_worker = MemoryWorker(tmp_path)
     memory_worker.set_artifacts(store)
     memory_worker.set_timing(first_retry_seconds=0.0, shutdown_grace_seconds=0.0)
-    process = RandomProcess(memory_worker)
+    process = RandomProcess(memory_worker, monkeypatch)
     jobs: list[str] = []
     most_attempts = 0
     async with supervised(memory_worker) as supervisor:

@@ -76,7 +76,8 @@ def read_scene_state(path: Path, conditions: Mapping[str, str]) -> SceneState:
             for name in sorted(conditions.keys() | made.keys()):
                 if made.get(name) != conditions.get(name):
                     raise CheckpointUnusable(f"it was made with another {name}")
-            tensors = StoredTensors("", {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            names = file.keys()  # the file itself is no mapping
+            tensors = StoredTensors("", {name: file.get_tensor(name) for name in names})
         steps = {int(step): state for step, state in facts["steps"].items()}
         return SceneState(int(facts["step"]), made, facts["passes"], steps, tensors)
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from inspect import signature
+from functools import wraps
 from typing import Any
 
 import torch
@@ -38,6 +38,7 @@ class PassForms:
     def _followed(self, name: str, network: Any) -> Iterator[None]:
         original, own = network.forward, "forward" in vars(network)
 
+        @wraps(original)  # `__call__` of some pipelines looks at the parameters of `forward`
         def forward(*positional: Any, **named: Any) -> Any:
             key = f"{name}({_form_of_arguments((positional, named))})"
             if self.skips and key in self.known:
@@ -47,8 +48,6 @@ class PassForms:
                 self.known[key] = _form(result)
             return result
 
-        # `__call__` of some pipelines looks at the parameters of `forward`.
-        forward.__signature__ = signature(original)  # type: ignore[attr-defined] # as of functools.wraps
         network.forward = forward
         try:
             yield
