@@ -22,6 +22,7 @@ from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.inference.job_renderer import JobRenderer
 from kinolog_worker.inference.messages import RenderJob
 from kinolog_worker.inference.model_cache import ModelCache
+from kinolog_worker.inference.postprocess.finish_thread import FinishThread
 
 from kinolog.models.catalogue import TINY
 from kinolog.storyboard.planner import Shots, plan_storyboard
@@ -47,7 +48,9 @@ def rendered(cache: ModelCache, folder: Path, *, frames: int = 17, steps: int = 
         tagged=True,
         folder=folder,
     )
-    media = JobRenderer(job, cache, lambda message: None, lambda: False).execute().media
+    thread = FinishThread()
+    media = JobRenderer(job, cache, lambda message: None, lambda: False, thread).draw()().media
+    thread.end()
     return media.sha256, media.frame_hash
 
 

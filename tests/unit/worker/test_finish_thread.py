@@ -32,7 +32,6 @@ from kinolog_worker.inference.messages import (
 from kinolog_worker.inference.model_cache import LoadedModel, ModelCache
 from kinolog_worker.inference.postprocess.finish_thread import (
     LOWER_PRIORITY,
-    DoneAtOnce,
     FinishThread,
     JobFinishes,
 )
@@ -251,11 +250,3 @@ def test_the_thread_has_a_lower_priority_than_its_process() -> None:
         assert priority.result(WAIT_SECONDS) == min(19, own + LOWER_PRIORITY)
     finally:
         thread.end()
-
-
-def test_work_that_is_done_at_once() -> None:
-    """Its error is raised when the result is read."""
-    assert DoneAtOnce().submit(lambda: 7).result() == 7
-    failed = DoneAtOnce().submit(lambda: 1 // 0)
-    with pytest.raises(ZeroDivisionError):
-        failed.result()

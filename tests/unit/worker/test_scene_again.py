@@ -15,6 +15,7 @@ from kinolog_worker.inference.messages import (
     StageStartedMessage,
 )
 from kinolog_worker.inference.model_cache import LoadedModel, ModelCache
+from kinolog_worker.inference.postprocess.finish_thread import FinishThread
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
@@ -84,7 +85,9 @@ def test_a_scene_is_drawn_again_from_its_first_frame(tmp_path: Path) -> None:
     """Frames of the tries that failed are in no file, each stage is told once, and each placement when it changes."""
     sent: list[Message] = []
     job = card_job(tmp_path, "a ball", 6)
-    finished = JobRenderer(job, HeldModel(StarvedRenderer(2)), sent.append, lambda: False).execute()
+    model, thread = HeldModel(StarvedRenderer(2)), FinishThread()
+    finished = JobRenderer(job, model, sent.append, lambda: False, thread).draw()()
+    thread.end()
     assert isinstance(finished, FinishedMessage)
     assert finished.media.frames == 6
     for kind in (StageStartedMessage, StageFinishedMessage):

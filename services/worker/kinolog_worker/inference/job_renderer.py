@@ -27,7 +27,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.inference.postprocess.clip_finish import ClipFinish, file_digest_of
-from kinolog_worker.inference.postprocess.finish_thread import Background, DoneAtOnce
+from kinolog_worker.inference.postprocess.finish_thread import Background
 from kinolog_worker.inference.postprocess.scene_postprocess import ScenePostprocess
 from kinolog_worker.inference.postprocess.scene_sound import add_scene_sound, scene_sound
 from kinolog_worker.inference.stage_messages import StageMessages
@@ -61,10 +61,10 @@ class JobRenderer:
         cache: ModelCache,
         send: Callable[[Message], None],
         should_stop: Callable[[], bool],
-        background: Background | None = None,
+        background: Background,
     ) -> None:
-        """Files are finished in the `background`; without one, when they are drawn."""
-        self._background = background or DoneAtOnce()
+        """Files are finished in the `background`."""
+        self._background = background
         self._job = job
         self._cache = cache
         self._send = send
@@ -79,10 +79,6 @@ class JobRenderer:
         self._upscaler: Upscaler | None = None
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
-
-    def execute(self) -> FinishedMessage:
-        """Render the job and return the closing message. Raises what `draw` and the work that it returns raise."""
-        return self.draw()()
 
     def draw(self) -> Callable[[], FinishedMessage]:
         """Draw the job. Return the rest of the work, which needs no device and returns the closing message.

@@ -68,16 +68,3 @@ class JobFinishes:
                 return work()
 
         return self._thread.submit(logged)
-
-
-class DoneAtOnce:
-    """Does work in the thread that submits it."""
-
-    def submit(self, work: Callable[[], T], /) -> Future[T]:
-        """Do this work, and return its result."""
-        done: Future[T] = Future()
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-        return done
