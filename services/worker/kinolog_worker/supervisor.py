@@ -104,11 +104,7 @@ class Supervisor:
     async def _wait_for_place(self) -> bool:
         """Wait until another ticket may be taken. Return False on shutdown, or when the inference process exits."""
         room = asyncio.create_task(self._handler.line.has_room())
-        interrupts = (
-            asyncio.create_task(self._stop.wait()),
-            asyncio.create_task(self._wait_for_inference_exit()),
-        )
-        await _first_end((room, *interrupts))
+        await _first_end((room, *self._interrupts()))
         return room.done() and not room.cancelled()
 
     async def _next_ticket(self) -> HeldTicket | None:
@@ -119,14 +115,8 @@ class Supervisor:
         """
         taking = self._dependencies.queue.take(self._model_classes, self._coldness)
         take = asyncio.create_task(taking, name="next ticket")
-        interrupts = [
-            asyncio.create_task(self._stop.wait()),
-            asyncio.create_task(self._wait_for_inference_exit()),
-            asyncio.create_task(self._handler.room.until_short()),
-        ]
-        if (
-            self._handler.line.is_used
-        ):  # then it requests as the coldest one, and again once the device is free
+        interrupts = [*self._interrupts(), asyncio.create_task(self._handler.room.until_short())]
+        if self._handler.line.is_used:  # it requests as the coldest one, and again once the device is free
             interrupts.append(asyncio.create_task(self._handler.line.is_free()))
         wanted = False
         try:
@@ -136,6 +126,13 @@ class Supervisor:
             if not wanted:
                 take.add_done_callback(self._release_unwanted)
         return take.result() if wanted else None
+
+    def _interrupts(self) -> list[asyncio.Task[Any]]:
+        """Return tasks that end on shutdown, and when the inference process exits."""
+        return [
+            asyncio.create_task(self._stop.wait()),
+            asyncio.create_task(self._wait_for_inference_exit()),
+        ]
 
     def _coldness(self, model_class: str) -> int:
         """Return how little of a class is loaded; the greatest coldness while a job uses the device."""

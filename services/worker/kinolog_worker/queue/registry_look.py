@@ -12,7 +12,7 @@ from kinolog.ports.tickets import HeldTicket
 from kinolog.ports.workers import WorkerReport
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.queue.admission import WorkerSituation
-from kinolog_worker.queue.warm_workers import largest_scene_pixels
+from kinolog_worker.queue.warm_workers import largest_scene_pixels, other_workers
 
 HOLDER_POLL_SECONDS = 0.5
 """Interval at which the reports of a ticket's holder are read."""
@@ -29,8 +29,7 @@ class RegistryLook:
         dependencies = self._dependencies
         jobs_of_others: set[str] = set()
         if loaded is not None and loaded.job.status is Status.PROCESSING:
-            present = await dependencies.workers.present_workers()
-            others = (report for report in present if report.name != dependencies.worker)
+            others = await other_workers(dependencies)
             jobs_of_others = {job_id for report in others for job_id in report.job_ids}
         return WorkerSituation(
             worker=dependencies.worker,
@@ -66,11 +65,9 @@ class RegistryLook:
         own = dependencies.status.report(dependencies.clock())
         if job.status is not Status.QUEUED or not own.lacks_memory(spec.model, pixels):
             return False
-        present = await dependencies.workers.present_workers()
         return any(
             spec.model in report.models and not report.lacks_memory(spec.model, pixels)
-            for report in present
-            if report.name != dependencies.worker
+            for report in await other_workers(dependencies)
         )
 
     async def is_held_by_the_living(self, job: Job) -> bool:

@@ -58,17 +58,11 @@ class WarmWorkers:
 
         Raises `LogUnavailable`.
         """
-        dependencies = self._dependencies
-        if (
-            job.spec.model in dependencies.inference.loaded_models
-            or held.deliveries > MOST_DELIVERIES
-            or held.ticket in self._passed
-        ):
+        model = job.spec.model
+        if model in self._dependencies.inference.loaded_models or held.ticket in self._passed:
             return False
-        present = await dependencies.workers.present_workers()
-        pixels = largest_scene_pixels(job, dependencies.catalogue)
-        others = (report for report in present if report.name != dependencies.worker)
-        warm = next((report for report in others if _waits_warm(report, job, pixels)), None)
+        waiting = await self._others_that_wait(held, job)
+        warm = next((report for report in waiting if model in report.loaded_models), None)
         if warm is None:
             return False
         self._passed.append(held.ticket)
@@ -82,14 +76,25 @@ class WarmWorkers:
 
         Raises `LogUnavailable`.
         """
+        return bool(await self._others_that_wait(held, job))
+
+    async def _others_that_wait(self, held: HeldTicket, job: Job) -> list[WorkerReport]:
+        """Return the reports of other workers that wait and can render a job; none if its ticket is passed on no more.
+
+        Raises `LogUnavailable`.
+        """
         if held.deliveries > MOST_DELIVERIES:
-            return False
-        dependencies = self._dependencies
-        pixels = largest_scene_pixels(job, dependencies.catalogue)
-        present = await dependencies.workers.present_workers()
-        return any(
-            _waits_able(report, job, pixels) for report in present if report.name != dependencies.worker
-        )
+            return []
+        pixels = largest_scene_pixels(job, self._dependencies.catalogue)
+        return [
+            report for report in await other_workers(self._dependencies) if _waits_able(report, job, pixels)
+        ]
+
+
+async def other_workers(dependencies: WorkerDependencies) -> list[WorkerReport]:
+    """Return the reports of all present workers but this one. Raises `LogUnavailable`."""
+    present = await dependencies.workers.present_workers()
+    return [report for report in present if report.name != dependencies.worker]
 
 
 def largest_scene_pixels(job: Job, catalogue: Catalogue) -> int:
@@ -112,8 +117,3 @@ def _waits_able(report: WorkerReport, job: Job, pixels: int) -> bool:
         and (not spec.codec or not report.codecs or spec.codec in report.codecs)
         and not report.lacks_memory(spec.model, pixels)
     )
-
-
-def _waits_warm(report: WorkerReport, job: Job, pixels: int) -> bool:
-    """Return whether a worker waits for tickets, has the model of a job loaded, and can render the job."""
-    return job.spec.model in report.loaded_models and _waits_able(report, job, pixels)

@@ -112,9 +112,8 @@ class _PartProgress:
             return None
         if not self.first_step_seconds:
             return self.last_step_seconds / self.step
-        return max(0.0, self.last_step_seconds - self.first_step_seconds) / (
-            drawn if self.skipped else drawn - 1
-        )
+        since = self.step - max(1, self.skipped)
+        return max(0.0, self.last_step_seconds - self.first_step_seconds) / since
 
 
 @dataclass(slots=True)
@@ -172,11 +171,11 @@ class Estimate:
         if progress is None:
             return
         progress.done, progress.finished = 1.0, True
-        if not progress.skipped:
+        is_whole, drawn = not progress.skipped, progress.step - progress.skipped
+        if is_whole:
             self.rates.learn(self.model, progress.part, seconds)
-        if stage is Stage.DENOISE and not (progress.skipped and progress.skipped == progress.step):
-            drawn = progress.step - progress.skipped
-            self._pace.units += progress.part.units * (drawn / progress.steps if progress.skipped else 1.0)
+        if stage is Stage.DENOISE and (is_whole or drawn):
+            self._pace.units += progress.part.units * (1.0 if is_whole else drawn / progress.steps)
             self._pace.seconds += seconds
             self._pace.steps += max(1, drawn)
 
