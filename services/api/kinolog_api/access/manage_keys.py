@@ -12,8 +12,6 @@ from kinolog.access.access_log import AccessLog, KeyUses
 from kinolog.access.api_key import (
     EVERY_TENANT,
     USER_SCOPES,
-    AccessCommit,
-    AccessEvent,
     ApiKey,
     ApiKeyCreated,
     ApiKeyRevoked,
@@ -22,11 +20,11 @@ from kinolog.access.api_key import (
 from kinolog.access.key_text import ID_BYTES, SECRET_BYTES, new_key
 from kinolog.codec.access import api_key_to_proto, scopes_from_proto
 from kinolog.counts import counted
-from kinolog.ids import new_id
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict
 from kinolog.process.logs import fields
 from kinolog.v1 import access_service_pb2 as pb
+from kinolog_api.api_keys.fact_log import TRIES, FactLog
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
@@ -38,15 +36,13 @@ logger = logging.getLogger(__name__)
 MAX_LIVE_KEYS = 1_000
 """Live keys of a tenant."""
 DEFAULT_PAGE_SIZE = 100
-TRIES = 5
-"""How often a command is decided again when another one about the same key was faster."""
 
 
 class ManageKeys:
     """Creates, lists and revokes keys of the caller's tenant, or of any tenant for a caller of every tenant."""
 
     def __init__(self, log: AccessLog, directory: KeyDirectory, uses: KeyUses, clock: Clock) -> None:
-        self._log = log
+        self._facts = FactLog(log, directory, clock)
         self._directory = directory
         self._uses = uses
         self._clock = clock
@@ -73,7 +69,7 @@ class ManageKeys:
             name=request.name,
             expires_at=expires_at,
         )
-        key = await self._append(_commit(made.key_id, "create", created, call, now))
+        key = await self._append(made.key_id, "create", created, call, at=now)
         logger.info(
             "an API key was created", extra=fields("key_created", expires=expires_at, **_facts(key, call))
         )
@@ -109,9 +105,8 @@ class ManageKeys:
             key = self._visible(request.key_id, call)
             if key.revoked_at is not None:
                 break
-            commit = _commit(key.key_id, "revoke", ApiKeyRevoked(), call, self._clock(), key)
             try:
-                key = await self._append(commit)
+                key = await self._append(key.key_id, "revoke", ApiKeyRevoked(), call, key)
             except AppendConflict:
                 if not remaining:
                     raise
@@ -121,10 +116,18 @@ class ManageKeys:
                 break
         return pb.RevokeKeyResponse(key=api_key_to_proto(key))
 
-    async def _append(self, commit: AccessCommit) -> ApiKey:
-        """Store a commit, and return the key after it as soon as this api knows it."""
-        await self._directory.reached(await self._log.append(commit))
-        key = self._directory.by_id(commit.key_id)
+    async def _append(
+        self,
+        key_id: str,
+        command: str,
+        fact: ApiKeyCreated | ApiKeyRevoked,
+        call: RpcCall,
+        before: ApiKey | None = None,
+        at: datetime | None = None,
+    ) -> ApiKey:
+        """Store a fact, and return the key after it as soon as this api knows it."""
+        await self._facts.append(key_id, command, fact, call.actor, before, at)
+        key = self._directory.by_id(key_id)
         if key is None:
             raise AssertionError("a stored key is not known")
         return key
@@ -164,26 +167,6 @@ def _expiry(request: pb.CreateKeyRequest, now: datetime) -> datetime | None:
     if expires_at <= now:
         raise invalid_argument([RequestViolation("expires_at", "must be in the future")])
     return expires_at
-
-
-def _commit(
-    key_id: str,
-    command: str,
-    event: AccessEvent,
-    call: RpcCall,
-    at: datetime,
-    before: ApiKey | None = None,
-) -> AccessCommit:
-    return AccessCommit(
-        key_id=key_id,
-        command=command,
-        command_id=new_id(),
-        actor=call.actor,
-        events=(event,),
-        at=at,
-        previous_position=before.position if before else 0,
-        previous_hash=before.hash if before else b"",
-    )
 
 
 def _facts(key: ApiKey, call: RpcCall) -> dict[str, object]:

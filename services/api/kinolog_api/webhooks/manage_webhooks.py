@@ -27,11 +27,12 @@ from kinolog.webhooks.events import ENDS
 from kinolog.webhooks.formats import format_problem, stored_format
 from kinolog.webhooks.resolution import resolved_ips
 from kinolog.webhooks.signature import SECRET_BYTES, secret_text
+from kinolog_api.api_keys.fact_log import random_text
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 from kinolog_api.rpc.page_tokens import cursor_from_token, page_token
 from kinolog_api.webhooks.job_webhooks import JobWebhooks
-from kinolog_api.webhooks.webhook_facts import WebhookFacts, random_text
+from kinolog_api.webhooks.webhook_facts import WebhookFacts
 from kinolog_api.webhooks.webhook_messages import STATUS_FROM_PROTO, delivery_to_proto, webhook_to_proto
 
 logger = logging.getLogger(__name__)
