@@ -7,9 +7,8 @@ from kinolog.job.state import Job
 from kinolog.job.values import Priority
 from kinolog.models.codecs import VideoCodec
 from kinolog.privacy.sealer import Sealer
-from kinolog.storyboard.camera import Camera
-from kinolog.storyboard.planner import PlannedScene, Shots
-from kinolog.storyboard.shots import Transition
+from kinolog.storyboard.planner import Shots
+from kinolog.storyboard.recorded_scenes import recorded_scenes
 from kinolog_api.inputs.job_inputs import EarlierInput
 from kinolog_api.jobs.job_plan import DEFAULT_MAX_ATTEMPTS, JobPlan
 from kinolog_api.jobs.sealed_submit import PlannedSubmit
@@ -34,7 +33,7 @@ def recorded_submit(
         job_id=job_id,
         request_id=request_id,
         plan=_plan(original, unsealed, priority),
-        scenes=_scenes(original, unsealed),
+        scenes=recorded_scenes(original, unsealed.prompt, unsealed.scenes),
         inputs=tuple(EarlierInput(one, facts, sealer, index) for index, (one, facts) in enumerate(inputs)),
         body=body,
         reproduces=original.id,
@@ -75,34 +74,4 @@ def _plan(original: Job, unsealed: UnsealedFields, priority: Priority) -> JobPla
         profile=spec.profile,
         sigmas=spec.sigmas,
         flow_shift=spec.flow_shift,
-    )
-
-
-def _scenes(original: Job, unsealed: UnsealedFields) -> tuple[PlannedScene, ...]:
-    """Return the recorded scenes. A job without a storyboard is one scene."""
-    if not original.scenes:
-        spec = original.spec
-        whole = PlannedScene(
-            index=0,
-            prompt=unsealed.prompt,
-            start_seconds=0.0,
-            duration_seconds=spec.frames / spec.fps,
-            frames=spec.frames,
-            camera=Camera.STATIC,
-            transition=Transition.CUT,
-            seed=spec.seed,
-        )
-        return (whole,)
-    return tuple(
-        PlannedScene(
-            index=scene.index,
-            prompt=prompt,
-            start_seconds=scene.start_seconds,
-            duration_seconds=scene.duration_seconds,
-            frames=scene.frames,
-            camera=Camera(scene.camera),
-            transition=Transition(scene.transition),
-            seed=scene.seed,
-        )
-        for scene, prompt in zip(original.scenes, unsealed.scenes, strict=True)
     )

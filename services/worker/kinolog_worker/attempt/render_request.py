@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kinolog.codec.public_job import UnsealedFields
@@ -11,9 +12,8 @@ from kinolog.models.catalogue import ModelEntry
 from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.codecs import VideoCodec
 from kinolog.models.postprocess.upscalers import UpscalerEntry
-from kinolog.storyboard.camera import Camera
 from kinolog.storyboard.planner import PlannedScene
-from kinolog.storyboard.shots import Transition
+from kinolog.storyboard.recorded_scenes import recorded_scenes
 from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.media.encoder_settings import VideoEncoding
 from kinolog_worker.renderers.renderer import InputFile, LoraSource, ModelSource
@@ -113,33 +113,9 @@ def lora_source(lora: LoraEntry, weight: float, entry: ModelEntry, files: Path |
 
 
 def unsealed_scenes(job: Job, unsealed: UnsealedFields) -> tuple[PlannedScene, ...]:
-    """Return the scenes with their prompts in the clear. A job without a storyboard is one scene."""
-    spec = job.spec
-    if not job.scenes:
-        whole = PlannedScene(
-            index=0,
-            prompt=_styled(unsealed.prompt, spec.style),
-            start_seconds=0.0,
-            duration_seconds=spec.frames / spec.fps,
-            frames=spec.frames,
-            camera=Camera.STATIC,
-            transition=Transition.CUT,
-            seed=spec.seed,
-        )
-        return (whole,)
-    return tuple(
-        PlannedScene(
-            index=scene.index,
-            prompt=_styled(prompt, spec.style),
-            start_seconds=scene.start_seconds,
-            duration_seconds=scene.duration_seconds,
-            frames=scene.frames,
-            camera=Camera(scene.camera),
-            transition=Transition(scene.transition),
-            seed=scene.seed,
-        )
-        for scene, prompt in zip(job.scenes, unsealed.scenes, strict=True)
-    )
+    """Return the scenes with their prompts in the clear, which end with the style."""
+    scenes = recorded_scenes(job, unsealed.prompt, unsealed.scenes)
+    return tuple(replace(scene, prompt=_styled(scene.prompt, job.spec.style)) for scene in scenes)
 
 
 def _styled(prompt: str, style: str) -> str:
