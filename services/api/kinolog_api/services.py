@@ -113,6 +113,12 @@ class JobService:
         self.webhook_facts = WebhookFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.job_webhooks = JobWebhooks(self.webhook_facts, d.webhook_rules_of)
         scene_writer = WriteScenes(d.prompt_writer)
+        checks = NewJobChecks(
+            archive,
+            MemoryCheck(d.workers, d.store, d.catalogue),
+            CodecCheck(d.workers, d.store),
+            StartTimeCheck(d.store, d.clock),
+        )
         self._submit = SubmitJob(
             self.writes,
             d.keys,
@@ -121,12 +127,7 @@ class JobService:
             d.catalogue,
             rules,
             write_guard,
-            NewJobChecks(
-                archive,
-                MemoryCheck(d.workers, d.store, d.catalogue),
-                CodecCheck(d.workers, d.store),
-                StartTimeCheck(d.store, d.clock),
-            ),
+            checks,
             inputs,
             d.clock,
             scene_writer,
@@ -135,12 +136,12 @@ class JobService:
             self.job_webhooks,
         )
         estimates = RunEstimates(d.read_model, d.clock)
-        self._plans = PlanJob(self._submit, inputs, scene_writer, d.catalogue, estimates)
+        self._plans = PlanJob(self._submit, checks, inputs, scene_writer, d.catalogue, estimates)
         self._reproductions = ReproduceJob(self._submit, self.queries, d.keys, d.catalogue, d.clock)
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         schedule_facts = ScheduleFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)
-        self.schedules = ManageSchedules(schedule_facts, self.schedule_runs, d.store, self._plans.plan)
+        self.schedules = ManageSchedules(schedule_facts, self.schedule_runs, d.store, self._plans.checked)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self.queries)

@@ -103,8 +103,7 @@ class SubmitJob:
         accepted = await self._submitted_before(request, plan, call) if wants_writer(request) else None
         if accepted is None:
             item = await self._written(request, plan, call)
-            if refused := await self.refused([item]):
-                raise refused[item.job_id]
+            await self._checks.check(item)
             accepted = await self._store_one(item, call)
         return pb.SubmitJobResponse(
             job=public_job(accepted.job, accepted.position, accepted.unsealed),
@@ -117,8 +116,7 @@ class SubmitJob:
         await self._write_guard.check_new_job()
         prompts = {"scenes": [scene.prompt for scene in item.scenes]}
         self._limits.check(call.tenant, item.plan, item.plan.priority, prompts)
-        if refused := await self.refused([item]):
-            raise refused[item.job_id]
+        await self._checks.check(item)
         return await self._store_one(item, call)
 
     async def _submitted_before(
@@ -218,8 +216,7 @@ class SubmitJob:
         """
         try:
             await self._write_guard.check_new_job()
-            if refused := await self.refused([item]):
-                raise refused[item.job_id]
+            await self._checks.check(item)
             accepted = await self._store_one(item, call)
         except Exception as error:
             result.error.CopyFrom(error_response(error, "BatchSubmitJobs").status())
@@ -230,7 +227,7 @@ class SubmitJob:
         self, items: Sequence[PlannedSubmit], call: RpcCall
     ) -> list[AcceptedJob | Exception]:
         """Store the jobs that are not refused. Return an accepted job or an error for each, in order."""
-        refused = await self.refused(items)
+        refused = await self._checks.refused(items)
         waiting = [item for item in items if item.job_id not in refused]
         with await self._queue_limits.places(call.tenant, waiting) as places:
             refused |= places.refused
@@ -243,10 +240,6 @@ class SubmitJob:
             return outcomes
         stored = iter(outcomes)
         return [refused[item.job_id] if item.job_id in refused else next(stored) for item in items]
-
-    async def refused(self, items: Sequence[PlannedSubmit]) -> dict[str, Exception]:
-        """Return the errors of jobs that cannot be accepted, by id: see `NewJobChecks`."""
-        return await self._checks.refused(items)
 
     async def _store_new(
         self, items: Sequence[PlannedSubmit], call: RpcCall

@@ -149,3 +149,8 @@ class NewJobChecks:
         refused |= await self._start_times.check_new_jobs(plans)
         refused |= await self._memory.check_new_jobs(items)
         return refused | await self._codecs.check_new_jobs(plans)
+
+    async def check(self, item: PlannedSubmit) -> None:
+        """Raise the error of a job that is refused."""
+        for error in (await self.refused([item])).values():
+            raise error

@@ -17,7 +17,9 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.inputs.job_inputs import JobInputs
 from kinolog_api.jobs.job_plan import JobPlan
+from kinolog_api.jobs.sealed_submit import PlannedSubmit
 from kinolog_api.jobs.submit_job import SubmitJob
+from kinolog_api.jobs.worker_limits import NewJobChecks
 from kinolog_api.plans.run_estimates import RunEstimates
 from kinolog_api.prompts.written_scenes import WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall
@@ -35,26 +37,32 @@ class PlanJob:
     def __init__(
         self,
         submit: SubmitJob,
+        checks: NewJobChecks,
         inputs: JobInputs,
         scene_writer: WriteScenes,
         catalogue: Catalogue,
         estimates: RunEstimates,
     ) -> None:
         self._submit = submit
+        self._checks = checks
         self._inputs = inputs
         self._scene_writer = scene_writer
         self._catalogue = catalogue
         self._estimates = estimates
 
-    async def plan(self, request: pb.PlanJobRequest, call: RpcCall) -> pb.PlanJobResponse:
-        """PlanJob."""
-        job = request.job
+    async def checked(self, job: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
+        """Return a job as a submit would plan it now. Raises `RpcError` for one that would be refused."""
         item = self._submit.validated(job, call)
         if wants_writer(job):
             self._scene_writer.check_present()
         await self._inputs.check(item.inputs, call.tenant)
-        if refused := await self._submit.refused([item]):
-            raise refused[item.job_id]
+        await self._checks.check(item)
+        return item
+
+    async def plan(self, request: pb.PlanJobRequest, call: RpcCall) -> pb.PlanJobResponse:
+        """PlanJob."""
+        job = request.job
+        item = await self.checked(job, call)
         plan = item.plan
         size = RenderSize(plan.width * plan.height, plan.frames, plan.steps)
         estimate = await self._estimates.estimate(call.tenant, plan.model, size)

@@ -58,7 +58,7 @@ class ManageSchedules:
         facts: ScheduleFacts,
         runs: ScheduleRuns,
         store: EventStore,
-        check_job: Callable[[job_service_pb2.PlanJobRequest, RpcCall], Awaitable[object]],
+        check_job: Callable[[job_service_pb2.SubmitJobRequest, RpcCall], Awaitable[object]],
     ) -> None:
         self._facts = facts
         self._runs = runs
@@ -76,7 +76,7 @@ class ManageSchedules:
             RequestViolation(f"job.{name}", OF_ITS_RUNS[name]) for name in OF_ITS_RUNS if name in given
         ]:
             raise invalid_argument(wrong)
-        await self._check_job(job_service_pb2.PlanJobRequest(job=request.job), call)
+        await self._check_job(request.job, call)
         number = len(self._facts.book.of_tenant(call.tenant))
         if number >= MAX_SCHEDULES:
             message = (
