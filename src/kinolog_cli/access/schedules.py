@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +12,9 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_columns
 from kinolog_cli.output.formats import local_time
-from kinolog_client import ScheduleInfo, VideoLora, VideoRequest, VideoScene
+from kinolog_cli.submission.job_object import job_object
+from kinolog_cli.submission.text_file import text_of
+from kinolog_client import ScheduleInfo, VideoRequest
 
 app = typer.Typer(
     help="Jobs that are submitted again and again, at the times of a cron expression.",
@@ -23,9 +22,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-
-_PARTS: dict[str, Callable[..., VideoScene | VideoLora]] = {"scenes": VideoScene, "loras": VideoLora}
-"""What the lists in the fields of a job hold."""
 
 IdArgument = Annotated[str, typer.Argument(metavar="SCHEDULE_ID", help="Its id, as lists show it.")]
 
@@ -55,9 +51,12 @@ def create(
 ) -> None:
     """Create a schedule, and print its id."""
     context = current_context(as_json)
-    if (prompt is None) is (job is None):
+    if prompt is not None and job is None:
+        request = VideoRequest(prompt=prompt)
+    elif prompt is None and job is not None:
+        request = _job_in(job)
+    else:
         raise CommandFailed(ExitCode.USAGE, "give a PROMPT, or a file with --job")
-    request = VideoRequest(prompt=prompt) if prompt is not None else _job_in(job)
     with context.client() as client:
         made = client.create_schedule(cron, request, zone=zone, name=name, catch_up=catch_up)
     if context.as_json:
@@ -139,24 +138,9 @@ def _row(schedule: ScheduleInfo) -> list[str]:
     ]
 
 
-def _job_in(path: Path | None) -> VideoRequest:
+def _job_in(path: Path) -> VideoRequest:
     """Return the job in a file. Raises `CommandFailed` for a file that has none."""
-    if path is None:
-        raise CommandFailed(ExitCode.USAGE, "give a PROMPT, or a file with --job")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandFailed(ExitCode.USAGE, f"{path} has no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise CommandFailed(ExitCode.USAGE, f"{path} has no object")
-    known = {field.name for field in fields(VideoRequest)} - {"inputs"}
-    if unknown := sorted(found.keys() - known):
-        raise CommandFailed(ExitCode.USAGE, f"{path} has unknown fields: {', '.join(unknown)}")
-    try:
-        parts = {
-            name: [kind(**part) for part in found[name]] for name, kind in _PARTS.items() if name in found
-        }
-    except TypeError:
-        message = f"{path} has scenes or loras that are none: write them as POST /api/v1/generate takes them"
-        raise CommandFailed(ExitCode.USAGE, message) from None
-    return VideoRequest(**found | parts)
+        return VideoRequest(**job_object(text_of(path)))
+    except ValueError as error:
+        raise CommandFailed(ExitCode.USAGE, f"{path}: {error}") from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,11 @@ from kinolog.texts import is_blank
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed, error_json, error_lines
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.submission.input_files import InputFiles, inputs_of
-from kinolog_cli.submission.lora_options import loras_of
-from kinolog_cli.submission.scene_list import scenes_of
+from kinolog_cli.submission.input_files import InputFiles
+from kinolog_cli.submission.job_object import job_object
 from kinolog_cli.submission.text_file import text_of
 from kinolog_client import InvalidRequest, KinologClient, ProblemError, VideoInput, VideoRequest
 
-_FIELDS = frozenset(field.name for field in fields(VideoRequest)) | {"request_id"}
 LONGEST_PROMPT_SHOWN = 60
 
 
@@ -96,7 +93,12 @@ def prompt_lines(path: Path, defaults: VideoRequest, request_id: str | None) -> 
         if not as_objects:
             yield PromptLine(number=number, request=replace(defaults, prompt=line.strip()), request_id=own_id)
             continue
-        values, problem = _object_in(line)
+        values: dict[str, Any] = {}
+        problem = ""
+        try:
+            values = job_object(line, more=("request_id",))
+        except ValueError as error:
+            problem = str(error)
         named_id = values.pop("request_id", None)
         yield PromptLine(
             number=number,
@@ -104,33 +106,3 @@ def prompt_lines(path: Path, defaults: VideoRequest, request_id: str | None) -> 
             request_id=own_id if named_id is None else str(named_id),
             problem=problem,
         )
-
-
-def _object_in(line: str) -> tuple[dict[str, Any], str]:
-    """Return the fields of a line, and what is wrong with it."""
-    try:
-        found = json.loads(line)
-    except ValueError as error:
-        return {}, f"is not JSON: {error}"
-    if not isinstance(found, dict):
-        return {}, 'is not a JSON object such as {"prompt": "a red circle"}'
-    unknown = sorted(set(found) - _FIELDS)
-    if unknown:
-        return {}, f"has unknown fields: {', '.join(unknown)}"
-    if found.get("scenes") is not None:
-        try:
-            found["scenes"] = scenes_of(found["scenes"])
-        except ValueError as error:
-            return {}, str(error)
-        found.setdefault("shots", None)
-    if found.get("inputs") is not None:
-        try:
-            found["inputs"] = inputs_of(found["inputs"])
-        except ValueError as error:
-            return {}, str(error)
-    if found.get("loras") is not None:
-        try:
-            found["loras"] = loras_of(found["loras"])
-        except ValueError as error:
-            return {}, str(error)
-    return found, ""

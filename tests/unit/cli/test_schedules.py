@@ -20,7 +20,7 @@ async def test_schedules_are_managed(kinolog: Kinolog, api: RecordingApi, tmp_pa
         {"prompt": "a star", "duration": 1.0},
         {"prompt": "a moon", "duration": 2.0, "transition": "fade"},
     ]
-    job = {"prompt": "at night", "steps": 3, "scenes": scenes, "loras": [{"name": "ink"}]}
+    job = {"prompt": "at night", "steps": 3, "scenes": scenes, "loras": [{"name": "ink"}], "inputs": None}
     file.write_text(json.dumps(job))
     made = await kinolog(
         "schedules", "create", "0 22 * * *", "a ring", "--zone", "Europe/Berlin", "--catch-up"
@@ -58,10 +58,12 @@ async def test_schedules_are_managed(kinolog: Kinolog, api: RecordingApi, tmp_pa
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "has no JSON"),
-        ("[]", "has no object"),
-        ('{"promt": "x"}', "unknown fields: promt"),
-        ('{"scenes": [{"promt": "x"}]}', "scenes or loras"),
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ('{"promt": "x"}', "has unknown fields: promt"),
+        ('{"prompt": "x", "request_id": "y"}', "has unknown fields: request_id"),
+        ('{"scenes": [{"promt": "x"}]}', "scene 1 has unknown fields: promt"),
+        ('{"prompt": "x", "loras": {"name": "ink"}}', "has loras that are not a list"),
         (None, "--job"),
     ],
 )
