@@ -1,9 +1,9 @@
-"""Lengths of time as people read and write them. Pure."""
+"""Lengths of time, and times, as people read and write them. Pure."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _WRITTEN_LENGTH = re.compile(r"(\d{1,7})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -13,6 +13,19 @@ def written_length(text: str) -> timedelta | None:
     """Return a length of time such as `45s`, `10m`, `12h` or `90d`; None for another text."""
     found = _WRITTEN_LENGTH.fullmatch(text.strip())
     return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
+def written_moment(text: str, now: datetime) -> datetime | None:
+    """Return the end of a length such as `12h` from `now`, or a time such as `2027-01-31T22:00`.
+
+    A time without a zone is in that of this machine. None for another text, and for a length of 0.
+    """
+    try:
+        if length := written_length(text):
+            return now + length
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError):
+        return None
 
 
 def length_text(seconds: float) -> str:

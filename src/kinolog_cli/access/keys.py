@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kinolog.durations import written_length
+from kinolog.durations import written_moment
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -117,14 +117,12 @@ def revoke(
 
 def _end(text: str) -> datetime:
     """Return the end of a key from a length or a time. Raises `CommandFailed`."""
-    try:
-        if length := written_length(text):
-            return datetime.now(UTC) + length
-        return datetime.fromisoformat(text.strip()).astimezone()
-    except (ValueError, OverflowError):
+    end = written_moment(text, datetime.now(UTC))
+    if end is None:
         raise CommandFailed(
             ExitCode.USAGE, f"--expires: {text!r} is no length and no time; write 12h, 90d or 2027-01-31"
-        ) from None
+        )
+    return end
 
 
 def _row(key: ApiKeyInfo) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from kinolog.durations import written_length
+from kinolog.durations import written_length, written_moment
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 
@@ -33,15 +33,13 @@ def start_time(text: str | None) -> datetime | None:
     """Return the time of `--start-after`. Raises `CommandFailed` for a text that is none."""
     if text is None:
         return None
-    try:
-        if length := written_length(text):
-            return datetime.now(UTC) + length
-        return datetime.fromisoformat(text.strip()).astimezone()
-    except (ValueError, OverflowError):
+    time = written_moment(text, datetime.now(UTC))
+    if time is None:
         raise CommandFailed(
             ExitCode.USAGE,
             f"--start-after: {text!r} is no length and no time; write 45s, 10m, 2h, 3d or 2026-12-24T22:00",
-        ) from None
+        )
+    return time
 
 
 def start_timeout_seconds(text: str | None) -> int | None:
