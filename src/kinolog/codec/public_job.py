@@ -73,11 +73,7 @@ def listed_job(job: ListedFields, **more: Any) -> pb.Job:
     )
     time_to_proto(wire.created_at, job.created_at)
     time_to_proto(wire.updated_at, job.updated_at)
-    if job.started_at is not None:
-        time_to_proto(wire.started_at, job.started_at)
-    if job.finished_at is not None:
-        time_to_proto(wire.finished_at, job.finished_at)
-    for name in ("not_before", "start_after", "start_before"):
+    for name in ("started_at", "finished_at", "not_before", "start_after", "start_before"):
         at = getattr(job, name)
         if at is not None:
             time_to_proto(getattr(wire, name), at)

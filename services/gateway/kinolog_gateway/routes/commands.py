@@ -60,13 +60,7 @@ async def generate(
     if body.request_id and idempotency_key and body.request_id != idempotency_key:
         raise invalid("request_id", "differs from the header Idempotency-Key; give one of them")
     request = body.to_proto(body.request_id or idempotency_key or new_request_id(system_clock()))
-    submitted = await api.submit(request, caller)
-    return json_response(
-        generate_response(submitted),
-        status=202 if submitted.created else 200,
-        position=submitted.position,
-        headers={"Location": public_path(f"/api/v1/status/{submitted.job.id}")},
-    )
+    return _accepted(await api.submit(request, caller))
 
 
 @router.post("/plan", response_model=JobPlanView, summary="Plan a job")
@@ -95,11 +89,16 @@ async def reproduce(
         job_id=job_id, request_id=request_id, priority=PRIORITY_NUMBERS[(body or ReproduceRequest()).priority]
     )
     reproduced = await api.call(api.jobs.ReproduceJob, request, caller, COPY_SECONDS)
+    return _accepted(reproduced)
+
+
+def _accepted(answer: pb.SubmitJobResponse | pb.ReproduceJobResponse) -> Response:
+    """Return the response with a job that is new, or that an earlier request with the same id made."""
     return json_response(
-        generate_response(reproduced),
-        status=202 if reproduced.created else 200,
-        position=reproduced.position,
-        headers={"Location": public_path(f"/api/v1/status/{reproduced.job.id}")},
+        generate_response(answer),
+        status=202 if answer.created else 200,
+        position=answer.position,
+        headers={"Location": public_path(f"/api/v1/status/{answer.job.id}")},
     )
 
 
