@@ -1,13 +1,5 @@
 /** What the pages read. While live updates are off, what they would change is read again every few seconds. */
-import {
-  type QueryKey,
-  type UseMutationResult,
-  type UseQueryResult,
-  keepPreviousData,
-  useMutation,
-  useQuery,
-  useQueryClient,
-} from "@tanstack/react-query";
+import { type QueryKey, type UseQueryResult, keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useLiveState } from "../live/live_store";
 import { useSettings } from "../session/settings";
 import { utcOffset } from "../text/format";
@@ -22,7 +14,6 @@ import type {
   ActivityEntry,
   Alarm,
   ApiKey,
-  BulkResponse,
   Caller,
   GenerateRequest,
   History,
@@ -34,7 +25,6 @@ import type {
   LogEntry,
   Models,
   Overview,
-  Priority,
   Proof,
   QueueDepth,
   SignedLinks,
@@ -52,7 +42,6 @@ export type DateRange = NonNullable<JobsQuery["date_range"]>;
 export type ChartQuery = NonNullable<paths["/api/v1/analytics/trends"]["get"]["parameters"]["query"]>;
 export type RangeQuery = Omit<ChartQuery, "bucket_seconds">;
 export type CountsQuery = NonNullable<paths["/api/v1/analytics/status-distribution"]["get"]["parameters"]["query"]>;
-type BulkRequest = paths["/api/v1/bulk"]["post"]["requestBody"]["content"]["application/json"];
 
 const MINUTE_MS = 60_000;
 const LONG_QUEUE_MS = 10_000;
@@ -319,33 +308,5 @@ export function useSignedLinks(job: Job): UseQueryResult<SignedLinks | null> {
       (await answered(gateway.POST("/api/v1/tickets", { body: { job_id: job.job_id }, signal }))).links,
     enabled: apiKey !== "" && hasEnded(job.status) && !job.erased,
     staleTime: TICKET_STALE_MS,
-  });
-}
-
-export type JobAction = "cancel" | "retry" | "reprioritize" | "erase";
-export interface ActionOnJobs {
-  action: JobAction;
-  jobIds?: readonly string[];
-  /** Every job of this filter, in place of ids. */
-  filter?: BulkRequest["filter"];
-  priority?: Priority | undefined;
-}
-
-/** Carries out one action for some jobs. The answer has a result for each of them. */
-export function useJobAction(): UseMutationResult<BulkResponse, Error, ActionOnJobs> {
-  const queries = useQueryClient();
-  return useMutation({
-    mutationFn: ({ action, jobIds, filter, priority }) =>
-      answered(
-        gateway.POST("/api/v1/bulk", {
-          body: {
-            action,
-            ...(jobIds === undefined ? {} : { job_ids: [...jobIds] }),
-            ...(filter === undefined ? {} : { filter }),
-            ...(priority === undefined ? {} : { priority }),
-          },
-        }),
-      ),
-    onSettled: () => queries.invalidateQueries(),
   });
 }

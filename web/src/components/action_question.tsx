@@ -1,7 +1,7 @@
 /** The question before an action on jobs, with the new priority where the action sets one. */
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { JobAction } from "../api/queries";
+import type { JobAction } from "../api/job_action";
 import { PRIORITIES, type Priority } from "../api/types";
 import { Choice } from "./choice";
 import { Confirm } from "./confirm";

@@ -3,7 +3,7 @@ import Button from "@mui/material/Button";
 import Stack from "@mui/material/Stack";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type ActionOnJobs, type JobAction, useJobAction } from "../api/queries";
+import { type ActionOnJobs, type JobAction, useJobAction } from "../api/job_action";
 import { type JobStatus, PRIORITIES, type Priority } from "../api/types";
 import { useNotices } from "../session/notices";
 import { shortId } from "../text/format";
