@@ -72,7 +72,7 @@ export function ago(time: string | null | undefined, now: number, language: stri
 
 /** Return whether a moment is still to come. */
 export function isAhead(time: string | null | undefined, now: number): boolean {
-  return Boolean(time) && Date.parse(time as string) > now;
+  return time ? Date.parse(time) > now : false;
 }
 
 export function moment(time: string | null | undefined, language: string): string {

@@ -1,6 +1,5 @@
 /** The form of a new video: its draft, what is wrong with it, and how it is sent. */
-import { useMutation } from "@tanstack/react-query";
-import type { UseQueryResult } from "@tanstack/react-query";
+import { type UseQueryResult, useMutation } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";

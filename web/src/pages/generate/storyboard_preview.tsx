@@ -15,7 +15,7 @@ function SceneCard({ scene, isOnly }: { scene: ScenePlan; isOnly: boolean }): Re
   const formats = useFormats();
   const names = useNames();
   const facts = [formats.length(scene.duration_seconds), t("generate.sceneFrames", { count: scene.frames })];
-  if (!isOnly && scene.transition !== "cut") facts.push(t(`generate.transitionOf.${scene.transition as "cut" | "fade" | "dissolve"}`));
+  if (!isOnly && scene.transition !== "cut") facts.push(names.transition(scene.transition));
   const camera = names.camera(scene.camera);
   if (camera !== "") facts.push(camera);
   return (
