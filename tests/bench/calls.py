@@ -13,8 +13,8 @@ from uuid import uuid4
 import grpc
 
 from kinolog.ids import new_request_id
+from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog.v1 import job_service_pb2_grpc
 
 JobService: TypeAlias = "job_service_pb2_grpc.JobServiceAsyncStub"
 
@@ -37,6 +37,17 @@ def submission(model: str = "card") -> pb.SubmitJobRequest:
 def submission_with_own_id() -> pb.SubmitJobRequest:
     """Return a request for a new job whose id the caller made: the api looks it up in the archive. See decision 15."""
     return pb.SubmitJobRequest(prompt=PROMPT, model="card", request_id=uuid4().hex)
+
+
+async def until_completed(api: JobService, submitted: pb.SubmitJobResponse) -> job_pb2.Job:
+    """Wait for the end of a job, and return it. Raises RuntimeError unless it is completed."""
+    last = submitted.job
+    async for update in api.WatchJob(pb.WatchJobRequest(job_id=last.id, after=submitted.position)):
+        if update.WhichOneof("update") == "job":
+            last = update.job
+    if last.status != job_pb2.STATUS_COMPLETED:
+        raise RuntimeError(f"the job ended as {job_pb2.Status.Name(last.status)}: {last.error.code}")
+    return last
 
 
 async def rate(call: Callable[[], Awaitable[object]], at_once: int, seconds: float) -> float:

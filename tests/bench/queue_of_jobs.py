@@ -6,17 +6,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
+import psutil
 import uvloop
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.bench import site
-from tests.bench.calls import JobService, job_service
+from tests.bench.calls import JobService, job_service, until_completed
 from tests.bench.figures import Aim, Figure, Result
 from tests.bench.process_memory import ProcessMemory
 
@@ -99,9 +99,9 @@ async def _figures(target: str, jobs: int, pid: int, quick: bool) -> tuple[Figur
 
 
 def _memory(pid: int) -> float:
-    """Return what a worker and its inference process hold, in MB."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(ProcessMemory(one).held() for one in (pid, *map(int, children)))
+    """Return what a worker and the processes below it hold, in MB."""
+    worker = psutil.Process(pid)
+    return sum(ProcessMemory(one.pid).held() for one in (worker, *worker.children(recursive=True)))
 
 
 def figures_of(name: str, uses: Sequence[DeviceUse]) -> list[Figure]:
@@ -146,20 +146,15 @@ def _request(size: Size, number: int) -> pb.SubmitJobRequest:
 
 
 async def _use(api: JobService, submitted: pb.SubmitJobResponse) -> DeviceUse:
-    last = submitted.job
-    async for update in api.WatchJob(pb.WatchJobRequest(job_id=last.id, after=submitted.position)):
-        if update.WhichOneof("update") == "job":
-            last = update.job
-    if last.status != job_pb2.STATUS_COMPLETED:
-        raise RuntimeError(f"the job ended as {job_pb2.Status.Name(last.status)}: {last.error.code}")
-    stages = [stage for stage in last.stages if stage.stage in ON_DEVICE]
+    job = await until_completed(api, submitted)
+    stages = [stage for stage in job.stages if stage.stage in ON_DEVICE]
     return DeviceUse(
         begin=min(_seconds(stage.started_at) for stage in stages),
         end=max(_seconds(stage.started_at) + stage.seconds for stage in stages),
         seconds=sum(stage.seconds for stage in stages),
-        completed=_seconds(last.finished_at),
+        completed=_seconds(job.finished_at),
     )
 
 
 def _seconds(time: Timestamp) -> float:
-    return time.seconds + time.nanos / 1e9
+    return time.ToNanoseconds() / 1e9

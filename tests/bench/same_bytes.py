@@ -30,19 +30,19 @@ from kinolog.storyboard.planner import Shots, plan_storyboard
 PROMPT = "A red circle moving right. Then a blue square."
 
 
-def rendered(cache: ModelCache, folder: Path, *, frames: int = 17, steps: int = 8) -> tuple[str, str]:
+def rendered(cache: ModelCache, folder: Path) -> tuple[str, str]:
     """Render a job of kinolog-tiny. Return the SHA-256 of its file and its frame hash."""
     job = RenderJob(
         job_id="job-1",
         model=model_source(TINY),
-        scenes=plan_storyboard(PROMPT, shots=Shots.AUTO, frames=frames, fps=8, seed=7),
+        scenes=plan_storyboard(PROMPT, shots=Shots.AUTO, frames=17, fps=8, seed=7),
         width=256,
         height=256,
         native_width=TINY.native_width or 0,
         native_height=TINY.native_height or 0,
         native_frames=TINY.native_frames or 0,
         fps=8,
-        steps=steps,
+        steps=8,
         guidance=2.0,
         seed=7,
         tagged=True,

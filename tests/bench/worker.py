@@ -13,10 +13,9 @@ from uuid import uuid4
 
 import uvloop
 
-from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.bench import site
-from tests.bench.calls import JobService, job_service
+from tests.bench.calls import JobService, job_service, until_completed
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 
 WIDTH, HEIGHT, FPS, GUIDANCE = 64, 64, 8, 4.0
@@ -85,14 +84,8 @@ async def _through_worker(api: JobService, job: _Job) -> float:
         guidance=GUIDANCE,
         seed=job.number,
     )
-    submitted = await api.SubmitJob(request)
-    last = submitted.job
-    async for update in api.WatchJob(pb.WatchJobRequest(job_id=last.id, after=submitted.position)):
-        if update.WhichOneof("update") == "job":
-            last = update.job
-    if last.status != job_pb2.STATUS_COMPLETED:
-        raise RuntimeError(f"the job ended as {job_pb2.Status.Name(last.status)}: {last.error.code}")
-    created, finished = last.created_at, last.finished_at
+    done = await until_completed(api, await api.SubmitJob(request))
+    created, finished = done.created_at, done.finished_at
     return float(finished.seconds - created.seconds + (finished.nanos - created.nanos) / 1e9)
 
 
