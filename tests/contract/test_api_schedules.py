@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError
@@ -17,6 +16,7 @@ from kinolog_api.schedules import manage_schedules, schedule_runs
 from kinolog_api.schedules.schedule_facts import ScheduleFacts
 from kinolog_api.schedules.schedule_runs import LATE, ScheduleRuns
 
+from kinolog.codec.times import time_from_proto
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import schedule_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
@@ -97,16 +97,11 @@ async def schedules(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Schedules]
         yield Schedules(api)
 
 
-def time(wire: Timestamp) -> datetime:
-    """Return the time in a message."""
-    return wire.ToDatetime(tzinfo=UTC)
-
-
 async def test_each_time_makes_one_job(schedules: Schedules) -> None:
     """A process that starts later finds the job of a time that another one has submitted."""
     made = await schedules.create(name="hourly")
     assert (made.name, made.zone, made.job.prompt, made.created_by) == ("hourly", "UTC", PROMPT, "anonymous")
-    first = time(made.next_run_at)
+    first = time_from_proto(made.next_run_at)
     assert first.minute == first.second == 0
     assert await schedules.run() == []
     schedules.api.clock.now = first + timedelta(seconds=10)
@@ -115,7 +110,10 @@ async def test_each_time_makes_one_job(schedules: Schedules) -> None:
     assert await schedules.run(schedules.restarted()) == [job_id]
     assert await schedules.job_ids() == [job_id]
     schedule = await schedules.only()
-    assert (time(schedule.last_run_at), time(schedule.next_run_at)) == (first, first + HOUR)
+    assert (time_from_proto(schedule.last_run_at), time_from_proto(schedule.next_run_at)) == (
+        first,
+        first + HOUR,
+    )
     assert schedule.last_job_id == job_id
     job = (await schedules.api.jobs.GetJob(jobs.GetJobRequest(job_id=job_id))).job
     assert (job.spec.prompt, job.spec.steps) == (PROMPT, 3)
@@ -129,7 +127,7 @@ async def test_the_api_runs_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule_runs, "CHECK_SECONDS", 0.001)
     async with running_api() as api:
         made = await Schedules(api).create()
-        api.clock.now = time(made.next_run_at)
+        api.clock.now = time_from_proto(made.next_run_at)
         job_ids = await until(Schedules(api).job_ids, "the job of the run")
         job = await api.job(job_ids[0])
         assert (job.actor, job.request_id.partition(":")[0]) == ("anonymous", made.schedule_id)
@@ -139,7 +137,7 @@ async def test_the_api_runs_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_missed_runs(schedules: Schedules, catch_up: bool) -> None:
     """After a day without an api the last run is made up for, if the schedule wants it, and no other."""
     made = await schedules.create(catch_up=catch_up)
-    schedules.api.clock.now = time(made.next_run_at) + 24 * HOUR + 2 * LATE
+    schedules.api.clock.now = time_from_proto(made.next_run_at) + 24 * HOUR + 2 * LATE
     assert len(await schedules.run()) == catch_up
     schedules.api.clock.now += HOUR - 2 * LATE
     assert len(await schedules.run()) == 1
@@ -152,12 +150,12 @@ async def test_a_paused_schedule_makes_no_jobs(schedules: Schedules) -> None:
     paused = (await schedules.command("PauseSchedule", made)).schedule
     assert paused.HasField("paused_at")
     assert not paused.HasField("next_run_at")
-    schedules.api.clock.now = time(made.next_run_at) + HOUR / 2
+    schedules.api.clock.now = time_from_proto(made.next_run_at) + HOUR / 2
     assert await schedules.run() == []
     resumed = (await schedules.command("ResumeSchedule", made)).schedule
-    assert time(resumed.next_run_at) == time(made.next_run_at) + HOUR
+    assert time_from_proto(resumed.next_run_at) == time_from_proto(made.next_run_at) + HOUR
     assert await schedules.run() == []
-    schedules.api.clock.now = time(resumed.next_run_at)
+    schedules.api.clock.now = time_from_proto(resumed.next_run_at)
     await schedules.command("DeleteSchedule", made)
     assert await schedules.run() == []
     assert (await schedules.api.method("ListSchedules")(pb.ListSchedulesRequest())).schedules == []
@@ -170,7 +168,7 @@ async def test_a_paused_schedule_makes_no_jobs(schedules: Schedules) -> None:
 async def test_a_job_that_is_refused_is_submitted_again(schedules: Schedules) -> None:
     """While its job is not accepted, a schedule says why. It is submitted again, half a minute apart."""
     made = await schedules.create()
-    schedules.api.clock.now = time(made.next_run_at)
+    schedules.api.clock.now = time_from_proto(made.next_run_at)
     schedules.full = True
     assert await schedules.run() == []
     (known,) = schedules.process.facts.book.all_schedules()
@@ -195,7 +193,7 @@ async def test_a_schedule_that_fails_or_takes_long_holds_up_no_other(schedules: 
         await answered.wait()
 
     schedules.special = {broken.schedule_id: fail, slow.schedule_id: wait}
-    schedules.api.clock.now = time(good.next_run_at)
+    schedules.api.clock.now = time_from_proto(good.next_run_at)
     await schedules.follow()
     failing, waiting, last = schedules.process.start_due()
     assert await failing == ""
@@ -217,7 +215,7 @@ async def test_a_schedule_whose_key_is_lost_is_shown(schedules: Schedules) -> No
     """It has no job, says why it makes none, and can be deleted."""
     made = await schedules.create()
     await schedules.api.keys.discard([made.schedule_id])
-    schedules.api.clock.now = time(made.next_run_at)
+    schedules.api.clock.now = time_from_proto(made.next_run_at)
     assert await schedules.run() == []
     (known,) = schedules.process.facts.book.all_schedules()
     assert schedules.process.problem(known).startswith(f"the key of job {made.schedule_id} is missing")

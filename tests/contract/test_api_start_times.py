@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 
+from kinolog.codec.times import time_from_proto
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
@@ -30,11 +30,6 @@ def request(at: datetime | None, seconds: int = 0, request_id: str = "") -> pb.S
     return wire
 
 
-def time(wire: Timestamp) -> datetime:
-    """Return the time in a message."""
-    return wire.ToDatetime(tzinfo=UTC)
-
-
 async def test_the_job_says_when_it_starts(api: RunningApi) -> None:
     """What a submit wants is in the job, also in lists; while it waits it has no position, and takes none."""
     at = api.clock() + timedelta(days=366) - MINUTE
@@ -43,8 +38,8 @@ async def test_the_job_says_when_it_starts(api: RunningApi) -> None:
     listed = {job.id: job for job in (await api.jobs.ListJobs(pb.ListJobsRequest())).jobs}
     got = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job.id))).job
     for each in (job, listed[job.id], got):
-        assert time(each.start_after) == time(each.not_before) == at
-        assert time(each.start_before) == at + MINUTE
+        assert time_from_proto(each.start_after) == time_from_proto(each.not_before) == at
+        assert time_from_proto(each.start_before) == at + MINUTE
         assert not each.HasField("queue_position")
     assert listed[other].queue_position == 0
 

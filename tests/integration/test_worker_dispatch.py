@@ -37,6 +37,7 @@ from kinolog.job.values import Priority
 from kinolog.ports.clock import system_clock
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.jobs import submit
+from tests.builders.running_workers import no_jobs
 from tests.fixtures.log import connected, empty_streams
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until
@@ -90,18 +91,6 @@ async def dispatch(own_nats_server: NatsServer) -> AsyncIterator[RunningDispatch
         yield RunningDispatch(own_nats_server, store, issuer, worker)
 
 
-async def none_unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[UnfinishedJob]]:
-    """Yield no jobs."""
-    for page in list[list[UnfinishedJob]]():
-        yield page
-
-
-async def none_late(now: datetime) -> AsyncIterator[Sequence[str]]:
-    """Yield no jobs."""
-    for page in list[list[str]]():
-        yield page
-
-
 @asynccontextmanager
 async def dispatching(
     dispatch: RunningDispatch, unfinished: UnfinishedJobs | None = None
@@ -117,7 +106,7 @@ async def dispatching(
         running = run_dispatch(
             Dispatcher(commits, store, issuer, system_clock),
             Reconciler(
-                unfinished or none_unfinished,
+                unfinished or no_jobs,
                 store,
                 issuer,
                 workers,
@@ -126,7 +115,7 @@ async def dispatching(
             ),
             PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), issuer, workers),
             issuer,
-            StartDeadlines(none_late, CommandHandler(store, system_clock), system_clock),
+            StartDeadlines(no_jobs, CommandHandler(store, system_clock), system_clock),
         )
         async with background_task(running):
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from kinolog_worker.inference.checkpoints.checkpoint_messages import (
@@ -21,10 +22,8 @@ def sent() -> list[CheckpointMessage | ResumedMessage]:
     return []
 
 
-def _files(
-    folder: Path, sent: list[CheckpointMessage | ResumedMessage], **plan: float | EarlierCheckpoint
-) -> SceneCheckpointFiles:
-    return SceneCheckpointFiles(CheckpointPlan(**plan), 0, folder, "job-1", sent.append)  # type: ignore[arg-type] # fields
+def _files(folder: Path, sent: list[CheckpointMessage | ResumedMessage], **plan: Any) -> SceneCheckpointFiles:
+    return SceneCheckpointFiles(CheckpointPlan(**plan), 0, folder, "job-1", sent.append)
 
 
 def test_the_next_checkpoint_waits_for_the_one_before(

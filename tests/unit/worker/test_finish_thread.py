@@ -210,7 +210,9 @@ def test_an_error_of_the_finish_ends_its_own_job(loop: HeardLoop, folder: Path) 
     assert loop.of(2, FinishedMessage)
 
 
-def test_log_lines_go_to_the_job_that_they_are_about(loop: HeardLoop, folder: Path) -> None:
+def test_log_lines_go_to_the_job_that_they_are_about(
+    loop: HeardLoop, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is logged while files are finished is not shown to the owner of the job that is drawn meanwhile."""
     run = command(folder, 1)
     lost = SceneFile(index=0, path=folder / "lost.mp4", sha256="", frames=24, size_bytes=1)
@@ -232,7 +234,7 @@ def test_log_lines_go_to_the_job_that_they_are_about(loop: HeardLoop, folder: Pa
         told.set()
 
     finishes.submit(log)
-    loop.send = send_when_told  # type: ignore[method-assign]
+    monkeypatch.setattr(loop, "send", send_when_told)
     loop.run(run)
     loop.finished()
     assert lines == [("WARNING", "about another job")]
