@@ -115,6 +115,23 @@ async def test_a_job_without_a_video_is_refused(
     assert words in problem.message
 
 
+async def test_a_job_that_is_erased_meanwhile_is_no_lost_key(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its erase may be stored after the job was read, and before its key is."""
+    job_id = await api.submit()
+    await _completed(api, job_id)
+    get = api.keys.get
+
+    async def get_after_erase(key_id: str) -> bytes | None:
+        monkeypatch.setattr(api.keys, "get", get)
+        await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+        return await get(key_id)
+
+    monkeypatch.setattr(api.keys, "get", get_after_erase)
+    assert (await refused(api.jobs.ReproduceJob(_again(job_id)))).reason == "JOB_ERASED"
+
+
 async def test_a_model_that_has_changed_is_said_before(api: RunningApi) -> None:
     """Another revision in the catalogue is named with that of the job. A hash of a folder says nothing about it."""
     inputs = [first_frame(await uploaded(api, picture()))]

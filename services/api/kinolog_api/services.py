@@ -137,7 +137,7 @@ class JobService:
         )
         estimates = RunEstimates(d.read_model, d.clock)
         self._plans = PlanJob(self._submit, checks, inputs, scene_writer, d.catalogue, estimates)
-        self._reproductions = ReproduceJob(self._submit, self.queries, d.keys, d.catalogue, d.clock)
+        self._reproductions = ReproduceJob(self._submit, self.queries, d.catalogue, d.clock)
         self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
         schedule_facts = ScheduleFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)

@@ -140,14 +140,18 @@ class JobQueries:
             )
             return UnsealedFields()
 
-    async def _unsealed(self, job: Job) -> UnsealedFields:
-        """Return the personal data of a job; empty if it is erased, since it was loaded too. Raises `KeyMissing`."""
+    async def key_of(self, job: Job) -> bytes | None:
+        """Return the key of a job; None if it is erased, since it was loaded too. Raises `KeyMissing`."""
         key = None if job.erased else await self._keys.get(job.sealing_key_id)
         if key is None and not job.erased:
             current = await self._store.load(job.id)
             if current is not None and not current.job.erased:
                 raise KeyMissing(job.id, job.sealing_key_id)
-        return unseal_job(job, key)
+        return key
+
+    async def _unsealed(self, job: Job) -> UnsealedFields:
+        """Return the personal data of a job; empty if it is erased. Raises `KeyMissing`."""
+        return unseal_job(job, await self.key_of(job))
 
     async def _last_progress(self, job: Job) -> Progress | None:
         """Return the latest progress of a running job, or of one that ended without saying how far it was.

@@ -16,7 +16,6 @@ from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
 from kinolog.models.catalogue import Catalogue
 from kinolog.ports.clock import Clock
-from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import Sealer
 from kinolog.v1 import job_service_pb2 as pb
@@ -33,12 +32,9 @@ METHOD = "ReproduceJob"
 class ReproduceJob:
     """ReproduceJob."""
 
-    def __init__(
-        self, submit: SubmitJob, queries: JobQueries, keys: KeyStore, catalogue: Catalogue, clock: Clock
-    ) -> None:
+    def __init__(self, submit: SubmitJob, queries: JobQueries, catalogue: Catalogue, clock: Clock) -> None:
         self._submit = submit
         self._queries = queries
-        self._keys = keys
         self._catalogue = catalogue
         self._clock = clock
 
@@ -52,9 +48,9 @@ class ReproduceJob:
             raise scope_missing(Scope.READ, METHOD)
         original = (await self._queries.load(call.tenant, request.job_id)).job
         self._check(original)
-        key = await self._keys.get(original.sealing_key_id)
-        if key is None:
-            raise KeyMissing(original.id, original.sealing_key_id)
+        key = await self._queries.key_of(original)
+        if key is None:  # it was erased since it was loaded
+            raise job_erased(original.id)
         request_id = request.request_id or new_request_id(self._clock())
         item = recorded_submit(
             original,
