@@ -115,12 +115,21 @@ async def test_a_job_without_a_video_is_refused(
     assert words in problem.message
 
 
+def _read_input(api: RunningApi, job_id: str) -> Any:
+    return api.jobs.ReadArtifact(pb.ReadArtifactRequest(job_id=job_id, kind=job_pb2.ARTIFACT_KIND_INPUT))
+
+
+def _reproduced(api: RunningApi, job_id: str) -> Any:
+    return api.jobs.ReproduceJob(_again(job_id))
+
+
+@pytest.mark.parametrize("read", [_read_input, _reproduced])
 async def test_a_job_that_is_erased_meanwhile_is_no_lost_key(
-    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, read: Callable[[RunningApi, str], Any]
 ) -> None:
     """Its erase may be stored after the job was read, and before its key is."""
-    job_id = await api.submit()
-    await _completed(api, job_id)
+    job_id = await api.submit(model="i2v", inputs=[first_frame(await uploaded(api, picture()))])
+    await _completed(api, job_id, REVISION)
     get = api.keys.get
 
     async def get_after_erase(key_id: str) -> bytes | None:
@@ -129,7 +138,7 @@ async def test_a_job_that_is_erased_meanwhile_is_no_lost_key(
         return await get(key_id)
 
     monkeypatch.setattr(api.keys, "get", get_after_erase)
-    assert (await refused(api.jobs.ReproduceJob(_again(job_id)))).reason == "JOB_ERASED"
+    assert (await refused(read(api, job_id))).reason == "JOB_ERASED"
 
 
 async def test_a_model_that_has_changed_is_said_before(api: RunningApi) -> None:

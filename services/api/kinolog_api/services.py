@@ -100,7 +100,7 @@ class JobService:
         )
         self._lists = ListJobs(d.store, d.read_model, d.clock)
         self._exports = ExportVideo(self.queries, d.artifacts)
-        self._artifacts = ReadArtifact(self.queries, d.artifacts, d.keys)
+        self._artifacts = ReadArtifact(self.queries, d.artifacts)
         self._catalogue = ListCatalogue(
             d.catalogue, d.workers, tenants, d.prompt_writer.name if d.prompt_writer else ""
         )

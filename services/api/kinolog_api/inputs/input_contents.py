@@ -11,7 +11,6 @@ from kinolog.counts import counted
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
 from kinolog.ports.artifacts import ArtifactStore
-from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_content import CHUNK_BYTES, SEALED_CHUNK_BYTES, ContentSealer, sealed_range
 from kinolog.privacy.sealed_fields import input_content, unseal_job
 from kinolog.privacy.sealer import Sealer
@@ -39,28 +38,18 @@ class InputContent:
             at += len(piece)
 
 
-class InputContents:
-    """Finds the inputs of jobs."""
-
-    def __init__(self, artifacts: ArtifactStore, keys: KeyStore) -> None:
-        self._artifacts = artifacts
-        self._keys = keys
-
-    async def open(self, job: Job, index: int) -> InputContent:
-        """Return an input of a job. Raises JOB_ERASED, NOT_FOUND, `KeyMissing`, `UnsealFailed`."""
-        if job.erased:
-            raise job_erased(job.id)
-        inputs = job.spec.inputs
-        if index >= len(inputs):
-            message = f"job {job.id} has {counted(len(inputs), 'input')}, and none with index {index}"
-            metadata = {"job_id": job.id}
-            raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=metadata)
-        key = await self._keys.get(job.sealing_key_id)
-        if key is None:
-            raise KeyMissing(job.id, job.sealing_key_id)
-        facts, found = unseal_job(job, key).inputs[index], inputs[index]
-        described = replace(
-            found.file, sha256=facts.sha256, size_bytes=found.size_bytes, media_type=found.media_type
-        )
-        sealer = input_content(Sealer(job.id, key), index)
-        return InputContent(described, found.file.size_bytes, sealer, self._artifacts)
+def open_input(job: Job, index: int, key: bytes | None, store: ArtifactStore) -> InputContent:
+    """Return an input of a job, whose key is None if it is erased. Raises JOB_ERASED, NOT_FOUND, `UnsealFailed`."""
+    if key is None:
+        raise job_erased(job.id)
+    inputs = job.spec.inputs
+    if index >= len(inputs):
+        message = f"job {job.id} has {counted(len(inputs), 'input')}, and none with index {index}"
+        metadata = {"job_id": job.id}
+        raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=metadata)
+    facts, found = unseal_job(job, key).inputs[index], inputs[index]
+    described = replace(
+        found.file, sha256=facts.sha256, size_bytes=found.size_bytes, media_type=found.media_type
+    )
+    sealer = input_content(Sealer(job.id, key), index)
+    return InputContent(described, found.file.size_bytes, sealer, store)

@@ -12,10 +12,9 @@ from kinolog.counts import counted
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
-from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.inputs.input_contents import InputContents
+from kinolog_api.inputs.input_contents import open_input
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased
@@ -29,10 +28,9 @@ OF_A_SCENE = (ArtifactKind.SCENE, ArtifactKind.SCENE_THUMBNAIL)
 class ReadArtifact:
     """ReadArtifact."""
 
-    def __init__(self, queries: JobQueries, artifacts: ArtifactStore, keys: KeyStore) -> None:
+    def __init__(self, queries: JobQueries, artifacts: ArtifactStore) -> None:
         self._queries = queries
         self._artifacts = artifacts
-        self._inputs = InputContents(artifacts, keys)
 
     async def read_artifact(
         self, request: pb.ReadArtifactRequest, call: RpcCall
@@ -44,7 +42,7 @@ class ReadArtifact:
         job = (await self._queries.load(call.tenant, request.job_id)).job
         kind = KIND_FROM_PROTO[request.kind]
         if kind is ArtifactKind.INPUT:
-            content = await self._inputs.open(job, request.input)
+            content = open_input(job, request.input, await self._queries.key_of(job), self._artifacts)
             artifact = content.artifact
         else:
             content = None
