@@ -103,6 +103,14 @@ async def test_every_method_needs_its_scope(api: RunningApi) -> None:
             assert f"the scope {need.value}" in problem.message
 
 
+async def test_a_reproduction_needs_read_too(api: RunningApi) -> None:
+    """The new job shows what the original does, so a key that only submits makes none."""
+    key = (await created(api, Scope.SUBMIT)).secret
+    again = jobs.ReproduceJobRequest(job_id="a" * 26)
+    problem = await refused(api.jobs.ReproduceJob(again, metadata=bearer(key)))
+    assert (problem.reason, problem.metadata) == ("SCOPE_MISSING", {"scope": "read"})
+
+
 async def test_a_key_is_its_holder(api: RunningApi) -> None:
     """A created key has one tenant, one actor and its scopes, whatever the metadata say."""
     answer = await created(api, name="nightly")

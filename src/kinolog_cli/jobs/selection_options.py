@@ -49,6 +49,11 @@ def time_span(date_range: str | None, start: str | None, end: str | None) -> Tim
     )
 
 
+def span_since(start: str) -> TimeSpan:
+    """Return the span from the time of `--since` until now. Raises `CommandFailed` for a text that is no time."""
+    return TimeSpan(start=_moment("--since", start, end_of_day=False))
+
+
 def job_selection(
     *,
     status: list[str] | None,
