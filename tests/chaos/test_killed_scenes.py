@@ -1,4 +1,7 @@
-"""SIGKILL to a worker within a scene: the next attempt goes on from the last checkpoint, and the video is the same."""
+"""SIGKILL to a worker within a scene, or a critical job: the next attempt goes on from the last checkpoint.
+
+The video is the same.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import pytest
 
 from kinolog_client import JobEnded, JobUpdated, KinologClient
 from kinolog_client.models.history import EventInfo
-from kinolog_stack.stack import Stack
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 
@@ -47,13 +49,25 @@ def _has_line(client: KinologClient, job_id: str, text: str) -> bool:
     return any(line.message == text for line in client.logs(job_id).entries)
 
 
-def _killed_at(stack: Stack, client: KinologClient, job_id: str, step: int) -> None:
-    """Kill the worker once a job has reached a step."""
+def _until_step(client: KinologClient, job_id: str, step: int) -> None:
+    """Wait until a job has reached a step."""
     for update in client.watch(job_id):
         assert not isinstance(update, JobEnded)
         if isinstance(update, JobUpdated) and (update.state.step or 0) >= step:
-            break
-    stack.process("worker-1").kill()
+            return
+
+
+def _until_resumed(client: KinologClient, job_id: str) -> bool:
+    """Wait until a line says that the second attempt went on from the last checkpoint. Return whether there was one."""
+    events = _events(client, job_id)
+    kinds = [event.type for event in events]
+    assert (kinds.count("completed"), kinds.count("attempt_started")) == (1, 2)
+    second = max(index for index, kind in enumerate(kinds) if kind == "attempt_started")
+    stored = [event.data["step"] for event in events[:second] if event.type == "checkpoint_stored"]
+    if stored:
+        line = f"the video goes on from step {stored[-1]}"
+        wait_until(partial(_has_line, client, job_id, line), f"job {job_id}: {line}")
+    return bool(stored)
 
 
 def test_killed_scenes_go_on_from_their_checkpoints(data_folder: Path) -> None:
@@ -68,16 +82,35 @@ def test_killed_scenes_go_on_from_their_checkpoints(data_folder: Path) -> None:
         resumed = 0
         for step, seed in zip(POINTS, (*SEEDS, *SEEDS), strict=True):
             job_id = _submitted(client, seed)
-            _killed_at(stack, client, job_id, step)
+            _until_step(client, job_id, step)
+            stack.process("worker-1").kill()
             _ended(client, job_id)
-            events = _events(client, job_id)
-            kinds = [event.type for event in events]
-            assert (kinds.count("completed"), kinds.count("attempt_started")) == (1, 2)
-            second = max(index for index, kind in enumerate(kinds) if kind == "attempt_started")
-            stored = [event.data["step"] for event in events[:second] if event.type == "checkpoint_stored"]
-            if stored:  # the first kill may be faster than the first checkpoint
-                line = f"the video goes on from step {stored[-1]}"
-                wait_until(partial(_has_line, client, job_id, line), f"job {job_id}: {line}")
-                resumed += 1
+            resumed += _until_resumed(client, job_id)  # a kill may be faster than the first checkpoint
             assert client.result(job_id).media == client.result(whole[seed]).media
         assert resumed > 1
+
+
+def test_preempted_scenes_go_on_from_their_checkpoints(data_folder: Path) -> None:
+    """Likewise for a critical job that comes meanwhile. A job that ends within seconds keeps its device."""
+    with whole_stack(data_folder, env=SETTINGS) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        whole = {seed: _submitted(client, seed) for seed in SEEDS}
+        for job_id in whole.values():
+            _ended(client, job_id)
+        preempted = 0
+        for step, seed in zip(POINTS, (*SEEDS, *SEEDS), strict=True):
+            job_id = _submitted(client, seed)
+            _until_step(client, job_id, step)
+            critical = client.generate(
+                "a star", model="kinolog-tiny", steps=5, frames=9, priority="critical"
+            ).job_id
+            _ended(client, critical)
+            _ended(client, job_id)
+            kinds = [event.type for event in _events(client, job_id)]
+            if "attempt_failed" in kinds:
+                error = client.status(job_id).attempts[0].error
+                assert error is not None
+                assert error.code == "PREEMPTED"
+                assert _until_resumed(client, job_id)
+                preempted += 1
+            assert client.result(job_id).media == client.result(whole[seed]).media
+        assert preempted >= len(POINTS) // 2

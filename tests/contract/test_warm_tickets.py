@@ -15,7 +15,7 @@ from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.job.values import Priority
-from kinolog.ports.tickets import COLDEST, Coldness, HeldTicket
+from kinolog.ports.tickets import COLDEST, LAST_RESORT, Coldness, HeldTicket
 from kinolog.process.tasks import end_tasks
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.contract.test_tickets import SOON_SECONDS, TicketSetup, setup
@@ -152,6 +152,18 @@ async def test_a_released_ticket_goes_to_the_warmest(setup: TicketSetup) -> None
     again.wait()
     assert await _first([warm, cool, again]) is warm
     await end_tasks([worker.taking for worker in (cool, again) if worker.taking is not None])
+
+
+async def test_a_worker_waits_at_one_lane(setup: TicketSetup) -> None:
+    """So does one whose device is used, for critical tickets. The other ones are left to others."""
+    queue, lanes = setup.queue(), (Priority.CRITICAL.value,)
+    other, critical = setup.ticket(), setup.ticket(priority=Priority.CRITICAL, goes_first=True)
+    async with asyncio.timeout(SOON_SECONDS):
+        waiting = asyncio.create_task(queue.take([setup.model_class], coldness_of(LAST_RESORT), lanes))
+        for ticket in (other, critical):
+            await setup.issuer.issue(ticket, first=True)
+        assert (await waiting).ticket == critical
+        assert (await queue.take([setup.model_class])).ticket == other
 
 
 async def test_the_ticket_of_a_warm_worker_that_died_reaches_a_cold_one(setup: TicketSetup) -> None:

@@ -1,4 +1,7 @@
-"""Two attempts of one worker overlap: one job waits for the store while the next one is drawn. Then something dies."""
+"""Two attempts of one worker overlap: one job waits for the store while the next one is drawn. Then something dies.
+
+A critical job stops the one that is drawn.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kinolog.job import events as e
-from kinolog.job.values import Stage, Status
+from kinolog.job.values import Priority, Stage, Status
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import RunningWorkers, WorkerProcess, running_workers
 
@@ -77,3 +80,18 @@ async def test_a_killed_renderer_costs_the_drawn_job_an_attempt(workers: Running
         await workers.until(second, lambda job: job.status is Status.QUEUED or job.attempt == 2)
     assert await attempts_and_ends(workers, first) == (Status.COMPLETED, 1, 1)
     assert await attempts_and_ends(workers, second) == (Status.COMPLETED, 2, 1)
+
+
+async def test_a_critical_job_takes_the_device_of_another(workers: RunningWorkers) -> None:
+    """The low job is the next one of its lane: it goes on before one that was queued meanwhile."""
+    await workers.start_worker()
+    low = await workers.submit("A ring.", steps=100, priority=Priority.LOW)
+    await workers.until(low, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
+    later = await workers.submit("A star.", steps=1, priority=Priority.LOW)
+    critical = await workers.submit("A star.", steps=1, priority=Priority.CRITICAL)
+    await workers.until(low, lambda job: job.preemptions == 1)
+    ends = {job_id: await workers.ended(job_id) for job_id in (critical, low, later)}
+    assert {job.status for job in ends.values()} == {Status.COMPLETED}
+    starts = {job_id: job.attempts[-1].started_at for job_id, job in ends.items()}
+    assert sorted(starts, key=starts.__getitem__) == [critical, low, later]
+    assert [ends[job_id].attempt for job_id in (critical, low, later)] == [1, 2, 1]

@@ -132,6 +132,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             ),
             models=ModelFiles(DownloadProcess(), alarms, system_clock),
             signer=signer,
+            most_preemptions=settings.worker_preemptions,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
             status=WorkerStatus(
                 name,

@@ -77,6 +77,9 @@ class WorkerDependencies:
     signer: ProvenanceSigner | None = None
     """None if videos are not signed."""
 
+    most_preemptions: int = 3
+    """How often a job gives its device to a critical one; 0 for never."""
+
     scratch: Path
     status: WorkerStatus
     timing: Timing = Timing()

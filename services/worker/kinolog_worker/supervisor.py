@@ -14,6 +14,7 @@ from kinolog.ports.tickets import COLDEST, HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog.process.tasks import END_SECONDS, BackgroundTasks, end_tasks
+from kinolog.scheduling.preemption import PREEMPTING
 from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
@@ -102,22 +103,32 @@ class Supervisor:
             waiting.result()
 
     async def _wait_for_place(self) -> bool:
-        """Wait until another ticket may be taken. Return False on shutdown, or when the inference process exits."""
+        """Wait until another ticket may be taken, of a critical job at least.
+
+        Return False on shutdown, or when the inference process exits.
+        """
         room = asyncio.create_task(self._handler.line.has_room())
-        await _first_end((room, *self._interrupts()))
-        return room.done() and not room.cancelled()
+        preemption = asyncio.create_task(self._handler.preemption.possible())
+        await _first_end((room, preemption, *self._interrupts()))
+        return any(task.done() and not task.cancelled() for task in (room, preemption))
 
     async def _next_ticket(self) -> HeldTicket | None:
         """Wait for a ticket. Return None on shutdown, when the inference process exits or the device becomes free, or
-        for lack of room.
+        for lack of room. While a job that may be preempted uses the device, wait for tickets of critical jobs only.
 
         A ticket that arrives although nobody waits for it any more is released.
         """
-        taking = self._dependencies.queue.take(self._model_classes, self._coldness)
-        take = asyncio.create_task(taking, name="next ticket")
+        queue, line, preemption = self._dependencies.queue, self._handler.line, self._handler.preemption
         interrupts = [*self._interrupts(), asyncio.create_task(self._handler.room.until_short())]
-        if self._handler.line.is_used:  # it requests as the coldest one, and again once the device is free
-            interrupts.append(asyncio.create_task(self._handler.line.is_free()))
+        if line.has_room_now:
+            taking = queue.take(self._model_classes, self._coldness)
+            if line.is_used:  # it requests as the coldest one, and again once the device is free
+                interrupts.append(asyncio.create_task(line.is_free()))
+        else:
+            taking = queue.take(self._model_classes, preemption.coldness, (PREEMPTING.value,))
+            interrupts.append(asyncio.create_task(line.has_room()))
+            interrupts.append(asyncio.create_task(preemption.impossible()))
+        take = asyncio.create_task(taking, name="next ticket")
         wanted = False
         try:
             await _first_end((take, *interrupts))

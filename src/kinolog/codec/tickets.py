@@ -16,6 +16,7 @@ def encode_ticket(ticket: Ticket) -> bytes:
         attempt=ticket.attempt,
         prefetch=ticket.prefetch,
         tenant=ticket.tenant,
+        goes_first=ticket.goes_first,
     )
     if ticket.not_before is not None:
         time_to_proto(wire.not_before, ticket.not_before)
@@ -37,4 +38,5 @@ def decode_ticket(raw: bytes, model_class: str, priority: Priority) -> Ticket:
         prefetch=wire.prefetch,
         tenant=wire.tenant,
         created_at=time_from_proto(wire.created_at) if wire.HasField("created_at") else None,
+        goes_first=wire.goes_first,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.interruption import INTERRUPTED, PREEMPTED
 from kinolog.job.reproduction import Reproduction
 from kinolog.job.values import (
     Artifact,
@@ -91,6 +92,17 @@ class Job(ListedFields):
     def worker(self) -> str:
         """Worker of the current or last attempt; empty before the first."""
         return self.attempts[-1].worker if self.attempts else ""
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether its last attempt ended before it was drawn, for a reason that lets it go on at once."""
+        error = self.attempts[-1].error if self.attempts else None
+        return error is not None and error.code in INTERRUPTED
+
+    @property
+    def preemptions(self) -> int:
+        """How many of its attempts gave their device to a critical job."""
+        return sum(attempt.error is not None and attempt.error.code == PREEMPTED for attempt in self.attempts)
 
     @property
     def waits_from(self) -> datetime:

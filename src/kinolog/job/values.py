@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from kinolog.job.interruption import INTERRUPTED
+
 
 class Status(StrEnum):
     """Status of a job; the last three are terminal."""
@@ -200,9 +202,6 @@ class Scene:
     thumbnail: Artifact | None = None
 
 
-WORKER_STOPPED = "WORKER_STOPPED"
-"""Error code of an attempt that ended because its worker was stopped."""
-
 SCRATCH_FULL = "SCRATCH_FULL"
 """Error code of an attempt that ended because the disk of its temporary files was full."""
 
@@ -239,7 +238,7 @@ MODEL_DISK_FULL = "MODEL_DISK_FULL"
 
 NOT_COUNTED = frozenset(
     {
-        WORKER_STOPPED,
+        *INTERRUPTED,
         SCRATCH_FULL,
         WORKER_NOT_READY,
         WORKER_FROZEN,

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from kinolog.job.values import Priority
+from kinolog.scheduling.lane_choice import LANES
 
-COLDEST = 9
-"""The greatest coldness."""
+COLDEST = 5
+"""The greatest coldness of a worker whose device is free, or will be within seconds."""
+
+LAST_RESORT = 9
+"""The greatest coldness: from `COLDEST` + 1 on, a worker has to stop a job before it starts the one of a ticket."""
 
 Coldness: TypeAlias = Callable[[str], int]
-"""Returns how little of a model class a worker has loaded: 0 for all of its models, up to `COLDEST`."""
+"""Returns how little of a model class a worker has loaded: 0 for all of its models, up to `COLDEST`.
+
+Greater numbers up to `LAST_RESORT` mean that it has to stop a job first.
+"""
 
 
 def no_coldness(_: str) -> int:
@@ -26,7 +33,7 @@ class Ticket:
     """A hint that `attempt` of a job may start. `position` is that of the commit that queued the job.
 
     With `prefetch` the worker only loads what the job needs. `tenant` and `created_at` of the job are not set in a
-    ticket of an earlier version.
+    ticket of an earlier version. One that `goes_first` is before all others of its lane: its job was interrupted.
     """
 
     job_id: str
@@ -38,6 +45,7 @@ class Ticket:
     prefetch: bool = False
     tenant: str = ""
     created_at: datetime | None = None
+    goes_first: bool = False
 
 
 class QueueClosed(Exception):
@@ -116,8 +124,13 @@ class HeldTicket(Protocol):
 class TicketQueue(Protocol):
     """Delivers tickets to a worker: higher priorities more often (8:4:2:1, with ageing), every priority eventually."""
 
-    async def take(self, model_classes: Sequence[str], coldness: Coldness = no_coldness) -> HeldTicket:
-        """Wait for a ticket of one of these model classes, however long the queue is unreachable.
+    async def take(
+        self,
+        model_classes: Sequence[str],
+        coldness: Coldness = no_coldness,
+        lanes: Collection[str] = LANES,
+    ) -> HeldTicket:
+        """Wait for a ticket of one of these model classes and lanes, however long the queue is unreachable.
 
         Of several workers that wait, one with the least `coldness` for the class of a ticket gets it; it is read before
         each request. No ticket waits for a worker that does not wait. Cancelling the wait loses no ticket. Raises

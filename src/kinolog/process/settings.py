@@ -265,6 +265,11 @@ class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, SigningSe
         ge=0.0,
         description="Interval of checkpoints within a scene, from which a later attempt goes on; 0 makes none.",
     )
+    worker_preemptions: int = Field(
+        3,
+        ge=0,
+        description="How often a low or medium job is stopped for a critical one, and goes on later; 0 stops none.",
+    )
     worker_freeze_seconds: float = Field(
         60.0,
         ge=0.0,

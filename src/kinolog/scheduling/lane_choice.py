@@ -25,6 +25,9 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         PREFETCH_LANE: 8,
     }
 )
+LANES = tuple(WEIGHTS)
+"""The names of all lanes: the priorities, and `prefetch`."""
+
 AGEING_SECONDS = 600.0
 _MAX_DOUBLINGS = 30
 

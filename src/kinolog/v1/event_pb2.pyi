@@ -1670,6 +1670,7 @@ class Ticket(_message.Message):
     PREFETCH_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    GOES_FIRST_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id of the job."""
     position: _builtins.int
@@ -1680,6 +1681,8 @@ class Ticket(_message.Message):
     """Whether only prefetching is requested."""
     tenant: _builtins.str
     """The tenant of the job; empty in a ticket of an earlier version."""
+    goes_first: _builtins.bool
+    """Whether the job is the next one of its lane: its last attempt ended before it was drawn, and it goes on."""
     @_builtins.property
     def not_before(self) -> _timestamp_pb2.Timestamp:
         """The job does not start before this time."""
@@ -1698,10 +1701,11 @@ class Ticket(_message.Message):
         prefetch: _builtins.bool = ...,
         tenant: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        goes_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "created_at", b"created_at", "job_id", b"job_id", "not_before", b"not_before", "position", b"position", "prefetch", b"prefetch", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "created_at", b"created_at", "goes_first", b"goes_first", "job_id", b"job_id", "not_before", b"not_before", "position", b"position", "prefetch", b"prefetch", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from kinolog.ports.tickets import Coldness, QueueClosed, StoredTicket, Ticket, no_coldness
-from kinolog.scheduling.lane_choice import PREFETCH_LANE, LaneChoice
+from kinolog.scheduling.lane_choice import LANES, PREFETCH_LANE, LaneChoice
 
 TicketKey = tuple[str, bool]
 """The job of a ticket, and whether it is one of a prefetch."""
@@ -33,7 +33,7 @@ class MemoryTicketIssuer:
         self.queued: dict[TicketKey, _QueuedTicket] = {}
         self.changed = asyncio.Condition()
         self.changes = 0
-        self.waiting: dict[MemoryTicketQueue, tuple[Sequence[str], Coldness]] = {}
+        self.waiting: dict[MemoryTicketQueue, tuple[Sequence[str], Coldness, Collection[str]]] = {}
         self.deferred: dict[str, StoredTicket] = {}
         self.served: set[str] = set()
         """Model classes that a queue was asked for."""
@@ -122,17 +122,22 @@ class MemoryTicketQueue:
         self._choice = choice
         self._closed = False
 
-    async def take(self, model_classes: Sequence[str], coldness: Coldness = no_coldness) -> MemoryHeldTicket:
+    async def take(
+        self,
+        model_classes: Sequence[str],
+        coldness: Coldness = no_coldness,
+        lanes: Collection[str] = LANES,
+    ) -> MemoryHeldTicket:
         self._issuer.served.update(model_classes)
         try:
             while not self._closed:
                 seen = self._issuer.changes
-                queued = self._next(model_classes, coldness)
+                queued = self._next(model_classes, coldness, lanes)
                 if queued is not None:
                     queued.deliveries += 1
                     queued.free_at = self._issuer.now() + self._issuer.ack_wait_seconds
                     return MemoryHeldTicket(self._issuer, queued)
-                self._issuer.waiting[self] = (model_classes, coldness)
+                self._issuer.waiting[self] = (model_classes, coldness, lanes)
                 await self._wait(seen)
             raise QueueClosed
         finally:
@@ -149,16 +154,19 @@ class MemoryTicketQueue:
         self._closed = True
         await self._issuer.notify()
 
-    def _next(self, model_classes: Sequence[str], coldness: Coldness) -> _QueuedTicket | None:
+    def _next(
+        self, model_classes: Sequence[str], coldness: Coldness, lanes: Collection[str]
+    ) -> _QueuedTicket | None:
         now = self._issuer.now()
         free = [
             queued
             for queued in self._issuer.queued.values()
             if queued.free_at <= now
             and queued.ticket.model_class in model_classes
-            and not self._is_for_a_warmer_one(queued.ticket.model_class, coldness)
+            and _lane(queued.ticket) in lanes
+            and not self._is_for_a_warmer_one(queued.ticket, coldness)
         ]
-        for lane in self._choice.order(now):
+        for lane in filter(lanes.__contains__, self._choice.order(now)):
             waiting = [queued for queued in free if _lane(queued.ticket) == lane]
             if waiting:
                 self._choice.record_served(lane, now)
@@ -166,10 +174,11 @@ class MemoryTicketQueue:
             self._choice.record_empty(lane, now)
         return None
 
-    def _is_for_a_warmer_one(self, model_class: str, coldness: Coldness) -> bool:
+    def _is_for_a_warmer_one(self, ticket: Ticket, coldness: Coldness) -> bool:
+        model_class, lane = ticket.model_class, _lane(ticket)
         return any(
-            model_class in classes and theirs(model_class) < coldness(model_class)
-            for classes, theirs in self._issuer.waiting.values()
+            model_class in classes and lane in lanes and theirs(model_class) < coldness(model_class)
+            for classes, theirs, lanes in self._issuer.waiting.values()
         )
 
     async def _wait(self, seen: int) -> None:

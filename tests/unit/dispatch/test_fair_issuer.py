@@ -115,6 +115,29 @@ async def test_a_later_attempt_does_not_wait_again(queue: FairQueue) -> None:
     assert sum(job.startswith("b") for job in rendered) == 10
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_an_interrupted_job_goes_first(queue: FairQueue, taken: bool) -> None:
+    """Before jobs of other tenants and older ones, whoever has had fewer turns, also after a restart."""
+    for tenant in "ab":
+        await queue.submit(tenant, 20)
+    held = await queue.take() if taken else None
+    again = [replace(queue.ticket(job_id), attempt=2, goes_first=True) for job_id in ("a-0", "b-19")]
+    for ticket in again:
+        await queue.issuer.issue(ticket)
+    if held is not None:
+        await held.acknowledge()  # after the ticket of the next attempt, as a worker may
+    assert queue.in_lane()[:2] == ["a-0", "b-19"]
+    assert {job: ticket for job, ticket in (await queue.issuer.outstanding()).items() if ticket in again} == {
+        ticket.job_id: ticket for ticket in again
+    }
+    queue.issuer = queue.restarted()
+    await queue.submit("c", 1)
+    async with background_task(queue.issuer.run()):
+        rendered = await queue.render(41)
+    assert rendered[:2] == ["a-0", "b-19"]
+    assert len(set(rendered)) == 41
+
+
 async def test_a_new_priority_moves_a_deferred_ticket(queue: FairQueue) -> None:
     """A deferred job that becomes critical is taken next, once."""
     await queue.submit("a", 20)

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from kinolog.ids import new_id
 from kinolog.job import commands as c
-from kinolog.job.values import WORKER_STOPPED, JobError, Runtime, Status
+from kinolog.job.interruption import WORKER_STOPPED
+from kinolog.job.values import JobError, Runtime, Status
 from kinolog.ports.event_store import LoadedJob
 from tests.builders.jobs import submit
 from tests.strategies import START

@@ -38,7 +38,7 @@ def replace_take(memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch, *
     """Let the worker's requests for a ticket be `takes`, one after the other, then real ones. Return the real one."""
     real, left = memory_worker.dependencies.queue.take, list(takes)
 
-    async def take(model_classes: Sequence[str], coldness: Coldness) -> HeldTicket:
+    async def take(model_classes: Sequence[str], coldness: Coldness, *_: object) -> HeldTicket:
         return await (left.pop(0) if left else real)(model_classes)
 
     monkeypatch.setattr(memory_worker.dependencies.queue, "take", take)

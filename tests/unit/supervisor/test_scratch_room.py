@@ -61,7 +61,7 @@ async def test_the_jobs_are_there_for_others(
     """A worker whose disk is full, at its start or while it waits, leaves the first delivery to another worker."""
     take, taking = memory_worker.dependencies.queue.take, asyncio.Event()
 
-    async def noted_take(model_classes: Sequence[str], coldness: Coldness) -> HeldTicket:
+    async def noted_take(model_classes: Sequence[str], coldness: Coldness, *_: object) -> HeldTicket:
         taking.set()
         return await take(model_classes)
 

@@ -35,9 +35,11 @@ WORKERS_SECONDS = 5.0
 class FairTicketIssuer:
     """A ticket issuer that puts the tickets of jobs into their lanes in the order of the tenants' turns.
 
-    Tickets for later attempts, and those of prefetches, are issued without a turn. A ticket whose time to start has not
-    come waits beside its lane until then. What this knows follows from the queue: it is read at the start, and whenever
-    `outstanding` is called. Several processes may issue tickets; each orders its own.
+    Tickets for later attempts, and those of prefetches, are issued without a turn. That of a job that was interrupted
+    is put before all others of its lane. A ticket whose time to start has not come waits beside its lane until then.
+
+    What this knows follows from the queue: it is read at the start, and whenever `outstanding` is called. Several
+    processes may issue tickets; each orders its own.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class FairTicketIssuer:
             return
         if self._waiting.is_early(ticket):
             await self._wait(ticket, earlier_lane, known)
+        elif ticket.goes_first:
+            await self._move(known, earlier_lane, ticket)
         elif ticket.attempt > 1:
             if earlier_lane is not None:
                 earlier_lane.forget(ticket.job_id)
@@ -175,9 +179,9 @@ class FairTicketIssuer:
         """
         due = self._waiting.due()
         first: dict[FairLane, list[StoredTicket]] = {}
-        later = [each for each in due if each.ticket.attempt > 1]
+        later = [each for each in due if each.ticket.attempt > 1 and not each.ticket.goes_first]
         for each in due:
-            if each.ticket.attempt == 1:
+            if each not in later:
                 first.setdefault(self._lane(each.ticket), []).append(each)
         for lane, stored in first.items():
             await lane.admit(partial(self._waiting.take, stored))
@@ -195,13 +199,13 @@ class FairTicketIssuer:
         if lane.unfinished:
             self._deferred.set()
 
-    async def _move(self, known: StoredTicket, earlier_lane: FairLane | None, ticket: Ticket) -> None:
-        """Place a ticket instead of one in another lane."""
+    async def _move(self, known: StoredTicket | None, earlier_lane: FairLane | None, ticket: Ticket) -> None:
+        """Place a ticket instead of one in another place, if there is one."""
         if earlier_lane is not None:
             earlier_lane.forget(ticket.job_id)
         self._waiting.forget(ticket.job_id)
         await self._place(self._lane(ticket), ticket)
-        if known.number:
+        if known is not None and known.number:
             await self._tickets.remove([known])
 
     def _lane(self, ticket: Ticket) -> FairLane:

@@ -126,7 +126,7 @@ class FairLane:
         async with self._lock:
             for each in take_due():
                 self._keep(_PlacedTicket(each.ticket, each.number, each.deferred))
-                self._turns.add(each.ticket.tenant, each.ticket.job_id, *_order(each.ticket))
+                self._turns.add(_turn_taker(each.ticket), each.ticket.job_id, *_order(each.ticket))
             await self._arrange()
         await self._remove_left()
 
@@ -148,7 +148,7 @@ class FairLane:
             self._drop(job_id)
         for job_id, each in found.items():
             self._keep(_PlacedTicket(each.ticket, each.number, each.deferred))
-            self._turns.add(each.ticket.tenant, job_id, *_order(each.ticket))
+            self._turns.add(_turn_taker(each.ticket), job_id, *_order(each.ticket))
         self._left.update(twice)
 
     async def _place_one(self, ticket: Ticket) -> None:
@@ -160,7 +160,7 @@ class FairLane:
                 known = self._tickets.get(ticket.job_id)
                 if known is None or known.ticket.position < ticket.position:
                     self._keep(_PlacedTicket(ticket) if known is None else replace(known, ticket=ticket))
-                    self._turns.add(ticket.tenant, ticket.job_id, *_order(ticket))
+                    self._turns.add(_turn_taker(ticket), ticket.job_id, *_order(ticket))
             await self._arrange()
         await self._remove_left()
         return [None] * len(tickets)
@@ -275,11 +275,18 @@ def _number(queued: _PlacedTicket) -> int:
     return queued.number
 
 
+def _turn_taker(ticket: Ticket) -> str:
+    """Return whose turn a job takes. One that goes first has had its turn: it takes that of a tenant without any."""
+    return f"{ticket.tenant}/{ticket.job_id}" if ticket.goes_first else ticket.tenant
+
+
 def _order(ticket: Ticket) -> tuple[float, int]:
     """Return what orders the jobs of a tenant: since when they can start.
 
-    A new priority puts no job behind younger ones.
+    A new priority puts no job behind younger ones, and one that goes first is behind none.
     """
+    if ticket.goes_first:
+        return (-1.0, ticket.position)
     times = (at.timestamp() for at in (ticket.created_at, ticket.not_before) if at is not None)
     return (max(times, default=0.0), ticket.position)
 

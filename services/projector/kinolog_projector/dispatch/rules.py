@@ -75,6 +75,7 @@ def ticket_of(job: Job, position: int) -> Ticket:
         not_before=job.not_before,
         tenant=job.tenant,
         created_at=job.created_at,
+        goes_first=job.status is Status.QUEUED and job.was_interrupted,
     )
 
 

@@ -25,12 +25,14 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
+from kinolog.scheduling.preemption import DrawnJob
 from kinolog_worker.attempt.artifact_files import LaterFiles, fetch_scenes, store_scene, store_thumbnail
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.checkpoint_store import CheckpointStore
 from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
+from kinolog_worker.attempt.interruptions.interruption import Interruption
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.originals.reproduced_job import ReproducedJob
 from kinolog_worker.attempt.render_request import (
@@ -59,9 +61,6 @@ from kinolog_worker.reporting.progress_reporter import Seals
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_CANCEL_SECONDS = 3.0
-"""How long the renderer may take to stop a job when the worker shuts down."""
-
 _Fetched = tuple[ModelSource, UpscalerSource | None, tuple[LoraSource, ...]]
 """The model of a job, its upscaler, and its LoRAs."""
 
@@ -89,24 +88,45 @@ class RunningAttempt:
         self._entry = entry
         self._unsealed = unsealed
         self._sealer = sealer
-        self._place = place
+        self.place = place
+        self.started_position = lease.position
+        """The position of the commit that started the attempt."""
+        self.keeps_device = False
+        """Whether its job is not preempted."""
         self._recorder = AttemptRecorder(dependencies, lease, seals, place)
         self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
-        self._cancel = asyncio.Event()
-        self._is_rendering = False
-        """Whether the inference process has the job."""
+        timeout_seconds = dependencies.timing.cancel_timeout_seconds
+        self.interruption = Interruption(dependencies.inference, lease.job.id, timeout_seconds)
         original = ReproducedJob(dependencies.store, dependencies.artifacts, lease.job.reproduces)
         self._original = original
-        self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel, original)
+        self._outcome = OutcomeRecorder(
+            dependencies, lease, self._recorder, room, self.interruption, original
+        )
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
-        self._later_files = LaterFiles(self._cancel)
-        self._cancel_timeout_seconds = dependencies.timing.cancel_timeout_seconds
+        self._later_files = LaterFiles(self.interruption.urgent)
 
     def stop(self) -> None:
         """End the attempt as soon as the renderer stops, and put the job back into the queue."""
-        self._outcome.stopping = True
-        self._cancel_timeout_seconds = min(self._cancel_timeout_seconds, SHUTDOWN_CANCEL_SECONDS)
-        self._cancel.set()
+        self.interruption.stop()
+
+    @property
+    def job_id(self) -> str:
+        """Id of its job."""
+        return self._lease.job.id
+
+    def drawn_job(self) -> DrawnJob | None:
+        """Return what its job is to a critical one that waits; None if it gives its device to none any more."""
+        if self.keeps_device or self.interruption.requested.is_set():
+            return None
+        family, interval = self._entry.family, self._dependencies.timing.checkpoint_seconds
+        resumes = bool(interval) and (family is None or family.resumes)
+        return DrawnJob(
+            priority=self._lease.job.priority,
+            stage=self._recorder.stage,
+            preemptions=self._lease.job.preemptions,
+            lost_seconds=0.0 if resumes else self._recorder.scene_seconds,
+            left_seconds=self.place.seconds_left(),
+        )
 
     async def run(self) -> None:
         """Render the job and end the attempt.
@@ -120,12 +140,12 @@ class RunningAttempt:
                     group.create_task(self._recorder.stages.run()),
                     group.create_task(self._recorder.progress.run()),
                     group.create_task(self._recorder.run()),
-                    group.create_task(self._enforce_cancel()),
+                    group.create_task(self.interruption.run()),
                 ]
                 watcher = group.create_task(self._watch_job())
                 outcome = await self._render(group)
-                self._is_rendering = False
-                self._place.leave_device()
+                self.interruption.is_rendering = False
+                self.place.leave_device()
                 await self._later_files.stored()
                 await self._outcome.record(outcome, watcher)
                 await self._checkpoints.end()
@@ -171,10 +191,10 @@ class RunningAttempt:
             return FailedMessage(
                 job_id=self._lease.job.id, code=error.code, message=error.message, retryable=error.retryable
             )
-        if self._cancel.is_set():
+        if self.interruption.requested.is_set():
             return CancelledMessage(job_id=job.job_id)
         inference = self._dependencies.inference
-        begun, self._is_rendering = False, True
+        begun, self.interruption.is_rendering = False, True
         try:
             async with aclosing(inference.run(job)) as messages:
                 while True:
@@ -183,8 +203,8 @@ class RunningAttempt:
                         return message
                     begun = True
                     if isinstance(message, StageStartedMessage) and message.stage == Stage.ASSEMBLE:
-                        self._place.leave_device()
-                    if self._cancel.is_set():
+                        self.place.leave_device()
+                    if self.interruption.requested.is_set():
                         inference.cancel(job.job_id)
                     if isinstance(message, CheckpointMessage):
                         self._later_files.start(group, self._checkpoints.store(message))
@@ -209,11 +229,11 @@ class RunningAttempt:
         loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
 
         async def set_limit() -> None:
-            await self._place.first()
+            await self.place.first()
             limit.reschedule(loop.time() + self._dependencies.timing.stall_timeout_seconds)
 
         async with limit:
-            if self._place.is_first:
+            if self.place.is_first:
                 await set_limit()
                 return await anext(messages)
             waiting = asyncio.create_task(set_limit())
@@ -228,7 +248,7 @@ class RunningAttempt:
         Raises `DownloadFailed`.
         """
         fetching = asyncio.create_task(self._fetched_models())
-        ending = asyncio.create_task(self._cancel.wait())
+        ending = asyncio.create_task(self.interruption.requested.wait())
         try:
             await asyncio.wait((fetching, ending), return_when=asyncio.FIRST_COMPLETED)
             return fetching.result() if fetching.done() else None
@@ -322,23 +342,6 @@ class RunningAttempt:
                 position = notified if notified is not None else self._lease.position + 1
                 job = await self._lease.refresh(position)
                 if job.cancel_requested:
-                    self._cancel.set()
+                    self.interruption.cancel()
         finally:
             await subscription.close()
-
-    async def _enforce_cancel(self) -> None:
-        """Wait for a cancellation, pass it to the inference process, and kill the process if it does not stop.
-
-        A process that does not have this job yet, or not any more, may draw another one, and is left alone.
-        """
-        await self._cancel.wait()
-        self._dependencies.inference.cancel(self._lease.job.id)
-        await asyncio.sleep(self._cancel_timeout_seconds)
-        if not self._is_rendering:
-            return
-        logger.warning(
-            "the inference process does not stop job %s within %.0f s and is killed",
-            self._lease.job.id,
-            self._cancel_timeout_seconds,
-        )
-        await self._dependencies.inference.kill(self._lease.job.id)

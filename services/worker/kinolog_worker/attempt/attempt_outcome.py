@@ -15,12 +15,12 @@ from typing import TypeVar
 from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
+from kinolog.job.interruption import INTERRUPTED, PAUSED, PREEMPTED, WORKER_STOPPED
 from kinolog.job.state import Job
 from kinolog.job.values import (
     NEIGHBOUR_ENDED,
     RENDERER_STOPPED,
     SCRATCH_FULL,
-    WORKER_STOPPED,
     Artifact,
     JobError,
     MediaFacts,
@@ -35,6 +35,7 @@ from kinolog.process.logs import fields
 from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
+from kinolog_worker.attempt.interruptions.interruption import Interruption
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.originals.reproduced_job import ReproducedJob
 from kinolog_worker.attempt.retry_delay import retry_at
@@ -52,10 +53,6 @@ from kinolog_worker.inference.messages import (
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-STOPPED = JobError(
-    code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
-)
 
 LIMITED = frozenset({RENDERER_STOPPED, NEIGHBOUR_ENDED})
 """Error codes that do not count, and end a job if all its last attempts ended with one of them."""
@@ -115,7 +112,7 @@ class OutcomeRecorder:
         lease: Lease,
         recorder: AttemptRecorder,
         room: ScratchRoom,
-        interrupted: asyncio.Event,
+        interruption: Interruption,
         original: ReproducedJob,
     ) -> None:
         self._original = original
@@ -123,9 +120,7 @@ class OutcomeRecorder:
         self._lease = lease
         self._recorder = recorder
         self._room = room
-        self._interrupted = interrupted
-        self.stopping = False
-        """Whether the worker shuts down. `interrupted` is set then, and when the job is to be cancelled."""
+        self._interruption = interruption
         self._detail = ""
         """The text of the error that ended the attempt. It may quote the prompt."""
 
@@ -175,7 +170,7 @@ class OutcomeRecorder:
             return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt, percent=self._recorder.percent)
         if isinstance(outcome, FailedMessage) and outcome.retryable and self._room.is_out():
             outcome = replace(outcome, code=SCRATCH_FULL, message=NO_ROOM)
-        job_error = _limited(_job_error(outcome, self.stopping), self._lease.job)
+        job_error = _limited(_job_error(outcome, self._interruption.error), self._lease.job)
         if isinstance(outcome, FailedMessage) and job_error.code == outcome.code:
             self._detail = outcome.detail
         if job_error.code == SCRATCH_FULL:
@@ -246,7 +241,7 @@ class OutcomeRecorder:
                     await self._raise_alarm(trouble)
                 try:
                     async with asyncio.timeout(next(pauses)):
-                        await self._interrupted.wait()
+                        await self._interruption.urgent.wait()
                 except TimeoutError:
                     continue
                 raise _StoringInterrupted
@@ -268,7 +263,7 @@ class OutcomeRecorder:
 
     def _retry_at(self, error: JobError) -> datetime:
         now = self._dependencies.clock()
-        if error is STOPPED:
+        if error.code in INTERRUPTED:
             return now  # at once
         return retry_at(self._lease.job, now, self._dependencies.timing.first_retry_seconds)
 
@@ -281,6 +276,9 @@ class OutcomeRecorder:
                 self._room.sufficed()
                 status.jobs_completed += 1
                 logger.info("job completed", extra=facts)
+            case FailAttempt(error=error) if error.code in (PREEMPTED, PAUSED):
+                logger.info("attempt ended: %s", error.code, extra=facts)
+                self._recorder.progress.put_log_line("INFO", error.message)
             case FailAttempt(error=error):
                 status.attempts_failed += error.counts
                 logger.warning("attempt failed: %s: %s", error.code, error.message, extra=facts)
@@ -333,9 +331,11 @@ def _limited(error: JobError, job: Job) -> JobError:
     )
 
 
-def _job_error(outcome: Outcome, stopping: bool) -> JobError:
-    if stopping:
-        return STOPPED
+def _job_error(outcome: Outcome, interruption: JobError | None) -> JobError:
+    """Return why the attempt failed. A stop of the worker explains whatever became of the rendering."""
+    is_stopped = interruption is not None and interruption.code == WORKER_STOPPED
+    if interruption is not None and (is_stopped or isinstance(outcome, CancelledMessage)):
+        return interruption
     match outcome:
         case FailedMessage(code=code, message=message, retryable=retryable, detail=detail):
             hint = DETAIL_HINT if detail else ""

@@ -63,6 +63,8 @@ class AttemptRecorder:
         self._place = place
         self._estimate = Estimate("", (), dependencies.rates)
         self._scenes = max(1, len(lease.job.scenes))
+        self.stage: Stage | None = None
+        """The stage that started last; None before the first."""
         self._stage_started = perf_counter()
         self._download_line_at = -DOWNLOAD_LINE_SECONDS
         self._running: tuple[Stage, int | None] | None = None
@@ -162,13 +164,18 @@ class AttemptRecorder:
         self._put_progress(Stage.PREFETCH, None, step=min(steps, received >> 20), steps=steps)
 
     @property
+    def scene_seconds(self) -> float:
+        """For how long the scene has been drawn that is drawn now; 0 if none is."""
+        return perf_counter() - self._stage_started if self.stage is Stage.DENOISE else 0.0
+
+    @property
     def percent(self) -> float:
         """Progress of the whole job, 0 to 99.9."""
         return round(self._estimate.percent, 2)
 
     def start_stage(self, stage: Stage, scene: int | None = None) -> None:
         """Record that a stage starts now."""
-        self._stage_started, self._running = perf_counter(), (stage, scene)
+        self._stage_started, self._running, self.stage = perf_counter(), (stage, scene), stage
         self.stages.start(stage, scene)
         self._put_progress(stage, scene, step=0, steps=0)
 

@@ -29,7 +29,17 @@ class DeviceLine:
     @property
     def is_used(self) -> bool:
         """Whether a job uses the device, or waits for it."""
-        return any(place.seconds_left() != -inf for place in self._places)
+        return bool(self.users)
+
+    @property
+    def users(self) -> list[DevicePlace]:
+        """The places of the jobs that use the device or wait for it, in their order."""
+        return [place for place in self._places if not place.has_left_device]
+
+    @property
+    def has_room_now(self) -> bool:
+        """Whether another ticket may be taken now."""
+        return self._seconds_to_room() <= 0
 
     async def is_free(self) -> None:
         """Wait until no job uses the device."""
@@ -95,6 +105,11 @@ class DevicePlace:
         Once the expected time is over, they are less than 0.
         """
         return self._leaves_at - _now()
+
+    @property
+    def has_left_device(self) -> bool:
+        """Whether its job uses the device no more."""
+        return self._leaves_at == -inf
 
     @property
     def is_first(self) -> bool:

@@ -28,6 +28,7 @@ from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.queue.admission import Drop, Postpone, Start, admit
 from kinolog_worker.queue.predecessors import HeldTicketNote
+from kinolog_worker.queue.preemption import Preemption
 from kinolog_worker.queue.prefetch import prefetch
 from kinolog_worker.queue.registry_look import RegistryLook, is_held_by_another
 from kinolog_worker.queue.warm_workers import WarmWorkers
@@ -63,6 +64,9 @@ class TicketHandler:
         self.line = DeviceLine()
         self._registry = RegistryLook(dependencies)
         self._attempts: set[RunningAttempt] = set()
+        self.preemption = Preemption(
+            self.line, self._attempts, self.warm_workers, dependencies.most_preemptions
+        )
         self._places: dict[str, DevicePlace] = {}
         """The places of the jobs of which this worker has started an attempt."""
         self._leaving = asyncio.Event()
@@ -166,6 +170,10 @@ class TicketHandler:
                 await held.release()
                 return
             if loaded.job.status is Status.QUEUED and await self.warm_workers.pass_on(held, loaded.job):
+                return
+            if loaded.job.status is Status.QUEUED and not await self.preemption.give_way(
+                held, place, loaded.job
+            ):
                 return
             if not await self._reach_device(held, place, loaded.job):
                 return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import nats.errors
 from google.protobuf.message import DecodeError
@@ -25,7 +25,7 @@ from kinolog.adapters.jetstream.queue.ticket_issuer import ticket_in
 from kinolog.job.values import Priority
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Coldness, QueueClosed, Ticket, no_coldness
-from kinolog.scheduling.lane_choice import PREFETCH_LANE, LaneChoice
+from kinolog.scheduling.lane_choice import LANES, PREFETCH_LANE, LaneChoice
 
 logger = logging.getLogger(__name__)
 
@@ -94,16 +94,19 @@ class JetStreamTicketQueue:
         self._closed = False
 
     async def take(
-        self, model_classes: Sequence[str], coldness: Coldness = no_coldness
+        self,
+        model_classes: Sequence[str],
+        coldness: Coldness = no_coldness,
+        lanes: Collection[str] = LANES,
     ) -> JetStreamHeldTicket:
-        if not model_classes:
-            raise ValueError("a worker serves at least one model class")
+        if not model_classes or not lanes:
+            raise ValueError("a worker serves at least one model class, and waits at one lane or more")
         while not self._closed:
             inbox = PullInbox(self._client, subjects.WORK)
             self._inboxes.add(inbox)
             try:
                 await inbox.open()
-                held = await self._next_ticket(inbox, model_classes, coldness)
+                held = await self._next_ticket(inbox, model_classes, coldness, lanes)
                 if held is not None:
                     return held
             except PullInboxClosed:
@@ -133,21 +136,21 @@ class JetStreamTicketQueue:
         await asyncio.gather(*(inbox.closed() for inbox in inboxes))
 
     async def _next_ticket(
-        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness
+        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness, lanes: Collection[str]
     ) -> JetStreamHeldTicket | None:
         """Return a ticket; None if the lanes must be tried again. Raises `PullLost`, `PullInboxClosed`."""
         for model_class in model_classes:
             await self._consumers.create(model_class)
-        message = await self._waiting_message(inbox, model_classes, coldness)
+        message = await self._waiting_message(inbox, model_classes, coldness, lanes)
         if message is None:
-            message = await self._next_message(inbox, model_classes, coldness)
+            message = await self._next_message(inbox, model_classes, coldness, lanes)
         return await self._held_ticket(message) if message is not None else None
 
     async def _waiting_message(
-        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness
+        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness, lanes: Collection[str]
     ) -> Msg | None:
         """Return a ticket that waits now, from the lane whose turn it is; None if no lane has one."""
-        for lane in self._choice.order(time.monotonic()):
+        for lane in filter(lanes.__contains__, self._choice.order(time.monotonic())):
             for model_class in model_classes:
                 consumer = subjects.work_consumer(model_class, _TOKEN_OF_LANE[lane])
                 await inbox.pull_now(consumer, **self._consumers.pull_options(coldness(model_class)))
@@ -160,13 +163,14 @@ class JetStreamTicketQueue:
         return None
 
     async def _next_message(
-        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness
+        self, inbox: PullInbox, model_classes: Sequence[str], coldness: Coldness, lanes: Collection[str]
     ) -> Msg | None:
         """Wait for a ticket from any lane; None if a pull request ends without one."""
         for model_class in model_classes:
             options = self._consumers.pull_options(coldness(model_class))
-            for token in _LANE_OF_TOKEN:
-                await inbox.pull(subjects.work_consumer(model_class, token), batch=1, **options)
+            for lane in lanes:
+                consumer = subjects.work_consumer(model_class, _TOKEN_OF_LANE[lane])
+                await inbox.pull(consumer, batch=1, **options)
         message = await inbox.next_reply()
         return None if pull_status(message) else message
 

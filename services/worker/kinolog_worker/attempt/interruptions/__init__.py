@@ -1,0 +1,1 @@
+"""What ends an attempt before its job is drawn."""
