@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.downloads.model_files import ModelFiles
+from kinolog_worker.downloads.video_servers import VideoServers
 from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.reporting.worker_status import WorkerStatus
 from kinolog_worker.supervisor import Supervisor
@@ -80,6 +81,7 @@ class MemoryWorker(JobDriver):
             alarms=self.alarms,
             inference=self.inference,
             models=ModelFiles(self.downloads, self.alarms, self.clock),
+            servers=VideoServers(self.alarms, self.clock),
             scratch=folder,
             status=WorkerStatus(ME, "cpu", ("card",), START),
             timing=Timing(tail_check_seconds=0.05, cancel_timeout_seconds=0.05, holder_look_seconds=0.05),

@@ -36,6 +36,7 @@ from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_f
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.downloads.download_process import DownloadProcess
 from kinolog_worker.downloads.model_files import ModelFiles
+from kinolog_worker.downloads.video_servers import VideoServers
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.queue.predecessors import return_tickets
 from kinolog_worker.reporting.device_memory import machine_bytes
@@ -131,6 +132,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
                 freeze_seconds=settings.worker_freeze_seconds,
             ),
             models=ModelFiles(DownloadProcess(), alarms, system_clock),
+            servers=VideoServers(alarms, system_clock),
             signer=signer,
             most_preemptions=settings.worker_preemptions,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),

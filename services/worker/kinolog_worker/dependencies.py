@@ -18,6 +18,7 @@ from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.provenance import ProvenanceSigner
 from kinolog_worker.downloads.model_files import ModelFiles
+from kinolog_worker.downloads.video_servers import VideoServers
 from kinolog_worker.inference.inference_client import InferenceClient
 from kinolog_worker.reporting.stage_rates import StageRates
 from kinolog_worker.reporting.worker_status import WorkerStatus
@@ -74,6 +75,7 @@ class WorkerDependencies:
     alarms: Alarms
     inference: InferenceClient
     models: ModelFiles
+    servers: VideoServers
     signer: ProvenanceSigner | None = None
     """None if videos are not signed."""
 

@@ -228,6 +228,8 @@ class Supervisor:
         await dependencies.inference.start()
         entry = _preferred_model(dependencies)
         files = await dependencies.models.local(entry)
+        if entry.files_at_once:
+            return
         if files is None and dependencies.models.is_remote(entry):
             logger.info("%s is not on this machine; the first job that needs it downloads it", entry.name)
             return

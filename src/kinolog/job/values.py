@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from kinolog.job.interruption import INTERRUPTED
+from kinolog.job.server_errors import SERVER_ERRORS
 
 
 class Status(StrEnum):
@@ -248,6 +249,7 @@ NOT_COUNTED = frozenset(
         DEVICE_MISSING,
         HUB_UNREACHABLE,
         MODEL_DISK_FULL,
+        *SERVER_ERRORS,
     }
 )
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""

@@ -32,8 +32,10 @@ from kinolog.models.renderers import (
     DEFAULT_RENDERER,
     EMBEDDED,
     RENDERER_GROUP,
+    VIDEO_SERVER_RENDERER,
     installed_renderers,
 )
+from kinolog.models.servers.video_server import server_problem
 from kinolog.process.settings import CatalogueSettings
 from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES
 
@@ -60,6 +62,9 @@ class ModelEntry(BaseModel):
     )
     licence: str = Field("", description="Licence of the weights, for people.")
     renderer: str = Field(DEFAULT_RENDERER, description="Name of an entry point in `kinolog.renderers`.")
+    concurrency: int = Field(
+        0, ge=0, le=64, description="Jobs that a worker has at once, of a renderer that delivers files."
+    )
     model_class: str = Field("default", pattern=r"^[a-z0-9-]{1,40}$")
     native_width: int | None = Field(None, ge=16)
     native_height: int | None = Field(None, ge=16)
@@ -124,10 +129,17 @@ class ModelEntry(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _file_with_base(self) -> Self:
+    def _usable_source(self) -> Self:
         if self.renderer == DEFAULT_RENDERER and (problem := source_problem(self.source, self.base)):
             raise ValueError(problem)
+        if problem := server_problem(self):
+            raise ValueError(problem)
         return self
+
+    @property
+    def files_at_once(self) -> int:
+        """How many jobs of it a worker has at once beside its device; 0 if they use the device."""
+        return self.concurrency or int(self.renderer == VIDEO_SERVER_RENDERER)
 
     @property
     def pipeline_source(self) -> str:

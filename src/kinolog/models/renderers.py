@@ -5,10 +5,14 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 RENDERER_GROUP = "kinolog.renderers"
-"""Entry-point group of the renderers. Each entry point is a class that implements the worker's `Renderer` port."""
+"""Entry-point group of the renderers. Each entry point is a class that implements a port of the worker: `Renderer` or
+`FileRenderer`."""
 
 DEFAULT_RENDERER = "diffusers"
 """Name of the entry point that entries without a `renderer` use."""
+
+VIDEO_SERVER_RENDERER = "openai-videos"
+"""Name of the entry point that requests videos from a server. See `kinolog.models.servers.video_server`."""
 
 DEFAULT_OPTIONS = frozenset(
     {

@@ -11,6 +11,8 @@ from kinolog.codec.workers import worker_to_proto
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.choices.profiles import EXACT
+from kinolog.models.input_roles import InputRole
+from kinolog.models.servers.video_server import FirstPicture, first_picture
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -90,6 +92,9 @@ class ListCatalogue:
 
 
 def _inputs_to_proto(entry: ModelEntry) -> Iterator[job_pb2.ModelInput]:
+    if (first := first_picture(entry)) is not FirstPicture.NONE:
+        role, required = InputRole.FIRST_FRAME, first is FirstPicture.REQUIRED
+        yield job_pb2.ModelInput(role=ROLE_TO_PROTO[role], required=required, most=1)
     if entry.family is None:
         return
     for role, taken in entry.family.inputs.items():

@@ -9,7 +9,7 @@ from kinolog.counts import counted
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.families import Family, GuidanceKind, refusal_of
 from kinolog.models.input_roles import InputRole
-from kinolog.models.renderers import EMBEDDED
+from kinolog.models.renderers import EMBEDDED, VIDEO_SERVER_RENDERER
 from kinolog.storyboard.planner import MAX_SCENES, PlannedScene
 from kinolog.storyboard.shots import marked_shots
 from kinolog.texts import blank_as_empty
@@ -21,7 +21,12 @@ CUT_AT_MARKS = frozenset({pb.SHOTS_AUTO, pb.SHOTS_WRITTEN})
 
 
 def family_violations(request: pb.SubmitJobRequest, model: ModelEntry) -> list[RequestViolation]:
-    """Return what the model's pipeline class does not take. A class that is not known here is left to the worker."""
+    """Return what the model's pipeline class does not take. A class that is not known here is left to the worker.
+
+    What a server takes is checked by `server_violations`.
+    """
+    if model.renderer == VIDEO_SERVER_RENDERER:
+        return []
     if model.pipeline and (refusal := refusal_of(model.pipeline)):
         return [RequestViolation("model", f"{model.name} renders no jobs: {refusal}")]
     family = model.family
@@ -108,6 +113,11 @@ def scene_violations(
     It draws so many frames at most, and the inputs of a job are those of its first scene. A number of frames that the
     pipeline does not draw is no violation: the worker rounds up and drops the tail.
     """
+    if len(scenes) > 1 and model.renderer == VIDEO_SERVER_RENDERER:
+        problem = (
+            f"{model.name} makes one scene, and this is cut into {len(scenes)}: give one prompt, and no shots"
+        )
+        return [RequestViolation("scenes" if request.scenes else "shots", problem)]
     if len(scenes) > 1 and model.family and (found := _unconnected_violations(request, scenes, model)):
         return found
     if len(scenes) > MAX_SCENES:

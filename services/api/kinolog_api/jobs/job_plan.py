@@ -27,6 +27,7 @@ from kinolog_api.choices.job_profile import (
     profile_violations,
 )
 from kinolog_api.choices.job_upscaler import result_size, upscaler_violations
+from kinolog_api.choices.server_model import server_violations
 from kinolog_api.choices.start_time import start_after
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
 from kinolog_api.prompts.written_scenes import WishedVideo, WrittenScenes
@@ -118,6 +119,7 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
         *_violations(request, plan, model),
         *_codec_violations(plan, size),
         *family_violations(request, model),
+        *server_violations(request, plan.frames, plan.fps, model),
         *upscaler_violations(plan.upscaler, plan.width, plan.height, catalogue),
         *lora_violations(request, model, catalogue),
         *profile_violations(request, model, plan.loras),

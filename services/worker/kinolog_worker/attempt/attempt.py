@@ -146,6 +146,7 @@ class RunningAttempt:
                 outcome = await self._render(group)
                 self.interruption.is_rendering = False
                 self.place.leave_device()
+                await self._dependencies.servers.note(self._entry, outcome)
                 await self._later_files.stored()
                 await self._outcome.record(outcome, watcher)
                 await self._checkpoints.end()
@@ -257,7 +258,8 @@ class RunningAttempt:
 
     async def _fetched_models(self) -> _Fetched:
         models, report = self._dependencies.models, self._recorder.record_download
-        model = model_source(self._entry, await models.fetched(self._entry, report))
+        files = await models.fetched(self._entry, report)
+        model = model_source(self._entry, files, await self._dependencies.servers.api_key(self._entry))
         await note_memory_need(self._dependencies.status, self._entry)
         spec, catalogue = self._lease.job.spec, self._dependencies.catalogue
         loras = []

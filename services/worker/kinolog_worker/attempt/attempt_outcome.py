@@ -16,6 +16,7 @@ from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
 from kinolog.job.interruption import INTERRUPTED, PAUSED, PREEMPTED, WORKER_STOPPED
+from kinolog.job.server_errors import SERVER_LOST_JOB
 from kinolog.job.state import Job
 from kinolog.job.values import (
     NEIGHBOUR_ENDED,
@@ -54,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LIMITED = frozenset({RENDERER_STOPPED, NEIGHBOUR_ENDED})
+LIMITED = frozenset({RENDERER_STOPPED, NEIGHBOUR_ENDED, SERVER_LOST_JOB})
 """Error codes that do not count, and end a job if all its last attempts ended with one of them."""
 
 LEAST_STOPS = 2

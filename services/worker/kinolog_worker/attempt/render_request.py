@@ -62,10 +62,10 @@ def build_render_job(
     )
 
 
-def model_source(entry: ModelEntry, files: Path | None = None) -> ModelSource:
+def model_source(entry: ModelEntry, files: Path | None = None, api_key: str = "") -> ModelSource:
     """Return the source of a catalogue entry's model. Options with the name of a source setting become that setting.
 
-    `files` is the folder of a model of the hub on this machine.
+    `files` is the folder of a model of the hub on this machine, and `api_key` the secret of a server.
     """
     options = dict(entry.options)
     dtype = options.pop("dtype", "auto")
@@ -80,6 +80,8 @@ def model_source(entry: ModelEntry, files: Path | None = None) -> ModelSource:
         cache_folder=Path(str(cache_folder)) if cache_folder else None,
         weights=Path(entry.source) if entry.base else None,
         options=options,
+        files_at_once=entry.files_at_once,
+        api_key=api_key,
     )
 
 

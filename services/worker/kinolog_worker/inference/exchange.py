@@ -42,6 +42,8 @@ class Exchange:
     """Set once the model is there: from then on a freeze of the process may be the fault of the job."""
     drawn: bool = False
     """Set once its frames are drawn. Its files are finished beside the drawing of the next job."""
+    is_beside: bool = False
+    """Whether its file is made beside the drawing of other jobs."""
 
     def note(self, message: Message | PrefetchedMessage) -> None:
         """Note how far the command is by its answer."""
@@ -72,4 +74,6 @@ class Exchange:
     def _is_blamed(self, exchanges: Collection[Exchange], blamed: str) -> bool:
         if blamed:
             return self.job_id == blamed
-        return not self.drawn or not any(other.begun and not other.drawn for other in exchanges)
+        if self.drawn or self.is_beside:
+            return not any(other.begun and not other.drawn and not other.is_beside for other in exchanges)
+        return True

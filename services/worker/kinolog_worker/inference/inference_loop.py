@@ -1,8 +1,9 @@
 """The inference process itself: reads commands from a socket, runs them one at a time, and answers on it.
 
 A thread reads the commands, so that a cancellation is received and a ping is answered while a job runs, and so that the
-process ends at once when its supervisor is gone. Another one finishes the files of a job while the next one is drawn.
-Everything else runs in the main thread, which some libraries require.
+process ends at once when its supervisor is gone. Another one finishes the files of a job while the next one is drawn. A
+job whose renderer delivers a file has a thread of its own: it uses no device. Everything else runs in the main thread,
+which some libraries require.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import NoReturn, TypeVar
 
 from kinolog.job.values import SCRATCH_FULL
 from kinolog.process.files.full_disk import NO_ROOM, is_full
+from kinolog_worker.inference.delivered.file_job import FileJob
 from kinolog_worker.inference.framing import framed, read_command
 from kinolog_worker.inference.freeze import PingCommand, PongMessage
 from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
@@ -100,6 +102,8 @@ class InferenceLoop:
         self._waiting_lock = Lock()
         self._cancelled: set[int] = set()
         self._finish = FinishThread()
+        self._beside: set[int] = set()
+        """Identifiers of the threads that have jobs of their own."""
 
     def serve(self) -> None:
         """Run commands until the supervisor is gone. Never returns."""
@@ -115,11 +119,23 @@ class InferenceLoop:
         except Empty:
             pass
         else:
-            with self._waiting_lock:
-                is_wanted = self._waiting.pop(command.run_id, None) is not None
-            if is_wanted:
+            if self._is_wanted(command):
                 self._run(command)
         self._cache.forget_prompts(PROMPT_SECONDS)
+
+    def _is_wanted(self, command: RunCommand | PrefetchCommand) -> bool:
+        with self._waiting_lock:
+            return self._waiting.pop(command.run_id, None) is not None
+
+    def _run_beside(self, command: RunCommand) -> None:
+        """Run a command in a thread of its own."""
+        thread = get_ident()
+        self._beside.add(thread)
+        try:
+            if self._is_wanted(command):
+                self._run(command)
+        finally:
+            self._beside.discard(thread)
 
     def _run(self, command: RunCommand | PrefetchCommand) -> None:
         """Run one command. Its closing message is sent whatever happens, for a drawn job by another thread."""
@@ -131,15 +147,22 @@ class InferenceLoop:
         def send_line(level: str, text: str) -> None:
             send(LogLineMessage(job_id=job.job_id, level=level, text=text))
 
-        with logged_to(send_line, lambda thread: not self._finish.is_here(thread)):
+        def should_stop() -> bool:
+            return run_id in self._cancelled
+
+        here = get_ident()
+        is_beside = here in self._beside
+        with logged_to(send_line, (lambda thread: thread == here) if is_beside else self._is_of_drawing):
             closing: PrefetchedMessage | Outcome | Callable[[], FinishedMessage]
+            background = JobFinishes(self._finish, send_line)
             if isinstance(command, PrefetchCommand):
                 closing = self._closing_message(job, lambda: prefetch(job, self._cache))
+            elif is_beside:
+                closing = self._closing_message(job, FileJob(job, send, should_stop).draw)
             else:
-                background = JobFinishes(self._finish, send_line)
-                renderer = JobRenderer(job, self._cache, send, lambda: run_id in self._cancelled, background)
+                renderer = JobRenderer(job, self._cache, send, should_stop, background)
                 closing = self._closing_message(job, renderer.draw)
-        if isinstance(closing, FailedMessage | CancelledMessage) and self._cache.has_lost_device():
+        if isinstance(closing, FailedMessage | CancelledMessage) and self._has_lost_device(here):
             self._leave(closing, send)
 
         def close() -> None:
@@ -150,6 +173,14 @@ class InferenceLoop:
             background.submit(close)
         else:
             close()
+
+    def _has_lost_device(self, thread: int) -> bool:
+        """Return whether the device takes no more work, as far as the job of this thread uses it."""
+        return thread not in self._beside and self._cache.has_lost_device()
+
+    def _is_of_drawing(self, thread: int) -> bool:
+        """Return whether a thread works for the job that is drawn: no job of its own, and no other job's files."""
+        return thread not in self._beside and not self._finish.is_here(thread)
 
     def _leave(self, closing: Outcome, send: Callable[[Message], None]) -> NoReturn:
         """End the process, whose device is lost. Files that are being finished are finished first."""
@@ -182,7 +213,10 @@ class InferenceLoop:
         else:
             with self._waiting_lock:
                 self._waiting[command.run_id] = command
-            self._commands.put(command)
+            if isinstance(command, RunCommand) and command.job.model.files_at_once:
+                Thread(target=self._run_beside, args=(command,), name="file", daemon=True).start()
+            else:
+                self._commands.put(command)
 
     def _cancel(self, run_id: int) -> None:
         """Stop a run between two steps, or at once if it has not begun."""
@@ -216,7 +250,7 @@ class InferenceLoop:
             detail = error_text(error)
             if is_full(error):
                 code, message, retryable = SCRATCH_FULL, NO_ROOM, True
-        if code == "OUT_OF_MEMORY" and not self._finish.is_here(get_ident()):
+        if code == "OUT_OF_MEMORY" and self._is_of_drawing(get_ident()):
             self._cache.clear()
         return FailedMessage(
             job_id=job.job_id, code=code, message=message, retryable=retryable, detail=detail

@@ -207,7 +207,7 @@ class InferenceProcess:
     ) -> AsyncGenerator[Message | PrefetchedMessage, None]:
         """Send a command about a job and yield its answers up to the closing message."""
         await self.start()
-        exchange = Exchange(job.job_id)
+        exchange = Exchange(job.job_id, is_beside=job.model.files_at_once > 0)
         exchange.begun = isinstance(command, PrefetchCommand)  # nothing but its closing message answers it
         self._runs[command.run_id] = exchange
         closed = False

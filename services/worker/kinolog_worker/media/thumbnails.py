@@ -20,7 +20,7 @@ PREVIEW_FRAMES = 8
 class ThumbnailCollector:
     """Collects frames while a video is decoded. Pass `add_frame` to `verify_video`."""
 
-    def __init__(self, *, frames: int, fps: int) -> None:
+    def __init__(self, *, frames: int, fps: float) -> None:
         count = min(PREVIEW_FRAMES, frames)
         self._preview_indices = {round(number * (frames - 1) / max(1, count - 1)) for number in range(count)}
         self._middle = frames // 2

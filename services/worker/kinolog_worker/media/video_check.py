@@ -84,7 +84,7 @@ def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None =
             codec, rate = format_of(stream.codec_context.codec.canonical_name), stream.average_rate
             for count, frame in enumerate(container.decode(stream), start=1):
                 _check_frame(count - 1, frame, expected)
-                _hash_planes(running, frame)
+                hash_planes(running, frame)
                 if on_frame is not None:
                     on_frame(count - 1, frame)
     except FFmpegError as error:
@@ -153,7 +153,7 @@ def _checked_sound(path: Path, expected: ExpectedMedia) -> SoundFacts | None:
     return sound
 
 
-def _hash_planes(running: _Hash, frame: VideoFrame) -> None:
+def hash_planes(running: _Hash, frame: VideoFrame) -> None:
     """Hash a frame's planes without the padding at the end of their lines."""
     for plane in frame.planes:
         view = memoryview(plane)

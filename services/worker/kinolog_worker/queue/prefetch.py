@@ -54,7 +54,7 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket, warm_work
         raise KeyMissing(job_id, job.sealing_key_id)
     render_job = build_render_job(job, unseal_job(job, key), entry, dependencies.scratch)
     files = await dependencies.models.local(entry)
-    if files is None and dependencies.models.is_remote(entry):
+    if entry.files_at_once or (files is None and dependencies.models.is_remote(entry)):
         logger.info("no prefetch: %s is not here", entry.name, extra=fields("prefetch_failed", job=job_id))
         await held.acknowledge()
         return

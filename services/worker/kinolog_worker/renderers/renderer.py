@@ -52,7 +52,8 @@ class ModelSource:
 
     `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is the name of an entry point in
     the group `kinolog.renderers`. `weights` is a single file that replaces those of the denoiser. `options` are the
-    renderer's own (JSON values); each renderer documents its options.
+    renderer's own (JSON values); each renderer documents its options. `files_at_once` is how many files of a
+    `FileRenderer` are made at once, 0 for a renderer of frames. `api_key` is the secret of a server.
     """
 
     name: str
@@ -64,6 +65,8 @@ class ModelSource:
     cache_folder: Path | None = None
     weights: Path | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    files_at_once: int = 0
+    api_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

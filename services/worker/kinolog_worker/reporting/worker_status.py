@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from kinolog.job.values import Runtime, Stage
 from kinolog.ports.workers import FINISHING_STAGES, MemoryNeed, WorkerReport
+from kinolog_worker.renderers.file_renderer import ELSEWHERE
 from kinolog_worker.renderers.renderer import LoadedFacts
 
 
@@ -54,12 +55,13 @@ class WorkerStatus:
     """Set by every change that is reported at once."""
 
     def model_loaded(self, model: str, facts: LoadedFacts) -> None:
-        """Note that a model is loaded, and what it runs on."""
-        self.loaded_models = (model, *(other for other in self.loaded_models if other != model))
-        self.device, self.hardware = facts.device, facts.hardware
+        """Note that a model is loaded, and what it runs on. One that runs elsewhere is not loaded here."""
+        if facts.device != ELSEWHERE:
+            self.loaded_models = (model, *(other for other in self.loaded_models if other != model))
+            self.device, self.hardware = facts.device, facts.hardware
         self.libraries = MappingProxyType({**self.libraries, **facts.libraries})
         self.runtimes[model] = Runtime(
-            hardware=self.hardware or self.device,
+            hardware=facts.hardware or facts.device,
             model_revision=facts.revision,
             libraries=self.libraries,
             dtype=facts.dtype,

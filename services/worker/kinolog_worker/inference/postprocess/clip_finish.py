@@ -81,13 +81,13 @@ class ClipFinish:
                 sha256=media.sha256,
                 size_bytes=media.size_bytes,
             ),
-            _write_file(
+            write_artifact(
                 job.folder / "thumbnail.jpg",
                 thumbnails.thumbnail_jpeg(),
                 kind="thumbnail",
                 media_type="image/jpeg",
             ),
-            _write_file(
+            write_artifact(
                 job.folder / "preview.webp",
                 thumbnails.preview_webp(),
                 kind="preview",
@@ -120,7 +120,8 @@ def file_digest_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _write_file(path: Path, content: bytes, *, kind: str, media_type: str) -> ArtifactFile:
+def write_artifact(path: Path, content: bytes, *, kind: str, media_type: str) -> ArtifactFile:
+    """Write a file of the job, and return it."""
     path.write_bytes(content)
     return ArtifactFile(
         kind=kind,

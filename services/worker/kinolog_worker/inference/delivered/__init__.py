@@ -1,0 +1,1 @@
+"""Jobs whose renderer delivers a finished file."""

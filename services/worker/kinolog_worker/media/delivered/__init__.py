@@ -1,0 +1,1 @@
+"""Videos that were made elsewhere."""

@@ -1,0 +1,207 @@
+"""The requests to a server of videos, and its answers. Whatever it sends is bounded and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from kinolog.network_addresses import is_loopback
+from kinolog_worker.renderers.openai_videos.video_request import ServerRequest
+
+TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+"""Seconds for a connection, and between two parts of a request or an answer."""
+
+MOST_ANSWER_BYTES = 1 << 20
+MOST_VIDEO_BYTES = 8 << 30
+MOST_WORDS = 2_000
+"""Characters of a server's error that are read."""
+
+LONGEST_POLL_SECONDS = 10.0
+"""A server that names a longer pause before the next look is looked at all the same."""
+
+_POLL_AFTER = "openai-poll-after-ms"
+
+
+class ServerAway(Exception):
+    """The server does not answer, or is not able to. The message says what happened, without words of the server."""
+
+
+class ServerBusy(Exception):
+    """The server takes no more requests now. `after_seconds` is the pause that it asks for, 0 for none."""
+
+    def __init__(self, after_seconds: float) -> None:
+        super().__init__("it takes no more requests now")
+        self.after_seconds = after_seconds
+
+
+class ServerRefused(Exception):
+    """The server refuses a request. `words` are its own; they may quote the prompt."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerVideo:
+    """A video as the server knows it. `progress` is 0 to 100.
+
+    `poll_seconds` is the pause that the server asks for, 0 for none.
+    """
+
+    video_id: str
+    status: str
+    progress: int = 0
+    error_code: str = ""
+    error_words: str = ""
+    poll_seconds: float = 0.0
+
+
+class VideoServerClient:
+    """Speaks to one server. Every method raises `ServerAway`, `ServerBusy` and `ServerRefused`.
+
+    Redirects are not followed: the address is that of the operator.
+    """
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=TIMEOUT,
+            # a proxy of the environment cannot reach a server of this machine
+            trust_env=not is_loopback(urlsplit(url).hostname or ""),
+        )
+
+    def create(self, request: ServerRequest) -> ServerVideo:
+        """Request a video."""
+        return self._video(self._client.build_request("POST", "/videos", **request.body()))
+
+    def read(self, video_id: str) -> ServerVideo:
+        """Return a video as it is now."""
+        return self._video(self._client.build_request("GET", _path(video_id)))
+
+    def delete(self, video_id: str) -> None:
+        """Delete a video and what was made of it. One that is being made is cancelled."""
+        try:
+            self._answer(self._client.build_request("DELETE", _path(video_id)))
+        except ServerRefused as refused:  # one that deletes no unfinished video may have a route to cancel it
+            if refused.status != HTTPStatus.NOT_FOUND:
+                self._answer(self._client.build_request("POST", f"{_path(video_id)}/cancel"))
+
+    def download(self, video_id: str, target: Path, check: Callable[[], None]) -> None:
+        """Write the file of a finished video to `target`. `check` is called between its parts and may raise to stop."""
+        request = self._client.build_request("GET", f"{_path(video_id)}/content")
+        response = self._sent(request)
+        try:
+            self._raise_for(response)
+            written = 0
+            with target.open("wb") as file:
+                for part in response.iter_bytes():
+                    check()
+                    written += file.write(part)
+                    if written > MOST_VIDEO_BYTES:
+                        raise ServerAway(f"the file has more than {MOST_VIDEO_BYTES >> 30} GiB")
+        except httpx.HTTPError as error:
+            raise ServerAway(f"the file did not arrive ({type(error).__name__})") from error
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _video(self, request: httpx.Request) -> ServerVideo:
+        response, body = self._answer(request)
+        try:
+            return _video_in(json.loads(body), _milliseconds(response.headers.get(_POLL_AFTER)))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise ServerRefused(response.status_code, "its answer is no video") from error
+
+    def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        response = self._sent(request)
+        try:
+            self._raise_for(response)
+            return response, _content(response)
+        except httpx.HTTPError as error:
+            raise ServerAway(f"its answer did not arrive ({type(error).__name__})") from error
+        finally:
+            response.close()
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._client.send(request, stream=True)
+        except httpx.TimeoutException as error:
+            raise ServerAway("it does not answer in time") from error
+        except httpx.HTTPError as error:
+            raise ServerAway(f"it cannot be reached ({type(error).__name__})") from error
+
+    def _raise_for(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise ServerBusy(_seconds(response.headers.get("retry-after")))
+        if status in (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
+            raise ServerAway(f"it answers {status}")
+        raise ServerRefused(status, _words(_content(response)))
+
+
+def _path(video_id: str) -> str:
+    return f"/videos/{quote(video_id, safe='')}"
+
+
+def _content(response: httpx.Response) -> bytes:
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > MOST_ANSWER_BYTES:
+            raise ServerAway("its answer is longer than 1 MiB")
+    return bytes(body)
+
+
+def _video_in(answer: dict[str, Any], poll_seconds: float) -> ServerVideo:
+    """Return the video in an answer. Raises ValueError, TypeError, LookupError or AttributeError if there is none."""
+    error = answer.get("error") or {}
+    video_id = answer["id"]
+    if not isinstance(video_id, str) or not video_id.strip("."):
+        raise ValueError("no id")
+    return ServerVideo(
+        video_id=video_id,
+        status=str(answer["status"]).lower(),
+        progress=min(100, max(0, int(answer.get("progress") or 0))),
+        error_code=str(error.get("code") or "").lower(),
+        error_words=str(error.get("message") or "")[:MOST_WORDS],
+        poll_seconds=poll_seconds,
+    )
+
+
+def _words(body: bytes) -> str:
+    """Return the words of an error, in whatever shape the server has them."""
+    try:
+        answer = json.loads(body)
+        error = answer.get("error", answer)
+        words = error if isinstance(error, str) else error.get("message") or error.get("detail")
+    except (ValueError, AttributeError):
+        words = None
+    text = words if isinstance(words, str) else body.decode(errors="replace")
+    return " ".join(text.split())[:MOST_WORDS]
+
+
+def _seconds(value: str | None) -> float:
+    """Return the seconds of a header; 0 if it has none, such as a date."""
+    try:
+        return max(0.0, float(value or 0))
+    except ValueError:
+        return 0.0
+
+
+def _milliseconds(value: str | None) -> float:
+    return min(LONGEST_POLL_SECONDS, _seconds(value) / 1000)
