@@ -44,6 +44,7 @@ BUSY = replace(
     libraries={"torch": "2.9"},
     codecs=("h264", "av1_nvenc"),
     problem="this machine has no device cuda:0",
+    server_job_ids=("a" * 26, "b" * 26),
     memory_needs={"wan": MemoryNeed(least_bytes=1 << 30, bytes_per_pixel=87.5)},
 )
 

@@ -40,6 +40,14 @@ def test_an_entry_names_a_server(tmp_path: Path) -> None:
     assert alone.files_at_once == 1
 
 
+def test_jobs_beside_the_device_have_a_class_of_their_own(tmp_path: Path) -> None:
+    """Else a worker would take tickets for which it has no room."""
+    other = '[[models]]\nname = "a"\nsource = "/a"\n'
+    with pytest.raises(CatalogueError, match="default is also that of another model; give wan its own"):
+        load_catalogue(_load(tmp_path, ENTRY + other))
+    load_catalogue(_load(tmp_path, ENTRY + other + 'model_class = "other"\n'))
+
+
 def test_a_device_draws_one_job_after_the_other(tmp_path: Path) -> None:
     """The renderer of this machine has no jobs beside each other."""
     with pytest.raises(CatalogueError, match="concurrency: a device draws one job after the other"):

@@ -15,7 +15,7 @@ from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog.process.tasks import END_SECONDS, BackgroundTasks, end_tasks
 from kinolog.scheduling.preemption import PREEMPTING
-from kinolog_worker.attempt.device_line import DevicePlace
+from kinolog_worker.attempt.device_line import DeviceLine, DevicePlace
 from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage, RenderJob
@@ -48,7 +48,6 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._releases = BackgroundTasks()
         self._handlings = BackgroundTasks()
-        self._model_classes = _served_classes(dependencies)
         self.ready = asyncio.Event()
 
     def missing(self) -> list[str]:
@@ -72,12 +71,7 @@ class Supervisor:
                 if not dependencies.inference.alive and not await self._start_inference():
                     break
                 self.ready.set()
-                await self._wait_for_room()
-                if not await self._wait_for_place():
-                    continue
-                held = await self._next_ticket()
-                if held is not None:
-                    self._handlings.start(self._handle(held, self._handler.line.join()))
+                await self._take_tickets()
         finally:
             self.stop()
             self.ready.clear()
@@ -89,6 +83,30 @@ class Supervisor:
             await self._reporter.deregister()
             await dependencies.queue.close()
             await dependencies.inference.kill()
+
+    async def _take_tickets(self) -> None:
+        """Take tickets for all lines until shutdown, or until the inference process exits."""
+        lines = self._handler.lines
+        takers = [
+            asyncio.create_task(self._take_for(line, model_class))
+            for model_class, line in lines.servers.items()
+        ]
+        if lines.device_classes:
+            takers.append(asyncio.create_task(self._take_for(lines.device)))
+        try:
+            await asyncio.gather(*takers)
+        finally:
+            await end_tasks(takers)
+
+    async def _take_for(self, line: DeviceLine, server_class: str = "") -> None:
+        """Take one ticket after the other for a line: that of the device, or that of a class without one."""
+        while self._dependencies.inference.alive and not self._stop.is_set():
+            await self._wait_for_room()
+            if not await self._wait_for_place(line):
+                continue
+            held = await (self._next_server_ticket(server_class) if server_class else self._next_ticket())
+            if held is not None:
+                self._handlings.start(self._handle(held, line.join()))
 
     async def _wait_for_room(self) -> None:
         """Wait until a job has room for its temporary files, or for shutdown. The worker holds no ticket meanwhile."""
@@ -102,15 +120,16 @@ class Supervisor:
         if waiting.done() and not waiting.cancelled():
             waiting.result()
 
-    async def _wait_for_place(self) -> bool:
-        """Wait until another ticket may be taken, of a critical job at least.
+    async def _wait_for_place(self, line: DeviceLine) -> bool:
+        """Wait until another ticket may be taken for a line, of a critical job at least.
 
         Return False on shutdown, or when the inference process exits.
         """
-        room = asyncio.create_task(self._handler.line.has_room())
-        preemption = asyncio.create_task(self._handler.preemption.possible())
-        await _first_end((room, preemption, *self._interrupts()))
-        return any(task.done() and not task.cancelled() for task in (room, preemption))
+        rooms = [asyncio.create_task(line.has_room())]
+        if line.has_device:
+            rooms.append(asyncio.create_task(self._handler.preemption.possible()))
+        await _first_end((*rooms, *self._interrupts()))
+        return any(task.done() and not task.cancelled() for task in rooms)
 
     async def _next_ticket(self) -> HeldTicket | None:
         """Wait for a ticket. Return None on shutdown, when the inference process exits or the device becomes free, or
@@ -119,15 +138,24 @@ class Supervisor:
         A ticket that arrives although nobody waits for it any more is released.
         """
         queue, line, preemption = self._dependencies.queue, self._handler.line, self._handler.preemption
-        interrupts = [*self._interrupts(), asyncio.create_task(self._handler.room.until_short())]
+        classes = self._handler.lines.device_classes
         if line.has_room_now:
-            taking = queue.take(self._model_classes, self._coldness)
-            if line.is_used:  # it requests as the coldest one, and again once the device is free
-                interrupts.append(asyncio.create_task(line.is_free()))
-        else:
-            taking = queue.take(self._model_classes, preemption.coldness, (PREEMPTING.value,))
-            interrupts.append(asyncio.create_task(line.has_room()))
-            interrupts.append(asyncio.create_task(preemption.impossible()))
+            # it requests as the coldest one, and again once the device is free
+            ends = [line.is_free()] if line.is_used else []
+            return await self._taken(queue.take(classes, self._coldness), ends)
+        taking = queue.take(classes, preemption.coldness, (PREEMPTING.value,))
+        return await self._taken(taking, [line.has_room(), preemption.impossible()])
+
+    async def _next_server_ticket(self, model_class: str) -> HeldTicket | None:
+        """Wait for a ticket of a model that a server runs. Return None as `_next_ticket` does."""
+        return await self._taken(self._dependencies.queue.take([model_class]), [])
+
+    async def _taken(
+        self, taking: Coroutine[Any, Any, HeldTicket], ends: Sequence[Coroutine[Any, Any, None]]
+    ) -> HeldTicket | None:
+        """Return the ticket that is taken; None if the wait has to end before, as with one of `ends`."""
+        interrupts = [*self._interrupts(), asyncio.create_task(self._handler.room.until_short())]
+        interrupts.extend(map(asyncio.create_task, ends))
         take = asyncio.create_task(taking, name="next ticket")
         wanted = False
         try:
@@ -270,9 +298,3 @@ def _preferred_model(dependencies: WorkerDependencies) -> ModelEntry:
     served = [entry for entry in dependencies.catalogue if entry.name in dependencies.served]
     default = dependencies.catalogue.default
     return default if default in served else served[0]
-
-
-def _served_classes(dependencies: WorkerDependencies) -> Sequence[str]:
-    """Return the model classes of the models that this worker serves, each once."""
-    served = (entry for entry in dependencies.catalogue if entry.name in dependencies.served)
-    return list(dict.fromkeys(entry.model_class for entry in served))

@@ -35,7 +35,7 @@ from kinolog.models.renderers import (
     VIDEO_SERVER_RENDERER,
     installed_renderers,
 )
-from kinolog.models.servers.video_server import server_problem
+from kinolog.models.servers.video_server import check_classes, server_problem
 from kinolog.process.settings import CatalogueSettings
 from kinolog.storyboard.planner import MAX_SCENES, MIN_SCENE_FRAMES
 
@@ -210,13 +210,14 @@ class Catalogue:
         loras: Iterable[LoraEntry] = (),
         upscalers: Iterable[UpscalerEntry] = (),
     ) -> None:
-        """Raises `CatalogueError` for a default that is missing, and for a LoRA of a model that takes none."""
+        """Raises `CatalogueError` for what does not fit together, such as a default that is missing."""
         self._entries = {entry.name: entry for entry in entries}
         self.upscalers: Mapping[str, UpscalerEntry] = {entry.name: entry for entry in upscalers}
         if default not in self._entries:
             raise CatalogueError(f"the default model {default!r} is not in the catalogue")
         self.default = self._entries[default]
         self.loras: Mapping[str, LoraEntry] = {lora.name: lora for lora in loras}
+        check_classes(self)
         for lora in self.loras.values():
             self._check_models(lora)
         for entry in self:

@@ -41,7 +41,8 @@ class WorkerReport:
     """The state of a worker; memory in bytes. `job_id` is empty if it is idle.
 
     `attempt`, `stage`, `step` and `steps` are those of `job_id`. `other_job_id` is a second job whose attempt it has
-    started: its files are being finished, or it waits for the device. It is empty if there is none.
+    started: its files are being finished, or it waits for the device. It is empty if there is none. `server_job_ids`
+    are the jobs whose videos other servers make for it; `job_id` is one of them if no job uses the device.
     `codecs` are those that it can encode; none until its inference process is ready, and in an earlier version.
     `problem` is why it takes no job, in a sentence; empty if it does. `memory_needs` are those of the models that it
     could measure.
@@ -68,16 +69,17 @@ class WorkerReport:
     problem: str = ""
     memory_needs: Mapping[str, MemoryNeed] = field(default_factory=lambda: MappingProxyType({}))
     other_job_id: str = ""
+    server_job_ids: tuple[str, ...] = ()
 
     @property
     def job_ids(self) -> frozenset[str]:
         """The jobs whose attempts it has started and not ended."""
-        return frozenset({self.job_id, self.other_job_id} - {""})
+        return frozenset({self.job_id, self.other_job_id, *self.server_job_ids} - {""})
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for a job: its device is free, and at most one job is being finished."""
-        is_free = not self.job_id or self.stage in FINISHING_STAGES
+        """Whether it waits for a job of its device: that is free, and at most one job is being finished."""
+        is_free = self.job_id in ("", *self.server_job_ids) or self.stage in FINISHING_STAGES
         return is_free and not self.other_job_id and not self.problem
 
     def lacks_memory(self, model: str, pixels: int) -> bool:

@@ -1796,6 +1796,7 @@ class Worker(_message.Message):
     PROBLEM_FIELD_NUMBER: _builtins.int
     MEMORY_NEEDS_FIELD_NUMBER: _builtins.int
     OTHER_JOB_ID_FIELD_NUMBER: _builtins.int
+    SERVER_JOB_IDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the worker."""
     device: _builtins.str
@@ -1854,6 +1855,12 @@ class Worker(_message.Message):
     def memory_needs(self) -> _containers.MessageMap[_builtins.str, Global___ModelMemoryNeed]:
         """What the models that it serves need at least of its device, by name. Models that it could not measure are missing."""
 
+    @_builtins.property
+    def server_job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the jobs whose videos other servers make for the worker. They do not use its device. The current job is one of
+        them if no other one runs.
+        """
+
     def __init__(
         self,
         *,
@@ -1878,10 +1885,11 @@ class Worker(_message.Message):
         problem: _builtins.str = ...,
         memory_needs: _abc.Mapping[_builtins.str, Global___ModelMemoryNeed] | None = ...,
         other_job_id: _builtins.str = ...,
+        server_job_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_needs", b"memory_needs", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "other_job_id", b"other_job_id", "problem", b"problem", "seen_at", b"seen_at", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts_failed", b"attempts_failed", "codecs", b"codecs", "device", b"device", "hardware", b"hardware", "job_id", b"job_id", "jobs_completed", b"jobs_completed", "libraries", b"libraries", "loaded_models", b"loaded_models", "memory_needs", b"memory_needs", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "models", b"models", "name", b"name", "other_job_id", b"other_job_id", "problem", b"problem", "seen_at", b"seen_at", "server_job_ids", b"server_job_ids", "stage", b"stage", "started_at", b"started_at", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -215,6 +215,8 @@ def workers(as_json: JsonOption = False) -> None:
     for worker in listed.workers:
         work = f"{worker.job_id} {worker.stage or ''}" if worker.job_id else worker.problem or "idle"
         beside = f"  beside: {worker.other_job_id}" if worker.other_job_id else ""
+        at_servers = [job_id for job_id in worker.server_job_ids if job_id != worker.job_id]
+        beside += f"  at servers: {', '.join(at_servers)}" if at_servers else ""
         warm = f"  warm: {', '.join(worker.loaded_models)}" if worker.loaded_models else ""
         context.out.print(f"{worker.name}  {worker.device}  {work}{beside}{warm}", markup=False)
     if not listed.workers:

@@ -110,6 +110,7 @@ class WorkerInfo(ClientModel):
     """A worker as it last reported.
 
     `other_job_id` is a second job that it finishes beside `job_id`, or that waits for the device; None without one.
+    `server_job_ids` are the jobs whose videos other servers make for it.
     `problem` is why it takes no job; None if it does. `memory_needs` has those of its models that it could measure.
     """
 
@@ -120,6 +121,7 @@ class WorkerInfo(ClientModel):
     loaded_models: tuple[str, ...] = ()
     job_id: str | None = None
     other_job_id: str | None = None
+    server_job_ids: tuple[str, ...] = ()
     attempt: int | None = None
     stage: str | None = None
     step: int | None = None

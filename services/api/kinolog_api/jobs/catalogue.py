@@ -84,6 +84,7 @@ class ListCatalogue:
         shown = report if is_own else replace(report, job_id="", attempt=0)
         if report.other_job_id not in own:
             shown = replace(shown, other_job_id="")
+        shown = replace(shown, server_job_ids=tuple(filter(own.__contains__, report.server_job_ids)))
         if call.sees_load:
             return shown
         if not is_own:

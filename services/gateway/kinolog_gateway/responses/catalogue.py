@@ -128,6 +128,9 @@ class WorkerView(ResponseModel):
     other_job_id: str | None = Field(
         description="A second job: it is finished beside that one, or waits for the device."
     )
+    server_job_ids: list[str] = Field(
+        description="Jobs whose videos other servers make for it. They do not use its device."
+    )
     attempt: int | None
     stage: StageName | None
     step: int | None
@@ -240,6 +243,7 @@ def _worker(worker: pb.Worker) -> WorkerView:
         loaded_models=list(worker.loaded_models),
         job_id=worker.job_id or None,
         other_job_id=worker.other_job_id or None,
+        server_job_ids=list(worker.server_job_ids),
         attempt=worker.attempt if busy else None,
         stage=stage_name(worker.stage),
         step=worker.step if busy else None,

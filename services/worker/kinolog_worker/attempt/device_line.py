@@ -20,9 +20,13 @@ class DeviceLine:
     """At most two places: that of the job that uses the device, and one of a job before or after its use.
 
     Where the finished files of a job cannot be stored, its place stays taken: then one other job is rendered at most.
+
+    The jobs of a line without a device wait for no other one. It has `most_places`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_places: int = MOST_PLACES, *, has_device: bool = True) -> None:
+        self.has_device = has_device
+        self._most_places = most_places
         self._places: list[DevicePlace] = []
         self._changed = asyncio.Event()
 
@@ -87,7 +91,7 @@ class DeviceLine:
                     await self._changed.wait()
 
     def _seconds_to_room(self) -> float:
-        if len(self._places) >= MOST_PLACES:
+        if len(self._places) >= self._most_places:
             return inf
         return max((place.seconds_left() - TAKE_SECONDS for place in self._places), default=0.0)
 
@@ -97,7 +101,12 @@ class DevicePlace:
 
     def __init__(self, line: DeviceLine) -> None:
         self._line = line
-        self._leaves_at = inf
+        self._leaves_at = inf if line.has_device else -inf
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether its job uses the device at some time."""
+        return self._line.has_device
 
     def seconds_left(self) -> float:
         """Return in how many seconds its job is expected to leave the device: see `DeviceLine.seconds_before`.
@@ -138,7 +147,7 @@ class DevicePlace:
 
     def rejoin(self) -> None:
         """Go behind all others: the job has to use the device again."""
-        self._leaves_at = inf
+        self._leaves_at = inf if self.uses_device else -inf
         self._line.append(self)
 
     def leave(self) -> None:

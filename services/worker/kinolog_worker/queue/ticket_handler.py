@@ -21,7 +21,7 @@ from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.attempt.attempt import RunningAttempt
-from kinolog_worker.attempt.device_line import DeviceLine, DevicePlace
+from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
@@ -32,6 +32,7 @@ from kinolog_worker.queue.preemption import Preemption
 from kinolog_worker.queue.prefetch import prefetch
 from kinolog_worker.queue.registry_look import RegistryLook, is_held_by_another
 from kinolog_worker.queue.warm_workers import WarmWorkers
+from kinolog_worker.queue.worker_lines import WorkerLines
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +56,14 @@ UNREADABLE = JobError(
 
 
 class TicketHandler:
-    """Handles tickets, each in its place of the `line`. It releases that of a job without `room` for its files."""
+    """Handles tickets, each in its place of a line. It releases that of a job without `room` for its files."""
 
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
         self.room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
         self.warm_workers = WarmWorkers(dependencies)
-        self.line = DeviceLine()
+        self.lines = WorkerLines(dependencies)
+        self.line = self.lines.device
         self._registry = RegistryLook(dependencies)
         self._attempts: set[RunningAttempt] = set()
         self.preemption = Preemption(
@@ -91,7 +93,7 @@ class TicketHandler:
         """
         job_id = held.ticket.job_id
         pauses, waited = BACKOFF.pauses(), False
-        place = place or self.line.join()
+        place = place or self.lines.of_class(held.ticket.model_class).join()
         note = HeldTicketNote(self._dependencies.scratch, held)
         note.write()
         try:
@@ -266,7 +268,7 @@ class TicketHandler:
         key = await dependencies.keys.of_attempt(job.id, job.attempt)  # the log has the lease by now
         if key is None:
             raise KeyMissing(job.id, job.sealing_key_id)
-        dependencies.status.attempt_started(job.id, job.attempt)
+        dependencies.status.attempt_started(job.id, job.attempt, is_at_server=not place.uses_device)
         logger.info("attempt started", extra=fields("attempt_started", job=job.id, attempt=job.attempt))
         lease = Lease(
             dependencies.store,

@@ -59,6 +59,9 @@ class WarmWorkers:
         Raises `LogUnavailable`.
         """
         model = job.spec.model
+        entry = self._dependencies.catalogue.get(model)
+        if entry is not None and entry.files_at_once:  # it is loaded nowhere
+            return False
         if model in self._dependencies.inference.loaded_models or held.ticket in self._passed:
             return False
         waiting = await self._others_that_wait(held, job)

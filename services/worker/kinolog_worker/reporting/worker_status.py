@@ -20,6 +20,8 @@ class AttemptStatus:
 
     job_id: str
     attempt: int
+    is_at_server: bool = False
+    """Whether a server makes its video: it does not use the device."""
     stage: Stage | None = None
     step: int = 0
     steps: int = 0
@@ -87,10 +89,10 @@ class WorkerStatus:
             self.problem = problem
             self.changed.set()
 
-    def attempt_started(self, job_id: str, attempt: int) -> None:
+    def attempt_started(self, job_id: str, attempt: int, *, is_at_server: bool = False) -> None:
         """Add an attempt that runs."""
         self.attempts.pop(job_id, None)
-        self.attempts[job_id] = AttemptStatus(job_id, attempt)
+        self.attempts[job_id] = AttemptStatus(job_id, attempt, is_at_server)
         self.changed.set()
 
     def attempt_ended(self, job_id: str) -> None:
@@ -106,9 +108,12 @@ class WorkerStatus:
 
     @property
     def current(self) -> AttemptStatus:
-        """The attempt that uses the device, or the oldest one; one without a job if none runs."""
-        running = list(self.attempts.values())
-        using = (attempt for attempt in running if attempt.stage not in FINISHING_STAGES)
+        """The attempt that uses the device, or the oldest one; one without a job if none runs.
+
+        One whose video a server makes is the last choice.
+        """
+        running = sorted(self.attempts.values(), key=lambda attempt: attempt.is_at_server)
+        using = (one for one in running if one.stage not in FINISHING_STAGES and not one.is_at_server)
         return next(using, running[0] if running else AttemptStatus("", 0))
 
     @property
@@ -124,6 +129,8 @@ class WorkerStatus:
     def report(self, now: datetime) -> WorkerReport:
         """Return the report for the registry."""
         current = self.current
+        at_servers = [job_id for job_id, attempt in self.attempts.items() if attempt.is_at_server]
+        others = (job_id for job_id in self.attempts if job_id not in {current.job_id, *at_servers})
         return WorkerReport(
             name=self.name,
             device=self.device,
@@ -135,7 +142,8 @@ class WorkerStatus:
             started_at=self.started_at,
             seen_at=now,
             job_id=current.job_id,
-            other_job_id=next((job_id for job_id in self.attempts if job_id != current.job_id), ""),
+            other_job_id=next(others, ""),
+            server_job_ids=tuple(at_servers),
             attempt=current.attempt,
             stage=current.stage,
             step=current.step,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kinolog.counts import counted
+from kinolog.models.catalogue_file import CatalogueError
 from kinolog.models.renderers import DEFAULT_RENDERER, VIDEO_SERVER_RENDERER
 
 if TYPE_CHECKING:
@@ -128,3 +130,18 @@ def server_problem(entry: ModelEntry) -> str:
         way_out = "state another number, or the server's name for it in options.fields"
         return f"defaults.frames: the server is asked for whole seconds, and {length} are none; {way_out}"
     return ""
+
+
+def check_classes(entries: Iterable[ModelEntry]) -> None:
+    """Raise `CatalogueError` for a model with jobs beside the device whose class another model has too.
+
+    Workers take tickets by class, and know of its tickets only then whether there is room for them.
+    """
+    entries = list(entries)
+    classes = Counter(entry.model_class for entry in entries)
+    for entry in entries:
+        if entry.files_at_once and classes[entry.model_class] > 1:
+            problem = (
+                f"model_class: {entry.model_class} is also that of another model; give {entry.name} its own"
+            )
+            raise CatalogueError(f"model {entry.name}: {problem}")
