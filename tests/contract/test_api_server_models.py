@@ -18,6 +18,7 @@ PLAIN = ModelEntry(
 TOLD = PLAIN.model_copy(
     update={
         "name": "told",
+        "model_class": "told",
         "options": {
             "picture": "required",
             "fields": {"frames": "num_frames", "fps": "fps", "steps": "steps", "negative_prompt": "no"},
@@ -39,7 +40,7 @@ async def test_a_server_makes_one_scene() -> None:
         problem = "plain makes one scene, and this is cut into 2: give one prompt, and no shots"
         assert (await refused(api.jobs.SubmitJob(request))).fields == {"scenes": problem}
         listed = {model.name: model for model in (await api.jobs.ListModels(pb.ListModelsRequest())).models}
-        assert not listed["plain"].inputs
+        assert (list(listed["plain"].inputs), list(listed["plain"].codecs)) == ([], ["h264"])
         (first,) = listed["told"].inputs
         assert (first.role, first.required, first.most) == (job_pb2.INPUT_ROLE_FIRST_FRAME, True, 1)
         job_id = await api.submit(model="plain", duration_seconds=3)

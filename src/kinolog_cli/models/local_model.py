@@ -19,7 +19,7 @@ from kinolog.models.memory.placement import AUTO, Rung, ladder_of
 from kinolog.models.memory.planner import DoesNotFit, MemoryFigures, gib, plan_placement
 from kinolog.models.memory.weights import WeightsUnreadable
 from kinolog.models.model_folder import hub_model, loaded_parts, local_folder
-from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED
+from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED, VIDEO_SERVER_RENDERER
 from kinolog.process.settings import CatalogueSettings
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
@@ -109,7 +109,10 @@ class LocalModel:
 
 
 def local_model(name: str, revision: str | None = None) -> LocalModel:
-    """Return the model with this name. Raises CommandFailed for a name that no catalogue has, and for no model here."""
+    """Return the model with this name.
+
+    Raises CommandFailed for a name that no catalogue has, and for a model that a server runs.
+    """
     catalogue = local_catalogue()
     entry = (catalogue.get(name) if name else None) or _by_source(catalogue, name) or _unlisted(name)
     if entry is None:
@@ -118,6 +121,9 @@ def local_model(name: str, revision: str | None = None) -> LocalModel:
             ExitCode.NOT_FOUND,
             f"there is no model {name}; write owner/name for one of the hub, or one of {names}",
         )
+    if entry.renderer == VIDEO_SERVER_RENDERER:
+        problem = f"{name} is run by the server at {entry.source}: there are no files of it here"
+        raise CommandFailed(ExitCode.USAGE, problem)
     if revision is not None:
         entry = entry.model_copy(update={"revision": revision})
     entry = with_family(entry)

@@ -52,6 +52,17 @@ def test_a_model_is_pulled_listed_measured_checked_and_removed(hub: ModelHub, mo
     _done("remove", NAME, "--yes", code=3)
 
 
+def test_a_model_that_a_server_runs_has_no_files_here(tmp_path: Path) -> None:
+    """The commands say so, and name the server."""
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[[models]]\nname = "far"\nsource = "http://gpu-1/v1"\nrenderer = "openai-videos"\ndefaults = { frames = 80 }\n'
+    )
+    for command in ("check", "measure", "pull"):
+        output = _done(command, "far", code=2, KINOLOG_CATALOGUE=str(file))
+        assert "far is run by the server at http://gpu-1/v1" in output
+
+
 def test_damage_is_found_by_the_hash_of_the_hub(hub: ModelHub, model: HubModel) -> None:
     """A bit that flipped leaves header and length as they are. --quick does not read it."""
     _done("pull", NAME)

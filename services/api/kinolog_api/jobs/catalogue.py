@@ -152,6 +152,6 @@ def _model_to_proto(
         inputs=_inputs_to_proto(entry),
         profiles=_profiles_to_proto(entry, loras),
         window_frames=entry.window_frames,
-        codecs=offered_codecs(workers, entry.name),
+        codecs=(defaults.codec,) if entry.files_at_once else offered_codecs(workers, entry.name),
         workers=[report.name for report in workers if entry.name in report.models],
     )

@@ -15,8 +15,12 @@ import httpx
 from kinolog.network_addresses import is_loopback
 from kinolog_worker.renderers.openai_videos.video_request import ServerRequest
 
-TIMEOUT = httpx.Timeout(20.0, connect=5.0)
-"""Seconds for a connection, and between two parts of a request or an answer."""
+TIMEOUT = httpx.Timeout(8.0, connect=5.0)
+CREATE_TIMEOUT = httpx.Timeout(12.0, connect=5.0)
+"""Seconds for a connection, and between two parts of a request or an answer.
+
+With them a cancelled job ends before its process is killed, whatever request runs.
+"""
 
 MOST_ANSWER_BYTES = 1 << 20
 MOST_VIDEO_BYTES = 8 << 30
@@ -82,7 +86,8 @@ class VideoServerClient:
 
     def create(self, request: ServerRequest) -> ServerVideo:
         """Request a video."""
-        return self._video(self._client.build_request("POST", "/videos", **request.body()))
+        made = self._client.build_request("POST", "/videos", timeout=CREATE_TIMEOUT, **request.body())
+        return self._video(made)
 
     def read(self, video_id: str) -> ServerVideo:
         """Return a video as it is now."""
