@@ -11,7 +11,7 @@ from kinolog_worker.renderers.renderer import ModelSource, RenderCancelled, Scen
 
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.interfaces import submitted_job
-from tests.builders.running_api import RunningApi, refused, running_api
+from tests.builders.running_api import RunningApi, running_api
 from tests.fixtures.tasks import background_task
 from tests.unit.gateway.conftest import running_gateway
 
@@ -71,4 +71,3 @@ async def _is_erased(api: RunningApi, job_id: str) -> None:
     loaded = await api.store.load(job_id)
     assert loaded is not None
     assert loaded.job.erased
-    assert await refused(api.jobs.GetJob(pb.GetJobRequest(job_id="0" * 26)))

@@ -12,6 +12,7 @@ import pytest
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel
 from kinolog.job.values import ArtifactKind, Status
+from kinolog.ports.progress import Progress
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import RunningWorkers, running_workers
 from tests.builders.signed_video import small_video
@@ -79,6 +80,8 @@ async def test_jobs_at_a_server_become_its_files(
             assert video.sha256 == sha256(server.film).hexdigest()
             assert job.media is not None
             assert (job.media.width, job.media.frames, job.media.fps) == (64, 9, 8.0)
+            updates = await workers.progress.recent(job_id)
+            assert 90 < max(each.percent for each in updates if isinstance(each, Progress)) < 100
             runtime = job.attempts[0].runtime
             assert (runtime.device, runtime.model_revision) == ("elsewhere", "remote")
             assert KEY not in f"{job} {await workers.events(job_id)}"

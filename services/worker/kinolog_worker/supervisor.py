@@ -255,9 +255,9 @@ class Supervisor:
         dependencies = self._dependencies
         await dependencies.inference.start()
         entry = _preferred_model(dependencies)
-        files = await dependencies.models.local(entry)
-        if entry.files_at_once:
+        if entry is None:
             return
+        files = await dependencies.models.local(entry)
         if files is None and dependencies.models.is_remote(entry):
             logger.info("%s is not on this machine; the first job that needs it downloads it", entry.name)
             return
@@ -293,8 +293,9 @@ async def _first_end(tasks: Sequence[asyncio.Task[Any]]) -> None:
         await end_tasks(tasks)
 
 
-def _preferred_model(dependencies: WorkerDependencies) -> ModelEntry:
-    """Return the catalogue's default model, or the first model that this worker serves."""
+def _preferred_model(dependencies: WorkerDependencies) -> ModelEntry | None:
+    """Return the catalogue's default model, or the first one that this worker serves; None if servers run them all."""
     served = [entry for entry in dependencies.catalogue if entry.name in dependencies.served]
+    loaded = [entry for entry in served if not entry.files_at_once]
     default = dependencies.catalogue.default
-    return default if default in served else served[0]
+    return default if default in loaded else next(iter(loaded), None)

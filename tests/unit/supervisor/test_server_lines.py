@@ -53,7 +53,7 @@ class HeldRenders:
 def memory_worker(tmp_path: Path) -> MemoryWorker:
     """A worker with a model of its device, and one that a server runs for it, two jobs at once."""
     worker = MemoryWorker(tmp_path, served=frozenset({"card", "remote"}))
-    catalogue = Catalogue([DRAWN, REMOTE], default="card")
+    catalogue = Catalogue([REMOTE, DRAWN], default="remote")
     worker.dependencies = replace(worker.dependencies, catalogue=catalogue)
     worker.set_timing(shutdown_grace_seconds=0.0)
     worker.ticket_handler = TicketHandler(worker.dependencies)
@@ -76,7 +76,9 @@ async def test_jobs_at_a_server_take_no_place_of_the_device(memory_worker: Memor
     """As many run at once as the entry states, and one is drawn meanwhile. All are reported, so none is taken over."""
     renders = HeldRenders(memory_worker)
     status = memory_worker.dependencies.status
+    memory_worker.inference.alive = False
     async with supervised(memory_worker):
+        await until_true(lambda: "card" in status.loaded_models, "the model of its device is loaded")
         first, second, third = [await _issued(memory_worker, REMOTE) for _ in range(3)]
         await until_true(lambda: set(renders.running) == {first, second}, "two are at the server")
         report = status.report(START)

@@ -88,8 +88,10 @@ class AttemptRecorder:
             redrawn_frames=again,
             finished_pixels=finished_pixels,
         )
+        left_out = {Stage.ENCODE_PROMPT, Stage.DECODE} if job.model.files_at_once else set()
         if model in self._dependencies.inference.loaded_models:
-            parts = [part for part in parts if part.stage is not Stage.PREFETCH]
+            left_out.add(Stage.PREFETCH)
+        parts = [part for part in parts if part.stage not in left_out]
         self._estimate = Estimate(model, parts, self._dependencies.rates)
         self._scenes = len(job.scenes)
 
