@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, get_args
 
@@ -121,6 +122,8 @@ EXAMPLES: Examples = {
     c.Reprioritize: lambda job, name: [
         c.Reprioritize(id=name, actor="ann", priority=priority) for priority in (Priority.LOW, Priority.HIGH)
     ],
+    c.Pause: lambda job, name: [c.Pause(id=name, actor="ann")],
+    c.Resume: lambda job, name: [c.Resume(id=name, actor="ann")],
     c.Prefetch: lambda job, name: [c.Prefetch(id=name, actor="ann")],
     c.Erase: lambda job, name: [c.Erase(id=name, actor="ann")],
     c.FinishPrefetch: lambda job, name: [
@@ -203,6 +206,12 @@ def transitions(
     return frozenset(found)
 
 
+@cache
+def all_transitions() -> frozenset[StatusChange]:
+    """Return every transition of every command. The search takes a second, so it is done once."""
+    return transitions()
+
+
 def _decisive_state(job: Job) -> str:
     """Return the state of a job without what grows and decides nothing, so that the search ends."""
     reduced = replace(
@@ -213,6 +222,7 @@ def _decisive_state(job: Job) -> str:
         created_at=START,
         started_at=None,
         finished_at=None,
+        paused_at=START if job.paused_at else None,
         not_before=None,
         attempts=job.attempts[-1:],
         stages=(),
@@ -239,7 +249,7 @@ def drawn_transitions(page: str) -> set[StatusChange]:
 
 def with_picture(page: str) -> str:
     """Return the page with its picture drawn again."""
-    return _PICTURE.sub(lambda _: picture(transitions()), page, count=1)
+    return _PICTURE.sub(lambda _: picture(all_transitions()), page, count=1)
 
 
 if __name__ == "__main__":

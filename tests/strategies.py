@@ -243,6 +243,8 @@ kinds_of_event = (
     st.builds(e.CancelRequested, at=times, actor=words, reason=words, sealed_reason=st.none() | sealed),
     st.builds(e.Cancelled, at=times, attempt=numbers, percent=st.floats(0.0, 100.0)),
     st.builds(e.Reprioritized, at=times, priority=priorities, actor=words),
+    st.builds(e.Paused, at=times, actor=words),
+    st.builds(e.Resumed, at=times, actor=words),
     st.builds(
         e.Completed,
         at=times,

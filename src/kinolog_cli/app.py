@@ -27,6 +27,8 @@ COMMANDS = {
     "cancel": "kinolog_cli.jobs.commands:cancel",
     "retry": "kinolog_cli.jobs.commands:retry",
     "priority": "kinolog_cli.jobs.commands:priority",
+    "pause": "kinolog_cli.jobs.commands:pause",
+    "resume": "kinolog_cli.jobs.commands:resume",
     "prefetch": "kinolog_cli.jobs.commands:prefetch",
     "erase": "kinolog_cli.jobs.commands:erase",
     "bulk": "kinolog_cli.jobs.bulk:bulk",

@@ -91,6 +91,8 @@ class AsyncKinologClient:
     retry = awaitable(command_operations.retry)
     reproduce = awaitable(command_operations.reproduce)
     reprioritize = awaitable(command_operations.reprioritize)
+    pause = awaitable(command_operations.pause)
+    resume = awaitable(command_operations.resume)
     prefetch = awaitable(command_operations.prefetch)
     erase = awaitable(command_operations.erase)
     bulk = awaitable(command_operations.bulk)

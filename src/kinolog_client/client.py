@@ -89,6 +89,8 @@ class KinologClient:
     retry = blocking(command_operations.retry)
     reproduce = blocking(command_operations.reproduce)
     reprioritize = blocking(command_operations.reprioritize)
+    pause = blocking(command_operations.pause)
+    resume = blocking(command_operations.resume)
     prefetch = blocking(command_operations.prefetch)
     erase = blocking(command_operations.erase)
     bulk = blocking(command_operations.bulk)

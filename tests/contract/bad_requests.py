@@ -267,6 +267,8 @@ OF_ONE_JOB: list[tuple[str, Any]] = [
         "ReprioritizeJob",
         lambda job_id: pb.ReprioritizeJobRequest(job_id=job_id, priority=job_pb2.PRIORITY_HIGH),
     ),
+    ("PauseJob", pb.PauseJobRequest),
+    ("ResumeJob", pb.ResumeJobRequest),
     ("PrefetchJob", pb.PrefetchJobRequest),
     ("ReproduceJob", pb.ReproduceJobRequest),
     ("EraseJob", pb.EraseJobRequest),

@@ -151,6 +151,29 @@ async def test_reprioritize_and_prefetch(api: RunningApi) -> None:
     assert prefetched.position == 3
 
 
+async def test_pause_and_resume(api: RunningApi) -> None:
+    """A paused job stays queued. A repeated command has no further effect, and an ended job takes neither."""
+    job_id = await api.submit()
+    for _ in range(2):
+        paused = await api.jobs.PauseJob(pb.PauseJobRequest(job_id=job_id))
+        assert (paused.position, paused.job.status, paused.job.HasField("paused_at")) == (
+            2,
+            job_pb2.STATUS_QUEUED,
+            True,
+        )
+    resumed = await api.jobs.ResumeJob(pb.ResumeJobRequest(job_id=job_id))
+    assert not resumed.job.HasField("paused_at")
+    await api.jobs.PauseJob(pb.PauseJobRequest(job_id=job_id))
+    cancelled = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    assert not cancelled.job.HasField("paused_at")
+    for command in (
+        api.jobs.PauseJob(pb.PauseJobRequest(job_id=job_id)),
+        api.jobs.ResumeJob(pb.ResumeJobRequest(job_id=job_id)),
+    ):
+        problem = await refused(command)
+        assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_ENDED")
+
+
 async def test_a_command_is_decided_again_after_a_conflict(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

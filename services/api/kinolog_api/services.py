@@ -159,6 +159,8 @@ class JobService:
             "RetryJob": self._commands.retry,
             "BulkRetryJobs": self._commands.bulk_retry,
             "ReprioritizeJob": self._commands.reprioritize,
+            "PauseJob": self._commands.pause,
+            "ResumeJob": self._commands.resume,
             "BulkReprioritizeJobs": self._commands.bulk_reprioritize,
             "PrefetchJob": self._commands.prefetch,
             "EraseJob": self.erase_job.erase,

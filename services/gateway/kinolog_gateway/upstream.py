@@ -50,7 +50,8 @@ PARTS = ("log", "database", "live updates")
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 _RETRIED_METHODS = [
-    "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PrefetchJob EraseJob GetJob ListJobs SummarizeJobs",
+    "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PauseJob ResumeJob PrefetchJob EraseJob "
+    " GetJob ListJobs SummarizeJobs",
     "PlanJob ReproduceJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
 ]
 _RETRY_POLICY = {

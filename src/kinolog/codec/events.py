@@ -90,6 +90,10 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
             return ev.Event(
                 reprioritized=ev.Reprioritized(priority=PRIORITY_TO_PROTO[event.priority], actor=event.actor)
             )
+        case e.Paused():
+            return ev.Event(paused=ev.Paused(actor=event.actor))
+        case e.Resumed():
+            return ev.Event(resumed=ev.Resumed(actor=event.actor))
         case e.Retried():
             return ev.Event(retried=ev.Retried(actor=event.actor))
         case e.Erased():
@@ -227,6 +231,10 @@ def event_from_proto(wire: ev.Event) -> e.Event:
         case "reprioritized":
             r = wire.reprioritized
             return e.Reprioritized(at=at, priority=PRIORITY_FROM_PROTO[r.priority], actor=r.actor)
+        case "paused":
+            return e.Paused(at=at, actor=wire.paused.actor)
+        case "resumed":
+            return e.Resumed(at=at, actor=wire.resumed.actor)
         case "retried":
             return e.Retried(at=at, actor=wire.retried.actor)
         case "erased":

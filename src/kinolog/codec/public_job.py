@@ -73,7 +73,7 @@ def listed_job(job: ListedFields, **more: Any) -> pb.Job:
     )
     time_to_proto(wire.created_at, job.created_at)
     time_to_proto(wire.updated_at, job.updated_at)
-    for name in ("started_at", "finished_at", "not_before", "start_after", "start_before"):
+    for name in ("started_at", "finished_at", "not_before", "start_after", "start_before", "paused_at"):
         at = getattr(job, name)
         if at is not None:
             time_to_proto(getattr(wire, name), at)

@@ -29,7 +29,7 @@ from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
-_TIMES = ("started_at", "finished_at", "not_before", "start_after", "start_before")
+_TIMES = ("started_at", "finished_at", "not_before", "start_after", "start_before", "paused_at")
 
 
 def state_to_proto(
@@ -110,6 +110,7 @@ def state_from_proto(wire: ev.JobState) -> Job:
         not_before=time_from_proto(wire.not_before) if wire.HasField("not_before") else None,
         start_after=time_from_proto(wire.start_after) if wire.HasField("start_after") else None,
         start_before=time_from_proto(wire.start_before) if wire.HasField("start_before") else None,
+        paused_at=time_from_proto(wire.paused_at) if wire.HasField("paused_at") else None,
         gpu_seconds=wire.gpu_seconds,
         version=wire.version,
         applied_commands=tuple(wire.applied_commands),

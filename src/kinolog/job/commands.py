@@ -76,6 +76,22 @@ class Reprioritize:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Let no attempt start, and end a running one at its next step, until the job is resumed."""
+
+    id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """End the pause of the job."""
+
+    id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prefetch:
     """Request that a worker loads what a queued job needs."""
 
@@ -225,6 +241,8 @@ Command: TypeAlias = (
     | Cancel
     | Retry
     | Reprioritize
+    | Pause
+    | Resume
     | Prefetch
     | Erase
     | FinishPrefetch

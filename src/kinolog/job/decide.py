@@ -60,6 +60,8 @@ def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
     match command:
         case c.Submit():
             return _submit_again(job, command)
+        case c.Pause() | c.Resume():
+            return _decide_pause(job, command, at)
         case c.Cancel() | c.Retry() | c.Reprioritize() | c.Prefetch() | c.Erase():
             return _decide_client_command(job, command, at)
         case c.GiveUp():
@@ -159,6 +161,16 @@ def _decide_client_command(
             raise Refused("JOB_NOT_ENDED", f"job {job.id} is {status}; cancel it before you erase it")
 
 
+def _decide_pause(job: Job, command: c.Pause | c.Resume, at: datetime) -> list[e.Event]:
+    pauses = isinstance(command, c.Pause)
+    if job.status.terminal:
+        verb = "paused" if pauses else "resumed"
+        raise Refused("JOB_ENDED", f"job {job.id} is {job.status} already and cannot be {verb}")
+    if (job.paused_at is not None) is pauses:
+        return []
+    return [e.Paused(at=at, actor=command.actor) if pauses else e.Resumed(at=at, actor=command.actor)]
+
+
 def _give_up(job: Job, command: c.GiveUp, at: datetime) -> list[e.Event]:
     if job.status.terminal:
         return []
@@ -192,6 +204,8 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
         raise Refused("JOB_ENDED", f"job {job.id} is {job.status} already")
     if job.status is Status.PROCESSING and job.worker == command.actor:
         return []  # redelivery: this worker already holds the job
+    if job.status is Status.QUEUED and job.paused_at is not None:
+        raise Refused("PAUSED", f"job {job.id} is paused; resume it first")
     early = job.not_before is not None and at < job.not_before and not command.waited
     if job.status is Status.QUEUED and job.not_before is not None and early:
         raise Refused("NOT_YET", f"job {job.id} does not start before {job.not_before.isoformat()}")
@@ -202,6 +216,8 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
         return [*lost, e.Cancelled(at=at, attempt=job.attempt)]
     if job.attempt >= job.last_attempt:
         return [*lost, e.Failed(at=at, attempt=job.attempt, error=WORKER_LOST)]
+    if job.paused_at is not None:
+        return [*lost, e.Queued(at=at, attempt=job.attempt + 1, priority=job.priority)]
     started = e.AttemptStarted(
         at=at,
         attempt=job.attempt + 1,

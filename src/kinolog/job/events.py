@@ -181,6 +181,22 @@ class Reprioritized:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """A client paused the job: no attempt starts, and a running one ends at its next step."""
+
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A client ended the pause of the job."""
+
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """The video is stored. `reproduction` compares it with that of the job that it reproduces, if it does."""
 
@@ -234,6 +250,8 @@ Event: TypeAlias = (
     | CancelRequested
     | Cancelled
     | Reprioritized
+    | Paused
+    | Resumed
     | Completed
     | Failed
     | Retried

@@ -71,6 +71,10 @@ def evolve(job: Job, event: e.Event) -> Changes:
             return {"cancel_requested": True}
         case e.Reprioritized():
             return {"priority": event.priority}
+        case e.Paused():
+            return {"paused_at": event.at}
+        case e.Resumed():
+            return {"paused_at": None}
         case e.Retried():
             last_attempt = job.attempt + job.max_attempts
             return {
@@ -192,6 +196,7 @@ def _terminal_changes(job: Job, event: e.Completed | e.Failed | e.Cancelled) -> 
         "finished_at": event.at,
         "prefetch_requested": False,
         "checkpoint": None,
+        "paused_at": None,
     }
     match event:
         case e.Completed():

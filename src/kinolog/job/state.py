@@ -33,7 +33,7 @@ class ListedFields:
 
     `not_before` is when the next attempt may start. `start_after` and `start_before` are what the submit says of the
     first one; they stay when it has started. `reproduces` is the id of the completed job that it renders again, empty
-    for none.
+    for none. `paused_at` is None for a job that is not paused. The attempt of a paused job ends at its next step.
 
     The read model has a column for each of them, and the message for clients a field of the same name.
     """
@@ -60,6 +60,7 @@ class ListedFields:
     gpu_seconds: float = 0.0
     version: int = 0
     reproduces: str = ""
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

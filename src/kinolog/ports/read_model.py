@@ -152,6 +152,8 @@ ACTIVITY_EVENTS: tuple[type[e.Event], ...] = (
     e.CancelRequested,
     e.Cancelled,
     e.Reprioritized,
+    e.Paused,
+    e.Resumed,
     e.Completed,
     e.Failed,
     e.Retried,

@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 11
+PROJECTION_VERSION = 12
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -100,6 +100,7 @@ jobs = Table(
     Column("start_after", Time),
     Column("start_before", Time),
     Column("reproduces", Text, nullable=False),
+    Column("paused_at", Time),
     Column(
         "duration_us",
         BigInteger,
@@ -125,6 +126,7 @@ jobs = Table(
         "status <> 'completed' OR (media IS NOT NULL AND percent = 100)", name="jobs_completed_have_a_video"
     ),
     CheckConstraint("status <> 'failed' OR error IS NOT NULL", name="jobs_failed_have_an_error"),
+    CheckConstraint("paused_at IS NULL OR finished_at IS NULL", name="jobs_paused_have_not_ended"),
     CheckConstraint("NOT erased OR finished_at IS NOT NULL", name="jobs_erased_have_ended"),
     CheckConstraint("urgency BETWEEN 0 AND 3", name="jobs_urgency_known"),
     CheckConstraint("percent BETWEEN 0 AND 100", name="jobs_percent_in_range"),
@@ -163,7 +165,7 @@ Index(
     jobs.c.urgency,
     jobs.c.queued_at,
     jobs.c.number,
-    postgresql_where=text("status = 'queued'"),
+    postgresql_where=text("status = 'queued' AND paused_at IS NULL"),
 )
 Index(
     "jobs_to_start",

@@ -446,6 +446,8 @@ class Event(_message.Message):
     ERASED_FIELD_NUMBER: _builtins.int
     RUNTIME_RECORDED_FIELD_NUMBER: _builtins.int
     CHECKPOINT_STORED_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -526,6 +528,14 @@ class Event(_message.Message):
     def checkpoint_stored(self) -> Global___CheckpointStored:
         """A checkpoint of the scene that is being rendered was stored."""
 
+    @_builtins.property
+    def paused(self) -> Global___Paused:
+        """The job was paused."""
+
+    @_builtins.property
+    def resumed(self) -> Global___Resumed:
+        """The job is paused no more."""
+
     def __init__(
         self,
         *,
@@ -549,12 +559,14 @@ class Event(_message.Message):
         erased: Global___Erased | None = ...,
         runtime_recorded: Global___RuntimeRecorded | None = ...,
         checkpoint_stored: Global___CheckpointStored | None = ...,
+        paused: Global___Paused | None = ...,
+        resumed: Global___Resumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "paused", b"paused", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "resumed", b"resumed", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "paused", b"paused", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "resumed", b"resumed", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded", "checkpoint_stored"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded", "checkpoint_stored", "paused", "resumed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1231,6 +1243,50 @@ class Reprioritized(_message.Message):
 Global___Reprioritized: _TypeAlias = Reprioritized  # noqa: Y015
 
 @_typing.final
+class Paused(_message.Message):
+    """The job was paused. No attempt starts, and a running one ends at its next step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """The actor who sent the command."""
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Paused: _TypeAlias = Paused  # noqa: Y015
+
+@_typing.final
+class Resumed(_message.Message):
+    """The job is paused no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """The actor who sent the command."""
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resumed: _TypeAlias = Resumed  # noqa: Y015
+
+@_typing.final
 class Completed(_message.Message):
     """The job was completed."""
 
@@ -1434,6 +1490,7 @@ class JobState(_message.Message):
     START_BEFORE_FIELD_NUMBER: _builtins.int
     REPRODUCES_FIELD_NUMBER: _builtins.int
     REPRODUCTION_FIELD_NUMBER: _builtins.int
+    PAUSED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job."""
     tenant: _builtins.str
@@ -1538,6 +1595,10 @@ class JobState(_message.Message):
     def reproduction(self) -> _job_pb2.Reproduction:
         """How its video compares with that of the job that it reproduces."""
 
+    @_builtins.property
+    def paused_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was paused. Missing if it is not."""
+
     def __init__(
         self,
         *,
@@ -1576,10 +1637,11 @@ class JobState(_message.Message):
         start_before: _timestamp_pb2.Timestamp | None = ...,
         reproduces: _builtins.str = ...,
         reproduction: _job_pb2.Reproduction | None = ...,
+        paused_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "reproduction", b"reproduction", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "reproduction", b"reproduction", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

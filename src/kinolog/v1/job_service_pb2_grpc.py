@@ -109,6 +109,16 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.BulkReprioritizeJobsRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.BulkReprioritizeJobsResponse.FromString,
                 _registered_method=True)
+        self.PauseJob = channel.unary_unary(
+                '/kinolog.v1.JobService/PauseJob',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.PauseJobRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.PauseJobResponse.FromString,
+                _registered_method=True)
+        self.ResumeJob = channel.unary_unary(
+                '/kinolog.v1.JobService/ResumeJob',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
+                _registered_method=True)
         self.PrefetchJob = channel.unary_unary(
                 '/kinolog.v1.JobService/PrefetchJob',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.PrefetchJobRequest.SerializeToString,
@@ -286,6 +296,20 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseJob(self, request, context):
+        """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeJob(self, request, context):
+        """Ends the pause of a job. It goes on where it was, before other jobs of its priority.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PrefetchJob(self, request, context):
         """Prefetches what a queued job needs: weights and the embedding of the prompt.
         """
@@ -450,6 +474,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.BulkReprioritizeJobs,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.BulkReprioritizeJobsRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.BulkReprioritizeJobsResponse.SerializeToString,
+            ),
+            'PauseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseJob,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.PauseJobRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.PauseJobResponse.SerializeToString,
+            ),
+            'ResumeJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeJob,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.SerializeToString,
             ),
             'PrefetchJob': grpc.unary_unary_rpc_method_handler(
                     servicer.PrefetchJob,
@@ -900,6 +934,60 @@ class JobService:
             '/kinolog.v1.JobService/BulkReprioritizeJobs',
             kinolog_dot_v1_dot_job__service__pb2.BulkReprioritizeJobsRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.BulkReprioritizeJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/PauseJob',
+            kinolog_dot_v1_dot_job__service__pb2.PauseJobRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.PauseJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/ResumeJob',
+            kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,10 @@ class JobServiceStub:
     """Changes the priority of a job that has not ended."""
     BulkReprioritizeJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BulkReprioritizeJobsRequest, _job_service_pb2.BulkReprioritizeJobsResponse]
     """Changes the priority of many jobs. Returns one result per job."""
+    PauseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_service_pb2.PauseJobResponse]
+    """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
+    ResumeJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResumeJobRequest, _job_service_pb2.ResumeJobResponse]
+    """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
     PrefetchJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PrefetchJobRequest, _job_service_pb2.PrefetchJobResponse]
     """Prefetches what a queued job needs: weights and the embedding of the prompt."""
     GetStoryboard: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetStoryboardRequest, _job_service_pb2.GetStoryboardResponse]
@@ -147,6 +151,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """Changes the priority of a job that has not ended."""
     BulkReprioritizeJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BulkReprioritizeJobsRequest, _job_service_pb2.BulkReprioritizeJobsResponse]  # type: ignore[assignment]
     """Changes the priority of many jobs. Returns one result per job."""
+    PauseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseJobRequest, _job_service_pb2.PauseJobResponse]  # type: ignore[assignment]
+    """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
+    ResumeJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResumeJobRequest, _job_service_pb2.ResumeJobResponse]  # type: ignore[assignment]
+    """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
     PrefetchJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PrefetchJobRequest, _job_service_pb2.PrefetchJobResponse]  # type: ignore[assignment]
     """Prefetches what a queued job needs: weights and the embedding of the prompt."""
     GetStoryboard: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetStoryboardRequest, _job_service_pb2.GetStoryboardResponse]  # type: ignore[assignment]
@@ -302,6 +310,22 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.BulkReprioritizeJobsResponse, _abc.Awaitable[_job_service_pb2.BulkReprioritizeJobsResponse]]:
         """Changes the priority of many jobs. Returns one result per job."""
+
+    @_abc_1.abstractmethod
+    def PauseJob(
+        self,
+        request: _job_service_pb2.PauseJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.PauseJobResponse, _abc.Awaitable[_job_service_pb2.PauseJobResponse]]:
+        """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
+
+    @_abc_1.abstractmethod
+    def ResumeJob(
+        self,
+        request: _job_service_pb2.ResumeJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ResumeJobResponse, _abc.Awaitable[_job_service_pb2.ResumeJobResponse]]:
+        """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
 
     @_abc_1.abstractmethod
     def PrefetchJob(

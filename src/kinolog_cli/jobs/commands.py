@@ -1,4 +1,4 @@
-"""Commands that change one job: cancel, retry, priority, prefetch, erase."""
+"""Commands that change one job: cancel, retry, priority, pause, resume, prefetch, erase."""
 
 from __future__ import annotations
 
@@ -40,6 +40,18 @@ def priority(
 
 
 @command
+def pause(job: JobArgument, as_json: JsonOption = False) -> None:
+    """Pause a job: it does not start, and stops at its next step when it runs. It keeps what is drawn."""
+    _command_job(current_context(as_json), job, lambda client, whole: client.pause(whole))
+
+
+@command
+def resume(job: JobArgument, as_json: JsonOption = False) -> None:
+    """Let a paused job go on where it was."""
+    _command_job(current_context(as_json), job, lambda client, whole: client.resume(whole))
+
+
+@command
 def prefetch(job: JobArgument, as_json: JsonOption = False) -> None:
     """Load the model and encode the prompt of a queued job before it starts."""
     _command_job(current_context(as_json), job, lambda client, whole: client.prefetch(whole))
@@ -66,6 +78,8 @@ def _command_job(context: CliContext, job: str, send: Callable[[KinologClient, s
     with context.client() as client:
         answer = send(client, job_id(client, job))
     ending = ", cancelling" if answer.job.cancel_requested and answer.status == "processing" else ""
+    if answer.job.paused_at is not None and not ending:
+        ending = ", stopping at its next step" if answer.status == "processing" else ", paused"
     text = f"job {answer.job_id} is {answer.status}{ending}, priority {answer.job.priority}"
     _print_answer(context, answer, text)
 

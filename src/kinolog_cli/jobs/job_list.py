@@ -22,7 +22,7 @@ from kinolog_cli.jobs.selection_options import (
     time_span,
 )
 from kinolog_cli.output.columns import print_columns
-from kinolog_cli.output.formats import age, status_text
+from kinolog_cli.output.formats import age, job_status
 from kinolog_client import JobInfo
 
 WIDE = 110
@@ -85,7 +85,7 @@ def print_jobs(console: Console, jobs: tuple[JobInfo, ...]) -> None:
         [
             (
                 job.job_id,
-                status_text(job.status),
+                job_status(job),
                 f"{job.percent:.0f} %",
                 *([job.priority, job.model] if wide else []),
                 *([] if narrow else [age(job.created_at)]),

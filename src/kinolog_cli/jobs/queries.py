@@ -19,7 +19,7 @@ from kinolog_cli.jobs.reproduction import comparison
 from kinolog_cli.jobs.selection_options import moment_or_position
 from kinolog_cli.jobs.watch import print_log_lines
 from kinolog_cli.output.columns import print_columns, print_details
-from kinolog_cli.output.formats import age, duration, job_facts, local_time, status_text
+from kinolog_cli.output.formats import age, duration, job_facts, job_status, local_time, status_text
 from kinolog_cli.output.history import print_history
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client import InputInfo, JobInfo, KinologClient
@@ -45,7 +45,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
     error, media = job.error, job.media
     return [
         ("job", job.job_id),
-        ("status", status_text(job.status)),
+        ("status", job_status(job)),
         ("prompt", job.prompt or "(erased)"),
         *job_facts(job),
         ("scenes", f"{job.scenes}, each goes on from the one before" if job.chained else ""),
@@ -58,6 +58,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
         ("eta", duration(job.eta_seconds)),
         ("in the queue", job.queue_position),
+        ("paused", f"{age(job.paused_at)} ago" if job.paused_at else ""),
         ("starts", f"not before {local_time(job.not_before)}" if job.not_before else ""),
         (
             "must start",

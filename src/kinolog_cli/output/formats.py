@@ -24,6 +24,12 @@ def status_text(status: str) -> Text:
     return Text(status, style=COLOURS.get(status, ""))
 
 
+def job_status(job: JobInfo) -> Text:
+    """Return the status of a job in its colour, `paused` for one that waits so."""
+    text = status_text(job.status)
+    return text if job.paused_at is None or job.status != "queued" else Text("paused", style=text.style)
+
+
 def age(time: datetime | None) -> str:
     """Return how long ago a time was, such as `3 min`. Empty for None."""
     if time is None:

@@ -19,10 +19,10 @@ from kinolog_client.live.steps import (
     Call,
     Connect,
     ConnectionLost,
+    Delay,
     Disconnect,
     Emit,
     LiveEvent,
-    Pause,
     Receive,
     Step,
     Transmit,
@@ -99,7 +99,7 @@ class AsyncLiveFeed:
                         return await self._connection.recv()
             case Call(operation=operation):
                 return await self._transport.send(operation)
-            case Pause(seconds=seconds):
+            case Delay(seconds=seconds):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._reconnect.wait()

@@ -17,12 +17,12 @@ from kinolog_client.live.session import LiveSession, pause_cause
 from kinolog_client.live.steps import (
     Connect,
     ConnectionLost,
+    Delay,
     Disconnect,
     Emit,
     Flow,
     LinkState,
     LiveEvent,
-    Pause,
     PollDue,
     Receive,
     Transmit,
@@ -161,7 +161,7 @@ class LiveFlow:
                 return
             seconds = min(left_seconds, due_seconds)
             seconds = seconds if self._rest_answers else min(seconds, settings.offline_seconds)
-            if (yield Pause(seconds)):
+            if (yield Delay(seconds)):
                 return
             left_seconds, due_seconds = left_seconds - seconds, due_seconds - seconds
 

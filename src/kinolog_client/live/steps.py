@@ -82,7 +82,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Delay:
     """Wait for `seconds`. The result is true if the caller ended the pause, to connect at once."""
 
     seconds: float
@@ -95,5 +95,5 @@ class Emit:
     event: LiveEvent
 
 
-Step: TypeAlias = Connect | Disconnect | Transmit | Receive | Call | Pause | Emit
+Step: TypeAlias = Connect | Disconnect | Transmit | Receive | Call | Delay | Emit
 Flow: TypeAlias = Generator[Step, Any, R]

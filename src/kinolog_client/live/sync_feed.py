@@ -18,10 +18,10 @@ from kinolog_client.live.steps import (
     Call,
     Connect,
     ConnectionLost,
+    Delay,
     Disconnect,
     Emit,
     LiveEvent,
-    Pause,
     Receive,
     Step,
     Transmit,
@@ -79,7 +79,7 @@ class SyncLiveFeed:
                     return self._connection.recv(timeout=seconds)
             case Call(operation=operation):
                 return self._transport.send(operation)
-            case Pause(seconds=seconds):
+            case Delay(seconds=seconds):
                 time.sleep(seconds)
         return None
 

@@ -84,6 +84,8 @@ class JobFields(ClientModel):
     """When it was to start at the earliest; None if it was to start at once, and after a retry."""
     start_before: datetime | None = None
     """It fails if no attempt has started by then; None without such a time, and after a retry."""
+    paused_at: datetime | None = None
+    """When it was paused; None if it is not. It is queued, or its attempt ends at its next step."""
     reproduces: str | None = None
     """The completed job that it renders again, if it does."""
     gpu_seconds: float = 0.0

@@ -158,6 +158,16 @@ def reprioritize(job_id: str, priority: str, *, request_id: str | None = None) -
     return _command("POST", "/priority/{job_id}", job_id, request_id, {"priority": priority})
 
 
+def pause(job_id: str, *, request_id: str | None = None) -> Operation[CommandInfo]:
+    """Pause a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
+    return _command("POST", "/pause/{job_id}", job_id, request_id)
+
+
+def resume(job_id: str, *, request_id: str | None = None) -> Operation[CommandInfo]:
+    """End the pause of a job. It goes on where it was, before other jobs of its priority."""
+    return _command("POST", "/resume/{job_id}", job_id, request_id)
+
+
 def prefetch(job_id: str, *, request_id: str | None = None) -> Operation[CommandInfo]:
     """Prefetch a queued job: load its model and encode its prompts before it starts."""
     return _command("POST", "/prefetch/{job_id}", job_id, request_id)

@@ -23,6 +23,8 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["verify"], "VerifyJob"),
     (["cancel"], "CancelJob"),
     (["retry"], "RetryJob"),
+    (["pause"], "PauseJob"),
+    (["resume"], "ResumeJob"),
     (["prefetch"], "PrefetchJob"),
     (["erase", "--yes"], "EraseJob"),
     (["reproduce"], "ReproduceJob"),

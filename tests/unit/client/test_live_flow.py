@@ -19,8 +19,8 @@ from kinolog_client.live.steps import (
     Call,
     Connect,
     ConnectionLost,
+    Delay,
     Emit,
-    Pause,
     PollDue,
     Receive,
     Step,
@@ -89,10 +89,10 @@ class GatewayWorld:
                         self._texts.append(PONG)
             case Receive(seconds=seconds):
                 return self._receive(seconds)
-            case Pause() if self.ended_pauses:
+            case Delay() if self.ended_pauses:
                 self.ended_pauses -= 1
                 return True
-            case Pause(seconds=seconds):
+            case Delay(seconds=seconds):
                 self.now += seconds
             case Call():
                 self.polls.append(self.now)

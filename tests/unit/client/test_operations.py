@@ -133,6 +133,8 @@ async def test_the_same_request_id_makes_one_job(client: EitherClient) -> None:
         ("cancel", "CancelJob", "cancelled"),
         ("retry", "RetryJob", "queued"),
         ("prefetch", "PrefetchJob", "queued"),
+        ("pause", "PauseJob", "queued"),
+        ("resume", "ResumeJob", "queued"),
         ("erase", "EraseJob", "queued"),
     ],
 )

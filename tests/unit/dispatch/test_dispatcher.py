@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
+from kinolog_projector.dispatch.reconciler import needs_ticket
+from kinolog_projector.dispatch.rules import ticket_of
 
 from kinolog.ids import new_id
-from kinolog.job.commands import Cancel, Prefetch, Reprioritize
+from kinolog.job.commands import Cancel, Pause, Prefetch, Reprioritize, Resume
 from kinolog.job.values import Priority, Status
 from kinolog.ports.advisories import ExhaustedTicket
 from kinolog.ports.event_store import LogUnavailable
@@ -46,6 +48,22 @@ async def test_queued_jobs_get_tickets_as_they_come(dispatch: MemoryDispatch) ->
         held = await dispatch.issuer.queue().take(["tiny"])
     assert held.ticket.job_id == job_id
     running.cancel()
+
+
+async def test_a_paused_job_has_no_ticket(dispatch: MemoryDispatch) -> None:
+    """It gets one again when it is resumed. The reconciler leaves it alone meanwhile."""
+    job_id = await dispatch.submit()
+    await dispatch.send(job_id, Pause(id=new_id(), actor="ann"))
+    assert await dispatched(dispatch, job_id) == {}
+    paused = await dispatch.job(job_id)
+    assert not needs_ticket(paused, set())
+    ticket = ticket_of(paused, 2)
+    await dispatch.issuer.issue(ticket)
+    advisory = ExhaustedTicket(id=7, ticket=ticket, deliveries=10)
+    assert await poison_ticket_handler(dispatch).handle(advisory)
+    assert await dispatch.issuer.outstanding() == {}
+    await dispatch.send(job_id, Resume(id=new_id(), actor="ann"))
+    assert set(await dispatched(dispatch, job_id)) == {job_id}
 
 
 async def test_dispatching_twice_changes_nothing(dispatch: MemoryDispatch) -> None:

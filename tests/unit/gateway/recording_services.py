@@ -184,6 +184,8 @@ JOBS: dict[str, Callable[..., Any]] = {
     "CancelJob": _command(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled"),
     "RetryJob": _command(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"),
     "ReprioritizeJob": _command(jobs.ReprioritizeJobResponse, None, "reprioritized"),
+    "PauseJob": _command(jobs.PauseJobResponse, None, "paused"),
+    "ResumeJob": _command(jobs.ResumeJobResponse, None, "resumed"),
     "PrefetchJob": _command(jobs.PrefetchJobResponse, None, "prefetch_requested"),
     "EraseJob": _command(jobs.EraseJobResponse, None, "erased"),
     "BulkCancelJobs": _bulk(jobs.BulkCancelJobsResponse, pb.STATUS_CANCELLED, "cancelled"),

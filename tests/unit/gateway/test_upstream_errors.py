@@ -39,6 +39,8 @@ async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
         ("POST", f"/api/v1/retry/{ID}"),
         ("POST", f"/api/v1/reproduce/{ID}"),
         ("POST", f"/api/v1/prefetch/{ID}"),
+        ("POST", f"/api/v1/pause/{ID}"),
+        ("POST", f"/api/v1/resume/{ID}"),
         ("DELETE", f"/api/v1/jobs/{ID}"),
     ):
         problem = problem_of(await gateway.client.request(method, path), 404)

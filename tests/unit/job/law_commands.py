@@ -34,6 +34,8 @@ CLIENT_COMMANDS: dict[type[c.Command], Arguments] = {
     c.Cancel: st.fixed_dictionaries({"reason": st.none() | sealed}),
     c.Retry: st.just({}),
     c.Reprioritize: st.fixed_dictionaries({"priority": priorities}),
+    c.Pause: st.just({}),
+    c.Resume: st.just({}),
     c.Prefetch: st.just({}),
     c.Erase: st.just({}),
     c.GiveUp: st.fixed_dictionaries({"error": errors}),

@@ -1,4 +1,4 @@
-"""A critical job takes the device from a job that is drawn, which goes on later."""
+"""A critical job, or a pause, takes the device from a job that is drawn, which goes on later."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from kinolog_worker.inference.messages import (
 from kinolog_worker.queue.warm_workers import MOST_DELIVERIES
 
 from kinolog.ids import new_id
-from kinolog.job.commands import Cancel, Reprioritize
-from kinolog.job.interruption import PREEMPTED
+from kinolog.job.commands import Cancel, Pause, Reprioritize, Resume
+from kinolog.job.interruption import PAUSED, PREEMPTED
 from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
 from kinolog.ports.tickets import COLDEST, LAST_RESORT, Ticket
@@ -218,6 +218,28 @@ async def test_what_ends_a_preempted_attempt_otherwise_counts_first(
     assert (job.status, error and error.code) == (
         (Status.CANCELLED, None) if on_cancel is None else (Status.QUEUED, "RENDER_FAILED")
     )
+
+
+async def test_a_paused_job_leaves_its_device(memory_worker: MemoryWorker, drawn: DrawnJobs) -> None:
+    """Its attempt does not count, and a ticket that is left is dropped. It goes on once it is resumed."""
+    async with supervised(memory_worker):
+        paused = await queued(memory_worker, Priority.LOW)
+        await issue(memory_worker, paused)
+        await drawn.draw(paused)
+        await memory_worker.send(paused, Pause(id=new_id(), actor="ann"))
+        job = await memory_worker.until(paused, lambda job: job.status is Status.QUEUED)
+        assert job.attempts[0].error is not None
+        assert (job.attempts[0].error.code, job.was_interrupted) == (PAUSED, True)
+        await issue(memory_worker, paused)
+        other = await queued(memory_worker, Priority.LOW)
+        await issue(memory_worker, other)
+        await drawn.draw(paused, other)
+        assert set(await memory_worker.issuer.outstanding()) == {other}
+        await memory_worker.send(paused, Resume(id=new_id(), actor="ann"))
+        await issue(memory_worker, paused)
+        for job_id in (other, paused):
+            drawn.finish(job_id)
+            await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
 
 
 async def test_a_job_that_ends_meanwhile_is_completed(

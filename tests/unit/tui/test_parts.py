@@ -42,6 +42,25 @@ def test_when_a_job_that_waits_starts() -> None:
     assert [parts[0][0] for parts in cells] == ["starts 22:00", "25 Dec 22:00", ""]
 
 
+@pytest.mark.parametrize(
+    ("status", "word", "progress"), [("queued", "paused", ""), ("processing", "pausing", "  0%")]
+)
+def test_a_pause_is_shown(status: str, word: str, progress: str) -> None:
+    """In place of the status, and of the place in the queue, which a paused job does not have."""
+    now = datetime(2026, 12, 24, 12).astimezone()
+    job = JobInfo(
+        job_id="a",
+        status=status,
+        priority="low",
+        created_at=now,
+        updated_at=now,
+        paused_at=now,
+        queue_position=4,
+    )
+    assert cell_parts("status", job, False, now)[0][0].endswith(word)
+    assert cell_parts("progress", job, False, now)[-1][0].endswith(progress)
+
+
 @pytest.mark.parametrize("status", [500, 503, 504, 507])
 def test_trouble_of_the_service_asks_for_no_other_request(status: int) -> None:
     """A full disk or damaged data is not in the form: the next step does not ask to change it."""

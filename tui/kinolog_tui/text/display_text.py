@@ -85,6 +85,13 @@ def moment(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time is not None else "–"
 
 
+def pause_text(job: JobInfo) -> str:
+    """Return what a pause makes of a job: `paused`, or `pausing` until its attempt has ended. Empty for no pause."""
+    if job.paused_at is None:
+        return ""
+    return "pausing" if job.status == "processing" else "paused"
+
+
 def start_time(job: JobInfo, now: datetime) -> str:
     """Format when a job that waits for a time starts, such as `22:00` or `24 Dec 22:00`; empty if it waits for none."""
     if job.status != "queued" or job.not_before is None or job.not_before <= now:

@@ -48,6 +48,8 @@ CommandResponse = TypeVar(
     pb.RetryJobResponse,
     pb.ReprioritizeJobResponse,
     pb.PrefetchJobResponse,
+    pb.PauseJobResponse,
+    pb.ResumeJobResponse,
     pb.EraseJobResponse,
 )
 
@@ -82,7 +84,7 @@ def command_id(name: str, request_id: str) -> str:
 
 
 class JobCommands:
-    """CancelJob, RetryJob, ReprioritizeJob, PrefetchJob, and the bulk variants of the first three."""
+    """CancelJob, RetryJob, ReprioritizeJob, their bulk variants, PauseJob, ResumeJob and PrefetchJob."""
 
     def __init__(
         self,
@@ -194,6 +196,16 @@ class JobCommands:
             priority=PRIORITY_FROM_PROTO[request.priority],
         )
         return await self.respond(await self.apply(call, request.job_id, command), pb.ReprioritizeJobResponse)
+
+    async def pause(self, request: pb.PauseJobRequest, call: RpcCall) -> pb.PauseJobResponse:
+        """PauseJob."""
+        command = c.Pause(id=command_id("pause", request.request_id), actor=call.actor)
+        return await self.respond(await self.apply(call, request.job_id, command), pb.PauseJobResponse)
+
+    async def resume(self, request: pb.ResumeJobRequest, call: RpcCall) -> pb.ResumeJobResponse:
+        """ResumeJob."""
+        command = c.Resume(id=command_id("resume", request.request_id), actor=call.actor)
+        return await self.respond(await self.apply(call, request.job_id, command), pb.ResumeJobResponse)
 
     async def prefetch(self, request: pb.PrefetchJobRequest, call: RpcCall) -> pb.PrefetchJobResponse:
         """PrefetchJob."""

@@ -39,6 +39,7 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.CANCEL: """
         JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
+        JobService.PauseJob JobService.ResumeJob
         """,
     Scope.AUDIT: "AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog",
     Scope.ADMIN: """

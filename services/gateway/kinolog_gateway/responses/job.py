@@ -129,6 +129,10 @@ class JobView(ResponseModel):
         lambda job: time_field(job, "start_before"),
         "It fails if no attempt has started by then; null without such a time, and after a retry.",
     )
+    paused_at: datetime | None = job_field(
+        lambda job: time_field(job, "paused_at"),
+        "When it was paused; null if it is not. It is queued, or its attempt ends at its next step.",
+    )
     reproduces: str | None = job_field(
         lambda job: job.reproduces or None, "The completed job that it renders again, if it does."
     )

@@ -163,6 +163,22 @@ async def priority(
     return _command_response(response)
 
 
+@router.post("/pause/{job_id}", response_model=CommandResponse, summary="Pause a job")
+async def pause(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
+    """Pause a job that has not ended. No attempt starts; a running one ends at its next step, with a checkpoint."""
+    request = pb.PauseJobRequest(job_id=job_id, request_id=request_id)
+    response = await api.call(api.jobs.PauseJob, request, caller)
+    return _command_response(response)
+
+
+@router.post("/resume/{job_id}", response_model=CommandResponse, summary="Resume a paused job")
+async def resume(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
+    """End the pause of a job. It goes on where it was, before other jobs of its priority."""
+    request = pb.ResumeJobRequest(job_id=job_id, request_id=request_id)
+    response = await api.call(api.jobs.ResumeJob, request, caller)
+    return _command_response(response)
+
+
 @router.post("/prefetch/{job_id}", response_model=CommandResponse, summary="Prefetch for a job")
 async def prefetch(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
     """Load what a queued job needs before it starts: weights and prompt embeddings."""

@@ -68,9 +68,10 @@ class Dispatcher:
         loaded = await self._store.load(job_id)
         if loaded is None:
             return
-        if loaded.job.status is Status.QUEUED:
+        is_queued = loaded.job.status is Status.QUEUED
+        if is_queued and loaded.job.paused_at is None:
             await self._issuer.issue(ticket_of(loaded.job, loaded.position))
-        elif loaded.job.status.terminal:
+        elif is_queued or loaded.job.status.terminal:
             await self._issuer.withdraw(job_id)
 
     async def _issue_prefetch_ticket(self, job_id: str) -> None:

@@ -72,7 +72,7 @@ class PoisonTicketHandler:
                 await self._feed.acknowledge(exhausted)
 
     async def handle(self, exhausted: ExhaustedTicket) -> bool:
-        """Issue a new ticket, or give the job up if it was never started. Withdraw the ticket of a job that has ended.
+        """Issue a new ticket, or give the job up if it was never started. Withdraw that of an ended or paused job.
 
         Return False, and do nothing, while a present worker reports the job: the advisory must be redelivered.
         """
@@ -83,7 +83,7 @@ class PoisonTicketHandler:
         loaded = await self._store.load(ticket.job_id)
         if loaded is not None and await self._is_in_progress(loaded.job):
             return False
-        if loaded is None or loaded.job.status.terminal:
+        if loaded is None or loaded.job.status.terminal or _waits_paused(loaded.job):
             await self._issuer.withdraw(ticket.job_id)
         elif self._is_poisoned(loaded.job):
             await self._give_up(exhausted)
@@ -131,3 +131,7 @@ class PoisonTicketHandler:
                 "gave up job %s after %s", job_id, counted(exhausted.deliveries, "delivery", "deliveries")
             )
             self.given_up += 1
+
+
+def _waits_paused(job: Job) -> bool:
+    return job.status is Status.QUEUED and job.paused_at is not None

@@ -152,6 +152,8 @@ class Reconciler:
         loaded = await self._store.load(job_id)
         if loaded is None or loaded.job.status is not Status.QUEUED or not concerns(loaded.job):
             return False
+        if loaded.job.paused_at is not None:
+            return False
         await self._issuer.withdraw(job_id)
         ticket = ticket_of(loaded.job, loaded.position)
         if self._clock() < loaded.job.updated_at:  # a worker measures the pause
@@ -223,10 +225,13 @@ async def _concurrently(change: Callable[[str], Awaitable[bool]], job_ids: Seque
 
 
 def needs_ticket(job: Job, in_progress: set[str]) -> bool:
-    """Return whether a job without a ticket should have one. `in_progress` are the jobs that present workers report."""
+    """Return whether a job without a ticket should have one. `in_progress` are the jobs that present workers report.
+
+    A paused job has none while it is queued.
+    """
     match job.status:
         case Status.QUEUED:
-            return True
+            return job.paused_at is None
         case Status.PROCESSING:
             return job.id not in in_progress
         case _:

@@ -18,7 +18,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket
 
-TICKET_EVENTS = ("queued", "reprioritized", "cancelled", "failed", "prefetch_requested")
+TICKET_EVENTS = ("queued", "reprioritized", "cancelled", "failed", "prefetch_requested", "paused", "resumed")
 """Stored names of the events that affect tickets. A commit without any of them does not."""
 
 FRESH_SECONDS = 10.0
@@ -110,7 +110,7 @@ def _affects_ticket(commit: Commit) -> bool:
     """
     for event in commit.events:
         match event:
-            case e.Queued() | e.Reprioritized():
+            case e.Queued() | e.Reprioritized() | e.Paused() | e.Resumed():
                 return True
             case e.Cancelled(attempt=0):
                 return True

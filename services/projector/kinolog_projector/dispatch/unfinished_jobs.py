@@ -14,6 +14,7 @@ PAGE_SIZE = 5_000
 
 QUERY = (
     "SELECT updated_at, id, status = 'processing' FROM projection.jobs WHERE status IN ('queued', 'processing')"
+    " AND (status = 'processing' OR paused_at IS NULL)"
     " AND (updated_at < %(start)s OR updated_at > %(end)s) AND (updated_at, id) > (%(last_change)s, %(last_id)s)"
     " ORDER BY updated_at, id LIMIT %(size)s"
 )
@@ -25,7 +26,10 @@ _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReadModelUnfinishedJobs:
-    """Jobs that are queued or processing and were not changed within a span of time, in pages."""
+    """Jobs that are queued or processing and were not changed within a span of time, in pages.
+
+    Queued jobs that are paused are left out: they have no ticket.
+    """
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool

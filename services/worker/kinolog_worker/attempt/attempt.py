@@ -22,6 +22,7 @@ from kinolog.models.catalogue import ModelEntry
 from kinolog.models.hub.errors import DownloadFailed
 from kinolog.ports.artifacts import ArtifactsUnavailable, job_folder
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.workers import FINISHING_STAGES
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
@@ -88,15 +89,14 @@ class RunningAttempt:
         self._entry = entry
         self._unsealed = unsealed
         self._sealer = sealer
-        self.place = place
+        self.job_id, self.place = lease.job.id, place
         self.started_position = lease.position
         """The position of the commit that started the attempt."""
         self.keeps_device = False
         """Whether its job is not preempted."""
         self._recorder = AttemptRecorder(dependencies, lease, seals, place)
         self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
-        timeout_seconds = dependencies.timing.cancel_timeout_seconds
-        self.interruption = Interruption(dependencies.inference, lease.job.id, timeout_seconds)
+        self.interruption = Interruption(dependencies, lease.job.id)
         original = ReproducedJob(dependencies.store, dependencies.artifacts, lease.job.reproduces)
         self._original = original
         self._outcome = OutcomeRecorder(
@@ -108,11 +108,6 @@ class RunningAttempt:
     def stop(self) -> None:
         """End the attempt as soon as the renderer stops, and put the job back into the queue."""
         self.interruption.stop()
-
-    @property
-    def job_id(self) -> str:
-        """Id of its job."""
-        return self._lease.job.id
 
     def drawn_job(self) -> DrawnJob | None:
         """Return what its job is to a critical one that waits; None if it gives its device to none any more."""
@@ -333,7 +328,7 @@ class RunningAttempt:
         )
 
     async def _watch_job(self) -> None:
-        """Cancel the rendering if the job is to be cancelled. Raises `LeaseLost` if another worker takes the job."""
+        """End the rendering of a cancelled or paused job. Raises `LeaseLost` if another worker takes the job."""
         job_id = self._lease.job.id
         subscription = await retry_until_log_available(
             partial(self._dependencies.notifier.subscribe, job_id), f"watching job {job_id}"
@@ -345,5 +340,7 @@ class RunningAttempt:
                 job = await self._lease.refresh(position)
                 if job.cancel_requested:
                     self.interruption.cancel()
+                elif job.paused_at is not None and self._recorder.stage not in FINISHING_STAGES:
+                    self.interruption.pause()
         finally:
             await subscription.close()

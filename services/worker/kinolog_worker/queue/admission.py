@@ -79,6 +79,8 @@ def admit(job: Job | None, situation: WorkerSituation) -> Admission:
 
 
 def _admit_queued(job: Job, situation: WorkerSituation) -> Admission:
+    if job.paused_at is not None:
+        return Drop("the job is paused")
     early = job.not_before is not None and job.not_before > situation.now
     if early and not _has_waited(job, situation):
         return Postpone(_pause_seconds(job, situation.now))

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     any_,
     bindparam,
     case,
@@ -114,7 +115,7 @@ _JOB_ROW = PreparedQuery(
 MAX_QUEUED_JOBS = 10_000
 """Jobs of a tenant in each lane that positions in the queue are computed from; those further back have none."""
 
-_QUEUED = jobs.c.status == literal_column("'queued'")
+_QUEUED = and_(jobs.c.status == literal_column("'queued'"), jobs.c.paused_at.is_(None))
 """Not a parameter: a plan for any value could not use the index of queued jobs."""
 
 _STARTABLE = jobs.c.queued_at <= bindparam("now", type_=jobs.c.queued_at.type)

@@ -12,7 +12,17 @@ from textual.widgets import Static
 from kinolog.counts import counted
 from kinolog_client import STAGES, EventInfo, JobInfo, StageInfo
 from kinolog_tui.text import clock
-from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span, start_time
+from kinolog_tui.text.display_text import (
+    PRIORITY_MARKS,
+    SYMBOLS,
+    bar,
+    moment,
+    pause_text,
+    plain,
+    size,
+    span,
+    start_time,
+)
 from kinolog_tui.widgets.theme_styles import status_style, style
 
 STAGE_CELLS = 14
@@ -61,6 +71,8 @@ class JobHead(Static):
         return max(LEAST_BAR, min(MOST_BAR, self.size.width // 4))
 
     def _progress_text(self, job: JobInfo, step: tuple[int, int] | None) -> str:
+        if paused := pause_text(job):
+            return f"{paused} since {moment(job.paused_at)}"
         if starts := start_time(job, clock.now()):
             return f"starts {starts}"
         if job.status == "queued":

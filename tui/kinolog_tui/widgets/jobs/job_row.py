@@ -15,6 +15,7 @@ from kinolog_tui.text.display_text import (
     SYMBOLS,
     ago,
     bar,
+    pause_text,
     plain,
     short_id,
     span,
@@ -68,14 +69,14 @@ def cell_parts(column: str, job: JobInfo, marked: bool, now: datetime) -> list[C
 
 
 def _status(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
-    word = "cancelling" if job.cancel_requested and not job.ended else job.status
+    word = "cancelling" if job.cancel_requested and not job.ended else pause_text(job) or job.status
     return [(f"{SYMBOLS[job.status]} {word}", COLOURS[job.status])]
 
 
 def _progress(job: JobInfo, _: bool, now: datetime) -> list[CellPart]:
     if starts := start_time(job, now):
         return [(starts if len(starts) > len("22:00") else f"starts {starts}", "text-muted")]
-    if job.status == "queued":
+    if job.status == "queued" and job.paused_at is None:
         return [("" if job.queue_position is None else f"#{job.queue_position + 1} in line", "text-muted")]
     return [(bar(job.percent, BAR_CELLS), COLOURS[job.status]), (f" {job.percent:3.0f}%", "")]
 

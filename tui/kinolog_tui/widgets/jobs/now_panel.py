@@ -15,7 +15,16 @@ from kinolog_tui.graphics.half_blocks import picture_text
 from kinolog_tui.session.job_progress import job_after, with_known_progress
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text import clock
-from kinolog_tui.text.display_text import PRIORITY_MARKS, ago, bar, plain, short_id, span, start_time
+from kinolog_tui.text.display_text import (
+    PRIORITY_MARKS,
+    ago,
+    bar,
+    pause_text,
+    plain,
+    short_id,
+    span,
+    start_time,
+)
 from kinolog_tui.widgets.theme_styles import status_style, style
 
 PREVIEW = PixelBox(10, 3)
@@ -173,7 +182,9 @@ class NowPanel(OptionList):
         known = place if job.queue_position is None else job.queue_position
         text = Text(no_wrap=True, overflow="ellipsis", end="")
         text.append("○ ", style=status_style(self.app, "queued"))
-        if starts := start_time(job, clock.now()):
+        if paused := pause_text(job):
+            text.append(f"{paused} ")
+        elif starts := start_time(job, clock.now()):
             text.append(f"{starts if len(starts) == len('22:00') else 'later'} ")
         else:
             text.append(f"{'next' if known == 0 else f'#{known + 1}':<5}")

@@ -41,6 +41,8 @@ export const names: typeof english = {
     cancel_requested: "Abbruch verlangt",
     cancelled: "abgebrochen",
     reprioritized: "Priorität geändert",
+    paused: "angehalten",
+    resumed: "fortgesetzt",
     completed: "fertig",
     failed: "gescheitert",
     retried: "wieder eingereiht",

@@ -39,6 +39,8 @@ export const names = {
     cancel_requested: "cancellation requested",
     cancelled: "cancelled",
     reprioritized: "priority changed",
+    paused: "paused",
+    resumed: "resumed",
     completed: "completed",
     failed: "failed",
     retried: "queued again",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from kinolog.job.interruption import PREEMPTED, WORKER_STOPPED
+from kinolog.job.interruption import PAUSED, PREEMPTED, WORKER_STOPPED
 from kinolog.job.values import JobError
-from kinolog_worker.inference.inference_client import InferenceClient
+from kinolog_worker.dependencies import WorkerDependencies
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +16,9 @@ SHUTDOWN_CANCEL_SECONDS = 3.0
 
 STOPPED_ERROR = JobError(
     code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
+)
+PAUSED_ERROR = JobError(
+    code=PAUSED, message="the job was paused; it goes on once it is resumed", retryable=True
 )
 PREEMPTED_ERROR = JobError(
     code=PREEMPTED, message="a critical job needed the device; this one goes on after it", retryable=True
@@ -29,10 +32,10 @@ class Interruption:
     within seconds: the job is to be cancelled, or the worker stops.
     """
 
-    def __init__(self, inference: InferenceClient, job_id: str, timeout_seconds: float) -> None:
-        self._inference = inference
+    def __init__(self, dependencies: WorkerDependencies, job_id: str) -> None:
+        self._inference = dependencies.inference
         self._job_id = job_id
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = dependencies.timing.cancel_timeout_seconds
         self.requested = asyncio.Event()
         self.urgent = asyncio.Event()
         self.error: JobError | None = None
@@ -55,6 +58,12 @@ class Interruption:
         """End the attempt at its next step, however long that takes, and put the job back into the queue."""
         if not self.requested.is_set():
             self.error = PREEMPTED_ERROR
+            self.requested.set()
+
+    def pause(self) -> None:
+        """End the attempt at its next step, however long that takes: its job is paused."""
+        if not self.requested.is_set():
+            self.error = PAUSED_ERROR
             self.requested.set()
 
     async def run(self) -> None:
