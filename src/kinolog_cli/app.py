@@ -34,6 +34,7 @@ COMMANDS = {
     "bulk": "kinolog_cli.jobs.bulk:bulk",
     "result": "kinolog_cli.jobs.queries:result",
     "export": "kinolog_cli.jobs.export:export",
+    "stream": "kinolog_cli.jobs.stream:stream",
     "link": "kinolog_cli.jobs.link:link",
     "replay": "kinolog_cli.jobs.queries:replay",
     "verify": "kinolog_cli.verify:verify",

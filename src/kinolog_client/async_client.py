@@ -11,9 +11,11 @@ from typing import Self, TypeVar
 
 from kinolog_client import defaults
 from kinolog_client.endpoint import Certificates, Endpoint
+from kinolog_client.errors import GatewayError
 from kinolog_client.http import file_transfer
 from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
+from kinolog_client.http.live_transfer import LiveTransfer
 from kinolog_client.http.methods import awaitable
 from kinolog_client.http.operation import Operation
 from kinolog_client.http.retry import RetryPolicy
@@ -192,6 +194,26 @@ class AsyncKinologClient:
         file cannot be written.
         """
         return await self._saved(self._transfer(job_id, file, scene, index), to, on_progress)
+
+    async def live_video(self, job_id: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a job's video while it is rendered, until the last frame: MP4 with H.264, without sound.
+
+        Waits until there are any, also in the queue. A lost connection is resumed at the byte where it broke, also at a
+        gateway that restarts. Raises `NotFound` for a job that has ended, and `Conflict` if its attempt ends before:
+        the bytes of the next one are others.
+        """
+        transfer = LiveTransfer(self.url, job_id, self._transport.policy)
+        while True:
+            try:
+                async for chunk in self._transport.read_file(transfer):
+                    yield chunk
+            except GatewayError as error:
+                pause = transfer.pause_after(error)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def export(
         self,

@@ -65,6 +65,7 @@ class MemoryWorker(JobDriver):
         self.alarms = MemoryAlarms(ME)
         self.inference = ScriptedInference()
         self.downloads = ScriptedDownloads()
+        artifacts = MemoryArtifacts()
         self.dependencies = WorkerDependencies(
             worker=ME,
             served=served,
@@ -77,7 +78,8 @@ class MemoryWorker(JobDriver):
             progress=self.progress,
             workers=self.workers,
             notifier=MemoryCommitNotifier(self.store),
-            artifacts=MemoryArtifacts(),
+            artifacts=artifacts,
+            live_videos=artifacts.live_videos,
             alarms=self.alarms,
             inference=self.inference,
             models=ModelFiles(self.downloads, self.alarms, self.clock),
@@ -95,7 +97,7 @@ class MemoryWorker(JobDriver):
 
     def set_artifacts(self, artifacts: MemoryArtifacts) -> None:
         """Use another store of artifacts."""
-        self.dependencies = replace(self.dependencies, artifacts=artifacts)
+        self.dependencies = replace(self.dependencies, artifacts=artifacts, live_videos=artifacts.live_videos)
         self.ticket_handler = TicketHandler(self.dependencies)
 
     def clock(self) -> datetime:

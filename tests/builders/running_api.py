@@ -296,6 +296,7 @@ async def running_api(
             alarms=alarms,
             artifacts=artifacts,
             uploads=uploads,
+            live_videos=artifacts.live_videos,
             read_model=read_model,
             webhook_history=webhook_history,
             catalogue=catalogue,
@@ -313,8 +314,7 @@ async def running_api(
             webhook_rules=webhook_rules or AddressRules(),
         )
     )
-    port = await server.start("127.0.0.1", 0, certificate)
-    target = f"127.0.0.1:{port}"
+    target = f"127.0.0.1:{await server.start('127.0.0.1', 0, certificate)}"
     try:
         async with aio.insecure_channel(target) as channel:
             yield RunningApi(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from kinolog_api.inputs.live_video_sweep import LiveVideoSweep
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.uploads import Uploads
 
@@ -47,7 +48,8 @@ async def test_one_that_its_job_does_not_go_on_from_is_swept(api: RunningApi) ->
     _, keys = await _interrupted(api, 1, 2)
     api.clock.now += timedelta(days=1, hours=1)
     uploads = Uploads(api.uploads, api.keys, LIMITS, api.clock)
-    await StoreSweep(uploads, api.artifacts, api.store, api.clock).sweep()
+    live_videos = LiveVideoSweep(api.artifacts.live_videos, api.store)
+    await StoreSweep(uploads, api.artifacts, live_videos, api.store, api.clock).sweep()
     assert list(api.artifacts._artifacts) == keys[1:]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from kinolog_api.inputs.job_inputs import CONCURRENT_COPIES
+from kinolog_api.inputs.live_video_sweep import LiveVideoSweep
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.uploads import Uploads
 
@@ -58,7 +59,9 @@ def _sealed(api: RunningApi) -> list[str]:
 
 
 def _sweep(api: RunningApi) -> StoreSweep:
-    return StoreSweep(Uploads(api.uploads, api.keys, LIMITS, api.clock), api.artifacts, api.store, api.clock)
+    uploads = Uploads(api.uploads, api.keys, LIMITS, api.clock)
+    live_videos = LiveVideoSweep(api.artifacts.live_videos, api.store)
+    return StoreSweep(uploads, api.artifacts, live_videos, api.store, api.clock)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -89,7 +89,7 @@ async def test_no_ticket_calls_anything_else(api: RunningApi) -> None:
     job_id = await completed_job(api)
     redeemed = await api.tickets.RedeemTicket(tk.RedeemTicketRequest(ticket=await live_ticket(api)))
     allowed = {
-        await file_ticket(api, job_id): {"ReadArtifact", "ExportVideo"},
+        await file_ticket(api, job_id): {"ReadArtifact", "ReadLiveVideo", "ExportVideo"},
         await live_ticket(api): set(),
         redeemed.credential: {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"},
     }

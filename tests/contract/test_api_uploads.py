@@ -12,6 +12,7 @@ import grpc
 import pytest
 from kinolog_api.dependencies import InputLimits
 from kinolog_api.inputs import upload_input
+from kinolog_api.inputs.live_video_sweep import LiveVideoSweep
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.upload_quota import ArrivingUpload, UploadQuota
 from kinolog_api.inputs.uploads import DERIVED_FROM, Uploads
@@ -48,7 +49,8 @@ def _keys(api: RunningApi) -> set[str]:
 
 def _sweep(api: RunningApi) -> StoreSweep:
     uploads = Uploads(api.uploads, api.keys, LIMITS, api.clock)
-    return StoreSweep(uploads, api.artifacts, api.store, api.clock)
+    live_videos = LiveVideoSweep(api.artifacts.live_videos, api.store)
+    return StoreSweep(uploads, api.artifacts, live_videos, api.store, api.clock)
 
 
 async def test_a_refused_upload_says_why() -> None:

@@ -159,6 +159,7 @@ def finished_job(api: RecordingApi) -> pb.Job:
 
 
 NOT_JSON = (
+    "/stream",
     "/video",
     "/thumbnail",
     "/preview",

@@ -20,7 +20,11 @@ from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.obstore.configured_store import ArtifactStoreUnusable, configured_artifacts
+from kinolog.adapters.obstore.configured_store import (
+    ArtifactStoreUnusable,
+    configured_artifacts,
+    configured_live_videos,
+)
 from kinolog.adapters.oidc.issuer_documents import IssuerDocuments
 from kinolog.connections.tls import CertificateUnusable
 from kinolog.models.catalogue import load_catalogue
@@ -121,6 +125,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             alarms=alarms,
             artifacts=artifacts,
             uploads=uploads,
+            live_videos=configured_live_videos(settings.artifacts_url),
             read_model=read_model,
             webhook_history=read_model.webhook_history(),
             webhook_rules=settings.webhook_rules,

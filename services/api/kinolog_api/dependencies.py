@@ -11,6 +11,7 @@ from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore
+from kinolog.ports.live_video.parts import LiveVideos
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
@@ -49,6 +50,8 @@ class ApiDependencies:
     artifacts: ArtifactStore
     uploads: ArtifactStore
     """The area of uploads of the same store."""
+    live_videos: LiveVideos
+    """Those in the same store."""
     read_model: ReadModel
     webhook_history: WebhookHistory
     catalogue: Catalogue

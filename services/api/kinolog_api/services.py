@@ -25,6 +25,7 @@ from kinolog_api.choices.start_time import StartTimeCheck
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.exports.export_video import ExportVideo
 from kinolog_api.inputs.job_inputs import JobInputs
+from kinolog_api.inputs.live_video_sweep import LiveVideoSweep
 from kinolog_api.inputs.store_sweep import StoreSweep
 from kinolog_api.inputs.upload_input import UploadInput
 from kinolog_api.inputs.uploads import Uploads
@@ -57,6 +58,7 @@ from kinolog_api.schedules.schedule_facts import ScheduleFacts
 from kinolog_api.schedules.schedule_runs import ScheduleRuns
 from kinolog_api.tickets.issue_tickets import IssueTickets
 from kinolog_api.watch.broadcast import WatchBroadcast
+from kinolog_api.watch.read_live_video import ReadLiveVideo
 from kinolog_api.watch.watch_jobs import WatchJobs
 from kinolog_api.webhooks.job_webhooks import JobWebhooks
 from kinolog_api.webhooks.manage_webhooks import ManageWebhooks
@@ -109,7 +111,8 @@ class JobService:
         uploads = Uploads(d.uploads, d.keys, d.input_limits, d.clock)
         self._upload = UploadInput(uploads, write_guard, d.input_limits)
         inputs = JobInputs(uploads, d.artifacts, d.input_limits)
-        self.store_sweep = StoreSweep(uploads, d.artifacts, d.store, d.clock)
+        live_video_sweep = LiveVideoSweep(d.live_videos, d.store)
+        self.store_sweep = StoreSweep(uploads, d.artifacts, live_video_sweep, d.store, d.clock)
         self.webhook_facts = WebhookFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.job_webhooks = JobWebhooks(self.webhook_facts, d.webhook_rules_of)
         scene_writer = WriteScenes(d.prompt_writer)
@@ -145,6 +148,7 @@ class JobService:
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self.queries)
+        self._live_videos = ReadLiveVideo(self.queries, self.broadcast, d.live_videos)
 
     def methods(self) -> Methods:
         """Return the methods of JobService."""
@@ -173,6 +177,7 @@ class JobService:
             "SummarizeJobs": self._lists.summarize_jobs,
             "ReadArtifact": self._artifacts.read_artifact,
             "ExportVideo": self._exports.export_video,
+            "ReadLiveVideo": self._live_videos.read_live_video,
             "WatchJob": self._watch.watch_job,
             "WatchJobs": self._watch.watch_jobs,
             "ListModels": self._catalogue.list_models,

@@ -53,6 +53,7 @@ from kinolog_gateway.routes import (
     results,
 )
 from kinolog_gateway.routes.access import keys, schedules, tickets, usage, webhook_calls, webhooks
+from kinolog_gateway.routes.live_video import stream
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -68,6 +69,7 @@ ROUTERS = (
     results.router,
     inputs.router,
     exports.router,
+    stream.router,
     charts.router,
     catalogue.router,
     keys.router,

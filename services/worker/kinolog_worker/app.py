@@ -21,7 +21,7 @@ from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.obstore.configured_store import configured_artifacts
+from kinolog.adapters.obstore.configured_store import configured_artifacts, configured_live_videos
 from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue, load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
@@ -124,6 +124,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             workers=workers,
             notifier=JetStreamCommitNotifier(client),
             artifacts=artifacts,
+            live_videos=configured_live_videos(settings.artifacts_url),
             alarms=alarms,
             inference=InferenceProcess(
                 settings.worker_device,

@@ -13,6 +13,7 @@ from kinolog.ports.clock import Clock
 from kinolog.ports.commit_notifications import CommitNotifier
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import JobKeys
+from kinolog.ports.live_video.parts import LiveVideos
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
@@ -72,6 +73,7 @@ class WorkerDependencies:
     workers: WorkerRegistry
     notifier: CommitNotifier
     artifacts: ArtifactStore
+    live_videos: LiveVideos
     alarms: Alarms
     inference: InferenceClient
     models: ModelFiles

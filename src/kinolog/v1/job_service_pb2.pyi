@@ -2048,6 +2048,104 @@ class ReadArtifactResponse(_message.Message):
 Global___ReadArtifactResponse: _TypeAlias = ReadArtifactResponse  # noqa: Y015
 
 @_typing.final
+class ReadLiveVideoRequest(_message.Message):
+    """Selects what to read of the live video of a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    WAIT_SECONDS_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Id of the job."""
+    attempt: _builtins.int
+    """The attempt that is read since an earlier call. ABORTED if it is not the current one. 0 means the current one."""
+    offset: _builtins.int
+    """Offset of the first byte to read. It may be the first one that is not drawn yet."""
+    wait_seconds: _builtins.int
+    """The maximum number of seconds to wait until there is something to play. FAILED_PRECONDITION after that."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        wait_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "offset", b"offset", "wait_seconds", b"wait_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadLiveVideoRequest: _TypeAlias = ReadLiveVideoRequest  # noqa: Y015
+
+@_typing.final
+class ReadLiveVideoResponse(_message.Message):
+    """The next bytes. The first message describes the live video and has none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIVE_VIDEO_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """The next bytes. None, in a later message, means that more follow later."""
+    @_builtins.property
+    def live_video(self) -> Global___LiveVideo:
+        """The live video. Only in the first message."""
+
+    def __init__(
+        self,
+        *,
+        live_video: Global___LiveVideo | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["live_video", b"live_video"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "live_video", b"live_video"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadLiveVideoResponse: _TypeAlias = ReadLiveVideoResponse  # noqa: Y015
+
+@_typing.final
+class LiveVideo(_message.Message):
+    """The frames of an attempt as they are drawn: fragmented MP4 with H.264, without sound. It is there until shortly after the end
+    of the job.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    AVAILABLE_BYTES_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """The attempt, counted from 1. The bytes of another one are others."""
+    media_type: _builtins.str
+    """The media type."""
+    available_bytes: _builtins.int
+    """The number of bytes that can be read now."""
+    complete: _builtins.bool
+    """Whether these are all."""
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        media_type: _builtins.str = ...,
+        available_bytes: _builtins.int = ...,
+        complete: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "available_bytes", b"available_bytes", "complete", b"complete", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveVideo: _TypeAlias = LiveVideo  # noqa: Y015
+
+@_typing.final
 class ListLogEntriesRequest(_message.Message):
     """Selects the job whose log lines to read."""
 

@@ -144,6 +144,11 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoResponse.FromString,
                 _registered_method=True)
+        self.ReadLiveVideo = channel.unary_stream(
+                '/kinolog.v1.JobService/ReadLiveVideo',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ReadLiveVideoRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ReadLiveVideoResponse.FromString,
+                _registered_method=True)
         self.EraseJob = channel.unary_unary(
                 '/kinolog.v1.JobService/EraseJob',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.EraseJobRequest.SerializeToString,
@@ -345,6 +350,14 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadLiveVideo(self, request, context):
+        """Streams the frames of the current attempt while they are drawn, as a video that can be played, until the last one. It has no
+        sound. ABORTED if another attempt begins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseJob(self, request, context):
         """Erases the prompts and files of an ended job permanently. The rest of its history stays.
         """
@@ -509,6 +522,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ExportVideo,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.ExportVideoResponse.SerializeToString,
+            ),
+            'ReadLiveVideo': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadLiveVideo,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ReadLiveVideoRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ReadLiveVideoResponse.SerializeToString,
             ),
             'EraseJob': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseJob,
@@ -1123,6 +1141,33 @@ class JobService:
             '/kinolog.v1.JobService/ExportVideo',
             kinolog_dot_v1_dot_job__service__pb2.ExportVideoRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.ExportVideoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadLiveVideo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/kinolog.v1.JobService/ReadLiveVideo',
+            kinolog_dot_v1_dot_job__service__pb2.ReadLiveVideoRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ReadLiveVideoResponse.FromString,
             options,
             channel_credentials,
             insecure,

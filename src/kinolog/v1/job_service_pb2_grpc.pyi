@@ -87,6 +87,10 @@ class JobServiceStub:
     """Streams the bytes of a file of a job."""
     ExportVideo: _grpc.UnaryStreamMultiCallable[_job_service_pb2.ExportVideoRequest, _job_service_pb2.ExportVideoResponse]
     """Streams the video of a completed job in another format. It is made while it is sent."""
+    ReadLiveVideo: _grpc.UnaryStreamMultiCallable[_job_service_pb2.ReadLiveVideoRequest, _job_service_pb2.ReadLiveVideoResponse]
+    """Streams the frames of the current attempt while they are drawn, as a video that can be played, until the last one. It has no
+    sound. ABORTED if another attempt begins.
+    """
     EraseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.EraseJobRequest, _job_service_pb2.EraseJobResponse]
     """Erases the prompts and files of an ended job permanently. The rest of its history stays."""
     BulkEraseJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BulkEraseJobsRequest, _job_service_pb2.BulkEraseJobsResponse]
@@ -165,6 +169,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """Streams the bytes of a file of a job."""
     ExportVideo: _aio.UnaryStreamMultiCallable[_job_service_pb2.ExportVideoRequest, _job_service_pb2.ExportVideoResponse]  # type: ignore[assignment]
     """Streams the video of a completed job in another format. It is made while it is sent."""
+    ReadLiveVideo: _aio.UnaryStreamMultiCallable[_job_service_pb2.ReadLiveVideoRequest, _job_service_pb2.ReadLiveVideoResponse]  # type: ignore[assignment]
+    """Streams the frames of the current attempt while they are drawn, as a video that can be played, until the last one. It has no
+    sound. ABORTED if another attempt begins.
+    """
     EraseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.EraseJobRequest, _job_service_pb2.EraseJobResponse]  # type: ignore[assignment]
     """Erases the prompts and files of an ended job permanently. The rest of its history stays."""
     BulkEraseJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BulkEraseJobsRequest, _job_service_pb2.BulkEraseJobsResponse]  # type: ignore[assignment]
@@ -366,6 +374,16 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.ExportVideoResponse], _abc.AsyncIterator[_job_service_pb2.ExportVideoResponse]]:
         """Streams the video of a completed job in another format. It is made while it is sent."""
+
+    @_abc_1.abstractmethod
+    def ReadLiveVideo(
+        self,
+        request: _job_service_pb2.ReadLiveVideoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_job_service_pb2.ReadLiveVideoResponse], _abc.AsyncIterator[_job_service_pb2.ReadLiveVideoResponse]]:
+        """Streams the frames of the current attempt while they are drawn, as a video that can be played, until the last one. It has no
+        sound. ABORTED if another attempt begins.
+        """
 
     @_abc_1.abstractmethod
     def EraseJob(

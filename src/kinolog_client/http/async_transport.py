@@ -9,7 +9,7 @@ import httpx
 
 from kinolog_client.endpoint import Endpoint
 from kinolog_client.http.connection_pool import POOL_LIMITS
-from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
+from kinolog_client.http.file_transfer import FileTransfer
 from kinolog_client.http.network_errors import proxy_errors, unreachable
 from kinolog_client.http.operation import HttpAnswer, Operation, T
 from kinolog_client.http.retry import RetryPolicy
@@ -75,15 +75,21 @@ class AsyncTransport:
             headers = self.endpoint.headers | transfer.headers()
             try:
                 async with self._http.stream(
-                    "GET", url + transfer.operation.path, headers=headers, timeout=timeout_seconds
+                    "GET",
+                    url + transfer.operation.path,
+                    params=transfer.operation.params or None,
+                    headers=headers,
+                    timeout=timeout_seconds,
                 ) as answer:
+                    if transfer.is_at_end(answer.status_code, answer.headers):
+                        return
                     if answer.is_error:
                         content = await answer.aread()
                         transfer.operation.result(
                             url, HttpAnswer(answer.status_code, answer.headers, content)
                         )
                     transfer.on_answer(answer.status_code, answer.headers)
-                    async for chunk in answer.aiter_bytes(CHUNK_BYTES):
+                    async for chunk in answer.aiter_bytes(transfer.chunk_bytes):
                         transfer.on_chunk(chunk)
                         yield chunk
             except (httpx.HTTPError, httpx.InvalidURL) as error:

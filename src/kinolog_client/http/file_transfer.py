@@ -22,6 +22,8 @@ EXPORT_TYPES = {
 """Media types of exports by their format."""
 EXPORT_SECONDS = 660.0
 """How long the gateway may send nothing of an export: an animation arrives as a whole."""
+LIVE_SECONDS = 60.0
+"""How long the gateway may send nothing of a live video; then the connection is made again."""
 CHUNK_BYTES = 1 << 16
 _MEDIA_TYPES = {
     "video": ("video/",),
@@ -78,6 +80,19 @@ def export_operation(job_id: str, file_format: str) -> Operation[FileInfo]:
     )
 
 
+def live_video_operation(job_id: str) -> Operation[FileInfo]:
+    """Return the operation that reads a job while it is rendered. The gateway waits for its first frames."""
+    return Operation(
+        method="GET",
+        route=f"{API_PREFIX}/result/{{job_id}}/stream",
+        path_values={"job_id": job_id},
+        params={"wait_seconds": "20"},
+        headers={"Accept-Encoding": "identity"},
+        read=_facts_reader("video"),
+        timeout_seconds=LIVE_SECONDS,
+    )
+
+
 def video_info(job_id: str) -> Operation[FileInfo]:
     """Return size, hash and type of the video of a completed job, without its bytes."""
     return Operation(
@@ -124,6 +139,9 @@ def _number(text: str | None) -> int | None:
 class FileTransfer:
     """Counts and hashes the bytes of a download, and resumes it after a lost connection where it broke off."""
 
+    chunk_bytes: int | None = CHUNK_BYTES
+    """How many bytes are received before they are passed on. None for as many as come at once."""
+
     def __init__(
         self, url: str, operation: Operation[FileInfo], policy: RetryPolicy, *, resumes: bool = True
     ) -> None:
@@ -163,6 +181,10 @@ class FileTransfer:
         length = facts.size_bytes
         self.size_bytes = None if length is None else self.received_bytes + length
         self._tag, self._expected_hash = tag, facts.sha256
+
+    def is_at_end(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Return whether a refusal means that all bytes have come. It never does for a file of known size."""
+        return False
 
     def on_chunk(self, chunk: bytes) -> None:
         """Count and hash a chunk."""

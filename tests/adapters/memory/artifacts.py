@@ -9,6 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from obstore.store import MemoryStore
+
+from kinolog.adapters.obstore.live_videos import ObstoreLiveVideos
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -37,6 +40,8 @@ class MemoryArtifacts:
         self._times: dict[str, datetime] = {}
         """When staged and committed content was written, by key. What a test puts in by itself has no time."""
         self._temporaries: dict[str, bytes] = {}
+        self.live_videos = ObstoreLiveVideos(MemoryStore())
+        """Those of the same store."""
 
     async def stage(self, content: Path | AsyncIterable[bytes], folder: str) -> StagedContent:
         if isinstance(content, Path):

@@ -18,6 +18,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["logs"], "ListLogEntries"),
     (["storyboard"], "GetStoryboard"),
     (["result"], "GetResult"),
+    (["stream", "-o", "/dev/null"], "ReadLiveVideo"),
     (["link"], "CreateFileTicket"),
     (["replay"], "GetHistory"),
     (["verify"], "VerifyJob"),

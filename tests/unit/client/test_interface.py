@@ -8,7 +8,13 @@ import sys
 from typing import Any, get_type_hints
 
 from kinolog_client import AsyncKinologClient, KinologClient, VideoRequest
-from kinolog_client.http.file_transfer import FILES, export_operation, file_operation, video_info
+from kinolog_client.http.file_transfer import (
+    FILES,
+    export_operation,
+    file_operation,
+    live_video_operation,
+    video_info,
+)
 from kinolog_client.http.operation import Operation
 from kinolog_client.operations import (
     access_operations,
@@ -88,6 +94,7 @@ async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
     described = [function for module in OPERATIONS for function in _described(module).values()]
     reached = {_route(function) for function in described} | {_route(video_info)}
     reached.add((export_operation("a", "gif").method, export_operation("a", "gif").route))
+    reached.add((live_video_operation("a").method, live_video_operation("a").route))
     for file in FILES:
         operation = file_operation("a", file, 0 if "scene" in file else None, 0 if file == "input" else None)
         reached.add((operation.method, operation.route))

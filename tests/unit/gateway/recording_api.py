@@ -55,6 +55,28 @@ def not_found(job_id: str) -> Refusal:
     return Refusal(grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND", f"there is no job {job_id}")
 
 
+class RecordedLiveVideo:
+    """The live video of an attempt. A test adds to it."""
+
+    def __init__(self, data: bytes, attempt: int = 1) -> None:
+        self.data = data
+        self.attempt = attempt
+        self.is_complete = False
+        self.ended_by: Refusal | None = None
+        self.followed_by: RecordedLiveVideo | None = None
+        """That of the next attempt, which there is once this one has ended."""
+        self.changed = asyncio.Condition()
+
+    async def add(
+        self, data: bytes = b"", *, is_complete: bool = False, ended_by: Refusal | None = None
+    ) -> None:
+        """Add bytes, and say that they are the last ones, or that the attempt has ended."""
+        async with self.changed:
+            self.data += data
+            self.is_complete, self.ended_by = is_complete, ended_by
+            self.changed.notify_all()
+
+
 class RecordingApi:
     """The api: recorded calls, known jobs, and planned failures."""
 
@@ -66,6 +88,7 @@ class RecordingApi:
         self.log: list[jobs.WatchJobsResponse] = []
         self.lines: dict[str, list[pb.LogEntry]] = {}
         self.files: dict[tuple[str, int, int], bytes] = {}
+        self.live_videos: dict[str, RecordedLiveVideo] = {}
         self.uploads: list[list[jobs.UploadInputRequest]] = []
         """The messages of each upload."""
         self.read_bytes = 0

@@ -25,6 +25,7 @@ from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_answers import ACCESS, ANALYTICS, AUDIT, TICKETS
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
+from tests.unit.gateway.recording_live_video import read_live_video
 from tests.unit.gateway.recording_schedules import SCHEDULES
 from tests.unit.gateway.recording_storyboards import get_storyboard, plan_job
 from tests.unit.gateway.recording_webhooks import WEBHOOKS
@@ -239,6 +240,15 @@ class _JobStreams:
             yield jobs.ExportVideoResponse(media_type="image/gif")
             for part in (b"GIF89a", b"", b"rest"):
                 yield jobs.ExportVideoResponse(data=part)
+        except Refusal as refusal:
+            await _refuse(context, refusal)
+
+    async def ReadLiveVideo(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        try:
+            self.api.admit("ReadLiveVideo", request, context)
+            self.api.get(request.job_id)
+            async for message in read_live_video(self.api, request):
+                yield message
         except Refusal as refusal:
             await _refuse(context, refusal)
 

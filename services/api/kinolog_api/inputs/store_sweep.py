@@ -1,4 +1,7 @@
-"""Deletes what is left in the artifact store: expired uploads, and files of dead writers and interrupted submits."""
+"""Deletes what is left in the artifact store.
+
+Expired uploads, live videos that have ended, and files of dead writers and interrupted submits.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from kinolog.ports.artifacts import ArtifactStore, job_in
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.process.logs import fields
+from kinolog_api.inputs.live_video_sweep import LiveVideoSweep
 from kinolog_api.inputs.uploads import SUFFIX, Uploads
 
 logger = logging.getLogger(__name__)
@@ -24,8 +28,16 @@ STALE_SECONDS = 24 * 3600.0
 class StoreSweep:
     """Sweeps both areas of the store."""
 
-    def __init__(self, uploads: Uploads, artifacts: ArtifactStore, store: EventStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        uploads: Uploads,
+        artifacts: ArtifactStore,
+        live_videos: LiveVideoSweep,
+        store: EventStore,
+        clock: Clock,
+    ) -> None:
         self._uploads = uploads
+        self._live_videos = live_videos
         self._artifacts = artifacts
         self._store = store
         self._clock = clock
@@ -46,11 +58,13 @@ class StoreSweep:
         copies = sum(
             [await self._sweep_job(folder) for folder in await self._artifacts.staged_before(STALE_SECONDS)]
         )
+        live = await self._live_videos.sweep()
         staged = await self._artifacts.sweep(STALE_SECONDS)
-        if expired or copies or staged:
-            extra = fields("swept", expired=expired, copies=copies, staged=staged)
+        if expired or copies or staged or live:
+            extra = fields("swept", expired=expired, copies=copies, staged=staged, live=live)
             logger.info(
-                "deleted expired uploads, and what dead writers left in the artifact store", extra=extra
+                "deleted expired uploads, live videos that ended, and what dead writers left in the artifact store",
+                extra=extra,
             )
 
     async def _sweep_job(self, folder: str) -> int:

@@ -39,7 +39,7 @@ class TicketUse(StrEnum):
 
 
 _METHODS_OF_USE = {
-    TicketUse.FILES: frozenset({"ReadArtifact", "ExportVideo"}),
+    TicketUse.FILES: frozenset({"ReadArtifact", "ReadLiveVideo", "ExportVideo"}),
     TicketUse.LIVE: frozenset[str](),
     TicketUse.CONNECTION: frozenset(
         {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"}

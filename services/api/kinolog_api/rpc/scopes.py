@@ -30,8 +30,8 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.READ: """
         JobService.GetJob JobService.GetStoryboard JobService.GetResult JobService.ListLogEntries JobService.ListJobs
-        JobService.SummarizeJobs JobService.ReadArtifact JobService.ExportVideo JobService.WatchJob
-        JobService.WatchJobs JobService.ListModels JobService.ListWorkers
+        JobService.SummarizeJobs JobService.ReadArtifact JobService.ExportVideo
+        JobService.ReadLiveVideo JobService.WatchJob JobService.WatchJobs JobService.ListModels JobService.ListWorkers
         AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
         AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
         ScheduleService.ListSchedules

@@ -43,6 +43,8 @@ _HTTP_BY_REASON = {
     "INPUT_TOO_LARGE": 413,
     "INPUT_UNSUPPORTED": 415,
     "UPLOAD_STALLED": 408,
+    "LIVE_VIDEO_CHANGED": 412,
+    "OFFSET_AHEAD": 416,
 }
 """Statuses of reasons that HTTP knows more exactly than gRPC."""
 

@@ -18,7 +18,9 @@ from kinolog.ports.artifacts import (
     StagedContent,
     StoredArtifact,
     commit_or_discard,
+    job_folder,
 )
+from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
 from kinolog_worker.media.thumbnails import thumbnail_path
@@ -48,6 +50,7 @@ class LaterFiles:
 
     def start(self, group: asyncio.TaskGroup, store: Coroutine[Any, Any, None]) -> None:
         """Store something beside the rendering."""
+        self._stores = [earlier for earlier in self._stores if not earlier.done()]
         self._stores.append(group.create_task(store))
 
     async def stored(self) -> None:
@@ -127,6 +130,16 @@ async def commit_files(
         _artifact(content, ArtifactKind(file.kind), file.media_type, file.signed_by)
         for file, content in zip(files, stored, strict=True)
     )
+
+
+async def delete_late_files(log: EventStore, store: ArtifactStore, job_id: str) -> None:
+    """Delete what a lost attempt stored if its job was erased meanwhile. If the log is away, the api does it."""
+    try:
+        loaded = await log.load(job_id)
+        if loaded is not None and loaded.job.erased:
+            await store.delete_all(job_folder(loaded.job.tenant, job_id))
+    except (LogUnavailable, ArtifactsUnavailable) as error:
+        logger.warning("files of job %s may be left: %s", job_id, error)
 
 
 async def fetch_scenes(store: ArtifactStore, job: Job, folder: Path) -> list[SceneFile]:

@@ -20,14 +20,19 @@ from kinolog.job.state import Job
 from kinolog.job.values import WORKER_NOT_READY, Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.hub.errors import DownloadFailed
-from kinolog.ports.artifacts import ArtifactsUnavailable, job_folder
-from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.artifacts import job_folder
 from kinolog.ports.workers import FINISHING_STAGES
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
 from kinolog.scheduling.preemption import DrawnJob
-from kinolog_worker.attempt.artifact_files import LaterFiles, fetch_scenes, store_scene, store_thumbnail
+from kinolog_worker.attempt.artifact_files import (
+    LaterFiles,
+    delete_late_files,
+    fetch_scenes,
+    store_scene,
+    store_thumbnail,
+)
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.checkpoint_store import CheckpointStore
@@ -35,6 +40,7 @@ from kinolog_worker.attempt.device_line import DevicePlace
 from kinolog_worker.attempt.input_files import InputUnusable, fetch_inputs
 from kinolog_worker.attempt.interruptions.interruption import Interruption
 from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
+from kinolog_worker.attempt.live_video.live_video_store import LiveVideoStore
 from kinolog_worker.attempt.originals.reproduced_job import ReproducedJob
 from kinolog_worker.attempt.render_request import (
     build_render_job,
@@ -45,6 +51,7 @@ from kinolog_worker.attempt.render_request import (
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.checkpoints.checkpoint_messages import CheckpointMessage
+from kinolog_worker.inference.live_video.live_video_message import LiveVideoMessage
 from kinolog_worker.inference.messages import (
     CancelledMessage,
     FailedMessage,
@@ -96,6 +103,7 @@ class RunningAttempt:
         """Whether its job is not preempted."""
         self._recorder = AttemptRecorder(dependencies, lease, seals, place)
         self._checkpoints = CheckpointStore(dependencies, lease, self._recorder, sealer)
+        self._live_video = LiveVideoStore(dependencies, lease, self._recorder, sealer)
         self.interruption = Interruption(dependencies, lease.job.id)
         original = ReproducedJob(dependencies.store, dependencies.artifacts, lease.job.reproduces)
         self._original = original
@@ -151,21 +159,12 @@ class RunningAttempt:
             if cause is None:
                 raise
             if isinstance(cause, LeaseLost):
-                await self._delete_late_files()
+                await delete_late_files(self._dependencies.store, self._dependencies.artifacts, self.job_id)
             raise cause from None
         finally:
             await self._recorder.progress.flush()
+            await self._live_video.end()
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-
-    async def _delete_late_files(self) -> None:
-        """Delete what this attempt stored if the job was erased meanwhile. If the log is away, the api does it."""
-        job_id = self._lease.job.id
-        try:
-            loaded = await self._dependencies.store.load(job_id)
-            if loaded is not None and loaded.job.erased:
-                await self._dependencies.artifacts.delete_all(job_folder(loaded.job.tenant, job_id))
-        except (LogUnavailable, ArtifactsUnavailable) as error:
-            logger.warning("files of job %s may be left: %s", job_id, error)
 
     async def _render(self, group: asyncio.TaskGroup) -> Outcome:
         """Render the job in the inference process and return the outcome."""
@@ -204,6 +203,8 @@ class RunningAttempt:
                         inference.cancel(job.job_id)
                     if isinstance(message, CheckpointMessage):
                         self._later_files.start(group, self._checkpoints.store(message))
+                    if isinstance(message, LiveVideoMessage):
+                        self._later_files.start(group, self._live_video.store(message))
                     file = self._recorder.record(message, self._entry.name)
                     if file is not None and self._lease.job.scenes:
                         self._later_files.start(group, self._store_scene(file))

@@ -11,6 +11,7 @@ from kinolog.ids import new_id
 from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.commands import RecordCheckpoint
 from kinolog.ports.artifacts import StagedContent, commit_or_discard, is_artifact, job_folder
+from kinolog.ports.live_video.parts import part_of
 from kinolog.privacy.sealed_fields import checkpoint_content
 from kinolog.privacy.sealer import Sealer
 from kinolog_worker.attempt.artifact_files import write_pieces
@@ -117,7 +118,7 @@ class CheckpointStore:
         folder = job_folder(job.tenant, job.id)
         try:
             for key in await self._artifacts.keys_of(folder):
-                if not is_artifact(key):
+                if not is_artifact(key) and part_of(key.rpartition("/")[2]) is None:
                     staged = StagedContent(folder=folder, temporary_key=key, sha256="", size_bytes=0)
                     await self._artifacts.discard(staged)
         except Exception as error:

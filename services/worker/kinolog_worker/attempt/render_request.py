@@ -59,6 +59,7 @@ def build_render_job(
         sigmas=spec.sigmas,
         flow_shift=spec.flow_shift,
         interpolation_factor=max(1, spec.interpolate_fps // spec.fps),
+        live_video=True,
     )
 
 

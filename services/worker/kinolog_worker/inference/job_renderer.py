@@ -12,6 +12,7 @@ from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog.storyboard.planner import PlannedScene
 from kinolog_worker.inference.checkpoints.scene_checkpoint_files import scene_checkpoints
+from kinolog_worker.inference.live_video.live_video import LiveVideo
 from kinolog_worker.inference.messages import (
     FinishedMessage,
     LoadedMessage,
@@ -70,6 +71,7 @@ class JobRenderer:
         self._send = send
         self._should_stop = should_stop
         self._stages = StageMessages(job.job_id, send)
+        self._live_video = LiveVideo(job, send)
         self._placement = ""
         self._device_seconds = 0.0
         self._files: list[Future[SceneFile]] = []
@@ -91,15 +93,22 @@ class JobRenderer:
             renderer = self._load_model()
             for scene in self._job.scenes:
                 self._add_scene(renderer, scene)
+            self._live_video.end()
             scenes = self._postprocessed(renderer) if self._job.is_postprocessed else None
         except BaseException:
+            self._live_video.abandon()
             wait(self._files)  # nothing is written into the folder any more
             raise
         self._stages.start("assemble")
         finish = ClipFinish(
             self._job, self._revision, self._device_seconds, self._stages, self._raise_if_cancelled
         )
-        return lambda: finish.finish(scenes if scenes is not None else self._clips())
+
+        def finished() -> FinishedMessage:
+            self._live_video.wait()
+            return finish.finish(scenes if scenes is not None else self._clips())
+
+        return finished
 
     def _load_model(self) -> Renderer:
         self._stages.start("prefetch")
@@ -117,6 +126,7 @@ class JobRenderer:
         self._raise_if_cancelled()
         earlier = next((file for file in self._job.finished_scenes if file.index == scene.index), None)
         if earlier is not None and not self._is_chain_broken and _is_intact(earlier, scene):
+            self._live_video.add_file(earlier.path)
             self._files.append(self._background.submit(lambda: self._sent(earlier, seconds=0.0, reused=True)))
             return
         if earlier is not None:
@@ -167,6 +177,7 @@ class JobRenderer:
         ):
             colour: Frames | None = None
             is_blank, drawn, thumbnail = True, 0, MiddleFrame(scene.frames)
+            self._live_video.start_scene(scene.index)
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
                 self._start_decode(scene)
@@ -175,6 +186,7 @@ class JobRenderer:
                     is_blank = bool((run == colour).all())
                 thumbnail.add_frames(run)
                 drawn += len(run)
+                self._live_video.add_frames(run)
                 encoder.write(run)
             self._device_seconds += self._stages.finish()
             if drawn != scene.frames:

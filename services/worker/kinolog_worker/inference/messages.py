@@ -13,13 +13,9 @@ from typing import TypeAlias
 from kinolog.models.input_roles import InputRole
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
-from kinolog_worker.inference.checkpoints.checkpoint_messages import (
-    NO_CHECKPOINTS,
-    CheckpointMessage,
-    CheckpointPlan,
-    ResumedMessage,
-)
+from kinolog_worker.inference.checkpoints import checkpoint_messages
 from kinolog_worker.inference.freeze import PingCommand, PongMessage
+from kinolog_worker.inference.live_video.live_video_message import LiveVideoMessage
 from kinolog_worker.media.comparison.frame_comparison import EQUAL, ComparedFrames, OriginalVideo
 from kinolog_worker.media.encoder_settings import H264, MASTER, VideoEncoding
 from kinolog_worker.media.video_check import VerifiedMedia
@@ -61,6 +57,7 @@ class RenderJob:
     `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
     each scene goes on from the one before. `loras` change the model. Frames are drawn in `width` and `height`, and
     `upscaler` enlarges them. The video has `interpolation_factor` times those frames, and is compared with `original`.
+    A `live_video` is written meanwhile.
     """
 
     job_id: str
@@ -89,8 +86,9 @@ class RenderJob:
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
     interpolation_factor: int = 1
-    checkpoints: CheckpointPlan = NO_CHECKPOINTS
+    checkpoints: checkpoint_messages.CheckpointPlan = checkpoint_messages.NO_CHECKPOINTS
     original: OriginalVideo | None = None
+    live_video: bool = False
 
     @property
     def video_size(self) -> tuple[int, int]:
@@ -289,8 +287,9 @@ Message: TypeAlias = (
     | LogLineMessage
     | UnknownWordsMessage
     | SceneRenderedMessage
-    | CheckpointMessage
-    | ResumedMessage
+    | checkpoint_messages.CheckpointMessage
+    | checkpoint_messages.ResumedMessage
+    | LiveVideoMessage
     | Outcome
 )
 

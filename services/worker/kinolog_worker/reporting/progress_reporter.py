@@ -63,13 +63,19 @@ class ProgressReporter:
         self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
         self._preview: PreviewImage | None = None
         self._progress: Progress | None = None
+        self._newest: Progress | None = None
         self._pending = asyncio.Event()
         self._publishing = asyncio.Lock()
 
     def put_progress(self, progress: Progress) -> None:
         """Publish this progress instead of any that is still pending."""
-        self._progress = progress
+        self._progress = self._newest = progress
         self._pending.set()
+
+    def put_again(self) -> None:
+        """Publish the newest progress again, if there is any, so that its readers look at the job."""
+        if self._newest is not None:
+            self.put_progress(self._newest)
 
     def put_preview(self, *, scene: int, step: int, jpeg: bytes) -> None:
         """Publish this preview of a scene instead of any that is still pending."""

@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, S3Store, from_url
+from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
+from kinolog.adapters.obstore.live_videos import ObstoreLiveVideos
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
 from kinolog.network_addresses import without_credentials
 from kinolog.ports.artifacts import StoreArea
@@ -20,8 +21,18 @@ class ArtifactStoreUnusable(OSError):
 
 def configured_artifacts(url: str, area: StoreArea = StoreArea.JOBS) -> ObstoreArtifacts:
     """Return an area of the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
+    store, folder = _configured_store(url)
+    return ObstoreArtifacts(store, folder, area)
+
+
+def configured_live_videos(url: str) -> ObstoreLiveVideos:
+    """Return the live videos in the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
+    return ObstoreLiveVideos(*_configured_store(url))
+
+
+def _configured_store(url: str) -> tuple[ObjectStore, Path | None]:
     try:
-        return artifacts_at(url, area)
+        return _store_at(url)
     except (OSError, ValueError, BaseError) as error:
         shown = without_credentials(url)
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
@@ -34,13 +45,24 @@ def artifacts_at(url: str, area: StoreArea = StoreArea.JOBS) -> ObstoreArtifacts
     Credentials of cloud stores come from their usual environment variables. Raises `OSError` if the folder cannot be
     created, `ValueError` for a file:// URL that is not absolute.
     """
+    store, folder = _store_at(url)
+    return ObstoreArtifacts(store, folder, area)
+
+
+def live_videos_at(url: str) -> ObstoreLiveVideos:
+    """Return the live videos in the store at a URL. Raises like `artifacts_at`."""
+    return ObstoreLiveVideos(*_store_at(url))
+
+
+def _store_at(url: str) -> tuple[ObjectStore, Path | None]:
+    """Return the store, with its path if it is a folder."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise ValueError(f"a file URL needs an absolute path: {url}")
         folder = Path(unquote(parts.path))
         make_folder(folder, mode=PRIVATE_FOLDER)
-        return ObstoreArtifacts(LocalStore(folder), folder, area)
+        return LocalStore(folder), folder
     if parts.scheme in ("s3", "s3a"):
-        return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}), area=area)
-    return ObstoreArtifacts(from_url(url), area=area)
+        return S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}), None
+    return from_url(url), None

@@ -21,7 +21,7 @@ TICKET_PARAMETER = "ticket"
 EVENT_STREAM_PATH = "/api/v1/live"
 
 _FILE_ROUTE = re.compile(
-    r"/api/v1/(result/[^/]+/(video|thumbnail|preview|scenes/[^/]+(/thumbnail)?|export/[^/]+)|inputs/[^/]+/[^/]+)"
+    r"/api/v1/(result/[^/]+/(video|stream|thumbnail|preview|scenes/[^/]+(/thumbnail)?|export/[^/]+)|inputs/[^/]+/[^/]+)"
 )
 
 

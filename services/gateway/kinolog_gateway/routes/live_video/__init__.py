@@ -1,0 +1,1 @@
+"""The live video of a job: played while it is rendered."""

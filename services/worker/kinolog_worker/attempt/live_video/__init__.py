@@ -1,0 +1,1 @@
+"""The live video of an attempt."""

@@ -1,0 +1,1 @@
+"""The live video of the job that the inference process renders."""

@@ -1,0 +1,1 @@
+"""Videos that are read while they are written."""

@@ -1,0 +1,104 @@
+"""A video that is read while it is written: fragmented MP4, one fragment per frame.
+
+It is H.264 whatever the codec of the job is, because every player and browser has it, and it is encoded without looking
+ahead: a frame is in the file as soon as the next one was written. The finished video is encoded apart, and better.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kinolog_worker.media.encoder import EncodingFailed
+from kinolog_worker.media.frames import Frames, decoded_frames
+
+_MOVE_FLAGS = "empty_moov+default_base_moof+frag_every_frame"
+_RATE_FACTOR = 24
+_MOST_BITS_PER_PIXEL = 0.25
+"""Bounds the file: 1 MB for each 32 million pixels, which are 80 frames of 832x480."""
+
+_KEY_FRAME_SECONDS = 2
+_BT709 = 1
+_LIMITED_RANGE = 1
+
+
+class LiveClip:
+    """Writes one file that grows. `size_bytes` of it can be played."""
+
+    def __init__(self, path: Path, *, width: int, height: int, fps: int) -> None:
+        """Open `path` for writing. Raises EncodingFailed, and OSError if it cannot be written."""
+        self.size_bytes = 0
+        self._frames = 0
+        self._file = path.open("wb", buffering=0)
+        try:
+            # `flush_packets`: each fragment reaches the file at once.
+            options = {"movflags": _MOVE_FLAGS, "flush_packets": "1"}
+            self._container = av.open(self, "w", format="mp4", options=options)
+            self._stream = self._add_stream(width, height, fps)
+        except (FFmpegError, OSError, ValueError) as error:
+            self._file.close()
+            raise EncodingFailed(f"no live video can be encoded at {width}x{height}: {error}") from error
+
+    def write(self, data: bytes) -> int:
+        """Append bytes to the file. The library that writes the MP4 calls this."""
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self.size_bytes += len(data)
+        return len(data)
+
+    def add_frames(self, frames: Frames) -> None:
+        """Encode a run of RGB frames, shape (n, height, width, 3). Raises EncodingFailed."""
+        try:
+            for rgb in frames:
+                frame = VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
+                    format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
+                )
+                frame.pts = self._frames
+                self._frames += 1
+                self._container.mux(self._stream.encode(frame))
+        except (FFmpegError, OSError) as error:
+            raise EncodingFailed(f"the live video cannot be written: {error}") from error
+
+    def add_file(self, path: Path) -> None:
+        """Encode the frames of a scene's file again. Raises EncodingFailed."""
+        try:
+            for frame in decoded_frames(path):
+                self.add_frames(frame[None])
+        except FFmpegError as error:
+            raise EncodingFailed(f"a scene cannot be decoded: {error}") from error
+
+    def close(self) -> None:
+        """Complete the file. Raises EncodingFailed."""
+        try:
+            if self._frames:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except (FFmpegError, OSError) as error:
+            raise EncodingFailed(f"the live video cannot be completed: {error}") from error
+        finally:
+            self._file.close()
+
+    def _add_stream(self, width: int, height: int, fps: int) -> VideoStream:
+        most = int(width * height * fps * _MOST_BITS_PER_PIXEL)
+        options = {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "crf": str(_RATE_FACTOR),
+            "maxrate": str(most),
+            "bufsize": str(2 * most),
+            "g": str(_KEY_FRAME_SECONDS * fps),
+        }
+        stream = self._container.add_stream("libx264", rate=fps, options=options)
+        if not isinstance(stream, VideoStream):
+            raise TypeError("libx264 is no encoder of videos")
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.thread_count = 1
+        context.color_range = _LIMITED_RANGE
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        return stream

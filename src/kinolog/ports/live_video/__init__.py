@@ -1,0 +1,1 @@
+"""The live videos of running attempts."""
