@@ -51,7 +51,7 @@ async def test_a_record_is_proved(gateway: Replay, pilot: Pilot[None]) -> None:
 
 
 async def test_the_hash_goes_along_with_the_slider(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The hash of the selected commit is beside the state, complete if it fits."""
+    """The hash of the selected commit is beside the state, complete if it fits. The bar of the head fits too."""
     await history_of(pilot, MADE)
 
     def seen() -> str:
@@ -61,8 +61,10 @@ async def test_the_hash_goes_along_with_the_slider(gateway: Replay, pilot: Pilot
     assert HASHES[-1] in seen()
     await press(pilot, "g")
     assert HASHES[0] in seen()
+    assert f" {'█' * 29} 100%" in text(pilot)
     await pilot.resize_terminal(*NARROW)
     await settled(pilot)
+    assert f" {'█' * 19} 100%" in text(pilot)
     assert f"hash {HASHES[0][:12]}…" in " ".join(text(pilot).split())
     assert HASHES[0][:13] not in text(pilot)
 

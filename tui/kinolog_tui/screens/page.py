@@ -65,6 +65,9 @@ class Page(RequestOwner, Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The frame around the body."""
+        # Textual adds the class when the page has its size, and computes the styles of all its widgets again then.
+        self.add_class("-wide" if self.app.size.width >= WIDE_COLUMNS else "-narrow")
+        self._drawn_theme = self.app.theme
         yield TopBar(self.NUMBER)
         yield LinkBanner()
         yield AlarmBanner()
