@@ -20,6 +20,7 @@ from textual.strip import Strip
 from textual.worker import WorkerState
 
 from tests.snapshot.environment import fixed_environment, settings_file
+from tests.snapshot.idle_dashboard import PAUSE_SECONDS, until_idle
 from tests.snapshot.replay import recorded
 
 NARROW, WIDE = (80, 24), (120, 40)
@@ -48,8 +49,18 @@ async def running(app: KinologApp, size: tuple[int, int] = WIDE) -> AsyncIterato
     No terminal shows it, so it is drawn when it has settled and when it ends, not at each of its steps.
     """
     app.animation_level = "none"
+
+    async def idle(*_: object, **__: object) -> bool:
+        await until_idle(app)
+        return app._exception is None
+
     try:
-        with patch.object(Compositor, "render_update", _draw_later):
+        with (
+            patch.object(Compositor, "render_update", _draw_later),
+            patch.object(Pilot, "_wait_for_screen", idle),
+            patch("textual.app.wait_for_idle", idle),
+            patch("textual.pilot.wait_for_idle", idle),
+        ):
             async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
                 yield pilot
                 _draw(pilot)
@@ -97,9 +108,8 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     """Wait for a condition. Raises the error of a dashboard that failed."""
     async with _bounded(pilot, "a condition"):
         while not condition():
-            await pilot.pause(0.02)
-            if pilot.app._exception is not None:
-                raise pilot.app._exception
+            await asyncio.sleep(0.01)
+            _raise_failure(pilot)
 
 
 async def linked(pilot: Pilot[None], state: str) -> None:
@@ -109,24 +119,38 @@ async def linked(pilot: Pilot[None], state: str) -> None:
 
 async def settled(pilot: Pilot[None]) -> None:
     """Wait until every request is answered and shown."""
-    quiet = 0
-    async with _bounded(pilot, "the end of all requests"):
-        while quiet < 3:
-            active = [
-                worker
-                for worker in pilot.app.workers
-                if worker.group not in LASTING and worker.state in (WorkerState.PENDING, WorkerState.RUNNING)
-            ]
-            quiet = 0 if active else quiet + 1
-            await (asyncio.sleep(0.01) if active else pilot.pause())
+    await _answered(pilot)
     _draw(pilot)
 
 
+async def _answered(pilot: Pilot[None]) -> None:
+    async with _bounded(pilot, "the end of all requests"):
+        while True:
+            await until_idle(pilot.app)
+            _raise_failure(pilot)
+            if not _has_requests(pilot):
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _has_requests(pilot: Pilot[None]) -> bool:
+    return any(
+        worker.group not in LASTING and worker.state in (WorkerState.PENDING, WorkerState.RUNNING)
+        for worker in pilot.app.workers
+    )
+
+
+def _raise_failure(pilot: Pilot[None]) -> None:
+    if pilot.app._exception is not None:
+        raise pilot.app._exception
+
+
 async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys one after the other, and wait for the effect of each."""
+    """Press keys one after the other, and wait for the effect of each. The screen is drawn after the last one."""
     for key in keys:
         await pilot.press(key)
-        await settled(pilot)
+        await _answered(pilot)
+    _draw(pilot)
 
 
 def strips(pilot: Pilot[None]) -> list[Strip]:
