@@ -48,6 +48,7 @@ COMMANDS = {
     "usage": "kinolog_cli.access.usage:usage",
     "tenants": "kinolog_cli.access.tenants:app",
     "schedules": "kinolog_cli.access.schedules:app",
+    "queue": "kinolog_cli.access.queue:app",
     "webhooks": "kinolog_cli.access.webhooks:app",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "backup": "kinolog_cli.maintenance.backup:backup",

@@ -80,6 +80,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
         "ListModels": pb.ListModelsRequest(),
         "ListWorkers": pb.ListWorkersRequest(),
         "ListAlarms": pb.ListAlarmsRequest(),
+        "ListQueuePauses": pb.ListQueuePausesRequest(),
         "GetOverview": an.GetOverviewRequest(**YEAR),
         "GetSuccessRates": an.GetSuccessRatesRequest(**YEAR),
         "GetStageTimes": an.GetStageTimesRequest(**YEAR),

@@ -29,7 +29,13 @@ OF_ANY_KEY = {
 }
 OF_ANYONE = ("/", "/docs", "/docs/start.js", "/health", "/ready", "/openapi.json", "/asyncapi.json")
 OF_EVERY_TENANT = "/metrics"
-OF_KEYS = ("/api/v1/keys", "/api/v1/keys/{key_id}", "/api/v1/webhooks", "/replicate/v1/webhooks")
+OF_KEYS = (
+    "/api/v1/keys",
+    "/api/v1/keys/{key_id}",
+    "/api/v1/webhooks",
+    "/replicate/v1/webhooks",
+    "/api/v1/queue/",
+)
 BODIES: dict[str, Any] = {
     "/api/v1/generate": {"prompt": "x"},
     "/api/v1/plan": {"prompt": "x"},

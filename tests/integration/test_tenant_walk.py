@@ -81,6 +81,8 @@ OWN = {
     *(("GET", f"/api/v1/webhooks/{name}") for name in ("secret", "{webhook_id}/secret")),
     ("GET", "/replicate/v1/webhooks/default/secret"),
     *((method, "/api/v1/schedules") for method in ("GET", "POST")),
+    *(("POST", f"/api/v1/queue/{name}") for name in ("pause", "resume")),
+    ("GET", "/api/v1/queue"),
     ("DELETE", "/api/v1/schedules/{schedule_id}"),
     *(("POST", f"/api/v1/schedules/{{schedule_id}}/{name}") for name in ("pause", "resume")),
     *(("GET", "/api/v1/webhooks/{webhook_id}/deliveries"), ("POST", "/api/v1/webhooks/{webhook_id}/rotate")),
@@ -100,13 +102,14 @@ READ_METHODS = (
         "GetTrends",
         "ListActivity",
     ),
-    *("ReplayLog", "ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms"),
+    *("ReplayLog", "ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms", "ListQueuePauses"),
 )
 OWN_METHODS = (
     *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "PlanJob", "BatchSubmitJobs"),
     *("CreateLiveTicket", "RedeemTicket", "WatchJobs"),
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
+    *("PauseQueue", "ResumeQueue"),
     *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )
 

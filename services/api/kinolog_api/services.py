@@ -14,6 +14,7 @@ from kinolog.v1 import (
 )
 from kinolog_api.access.get_usage import GetUsage
 from kinolog_api.access.manage_keys import ManageKeys
+from kinolog_api.access.queue_pauses import ManageQueuePauses
 from kinolog_api.access.who_am_i import who_am_i
 from kinolog_api.alarms.list_alarms import ListAlarms
 from kinolog_api.alarms.watched_writes import WatchedWrites
@@ -107,6 +108,7 @@ class JobService:
             d.catalogue, d.workers, tenants, d.prompt_writer.name if d.prompt_writer else ""
         )
         self._alarms = ListAlarms(d.alarms)
+        self._queue_pauses = ManageQueuePauses(d.access_log, d.key_directory, d.clock)
         self.key_pool = KeyPool(d.keys)
         uploads = Uploads(d.uploads, d.keys, d.input_limits, d.clock)
         self._upload = UploadInput(uploads, write_guard, d.input_limits)
@@ -183,6 +185,9 @@ class JobService:
             "ListModels": self._catalogue.list_models,
             "ListWorkers": self._catalogue.list_workers,
             "ListAlarms": self._alarms.list_alarms,
+            "PauseQueue": self._queue_pauses.pause,
+            "ResumeQueue": self._queue_pauses.resume,
+            "ListQueuePauses": self._queue_pauses.list_pauses,
         }
 
 

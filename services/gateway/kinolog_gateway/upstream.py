@@ -52,7 +52,8 @@ MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _RETRIED_METHODS = [
     "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PauseJob ResumeJob PrefetchJob EraseJob "
     " GetJob ListJobs SummarizeJobs",
-    "PlanJob ReproduceJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
+    "PlanJob ReproduceJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms "
+    "PauseQueue ResumeQueue ListQueuePauses",
 ]
 _RETRY_POLICY = {
     "maxAttempts": 4,

@@ -52,7 +52,15 @@ from kinolog_gateway.routes import (
     probes,
     results,
 )
-from kinolog_gateway.routes.access import keys, schedules, tickets, usage, webhook_calls, webhooks
+from kinolog_gateway.routes.access import (
+    keys,
+    queue_pauses,
+    schedules,
+    tickets,
+    usage,
+    webhook_calls,
+    webhooks,
+)
 from kinolog_gateway.routes.live_video import stream
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
@@ -76,6 +84,7 @@ ROUTERS = (
     usage.router,
     tickets.router,
     schedules.router,
+    queue_pauses.router,
     webhooks.router,
     probes.router,
     pages.router,

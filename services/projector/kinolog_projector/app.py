@@ -82,6 +82,7 @@ from kinolog_projector.database_logins import COMMANDS as LOGIN_COMMANDS
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
+from kinolog_projector.dispatch.queue_pauses import FollowedQueuePauses
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import GuardedDispatch, run_dispatch
@@ -134,8 +135,6 @@ async def run(settings: ProjectorSettings) -> None:
         log.stack.push_async_callback(lanes.close)
         workers = JetStreamWorkerRegistry(log.client)
         log.stack.push_async_callback(workers.close)
-        issuer = FairTicketIssuer(in_queue, lanes, workers, lambda tenant: policies.current.of(tenant).weight)
-        log.stack.push_async_callback(issuer.close)
         commits = JetStreamCommitFeed(log.client, DISPATCHER_CONSUMER, kinds=TICKET_EVENTS)
         log.stack.push_async_callback(commits.close)
         advisories = JetStreamAdvisoryFeed(log.client, POISON_CONSUMER)
@@ -148,6 +147,10 @@ async def run(settings: ProjectorSettings) -> None:
         alarms = NatsAlarms(log.client, NAME)
         log.stack.push_async_callback(alarms.close)
         await alarms.open()
+        queue_pauses = FollowedQueuePauses(log.access_log, alarms)
+        weight = lambda tenant: policies.current.of(tenant).weight  # noqa: E731
+        issuer = FairTicketIssuer(in_queue, lanes, workers, weight, pauses=queue_pauses)
+        log.stack.push_async_callback(issuer.close)
         key_requests = KeyRequests(log.client, StoredJobKeys(log.store, log.keys))
         log.stack.push_async_callback(key_requests.close)
         await key_requests.open()
@@ -232,6 +235,7 @@ async def run(settings: ProjectorSettings) -> None:
         following = asyncio.create_task(
             keep_running("the file of tenants", policies.check, TENANTS_FILE_SECONDS), name="file of tenants"
         )
+        pausing = asyncio.create_task(queue_pauses.run(), name="pauses of the queue")
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:
@@ -239,7 +243,7 @@ async def run(settings: ProjectorSettings) -> None:
             await alarms.leave()  # the others know it for longer than a restart of this one takes
             raise
         finally:
-            await end_tasks((announcing, following))
+            await end_tasks((announcing, following, pausing))
 
 
 async def _announce(

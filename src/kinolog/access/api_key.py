@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from kinolog.access.queue_pause import QueueFact
 from kinolog.access.schedule import ScheduleFact
 from kinolog.access.webhook import WebhookFact
 
@@ -51,7 +52,7 @@ class ApiKeyRevoked:
     """A key was revoked, for good."""
 
 
-AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked | WebhookFact | ScheduleFact
+AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked | WebhookFact | ScheduleFact | QueueFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

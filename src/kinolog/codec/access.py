@@ -14,11 +14,14 @@ from kinolog.access.api_key import (
     RecordedAccessCommit,
     Scope,
 )
+from kinolog.access.queue_pause import QueueFact
 from kinolog.access.schedule import ScheduleFact
 from kinolog.codec.commits import EncodedCommitRecord, HashedRecords
 from kinolog.codec.enums import KnownValues, UnknownEvent
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.webhooks import (
+    queue_fact_from_proto,
+    queue_fact_to_proto,
     schedule_fact_from_proto,
     schedule_fact_to_proto,
     webhook_fact_from_proto,
@@ -89,6 +92,8 @@ def _event_to_proto(event: AccessEvent) -> pb.AccessEvent:
         return pb.AccessEvent(revoked=pb.ApiKeyRevoked())
     if isinstance(event, ScheduleFact):
         return schedule_fact_to_proto(event)
+    if isinstance(event, QueueFact):
+        return queue_fact_to_proto(event)
     if not isinstance(event, ApiKeyCreated):
         return webhook_fact_to_proto(event)
     created = pb.ApiKeyCreated(
@@ -118,7 +123,9 @@ def _event_from_proto(wire: pb.AccessEvent) -> AccessEvent:
         case "revoked":
             return ApiKeyRevoked()
         case _:
-            fact = webhook_fact_from_proto(wire) or schedule_fact_from_proto(wire)
+            fact = (
+                webhook_fact_from_proto(wire) or schedule_fact_from_proto(wire) or queue_fact_from_proto(wire)
+            )
             if fact is None:
                 raise UnknownEvent(
                     "this version does not know an event about API keys; upgrade it to read this stream"

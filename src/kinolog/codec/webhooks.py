@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kinolog.access.queue_pause import QueueFact, QueuePaused, QueueResumed
 from kinolog.access.schedule import (
     ScheduleCreated,
     ScheduleDeleted,
@@ -133,6 +134,24 @@ def schedule_fact_from_proto(wire: pb.AccessEvent) -> ScheduleFact | None:
             return ScheduleResumed()
         case "schedule_deleted":
             return ScheduleDeleted()
+        case _:
+            return None
+
+
+def queue_fact_to_proto(fact: QueueFact) -> pb.AccessEvent:
+    """Return the event to store."""
+    if isinstance(fact, QueuePaused):
+        return pb.AccessEvent(queue_paused=pb.QueuePaused(reason=fact.reason))
+    return pb.AccessEvent(queue_resumed=pb.QueueResumed())
+
+
+def queue_fact_from_proto(wire: pb.AccessEvent) -> QueueFact | None:
+    """Return the fact in a stored event; None for one of another kind."""
+    match wire.WhichOneof("kind"):
+        case "queue_paused":
+            return QueuePaused(reason=wire.queue_paused.reason)
+        case "queue_resumed":
+            return QueueResumed()
         case _:
             return None
 

@@ -159,7 +159,7 @@ Global___StoredAccessCommit: _TypeAlias = StoredAccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessCommit(_message.Message):
-    """One decision about one API key, one webhook or one schedule."""
+    """One decision about one API key, one webhook, one schedule or one pause of the queue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -170,7 +170,7 @@ class AccessCommit(_message.Message):
     PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
-    """Id of the key, of the webhook or of the schedule."""
+    """Id of the key, of the webhook, of the schedule, or `queue-` and the priority or `all`."""
     previous_position: _builtins.int
     """Position of the key's previous commit. 0 for the first."""
     previous_hash: _builtins.bytes
@@ -207,7 +207,7 @@ Global___AccessCommit: _TypeAlias = AccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessEvent(_message.Message):
-    """One fact about an API key or a webhook."""
+    """One fact about an API key, a webhook, a schedule or a pause of the queue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -222,6 +222,8 @@ class AccessEvent(_message.Message):
     SCHEDULE_PAUSED_FIELD_NUMBER: _builtins.int
     SCHEDULE_RESUMED_FIELD_NUMBER: _builtins.int
     SCHEDULE_DELETED_FIELD_NUMBER: _builtins.int
+    QUEUE_PAUSED_FIELD_NUMBER: _builtins.int
+    QUEUE_RESUMED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def created(self) -> Global___ApiKeyCreated:
         """The key was created."""
@@ -266,6 +268,14 @@ class AccessEvent(_message.Message):
     def schedule_deleted(self) -> Global___ScheduleDeleted:
         """A schedule was deleted."""
 
+    @_builtins.property
+    def queue_paused(self) -> Global___QueuePaused:
+        """A lane of the queue was paused, or the whole queue."""
+
+    @_builtins.property
+    def queue_resumed(self) -> Global___QueueResumed:
+        """A pause of the queue ended."""
+
     def __init__(
         self,
         *,
@@ -280,16 +290,57 @@ class AccessEvent(_message.Message):
         schedule_paused: Global___SchedulePaused | None = ...,
         schedule_resumed: Global___ScheduleResumed | None = ...,
         schedule_deleted: Global___ScheduleDeleted | None = ...,
+        queue_paused: Global___QueuePaused | None = ...,
+        queue_resumed: Global___QueueResumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "queue_paused", b"queue_paused", "queue_resumed", b"queue_resumed", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "queue_paused", b"queue_paused", "queue_resumed", b"queue_resumed", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested", "schedule_created", "schedule_paused", "schedule_resumed", "schedule_deleted"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested", "schedule_created", "schedule_paused", "schedule_resumed", "schedule_deleted", "queue_paused", "queue_resumed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___AccessEvent: _TypeAlias = AccessEvent  # noqa: Y015
+
+@_typing.final
+class QueuePaused(_message.Message):
+    """No job of a lane starts, or of any lane. The id of the commit names the lane."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why, in words."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueuePaused: _TypeAlias = QueuePaused  # noqa: Y015
+
+@_typing.final
+class QueueResumed(_message.Message):
+    """A pause of the queue ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueResumed: _TypeAlias = QueueResumed  # noqa: Y015
 
 @_typing.final
 class ApiKeyCreated(_message.Message):

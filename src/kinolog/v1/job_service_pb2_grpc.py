@@ -119,6 +119,21 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
                 _registered_method=True)
+        self.PauseQueue = channel.unary_unary(
+                '/kinolog.v1.JobService/PauseQueue',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.PauseQueueRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.PauseQueueResponse.FromString,
+                _registered_method=True)
+        self.ResumeQueue = channel.unary_unary(
+                '/kinolog.v1.JobService/ResumeQueue',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeQueueRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeQueueResponse.FromString,
+                _registered_method=True)
+        self.ListQueuePauses = channel.unary_unary(
+                '/kinolog.v1.JobService/ListQueuePauses',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ListQueuePausesRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ListQueuePausesResponse.FromString,
+                _registered_method=True)
         self.PrefetchJob = channel.unary_unary(
                 '/kinolog.v1.JobService/PrefetchJob',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.PrefetchJobRequest.SerializeToString,
@@ -315,6 +330,27 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseQueue(self, request, context):
+        """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeQueue(self, request, context):
+        """Ends the pause of one priority, or all pauses. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQueuePauses(self, request, context):
+        """Lists the pauses of the queue that stand.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PrefetchJob(self, request, context):
         """Prefetches what a queued job needs: weights and the embedding of the prompt.
         """
@@ -497,6 +533,21 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ResumeJob,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.SerializeToString,
+            ),
+            'PauseQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseQueue,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.PauseQueueRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.PauseQueueResponse.SerializeToString,
+            ),
+            'ResumeQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeQueue,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeQueueRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeQueueResponse.SerializeToString,
+            ),
+            'ListQueuePauses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQueuePauses,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ListQueuePausesRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ListQueuePausesResponse.SerializeToString,
             ),
             'PrefetchJob': grpc.unary_unary_rpc_method_handler(
                     servicer.PrefetchJob,
@@ -1006,6 +1057,87 @@ class JobService:
             '/kinolog.v1.JobService/ResumeJob',
             kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/PauseQueue',
+            kinolog_dot_v1_dot_job__service__pb2.PauseQueueRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.PauseQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/ResumeQueue',
+            kinolog_dot_v1_dot_job__service__pb2.ResumeQueueRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ResumeQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQueuePauses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/ListQueuePauses',
+            kinolog_dot_v1_dot_job__service__pb2.ListQueuePausesRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ListQueuePausesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,12 @@ class JobServiceStub:
     """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
     ResumeJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResumeJobRequest, _job_service_pb2.ResumeJobResponse]
     """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
+    PauseQueue: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PauseQueueRequest, _job_service_pb2.PauseQueueResponse]
+    """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators."""
+    ResumeQueue: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResumeQueueRequest, _job_service_pb2.ResumeQueueResponse]
+    """Ends the pause of one priority, or all pauses. For operators."""
+    ListQueuePauses: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListQueuePausesRequest, _job_service_pb2.ListQueuePausesResponse]
+    """Lists the pauses of the queue that stand."""
     PrefetchJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PrefetchJobRequest, _job_service_pb2.PrefetchJobResponse]
     """Prefetches what a queued job needs: weights and the embedding of the prompt."""
     GetStoryboard: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetStoryboardRequest, _job_service_pb2.GetStoryboardResponse]
@@ -159,6 +165,12 @@ class JobServiceAsyncStub(JobServiceStub):
     """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
     ResumeJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResumeJobRequest, _job_service_pb2.ResumeJobResponse]  # type: ignore[assignment]
     """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
+    PauseQueue: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseQueueRequest, _job_service_pb2.PauseQueueResponse]  # type: ignore[assignment]
+    """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators."""
+    ResumeQueue: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResumeQueueRequest, _job_service_pb2.ResumeQueueResponse]  # type: ignore[assignment]
+    """Ends the pause of one priority, or all pauses. For operators."""
+    ListQueuePauses: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListQueuePausesRequest, _job_service_pb2.ListQueuePausesResponse]  # type: ignore[assignment]
+    """Lists the pauses of the queue that stand."""
     PrefetchJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PrefetchJobRequest, _job_service_pb2.PrefetchJobResponse]  # type: ignore[assignment]
     """Prefetches what a queued job needs: weights and the embedding of the prompt."""
     GetStoryboard: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetStoryboardRequest, _job_service_pb2.GetStoryboardResponse]  # type: ignore[assignment]
@@ -334,6 +346,30 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ResumeJobResponse, _abc.Awaitable[_job_service_pb2.ResumeJobResponse]]:
         """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
+
+    @_abc_1.abstractmethod
+    def PauseQueue(
+        self,
+        request: _job_service_pb2.PauseQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.PauseQueueResponse, _abc.Awaitable[_job_service_pb2.PauseQueueResponse]]:
+        """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators."""
+
+    @_abc_1.abstractmethod
+    def ResumeQueue(
+        self,
+        request: _job_service_pb2.ResumeQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ResumeQueueResponse, _abc.Awaitable[_job_service_pb2.ResumeQueueResponse]]:
+        """Ends the pause of one priority, or all pauses. For operators."""
+
+    @_abc_1.abstractmethod
+    def ListQueuePauses(
+        self,
+        request: _job_service_pb2.ListQueuePausesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ListQueuePausesResponse, _abc.Awaitable[_job_service_pb2.ListQueuePausesResponse]]:
+        """Lists the pauses of the queue that stand."""
 
     @_abc_1.abstractmethod
     def PrefetchJob(

@@ -187,3 +187,18 @@ class DeletedScheduleInfo(ClientModel):
     """A schedule that is deleted."""
 
     schedule_id: str
+
+
+class QueuePauseInfo(ClientModel):
+    """A pause of the queue that stands. `priority` is None for the whole queue."""
+
+    priority: str | None = None
+    paused_at: datetime
+    reason: str = ""
+    paused_by: str = ""
+
+
+class QueuePauseListInfo(ClientModel):
+    """The pauses of the queue that stand: that of the whole queue first."""
+
+    pauses: tuple[QueuePauseInfo, ...] = ()

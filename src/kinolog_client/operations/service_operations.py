@@ -17,6 +17,7 @@ from kinolog_client.models.catalogue import (
     ModelListInfo,
     WorkerListInfo,
 )
+from kinolog_client.models.jobs import QueuePauseListInfo
 
 
 def models() -> Operation[ModelListInfo]:
@@ -32,6 +33,34 @@ def workers() -> Operation[WorkerListInfo]:
 def alarms() -> Operation[AlarmListInfo]:
     """Return the troubles of the service that stand, such as a full disk."""
     return Operation(method="GET", route=f"{API_PREFIX}/alarms", read=model_of(AlarmListInfo))
+
+
+def pause_queue(*, priority: str | None = None, reason: str | None = None) -> Operation[QueuePauseListInfo]:
+    """Pause the queue for all tenants, or one priority of it: jobs are taken and wait, and running ones go on.
+
+    For operators. Returns the pauses that stand. Raises `Denied` for other callers.
+    """
+    body = {"priority": priority, "reason": reason}
+    return _changed_queue("pause", {name: value for name, value in body.items() if value is not None})
+
+
+def resume_queue(*, priority: str | None = None) -> Operation[QueuePauseListInfo]:
+    """End the pause of one priority, or all pauses. For operators. Returns the pauses that still stand."""
+    return _changed_queue("resume", {} if priority is None else {"priority": priority})
+
+
+def queue_pauses() -> Operation[QueuePauseListInfo]:
+    """Return the pauses of the queue that stand: that of the whole queue first."""
+    return Operation(method="GET", route=f"{API_PREFIX}/queue", read=model_of(QueuePauseListInfo))
+
+
+def _changed_queue(action: str, body: dict[str, str]) -> Operation[QueuePauseListInfo]:
+    return Operation(
+        method="POST",
+        route=f"{API_PREFIX}/queue/{action}",
+        body=body,
+        read=model_of(QueuePauseListInfo),
+    )
 
 
 def health() -> Operation[HealthInfo]:

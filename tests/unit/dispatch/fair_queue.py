@@ -42,6 +42,19 @@ class UnreachableLanes(MemoryTicketLanes):
             raise LogUnavailable(method)
 
 
+class PausedPriorities:
+    """Lanes that the test pauses."""
+
+    def __init__(self) -> None:
+        self.known = asyncio.Event()
+        self.known.set()
+        self.paused: set[Priority] = set()
+
+    def is_paused(self, priority: Priority) -> bool:
+        """Return whether the test has paused the lane."""
+        return priority in self.paused
+
+
 class FairQueue:
     """A queue in memory whose tickets a fair issuer puts into order."""
 
@@ -49,6 +62,7 @@ class FairQueue:
         self.memory = MemoryTicketIssuer()
         self.lanes = UnreachableLanes(self.memory)
         self.weights: dict[str, float] = {}
+        self.pauses = PausedPriorities()
         self.issuer = self.restarted()
         self.worker = self.memory.queue()
         self._positions = count(1)
@@ -61,6 +75,7 @@ class FairQueue:
             MemoryWorkerRegistry(),
             lambda tenant: self.weights.get(tenant, 1.0),
             self.clock,
+            self.pauses,
         )
 
     def clock(self) -> datetime:

@@ -95,6 +95,7 @@ class RecordingApi:
         self.downloads_done = 0
         self.download_ended = asyncio.Event()
         self.alarms: list[pb.Alarm] = []
+        self.queue_pauses: list[jobs.QueuePause] = []
         self.stale_seconds = 0
         self.open_streams = 0
         self.position = 0

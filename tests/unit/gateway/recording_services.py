@@ -169,6 +169,20 @@ def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Calla
     return respond
 
 
+def _queue_pauses(response: type[Any]) -> Callable[..., Any]:
+    def respond(api: RecordingApi, request: Any) -> Any:
+        if isinstance(request, jobs.PauseQueueRequest):
+            pause = jobs.QueuePause(priority=request.priority, reason=request.reason, paused_by="ada")
+            pause.paused_at.CopyFrom(canned.at(5))
+            others = [each for each in api.queue_pauses if each.priority != pause.priority]
+            api.queue_pauses = [*others, pause]
+        elif isinstance(request, jobs.ResumeQueueRequest):
+            api.queue_pauses.clear()
+        return response(pauses=api.queue_pauses)
+
+    return respond
+
+
 JOBS: dict[str, Callable[..., Any]] = {
     "SubmitJob": submit_job,
     "PlanJob": plan_job,
@@ -182,6 +196,9 @@ JOBS: dict[str, Callable[..., Any]] = {
     "ListModels": list_models,
     "ListWorkers": list_workers,
     "ListAlarms": list_alarms,
+    "PauseQueue": _queue_pauses(jobs.PauseQueueResponse),
+    "ResumeQueue": _queue_pauses(jobs.ResumeQueueResponse),
+    "ListQueuePauses": _queue_pauses(jobs.ListQueuePausesResponse),
     "CancelJob": _command(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled"),
     "RetryJob": _command(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"),
     "ReprioritizeJob": _command(jobs.ReprioritizeJobResponse, None, "reprioritized"),

@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 
 from kinolog.access.access_log import AccessLog
 from kinolog.access.api_key import ApiKey, RecordedAccessCommit, key_after
+from kinolog.access.queue_pause import QueuePauses
 from kinolog.access.schedule import ScheduleBook
 from kinolog.access.webhook_book import WebhookBook
 from kinolog.ports.event_store import DamagedLog
@@ -33,7 +34,8 @@ class KeyDirectory:
         self._moved = asyncio.Condition()
         self.webhooks = WebhookBook()
         self.schedules = ScheduleBook()
-        """The webhooks and the schedules that the same stream states."""
+        self.queue_pauses = QueuePauses()
+        """The webhooks, the schedules and the pauses of the queue that the same stream states."""
         self.problem = ""
         """Why the keys are not trusted: the stream is damaged, so a revocation may be lost. Empty if they are."""
 
@@ -90,6 +92,7 @@ class KeyDirectory:
                 continue
             self.webhooks.apply(recorded)
             self.schedules.apply(recorded)
+            self.queue_pauses.apply(recorded)
             key = key_after(self._keys.get(recorded.commit.key_id), recorded)
             if key is not None:
                 self._keys[key.key_id] = self._by_digest[key.digest] = key

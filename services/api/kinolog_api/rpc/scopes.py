@@ -32,6 +32,7 @@ _METHODS: dict[Need, str] = {
         JobService.GetJob JobService.GetStoryboard JobService.GetResult JobService.ListLogEntries JobService.ListJobs
         JobService.SummarizeJobs JobService.ReadArtifact JobService.ExportVideo
         JobService.ReadLiveVideo JobService.WatchJob JobService.WatchJobs JobService.ListModels JobService.ListWorkers
+        JobService.ListQueuePauses
         AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
         AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
         ScheduleService.ListSchedules
@@ -43,6 +44,7 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.AUDIT: "AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog",
     Scope.ADMIN: """
+        JobService.PauseQueue JobService.ResumeQueue
         AccessService.CreateKey AccessService.ListKeys AccessService.RevokeKey
         WebhookService.CreateWebhook WebhookService.ListWebhooks WebhookService.ChangeWebhook
         WebhookService.RotateWebhookSecret WebhookService.GetWebhookSecret WebhookService.DeleteWebhook

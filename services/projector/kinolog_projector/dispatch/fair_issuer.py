@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from kinolog.job.values import Priority
 from kinolog.ports.clock import Clock, system_clock
@@ -32,11 +33,23 @@ WORKERS_SECONDS = 5.0
 """How often the workers are counted while tickets are deferred."""
 
 
+class LanePauses(Protocol):
+    """Which lanes are paused. No ticket is put into a lane before that is `known`."""
+
+    known: asyncio.Event
+
+    def is_paused(self, priority: Priority) -> bool:
+        """Return whether jobs of a priority do not start."""
+        ...
+
+
 class FairTicketIssuer:
     """A ticket issuer that puts the tickets of jobs into their lanes in the order of the tenants' turns.
 
     Tickets for later attempts, and those of prefetches, are issued without a turn. That of a job that was interrupted
     is put before all others of its lane. A ticket whose time to start has not come waits beside its lane until then.
+
+    While a lane is paused, all its tickets wait beside it.
 
     What this knows follows from the queue: it is read at the start, and whenever `outstanding` is called. Several
     processes may issue tickets; each orders its own.
@@ -49,7 +62,9 @@ class FairTicketIssuer:
         workers: WorkerRegistry,
         weight: Weight,
         clock: Clock = system_clock,
+        pauses: LanePauses | None = None,
     ) -> None:
+        self._pauses = pauses
         self._issuer = issuer
         self._tickets = lanes
         self._workers = workers
@@ -74,6 +89,8 @@ class FairTicketIssuer:
             return
         if self._waiting.is_early(ticket):
             await self._wait(ticket, earlier_lane, known)
+        elif ticket.attempt > 1 and self._is_paused(ticket):
+            await self._move(known, earlier_lane, replace(ticket, goes_first=True))  # it had its turn
         elif ticket.goes_first:
             await self._move(known, earlier_lane, ticket)
         elif ticket.attempt > 1:
@@ -82,7 +99,12 @@ class FairTicketIssuer:
             self._waiting.forget(ticket.job_id)
             await self._issuer.issue(ticket)
             own.charge(ticket.tenant)
-        elif known is None and not first and await self._tickets.has_ticket(ticket):
+        elif (
+            known is None
+            and not first
+            and not self._is_paused(ticket)
+            and await self._tickets.has_ticket(ticket)
+        ):
             await self._issuer.issue(ticket)  # a worker holds the earlier one
         elif known is None or earlier_lane is own:
             await self._place(own, ticket)
@@ -179,7 +201,11 @@ class FairTicketIssuer:
         """
         due = self._waiting.due()
         first: dict[FairLane, list[StoredTicket]] = {}
-        later = [each for each in due if each.ticket.attempt > 1 and not each.ticket.goes_first]
+        later = [
+            each
+            for each in due
+            if each.ticket.attempt > 1 and not each.ticket.goes_first and not self._is_paused(each.ticket)
+        ]
         for each in due:
             if each not in later:
                 first.setdefault(self._lane(each.ticket), []).append(each)
@@ -217,11 +243,17 @@ class FairTicketIssuer:
                 weight=self._weight,
                 window=lambda: LEAST_WINDOW + TICKETS_PER_WORKER * self._worker_count,
                 lock=self._lock,
+                is_paused=partial(self._is_paused, ticket),
             )
         return self._lanes[key]
 
+    def _is_paused(self, ticket: Ticket) -> bool:
+        return self._pauses is not None and self._pauses.is_paused(ticket.priority)
+
     async def _read_once(self) -> None:
         if not self._read:
+            if self._pauses is not None:
+                await self._pauses.known.wait()
             await self._read_stored()
 
     async def _read_stored(self) -> list[StoredTicket]:

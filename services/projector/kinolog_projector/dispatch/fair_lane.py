@@ -37,7 +37,7 @@ class FairLane:
 
     A worker takes the tickets of a lane in the order in which they were put there. So when a job is queued whose turn
     comes before that of others, their tickets are put there again, after its own. What workers have taken is read from
-    the lane. `lock` is held while tickets are moved.
+    the lane. `lock` is held while tickets are moved. While the lane `is_paused`, all tickets are deferred.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class FairLane:
         weight: Weight,
         window: Callable[[], int],
         lock: asyncio.Lock,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_paused = is_paused
         self._model_class = model_class
         self._priority = priority
         self._lanes = lanes
@@ -78,7 +80,9 @@ class FairLane:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a ticket is deferred, or the queue did not answer when one was stored or removed."""
+        """Whether a ticket is deferred or has to be, or the queue did not answer when one was stored or removed."""
+        if self._is_paused():
+            return bool(self._in_lane or self._new or self._left)
         return len(self._tickets) > len(self._in_lane) or bool(self._left)
 
     def stored(self, job_id: str) -> StoredTicket | None:
@@ -110,10 +114,11 @@ class FairLane:
         """
         async with self._lock:
             await self._read_progress()
-            ran_low = len(self._in_lane) <= self._size() // 2
+            paused = self._is_paused()
+            ran_low = not paused and len(self._in_lane) <= self._size() // 2
             if ran_low:
                 self._follow_speed()
-            if ran_low or self._new:
+            if ran_low or self._new or (paused and self._in_lane):
                 await self._arrange()
         await self._remove_left()
         return ran_low
@@ -199,7 +204,7 @@ class FairLane:
 
     def _size(self) -> int:
         """Return how many tickets the lane is to hold."""
-        return self._window() + self._ahead
+        return 0 if self._is_paused() else self._window() + self._ahead
 
     def _follow_speed(self) -> None:
         """Let the lane hold so many tickets that workers take half of them in a second or so."""

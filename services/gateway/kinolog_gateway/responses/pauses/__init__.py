@@ -1,0 +1,1 @@
+"""Pauses of the queue in REST responses."""
