@@ -14,6 +14,7 @@ export const job: typeof english = {
   scene: "Szene {{number}}",
   step: "Schritt {{step}} von {{steps}}",
   previewAlt: "Das bisherige Bild",
+  liveVideo: "Das bisherige Video",
   noPreview: "Nach den ersten Schritten erscheint hier ein Bild.",
   waiting: "Der Auftrag wartet.",
   waitingTime: "Der Auftrag wartet bis {{time}}.",

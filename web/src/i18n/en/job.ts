@@ -12,6 +12,7 @@ export const job = {
   scene: "Scene {{number}}",
   step: "step {{step}} of {{steps}}",
   previewAlt: "The picture so far",
+  liveVideo: "The video so far",
   noPreview: "A picture appears here once the first steps are done.",
   waiting: "The job waits in the queue.",
   waitingTime: "The job waits until {{time}}.",
