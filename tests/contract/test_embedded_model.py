@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.diffusers.previews.fitted_previews import FittedPreviews
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.renderer import ModelSource, SceneRequest
+from kinolog_worker.renderers.renderer import ModelSource, SceneRequest, StepReport
+from PIL import Image
 
 from kinolog.models.catalogue import TINY
 from tests.builders.drawn_frames import rendered
@@ -140,3 +144,40 @@ def test_any_prompt_gives_a_clip(renderer: DiffusersRenderer) -> None:
     border = np.concatenate([frames[:, 0].reshape(-1, 3), frames[:, :, 0].reshape(-1, 3)]).astype(float)
     assert np.median(np.abs(border - np.median(border, axis=0))) < 12
     assert frames.std() > 5
+
+
+def test_a_map_that_is_fitted_to_clips_shows_others(renderer: DiffusersRenderer) -> None:
+    """Half-way through another clip the preview has the colours of its middle frame, each in its place."""
+    with fitted(renderer) as previews:
+        short = replace(REQUEST, frames=5, steps=6)
+        for shape, background in PAIRS[:3]:
+            rendered(renderer, replace(short, prompt=f"a {shape} circle on a {background} background"))
+        assert previews.can_draw
+        halfway: list[bytes | None] = []
+
+        def observe(report: StepReport) -> None:
+            if report.preview is not None and report.step == report.steps // 2:
+                halfway.append(report.preview())
+
+        other = replace(short, prompt="a yellow star on a blue background", seed=9)
+        clip = np.concatenate(list(renderer.render(other, observe, lambda: False)))
+    (jpeg,) = halfway
+    assert jpeg is not None
+    shown = np.asarray(Image.open(BytesIO(jpeg)).convert("RGB")).astype(float)
+    assert shown.shape == clip.shape[1:]
+    assert np.corrcoef(shown.ravel(), clip[2].astype(float).ravel())[0, 1] > 0.6
+
+
+@contextmanager
+def fitted(renderer: DiffusersRenderer) -> Iterator[FittedPreviews]:
+    """Let a renderer draw previews by a map of its own in the block, in place of decoding them."""
+    loaded = renderer._loaded_pipeline()
+    previews = FittedPreviews(None)
+    loaded.autoencoder.show_to(previews.decoded)
+    call = replace(loaded.call, family=replace(loaded.call.family, previews=False))
+    renderer._loaded = replace(loaded, call=call, previews=previews)
+    try:
+        yield previews
+    finally:
+        renderer._loaded = loaded
+        loaded.autoencoder.show_to(loaded.previews.decoded)

@@ -23,6 +23,9 @@ STEPS = {
 that state their steps."""
 
 
+WITHOUT_PREVIEW = {"anyflow_far"}
+"""A family whose last chunk is not in so short a clip: nothing shows what its latents look like."""
+
 OTHER = {"seed": 12, "prompt": "green grass " * 100, "negative_prompt": "blue " * 160, "guidance": 2.0}
 """What `test_families_on_a_gpu.py` changes one after the other: each matters where the table says so."""
 
@@ -58,12 +61,14 @@ def test_a_scene_is_that_of_the_bare_pipeline(family: DrawnFamily) -> None:
     """A scene with other texts, guidance and seed has other frames, and they are those of the bare pipeline.
 
     So are they if the scene is cancelled, which ends it within one step, and goes on from the checkpoint of that step.
+    It has a preview, as the scene before has shown what latents look like.
     What is hooked at a pipeline changes no pixel and no sample: the class of
     diffusers alone gives the same. Sound lasts as long as the frames at least, but for a few hundredths of a second,
     and there is something to hear.
     """
     drawn, sound = family.resumed(**OTHER)
     assert _differ(family.frames, drawn)
+    assert family.has_preview_of(drawn) == (family.name not in WITHOUT_PREVIEW)
     frames, samples = family.bare(**OTHER)
     assert not _differ(drawn, frames)
     assert (sound is not None) == (samples is not None) == bool(families()[family.pipeline].audio)

@@ -53,7 +53,7 @@ def test_a_reporting_scheduler_keeps_its_signature(make: Callable[[], Any]) -> N
     names = ("step", "set_timesteps")
     expected = [inspect.signature(getattr(pipe.scheduler, name)) for name in names]
     followed = SteppedSchedulers(lambda _, result: result, lambda: None).followed(pipe)
-    with followed, reported_steps(pipe, BY_SCHEDULER, lambda values: {}):
+    with followed, reported_steps(pipe, BY_SCHEDULER, lambda values, latents: {}):
         assert [inspect.signature(getattr(pipe.scheduler, name)) for name in names] == expected
         assert type(pipe.scheduler).__name__ == make.__name__
     assert type(pipe.scheduler) is make
@@ -62,7 +62,7 @@ def test_a_reporting_scheduler_keeps_its_signature(make: Callable[[], Any]) -> N
 def test_a_copy_of_a_reporting_scheduler_steps_itself() -> None:
     """Sound and single frames have deep copies of the scheduler: each has a position of its own."""
     pipe = SimpleNamespace(scheduler=_library.FlowMatchEulerDiscreteScheduler())
-    with reported_steps(pipe, BY_SCHEDULER, lambda values: {}):
+    with reported_steps(pipe, BY_SCHEDULER, lambda values, latents: {}):
         pipe.scheduler.set_timesteps(3)
         other = copy.deepcopy(pipe.scheduler)
         sample = torch.zeros(1)
@@ -74,7 +74,7 @@ def test_a_family_with_a_callback_leaves_its_scheduler_alone() -> None:
     """LTX-2 and SkyReels-V2 copy their schedulers: none of them is reported twice."""
     for name in ("LTX2Pipeline", "SkyReelsV2DiffusionForcingPipeline"):
         pipe = SimpleNamespace(scheduler=_library.FlowMatchEulerDiscreteScheduler())
-        with reported_steps(pipe, families()[name], lambda values: {}) as arguments:
+        with reported_steps(pipe, families()[name], lambda values, latents: {}) as arguments:
             assert set(arguments) == {"callback_on_step_end"}
             assert type(pipe.scheduler) is _library.FlowMatchEulerDiscreteScheduler
 

@@ -34,7 +34,7 @@ def _differ(one: Frames, other: Frames) -> bool:
 def test_a_twin_draws_as_its_class_does(name: str) -> None:
     """Steps and pixels are those of the bare pipeline, and a guidance of 1 takes one pass a step.
 
-    A clip that goes on from a checkpoint is the same.
+    A clip that goes on from a checkpoint is the same, and has a preview.
     """
     with drawn_family(name, "float32") as family:
         steps = STEPS.get(name, REQUEST.steps)
@@ -44,6 +44,7 @@ def test_a_twin_draws_as_its_class_does(name: str) -> None:
         assert family.frames.std() > 5
         assert not _differ(family.frames, family.bare_frames())
         assert not _differ(family.frames, family.resumed()[0])
+        assert family.has_preview_of(family.frames)
         assert family.renderer.encode_prompt(family.request).cached == (name not in GUARDED_FAMILIES)
         with counted_passes() as passes:
             alone = family.draw(guidance=1.0)

@@ -57,7 +57,7 @@ def _check_clip(family: DrawnFamily) -> None:
 def test_a_family_draws_from_its_inputs(name: str) -> None:
     """Its clip is what was asked for and follows inputs, text, guidance and seed.
 
-    A cancelled one ends in a step, and is the same when it goes on from there.
+    A cancelled one ends in a step, and is the same when it goes on from there, with a preview.
 
     Its pixels are those of the bare pipeline. In the dtypes of a GPU, networks in bfloat16 and the autoencoder in that
     of the table, it draws as well: both `encode` and `decode` are cast.
@@ -71,6 +71,7 @@ def test_a_family_draws_from_its_inputs(name: str) -> None:
         if name not in VARIANTS:
             assert not _differ(family.frames, family.bare_frames())
             assert not _differ(family.frames, family.resumed()[0])
+            assert family.has_preview_of(family.frames)
             *kept, _ = family.request.inputs
             *_, other = input_files(family.folder, row, family.name, 3)
             assert _differ(family.frames, family.draw(inputs=(*kept, other)))

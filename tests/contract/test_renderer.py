@@ -164,7 +164,7 @@ def test_previews_are_small_jpegs(renderer: Renderer) -> None:
 
     def observe(report: StepReport) -> None:
         if report.preview is not None:
-            previews.append(report.preview())
+            previews.append(report.preview() or b"")
 
     watched = np.concatenate(list(renderer.render(REQUEST, observe, _never)))
     assert (watched == _drawn(renderer, REQUEST)).all()

@@ -132,7 +132,7 @@ def test_previews_look_like_the_end(renderer: DiffusersRenderer) -> None:
 
     def observe(report: StepReport) -> None:
         if report.preview is not None:
-            previews.append(report.preview())
+            previews.append(report.preview() or b"")
 
     request = replace(REQUEST, frames=1, steps=12)
     (final,) = np.concatenate(list(renderer.render(request, observe, lambda: False)))

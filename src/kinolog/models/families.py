@@ -145,7 +145,8 @@ class Family:
     its autoencoder on a GPU, and `tiling` that it decodes whole tiles and leaves the rest of a picture blank: frames
     and sides follow its tiles. `streams`: it hands all latents to `vae.decode` once and does nothing with the frames,
     so that a Wan autoencoder may decode them frame by frame. `previews`: its callback has latents of that autoencoder,
-    before they are denormalized. `audio` is the field of its output that holds sound.
+    before they are denormalized, and one frame of them is decoded for a preview. `audio` is the field of its output
+    that holds sound.
 
     A token of its network is a square of `token_side` pixels. With `batched_guidance` the network takes both prompts in
     one pass, which doubles the memory of a step.

@@ -230,13 +230,18 @@ class JobRenderer:
         if report.preview is not None and due:
             self._send_preview(scene, report, report.preview)
 
-    def _send_preview(self, scene: PlannedScene, report: StepReport, draw: Callable[[], bytes]) -> None:
+    def _send_preview(
+        self, scene: PlannedScene, report: StepReport, draw: Callable[[], bytes | None]
+    ) -> None:
         started = perf_counter()
         jpeg = draw()
         now = perf_counter()
         pause = max(self._job.preview_interval_seconds, _PREVIEW_COST_FACTOR * (now - started))
         self._next_preview_at = now + pause
-        self._send(PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg))
+        if jpeg is not None:
+            self._send(
+                PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg)
+            )
 
     def _clips(self) -> list[SceneClip]:
         """Return the scenes that were drawn. Raises the error of a scene whose file could not be finished."""

@@ -88,6 +88,15 @@ def jpeg_of(frame: Frames, side_pixels: int = PREVIEW_SIDE_PIXELS) -> bytes:
     return _jpeg(image, quality=75)
 
 
+def jpeg_of_part(frame: Frames, part: tuple[float, float, float, float], size: tuple[int, int]) -> bytes:
+    """Return a part of an RGB frame, shape (height, width, 3), as a JPEG of another size, (width, height).
+
+    The part is left, top, right and bottom, in pixels and fractions of such.
+    """
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return _jpeg(image.resize(size, Image.Resampling.BICUBIC, box=part), quality=75)
+
+
 def _scaled(frame: VideoFrame, side_pixels: int) -> Image.Image:
     factor = min(1.0, side_pixels / max(frame.width, frame.height))
     width, height = max(1, round(frame.width * factor)), max(1, round(frame.height * factor))

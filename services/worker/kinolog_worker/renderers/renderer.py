@@ -160,14 +160,14 @@ class SceneRequest:
 class StepReport:
     """A step of a stage is done: `step` counts from 1 to `steps`.
 
-    `preview`, if there is one, draws the current state of the scene as a small JPEG. It may be called only while the
-    report is observed, and it costs time: the observer decides how often.
+    `preview`, if there is one, draws the current state of the scene as a small JPEG, or returns None if it cannot. It
+    may be called only while the report is observed, and it costs time: the observer decides how often.
     """
 
     stage: str
     step: int
     steps: int
-    preview: Callable[[], bytes] | None = None
+    preview: Callable[[], bytes | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

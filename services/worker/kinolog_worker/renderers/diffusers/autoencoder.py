@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders import vae as _vae
 
-from kinolog_worker.renderers.diffusers.latents import check_numbers, decode_runs
+from kinolog_worker.renderers.diffusers.latents import check_numbers, decode_runs, latents_of_a_run
 from kinolog_worker.renderers.diffusers.modular.minimax_decoding import decodes_clips
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
 from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
@@ -37,11 +37,13 @@ class AutoencoderSeam:
         self._streams = streams
         self._taken: torch.Tensor | None = None
         self._lower: Callable[[BaseException], bool] = no_other_way
+        self._show: Callable[[torch.Tensor, torch.Tensor], None] = _show_nobody
         for name in _NAMES:
             autoencoder = getattr(pipe, name, None)
             if autoencoder is not None:
-                autoencoder.decode = self._decode(autoencoder, takes=name == "vae")
-                if name in _OF_FRAMES:
+                shows = name in _OF_FRAMES
+                autoencoder.decode = self._decode(autoencoder, takes=name == "vae", shows=shows)
+                if shows:
                     _check_frames(autoencoder)
                 if hasattr(autoencoder, "encode"):
                     autoencoder.encode = _encode(autoencoder)
@@ -64,6 +66,10 @@ class AutoencoderSeam:
         """
         self._lower = lower
 
+    def show_to(self, show: Callable[[torch.Tensor, torch.Tensor], None]) -> None:
+        """Call this with latents and what was decoded of them, colours from -1 to 1, for all that is decoded."""
+        self._show = show
+
     def take(self) -> torch.Tensor | None:
         """Return the latents that `decode` was called with, in the scale of the autoencoder, and forget them.
 
@@ -83,15 +89,21 @@ class AutoencoderSeam:
             with torch.no_grad():
                 yield vae.decode(latents, return_dict=False)[0].clamp(-1.0, 1.0)
             return
-        yield from decode_runs(vae, latents)
+        frames = latents_of_a_run(vae)
+        for number, run in enumerate(decode_runs(vae, latents)):
+            self._show(latents[:, :, number * frames : (number + 1) * frames], run)
+            yield run
 
-    def _decode(self, autoencoder: Any, *, takes: bool) -> Callable[..., Any]:
+    def _decode(self, autoencoder: Any, *, takes: bool, shows: bool) -> Callable[..., Any]:
         decode = _cast(autoencoder, autoencoder.decode)
 
         @wraps(decode)
         def decode_or_take(latents: torch.Tensor, *positional: Any, **named: Any) -> Any:
             if not (takes and self.streams and latents.ndim == 5):
-                return self._decoded(lambda: decode(latents, *positional, **named))
+                decoded = self._decoded(lambda: decode(latents, *positional, **named))
+                if shows:
+                    self._show(latents, decoded[0])
+                return decoded
             self._taken = latents.to(autoencoder.dtype)
             blank = torch.zeros((len(latents), 3, 1, 8, 8), dtype=autoencoder.dtype, device=latents.device)
             if named.get("return_dict") is False:
@@ -111,6 +123,10 @@ class AutoencoderSeam:
                 release_frames(error)
                 if not self._lower(error):
                     raise
+
+
+def _show_nobody(_: torch.Tensor, __: torch.Tensor) -> None:
+    """Do nothing with what is decoded."""
 
 
 def no_other_way(_: BaseException) -> bool:

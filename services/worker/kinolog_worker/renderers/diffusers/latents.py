@@ -15,7 +15,6 @@ import torch
 from diffusers.models.autoencoders import autoencoder_kl_wan
 
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.media.thumbnails import jpeg_of
 from kinolog_worker.renderers.diffusers.modular.minimax_decoding import clip_runs, decodes_clips
 from kinolog_worker.renderers.renderer import RenderFailed
 
@@ -57,6 +56,11 @@ def decode_runs(vae: Any, latents: torch.Tensor) -> Iterator[torch.Tensor]:
         vae.clear_cache()
 
 
+def latents_of_a_run(vae: Any) -> int:
+    """Return how many latent frames `decode_runs` makes a run of."""
+    return int(vae.tokens_chunk_size) if decodes_clips(vae) else 1
+
+
 def frames_of_tensor(video: torch.Tensor) -> Frames:
     """Return the first video of a batch as frames (frames, height, width, 3), 0 to 255, from -1 to 1."""
     scaled = ((video[0].permute(1, 2, 3, 0).float() + 1) * 127.5).round().clamp(0, 255)
@@ -64,12 +68,13 @@ def frames_of_tensor(video: torch.Tensor) -> Frames:
     return frames
 
 
-def preview_jpeg(vae: Any, latents: torch.Tensor) -> bytes:
-    """Return the middle latent frame, decoded alone, as a small JPEG."""
+def middle_frame(vae: Any, latents: torch.Tensor) -> Frames:
+    """Return the middle latent frame, decoded alone, shape (height, width, 3)."""
     middle = latents.shape[2] // 2
     with torch.no_grad():
         video = next(decode_runs(vae, denormalized(vae, latents[:1, :, middle : middle + 1])))
-    return jpeg_of(frames_of_tensor(video)[0])
+    middle_picture: Frames = frames_of_tensor(video)[0]
+    return middle_picture
 
 
 def decoded_video(output: Any) -> torch.Tensor:
@@ -111,30 +116,3 @@ def check_numbers(decoded: Any) -> None:
             "numbers of a frame are infinite or none (NaN): the model computed no picture",
             retryable=False,
         )
-
-
-class CleanEstimate:
-    """Estimates the final latents while denoising, for previews.
-
-    A scheduler that stores its estimates of the clean sample provides the latest. For other flow schedulers two
-    successive latents give the direction of the flow, and following it to time 0 gives the estimate.
-    """
-
-    def __init__(self, scheduler: Any) -> None:
-        self._scheduler = scheduler
-        self._previous: torch.Tensor | None = None
-
-    def after_step(self, index: int, latents: torch.Tensor) -> torch.Tensor:
-        """Return the estimate after step `index` (from 0) gave these latents, or the latents if there is none."""
-        previous, self._previous = self._previous, latents
-        outputs = getattr(self._scheduler, "model_outputs", None)
-        if outputs and getattr(self._scheduler.config, "predict_x0", False):
-            clean = outputs[-1]
-            if isinstance(clean, torch.Tensor) and clean.shape == latents.shape:
-                return clean
-        sigmas = getattr(self._scheduler, "sigmas", None)
-        is_flow = "Flow" in type(self._scheduler).__name__
-        if previous is None or sigmas is None or not is_flow or index + 1 >= len(sigmas):
-            return latents
-        now, before = float(sigmas[index + 1]), float(sigmas[index])
-        return latents if now == before else latents - now * (latents - previous) / (now - before)

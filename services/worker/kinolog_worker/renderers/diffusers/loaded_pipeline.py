@@ -11,6 +11,8 @@ from kinolog_worker.renderers.diffusers.autoencoder import AutoencoderSeam
 from kinolog_worker.renderers.diffusers.loras.adapters import LoraAdapters
 from kinolog_worker.renderers.diffusers.pipeline_call import PipelineCall, call_of
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
+from kinolog_worker.renderers.diffusers.previews.fit_file import fit_file
+from kinolog_worker.renderers.diffusers.previews.fitted_previews import FittedPreviews
 from kinolog_worker.renderers.diffusers.prompt_memory import PromptMemory
 from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import SceneRequest
@@ -26,6 +28,7 @@ class LoadedPipeline:
     autoencoder: AutoencoderSeam
     adapters: LoraAdapters
     vocabulary: SceneVocabulary | None
+    previews: FittedPreviews
 
     def drawn_size(self, request: SceneRequest) -> DrawnSize:
         """Return the size that the model draws for a request. Raises RenderFailed."""
@@ -48,4 +51,6 @@ def loaded_pipeline(placed: PlacedModel) -> LoadedPipeline:
     vocabulary = load_vocabulary(placed.checked.folder, getattr(pipe, "tokenizer", None))
     prompts = PromptMemory(pipe)
     adapters = LoraAdapters(pipe, partial(prompts.forget, 0.0))
-    return LoadedPipeline(pipe, call, prompts, autoencoder, adapters, vocabulary)
+    previews = FittedPreviews(fit_file(placed.checked.folder, family.pipeline))
+    autoencoder.show_to(previews.decoded)
+    return LoadedPipeline(pipe, call, prompts, autoencoder, adapters, vocabulary, previews)

@@ -218,6 +218,7 @@ class DiffusersRenderer:
             drawn += len(run)
             observe(StepReport("decode", drawn, request.frames))
             yield run
+        loaded.previews.learn()
 
     def _start(self, loaded: LoadedPipeline, request: SceneRequest) -> SceneStart | None:
         """Return where a scene may begin; None if it has no checkpoints."""
@@ -296,6 +297,7 @@ def _draw(
     if latents is None:
         family = loaded.call.family
         pictures = decoded_inputs(family, request, canvas, check)
+        loaded.previews.begin()
         with scene_schedule(loaded.pipe, family, request), ended_within_passes(loaded.pipe, should_stop):
             output = denoise(
                 loaded,

@@ -8,8 +8,10 @@ from typing import TypeAlias
 import torch
 
 from kinolog_worker.renderers.canvas import Canvas
-from kinolog_worker.renderers.diffusers.latents import CleanEstimate, preview_jpeg
+from kinolog_worker.renderers.diffusers.latents import middle_frame
 from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline
+from kinolog_worker.renderers.diffusers.previews.clean_estimate import CleanEstimate
+from kinolog_worker.renderers.diffusers.previews.picture import clip_jpeg
 from kinolog_worker.renderers.renderer import Observe, RenderCancelled, SceneRequest, ShouldStop, StepReport
 
 ObserveStep: TypeAlias = Callable[[int, torch.Tensor | None], None]
@@ -19,21 +21,32 @@ ObserveStep: TypeAlias = Callable[[int, torch.Tensor | None], None]
 def step_observer(
     loaded: LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
 ) -> ObserveStep:
-    """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled."""
-    pipe = loaded.pipe
+    """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled.
+
+    A preview is the middle frame of the estimate: decoded alone where the family allows it, else by the fitted map.
+    """
+    pipe, fitted = loaded.pipe, loaded.previews
     estimate = CleanEstimate(getattr(pipe, "scheduler", None))
-    previews = loaded.call.family.previews and loaded.autoencoder.streams
+    decodes = loaded.call.family.previews and loaded.autoencoder.streams
 
     def observe_step(done: int, latents: torch.Tensor | None) -> None:
         if should_stop():
             raise RenderCancelled
+        steps = max(done, loaded.call.steps(pipe, request, canvas))
         preview = None
-        if previews and latents is not None:
-            clean = estimate.after_step(done - 1, latents)
+        if latents is not None:
+            estimate.after_step(latents)
+            fitted.after_step(latents)
+            if decodes or fitted.can_draw:
 
-            def preview() -> bytes:
-                return preview_jpeg(pipe.vae, clean)
+                def preview() -> bytes | None:
+                    clean = estimate.clean(done, steps)
+                    if clean is None:
+                        return None
+                    if decodes:
+                        return clip_jpeg(middle_frame(pipe.vae, clean), request, canvas)
+                    return fitted.jpeg(clean, request, canvas)
 
-        observe(StepReport("denoise", done, max(done, loaded.call.steps(pipe, request, canvas)), preview))
+        observe(StepReport("denoise", done, steps, preview))
 
     return observe_step

@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeAlias
 
+import torch
+
 from kinolog.models.families import Family, StepReports
 
 StepValues: TypeAlias = Mapping[str, Any]
 """What a call has after a step, by its own names, such as `latents`: nested lists of tensors, or nothing."""
 
-AfterStep: TypeAlias = Callable[[StepValues], StepValues]
-"""Called after each step. Returns what the call goes on with instead; nothing for what there is. May raise."""
+AfterStep: TypeAlias = Callable[[StepValues, torch.Tensor | None], StepValues]
+"""Called after each step with what the call has, and with its latents if the seam sees them.
+
+Returns what the call goes on with instead; nothing for what there is. May raise."""
 
 
 def callback(after_step: AfterStep) -> Callable[..., dict[str, Any]]:
@@ -24,7 +28,8 @@ def callback(after_step: AfterStep) -> Callable[..., dict[str, Any]]:
     """
 
     def on_step_end(_: Any, __: int, ___: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        return dict(after_step(tensors))
+        latents = tensors.get("latents")
+        return dict(after_step(tensors, latents if isinstance(latents, torch.Tensor) else None))
 
     return on_step_end
 
@@ -56,7 +61,8 @@ def _reporting(scheduler: Any, after_step: AfterStep) -> Any:
 
     def step(self: Any, *positional: Any, **named: Any) -> Any:
         stepped = scheduler.step(self, *positional, **named)
-        after_step({})
+        latents = stepped[0] if isinstance(stepped, tuple) else getattr(stepped, "prev_sample", None)
+        after_step({}, latents if isinstance(latents, torch.Tensor) else None)
         return stepped
 
     return type(scheduler.__name__, (scheduler,), {"step": wraps(scheduler.step)(step)})

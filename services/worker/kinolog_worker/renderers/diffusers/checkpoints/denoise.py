@@ -71,10 +71,10 @@ def denoise(
 def _first_to_last_step(loaded: LoadedPipeline, call: CallPipeline, observe_step: ObserveStep) -> Any:
     done = 0
 
-    def after_step(values: StepValues) -> StepValues:
+    def after_step(_: StepValues, latents: torch.Tensor | None) -> StepValues:
         nonlocal done
         done += 1
-        observe_step(done, values.get("latents"))
+        observe_step(done, latents)
         return {}
 
     with reported_steps(loaded.pipe, loaded.call.family, after_step) as more:
@@ -88,10 +88,10 @@ def _followed(
     observe_step: ObserveStep,
     should_stop: ShouldStop,
 ) -> Any:
-    def after_step(values: StepValues) -> StepValues:
+    def after_step(values: StepValues, latents: torch.Tensor | None) -> StepValues:
         replaced = resumed.after_step(values)
         if not resumed.skips:
-            observe_step(resumed.done, (replaced or values).get("latents"))
+            observe_step(resumed.done, replaced.get("latents", latents))
         elif should_stop():
             raise RenderCancelled
         return replaced

@@ -1,0 +1,35 @@
+"""The file of a fit: in the folder of this user for what can be computed again."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from kinolog_worker.renderers.diffusers.content_hash import hash_cache, hash_of_file
+
+_AUTOENCODERS = ("vae", "vqvae")
+_BLOB = re.compile("[0-9a-f]{64}")
+"""The name of a large file in the cache of a hub: its SHA-256."""
+
+
+def fit_file(folder: Path, pipeline: str) -> Path | None:
+    """Return the file of the fit for the autoencoder of a model folder in a pipeline class.
+
+    Models with the same weights there share it. None if the folder has no such weights.
+    """
+    for name in _AUTOENCODERS:
+        files = sorted((folder / name).glob("*.safetensors"))
+        try:
+            hashes = [_hash(file) for file in files]
+        except OSError:
+            return None
+        if hashes:
+            digest = sha256("\0".join([pipeline, *hashes]).encode()).hexdigest()
+            return hash_cache().parent / "previews" / f"{digest}.safetensors"
+    return None
+
+
+def _hash(file: Path) -> str:
+    target = file.resolve().name
+    return target if _BLOB.fullmatch(target) else hash_of_file(file)
