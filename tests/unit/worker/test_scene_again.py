@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+from kinolog_worker.inference import job_renderer
 from kinolog_worker.inference.job_renderer import JobRenderer
 from kinolog_worker.inference.messages import (
     FinishedMessage,
     Message,
     PlacedMessage,
+    PreviewMessage,
     StageFinishedMessage,
     StageStartedMessage,
 )
@@ -101,3 +105,33 @@ def test_a_scene_is_drawn_again_from_its_first_frame(tmp_path: Path) -> None:
         ]
     placed = [message.facts.placement for message in sent if isinstance(message, PlacedMessage)]
     assert placed == ["device", "text-offload", "group-offload"]
+
+
+class PreviewedRenderer(StarvedRenderer):
+    """Draws four steps of a second with previews, on a device that is far behind. `now` is the time in seconds."""
+
+    now = 0.0
+
+    def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
+        for step in range(1, 5):
+            self.now += 1
+            observe(StepReport("denoise", step, 4, self._preview, self._settle))
+        yield from super().render(request, lambda report: None, should_stop)
+
+    def _settle(self) -> None:
+        self.now += 100
+
+    def _preview(self) -> bytes:
+        self.now += 0.01
+        return b"picture"
+
+
+def test_a_preview_costs_what_it_takes_to_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for fifty times that, not for the time in which the device does the step before."""
+    sent: list[Message] = []
+    renderer, thread = PreviewedRenderer(0), FinishThread()
+    monkeypatch.setattr(job_renderer, "perf_counter", lambda: renderer.now)
+    job = replace(card_job(tmp_path, "a ball", 6), preview_interval_seconds=0.0)
+    JobRenderer(job, HeldModel(renderer), sent.append, lambda: False, thread).draw()()
+    thread.end()
+    assert [message.step for message in sent if isinstance(message, PreviewMessage)] == [1, 2, 3]

@@ -228,6 +228,8 @@ class JobRenderer:
         )
         due = perf_counter() >= self._next_preview_at and report.step < report.steps
         if report.preview is not None and due:
+            if report.settle is not None:
+                report.settle()
             self._send_preview(scene, report, report.preview)
 
     def _send_preview(

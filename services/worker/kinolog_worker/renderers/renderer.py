@@ -161,13 +161,15 @@ class StepReport:
     """A step of a stage is done: `step` counts from 1 to `steps`.
 
     `preview`, if there is one, draws the current state of the scene as a small JPEG, or returns None if it cannot. It
-    may be called only while the report is observed, and it costs time: the observer decides how often.
+    may be called only while the report is observed, and it costs time: the observer decides how often. `settle`, if
+    there is one, waits until the device has done the step, so that the preview alone is measured.
     """
 
     stage: str
     step: int
     steps: int
     preview: Callable[[], bytes | None] | None = None
+    settle: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

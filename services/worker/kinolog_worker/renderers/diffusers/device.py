@@ -57,6 +57,14 @@ def _automatic(nodes: Path) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done what it was given. The CPU has."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def is_lost(device: torch.device) -> bool:
     """Return True if the device fails at a trivial task: after some errors CUDA takes no more work from a process."""
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import torch
 
 from kinolog_worker.renderers.canvas import Canvas
+from kinolog_worker.renderers.diffusers.device import wait_for
 from kinolog_worker.renderers.diffusers.latents import middle_frame
 from kinolog_worker.renderers.diffusers.loaded_pipeline import LoadedPipeline
 from kinolog_worker.renderers.diffusers.previews.clean_estimate import CleanEstimate
@@ -33,10 +35,11 @@ def step_observer(
         if should_stop():
             raise RenderCancelled
         steps = max(done, loaded.call.steps(pipe, request, canvas))
-        preview = None
+        preview = settle = None
         if latents is not None:
             estimate.after_step(latents)
             fitted.after_step(latents)
+            settle = partial(wait_for, latents.device)
             if decodes or fitted.can_draw:
 
                 def preview() -> bytes | None:
@@ -47,6 +50,6 @@ def step_observer(
                         return clip_jpeg(middle_frame(pipe.vae, clean), request, canvas)
                     return fitted.jpeg(clean, request, canvas)
 
-        observe(StepReport("denoise", done, steps, preview))
+        observe(StepReport("denoise", done, steps, preview, settle))
 
     return observe_step
