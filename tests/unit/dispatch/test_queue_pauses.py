@@ -20,6 +20,7 @@ from kinolog.access.queue_pause import (
 )
 from kinolog.ids import new_id
 from kinolog.job.values import Priority
+from kinolog.ports.event_store import DamagedLog
 from tests.adapters.memory.access_log import MemoryAccessLog
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.fixtures.tasks import background_task
@@ -67,6 +68,18 @@ async def test_pauses_are_known_after_a_restart_and_as_they_come() -> None:
             await append(log, priority, QueueResumed(), 3)
         await until(alarms.current, "no alarm", lambda found: not found)
         assert not any(map(pauses.is_paused, Priority))
+
+
+async def test_a_damaged_stream_keeps_no_job_from_its_start() -> None:
+    """What it said before the damage holds."""
+    log, alarms = MemoryAccessLog(), MemoryAlarms()
+    await append(log, "low", QueuePaused(reason=""), 1)
+    log.stored.append(b"no commit")
+    pauses = FollowedQueuePauses(log, alarms)
+    with pytest.raises(DamagedLog):
+        await pauses.follow()
+    assert pauses.known.is_set()
+    assert pauses.is_paused(Priority.LOW)
 
 
 async def test_a_paused_lane_holds_no_ticket() -> None:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from kinolog.access.access_log import AccessLog
 from kinolog.access.queue_pause import QueuePause, QueuePauses
+from kinolog.codec.enums import UnknownEvent
 from kinolog.job.values import Priority
 from kinolog.ports.alarms import Alarm, Alarms, AlarmSeverity
 from kinolog.ports.event_store import DamagedLog
@@ -41,16 +42,16 @@ class FollowedQueuePauses:
         await keep_running("the pauses of the queue", self.follow, RETRY_SECONDS)
 
     async def follow(self) -> None:
-        """Follow the stream until cancelled. Raises `LogUnavailable`, `DamagedLog`: call it again."""
+        """Follow the stream until cancelled. Raises `LogUnavailable`, `DamagedLog`, `UnknownEvent`: call it again."""
         try:
             async with aclosing(self._log.read(self._position)) as batches:
                 async for batch in batches:
                     for recorded in batch:
                         self._pauses.apply(recorded)
                         self._position = recorded.position
-        except DamagedLog as damage:
-            logger.error("pauses of the queue may be missing: %s", damage)
-            self.known.set()  # a damaged stream must not keep jobs from their start
+        except (DamagedLog, UnknownEvent) as error:
+            logger.error("pauses of the queue may be missing: %s", error)
+            self.known.set()  # a stream that cannot be read must not keep jobs from their start
             raise
         self.known.set()
         await self._announce()
