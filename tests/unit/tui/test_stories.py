@@ -103,6 +103,19 @@ async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[
     assert requests_of(gateway, "POST", "/api/v1/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
 
 
+async def test_jobs_are_paused_and_resumed(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The same key resumes those that are paused, and says why one is not."""
+    first, second = gateway.answers["/api/v1/jobs?limit=50"]["jobs"][:2]
+    first["paused_at"] = first["created_at"]
+    await press(pilot, "2")
+    for key, action, job in (("g", "resume", first), ("j", "pause", second)):
+        path = f"/api/v1/{action}/{job['job_id']}"
+        gateway.problems[path] = {"status": 409, "detail": f"{action} is refused"}
+        await press(pilot, key, "z")
+        assert len(requests_of(gateway, "POST", path)) == 1
+        assert f"{action} is refused" in app_of(pilot).messages.latest[-1].text
+
+
 async def test_a_row_moves_while_the_job_does(gateway: Replay, pilot: Pilot[None]) -> None:
     """Progress of the feed is in the row at once, without another request. An older page does not revert it."""
     await press(pilot, "2")

@@ -142,6 +142,7 @@ JOB_ACTIONS = KeyGroup(
                 Key("jobs.cancel", "c", "cancel"),
                 Key("jobs.retry", "r", "retry"),
                 Key("jobs.priority", "P", "priority"),
+                Key("jobs.pause", "z", "pause or resume"),
                 Key("jobs.erase", "X", "erase"),
             ),
             ": the marked, else the one here",

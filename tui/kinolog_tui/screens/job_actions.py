@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from kinolog.counts import counted
-from kinolog_client import JobInfo
+from kinolog_client import Conflict, JobInfo, NotFound
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog, PriorityDialog
 from kinolog_tui.screens.page import Page
@@ -17,7 +17,7 @@ from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import short_id, shortened
 
-COMMANDS = frozenset({"cancel_jobs", "retry_jobs", "reprioritize", "erase_jobs", "make_again"})
+COMMANDS = frozenset({"cancel_jobs", "retry_jobs", "reprioritize", "pause_jobs", "erase_jobs", "make_again"})
 """Names of the actions that change jobs or make new ones."""
 RETRIED = ("failed", "cancelled")
 PROMPT_CELLS = 46
@@ -26,6 +26,8 @@ DONE = {
     "cancel": "cancelling",
     "retry": "queued again",
     "reprioritize": "reprioritised",
+    "pause": "paused",
+    "resume": "resumed",
     "erase": "erased",
 }
 
@@ -47,7 +49,7 @@ def unusable_commands(job: JobInfo | None) -> frozenset[str]:
     if job.ended or job.cancel_requested:
         unusable.add("cancel_jobs")
     if job.ended:
-        unusable.add("reprioritize")
+        unusable |= {"reprioritize", "pause_jobs"}
     if job.status not in RETRIED or job.erased:
         unusable.add("retry_jobs")
     if job.prompt is None:
@@ -56,12 +58,13 @@ def unusable_commands(job: JobInfo | None) -> frozenset[str]:
 
 
 class JobActions(Page):
-    """Cancels, retries, reprioritises, erases and copies the selected jobs."""
+    """Cancels, retries, reprioritises, pauses, erases and copies the selected jobs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("jobs.cancel", "cancel_jobs", "Cancel"),
         key_binding("jobs.retry", "retry_jobs", "Retry"),
         key_binding("jobs.priority", "reprioritize", "Priority"),
+        key_binding("jobs.pause", "pause_jobs", "Pause", show=False),
         key_binding("jobs.erase", "erase_jobs", "Erase", show=False),
         key_binding("jobs.copy", "copy_id", "Copy id", show=False),
         key_binding("jobs.again", "make_again", "Again"),
@@ -119,6 +122,13 @@ class JobActions(Page):
             title = "Priority" if len(ids) == 1 else f"Priority of {counted(len(ids), 'job')}"
             self.app.push_screen(PriorityDialog(title, self._subject(ids), before or "medium"), chosen)
 
+    def action_pause_jobs(self) -> None:
+        """Pause the jobs, or resume them if all are paused. What they have drawn is kept, so nobody is asked."""
+        ids = self.selected_job_ids()
+        jobs = list(map(self.known_job, ids))
+        are_paused = all(job is not None and job.paused_at is not None for job in jobs)
+        self._send("resume" if are_paused else "pause", ids)
+
     @property
     def hidden_actions(self) -> frozenset[str]:
         """Leave commands out of the bottom line if the dashboard only looks."""
@@ -170,6 +180,8 @@ class JobActions(Page):
             return
 
         async def call() -> ActionResult:
+            if action in ("pause", "resume"):
+                return ActionResult(action=action, jobs=len(ids), refusals=await self._paused(action, ids))
             answer = await self.kinolog.client.bulk(action, ids, priority=priority)
             refused = [result.error or {} for result in answer.results if not result.ok]
             refusals = [str(error.get("detail") or "refused") for error in refused]
@@ -177,6 +189,16 @@ class JobActions(Page):
 
         self.request(" ".join([action, *ids]), call)  # only the same action on the same jobs replaces it
         self.after_action()
+
+    async def _paused(self, action: str, ids: Sequence[str]) -> list[str]:
+        """Pause or resume jobs one by one. Return the reason of each refusal."""
+        client, refusals = self.kinolog.client, list[str]()
+        for job_id in ids:
+            try:
+                await (client.pause(job_id) if action == "pause" else client.resume(job_id))
+            except (Conflict, NotFound) as refusal:
+                refusals.append(refusal.detail)
+        return refusals
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Report how many jobs accepted an action, and the first refusal. The page's own handler runs as well."""

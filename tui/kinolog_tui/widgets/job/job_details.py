@@ -49,7 +49,8 @@ class JobHead(Static):
         self._shown = (job, step)
         colour = status_style(self.app, job.status, bold=True)
         muted = style(self.app, "text-muted")
-        word = "cancelling" if job.cancel_requested and not job.ended else job.status
+        is_cancelled = job.cancel_requested and not job.ended
+        word = "cancelling" if is_cancelled else pause_text(job) or job.status
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{SYMBOLS[job.status]} {word}", style=colour)
         text.append(f"  {PRIORITY_MARKS[job.priority]} {job.priority}  ")
