@@ -46,6 +46,8 @@ class DataFolder:
         self.secrets = path / "secrets"
         self.master_key = self.secrets / "master.key"
         self.signing_chain = self.secrets / "c2pa"
+        self.tree_key = self.secrets / "tree.key"
+        self.tree_heads = path / "heads.log"
         self.master_key_id = path / "master-key-id"
         self._state = path / "stack.json"
         self._lock = path / "lock"

@@ -61,6 +61,7 @@ class StackSite:
     proxies: Mapping[str, str] = field(repr=False, default_factory=dict)
     master_key: Mapping[str, str] = field(repr=False, default_factory=dict)
     signing: Mapping[str, str] = field(default_factory=dict)
+    tree: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose_ports(settings: StackSettings) -> StackPorts:
@@ -145,7 +146,7 @@ def _artifacts(site: StackSite) -> dict[str, str]:
 def _projector_env(site: StackSite) -> dict[str, str]:
     probe = {"KINOLOG_PROJECTOR_PROBE_PORT": str(site.ports.projector_probe)}
     servers = site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env(user=PROJECTOR_LOGIN)
-    return servers | dict(site.master_key) | probe
+    return servers | dict(site.master_key) | dict(site.tree) | probe
 
 
 def _api_env(site: StackSite) -> dict[str, str]:

@@ -45,6 +45,7 @@ from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_account import user_name_variable
 from kinolog_stack.servers.postgres_server import PostgresServer
+from kinolog_stack.servers.tree_key import tree_env
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.signing_certificates import SigningChain, signing_env
 from kinolog_stack.tcp_ports import PORT_TRIES, listen_error
@@ -152,6 +153,7 @@ class Stack:
         server_env = server_environment(os.environ) | marks
         master_key = master_key_env(self.folder, os.environ)
         signing = signing_env(SigningChain(self.folder.signing_chain), self.settings)
+        tree = tree_env(self.folder, os.environ)
         nats = NatsServer(
             self.folder.nats,
             port=self.settings.nats_port,
@@ -180,6 +182,7 @@ class Stack:
             proxies=proxy_environment(os.environ),
             master_key=master_key,
             signing=signing,
+            tree=tree,
         )
         self._start_services(site)
         self._state = "running"
@@ -253,16 +256,12 @@ class Stack:
 
     def _check_ports(self) -> None:
         """Raise `PortError` for a port that is taken, before anything is started."""
+        settings = self.settings
         configured = (
-            (
-                "the gateway",
-                self.settings.gateway_host,
-                self.settings.gateway_port,
-                "--port (KINOLOG_GATEWAY_PORT)",
-            ),
-            ("the api", self.settings.api_host, self.settings.api_port, "--api-port (KINOLOG_API_PORT)"),
-            ("nats-server", "127.0.0.1", self.settings.nats_port, "KINOLOG_NATS_PORT"),
-            ("Postgres", "127.0.0.1", self.settings.postgres_port, "KINOLOG_POSTGRES_PORT"),
+            ("the gateway", settings.gateway_host, settings.gateway_port, "--port (KINOLOG_GATEWAY_PORT)"),
+            ("the api", settings.api_host, settings.api_port, "--api-port (KINOLOG_API_PORT)"),
+            ("nats-server", "127.0.0.1", settings.nats_port, "KINOLOG_NATS_PORT"),
+            ("Postgres", "127.0.0.1", settings.postgres_port, "KINOLOG_POSTGRES_PORT"),
         )
         for program, host, port, setting in configured:
             if port and (reason := listen_error(host, port)):

@@ -100,6 +100,8 @@ from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
+from kinolog_projector.tree.head_signer import HeadRules
+from kinolog_projector.tree.tree_follower import TreeAlarm, TreeFollower
 from kinolog_projector.webhooks.mail_call import MailCalls
 from kinolog_projector.webhooks.notifier import Notifier
 
@@ -172,6 +174,9 @@ async def run(settings: ProjectorSettings) -> None:
             public_url=settings.public_url,
             mail=mail,
         )
+        tree = TreeFollower(
+            database_url, HeadRules.of(settings), TreeAlarm(alarms, "audit-tree", system_clock), system_clock
+        )
         projector = Projector(
             database_url,
             log.store,
@@ -187,6 +192,7 @@ async def run(settings: ProjectorSettings) -> None:
                     database_url, log.access_log, ProblemAlarm(alarms, "access-damaged", system_clock)
                 ).run,
                 notifier.run,
+                tree.run,
             ),
         )
         handler = CommandHandler(log.store, system_clock)
@@ -211,22 +217,15 @@ async def run(settings: ProjectorSettings) -> None:
             (StandstillAlarm(alarms, "projection", system_clock), lambda: projector.standstill),
             (StandstillAlarm(alarms, "dispatch", system_clock), lambda: guarded.problem),
         )
+        measured = (
+            *(projector.metrics, guarded.metrics, issuer.metrics, guard.metrics, notifier.metrics),
+            *(tree.metrics, process_metrics),
+        )
         probe = Probe(
             settings.projector_probe_port,
             host=settings.probe_host,
             missing=lambda: [*projector.missing(), *guarded.missing(), *guard.missing()],
-            metrics=(
-                lambda: metrics_text(
-                    [
-                        *projector.metrics(),
-                        *guarded.metrics(),
-                        *issuer.metrics(),
-                        *guard.metrics(),
-                        *notifier.metrics(),
-                        *process_metrics(),
-                    ]
-                ),
-            ),
+            metrics=(lambda: metrics_text([metric for part in measured for metric in part()]),),
         )
         announcing = asyncio.create_task(
             keep_running("the alarms about this process", partial(_announce, problems), CHECK_SECONDS),
@@ -246,9 +245,7 @@ async def run(settings: ProjectorSettings) -> None:
             await end_tasks((announcing, following, pausing))
 
 
-async def _announce(
-    problems: Iterable[tuple[ProblemAlarm, Callable[[], str]]],
-) -> None:
+async def _announce(problems: Iterable[tuple[ProblemAlarm, Callable[[], str]]]) -> None:
     """Keep the alarms about parts of this process as their problems are, until cancelled."""
     while True:
         for alarm, problem in problems:

@@ -40,6 +40,7 @@ from kinolog.process.setting_groups.tls import (
     GatewayTlsSettings,
     NatsTlsSettings,
 )
+from kinolog.process.setting_groups.tree import TreeSettings
 from kinolog.process.setting_groups.webhooks import WebhookAddressSettings, WebhookSettings
 
 GATEWAY_PATHS = (
@@ -204,14 +205,18 @@ class ApiSettings(
         86_400.0, ge=60.0, description="How long an upload waits for jobs, in seconds. Then it is deleted."
     )
     upload_tenant_bytes: int = Field(
-        16 << 30,
-        ge=1,
-        description="Most that all uploads of a tenant which wait for jobs may have, in bytes.",
+        16 << 30, ge=1, description="Most that the waiting uploads of a tenant may have together, in bytes."
     )
 
 
 class ProjectorSettings(
-    LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings, TenantSettings, WebhookSettings
+    LogSettings,
+    MasterKeySettings,
+    DatabaseSettings,
+    ProbeSettings,
+    TenantSettings,
+    TreeSettings,
+    WebhookSettings,
 ):
     """The projector process."""
 
@@ -223,8 +228,7 @@ class ProjectorSettings(
         "for the api; without it none is made.",
     )
     projector_database_password: SecretStr | None = Field(
-        None,
-        description="Password of the database login `kinolog_projector`, which `kinolog-projector logins` makes.",
+        None, description="Password of the login `kinolog_projector`, which `kinolog-projector logins` makes."
     )
 
 

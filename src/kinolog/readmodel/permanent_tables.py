@@ -85,6 +85,29 @@ log_lines = Table(
     Index("log_lines_of_job", "job_id", "sequence"),
 )
 
+tree_tiles = Table(
+    "tree_tiles",
+    permanent,
+    Column("level", SmallInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False, comment="At most 256."),
+    PrimaryKeyConstraint("level", "number"),
+)
+"""The hashes of the tree over all commits (`kinolog.merkle.hash_tiles`)."""
+
+tree_heads = Table(
+    "tree_heads",
+    permanent,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signed_at", Time, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("tree_heads_by_size", "size"),
+)
+"""Its signed heads. They are never made again: what was signed is compared with what is there."""
+
 webhook_deliveries = Table(
     "webhook_deliveries",
     permanent,

@@ -50,6 +50,9 @@ COPIED_TABLES = {
         order="sequence",
     ),
     "access": CopiedTable(name="access_archive", columns="position, key_id, raw", order="position"),
+    "tree_heads": CopiedTable(
+        name="tree_heads", columns="number, size, root, signed_at, public_key, note", order="number"
+    ),
     "webhook_deliveries": CopiedTable(
         name="webhook_deliveries",
         columns="delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body, status, redelivery,"

@@ -45,11 +45,15 @@ MASTER_KEY_ID = slice(1, 9)
 """Where a wrapped key names its master key (kinolog.privacy.master_keys)."""
 
 
+_ROWS = {"log_lines": "log line", "access": "fact about an API key", "tree_heads": "signed head of the tree"}
+"""What a row of a table that only grows is called."""
+
+
 class OtherRow(UnusableBackup):
-    """The backup before holds another log line, or another fact about an API key, with the same number."""
+    """The backup before holds another row with the same number."""
 
     def __init__(self, folder: BackupFolder, table: str, number: int) -> None:
-        what = "log line" if table == "log_lines" else "fact about an API key"
+        what = _ROWS[table]
         super().__init__(
             f"{folder.path} holds another {what} with the number {number} than the database: the backup is of "
             "another kinolog, or one of the two was changed. Nothing was changed. Name another folder, and keep this "

@@ -1,0 +1,62 @@
+"""A file to which signed heads are appended, one JSON object a line, for whoever copies it to another place."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from kinolog.durable_files import PRIVATE_FILE
+from kinolog_projector.tree.stored_heads import SignedHead
+
+LAST_BYTES = 16_384
+"""How much of the end of the file is read. A line is much shorter."""
+
+
+class HeadsFile:
+    """The file. Its methods block, and raise `OSError`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def last_number(self) -> int:
+        """Return the number of the last head in the file; 0 if there is none."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(-min(LAST_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return 0
+        for line in reversed(lines):
+            try:
+                return int(json.loads(line)["number"])
+            except (ValueError, KeyError, TypeError):  # cut off, or of a person
+                continue
+        return 0
+
+    def append(self, heads: Iterable[SignedHead]) -> None:
+        """Append heads, and flush them to the disk."""
+        text = "".join(
+            json.dumps(
+                {
+                    "number": each.number,
+                    "key_id": each.key.id,
+                    "key": each.key.public.hex(),
+                    "note": each.note,
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+            for each in heads
+        )
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        with os.fdopen(handle, "r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                if file.read(1) != b"\n":  # a crash cut off the line before
+                    text = "\n" + text
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
