@@ -203,6 +203,10 @@ async def test_a_connection_that_falls_silent_is_given_up(
     await anext(updates)
     running = api.commit(canned.started(job), "attempt_started")
     await anext(updates)
+    while "live" not in distant.links:  # until it is connected, updates are read over REST
+        running.percent += 1.0
+        api.commit(running, "stage_started")
+        await anext(updates)
     network.mute_live()
     api.commit(canned.completed(running), "completed")
     rest = [update async for update in updates]

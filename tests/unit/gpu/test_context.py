@@ -96,4 +96,4 @@ def test_the_renderer_is_found_without_an_installation(
         (sys.executable, "-c", program), env=environment, capture_output=True, text=True, check=True
     )
     assert str(tmp_path) in done.stdout
-    assert "['diffusers']" in done.stdout
+    assert "'diffusers'" in done.stdout
