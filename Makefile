@@ -39,10 +39,14 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-build/web/rest.json: $(INSTALLED) $(shell find services/gateway/kinolog_gateway -name '*.py')
+# Documents, and so the types and the checks made from them, are as old as their last change.
+build/web/documents: $(INSTALLED) tests/web_documents.py $(shell find services/gateway/kinolog_gateway -name '*.py')
 	$(BIN)/python -m tests.web_documents build/web
+	touch $@
 
-web/src/api/rest_types.ts: build/web/rest.json web/node_modules/.package-lock.json
+build/web/rest.json build/web/live.json: build/web/documents ;
+
+web/src/api/rest_types.ts: build/web/rest.json build/web/live.json web/node_modules/.package-lock.json
 	cd web && npx --no-install openapi-typescript ../build/web/rest.json -o src/api/rest_types.ts >/dev/null
 	cd web && npx --no-install openapi-typescript ../build/web/live.json -o src/live/message_types.ts >/dev/null
 
@@ -56,10 +60,19 @@ web: ## Build the web page; it needs Node.js 20.19 or newer
 	@$(NODE_FITS) || { echo "the web page needs Node.js 20.19 or newer: https://nodejs.org"; exit 1; }
 	$(MAKE) --no-print-directory web-page
 
-web-check: web/src/api/rest_types.ts ## Check the types and the style of the web page, and run its unit tests
+web-check: build/web/types-checked build/web/style-checked build/web/units-checked ## Check the types and the style of the web page, and run its unit tests, where something changed
+
+build/web/types-checked: web/src/api/rest_types.ts $(WEB_SOURCES)
 	cd web && npx --no-install tsc --noEmit --incremental --tsBuildInfoFile ../build/web/tsc.tsbuildinfo
+	touch $@
+
+build/web/style-checked: web/src/api/rest_types.ts $(WEB_SOURCES)
 	cd web && npx --no-install eslint . --max-warnings 0
+	touch $@
+
+build/web/units-checked: web/src/api/rest_types.ts $(WEB_SOURCES)
 	cd web && npx --no-install vitest run
+	touch $@
 
 up: setup ## Start everything on this machine and leave it running; Ctrl-C stops it
 	$(BIN)/kinolog up

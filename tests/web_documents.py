@@ -38,4 +38,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in documents().items():
-        (folder / name).write_text(json.dumps(document, indent=1, sort_keys=True), encoding="utf-8")
+        file, text = folder / name, json.dumps(document, indent=1, sort_keys=True)
+        # What is made from a document is made again when it is written.
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
