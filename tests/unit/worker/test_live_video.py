@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from kinolog_worker.inference.job_renderer import JobRenderer
@@ -13,13 +14,14 @@ from kinolog_worker.inference.live_video.live_video import LiveVideo
 from kinolog_worker.inference.live_video.live_video_message import LiveVideoMessage
 from kinolog_worker.inference.messages import Message, RenderJob
 from kinolog_worker.inference.postprocess.finish_thread import FinishThread
+from kinolog_worker.media.conversion import rgb_of
 from kinolog_worker.media.encoder import ClipEncoder
-from kinolog_worker.media.frames import Frames, decoded_frames
+from kinolog_worker.media.frames import Frames
 
 from tests.builders.render_jobs import card_job
 from tests.unit.worker.test_scene_again import HeldModel, StarvedRenderer
 
-FRAMES = 16
+FRAMES, FPS = 16, 8
 
 
 def _frames(number: int, first: int = 0) -> Frames:
@@ -29,8 +31,18 @@ def _frames(number: int, first: int = 0) -> Frames:
 
 
 def _greys(path: Path) -> list[int]:
-    """The grey of each frame of a file, counted from 0 for the brightest."""
-    return [round((250 - float(frame.mean())) / 10) for frame in decoded_frames(path)]
+    """The grey that a file shows at each frame's time, counted from 0 for the brightest."""
+    greys: list[int] = []
+    with av.open(str(path)) as video:
+        for frame in video.decode(video=0):
+            shown = round((250 - float(rgb_of(frame).mean())) / 10)
+            at = round((frame.time or 0.0) * FPS, 1)
+            assert at == len(greys) or (at, shown) == (
+                len(greys) - 0.5,
+                greys[-1],
+            )  # the first of a run, or its last
+            greys += [shown] if at == len(greys) else []
+    return greys
 
 
 class Grown:
@@ -76,8 +88,7 @@ def test_what_is_there_can_be_played(live_job: RenderJob, grown: Grown) -> None:
         video.add_frames(_frames(4, first))
     _finished(video)
     played = [_greys(grown.copy(index)) for index in range(len(grown.messages))]
-    # A fragment is written when the next frame comes, so the last frame of a run follows with the next run.
-    assert played == [list(range(3)), list(range(7)), list(range(11)), list(range(15)), list(range(FRAMES))]
+    assert played == [list(range(drawn)) for drawn in (4, 8, 12, 16, 16)]
     assert [message.is_complete for message in grown.messages] == [False, False, False, False, True]
 
 
@@ -139,4 +150,6 @@ def test_the_renderer_of_a_job_writes_it(live_job: RenderJob) -> None:
     told = [message for message in sent if isinstance(message, LiveVideoMessage)]
     assert told[-1].is_complete
     assert told[-1].size_bytes == told[-1].path.stat().st_size
-    assert len(list(decoded_frames(told[-1].path))) == FRAMES
+    with av.open(str(told[-1].path)) as video:
+        times = [round((frame.time or 0.0) * FPS, 1) for frame in video.decode(video=0)]
+    assert [at for at in times if at.is_integer()] == list(range(FRAMES))

@@ -1,11 +1,16 @@
 """A video that is read while it is written: fragmented MP4, one fragment per frame.
 
 It is H.264 whatever the codec of the job is, because every player and browser has it, and it is encoded without looking
-ahead: a frame is in the file as soon as the next one was written. The finished video is encoded apart, and better.
+ahead. The finished video is encoded apart, and better.
+
+The library writes a fragment when it knows how long its frame is shown: when the next one comes, which may take
+minutes. So the last frame of a run is written twice, each for half of its time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,6 +27,8 @@ _MOST_BITS_PER_PIXEL = 0.25
 """Bounds the file: 1 MB for each 32 million pixels, which are 80 frames of 832x480."""
 
 _KEY_FRAME_SECONDS = 2
+_TICKS = 2
+"""Units of time of a frame."""
 _BT709 = 1
 _LIMITED_RANGE = 1
 
@@ -33,6 +40,7 @@ class LiveClip:
         """Open `path` for writing. Raises EncodingFailed, and OSError if it cannot be written."""
         self.size_bytes = 0
         self._frames = 0
+        self._tick = Fraction(1, _TICKS * fps)
         self._file = path.open("wb", buffering=0)
         try:
             # `flush_packets`: each fragment reaches the file at once.
@@ -51,26 +59,31 @@ class LiveClip:
         self.size_bytes += len(data)
         return len(data)
 
-    def add_frames(self, frames: Frames) -> None:
-        """Encode a run of RGB frames, shape (n, height, width, 3). Raises EncodingFailed."""
+    def add_frames(self, frames: Iterable[Frames]) -> None:
+        """Encode a run of RGB frames, each of shape (height, width, 3). All can be played then.
+
+        Raises EncodingFailed.
+        """
+        frame: VideoFrame | None = None
         try:
             for rgb in frames:
                 frame = VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
                     format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
                 )
-                frame.pts = self._frames
+                self._write_frame(frame, _TICKS * self._frames)
                 self._frames += 1
-                self._container.mux(self._stream.encode(frame))
+            if frame is not None:
+                self._write_frame(frame, _TICKS * self._frames - 1)
         except (FFmpegError, OSError) as error:
             raise EncodingFailed(f"the live video cannot be written: {error}") from error
 
+    def _write_frame(self, frame: VideoFrame, at: int) -> None:
+        frame.pts, frame.time_base = at, self._tick
+        self._container.mux(self._stream.encode(frame))
+
     def add_file(self, path: Path) -> None:
         """Encode the frames of a scene's file again. Raises EncodingFailed."""
-        try:
-            for frame in decoded_frames(path):
-                self.add_frames(frame[None])
-        except FFmpegError as error:
-            raise EncodingFailed(f"a scene cannot be decoded: {error}") from error
+        self.add_frames(decoded_frames(path))
 
     def close(self) -> None:
         """Complete the file. Raises EncodingFailed."""
@@ -99,6 +112,7 @@ class LiveClip:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.thread_count = 1
+        context.time_base = self._tick
         context.color_range = _LIMITED_RANGE
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         return stream
