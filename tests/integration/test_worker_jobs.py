@@ -202,6 +202,7 @@ async def test_a_killed_worker_s_job_is_completed_by_another(workers: RunningWor
     assert kinds[e.Completed] == 1
     rendered = [event.scene for event in await workers.events(job_id) if isinstance(event, e.SceneRendered)]
     assert rendered == [0, 1], "the first scene is rendered by the first worker and used again by the second"
+    assert await workers.live_frames(job) == {2: job.spec.frames}, "and it is in the live video of the second"
 
 
 async def test_a_stalled_worker_loses_its_job(workers: RunningWorkers) -> None:
