@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 from playwright.sync_api import Page, expect
 
-from kinolog_client import KinologClient, Unauthorized
+from kinolog_client import KinologClient
 from kinolog_stack.stack import Stack
 from tests.fixtures.waits import wait_until
 from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, expect_live, expect_to_play
-from tests.fixtures.web_servers import api_beside, gateway_before
+from tests.fixtures.web_servers import api_beside, gateway_before, knows_key
 
 pytestmark = NEEDS_BROWSER
 NEEDS_KEY = "The server needs an API key."
@@ -27,16 +27,6 @@ def keyed(stack: Stack) -> Iterator[str]:
         yield before.url
 
 
-def knows(url: str, key: str) -> bool:
-    """Return whether a gateway knows a key. One that another api made reaches its api by the log."""
-    with KinologClient(url, api_key=key) as client:
-        try:
-            client.who_am_i()
-        except Unauthorized:
-            return False
-    return True
-
-
 def enter(page: Page, key: str) -> None:
     """Enter a key in the settings."""
     page.get_by_label("API key", exact=True).fill(key)
@@ -49,7 +39,7 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     job = gateway.generate("a secret garden", model="card").job_id
     list(gateway.watch(job))
     for key in (first, second):
-        wait_until(partial(knows, keyed, key.secret), "the key is known")
+        wait_until(partial(knows_key, keyed, key.secret), "the key is known")
     page = open_page(keyed, may_lose_requests=True)
     page.goto("/jobs?text=secret")
     expect(page.get_by_text(NEEDS_KEY)).to_be_visible()
@@ -74,7 +64,7 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
 def test_keys_are_made_and_revoked(open_page: OpenPage, keyed: str, gateway: KinologClient) -> None:
     """A person with the scope `admin` makes a key, which the page shows once and which works, and revokes it."""
     admin = gateway.create_key("root", name="root", scopes=["read", "admin"])
-    wait_until(lambda: knows(keyed, admin.secret), "the key is known")
+    wait_until(lambda: knows_key(keyed, admin.secret), "the key is known")
     page = open_page(keyed, may_lose_requests=True)
     page.goto("/settings")
     enter(page, admin.secret)
