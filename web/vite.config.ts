@@ -10,6 +10,9 @@ const version = /^version = "(.+)"$/m.exec(project)?.[1] ?? "";
 /** Address of the gateway that `npm run dev` uses. */
 const GATEWAY = process.env["KINOLOG_URL"] ?? "http://127.0.0.1:8085";
 
+/** What `main.tsx` imports. */
+const CORE = /node_modules.(react|react-dom|scheduler|react-router|i18next|react-i18next|zustand)\/|src.(i18n.(setup|en)|session.settings|api.address|routes)/;
+
 /** Compresses scripts and styles once, when they are built, better than a server would for each request. */
 function compressed(): Plugin {
   return {
@@ -37,8 +40,19 @@ export default defineConfig({
     // What each page loads: a test sums it up.
     manifest: "manifest.json",
     target: "es2023",
-    // What three pages or dialogs share is one file: dozens of small ones compress worse and wait for each other.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "base", minShareCount: 3 }] } } },
+    // What three pages or dialogs share is one file: dozens of small ones compress worse and wait for each other. What
+    // the first script needs is another, and so are the parts of the interface: each is evaluated by itself.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "core", test: CORE, priority: 3 },
+            { name: "parts", test: /node_modules.(@mui|@emotion|stylis)/, minShareCount: 3, priority: 2 },
+            { name: "base", minShareCount: 3, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: { proxy: { "/api": GATEWAY, "/ready": GATEWAY, "/ws": { target: GATEWAY, ws: true } } },
 });

@@ -43,7 +43,7 @@ def test_a_job_by_keys_alone(page: Page, gateway: KinologClient) -> None:
     expect(prompt).to_be_visible()
     page.get_by_role("link", name="Generate").focus()
     names = press_until(page, "Tab", "Settings")
-    assert names == ["Analytics", "Settings"]
+    assert names == ["Schedules", "Analytics", "Settings"]
     page.keyboard.press("Tab")
     expect(prompt).to_be_focused()
     page.keyboard.type("a job made by keys")

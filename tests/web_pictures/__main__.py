@@ -27,7 +27,7 @@ from tests.fixtures.web_servers import api_beside, gateway_before, knows_key
 from tests.fixtures.whole_stack import whole_stack
 from tests.snapshot.week import week
 from tests.web_pictures import subjects
-from tests.web_pictures.camera import LOOKS, Camera, PageLook
+from tests.web_pictures.camera import LOOKS, PageCamera, PageLook
 from tests.web_pictures.work import jobs_by_state, longest_job, make_documented, work
 
 ROOT = Path(__file__).parents[2]
@@ -40,20 +40,20 @@ def main(source: str, folder: Path, only: Collection[str]) -> None:
     """Take every picture, or those of some names only."""
     with chromium() as browser:
         if source.startswith("http"):
-            take_full(Camera(browser=browser, url=source, only=only), folder / "full")
+            take_full(PageCamera(browser=browser, url=source, only=only), folder / "full")
             return
         with week(source) as stack:
             url = stack.addresses["gateway"]
             make_documented(url)
-            take_documented(Camera(browser=browser, url=url, only=only))
-            take_full(Camera(browser=browser, url=url, only=only), folder / "full")
+            take_documented(PageCamera(browser=browser, url=url, only=only))
+            take_full(PageCamera(browser=browser, url=url, only=only), folder / "full")
             take_keyed(browser, stack, folder / "keyed", only)
         with temporary_folder() as data, whole_stack(data / "data") as stack:
-            camera = Camera(browser=browser, url=stack.addresses["gateway"], only=only)
+            camera = PageCamera(browser=browser, url=stack.addresses["gateway"], only=only)
             camera.take_all(subjects.pages(), folder / "empty")
 
 
-def take_full(camera: Camera, folder: Path) -> None:
+def take_full(camera: PageCamera, folder: Path) -> None:
     """Take the pages of a kinolog with jobs: while some run and wait, and then the others."""
     busy = subjects.working("")
     if camera.takes_any(busy):
@@ -74,12 +74,14 @@ def take_keyed(browser: Browser, stack: Stack, folder: Path, only: Collection[st
         gateway_before(api.address, env) as before,
         KinologClient(stack.addresses["gateway"]) as client,
     ):
-        key = client.create_key("root", name="root's desk", scopes=["submit", "read", "cancel", "admin"]).secret
+        key = client.create_key(
+            "root", name="root's desk", scopes=["submit", "read", "cancel", "admin"]
+        ).secret
         wait_until(partial(knows_key, before.url, key), "the key is known")
-        Camera(browser=browser, url=before.url, only=only).take_all(subjects.keyed(key), folder)
+        PageCamera(browser=browser, url=before.url, only=only).take_all(subjects.keyed(key), folder)
 
 
-def take_documented(camera: Camera) -> None:
+def take_documented(camera: PageCamera) -> None:
     """Take the pictures of the documentation, each as high as a window."""
     width, height = DOCUMENTED_SIZE
     pages = [*subjects.pages(longest_job(camera.url)), *subjects.working("")]
@@ -88,13 +90,17 @@ def take_documented(camera: Camera) -> None:
         if not camera.takes_any([by_name[name]]):
             continue
         file = ROOT / f"docs/images/web-{name}.png"
-        camera.take(replace(by_name[name], is_whole=False), file, PageLook(name, width, scheme, height=height))
+        camera.take(
+            replace(by_name[name], is_whole=False), file, PageLook(name, width, scheme, height=height)
+        )
         Image.open(file).save(file.with_suffix(".webp"), lossless=True, method=6)
         file.unlink()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tests.web_pictures", description="Take pictures of the web page.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.web_pictures", description="Take pictures of the web page."
+    )
     parser.add_argument("source", help="path of libfaketime.so.1, or the address of a running kinolog")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/web_pictures")
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME")

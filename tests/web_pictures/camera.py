@@ -43,7 +43,7 @@ LOOKS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Camera:
+class PageCamera:
     """Takes pages of a kinolog."""
 
     browser: Browser

@@ -101,7 +101,9 @@ def _open_menu(page: Page) -> None:
 
 def _lose_server(page: Page) -> None:
     page.context.route("**/api/**", lambda route: route.abort())
-    page.locator('nav a[href$="/analytics"]').click() if page.locator("nav").count() else page.keyboard.press("4")
+    page.locator('nav a[href$="/analytics"]').click() if page.locator("nav").count() else page.keyboard.press(
+        "4"
+    )
     page.locator("main .MuiAlert-root").first.wait_for()
 
 

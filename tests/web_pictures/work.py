@@ -57,9 +57,7 @@ STATES = ("failed", "cancelled", "erased", "waiting")
 def work(url: str) -> Iterator[str]:
     """Let a job run for long, and have jobs wait that are hard to lay out. Yield the id of the one; cancel all."""
     with httpx.Client(base_url=url, timeout=60) as http:
-        running = submit(
-            http, prompt=LONG_STORY, shots="auto", duration=16.0, steps=100, priority="critical"
-        )
+        running = submit(http, prompt=LONG_STORY, shots="auto", duration=16.0, steps=100, priority="critical")
         jobs = [running, *(submit(http, prompt=words, priority="low") for words in WORDS)]
         wait(http, running, lambda job: job["status"] == "processing")
         yield running

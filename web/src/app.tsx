@@ -11,7 +11,7 @@ import { NotFound } from "./layout/error_page";
 import { Layout } from "./layout/layout";
 import { LiveUpdates } from "./live/live_updates";
 import { BASENAME, ROUTES } from "./routes";
-import { useSettings } from "./session/settings";
+import { settings, useSettings } from "./session/settings";
 import { theme } from "./theme/theme";
 
 const MOST_TRIES = 3;
@@ -41,7 +41,8 @@ function ChosenTheme(): ReactNode {
 export function App(): ReactNode {
   return (
     <CacheProvider value={styles}>
-      <ThemeProvider theme={theme} storageManager={null}>
+      {/* `noSsr`: the colours are right in the first frame, and the page is not drawn a second time for them. */}
+      <ThemeProvider theme={theme} storageManager={null} noSsr defaultMode={settings.getState().theme}>
         <CssBaseline enableColorScheme />
         <ChosenTheme />
         <QueryClientProvider client={queries}>

@@ -1,13 +1,13 @@
 import { StrictMode, startTransition } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./app";
 import { startTexts } from "./i18n/setup";
 import { preload } from "./routes";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
 // The page is there before it is drawn: what stands for a page that is on its way stays for a while once it is drawn.
-await Promise.all([preload(location.pathname), startTexts()]);
+// Each part is evaluated by itself, and the browser answers the person in between.
+const [{ App }] = await Promise.all([import("./app"), preload(location.pathname), startTexts()]);
 // As a transition it is drawn in slices, between which the browser answers the person.
 startTransition(() =>
   createRoot(root).render(

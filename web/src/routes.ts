@@ -1,5 +1,5 @@
 /** The pages by their addresses. Each is loaded when it is opened, and the first one as soon as the script runs. */
-import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+import { type ComponentType, lazy } from "react";
 import { matchPath } from "react-router";
 import { ROOT } from "./api/address";
 
@@ -11,7 +11,8 @@ type Load = () => Promise<{ default: ComponentType }>;
 export interface PageRoute {
   path: string;
   load: Load;
-  Page: LazyExoticComponent<ComponentType>;
+  /** The page, or what loads it when it is drawn. */
+  Page: ComponentType;
 }
 
 function route(path: string, load: Load): PageRoute {
@@ -23,13 +24,20 @@ export const ROUTES: readonly PageRoute[] = [
   route("/jobs", () => import("./pages/jobs/jobs")),
   route("/jobs/:jobId", () => import("./pages/job/job_page")),
   route("/generate", () => import("./pages/generate/generate")),
+  route("/schedules", () => import("./pages/schedules/schedules")),
   route("/analytics", () => import("./pages/analytics/analytics")),
   route("/settings", () => import("./pages/settings/settings")),
 ];
 
-/** Load the page of an address. Its failure is shown where the page is. */
+/**
+ * Load the page of an address, so that it is drawn with what is around it. Its failure is shown where the page is.
+ *
+ * What loads a page would stand for it for a moment, even if the page is there.
+ */
 export async function preload(pathname: string): Promise<void> {
   const path = pathname.slice(BASENAME.length);
   const found = ROUTES.find((each) => matchPath(each.path, path) !== null);
-  await found?.load().catch(() => undefined);
+  if (found === undefined) return;
+  const page = await found.load().catch(() => undefined);
+  if (page !== undefined) found.Page = page.default;
 }

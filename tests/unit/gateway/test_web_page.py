@@ -15,6 +15,7 @@ SCRIPT = "console.log('kinolog')"
 MANIFEST = """{
     "index.html": {"file": "assets/page-1a.js", "imports": ["_base.js"], "dynamicImports": ["src/pages/jobs/jobs.tsx"]},
     "_base.js": {"file": "assets/base-1a.js"},
+    "src/app.tsx": {"file": "assets/app-1a.js", "imports": ["index.html", "_base.js"]},
     "_table.js": {"file": "assets/table-1a.js", "imports": ["_base.js"]},
     "src/pages/jobs/jobs.tsx": {"file": "assets/jobs-1a.js", "imports": ["index.html", "_table.js"]}
 }"""
@@ -43,7 +44,7 @@ async def test_its_addresses_show_the_page(api: RecordingApi, tmp_path: Path, we
     keys.chmod(0o600)
     nonces = set()
     async with running_gateway(api.target, keys, web_files=web_files) as gateway:
-        for path in ("/", "/jobs", f"/jobs/{'a' * 26}", "/generate", "/analytics", "/settings"):
+        for path in ("/", "/jobs", f"/jobs/{'a' * 26}", "/generate", "/schedules", "/analytics", "/settings"):
             page = await gateway.client.get(path)
             assert page.headers["content-type"] == "text/html; charset=utf-8", path
             assert page.headers["cache-control"] == "no-cache"
@@ -54,7 +55,7 @@ async def test_its_addresses_show_the_page(api: RecordingApi, tmp_path: Path, we
             assert f"'nonce-{nonce}'" in policy
             assert f'<style nonce="{nonce}">' in page.text
             nonces.add(nonce)
-        assert len(nonces) == 6
+        assert len(nonces) == 7
         assert (await gateway.client.get("/api/v1/jobs")).status_code == 401
 
 
@@ -67,7 +68,8 @@ async def test_the_scripts_of_an_address_are_loaded_ahead(api: RecordingApi, web
             )
             for path in ("/jobs", "/settings")
         ]
-        assert loaded == [["./assets/jobs-1a.js", "./assets/table-1a.js"], []]
+        app = "./assets/app-1a.js"
+        assert loaded == [[app, "./assets/jobs-1a.js", "./assets/table-1a.js"], [app]]
         (web_files / "manifest.json").unlink()
         os.utime(web_files / "index.html", ns=(1, 1))
         assert "modulepreload" not in (await gateway.client.get("/jobs")).text

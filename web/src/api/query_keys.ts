@@ -14,6 +14,7 @@ export const queryKeys = {
   usage: ["usage"] as const,
   caller: ["caller"] as const,
   keys: ["keys"] as const,
+  schedules: ["schedules"] as const,
   job: (jobId: string) => ["job", jobId] as const,
   log: (jobId: string) => ["log", jobId] as const,
   partsOfJob: (jobId: string) => ["parts", jobId] as const,

@@ -5,33 +5,41 @@ import Skeleton from "@mui/material/Skeleton";
 import Stack from "@mui/material/Stack";
 import Typography from "@mui/material/Typography";
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useDeferredValue } from "react";
 import { useTranslation } from "react-i18next";
 import { ErrorLine } from "./error_line";
+
+/** Pixels of a line of the skeleton, and between two. */
+const LINE = 28;
+const GAP = 8;
 
 interface Props<T> {
   query: UseQueryResult<T>;
   /** Lines of the skeleton. */
   lines?: number;
+  /** Height of the content in pixels, if it is known: nothing below moves when it comes, or if there is none. */
+  height?: number;
   /** What is shown in place of no content, if `isEmpty` says so. */
   empty?: string;
   isEmpty?: (data: T) => boolean;
   children: (data: T) => ReactNode;
 }
 
-export function Loaded<T>({ query, lines = 3, empty, isEmpty, children }: Props<T>): ReactNode {
+export function Loaded<T>({ query, lines = 3, height, empty, isEmpty, children }: Props<T>): ReactNode {
   const { t } = useTranslation();
-  if (query.data !== undefined) {
+  // What comes first is drawn in slices, between which the browser answers the person. What changes it is drawn at once.
+  const isShown = useDeferredValue(query.data !== undefined);
+  if (query.data !== undefined && isShown) {
     if (empty !== undefined && isEmpty?.(query.data)) {
       return (
-        <Typography color="textSecondary" sx={{ py: 1 }}>
+        <Typography color="textSecondary" sx={height === undefined ? { py: 1, minHeight: lines * (LINE + GAP) - GAP } : { height, display: "grid", placeContent: "center" }}>
           {empty}
         </Typography>
       );
     }
     return children(query.data);
   }
-  if (query.isError) {
+  if (query.data === undefined && query.isError) {
     return (
       <Alert
         severity="error"
@@ -45,10 +53,11 @@ export function Loaded<T>({ query, lines = 3, empty, isEmpty, children }: Props<
       </Alert>
     );
   }
+  if (height !== undefined) return <Skeleton aria-hidden variant="rounded" height={height} />;
   return (
-    <Stack aria-hidden sx={{ gap: 1 }}>
+    <Stack aria-hidden sx={{ gap: `${GAP}px` }}>
       {Array.from({ length: lines }, (_, line) => (
-        <Skeleton key={line} variant="rounded" height={28} />
+        <Skeleton key={line} variant="rounded" height={LINE} />
       ))}
     </Stack>
   );

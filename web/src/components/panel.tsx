@@ -9,13 +9,15 @@ interface Props {
   title: string;
   /** What stands at the right of the heading. */
   aside?: ReactNode;
+  /** About how high it is in pixels. With it the browser draws the panel once it comes into view. */
+  height?: number;
   children: ReactNode;
 }
 
-export function Panel({ title, aside, children }: Props): ReactNode {
+export function Panel({ title, aside, height, children }: Props): ReactNode {
   const id = useId();
   return (
-    <Paper component="section" aria-labelledby={id} variant="outlined" sx={{ p: 2, height: "100%", minWidth: 0 }}>
+    <Paper component="section" aria-labelledby={id} variant="outlined" sx={{ p: 2, height: "100%", minWidth: 0, ...(height === undefined ? {} : { contentVisibility: "auto", containIntrinsicSize: `auto ${height}px` }) }}>
       <Stack direction="row" sx={{ alignItems: "center", justifyContent: "space-between", gap: 1, mb: 1.5, minHeight: 32, flexWrap: "wrap" }}>
         <Typography id={id} variant="h2">
           {title}

@@ -3,7 +3,7 @@ import Chip from "@mui/material/Chip";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { JobStatus } from "../api/types";
-import { STATUS_COLOURS, STATUS_SYMBOLS } from "../theme/theme";
+import { STATUS_COLOURS, STATUS_SYMBOLS } from "../theme/statuses";
 
 interface Props {
   status: JobStatus;

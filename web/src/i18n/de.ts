@@ -8,7 +8,8 @@ import { job } from "./de/job";
 import { jobs } from "./de/jobs";
 import { names } from "./de/names";
 import { problems } from "./de/problems";
+import { schedules } from "./de/schedules";
 import { settings } from "./de/settings";
 import type { Texts } from "./en";
 
-export const de: Texts = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, settings, problems };
+export const de: Texts = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, schedules, settings, problems };

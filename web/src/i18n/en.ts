@@ -8,9 +8,10 @@ import { job } from "./en/job";
 import { jobs } from "./en/jobs";
 import { names } from "./en/names";
 import { problems } from "./en/problems";
+import { schedules } from "./en/schedules";
 import { settings } from "./en/settings";
 
-export const en = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, settings, problems };
+export const en = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, schedules, settings, problems };
 
 /** The texts of a language: the keys of the English ones. */
 export type Texts = typeof en;

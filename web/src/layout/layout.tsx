@@ -13,7 +13,7 @@ import Toolbar from "@mui/material/Toolbar";
 import Typography from "@mui/material/Typography";
 import useMediaQuery from "@mui/material/useMediaQuery";
 import { useTheme } from "@mui/material/styles";
-import { type ReactNode, Suspense, lazy, useEffect, useRef, useState } from "react";
+import { type ReactNode, Suspense, lazy, useDeferredValue, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { NavLink, Outlet, useLocation } from "react-router";
 import { Skeletons } from "../components/skeletons";
@@ -31,6 +31,18 @@ const Palette = lazy(() => import("./palette"));
 
 const MENU_WIDTH = 208;
 
+/** Says that live updates come. A component of its own: the frame is not drawn again when they do. */
+function LiveMark(): ReactNode {
+  const { t } = useTranslation();
+  if (useLiveState() !== "live") return null;
+  return (
+    <Typography variant="body2" color="success" noWrap sx={{ mr: 1, flexShrink: 0 }}>
+      <span aria-hidden>● </span>
+      {t("live.standing")}
+    </Typography>
+  );
+}
+
 export function Layout(): ReactNode {
   const { t } = useTranslation();
   const theme = useTheme();
@@ -39,8 +51,9 @@ export function Layout(): ReactNode {
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   const { pathname } = useLocation();
   const isDark = useIsDark();
-  const isLive = useLiveState() === "live";
   useShortcuts(() => setPaletteOpen(true));
+  // The frame stands first, and the page is drawn after it: each is a short piece of work.
+  const isFramed = useDeferredValue(true, false);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(pathname);
   useEffect(() => {
@@ -100,12 +113,7 @@ export function Layout(): ReactNode {
           <Typography variant="body1" component="span" noWrap sx={{ flexGrow: 1, visibility: { xs: "hidden", sm: "visible" } }} color="textSecondary">
             {isWide || title === undefined ? "" : t(`pages.${title.name}`)}
           </Typography>
-          {isLive ? (
-            <Typography variant="body2" color="success" noWrap sx={{ mr: 1, flexShrink: 0 }}>
-              <span aria-hidden>● </span>
-              {t("live.standing")}
-            </Typography>
-          ) : null}
+          <LiveMark />
           <IconButton aria-label={t("layout.palette")} onClick={() => setPaletteOpen(true)}>
             <SearchIcon />
           </IconButton>
@@ -141,7 +149,7 @@ export function Layout(): ReactNode {
           ) : null}
           <PageErrors place={pathname}>
             <Suspense fallback={<Skeletons />}>
-              <Outlet />
+              {isFramed ? <Outlet /> : <Skeletons />}
             </Suspense>
           </PageErrors>
         </Box>

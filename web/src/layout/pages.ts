@@ -1,9 +1,9 @@
 /** The pages of the menu, in its order. The number of a page is its key. */
-import { AutoAwesomeMotionIcon, InsightsIcon, SpaceDashboardIcon, TuneIcon, VideoLibraryIcon } from "../components/icons";
+import { AutoAwesomeMotionIcon, EventRepeatIcon, InsightsIcon, SpaceDashboardIcon, TuneIcon, VideoLibraryIcon } from "../components/icons";
 import type SvgIcon from "@mui/material/SvgIcon";
 
 export interface Page {
-  name: "dashboard" | "jobs" | "generate" | "analytics" | "settings";
+  name: "dashboard" | "jobs" | "generate" | "schedules" | "analytics" | "settings";
   path: string;
   Icon: typeof SvgIcon;
 }
@@ -12,6 +12,7 @@ export const PAGES: readonly Page[] = [
   { name: "dashboard", path: "/", Icon: SpaceDashboardIcon },
   { name: "jobs", path: "/jobs", Icon: VideoLibraryIcon },
   { name: "generate", path: "/generate", Icon: AutoAwesomeMotionIcon },
+  { name: "schedules", path: "/schedules", Icon: EventRepeatIcon },
   { name: "analytics", path: "/analytics", Icon: InsightsIcon },
   { name: "settings", path: "/settings", Icon: TuneIcon },
 ];

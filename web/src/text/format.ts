@@ -22,7 +22,11 @@ export function shortId(jobId: string): string {
   return jobId.slice(0, 8);
 }
 
+/** Below it whole numbers have no separator: their text needs no format, whose making takes a while. */
+const LEAST_GROUPED = 1_000;
+
 export function count(number: number, language: string): string {
+  if (Number.isInteger(number) && number >= 0 && number < LEAST_GROUPED) return String(number);
   return numberFormat(language).format(number);
 }
 
@@ -33,6 +37,11 @@ export function shortCount(number: number, language: string): string {
 
 export function share(part: number | null | undefined, language: string): string {
   return part == null ? "–" : numberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(part);
+}
+
+/** Return a number with exactly so many digits after the point. */
+export function decimal(number: number, digits: number, language: string): string {
+  return numberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(number);
 }
 
 export function bytes(number: number, language: string): string {

@@ -7,6 +7,7 @@ export interface Formats {
   count: (number: number) => string;
   shortCount: (number: number) => string;
   share: (part: number | null | undefined) => string;
+  decimal: (number: number, digits: number) => string;
   bytes: (number: number) => string;
   length: (seconds: number | null | undefined) => string;
   ago: (time: string | null | undefined) => string;
@@ -27,6 +28,7 @@ export function useFormats(): Formats {
       count: (number) => format.count(number, language),
       shortCount: (number) => format.shortCount(number, language),
       share: (part) => format.share(part, language),
+      decimal: (number, digits) => format.decimal(number, digits, language),
       bytes: (number) => format.bytes(number, language),
       length: (seconds) => format.length(seconds, language),
       ago: (time) => format.ago(time, Date.now(), language),

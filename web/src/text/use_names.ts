@@ -11,6 +11,7 @@ export interface Names {
   camera: (name: string) => string;
   transition: (name: string) => string;
   profile: (name: string) => string;
+  weekday: (name: keyof typeof en.schedules.weekdayOf) => string;
 }
 
 function asWords(name: string): string {
@@ -39,6 +40,7 @@ export function useNames(): Names {
       return name in en.camera ? t(`camera.${name as keyof typeof en.camera}`) : asWords(name);
     },
     transition: (name) => (name in en.transition ? t(`transition.${name as keyof typeof en.transition}`) : asWords(name)),
+    weekday: (name) => t(`schedules.weekdayOf.${name}`),
     profile: (name) => (name in en.profile ? t(`profile.${name as keyof typeof en.profile}`) : name),
   };
 }

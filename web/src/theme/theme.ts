@@ -1,6 +1,5 @@
 /** Colours and shapes of the page, light and dark. Text has a contrast of at least 4.5 on each background. */
 import { type Theme, createTheme } from "@mui/material/styles";
-import type { JobStatus } from "../api/types";
 
 export const theme: Theme = createTheme({
   cssVariables: { colorSchemeSelector: "data-theme" },
@@ -58,23 +57,3 @@ export const theme: Theme = createTheme({
     MuiTableCell: { styleOverrides: { head: { fontWeight: 600 } } },
   },
 });
-
-export type StatusColour = "warning" | "primary" | "success" | "error" | "secondary";
-
-/** The colour of each status, as in the terminal dashboard. */
-export const STATUS_COLOURS: Record<JobStatus, StatusColour> = {
-  queued: "warning",
-  processing: "primary",
-  completed: "success",
-  failed: "error",
-  cancelled: "secondary",
-};
-
-/** A symbol for each status, so that no meaning depends on colour alone. */
-export const STATUS_SYMBOLS: Record<JobStatus, string> = {
-  queued: "○",
-  processing: "◐",
-  completed: "●",
-  failed: "✖",
-  cancelled: "⊘",
-};

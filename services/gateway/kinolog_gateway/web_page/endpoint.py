@@ -19,6 +19,7 @@ PAGE_MODULES = {
     "/jobs": ("jobs/jobs",),
     "/jobs/{job_id}": ("job/job_page",),
     "/generate": ("generate/generate",),
+    "/schedules": ("schedules/schedules",),
     "/analytics": ("analytics/analytics",),
     "/settings": ("settings/settings",),
 }

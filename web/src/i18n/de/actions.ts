@@ -11,6 +11,7 @@ export const actions: typeof english = {
     erase: "Löschen",
     download: "Herunterladen",
     again: "Noch einmal",
+    reproduce: "Nachrechnen",
     open: "Öffnen",
     save: "Speichern",
     reset: "Zurücksetzen",
@@ -42,6 +43,7 @@ export const actions: typeof english = {
     erase_one: "Prompt und Dateien dieses Auftrags löschen? Seine Geschichte bleibt. Das lässt sich nicht rückgängig machen.",
     erase_other:
       "Prompts und Dateien von {{count, number}} Aufträgen löschen? Ihre Geschichte bleibt. Das lässt sich nicht rückgängig machen.",
+    reproduce: "Diesen Auftrag nach seinen Aufzeichnungen noch einmal rendern und die beiden Videos vergleichen? Es dauert so lange wie beim ersten Mal.",
     yes: "Ja",
   },
 };

@@ -10,6 +10,7 @@ export const dashboard: typeof english = {
   recent: "Aufträge je Tag",
   total: "alle",
   idle: "frei",
+  otherJob: "und",
   jobsDone_one: "{{count}} Auftrag erledigt",
   jobsDone_other: "{{count, number}} Aufträge erledigt",
   starts: "beginnt {{time}}",

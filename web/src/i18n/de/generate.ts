@@ -86,4 +86,13 @@ export const generate: typeof english = {
   crfHint: "1 bis {{most}}. Weniger ist besser und macht die Datei größer.",
   titleHint: "Er steht in der Datei.",
   noModel: "Der Server hat kein Modell.",
+  start: "Beginn",
+  startOf: { now: "Jetzt", later: "Zu einer Zeit", repeated: "Immer wieder" },
+  startAfterHint: "In Ihrer Zeitzone. Bis dahin wartet der Auftrag.",
+  startTimeout: "Muss beginnen binnen (Minuten)",
+  startTimeoutHint: "Leer: Er wartet, solange es dauert. Sonst scheitert er.",
+  startTime: "Geben Sie eine Zeit an.",
+  pastTime: "Diese Zeit ist vorbei.",
+  cronForm: "Fünf Felder, zum Beispiel 0 22 * * MON-FRI.",
+  noInputs: "Ein Zeitplan beginnt mit keinen Dateien, denn Hochgeladenes läuft ab. Entfernen Sie sie oder reichen Sie den Auftrag einmal ein.",
 };

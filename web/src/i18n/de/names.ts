@@ -120,5 +120,7 @@ export const names: typeof english = {
     dtype: "Gewichte als",
     options: "Optionen des Modells",
     libraries: "Bibliotheken",
+    startAfter: "Beginnt frühestens",
+    startBefore: "Beginnt spätestens",
   },
 };

@@ -9,6 +9,7 @@ export const actions = {
     erase: "Erase",
     download: "Download",
     again: "Make again",
+    reproduce: "Reproduce",
     open: "Open",
     save: "Save",
     reset: "Reset",
@@ -39,6 +40,7 @@ export const actions = {
     reprioritize_other: "Change the priority of {{count, number}} jobs?",
     erase_one: "Erase the prompt and the files of this job? Its history stays. This cannot be undone.",
     erase_other: "Erase the prompts and the files of {{count, number}} jobs? Their history stays. This cannot be undone.",
+    reproduce: "Render this job again from its record, and compare the two videos? It takes as long as the first time.",
     yes: "Yes",
   },
 };

@@ -8,6 +8,7 @@ export const dashboard = {
   recent: "Jobs per day",
   total: "all",
   idle: "idle",
+  otherJob: "and",
   jobsDone_one: "{{count}} job done",
   jobsDone_other: "{{count, number}} jobs done",
   starts: "starts {{time}}",

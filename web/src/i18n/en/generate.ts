@@ -84,4 +84,13 @@ export const generate = {
   crfHint: "1 to {{most}}. Less is better quality and a larger file.",
   titleHint: "It is written into the file.",
   noModel: "The server has no model.",
+  start: "Start",
+  startOf: { now: "Now", later: "At a time", repeated: "Again and again" },
+  startAfterHint: "In your time zone. The job waits until then.",
+  startTimeout: "Must start within (minutes)",
+  startTimeoutHint: "Empty: it waits as long as it takes. Else it fails.",
+  startTime: "Give a time.",
+  pastTime: "This time is over.",
+  cronForm: "Five fields, such as 0 22 * * MON-FRI.",
+  noInputs: "A schedule starts from no files, since uploads expire. Remove them, or start the job once.",
 };

@@ -118,5 +118,7 @@ export const names = {
     dtype: "Weights as",
     options: "Options of the model",
     libraries: "Libraries",
+    startAfter: "Starts not before",
+    startBefore: "Must start by",
   },
 };

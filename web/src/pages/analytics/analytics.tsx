@@ -34,6 +34,9 @@ import { HOUR, RANGES, RANGE_NAMES, type Range, paramsOf, queryOf, rangeOf } fro
 import { csv, save } from "./csv";
 
 const HEIGHT = 260;
+/** A line of the legend. */
+const LEGEND = 24;
+const PANEL_HEIGHT = HEIGHT + 100;
 
 /** Return the number of jobs of each model that has some in the range. */
 function useModelCounts(query: RangeQuery): { model: string; total: number }[] {
@@ -130,8 +133,8 @@ export default function Analytics(): ReactNode {
       </Paper>
       <Grid container spacing={2}>
         <Grid size={{ xs: 12, lg: 6 }}>
-          <Panel title={t("analytics.trend")}>
-            <Loaded query={trends} lines={7} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
+          <Panel title={t("analytics.trend")} height={PANEL_HEIGHT}>
+            <Loaded query={trends} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
               {(points) => (
                 <ColumnChart
                   name={t("analytics.trend")}
@@ -150,8 +153,8 @@ export default function Analytics(): ReactNode {
           </Panel>
         </Grid>
         <Grid size={{ xs: 12, lg: 6 }}>
-          <Panel title={t("analytics.depth")}>
-            <Loaded query={depth} lines={7} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
+          <Panel title={t("analytics.depth")} height={PANEL_HEIGHT}>
+            <Loaded query={depth} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
               {(points) => (
                 <AreaChart
                   name={t("analytics.depth")}
@@ -169,8 +172,8 @@ export default function Analytics(): ReactNode {
           </Panel>
         </Grid>
         <Grid size={{ xs: 12, lg: 6 }}>
-          <Panel title={t("analytics.stages")}>
-            <Loaded query={stages} lines={7} empty={t("empty.data")} isEmpty={(list) => list.length === 0}>
+          <Panel title={t("analytics.stages")} height={PANEL_HEIGHT}>
+            <Loaded query={stages} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={(list) => list.length === 0}>
               {(list) => (
                 <BarChart
                   name={t("analytics.stages")}
@@ -188,8 +191,8 @@ export default function Analytics(): ReactNode {
           </Panel>
         </Grid>
         <Grid size={{ xs: 12, sm: 6, lg: 3 }}>
-          <Panel title={t("analytics.byPriority")}>
-            <Loaded query={rates} lines={7} empty={t("empty.data")} isEmpty={(list) => list.every((each) => each.rate === null)}>
+          <Panel title={t("analytics.byPriority")} height={PANEL_HEIGHT}>
+            <Loaded query={rates} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={(list) => list.every((each) => each.rate === null)}>
               {(list) => (
                 <BarChart
                   name={t("analytics.byPriority")}
@@ -205,9 +208,11 @@ export default function Analytics(): ReactNode {
           </Panel>
         </Grid>
         <Grid size={{ xs: 12, sm: 6, lg: 3 }}>
-          <Panel title={t("analytics.byModel")}>
+          <Panel title={t("analytics.byModel")} height={PANEL_HEIGHT}>
             {models.length === 0 ? (
-              <Typography color="textSecondary">{t("empty.data")}</Typography>
+              <Typography color="textSecondary" sx={{ height: HEIGHT + LEGEND, display: "grid", placeContent: "center" }}>
+                {t("empty.data")}
+              </Typography>
             ) : (
               <BarChart
                 name={t("analytics.byModel")}

@@ -17,7 +17,7 @@ export function Activity(): ReactNode {
   const names = useNames();
   return (
     <Panel title={t("dashboard.activity")}>
-      <Loaded query={useActivity()} empty={t("empty.activity")} isEmpty={(entries) => entries.length === 0}>
+      <Loaded query={useActivity()} lines={4} empty={t("empty.activity")} isEmpty={(entries) => entries.length === 0}>
         {(entries) => (
           <Box
             component="ul"

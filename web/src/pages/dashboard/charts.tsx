@@ -12,6 +12,9 @@ import { localeOf, useFormats } from "../../text/use_format";
 import { CHART_COLOURS } from "../../components/status_colours";
 
 const HEIGHT = 240;
+/** A line of the legend. */
+const LEGEND = 24;
+const PANEL_HEIGHT = HEIGHT + 100;
 const DAY_SECONDS = 86_400;
 
 export default function Charts(): ReactNode {
@@ -25,8 +28,8 @@ export default function Charts(): ReactNode {
   return (
     <Grid container spacing={2}>
       <Grid size={{ xs: 12, md: 5 }}>
-        <Panel title={byStatus}>
-          <Loaded query={counts} lines={6} empty={t("empty.data")} isEmpty={(data) => data.total === 0}>
+        <Panel title={byStatus} height={PANEL_HEIGHT}>
+          <Loaded query={counts} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={(data) => data.total === 0}>
             {(data) => (
               <PieChart
                 name={byStatus}
@@ -43,10 +46,10 @@ export default function Charts(): ReactNode {
         </Panel>
       </Grid>
       <Grid size={{ xs: 12, md: 7 }}>
-        <Panel title={t("dashboard.recent")}>
+        <Panel title={t("dashboard.recent")} height={PANEL_HEIGHT}>
           <Loaded
             query={trends}
-            lines={6}
+            height={HEIGHT + LEGEND}
             empty={t("empty.data")}
             isEmpty={(points) => points.every((point) => point.submitted + point.completed + point.failed + point.cancelled === 0)}
           >

@@ -10,7 +10,7 @@ import { useCounts } from "../../api/queries";
 import { STATUSES } from "../../api/types";
 import { useLiveCounts, useLiveState } from "../../live/live_store";
 import { useFormats } from "../../text/use_format";
-import { STATUS_COLOURS, STATUS_SYMBOLS, type StatusColour } from "../../theme/theme";
+import { STATUS_COLOURS, STATUS_SYMBOLS, type StatusColour } from "../../theme/statuses";
 
 const PLACE = { xs: 4, md: 2 };
 

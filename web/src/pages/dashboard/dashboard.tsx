@@ -3,13 +3,14 @@ import Box from "@mui/material/Box";
 import Grid from "@mui/material/Grid";
 import { type ReactNode, Suspense, lazy } from "react";
 import { useTranslation } from "react-i18next";
-import { Skeletons } from "../../components/skeletons";
 import { PageHeading } from "../../components/page_heading";
 import { Activity } from "./activity";
 import { CountCards } from "./count_cards";
 import { QueuedJobs, RunningJobs } from "./current_jobs";
 import { Workers } from "./workers";
 
+/** About as high as the panel of a chart. */
+const CHART_HEIGHT = 340;
 const Charts = lazy(() => import("./charts"));
 
 export default function Dashboard(): ReactNode {
@@ -26,7 +27,7 @@ export default function Dashboard(): ReactNode {
           <QueuedJobs />
         </Grid>
         <Grid size={12}>
-          <Suspense fallback={<Skeletons />}>
+          <Suspense fallback={<Box sx={{ height: { xs: 2 * CHART_HEIGHT, md: CHART_HEIGHT } }} />}>
             <Charts />
           </Suspense>
         </Grid>

@@ -30,9 +30,19 @@ function WorkerLine({ worker }: { worker: Worker }): ReactNode {
         {worker.job_id === null ? (
           <Typography color="textSecondary">{t("dashboard.idle")}</Typography>
         ) : (
-          <MuiLink component={Link} to={`/jobs/${worker.job_id}`}>
-            {shortId(worker.job_id)} · {names.stage(worker.stage)}
-          </MuiLink>
+          <Typography component="span">
+            <MuiLink component={Link} to={`/jobs/${worker.job_id}`}>
+              {shortId(worker.job_id)} · {names.stage(worker.stage)}
+            </MuiLink>
+            {worker.other_job_id === null ? null : (
+              <>
+                {` ${t("dashboard.otherJob")} `}
+                <MuiLink component={Link} to={`/jobs/${worker.other_job_id}`}>
+                  {shortId(worker.other_job_id)}
+                </MuiLink>
+              </>
+            )}
+          </Typography>
         )}
       </Stack>
       <Typography variant="body2" color="textSecondary" noWrap title={worker.hardware}>
@@ -61,7 +71,7 @@ export function Workers(): ReactNode {
   const { t } = useTranslation();
   return (
     <Panel title={t("dashboard.workers")}>
-      <Loaded query={useWorkers()} empty={t("empty.workers")} isEmpty={(workers) => workers.length === 0}>
+      <Loaded query={useWorkers()} lines={2} empty={t("empty.workers")} isEmpty={(workers) => workers.length === 0}>
         {(workers) => (
           <Stack sx={{ gap: 2 }}>
             {workers.map((worker) => (

@@ -2,6 +2,7 @@
 import type { InputRole, Model } from "../../api/types";
 import { type Draft, type DraftScene, fpsOf, listedSeconds } from "./draft";
 import { LIMITS } from "./limits";
+import { cronOf, utcTime } from "./start_time";
 
 const LEAST_SCENE_FRAMES = 5;
 const SIZE = /^(\d{1,5})x(\d{1,5})$/;
@@ -13,6 +14,10 @@ export type Trouble =
   | { kind: "whole"; least: number }
   | { kind: "sizeForm" }
   | { kind: "allLengths" }
+  | { kind: "startTime" }
+  | { kind: "pastTime" }
+  | { kind: "cronForm" }
+  | { kind: "noInputs" }
   | { kind: "missingInput"; role: InputRole };
 /** Troubles by the name of a field: that of the draft, or such as `scenes[0].prompt`. */
 export type Troubles = Record<string, Trouble>;
@@ -81,8 +86,28 @@ function sceneTroubles(scene: DraftScene, name: string, areAllLong: boolean, fps
   return troubles;
 }
 
-export function troublesOf(draft: Draft, model: Model): Troubles {
+/** Return what is wrong with when the job starts. */
+function startTroubles(draft: Draft, now: number): Troubles {
   const troubles: Troubles = {};
+  const mostMinutes = LIMITS.start_timeout_seconds / 60;
+  if (isOutside(draft.startTimeout, 1, mostMinutes)) troubles["startTimeout"] = { kind: "range", least: 1, most: mostMinutes };
+  else if (!Number.isInteger(Number(draft.startTimeout))) troubles["startTimeout"] = { kind: "whole", least: 1 };
+  if (draft.start === "later") {
+    const time = utcTime(draft.startAfter);
+    if (time === undefined) troubles["startAfter"] = { kind: "startTime" };
+    else if (Date.parse(time) < now) troubles["startAfter"] = { kind: "pastTime" };
+  }
+  if (draft.start === "repeated") {
+    const isWritten = draft.runTimes.rhythm === "cron";
+    if (cronOf(draft.runTimes) === undefined) troubles["cron"] = { kind: isWritten ? "cronForm" : "startTime" };
+    if (draft.inputs.length > 0) troubles["start"] = { kind: "noInputs" };
+  }
+  return troubles;
+}
+
+/** Return what is wrong with a draft at a time, in milliseconds. */
+export function troublesOf(draft: Draft, model: Model, now: number = Date.now()): Troubles {
+  const troubles: Troubles = startTroubles(draft, now);
   const check = (field: string, isWrong: boolean, trouble: Trouble): void => {
     if (isWrong) troubles[field] ??= trouble;
   };

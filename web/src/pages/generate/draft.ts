@@ -1,5 +1,6 @@
 /** What a person has entered for a new video, and the request that comes of it. */
-import type { GenerateRequest, InputRole, JobDetail, Model, Priority, Scene, Upload } from "../../api/types";
+import type { GenerateRequest, InputRole, JobDetail, Model, NewSchedule, Priority, Scene, Upload } from "../../api/types";
+import { type RunTimes, type Start, cronOf, ownZone, utcTime } from "./start_time";
 
 export interface DraftInput {
   role: InputRole;
@@ -56,6 +57,17 @@ export interface Draft {
   crf: string;
   title: string;
   inputs: readonly DraftInput[];
+  start: Start;
+  /** Local date and time, as a field of the browser has it. */
+  startAfter: string;
+  /** Minutes within which the job must start. */
+  startTimeout: string;
+  runTimes: RunTimes;
+  /** Time zone of the schedule; empty for that of the browser. */
+  zone: string;
+  scheduleName: string;
+  /** Whether the last of the missed runs of a schedule is made up for. */
+  catchesUp: boolean;
 }
 
 export const EMPTY_DRAFT: Draft = {
@@ -81,11 +93,19 @@ export const EMPTY_DRAFT: Draft = {
   crf: "",
   title: "",
   inputs: [],
+  start: "now",
+  startAfter: "",
+  startTimeout: "",
+  runTimes: { rhythm: "daily", time: "22:00", weekday: "MON", cron: "" },
+  zone: "",
+  scheduleName: "",
+  catchesUp: false,
 };
 
 /** What belongs to a model, and is left behind with it. */
 export const OF_A_MODEL = { style: "", size: "", profile: "", loras: [], codec: "", crf: "", inputs: [], isChained: false } as const;
 
+const MINUTE = 60;
 let lastScene = 0;
 
 export function emptyScene(): DraftScene {
@@ -202,6 +222,19 @@ export function requestOf(draft: Draft, model: Model, requestId?: string): Gener
       size: draft.size || undefined,
       title: draft.title.trim() || undefined,
       inputs: inputs.length > 0 ? inputs : undefined,
+      start_after: draft.start === "later" ? utcTime(draft.startAfter) : undefined,
+      start_timeout_seconds: draft.startTimeout === "" ? undefined : Number(draft.startTimeout) * MINUTE,
     }),
   } as GenerateRequest;
+}
+
+/** Return the schedule that submits the job of a draft again and again. */
+export function scheduleOf(draft: Draft, model: Model): NewSchedule {
+  return {
+    cron: cronOf(draft.runTimes) ?? draft.runTimes.cron,
+    zone: draft.zone.trim() || ownZone(),
+    catch_up: draft.catchesUp,
+    ...(draft.scheduleName.trim() === "" ? {} : { name: draft.scheduleName.trim() }),
+    job: requestOf(draft, model),
+  };
 }

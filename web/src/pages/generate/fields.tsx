@@ -9,7 +9,7 @@ type TextName = {
   [Name in keyof Draft]: Draft[Name] extends string ? Name : never;
 }[keyof Draft];
 
-const NUMBERS: readonly TextName[] = ["duration", "steps", "guidance", "seed", "fps", "crf"];
+const NUMBERS: readonly TextName[] = ["duration", "steps", "guidance", "seed", "fps", "crf", "startTimeout"];
 
 interface TextProps {
   form: FormState;

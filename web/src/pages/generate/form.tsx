@@ -23,11 +23,13 @@ import { DraftChoice, DraftText } from "./fields";
 import { type FormState, useFormState } from "./form_state";
 import { InputFiles } from "./input_files";
 import { LIMITS } from "./limits";
+import { STARTS } from "./start_time";
 import { StoryboardPreview } from "./storyboard_preview";
 
 /** Loaded when they are opened: few videos need them. */
 const MoreSettings = lazy(() => import("./more_settings"));
 const SceneList = lazy(() => import("./scene_list"));
+const StartFields = lazy(() => import("./start_fields"));
 
 const WRITTEN: readonly Shots[] = ["enhanced", "written"];
 
@@ -131,6 +133,9 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
           choices={SHOTS.filter((shots) => Boolean(catalogue.prompt_writer) || !WRITTEN.includes(shots)).map((shots) => [shots, t(`generate.shot.${shots}`)])}
         />
       </Grid>
+      <Grid size={{ xs: 12, sm: 4 }}>
+        <DraftChoice form={form} name="start" label={t("generate.start")} choices={STARTS.map((start) => [start, t(`generate.startOf.${start}`)])} />
+      </Grid>
     </Grid>
   );
 }
@@ -161,6 +166,11 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
               {note === undefined ? null : <Alert severity="info">{note}</Alert>}
               <PromptField form={form} />
               <MainFields form={form} catalogue={catalogue} />
+              {draft.start === "now" ? null : (
+                <Suspense fallback={<Skeleton variant="rounded" height={40} />}>
+                  <StartFields form={form} />
+                </Suspense>
+              )}
               {canChain ? (
                 <FormControlLabel
                   control={<Switch checked={draft.isChained} onChange={(event) => form.change({ isChained: event.target.checked })} />}
@@ -202,7 +212,7 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
               {model.workers.length === 0 ? <Alert severity="warning">{t("generate.noWorker")}</Alert> : null}
               {form.failure === null ? null : <Alert severity="error"><ErrorLine error={form.failure} /></Alert>}
               <Button type="submit" variant="contained" size="large" loading={form.isSending}>
-                {t("generate.submit")}
+                {draft.start === "repeated" ? t("schedules.create") : t("generate.submit")}
               </Button>
               {plan === undefined ? null : <StoryboardPreview plan={plan} />}
             </Stack>

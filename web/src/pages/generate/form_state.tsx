@@ -11,14 +11,29 @@ import { ServerText } from "../../components/server_text";
 import { useNotices } from "../../session/notices";
 import { shortId } from "../../text/format";
 import { type Trouble, type Troubles, troublesOf } from "./checks";
-import { type Draft, type DraftInput, requestOf } from "./draft";
+import { type Draft, type DraftInput, requestOf, scheduleOf } from "./draft";
 import { useSettled } from "./use_settled";
 
 /** Fields of the server's request by those of the draft, where the names differ. */
-const FIELD_NAMES: Record<string, string> = { negativePrompt: "negative_prompt", interpolation: "interpolate_fps", isChained: "chained" };
+const FIELD_NAMES: Record<string, string> = {
+  negativePrompt: "negative_prompt",
+  interpolation: "interpolate_fps",
+  isChained: "chained",
+  startAfter: "start_after",
+  startTimeout: "start_timeout_seconds",
+  scheduleName: "name",
+};
+/** What stands before the fields of a schedule's job. */
+const JOB_PREFIX = /^job\./;
 
 /** The server is asked what a draft will make when a person has typed nothing for so long. */
 const SETTLED_MS = 350;
+
+/** What is said after a draft was sent, and the page that shows what came of it. */
+interface Sent {
+  message: string;
+  path: string;
+}
 
 export interface FormState {
   draft: Draft;
@@ -81,15 +96,20 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
   const settledModel = models.find((each) => each.name === settled.model) ?? usual;
   const plan = usePlan(useMemo(() => planRequestOf(settled, settledModel), [settled, settledModel]));
   const sending = useMutation({
-    mutationFn: async () => {
+    mutationFn: async (): Promise<Sent> => {
+      if (draft.start === "repeated") {
+        const schedule = await answered(gateway.POST("/api/v1/schedules", { body: scheduleOf(draft, model) }));
+        return { message: t("schedules.created", { name: schedule.name || schedule.schedule_id }), path: "/schedules" };
+      }
       const inputs = await Promise.all(
         draft.inputs.map((input) => withUpload(input, (done) => replaceInputs((each) => (each === input ? done : each)))),
       );
-      return answered(gateway.POST("/api/v1/generate", { body: requestOf({ ...draft, inputs }, model, requestId) }));
+      const { job_id } = await answered(gateway.POST("/api/v1/generate", { body: requestOf({ ...draft, inputs }, model, requestId) }));
+      return { message: t("generate.submitted", { job: shortId(job_id) }), path: `/jobs/${job_id}` };
     },
-    onSuccess: (answer) => {
-      show("success", t("generate.submitted", { job: shortId(answer.job_id) }));
-      void navigate(`/jobs/${answer.job_id}`);
+    onSuccess: ({ message, path }) => {
+      show("success", message);
+      void navigate(path);
     },
     onError: (error) => {
       if (error instanceof RequestFailed && error.reason === "UPLOAD_UNKNOWN") replaceInputs(withoutLostUpload);
@@ -123,7 +143,7 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
   function errorOf(field: string): ReactNode {
     const trouble = troubles[field];
     if (trouble !== undefined && (isTried || (trouble.kind !== "required" && trouble.kind !== "missingInput"))) return textOf(trouble);
-    const violation = violations.find((each) => each.field === (FIELD_NAMES[field] ?? field));
+    const violation = violations.find((each) => each.field.replace(JOB_PREFIX, "") === (FIELD_NAMES[field] ?? field));
     return violation === undefined ? undefined : <ServerText>{violation.message}</ServerText>;
   }
 

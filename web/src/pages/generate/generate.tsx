@@ -11,6 +11,7 @@ import { PageHeading } from "../../components/page_heading";
 import { shortId } from "../../text/format";
 import { EMPTY_DRAFT, draftOf } from "./draft";
 import { Form } from "./form";
+import { STARTS } from "./start_time";
 
 interface Props {
   catalogue: Models;
@@ -42,7 +43,9 @@ function FormOfJob({ jobId, catalogue, usual }: Props & { jobId: string }): Reac
 
 export default function Generate(): ReactNode {
   const { t } = useTranslation();
-  const from = useSearchParams()[0].get("from");
+  const params = useSearchParams()[0];
+  const from = params.get("from");
+  const start = STARTS.find((each) => each === params.get("start")) ?? "now";
   return (
     <Box>
       <PageHeading title={t("pages.generate")} />
@@ -51,7 +54,7 @@ export default function Generate(): ReactNode {
           const usual = catalogue.models.find((model) => model.is_default) ?? catalogue.models[0];
           if (usual === undefined) return <Alert severity="warning">{t("generate.noModel")}</Alert>;
           if (from !== null) return <FormOfJob key={from} jobId={from} catalogue={catalogue} usual={usual} />;
-          return <Form catalogue={catalogue} usual={usual} draft={{ ...EMPTY_DRAFT, model: usual.name }} />;
+          return <Form catalogue={catalogue} usual={usual} draft={{ ...EMPTY_DRAFT, model: usual.name, start }} />;
         }}
       </Loaded>
     </Box>

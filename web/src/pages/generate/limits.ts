@@ -8,4 +8,5 @@ export const LIMITS = {
   weight: 4,
   guidance: 100,
   fps: 120,
+  start_timeout_seconds: 31_622_400,
 } as const;

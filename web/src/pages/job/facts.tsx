@@ -108,6 +108,8 @@ export function Facts({ job }: { job: JobDetail }): ReactNode {
       <FactList
         facts={[
           [t("fields.created"), formats.moment(job.created_at)],
+          [t("fields.startAfter"), job.start_after && formats.moment(job.start_after)],
+          [t("fields.startBefore"), job.start_before && formats.moment(job.start_before)],
           [t("fields.started"), formats.moment(job.started_at)],
           [t("fields.finished"), formats.moment(job.finished_at)],
           [t("fields.waited"), formats.length(job.timings.wait_seconds)],

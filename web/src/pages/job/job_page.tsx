@@ -25,12 +25,14 @@ import { shortId } from "../../text/format";
 import { troubleKind } from "../../text/trouble_kind";
 import { useFormats } from "../../text/use_format";
 import { OverviewTab } from "./overview_tab";
+import { ReproduceButton } from "./reproduce_button";
 
 // What a person sees first is loaded with the page, the rest when it is opened.
 const HistoryTab = lazy(() => import("./history_tab"));
 const LogTab = lazy(() => import("./log_tab"));
 const RecordTab = lazy(() => import("./record_tab"));
 const ScenesTab = lazy(() => import("./scenes_tab"));
+const ReproductionNote = lazy(() => import("./reproduction_note"));
 
 const TABS = ["overview", "scenes", "log", "history", "record"] as const;
 type TabName = (typeof TABS)[number];
@@ -69,6 +71,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
               {t("actions.again")}
             </Button>
           )}
+          {job.status === "completed" && !job.erased ? <ReproduceButton jobId={job.job_id} /> : null}
           <JobActions jobs={[{ ...job, status }]} number={1} />
         </Stack>
       </Stack>
@@ -84,6 +87,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
             : queuePosition === null
               ? t("job.waiting")
               : t("job.waitingPlace", { place: queuePosition + 1 })}
+          {job.start_before === null ? null : ` ${t("job.startBefore", { time: formats.moment(job.start_before) })}`}
         </Alert>
       ) : null}
       {job.error === null ? null : (
@@ -101,6 +105,11 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
           {t("job.erased")}
         </Alert>
       ) : null}
+      {job.reproduces === null ? null : (
+        <Suspense>
+          <ReproductionNote job={job} original={job.reproduces} />
+        </Suspense>
+      )}
       <Tabs
         value={tab}
         variant="scrollable"

@@ -59,6 +59,12 @@ export function Player({ job }: { job: JobDetail }): ReactNode {
     clearTimeout(again.current);
     again.current = setTimeout(() => void reload(), pause);
   }
+  // A video is read as soon as its element is made. It may have failed before the element stood in the page and told of it.
+  const readFailed = useEffectEvent(() => {
+    if (video.current?.error) reloadLater();
+  });
+  useEffect(() => readFailed(), [address, loads]);
+
   const fps = job.media?.fps ?? job.fps;
   const frames = job.media?.frames ?? job.frames;
   const frame = Math.min(frames, Math.floor(at * fps + FRAME_PART) + 1);

@@ -138,7 +138,7 @@ export default function Jobs(): ReactNode {
         </Alert>
       ) : null}
       <Paper variant="outlined" sx={{ mt: 1, overflow: "hidden" }}>
-        <Loaded query={jobs} lines={10}>
+        <Loaded query={jobs} lines={pageSize}>
           {(list) =>
             list.jobs.length === 0 ? (
               <Stack sx={{ p: 4, alignItems: "center", gap: 1.5, textAlign: "center" }}>
@@ -165,9 +165,10 @@ export default function Jobs(): ReactNode {
           }
         </Loaded>
       </Paper>
+      {jobs.data === undefined ? null : (
       <Stack direction="row" sx={{ mt: 1.5, gap: 1.5, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
         <Typography variant="body2" color="textSecondary">
-          {jobs.data === undefined ? "" : t("jobs.of", { total: formats.count(jobs.data.total) })}
+          {t("jobs.of", { total: formats.count(jobs.data.total) })}
         </Typography>
         <Choice
           label={t("jobs.pageSize")}
@@ -184,15 +185,16 @@ export default function Jobs(): ReactNode {
         </Button>
         <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
         <Button
-          disabled={!jobs.data?.next_cursor || jobs.isPlaceholderData}
+          disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
           onClick={() => {
-            const next = jobs.data?.next_cursor;
+            const next = jobs.data.next_cursor;
             if (next) openPage([...cursors, next]);
           }}
         >
           {t("jobs.next")}
         </Button>
       </Stack>
+      )}
     </Box>
   );
 }

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { type JobSummary, STATUSES } from "../../api/types";
 import { useFormats } from "../../text/use_format";
-import { STATUS_COLOURS, STATUS_SYMBOLS } from "../../theme/theme";
+import { STATUS_COLOURS, STATUS_SYMBOLS } from "../../theme/statuses";
 import type { JobsSearch } from "./jobs_search";
 
 interface Props {

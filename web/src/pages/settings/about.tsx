@@ -24,7 +24,7 @@ export function About(): ReactNode {
   const ofLimit = (used: number, limit: number | null, text: (number: number) => string): string =>
     limit === null ? text(used) : t("settings.ofLimit", { used: text(used), limit: text(limit) });
   return (
-    <Stack sx={{ gap: 2 }}>
+    <Stack sx={{ gap: 2, minHeight: 190 }}>
       <FactList facts={[["kinolog", __VERSION__], ...versions]} />
       {usage === undefined ? null : (
         <FactList
