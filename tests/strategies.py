@@ -186,6 +186,8 @@ submits = st.builds(
     start_after=st.none() | st.timedeltas(timedelta(), timedelta(hours=2)).map(lambda wait: START + wait),
     start_timeout_seconds=st.sampled_from([0, 1, 3600]),
     reproduces=words,
+    variant_of=words,
+    variant=numbers,
 )
 
 kinds_of_event = (
@@ -201,6 +203,8 @@ kinds_of_event = (
         max_attempts=numbers,
         key_id=words,
         reproduces=words,
+        variant_of=words,
+        variant=numbers,
     ),
     st.builds(
         e.Queued,

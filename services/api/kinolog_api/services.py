@@ -58,6 +58,7 @@ from kinolog_api.schedules.manage_schedules import ManageSchedules
 from kinolog_api.schedules.schedule_facts import ScheduleFacts
 from kinolog_api.schedules.schedule_runs import ScheduleRuns
 from kinolog_api.tickets.issue_tickets import IssueTickets
+from kinolog_api.variants.submit_variants import SubmitVariants
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.read_live_video import ReadLiveVideo
 from kinolog_api.watch.watch_jobs import WatchJobs
@@ -143,7 +144,8 @@ class JobService:
         estimates = RunEstimates(d.read_model, d.clock)
         self._plans = PlanJob(self._submit, checks, inputs, scene_writer, d.catalogue, estimates)
         self._reproductions = ReproduceJob(self._submit, self.queries, d.catalogue, d.clock)
-        self._repeated_submit = RepeatedSubmit(self._submit.submit, d.store, d.keys, d.clock)
+        variants = SubmitVariants(self._submit, checks, queue_limits)
+        self._repeated_submit = RepeatedSubmit(variants.submit, d.store, d.keys, d.clock)
         schedule_facts = ScheduleFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)
         self.schedules = ManageSchedules(schedule_facts, self.schedule_runs, d.store, self._plans.checked)

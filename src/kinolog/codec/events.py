@@ -60,6 +60,8 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
                     max_attempts=event.max_attempts,
                     key_id=event.key_id,
                     reproduces=event.reproduces,
+                    variant_of=event.variant_of,
+                    variant=event.variant,
                 )
             )
         case e.Queued():
@@ -200,6 +202,8 @@ def event_from_proto(wire: ev.Event) -> e.Event:
                 max_attempts=s.max_attempts,
                 key_id=s.key_id,
                 reproduces=s.reproduces,
+                variant_of=s.variant_of,
+                variant=s.variant,
             )
         case "queued":
             q = wire.queued

@@ -61,6 +61,8 @@ def state_to_proto(
         key_id=job.key_id,
         worker_key=job.worker_key,
         reproduces=job.reproduces,
+        variant_of=job.variant_of,
+        variant=job.variant,
     )
     time_to_proto(wire.created_at, job.created_at)
     time_to_proto(wire.updated_at, job.updated_at)
@@ -117,6 +119,8 @@ def state_from_proto(wire: ev.JobState) -> Job:
         key_id=wire.key_id,
         worker_key=wire.worker_key,
         reproduces=wire.reproduces,
+        variant_of=wire.variant_of,
+        variant=wire.variant,
         reproduction=reproduction_from_proto(wire.reproduction) if wire.HasField("reproduction") else None,
     )
 

@@ -32,6 +32,9 @@ class Submit:
     `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key. The job
     does not start before `start_after`. It may wait for `start_timeout_seconds` from then on, or from its submit; 0 is
     no limit. `reproduces` is the id of the completed job that it renders again, empty for none.
+
+    `variant_of` is the id of the first job of a request for variants, empty for a single job; `variant` is the number
+    of this one, from 1.
     """
 
     id: str
@@ -47,6 +50,8 @@ class Submit:
     start_after: datetime | None = None
     start_timeout_seconds: int = 0
     reproduces: str = ""
+    variant_of: str = ""
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,8 @@ def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
             max_attempts=command.max_attempts,
             key_id=command.key_id,
             reproduces=command.reproduces,
+            variant_of=command.variant_of,
+            variant=command.variant,
         )
     ]
     if command.scenes:

@@ -26,7 +26,8 @@ class Submitted:
     """The job was submitted. `body_hash` distinguishes a repeated request from a different one.
 
     `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key.
-    `reproduces` is the id of the completed job that it renders again, empty for none.
+    `reproduces` is the id of the completed job that it renders again, empty for none. `variant_of` is the id of the
+    first job of a request for variants, empty for a single job; `variant` is the number of this one, from 1.
     """
 
     at: datetime
@@ -39,6 +40,8 @@ class Submitted:
     max_attempts: int
     key_id: str = ""
     reproduces: str = ""
+    variant_of: str = ""
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,8 @@ def _submitted(job_id: str, event: e.Event) -> Job:
         version=1,
         key_id=event.key_id,
         reproduces=event.reproduces,
+        variant_of=event.variant_of,
+        variant=event.variant,
     )
 
 

@@ -35,6 +35,9 @@ class ListedFields:
     first one; they stay when it has started. `reproduces` is the id of the completed job that it renders again, empty
     for none. `paused_at` is None for a job that is not paused. The attempt of a paused job ends at its next step.
 
+    `variant_of` is the id of the first job of the request whose variants it and others are: its own for the first,
+    empty for a single job. `variant` is its number among them, from 1.
+
     The read model has a column for each of them, and the message for clients a field of the same name.
     """
 
@@ -61,6 +64,8 @@ class ListedFields:
     version: int = 0
     reproduces: str = ""
     paused_at: datetime | None = None
+    variant_of: str = ""
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

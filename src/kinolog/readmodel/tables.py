@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 12
+PROJECTION_VERSION = 13
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -101,6 +101,8 @@ jobs = Table(
     Column("start_before", Time),
     Column("reproduces", Text, nullable=False),
     Column("paused_at", Time),
+    Column("variant_of", Text, nullable=False),
+    Column("variant", Integer, nullable=False),
     Column(
         "duration_us",
         BigInteger,

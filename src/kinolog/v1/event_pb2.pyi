@@ -587,6 +587,8 @@ class Submitted(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
     REPRODUCES_FIELD_NUMBER: _builtins.int
+    VARIANT_OF_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant that the job belongs to."""
     actor: _builtins.str
@@ -603,6 +605,10 @@ class Submitted(_message.Message):
     """Id of the key that seals the job's texts. Empty in old logs, where the key has the job's id."""
     reproduces: _builtins.str
     """Id of the completed job that this one renders again. Empty if it is no reproduction."""
+    variant_of: _builtins.str
+    """Id of the first job of the request whose variants this job and others are. Empty for a single job."""
+    variant: _builtins.int
+    """Which of these variants it is, from 1. 0 for a single job."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What the job renders."""
@@ -619,10 +625,12 @@ class Submitted(_message.Message):
         max_attempts: _builtins.int = ...,
         key_id: _builtins.str = ...,
         reproduces: _builtins.str = ...,
+        variant_of: _builtins.str = ...,
+        variant: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body_hash", b"body_hash", "key_id", b"key_id", "max_attempts", b"max_attempts", "priority", b"priority", "reproduces", b"reproduces", "request_id", b"request_id", "spec", b"spec", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body_hash", b"body_hash", "key_id", b"key_id", "max_attempts", b"max_attempts", "priority", b"priority", "reproduces", b"reproduces", "request_id", b"request_id", "spec", b"spec", "tenant", b"tenant", "variant", b"variant", "variant_of", b"variant_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1491,6 +1499,8 @@ class JobState(_message.Message):
     REPRODUCES_FIELD_NUMBER: _builtins.int
     REPRODUCTION_FIELD_NUMBER: _builtins.int
     PAUSED_AT_FIELD_NUMBER: _builtins.int
+    VARIANT_OF_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job."""
     tenant: _builtins.str
@@ -1527,6 +1537,10 @@ class JobState(_message.Message):
     """The X25519 key of the worker of the current or last attempt. Empty in old logs."""
     reproduces: _builtins.str
     """Id of the completed job that this one renders again. Empty if it is no reproduction."""
+    variant_of: _builtins.str
+    """Id of the first job of the request whose variants this job and others are. Empty for a single job."""
+    variant: _builtins.int
+    """Which of these variants it is, from 1. 0 for a single job."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What the job renders."""
@@ -1638,10 +1652,12 @@ class JobState(_message.Message):
         reproduces: _builtins.str = ...,
         reproduction: _job_pb2.Reproduction | None = ...,
         paused_at: _timestamp_pb2.Timestamp | None = ...,
+        variant_of: _builtins.str = ...,
+        variant: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "reproduction", b"reproduction", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "variant", b"variant", "variant_of", b"variant_of", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

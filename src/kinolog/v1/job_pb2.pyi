@@ -1129,6 +1129,8 @@ class Job(_message.Message):
     REPRODUCES_FIELD_NUMBER: _builtins.int
     REPRODUCTION_FIELD_NUMBER: _builtins.int
     PAUSED_AT_FIELD_NUMBER: _builtins.int
+    VARIANT_OF_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job, 26 lower-case letters and digits."""
     tenant: _builtins.str
@@ -1175,6 +1177,10 @@ class Job(_message.Message):
     """The scene that is being rendered, counted from 0. Missing if the running stage works on no scene."""
     reproduces: _builtins.str
     """Id of the completed job that this one renders again. Empty if it is no reproduction."""
+    variant_of: _builtins.str
+    """Id of the first job of the request whose variants this job and others are. Empty for a single job."""
+    variant: _builtins.int
+    """Which of these variants it is, from 1. 0 for a single job."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What the job renders. Without prompts once the job is erased."""
@@ -1286,10 +1292,12 @@ class Job(_message.Message):
         reproduces: _builtins.str = ...,
         reproduction: Global___Reproduction | None = ...,
         paused_at: _timestamp_pb2.Timestamp | None = ...,
+        variant_of: _builtins.str = ...,
+        variant: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "queue_position", b"queue_position", "reproduction", b"reproduction", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "inputs", b"inputs", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "variant", b"variant", "variant_of", b"variant_of", "version", b"version", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_seconds: _TypeAlias = _typing.Literal["eta_seconds"]  # noqa: Y015
     _WhichOneofArgType__eta_seconds: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds"]  # noqa: Y015

@@ -396,6 +396,7 @@ class SubmitJobRequest(_message.Message):
     EARLIER_TRIES_FIELD_NUMBER: _builtins.int
     START_AFTER_FIELD_NUMBER: _builtins.int
     START_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show. With scenes it may be empty; it precedes the prompt of each scene."""
     negative_prompt: _builtins.str
@@ -457,6 +458,10 @@ class SubmitJobRequest(_message.Message):
     """How long the job may wait for its first attempt, in seconds, from start_after or else from its submit. A job that has
     not started by then fails with the code START_TIMEOUT. 0 is no limit.
     """
+    variants: _builtins.int
+    """How many jobs to make of the request, 1 to 8. The first has the seed of the request, and each further one the next
+    seed, in its scenes too. 0 is 1. Neither in batches nor in schedules.
+    """
     @_builtins.property
     def webhook_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the webhook is called for. Empty for job.completed, job.failed and job.cancelled."""
@@ -513,10 +518,11 @@ class SubmitJobRequest(_message.Message):
         earlier_tries: _builtins.int | None = ...,
         start_after: _timestamp_pb2.Timestamp | None = ...,
         start_timeout_seconds: _builtins.int = ...,
+        variants: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "max_attempts", b"max_attempts", "seed", b"seed", "start_after", b"start_after", "steps", b"steps", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "start_after", b"start_after", "start_timeout_seconds", b"start_timeout_seconds", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crf", b"_crf", "_duration_seconds", b"_duration_seconds", "_earlier_tries", b"_earlier_tries", "_fps", b"_fps", "_frames", b"_frames", "_guidance", b"_guidance", "_height", b"_height", "_interpolate_fps", b"_interpolate_fps", "_max_attempts", b"_max_attempts", "_seed", b"_seed", "_steps", b"_steps", "_width", b"_width", "chained", b"chained", "codec", b"codec", "crf", b"crf", "duration_seconds", b"duration_seconds", "earlier_tries", b"earlier_tries", "enhance_prompt", b"enhance_prompt", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "max_attempts", b"max_attempts", "model", b"model", "negative_prompt", b"negative_prompt", "priority", b"priority", "profile", b"profile", "prompt", b"prompt", "request_id", b"request_id", "scenes", b"scenes", "seed", b"seed", "shots", b"shots", "start_after", b"start_after", "start_timeout_seconds", b"start_timeout_seconds", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "variants", b"variants", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__crf: _TypeAlias = _typing.Literal["crf"]  # noqa: Y015
     _WhichOneofArgType__crf: _TypeAlias = _typing.Literal["_crf", b"_crf"]  # noqa: Y015
@@ -578,6 +584,7 @@ class SubmitJobResponse(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Position of the commit."""
     created: _builtins.bool
@@ -586,16 +593,21 @@ class SubmitJobResponse(_message.Message):
     def job(self) -> _job_pb2.Job:
         """The job."""
 
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]:
+        """All jobs of a request with variants, in the order of their seeds; the first is job. Empty for a single job."""
+
     def __init__(
         self,
         *,
         job: _job_pb2.Job | None = ...,
         position: _builtins.int = ...,
         created: _builtins.bool = ...,
+        variants: _abc.Iterable[_job_pb2.Job] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "job", b"job", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "job", b"job", "position", b"position", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,7 +70,8 @@ def _submit_line(context: CliContext, client: KinologClient, line: PromptLine) -
     else:
         prompt = line.request.prompt or " ".join(scene.prompt for scene in line.request.scenes or ())
         shown = prompt if len(prompt) <= LONGEST_PROMPT_SHOWN else f"{prompt[:LONGEST_PROMPT_SHOWN]}…"
-        context.out.print(f"{answer.job_id}  {answer.status}  {shown}", markup=False, soft_wrap=True)
+        for job in answer.variants or (answer.job,):
+            context.out.print(f"{job.job_id}  {job.status}  {shown}", markup=False, soft_wrap=True)
     return True
 
 

@@ -33,6 +33,7 @@ from kinolog_cli.submission.start_options import (
     start_time,
     start_timeout_seconds,
 )
+from kinolog_cli.submission.variants_option import VariantsOption
 from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest, VideoScene
 
 
@@ -103,6 +104,7 @@ def generate(
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; 1 turns guidance off.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same one gives the same video.")] = None,
+    variants: VariantsOption = None,
     negative: Annotated[str | None, typer.Option(help="What the video shall not show.")] = None,
     codec: Annotated[
         str | None, typer.Option(help="h264, h265, av1, or of a GPU such as h264_nvenc.")
@@ -148,6 +150,7 @@ def generate(
         steps=steps,
         guidance=guidance,
         seed=seed,
+        variants=variants,
         negative_prompt=negative,
         codec=codec,
         crf=crf,
@@ -171,6 +174,10 @@ def generate(
         raise CommandFailed(ExitCode.USAGE, "--plan submits nothing; leave --file, --watch and --output away")
     if plan:
         return show_plan(context, request, files)
+    if (variants or 1) > 1 and (watch or output is not None):
+        raise CommandFailed(
+            ExitCode.USAGE, "--variants submits and does not wait; leave --watch and --output away"
+        )
     if file is not None:
         if watch or output:
             raise CommandFailed(
@@ -185,7 +192,8 @@ def generate(
     if context.as_json:
         context.print_json(answer.to_json())
         return ExitCode.OK
-    context.out.print(f"job {answer.job_id} is {answer.status}", markup=False)
+    for job in answer.variants or (answer.job,):
+        context.out.print(f"job {job.job_id} is {job.status}", markup=False)
     context.print_note(f"follow it: kinolog watch {answer.job_id}")
     return ExitCode.OK
 

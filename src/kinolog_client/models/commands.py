@@ -17,6 +17,8 @@ class CommandInfo(ClientModel):
     job: JobInfo
     created: bool = True
     """False if the request id of a submission found a job that was there before."""
+    variants: tuple[JobInfo, ...] = ()
+    """All jobs of a submission with variants, in the order of their seeds; the first is `job`."""
 
 
 class BulkResultInfo(ClientModel):

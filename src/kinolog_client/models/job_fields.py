@@ -88,6 +88,11 @@ class JobFields(ClientModel):
     """When it was paused; None if it is not. It is queued, or its attempt ends at its next step."""
     reproduces: str | None = None
     """The completed job that it renders again, if it does."""
+    variant_of: str | None = None
+    """First job of the request whose variants it and others are, its own id for the first; None for a single
+    job."""
+    variant: int | None = None
+    """Its number among the variants, from 1."""
     gpu_seconds: float = 0.0
     """Device time spent on it."""
     timings: TimingsInfo = Field(default_factory=TimingsInfo)

@@ -123,6 +123,9 @@ class VideoRequest:
     `codec` is h264, h265, av1 or one of a GPU, such as h264_nvenc; `crf` its constant rate factor, less for better
     quality. `title` is written into the file.
 
+    With `variants`, 2 to 8, so many jobs are made: the first has the seed, and each further one the next seed, in its
+    scenes too.
+
     The job waits until `start_after`, a time with a zone. If no attempt has started within `start_timeout_seconds` from
     then on, or from the submit, it fails with the code START_TIMEOUT.
     """
@@ -148,6 +151,7 @@ class VideoRequest:
     steps: int | None = None
     guidance: float | None = None
     seed: int | None = None
+    variants: int | None = None
     max_attempts: int | None = None
     webhook: str | None = None
     webhook_format: str | None = None

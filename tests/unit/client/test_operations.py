@@ -51,6 +51,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
         crf=30,
         start_after=datetime(2030, 12, 24, 22, tzinfo=UTC),
         start_timeout_seconds=90,
+        variants=3,
         title="Rain",
         chained=True,
         upscaler="sharp-x2",
@@ -74,6 +75,7 @@ async def test_generate_sends_every_field(client: EitherClient, api: RecordingAp
     ]
     assert (done.created, done.status, done.job.prompt) == (True, "queued", canned.PROMPT)
     assert done.position == api.position
+    assert [job.variant for job in done.variants] == [None, 2, 3]
 
 
 async def test_a_plan_is_read_to_the_last_field(

@@ -77,7 +77,15 @@ def submit_job(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.Submit
             )
         return jobs.SubmitJobResponse(job=job, position=job.position, created=False)
     job = api.add_job(id=job_id, prompt=request.prompt, request_id=request.request_id)
-    return jobs.SubmitJobResponse(job=job, position=job.position, created=True)
+    variants = [
+        api.add_job(
+            id=id_of("default", f"{job_id}{number}"), prompt=request.prompt, variant_of=job_id, variant=number
+        )
+        for number in range(2, request.variants + 1)
+    ]
+    answer = jobs.SubmitJobResponse(job=job, position=api.position, created=True)
+    answer.variants.extend([job, *variants] if variants else [])
+    return answer
 
 
 def reproduce_job(api: RecordingApi, request: jobs.ReproduceJobRequest) -> jobs.ReproduceJobResponse:

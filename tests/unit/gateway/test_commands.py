@@ -60,6 +60,7 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "crf": 22,
             "start_after": "2030-12-24T22:00:00+01:00",
             "start_timeout_seconds": 60.0,
+            "variants": 2,
             "title": "Rain",
             "chained": True,
             "upscaler": "sharp-x2",
@@ -85,6 +86,8 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
     assert [(lora.name, lora.weight) for lora in request.loras] == [("ink", 0.5)]
     assert request.profile == "turbo"
     body = response.json()
+    assert [job["variant"] for job in body["variants"]] == [None, 2]
+    assert body["variants"][1]["variant_of"] == body["variants"][0]["job_id"] == body["job_id"]
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"
     assert response.headers["location"] == f"/api/v1/status/{body['job_id']}"

@@ -32,7 +32,8 @@ MAX_SCENE_CHARACTERS = 40_000
 class PlannedSubmit:
     """A job to submit, unsealed. `body` is the serialized request, of which the job stores an HMAC.
 
-    `reproduces` is the id of the completed job that it renders again, empty for none.
+    `reproduces` is the id of the completed job that it renders again, empty for none. `variant_of` is the id of the
+    first job of a request for variants, empty for a single job; `variant` is the number of this one, from 1.
     """
 
     job_id: str
@@ -42,6 +43,8 @@ class PlannedSubmit:
     inputs: tuple[InputSource, ...]
     body: bytes
     reproduces: str = ""
+    variant_of: str = ""
+    variant: int = 0
 
     @property
     def cost(self) -> int:
@@ -108,6 +111,8 @@ def sealed_submit(
         start_after=plan.start_after,
         start_timeout_seconds=plan.start_timeout_seconds,
         reproduces=item.reproduces,
+        variant_of=item.variant_of,
+        variant=item.variant,
     )
     return command, UnsealedFields(
         prompt=plan.prompt,

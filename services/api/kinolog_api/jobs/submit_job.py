@@ -20,8 +20,10 @@ from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import Sealer
 from kinolog.storyboard.planner import Shots
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
+from kinolog_api.choices.batched_job import check_batched
 from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, JobInputs
 from kinolog_api.jobs.family_limits import scene_violations
 from kinolog_api.jobs.job_plan import SEED_LIMIT, JobPlan, plan_job
@@ -30,9 +32,9 @@ from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, prompt
 from kinolog_api.jobs.worker_limits import NewJobChecks
 from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
-from kinolog_api.prompts.written_scenes import IN_BATCH, OVER_LIMIT, WriteScenes, wants_writer
+from kinolog_api.prompts.written_scenes import OVER_LIMIT, WriteScenes, wants_writer
 from kinolog_api.rpc.calls import RpcCall, error_response
-from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, request_id_of_erased_job
+from kinolog_api.rpc.errors import RpcError, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.webhooks.job_webhooks import JobWebhooks
 
@@ -51,6 +53,11 @@ class AcceptedJob:
     unsealed: UnsealedFields
     position: int
     created: bool
+
+    @property
+    def public(self) -> job_pb2.Job:
+        """The message of the job for clients."""
+        return public_job(self.job, self.position, self.unsealed)
 
 
 @dataclass(slots=True)
@@ -96,20 +103,20 @@ class SubmitJob:
         self._write_guard = write_guard
 
     async def submit(self, request: pb.SubmitJobRequest, call: RpcCall) -> pb.SubmitJobResponse:
-        """SubmitJob."""
+        """Submit a single job."""
+        accepted = await self.store_one(await self.prepared(request, call), call)
+        return pb.SubmitJobResponse(job=accepted.public, position=accepted.position, created=accepted.created)
+
+    async def prepared(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
+        """Return a job that may be submitted now, with the scenes of a language model if the request wants them."""
         plan = plan_job(request, self._catalogue, _draw_seed)
         await self._write_guard.check_new_job()
         await self._webhooks.admit(request, call.tenant)
-        accepted = await self._submitted_before(request, plan, call) if wants_writer(request) else None
-        if accepted is None:
-            item = await self._written(request, plan, call)
-            await self._checks.check(item)
-            accepted = await self._store_one(item, call)
-        return pb.SubmitJobResponse(
-            job=public_job(accepted.job, accepted.position, accepted.unsealed),
-            position=accepted.position,
-            created=accepted.created,
-        )
+        if wants_writer(request) and await self._is_stored(request, call):
+            return self._unwritten(request, plan, call)
+        item = await self._written(request, plan, call)
+        await self._checks.check(item)
+        return item
 
     async def submit_planned(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
         """Store a job that is planned already, unless its tenant or kinolog cannot take it now."""
@@ -117,19 +124,19 @@ class SubmitJob:
         prompts = {"scenes": [scene.prompt for scene in item.scenes]}
         self._limits.check(call.tenant, item.plan, item.plan.priority, prompts)
         await self._checks.check(item)
-        return await self._store_one(item, call)
+        return await self.store_one(item, call)
 
-    async def _submitted_before(
-        self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall
-    ) -> AcceptedJob | None:
-        """Return the job of a repeated request: the language model is asked once for each job."""
-        job_id = derive_job_id(call.tenant, request.request_id)
-        if not request.request_id or await self._store.load(job_id) is None:
-            return None
-        unwritten = replace(plan, shots=Shots.ONE)  # the scenes are those of the job
-        item = planned_submit(request, unwritten, request_id=request.request_id, job_id=job_id)
-        (key,) = await self._pool.take()
-        return await self._existing_job(item, key, call)
+    async def _is_stored(self, request: pb.SubmitJobRequest, call: RpcCall) -> bool:
+        """Return whether an earlier request with this id made a job."""
+        if not request.request_id:
+            return False
+        return await self._store.load(derive_job_id(call.tenant, request.request_id)) is not None
+
+    def _unwritten(self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall) -> PlannedSubmit:
+        """Return the job of a repeated request: the language model is asked once for each job, which has its scenes."""
+        request_id = request.request_id
+        job_id = derive_job_id(call.tenant, request_id)
+        return planned_submit(request, replace(plan, shots=Shots.ONE), request_id=request_id, job_id=job_id)
 
     async def _written(self, request: pb.SubmitJobRequest, plan: JobPlan, call: RpcCall) -> PlannedSubmit:
         """Return the job to submit, with the scenes of a language model if the request wants them."""
@@ -154,8 +161,7 @@ class SubmitJob:
         async with asyncio.TaskGroup() as group:
             for index, single in enumerate(request.requests):
                 try:
-                    if wants_writer(single):
-                        raise invalid_argument([RequestViolation(*IN_BATCH)])
+                    check_batched(single)
                     item = self.validated(single, call)
                     if item.inputs:
                         group.create_task(self._store_with_inputs(item, results[index], call))
@@ -217,7 +223,7 @@ class SubmitJob:
         try:
             await self._write_guard.check_new_job()
             await self._checks.check(item)
-            accepted = await self._store_one(item, call)
+            accepted = await self.store_one(item, call)
         except Exception as error:
             result.error.CopyFrom(error_response(error, "BatchSubmitJobs").status())
         else:
@@ -267,17 +273,17 @@ class SubmitJob:
             accepted[index] = found
         return [accepted[index] for index in range(len(items))]
 
-    async def _store_one(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
+    async def store_one(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
         """Store one job that has a place in the queue. Raises `RpcError` if it gets none."""
         with await self._queue_limits.places(call.tenant, [item]) as places:
             if error := places.refused.get(item.job_id):
                 raise error
-            accepted = await self._stored(item, call)
+            accepted = await self.stored(item, call)
             places.keep(accepted.job.id, accepted.position)
         return accepted
 
-    async def _stored(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
-        """Store one job. A repeated request copies no upload again, which may have expired since."""
+    async def stored(self, item: PlannedSubmit, call: RpcCall) -> AcceptedJob:
+        """Store one job that has a place. A repeated request copies no upload again, which may have expired since."""
         (key,) = await self._pool.take()
         if item.inputs and await self._store.load(item.job_id) is not None:
             return await self._existing_job(item, key, call)

@@ -13,12 +13,6 @@ from kinolog.texts import is_blank, refusal
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RpcError
 
-IN_BATCH = (
-    "shots",
-    "a batch does not wait for a language model: submit a job whose prompts are written by one by itself",
-)
-"""Field and text of the violation of a job in a batch."""
-
 logger = logging.getLogger(__name__)
 
 

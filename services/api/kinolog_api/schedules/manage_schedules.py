@@ -42,6 +42,7 @@ OF_ITS_RUNS = {
     "request_id": "must not be given: each run has its own",
     "earlier_tries": "must not be given: each run has an id of its own",
     "start_after": "must not be given: the times of the schedule say when its jobs start",
+    "variants": "must not be given: each run is one job",
     "inputs": "must not be given: uploads expire",
 }
 """Fields of a job that a schedule cannot have, and why."""

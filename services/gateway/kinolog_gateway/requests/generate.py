@@ -206,6 +206,12 @@ class GenerateRequest(RequestModel):
     seed: Annotated[StrictInt, Field(ge=0, le=9_007_199_254_740_991)] | None = Field(
         None, description="Seed of all randomness. If omitted, one is drawn and recorded."
     )
+    variants: Annotated[StrictInt, Field(ge=1, le=8)] | None = Field(
+        None,
+        description="How many jobs to make of the request: the first has its seed, and each further one the next seed, "
+        "in its scenes too. All are in the answer.",
+        examples=[4],
+    )
     codec: Codec | None = Field(
         None,
         description="Codec of the video; GET /api/v1/models lists those that the model's workers can encode. Those "
@@ -307,6 +313,7 @@ class GenerateRequest(RequestModel):
             steps=self.steps,
             guidance=self.guidance,
             seed=self.seed,
+            variants=self.variants or 0,
             request_id=request_id,
             webhook=self.webhook or "",
             webhook_format=self.webhook_format or "",

@@ -29,8 +29,8 @@ class NewScheduleRequest(RequestModel):
         "refused the job.",
     )
     job: GenerateRequest = Field(
-        description="The job that it submits, as POST /api/v1/generate takes it, without request_id, start_after and "
-        "inputs. It is stored sealed."
+        description="The job that it submits, as POST /api/v1/generate takes it, without request_id, start_after, "
+        "variants and inputs. It is stored sealed."
     )
 
     def to_proto(self) -> pb.CreateScheduleRequest:

@@ -28,6 +28,10 @@ class GenerateResponse(CommandResponse):
     """The job that was submitted."""
 
     created: bool = Field(description="False if the request id belongs to an earlier job.")
+    variants: list[JobDetail] = Field(
+        description="All jobs of a request with variants, in the order of their seeds; the first is job. Empty for a "
+        "single job."
+    )
 
 
 class BulkResult(ResponseModel):
@@ -105,6 +109,9 @@ def generate_response(submitted: jobs.SubmitJobResponse | jobs.ReproduceJobRespo
         position=submitted.position,
         job=job_detail(job),
         created=submitted.created,
+        variants=[]
+        if isinstance(submitted, jobs.ReproduceJobResponse)
+        else list(map(job_detail, submitted.variants)),
     )
 
 

@@ -136,6 +136,11 @@ class JobView(ResponseModel):
     reproduces: str | None = job_field(
         lambda job: job.reproduces or None, "The completed job that it renders again, if it does."
     )
+    variant_of: str | None = job_field(
+        lambda job: job.variant_of or None,
+        "First job of the request whose variants it and others are, its own id for the first; null for a single job.",
+    )
+    variant: int | None = job_field(lambda job: job.variant or None, "Its number among the variants, from 1.")
     gpu_seconds: float = job_field(lambda job: job.gpu_seconds, "Device time spent on it.")
     timings: TimingsView = job_field(TimingsView.of)
     version: int = job_field(lambda job: job.version, "Number of events in its history.")

@@ -1,0 +1,1 @@
+"""Several jobs of one request that differ in their seeds."""
