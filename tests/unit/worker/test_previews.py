@@ -134,6 +134,8 @@ def test_a_fit_is_kept_for_the_weights_of_the_autoencoder(
         ("DDIMScheduler", "noise", {"clip_sample": False}),
         ("DDIMScheduler", "velocity", {"clip_sample": False, "prediction_type": "v_prediction"}),
         ("DPMSolverMultistepScheduler", "noise of share", {}),
+        ("EulerAncestralDiscreteScheduler", "flow", {}),
+        ("DDPMScheduler", "noise", {"clip_sample": False}),
     ],
 )
 def test_the_clean_sample_is_estimated_for_each_kind_of_prediction(
@@ -146,12 +148,13 @@ def test_the_clean_sample_is_estimated_for_each_kind_of_prediction(
     clean, noise = CLIP[None], CLIP.flip(1)[None]
     estimate = CleanEstimate(scheduler)
     latents = noise * float(getattr(scheduler, "init_noise_sigma", 1.0))
-    for done, timestep in enumerate(scheduler.timesteps[: steps // 2], start=1):
-        if hasattr(scheduler, "scale_model_input"):
-            scheduler.scale_model_input(latents, timestep)
-        predicted = _prediction(scheduler, predicts, done - 1, latents, clean)
-        latents = scheduler.step(predicted, timestep, latents, return_dict=False)[0]
-        estimate.after_step(latents)
+    with estimate.followed():
+        for done, timestep in enumerate(scheduler.timesteps[: steps // 2], start=1):
+            if hasattr(scheduler, "scale_model_input"):
+                scheduler.scale_model_input(latents, timestep)
+            predicted = _prediction(scheduler, predicts, done - 1, latents, clean)
+            latents = scheduler.step(predicted, timestep, latents, return_dict=False)[0]
+            estimate.after_step(latents)
     found = estimate.clean(done, steps)
     assert found is not None
     assert (found - clean).abs().mean() < 0.02

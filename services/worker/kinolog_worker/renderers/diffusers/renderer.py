@@ -298,11 +298,15 @@ def _draw(
         family = loaded.call.family
         pictures = decoded_inputs(family, request, canvas, check)
         loaded.previews.begin()
-        with scene_schedule(loaded.pipe, family, request), ended_within_passes(loaded.pipe, should_stop):
+        with (
+            scene_schedule(loaded.pipe, family, request),
+            ended_within_passes(loaded.pipe, should_stop),
+            step_observer(loaded, request, canvas, observe, should_stop) as observe_step,
+        ):
             output = denoise(
                 loaded,
                 partial(seeded_call, loaded, request, canvas, pictures),
-                step_observer(loaded, request, canvas, observe, should_stop),
+                observe_step,
                 should_stop,
                 start,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias
 
@@ -20,10 +21,11 @@ ObserveStep: TypeAlias = Callable[[int, torch.Tensor | None], None]
 """Called with the number of steps that are done, and with the latents if the seam has them. May raise."""
 
 
+@contextmanager
 def step_observer(
     loaded: LoadedPipeline, request: SceneRequest, canvas: Canvas, observe: Observe, should_stop: ShouldStop
-) -> ObserveStep:
-    """Return what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled.
+) -> Iterator[ObserveStep]:
+    """Yield what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled.
 
     A preview is the middle frame of the estimate: decoded alone where the family allows it, else by the fitted map.
     """
@@ -52,4 +54,5 @@ def step_observer(
 
         observe(StepReport("denoise", done, steps, preview, settle))
 
-    return observe_step
+    with estimate.followed():
+        yield observe_step

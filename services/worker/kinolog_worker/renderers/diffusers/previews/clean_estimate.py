@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import torch
@@ -13,14 +16,30 @@ _RANDOM_STEPS = ("Ancestral", "DDPM", "LCM", "DMD", "CogVideoXDPM")
 class CleanEstimate:
     """Estimates the final latents of a call while it denoises.
 
-    A scheduler that stores its estimates of the clean sample provides the latest. With others two successive latents
-    are two mixtures of the same clean sample and the same noise, in shares that the scheduler states.
+    A scheduler that stores its estimates of the clean sample provides the latest, and one that adds noise in each step
+    returns it. With others two successive latents are two mixtures of the same clean sample and the same noise, in
+    shares that the scheduler states.
     """
 
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
         self._before: torch.Tensor | None = None
         self._latents: torch.Tensor | None = None
+        self._returned: torch.Tensor | None = None
+        self._is_random = any(part in type(scheduler).__name__ for part in _RANDOM_STEPS)
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """See what the steps of a scheduler return in the block, if it adds noise in each."""
+        if not self._is_random:
+            yield
+            return
+        original = type(self._scheduler)
+        self._scheduler.__class__ = self._following(original)
+        try:
+            yield
+        finally:
+            self._scheduler.__class__ = original
 
     def after_step(self, latents: torch.Tensor) -> None:
         """Take the latents after a step."""
@@ -45,16 +64,32 @@ class CleanEstimate:
 
     def _stored(self) -> torch.Tensor | None:
         """Return the estimate that the scheduler stores; None if it stores none."""
+        if self._is_random:
+            return self._returned
         config = getattr(self._scheduler, "config", {})
         stores = config.get("predict_x0") or "dpmsolver++" in str(config.get("algorithm_type"))
         outputs = getattr(self._scheduler, "model_outputs", None) if stores else None
         return outputs[-1] if outputs and isinstance(outputs[-1], torch.Tensor) else None
 
+    def _following(self, scheduler: Any) -> Any:
+        """Return a subclass of a scheduler's class that shows what a step returns. It keeps signatures."""
+
+        def step(this: Any, *positional: Any, **named: Any) -> Any:
+            result = scheduler.step(this, *positional, **named)
+            if isinstance(result, tuple):
+                clean = result[1] if len(result) > 1 else None
+            else:
+                clean = getattr(result, "pred_original_sample", None)
+            self._returned = clean if isinstance(clean, torch.Tensor) else None
+            return result
+
+        return type(scheduler.__name__, (scheduler,), {"step": wraps(scheduler.step)(step)})
+
     def _shares(self, done: int, steps: int) -> tuple[tuple[float, float], tuple[float, float]] | None:
         """Return the shares of the clean sample and of noise before the last step and after it; None if unknown."""
         scheduler, name = self._scheduler, type(self._scheduler).__name__
         timesteps = getattr(scheduler, "timesteps", None)
-        if any(part in name for part in _RANDOM_STEPS) or timesteps is None or not len(timesteps):
+        if self._is_random or timesteps is None or not len(timesteps):
             return None
         place = getattr(scheduler, "step_index", None)
         now = place if isinstance(place, int) else (done - 1 - steps) % len(timesteps) + 1
