@@ -8,11 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from kinolog.job.values import Priority
+from kinolog.job.commands import FailAttempt, Pause
+from kinolog.job.interruption import PREEMPTED
+from kinolog.job.values import JobError, Priority
 from kinolog.ports.read_model import (
     JobFilter,
     JobQuery,
 )
+from tests.builders.memory_jobs import RUNTIME
 from tests.contract.read_models import (
     GrowingCase,
     growing_read_model,
@@ -37,6 +40,22 @@ async def test_a_job_that_is_queued_again_waits_from_then_on(growing: GrowingCas
     await growing.project()
     expected = {urgent: 0, second: 1, first: 2, other: 0}
     assert await growing.model.queue_positions("default", [*expected], jobs.now) == expected
+
+
+async def test_an_interrupted_job_keeps_its_place_and_a_paused_one_has_none(growing: GrowingCase) -> None:
+    """One that was preempted is not behind those that were queued while it was drawn."""
+    jobs = growing.jobs
+    first, second, third = [await jobs.submit() for _ in range(3)]
+    attempt = await jobs.start(first, "worker-1", RUNTIME)
+    error = JobError(code=PREEMPTED, message="a critical job", retryable=True)
+    failing = FailAttempt(id="fail", actor="worker-1", attempt=attempt, error=error, retry_at=jobs.now)
+    await jobs.send(first, failing)
+    await jobs.send(second, Pause(id="pause", actor="ann"))
+    await growing.project()
+    every = [first, second, third]
+    assert await growing.model.queue_positions("default", every, jobs.now) == {first: 0, third: 1}
+    rows = {row.id: row for row in (await growing.model.list_jobs("default", JobQuery())).rows}
+    assert [rows[job_id].paused_at is None for job_id in every] == [True, False, True]
 
 
 async def test_a_job_that_waits_for_a_time_takes_no_place(growing: GrowingCase) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from kinolog.job import events as e
 from kinolog.job.commit import RecordedCommit
+from kinolog.job.interruption import INTERRUPTED
 from kinolog.job.names import stored_name
 from kinolog.job.state import Job, ListedFields
 from kinolog.job.values import Priority, Spec, Status
@@ -87,7 +88,10 @@ class MemoryReadModel:
         queued = [
             one
             for one in await self._jobs()
-            if one.job.status is Status.QUEUED and one.job.tenant == tenant and one.queued_at <= now
+            if one.job.status is Status.QUEUED
+            and one.job.paused_at is None
+            and one.job.tenant == tenant
+            and one.queued_at <= now
         ]
         positions: dict[str, int] = {}
         for model_class in {one.job.spec.model_class for one in queued}:
@@ -244,9 +248,7 @@ class MemoryReadModel:
             job=job,
             number=commits[0].position,
             position=commits[-1].position,
-            queued_at=[
-                max(each.at, each.not_before or each.at) for each in events if isinstance(each, e.Queued)
-            ][-1],
+            queued_at=_queued_at(events),
             prompt=texts.prompt,
             negative_prompt=texts.negative_prompt,
         )
@@ -331,3 +333,16 @@ def _row(one: StoredJob) -> rm.JobRow:
         queued_at=one.queued_at,
         position=one.position,
     )
+
+
+def _queued_at(events: Sequence[e.Event]) -> datetime:
+    """Return when a job was queued last. An attempt that was interrupted leaves it the age that it had."""
+    times, keeps_place = list[datetime](), False
+    for event in events:
+        if isinstance(event, e.AttemptFailed):
+            keeps_place = event.error.code in INTERRUPTED
+        elif isinstance(event, e.Queued):
+            if not keeps_place:
+                times.append(max(event.at, event.not_before or event.at))
+            keeps_place = False
+    return times[-1]

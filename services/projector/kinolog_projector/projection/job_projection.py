@@ -8,6 +8,7 @@ from typing import Any
 
 from kinolog.job import events as e
 from kinolog.job.cost import job_cost
+from kinolog.job.interruption import INTERRUPTED
 from kinolog.job.names import stored_name
 from kinolog.job.state import Job
 from kinolog.job.values import Status
@@ -75,6 +76,8 @@ class _JobProjection:
         self.priority_order: int = before.urgency if before else 0
         self.queued_at = before.queued_at if before else commits.state.created_at
         self.stages: dict[tuple[int, str, int], dict[str, Any]] = {}
+        self.keeps_place = False
+        """Whether its last attempt was interrupted: it is queued with the age that it had."""
         self.first_changed_attempt: int | None = None
         self.scenes_changed = False
         self.completed = False
@@ -213,7 +216,9 @@ def _submitted(job: _JobProjection, event: e.Submitted) -> None:
 
 def _queued(job: _JobProjection, event: e.Queued) -> None:
     job.priority_order = priority_order(event.priority)
-    job.queued_at = event.at if event.not_before is None else max(event.at, event.not_before)
+    if not job.keeps_place:
+        job.queued_at = event.at if event.not_before is None else max(event.at, event.not_before)
+    job.keeps_place = False
     if job.status != Status.QUEUED:
         job.change_status(event, Status.QUEUED)
 
@@ -249,6 +254,7 @@ def _runtime_recorded(job: _JobProjection, event: e.RuntimeRecorded) -> None:
 
 def _attempt_failed(job: _JobProjection, event: e.AttemptFailed) -> None:
     job.mark_attempt_changed(event.attempt)
+    job.keeps_place = event.error.code in INTERRUPTED
     job.worker_totals(event.attempt).failed += event.error.counts
 
 
