@@ -170,6 +170,7 @@ def server_for(settings: GatewaySettings, web_files: Path = WEB_FILES) -> Gatewa
 
     async def end_long_requests() -> None:
         app.state.job_waits.stop()
+        app.state.live_video_reads.end()
         await app.state.broadcasts.close_clients(CLOSE_SECONDS)
 
     return GatewayServer(

@@ -62,6 +62,7 @@ from kinolog_gateway.routes.access import (
     webhooks,
 )
 from kinolog_gateway.routes.live_video import stream
+from kinolog_gateway.routes.live_video.current_reads import CurrentReads
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -137,6 +138,7 @@ def create_app(
         callers.redeem = partial(redeem, app.state.upstream)
         app.state.broadcasts = TenantBroadcasts(app.state.upstream, metrics.live)
         app.state.job_waits = JobWaits(app.state.upstream, app.state.broadcasts)
+        app.state.live_video_reads = CurrentReads()
         app.state.mcp = McpService()
         try:
             yield

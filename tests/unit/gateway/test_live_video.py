@@ -149,6 +149,16 @@ async def test_an_attempt_that_ends(gateway: RunningGateway, api: RecordingApi, 
             await _next(chunks, 1)
 
 
+async def test_the_end_of_the_gateway(gateway: RunningGateway, job_id: str) -> None:
+    """It waits for no video: the response breaks off, and the client goes on when the gateway is back."""
+    async with gateway.client.stream("GET", f"/api/v1/result/{job_id}/stream") as response:
+        chunks = response.aiter_raw()
+        assert await _next(chunks, 100) == DRAWN
+        await gateway.server._end_long_requests()
+        with pytest.raises(httpx.RemoteProtocolError):
+            await _next(chunks, 1)
+
+
 async def test_a_job_of_which_nothing_is_drawn(gateway: RunningGateway, api: RecordingApi) -> None:
     """It is refused, after the time that the client waits."""
     job = api.add_job()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any, TypeAlias
 
@@ -19,6 +19,7 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
 from kinolog_gateway.routes.file_stream import messages_of
+from kinolog_gateway.routes.live_video.current_reads import CurrentReads, LiveRead
 from kinolog_gateway.routes.live_video.growing_file import GrowingRange, attempt_in, growing_range, tag_of
 from kinolog_gateway.upstream import Upstream
 
@@ -42,7 +43,6 @@ WaitSeconds: TypeAlias = Annotated[
     int,
     Query(ge=0, le=30, description="How many seconds to wait at most until there is something to play."),
 ]
-_Messages: TypeAlias = AsyncGenerator[pb.ReadLiveVideoResponse, None]
 
 
 @router.head("/{job_id}/stream", response_class=Response, include_in_schema=False)
@@ -61,8 +61,8 @@ async def stream(
     (RFC 8673). 412 means that another attempt has begun: start again. 409 until there is something to play. 404 some
     minutes after the end of the job: read its video.
     """
-    begun, wanted = await _requested(request, job_id, wait_seconds, api, caller)
-    described, messages = begun
+    read, wanted = await _requested(request, job_id, wait_seconds, api, caller)
+    described = read.described
     available, is_complete = described.available_bytes, described.complete
     headers = {
         "ETag": tag_of(described.attempt),
@@ -76,7 +76,7 @@ async def stream(
     if wanted is not None:
         length = wanted.held(available)
         if not length and (is_complete or not wanted.is_live):
-            await messages.aclose()
+            await read.messages.aclose()
             raise _nothing_there(available)
         goes_on = wanted.is_live and not is_complete
         last = wanted.last if goes_on else wanted.first + length - 1
@@ -88,13 +88,13 @@ async def stream(
         headers["Content-Length"] = str(length)
     status = 200 if wanted is None else 206
     if request.method == "HEAD":
-        await messages.aclose()
+        await read.messages.aclose()
         response = Response(status_code=status, media_type=described.media_type, headers=headers)
         if length is None:
             del response.headers["Content-Length"]  # not known, rather than 0
         return response
     return StreamingResponse(
-        _content(messages, length, job_id),
+        _content(request.app.state.live_video_reads, read, length, job_id),
         status_code=status,
         media_type=described.media_type,
         headers=headers,
@@ -103,8 +103,8 @@ async def stream(
 
 async def _requested(
     request: Request, job_id: str, wait_seconds: int, api: Upstream, caller: HttpCaller
-) -> tuple[tuple[pb.LiveVideo, _Messages], GrowingRange | None]:
-    """Return the live video with its bytes, and the range that is sent of it. Raises `HttpProblemError`.
+) -> tuple[LiveRead, GrowingRange | None]:
+    """Return the call that reads the live video, and the range that is sent of it. Raises `HttpProblemError`.
 
     With If-Range, a range of another attempt than the current one is all of that one.
     """
@@ -128,24 +128,25 @@ async def _requested(
     return await _begun(api, caller, asked), None
 
 
-async def _begun(
-    api: Upstream, caller: HttpCaller, asked: pb.ReadLiveVideoRequest
-) -> tuple[pb.LiveVideo, _Messages]:
-    """Return what the first message describes, and the others. Raises `HttpProblemError`."""
-    messages = messages_of(api.jobs.ReadLiveVideo(asked, metadata=caller.metadata))
+async def _begun(api: Upstream, caller: HttpCaller, asked: pb.ReadLiveVideoRequest) -> LiveRead:
+    """Return the call of the api, of which the first message has come. Raises `HttpProblemError`."""
+    call = api.jobs.ReadLiveVideo(asked, metadata=caller.metadata)
+    messages = messages_of(call)
     try:
-        return (await anext(messages)).live_video, messages
+        return LiveRead((await anext(messages)).live_video, call, messages)
     except AioRpcError as error:
         raise grpc_errors.from_call(error) from None
 
 
-async def _content(messages: _Messages, length: int | None, job_id: str) -> AsyncIterator[bytes]:
+async def _content(
+    reads: CurrentReads, read: LiveRead, length: int | None, job_id: str
+) -> AsyncIterator[bytes]:
     """Yield the bytes, so many or all. Where the attempt ends before, so does the connection, in the middle."""
     left = length
     try:
-        async with aclosing(messages):
-            async for message in messages:
-                data = message.data if left is None else message.data[:left]
+        async with aclosing(reads.content(read)) as pieces:
+            async for piece in pieces:
+                data = piece if left is None else piece[:left]
                 if data:
                     yield data
                 if left is not None:
