@@ -22,7 +22,7 @@ def test_a_job_is_played_while_it_is_rendered(
     scenes = [VideoScene(prompt=f"a ring number {number}", duration=1.0) for number in range(SCENES)]
     with gateway_before(stack.addresses["api"]) as killed:
         page = open_page(killed.url, may_lose_requests=True)
-        job = slow_job("rings", scenes=scenes, steps=8, fps=8)
+        job = slow_job("rings", scenes=scenes, steps=10, fps=8)
         page.goto(f"/jobs/{job}")
         video = page.get_by_label("The video so far")
         expect(video).to_be_visible()
