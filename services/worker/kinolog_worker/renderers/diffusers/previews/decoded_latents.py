@@ -30,10 +30,12 @@ class DecodedLatents:
         frames, (height, width) = clip.shape[1], clip.shape[2:]
         last = video.shape[1] - 1
         places = [round(place * last / (frames - 1)) if frames > 1 else last // 2 for place in range(frames)]
-        pictures = video[:, places].transpose(0, 1).float()
-        colours = torch.nn.functional.adaptive_avg_pool2d(pictures, (height, width)).transpose(0, 1)
+        means = [  # one frame after the other: a clip in float32 is large
+            torch.nn.functional.adaptive_avg_pool2d(video[:, place].float(), (height, width))
+            for place in places
+        ]
         self._latents.append(clip)
-        self._colours.append(colours)
+        self._colours.append(torch.stack(means, dim=1))
         self.scale = video.shape[2] // height
 
     def take(self) -> tuple[torch.Tensor, torch.Tensor] | None:
