@@ -28,6 +28,8 @@ ADVICE = {
     "fold": _LOG,
     "endings": _LOG,
     "archive": _LOG,
+    "tree": "History was changed since the head of the tree was signed, or the tree is damaged: compare it with your "
+    "copies of heads.log (docs/log.md).",
     "lists": "Lists do not show what the log holds: kinolog projections check names all differences, and kinolog "
     "projections rebuild makes the lists again.",
     "seals": "Restore the job's key from a backup; of a job that is erased, run `kinolog erase JOB` again.",

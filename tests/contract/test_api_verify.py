@@ -15,7 +15,7 @@ from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, refused, running_api
 
-NAMES = ["hashes", "chain", "fold", "endings", "archive", "lists", "seals", "artifacts"]
+NAMES = ["hashes", "chain", "fold", "endings", "archive", "tree", "lists", "seals", "artifacts"]
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ async def test_a_completed_job_holds(api: RunningApi) -> None:
         "fold": "3 states as folded from the events",
         "endings": "it ended once and was never retried",
         "archive": "the database holds 3 of 3 with the same bytes",
+        "tree": "no head of the tree over all commits is signed",
         "lists": "lists show the job as its history makes it",
         "seals": "the prompt and those of 1 scene unseal under the job's key",
         "artifacts": "1 file read to the end; each matches the log",

@@ -15,7 +15,7 @@ from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 
-CHECKS = ["hashes", "chain", "fold", "endings", "archive", "lists", "seals", "artifacts"]
+CHECKS = ["hashes", "chain", "fold", "endings", "archive", "tree", "lists", "seals", "artifacts"]
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_a_completed_job_holds(completed: str) -> None:
     assert done.exit_code == ExitCode.OK, done.output
     lines = done.stdout.splitlines()
     assert [line.split()[:3] for line in lines[1:-1]] == [[name, "✔", "yes"] for name in CHECKS]
-    assert lines[-1] == f"the record of job {completed} is complete and untouched: all 8 checks hold"
+    assert lines[-1] == f"the record of job {completed} is complete and untouched: all 9 checks hold"
     code, answer = proof(completed)
     assert (code, answer["valid"], answer["job_id"]) == (ExitCode.OK, True, completed)
     assert "7 files read to the end" in answer["checks"][-1]["detail"]

@@ -8,24 +8,27 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kinolog_projector.tree import tree_follower
-from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree, TreeConflict
+from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree, TreeConflict, read_tiles
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
-from kinolog_projector.tree.stored_heads import SignedHead, heads_after
+from kinolog_projector.tree.stored_heads import heads_after
 from kinolog_projector.tree.tree_follower import TreeAlarm, TreeFollower
 
-from kinolog.merkle.hash_tiles import GrowingTree
+from kinolog.merkle.hash_tiles import GrowingTree, HashTileId
 from kinolog.merkle.hashes import leaf_hash
+from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import NoteKey, verified_text
 from kinolog.merkle.tree_head import TreeHead
+from kinolog.merkle.witness import HistoryRewritten, PublishedHead, Witness
 from kinolog.ports.clock import system_clock
 from kinolog.process.files.head_keys import new_head_key, read_head_keys, rotated_head_keys
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.postgres import PostgresReadModel
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until
@@ -157,6 +160,7 @@ async def test_heads_follow_commits_and_time(database: Projected, key_file: Path
         (size, root_of(size)) for size in (3, 4, 14, 15)
     ]
     assert noted(tmp_path / "heads.log") == [each.note for each in signed]
+    assert witnessed(tmp_path / "heads.log").seen.signed == signed[-1]
 
 
 async def test_a_line_of_the_file_that_was_cut_off_is_written_again(
@@ -214,6 +218,57 @@ async def test_a_rewritten_history_contradicts_the_signed_head(database: Project
     await connection.execute("DELETE FROM kinolog.tree_tiles")
     with pytest.raises(DamagedTree, match="the first 300 commits are not those of the signed head"):
         await signer(connection, HeadRules(key_file=key_file))
+
+
+def witnessed(file: Path, seen: Witness | None = None) -> Witness:
+    """Return what a witness remembers after the heads of a file."""
+    heads = [PublishedHead.of(line) for line in file.read_text("utf-8").splitlines()]
+    return reduce(Witness.accept, heads, seen or Witness.begin(heads[0]))
+
+
+async def test_an_administrator_with_the_key_is_found_by_a_witness(
+    database: Projected, key_file: Path, tmp_path: Path
+) -> None:
+    """Log, archive, tree and heads are made again, and nothing here contradicts them. The witness remembers."""
+    file = tmp_path / "heads.log"
+    rules, connection = HeadRules(key_file=key_file, heads_file=file, every_commits=1), database.connection
+    for count in (300, 5):
+        await archive(connection, count)
+        await (await signer(connection, rules)).sign_if_due()
+    seen = witnessed(file)
+    assert (seen.seen.signed.number, seen.seen.signed.head.size) == (2, 305)
+    await rewrite(connection, 7)
+    async with connection.transaction():
+        await connection.execute("DELETE FROM kinolog.tree_tiles")
+        await connection.execute("ALTER TABLE kinolog.tree_heads DISABLE TRIGGER USER")
+        await connection.execute("DELETE FROM kinolog.tree_heads")
+        await connection.execute("ALTER TABLE kinolog.tree_heads ENABLE TRIGGER USER")
+    os.remove(file)
+    for _ in range(3):
+        await archive(connection, 1)
+        await (await signer(connection, rules)).sign_if_due()
+    assert witnessed(file).seen.signed.number == 3
+    with pytest.raises(HistoryRewritten, match="head 2 is another one"):
+        witnessed(file, seen)
+
+
+async def test_the_api_reads_heads_and_hashes(database: Projected, key_file: Path) -> None:
+    model = await PostgresReadModel.connect(database.url, 1)
+    try:
+        assert await model.last_tree_head() is None
+        await archive(database.connection, 300)
+        await (await signer(database.connection, HeadRules(key_file=key_file))).sign_if_due()
+        (signed,) = await heads(database.connection)
+        assert await model.last_tree_head() == signed
+        wanted = [HashTileId(1, 0), HashTileId(0, 1), HashTileId(0, 9)]
+        tiles = await model.hash_tiles(wanted)
+        assert tiles == await read_tiles(database.connection, wanted)
+        assert {tile: len(hashes) for tile, hashes in tiles.items()} == {
+            HashTileId(1, 0): 32,
+            HashTileId(0, 1): 44 * 32,
+        }
+    finally:
+        await model.close()
 
 
 async def test_a_head_that_another_key_signed_is_a_change(database: Projected, key_file: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg_pool import AsyncConnectionPool
 
+from kinolog.merkle.hash_tiles import HashTileId
+from kinolog.merkle.signed_head import SignedHead
 from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import (
@@ -27,6 +29,7 @@ from kinolog.ports.read_model import (
     Trends,
 )
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
+from kinolog.readmodel import commit_tree
 from kinolog.readmodel.database import reader_connection, reader_pool
 from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shared_artifacts, summaries
 from kinolog.readmodel.queries.position_watch import PositionWatch
@@ -142,6 +145,12 @@ class PostgresReadModel:
 
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
         return await self._read_as_operator(feeds.archived_commits, job_id)
+
+    async def last_tree_head(self) -> SignedHead | None:
+        return await self._read_as_operator(commit_tree.last_tree_head)
+
+    async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
+        return await self._read_as_operator(commit_tree.hash_tiles, tiles)
 
     async def job_row(self, tenant: str, job_id: str) -> JobRow | None:
         return await self._read(tenant, feeds.job_row, tenant, job_id)

@@ -25,6 +25,7 @@ from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write
 from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
 from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory import tenant_use as tenant_uses
+from tests.adapters.memory.commit_tree import MemoryCommitTree
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 
@@ -41,10 +42,11 @@ class StoredJob:
     negative_prompt: str
 
 
-class MemoryReadModel:
+class MemoryReadModel(MemoryCommitTree):
     """Reads a memory log. `held_at` stops it at a position; `unavailable` makes it unavailable."""
 
     def __init__(self, store: MemoryEventStore, keys: MemoryKeyStore) -> None:
+        super().__init__()
         self._store = store
         self._keys = keys
         self._read: list[RecordedCommit] = []

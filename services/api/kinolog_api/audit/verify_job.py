@@ -21,6 +21,7 @@ from kinolog_api.audit import checks
 from kinolog_api.audit.checks import RecordCheck
 from kinolog_api.audit.job_owners import owners_in
 from kinolog_api.audit.list_check import check_listed
+from kinolog_api.audit.tree_check import check_tree
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 
@@ -105,6 +106,7 @@ class VerifyJob:
             checks.check_fold(history),
             checks.check_endings(history),
             archive,
+            await check_tree(history, self._read_model),
             check_listed(history, record.row, record.archived_up_to, await self._texts(job)),
             await self._check_seals(job),
             await (self._check_erased(job, history) if job.erased else self._check_files(job)),

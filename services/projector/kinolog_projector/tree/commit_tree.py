@@ -136,9 +136,12 @@ class CommitTree:
         (root,) = await self._roots([LeafRange(0, size)])
         return root
 
-    async def consistency_proof(self, first: int) -> list[bytes]:
-        """Return the hashes that prove that the tree begins with that of the `first` commits. Raises `DamagedTree`."""
-        return await self._roots(consistency_ranges(first, self.size))
+    async def consistency_proof(self, first: int, second: int) -> list[bytes]:
+        """Return the hashes that prove that the tree of `second` commits begins with that of `first`.
+
+        Raises `DamagedTree`.
+        """
+        return await self._roots(consistency_ranges(first, second))
 
     async def compare(self, tile: int) -> bool:
         """Compare the hashes of a tile with the commits of the archive. Return False if there is no such tile.

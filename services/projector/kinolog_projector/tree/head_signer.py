@@ -10,8 +10,10 @@ from pathlib import Path
 
 from kinolog.counts import counted
 from kinolog.merkle.proofs import InvalidProof, check_consistency
+from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import InvalidNote, NoteKey, signed_note
 from kinolog.merkle.tree_head import TreeHead, origin_of
+from kinolog.merkle.witness import PublishedHead
 from kinolog.ports.clock import Clock
 from kinolog.process.files.head_keys import HeadKeysUnusable, read_head_keys
 from kinolog.process.logs import fields
@@ -19,7 +21,7 @@ from kinolog.process.setting_groups.tree import TreeSettings
 from kinolog.readmodel.database import Connection
 from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree
 from kinolog_projector.tree.heads_file import HeadsFile
-from kinolog_projector.tree.stored_heads import SignedHead, add_head, heads_after, last_head
+from kinolog_projector.tree.stored_heads import add_head, heads_after, last_head
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +66,7 @@ class HeadSigner:
         """Compare the last signed head with the tree. Raises `DamagedTree`."""
         self._last = await last_head(self._connection)
         if self._last is not None:
-            try:
-                self.last = self._last.head
-            except InvalidNote as error:
-                raise DamagedTree(f"the signed head {self._last.number} was changed: {error}") from error
+            self.last = _head_of(self._last)
             if self.last.size > self._tree.size:
                 raise DamagedTree(
                     f"a head of {counted(self.last.size, 'commit')} was signed, but there are {self._tree.size}"
@@ -126,7 +125,7 @@ class HeadSigner:
         """Check that the tree begins with that of the last head. Raises `DamagedTree`."""
         if self.last is None:
             return
-        proof = await self._tree.consistency_proof(self.last.size)
+        proof = await self._tree.consistency_proof(self.last.size, head.size)
         try:
             check_consistency(self.last.size, self.last.root, head.size, head.root, proof)
         except InvalidProof as error:
@@ -141,15 +140,33 @@ class HeadSigner:
         file = HeadsFile(self._rules.heads_file)
         try:
             number = await asyncio.to_thread(file.last_number)
-            while heads := await heads_after(self._connection, number, HEADS_PER_WRITE):
-                await asyncio.to_thread(file.append, heads)
-                number = heads[-1].number
+            while published := await self._published(number):
+                await asyncio.to_thread(file.append, published)
+                number = published[-1].signed.number
         except OSError as error:
             self._note(
                 f"signed heads are not written to {file.path} now, only to Postgres: {error.strerror or error}"
             )
 
+    async def _published(self, after: int) -> list[PublishedHead]:
+        """Return the next heads after that with a number, each with the proof that it continues the one before."""
+        published, size = list[PublishedHead](), 0
+        for signed in await heads_after(self._connection, max(after - 1, 0), HEADS_PER_WRITE):
+            before, size = size, _head_of(signed).size
+            if signed.number > after:
+                proof = await self._tree.consistency_proof(before, size)
+                published.append(PublishedHead(signed=signed, proof=tuple(proof)))
+        return published
+
     def _note(self, problem: str) -> None:
         if problem != self.problem:
             logger.warning("%s", problem, extra=fields("tree_heads"))
         self.problem = problem
+
+
+def _head_of(signed: SignedHead) -> TreeHead:
+    """Return what was signed. Raises `DamagedTree`."""
+    try:
+        return signed.head
+    except InvalidNote as error:
+        raise DamagedTree(f"the signed head {signed.number} was changed: {error}") from error

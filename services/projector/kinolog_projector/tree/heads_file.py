@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kinolog.durable_files import PRIVATE_FILE
-from kinolog_projector.tree.stored_heads import SignedHead
+from kinolog.merkle.witness import PublishedHead
 
 LAST_BYTES = 16_384
 """How much of the end of the file is read. A line is much shorter."""
@@ -35,21 +35,9 @@ class HeadsFile:
                 continue
         return 0
 
-    def append(self, heads: Iterable[SignedHead]) -> None:
+    def append(self, heads: Iterable[PublishedHead]) -> None:
         """Append heads, and flush them to the disk."""
-        text = "".join(
-            json.dumps(
-                {
-                    "number": each.number,
-                    "key_id": each.key.id,
-                    "key": each.key.public.hex(),
-                    "note": each.note,
-                },
-                ensure_ascii=False,
-            )
-            + "\n"
-            for each in heads
-        )
+        text = "".join(f"{each.line}\n" for each in heads)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
         with os.fdopen(handle, "r+b") as file:
             end = file.seek(0, os.SEEK_END)

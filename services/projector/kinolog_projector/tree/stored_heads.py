@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from psycopg import sql
 
-from kinolog.merkle.signed_note import InvalidNote, NoteKey, verified_text
+from kinolog.merkle.signed_head import SignedHead
+from kinolog.merkle.signed_note import NoteKey
 from kinolog.merkle.tree_head import TreeHead
 from kinolog.readmodel.database import Connection
 
@@ -17,24 +16,6 @@ LAST = sql.SQL("SELECT number, public_key, note FROM kinolog.tree_heads ORDER BY
 AFTER = sql.SQL(
     "SELECT number, public_key, note FROM kinolog.tree_heads WHERE number > %s ORDER BY number LIMIT %s"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedHead:
-    """A signed head: its number, the note, and the key that it names."""
-
-    number: int
-    key: NoteKey
-    note: str
-
-    @property
-    def head(self) -> TreeHead:
-        """What was signed. Raises `InvalidNote` if it was not signed by the key."""
-        origin = self.note.partition("\n")[0]
-        head = TreeHead.of(verified_text(self.note, origin, self.key))
-        if head.origin != origin:
-            raise InvalidNote("the note has another name than its signature")
-        return head
 
 
 async def last_head(connection: Connection) -> SignedHead | None:

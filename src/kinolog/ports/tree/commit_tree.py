@@ -1,0 +1,21 @@
+"""Port: the tree over all commits, as the projector stores it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from kinolog.merkle.hash_tiles import HashTileId
+from kinolog.merkle.signed_head import SignedHead
+
+
+class CommitTreeReader(Protocol):
+    """Reads the tree. Every method raises `ReadModelUnavailable` if the database is unreachable."""
+
+    async def last_tree_head(self) -> SignedHead | None:
+        """Return the last signed head; None if none was signed."""
+        ...
+
+    async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
+        """Return those of the tiles that are stored. A tile may have grown since a head was signed."""
+        ...
