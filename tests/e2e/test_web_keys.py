@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -53,6 +54,8 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     page.get_by_role("link", name="Jobs").click()
     page.get_by_role("link", name="a secret garden").click()
     expect_to_play(page)
+    page.get_by_role("tab", name="Scenes").click()
+    expect(page.get_by_label("Scene 1")).to_have_attribute("src", re.compile("[?]ticket="))
     gateway.revoke_key(first.key_id)
     expect(page.get_by_text(REFUSED)).to_be_visible()
     page.get_by_role("link", name="Enter a key").click()

@@ -1,10 +1,13 @@
 /** A rendered scene: its first frame, and with controls the whole of it. */
 import type { ReactNode } from "react";
+import { pathOf } from "../api/address";
 import { PictureFrame } from "./picture_frame";
 import { useFileAddress } from "./use_file_address";
 
 interface Props {
   link: string | null | undefined;
+  /** A link to it that needs no key, in place of `link`. */
+  signedLink?: string | undefined;
   /** A picture of it, which is shown until it plays. Without one the video itself is read for it. */
   thumbnail?: string | null;
   /** What it is called; empty if the text beside it says so. */
@@ -14,8 +17,9 @@ interface Props {
   hasControls?: boolean;
 }
 
-export function Clip({ link, thumbnail = null, name, ratio, hasControls = false }: Props): ReactNode {
-  const address = useFileAddress(link);
+export function Clip({ link, signedLink, thumbnail = null, name, ratio, hasControls = false }: Props): ReactNode {
+  const ownAddress = useFileAddress(link);
+  const address = signedLink === undefined ? ownAddress : pathOf(signedLink);
   const picture = useFileAddress(thumbnail);
   return (
     <PictureFrame ratio={ratio}>

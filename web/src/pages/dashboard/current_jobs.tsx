@@ -64,7 +64,7 @@ export function RunningJobs(): ReactNode {
     <Panel title={t("dashboard.running")}>
       <Loaded query={jobs} empty={t("empty.running")} isEmpty={(list) => list.jobs.length === 0}>
         {(list) => (
-          <List disablePadding sx={{ maxHeight: 440, overflow: "auto" }}>
+          <List disablePadding sx={{ maxHeight: 440, overflow: "auto", mx: -1 }}>
             {list.jobs.map((job, index) => (
               <RunningJob key={job.job_id} job={job} isPictured={index < PICTURED} />
             ))}
@@ -90,7 +90,7 @@ export function QueuedJobs(): ReactNode {
     >
       <Loaded query={next} empty={t("empty.queue")} isEmpty={({ jobs }) => jobs.length === 0}>
         {({ jobs }) => (
-          <List disablePadding sx={{ maxHeight: 440, overflow: "auto" }}>
+          <List disablePadding sx={{ maxHeight: 440, overflow: "auto", mx: -1 }}>
             {jobs.map((job) => (
               <li key={job.job_id}>
                 <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ px: 1, borderRadius: 2 }}>

@@ -99,7 +99,7 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
       <Grid size={{ xs: 6, sm: 3 }}>
         <DraftChoice form={form} name="priority" label={t("fields.priority")} choices={PRIORITIES.map((each) => [each, t(`priority.${each}`)])} />
       </Grid>
-      <Grid size={{ xs: 6, sm: 4 }}>
+      <Grid size={{ xs: 6, sm: 3 }}>
         {model.sizes.length > 0 ? (
           <DraftChoice form={form} name="size" label={t("fields.size")} usual={model.defaults.size} choices={model.sizes.map((size) => [size, size])} />
         ) : (
@@ -107,12 +107,12 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
         )}
       </Grid>
       {model.styles.length > 0 ? (
-        <Grid size={{ xs: 6, sm: 4 }}>
+        <Grid size={{ xs: 6, sm: 3 }}>
           <DraftChoice form={form} name="style" label={t("fields.style")} choices={[["", t("generate.none")], ...model.styles.map((style) => [style, style] as const)]} />
         </Grid>
       ) : null}
       {model.profiles.length > 1 ? (
-        <Grid size={{ xs: 6, sm: 4 }}>
+        <Grid size={{ xs: 6, sm: 3 }}>
           <DraftChoice
             form={{ ...form, change: (part) => form.change({ steps: "", guidance: "", ...part }) }}
             name="profile"
@@ -122,7 +122,7 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
           />
         </Grid>
       ) : null}
-      <Grid size={{ xs: 12, sm: 4 }}>
+      <Grid size={{ xs: 12, sm: 3 }}>
         <DraftChoice
           form={{
             ...form,
@@ -133,7 +133,7 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
           choices={SHOTS.filter((shots) => Boolean(catalogue.prompt_writer) || !WRITTEN.includes(shots)).map((shots) => [shots, t(`generate.shot.${shots}`)])}
         />
       </Grid>
-      <Grid size={{ xs: 12, sm: 4 }}>
+      <Grid size={{ xs: 12, sm: 3 }}>
         <DraftChoice form={form} name="start" label={t("generate.start")} choices={STARTS.map((start) => [start, t(`generate.startOf.${start}`)])} />
       </Grid>
     </Grid>

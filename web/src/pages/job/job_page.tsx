@@ -57,7 +57,7 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
     <Box>
       <Stack direction="row" sx={{ gap: 2, justifyContent: "space-between", flexWrap: "wrap", alignItems: "flex-start" }}>
         <Box sx={{ minWidth: 0, flex: "1 1 320px" }}>
-          <Stack direction="row" sx={{ gap: 1, alignItems: "center", mb: 0.5, flexWrap: "wrap" }}>
+          <Stack direction="row" sx={{ gap: 1, alignItems: "center", mb: 1, flexWrap: "wrap" }}>
             <Typography variant="h1">{t("pages.job", { job: shortId(job.job_id) })}</Typography>
             <StatusChip status={status} isCancelling={job.cancel_requested} />
           </Stack>

@@ -86,7 +86,7 @@ const Row = memo(
           </Typography>
         </TableCell>
         <TableCell sx={{ ...ROOM.progress, minWidth: 120 }}>
-          {hasEnded(status) ? null : <JobProgress job={job} />}
+          {status === "processing" ? <JobProgress job={job} /> : null}
         </TableCell>
         <TableCell sx={{ ...ROOM.duration, whiteSpace: "nowrap" }}>{formats.length(job.timings.run_seconds)}</TableCell>
         <TableCell sx={{ ...ROOM.created_at, whiteSpace: "nowrap" }} title={formats.moment(job.created_at)}>

@@ -166,34 +166,34 @@ export default function Jobs(): ReactNode {
         </Loaded>
       </Paper>
       {jobs.data === undefined ? null : (
-      <Stack direction="row" sx={{ mt: 1.5, gap: 1.5, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
-        <Typography variant="body2" color="textSecondary">
-          {t("jobs.of", { total: formats.count(jobs.data.total) })}
-        </Typography>
-        <Choice
-          label={t("jobs.pageSize")}
-          value={pageSize}
-          sx={{ width: 92 }}
-          choices={PAGE_SIZES.map((each) => [each, String(each)])}
-          onChoose={(size) => {
-            if (cursors.length > 0) openPage([]);
-            settings.getState().change({ pageSize: size });
-          }}
-        />
-        <Button disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
-          {t("jobs.previous")}
-        </Button>
-        <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
-        <Button
-          disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
-          onClick={() => {
-            const next = jobs.data.next_cursor;
-            if (next) openPage([...cursors, next]);
-          }}
-        >
-          {t("jobs.next")}
-        </Button>
-      </Stack>
+        <Stack direction="row" sx={{ mt: 1.5, columnGap: { xs: 0.5, sm: 1.5 }, rowGap: 1.5, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
+          <Typography variant="body2" color="textSecondary" sx={{ flexBasis: { xs: "100%", sm: "auto" }, textAlign: "right" }}>
+            {t("jobs.of", { total: formats.count(jobs.data.total) })}
+          </Typography>
+          <Choice
+            label={t("jobs.pageSize")}
+            value={pageSize}
+            sx={{ width: 92 }}
+            choices={PAGE_SIZES.map((each) => [each, String(each)])}
+            onChoose={(size) => {
+              if (cursors.length > 0) openPage([]);
+              settings.getState().change({ pageSize: size });
+            }}
+          />
+          <Button disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
+            {t("jobs.previous")}
+          </Button>
+          <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
+          <Button
+            disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
+            onClick={() => {
+              const next = jobs.data.next_cursor;
+              if (next) openPage([...cursors, next]);
+            }}
+          >
+            {t("jobs.next")}
+          </Button>
+        </Stack>
       )}
     </Box>
   );

@@ -47,7 +47,7 @@ export function ServerKeys(): ReactNode {
   return (
     <Panel title={t("settings.keys")}>
       <Stack sx={{ gap: 2 }}>
-        <Loaded query={useKeys()} empty={t("empty.keys")} isEmpty={(keys) => keys.length === 0}>
+        <Loaded query={useKeys()} lines={1} empty={t("empty.keys")} isEmpty={(keys) => keys.length === 0}>
           {(keys) => (
             <Box component="ul" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 1.5 }}>
               {keys.map((key) => (
