@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -84,7 +84,19 @@ async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[Feeds]:
         worker_feed, reader_feed = JetStreamProgressFeed(worker), JetStreamProgressFeed(api)
         stack.push_async_callback(worker_feed.close)
         stack.push_async_callback(reader_feed.close)
-        yield Feeds(worker_feed, reader_feed)
+        feeds = Feeds(worker_feed, reader_feed)
+        await _until_stored(feeds)
+        yield feeds
+
+
+async def _until_stored(feeds: Feeds) -> None:
+    """Wait until an update arrives. It is lost while replicas elect a leader, and until all know who it is."""
+    arrived: list[ProgressUpdate] = []
+    while not arrived:
+        job_id = new_id()
+        await feeds.worker_feed.publish(progress(job_id))
+        with suppress(AssertionError):
+            arrived += await until(partial(feeds.reader_feed.recent, job_id), seconds=5.0)
 
 
 async def test_updates_are_read_back_in_order(feeds: Feeds) -> None:
