@@ -29,6 +29,7 @@ ROWS = (
     "lists",
     "worker",
     "queue_of_jobs",
+    "batches",
     "dashboard",
     "fair_share",
     "attacks",
