@@ -14,6 +14,7 @@ from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
+from tests.fixtures.waits import wait_until
 
 CHECKS = ["hashes", "chain", "fold", "endings", "archive", "tree", "lists", "seals", "artifacts"]
 
@@ -126,3 +127,14 @@ def test_a_server_without_the_route(stack: Stack) -> None:
 def _key(path: Path) -> str:
     """The key of a stored file."""
     return "/".join(path.parts[-4:])
+
+
+def test_a_witness_accepts_the_heads_that_the_stack_signs(
+    stack: Stack, completed: str, tmp_path: Path
+) -> None:
+    """The projector signs a head soon after the first commit, and appends it to a file of the data folder."""
+    heads = stack.folder.tree_heads
+    wait_until(lambda: heads.exists() and heads.stat().st_size, "a head of the tree is signed")
+    done = CliRunner().invoke(app, ["audit", "witness", str(heads), "--state", str(tmp_path / "state")])
+    assert done.exit_code == ExitCode.OK, done.output
+    assert done.stdout.startswith("Nothing was changed up to head ")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from kinolog_projector.tree import tree_follower
+from kinolog_projector.tree import head_signer, tree_follower
 from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree, TreeConflict, read_tiles
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
 from kinolog_projector.tree.stored_heads import heads_after
@@ -176,6 +176,28 @@ async def test_a_line_of_the_file_that_was_cut_off_is_written_again(
     await signer(database.connection, rules)
     assert noted(file)[-1:] == whole[-1:]
     assert len(whole) == 2
+
+
+async def test_a_file_that_was_taken_away_is_filled_again(
+    database: Projected, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is filled a few heads at a time, between which the tree goes on."""
+    monkeypatch.setattr(head_signer, "HEADS_PER_WRITE", 3)
+    file, connection = tmp_path / "heads.log", database.connection
+    rules = HeadRules(key_file=key_file, heads_file=file, every_commits=1)
+    for _ in range(6):
+        await archive(connection, 1)
+        await (await signer(connection, rules)).sign_if_due()
+    whole = file_bytes(file)
+    os.remove(file)
+    signing = await signer(connection, rules)
+    counts = [len(noted(file))]
+    for _ in range(3):
+        await signing.sign_if_due()
+        counts.append(len(noted(file)))
+    assert counts == [3, 5, 6, 6]
+    assert file_bytes(file) == whole
+    assert witnessed(file).seen.signed.number == 6
 
 
 async def test_a_new_key_is_introduced_by_the_one_before(database: Projected, key_file: Path) -> None:

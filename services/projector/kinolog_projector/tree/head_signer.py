@@ -25,7 +25,8 @@ from kinolog_projector.tree.stored_heads import add_head, heads_after, last_head
 
 logger = logging.getLogger(__name__)
 
-HEADS_PER_WRITE = 1_000
+HEADS_PER_WRITE = 100
+"""Heads that are appended to the file at once. A file that was taken away is filled little by little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class HeadSigner:
         self._last: SignedHead | None = None
         self.last: TreeHead | None = None
         """The last signed head."""
+        self._file_lacks_heads = False
         self.problem = ""
         """Why no head can be signed, or stored in the file, now."""
 
@@ -79,6 +81,8 @@ class HeadSigner:
 
     async def sign_if_due(self) -> None:
         """Sign a head if enough was appended, or for long enough none was signed. Raises `DamagedTree`."""
+        if self._file_lacks_heads:
+            await self._write_file()
         if self._rules.key_file is None or not self._is_due():
             return
         try:
@@ -140,9 +144,9 @@ class HeadSigner:
         file = HeadsFile(self._rules.heads_file)
         try:
             number = await asyncio.to_thread(file.last_number)
-            while published := await self._published(number):
+            if published := await self._published(number):
                 await asyncio.to_thread(file.append, published)
-                number = published[-1].signed.number
+            self._file_lacks_heads = len(published) >= HEADS_PER_WRITE - 1
         except OSError as error:
             self._note(
                 f"signed heads are not written to {file.path} now, only to Postgres: {error.strerror or error}"
