@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -58,11 +58,11 @@ class Registries:
 
     async def until(self, met: Callable[[list[WorkerReport]], bool]) -> list[WorkerReport]:
         """Read until the reports are as required: a report is published without waiting."""
+        return await until(self.present, "the workers", met)
 
-        async def present() -> list[WorkerReport]:
-            return list(await self.reader_registry.present_workers())
-
-        return await until(present, "the workers", met)
+    async def present(self) -> list[WorkerReport]:
+        """Return the reports that are read now."""
+        return list(await self.reader_registry.present_workers())
 
 
 @pytest.fixture(params=["memory", "one server", "three replicas"])
@@ -82,7 +82,21 @@ async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries
         worker_registry, reader_registry = JetStreamWorkerRegistry(worker), JetStreamWorkerRegistry(api)
         stack.push_async_callback(worker_registry.close)
         stack.push_async_callback(reader_registry.close)
-        yield Registries(worker_registry, reader_registry)
+        registries = Registries(worker_registry, reader_registry)
+        await _until_stored(registries)
+        yield registries
+
+
+async def _until_stored(registries: Registries) -> None:
+    """Wait until a report arrives, and withdraw it. It is lost until all replicas know the leader of the new stream."""
+    probe = replace(IDLE, name="probe")
+    found: list[WorkerReport] = []
+    while not found:
+        await registries.worker_registry.report(probe)
+        with suppress(AssertionError):
+            found = await until(registries.present, seconds=5.0)
+    await registries.worker_registry.deregister(probe.name)
+    await registries.until(lambda found: not found)
 
 
 async def test_an_empty_registry_has_no_workers(registries: Registries) -> None:
