@@ -7,6 +7,9 @@ test.each([
   ["MODEL_DAMAGED", "model"],
   ["RENDERER_NOT_FOUND", "model"],
   ["RENDERER_FROZEN", "worker"],
+  ["RENDER_INTERRUPTED", "worker"],
+  ["RENDER_FAILED", "render"],
+  ["START_TIMEOUT", "late"],
   ["LORA_CHANGED", "lora"],
   ["SOMETHING_NEW", undefined],
 ])("the trouble %s is of the kind %s", (code, kind) => {

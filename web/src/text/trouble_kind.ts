@@ -5,7 +5,9 @@ const KINDS = [
   ["lora", /^LORA/],
   ["upscaler", /^UPSCALER/],
   ["input", /^INPUT/],
-  ["model", /^MODEL|^PACKAGE|^RENDERER_NOT/],
+  ["model", /^MODEL|^PACKAGE|^RENDERER_NOT|^RENDERER_UNSUITABLE/],
+  ["render", /^RENDER_FAILED/],
+  ["late", /^START_TIMEOUT/],
   ["worker", /^WORKER|^RENDER|^LEASE/],
 ] as const;
 

@@ -3,7 +3,7 @@ import Grid from "@mui/material/Grid";
 import Typography from "@mui/material/Typography";
 import { type ReactNode, Suspense, lazy } from "react";
 import { useTranslation } from "react-i18next";
-import type { JobDetail } from "../../api/types";
+import { type JobDetail, hasEnded } from "../../api/types";
 import { useNewest } from "../../components/job_progress";
 import { PictureFrame } from "../../components/picture_frame";
 import { Panel } from "../../components/panel";
@@ -15,11 +15,12 @@ import { Stages } from "./stages";
 function PictureSoFar({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
   const preview = useJobPreview(job.job_id);
+  if (hasEnded(job.status)) return <Typography color="textSecondary">{t("job.noVideo")}</Typography>;
   return (
     <PictureFrame ratio={job.width / job.height} isCut={false}>
       {preview === undefined ? (
         <Typography color="textSecondary" sx={{ p: 2, textAlign: "center" }}>
-          {job.status === "processing" ? t("job.noPreview") : t(`status.${job.erased ? "erased" : job.status}`)}
+          {job.status === "processing" ? t("job.noPreview") : t(`status.${job.status}`)}
         </Typography>
       ) : (
         <img src={preview.image} alt={t("job.previewAlt")} />

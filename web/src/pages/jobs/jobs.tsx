@@ -180,11 +180,12 @@ export default function Jobs(): ReactNode {
               settings.getState().change({ pageSize: size });
             }}
           />
-          <Button disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
+          <Button size="small" disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
             {t("jobs.previous")}
           </Button>
           <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
           <Button
+            size="small"
             disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
             onClick={() => {
               const next = jobs.data.next_cursor;
