@@ -48,6 +48,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ("status", job_status(job)),
         ("prompt", job.prompt or "(erased)"),
         *job_facts(job),
+        ("variant", f"{job.variant} of job {job.variant_of}" if job.variant else ""),
         ("scenes", f"{job.scenes}, each goes on from the one before" if job.chained else ""),
         ("codec", f"{job.codec}, rate factor {job.crf}" if job.crf else job.codec),
         ("title", job.title),

@@ -16,3 +16,10 @@ async def test_each_job_is_printed(kinolog: Kinolog, api: RecordingApi) -> None:
     refused = await kinolog("generate", "a fox", "--variants", "2", "--watch")
     assert (refused.exit_code, "does not wait" in refused.stderr) == (ExitCode.USAGE, True)
     assert len(api.requests("SubmitJob")) == 1
+
+
+async def test_a_variant_says_whose_it_is(kinolog: Kinolog, api: RecordingApi) -> None:
+    first = api.add_job()
+    job = api.add_job(variant_of=first.id, variant=2)
+    assert f"2 of job {first.id}" in (await kinolog("show", job.id)).stdout
+    assert "variant" not in (await kinolog("show", first.id)).stdout

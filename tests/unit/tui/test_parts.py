@@ -15,6 +15,7 @@ from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.text.control_characters import without_controls
 from kinolog_tui.text.display_text import bar, size, span, start_time
+from kinolog_tui.widgets.job.job_details import JobFacts
 from kinolog_tui.widgets.jobs.job_row import cell_parts
 
 from kinolog.texts import refusal
@@ -59,6 +60,15 @@ def test_a_pause_is_shown(status: str, word: str, progress: str) -> None:
     )
     assert cell_parts("status", job, False, now)[0][0].endswith(word)
     assert cell_parts("progress", job, False, now)[-1][0].endswith(progress)
+
+
+def test_a_variant_says_whose_it_is() -> None:
+    """Among the facts of the job. A single job has no such line."""
+    now = datetime(2026, 12, 24, 12).astimezone()
+    job = JobInfo(job_id="b", status="queued", priority="low", created_at=now, updated_at=now)
+    variant = job.model_copy(update={"variant": 2, "variant_of": "a"})
+    shown = [dict(JobFacts()._facts(each, ""))["variant"] for each in (variant, job)]
+    assert shown == ["2 of job a", ""]
 
 
 @pytest.mark.parametrize("status", [500, 503, 504, 507])

@@ -154,6 +154,7 @@ class JobFacts(Static):
             ("model", job.model),
             ("video", f"{job.size}, {job.duration:g} s, {counted(job.frames, 'frame')} at {job.fps}/s"),
             ("sampling", f"{counted(job.steps, 'step')}, guidance {job.guidance:g}, seed {job.seed}"),
+            ("variant", f"{job.variant} of job {job.variant_of}" if job.variant else ""),
             ("enlarged by", job.upscaler or ""),
             ("interpolated", f"to {job.interpolate_fps}/s" if job.interpolate_fps else ""),
             ("style", job.style or ""),
