@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from kinolog.job.commands import FailAttempt, Pause
+from kinolog.job.commands import Cancel, FailAttempt, Pause, Retry
 from kinolog.job.interruption import PREEMPTED
 from kinolog.job.values import JobError, Priority
 from kinolog.ports.read_model import (
@@ -43,19 +43,23 @@ async def test_a_job_that_is_queued_again_waits_from_then_on(growing: GrowingCas
 
 
 async def test_an_interrupted_job_keeps_its_place_and_a_paused_one_has_none(growing: GrowingCase) -> None:
-    """One that was preempted is not behind those that were queued while it was drawn."""
+    """One that was preempted is not behind those that were queued while it was drawn. One that is retried is."""
     jobs = growing.jobs
-    first, second, third = [await jobs.submit() for _ in range(3)]
-    attempt = await jobs.start(first, "worker-1", RUNTIME)
+    every = first, paused, retried, last = [await jobs.submit() for _ in range(4)]
     error = JobError(code=PREEMPTED, message="a critical job", retryable=True)
-    failing = FailAttempt(id="fail", actor="worker-1", attempt=attempt, error=error, retry_at=jobs.now)
-    await jobs.send(first, failing)
-    await jobs.send(second, Pause(id="pause", actor="ann"))
+    for job_id in (first, retried):
+        attempt = await jobs.start(job_id, "worker-1", RUNTIME)
+        if job_id is retried:
+            await jobs.send(job_id, Cancel(id="cancel", actor="ann"))
+        failing = FailAttempt(id="fail", actor="worker-1", attempt=attempt, error=error, retry_at=jobs.now)
+        await jobs.send(job_id, failing)
+    await jobs.send(retried, Retry(id="retry", actor="ann"))
+    await jobs.send(paused, Pause(id="pause", actor="ann"))
     await growing.project()
-    every = [first, second, third]
-    assert await growing.model.queue_positions("default", every, jobs.now) == {first: 0, third: 1}
+    expected = {first: 0, last: 1, retried: 2}
+    assert await growing.model.queue_positions("default", every, jobs.now) == expected
     rows = {row.id: row for row in (await growing.model.list_jobs("default", JobQuery())).rows}
-    assert [rows[job_id].paused_at is None for job_id in every] == [True, False, True]
+    assert [rows[job_id].paused_at is None for job_id in every] == [True, False, True, True]
 
 
 async def test_a_job_that_waits_for_a_time_takes_no_place(growing: GrowingCase) -> None:

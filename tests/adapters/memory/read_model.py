@@ -341,8 +341,8 @@ def _queued_at(events: Sequence[e.Event]) -> datetime:
     """Return when a job was queued last. An attempt that was interrupted leaves it the age that it had."""
     times, keeps_place = list[datetime](), False
     for event in events:
-        if isinstance(event, e.AttemptFailed):
-            keeps_place = event.error.code in INTERRUPTED
+        if isinstance(event, e.AttemptFailed | e.Retried):
+            keeps_place = isinstance(event, e.AttemptFailed) and event.error.code in INTERRUPTED
         elif isinstance(event, e.Queued):
             if not keeps_place:
                 times.append(max(event.at, event.not_before or event.at))

@@ -224,6 +224,7 @@ def _queued(job: _JobProjection, event: e.Queued) -> None:
 
 
 def _retried(job: _JobProjection, event: e.Retried) -> None:
+    job.keeps_place = False
     cost = {"cost": job_cost(job.state.spec)}
     job.counter_changes.add_to_rollup(job.tenant, event.at, job.priority_order, cost)
 
