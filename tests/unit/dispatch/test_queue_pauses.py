@@ -85,8 +85,9 @@ async def test_a_damaged_stream_keeps_no_job_from_its_start() -> None:
 async def test_a_paused_lane_holds_no_ticket() -> None:
     """Those in the lane are put beside it, new ones too, and later attempts. Other lanes go on. Restarts lose none."""
     queue = FairQueue()
-    await queue.submit("a", 30)
+    await queue.submit("a", 29)
     async with background_task(queue.issuer.run()):
+        await queue.issuer.issue(replace(queue.ticket("a-29"), attempt=2))
         queue.pauses.paused.add(Priority.MEDIUM)
         await until_true(lambda: not queue.in_lane(), "the lane is empty")
         await queue.submit("b", 2)
@@ -107,13 +108,16 @@ async def test_a_paused_lane_holds_no_ticket() -> None:
 
 
 async def test_no_ticket_is_placed_before_the_pauses_are_known() -> None:
-    """A dispatcher that starts would fill a paused lane otherwise."""
+    """A dispatcher that starts would fill a paused lane otherwise, also once the queue was read for another reason."""
     queue = FairQueue()
     queue.pauses.known.clear()
+    reading = asyncio.create_task(queue.issuer.outstanding())
     issuing = asyncio.create_task(queue.issuer.issue(queue.ticket("a-0"), first=True))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await asyncio.shield(issuing)
+    assert not reading.done()
     queue.pauses.known.set()
     await issuing
+    await reading
     assert queue.in_lane() == ["a-0"]

@@ -75,6 +75,8 @@ class FairTicketIssuer:
         self._left: list[StoredTicket] = []
         """Tickets that are in their lanes and are still to be removed from where they waited."""
         self._read = False
+        self._noted_pauses: frozenset[Priority] = frozenset()
+        """The paused priorities whose lanes were read since they are paused."""
         self._worker_count = 0
         self._deferred = asyncio.Event()
         """Set when a ticket was deferred, or waits for a moment."""
@@ -99,6 +101,7 @@ class FairTicketIssuer:
             self._waiting.forget(ticket.job_id)
             await self._issuer.issue(ticket)
             own.charge(ticket.tenant)
+            self._noted_pauses -= {ticket.priority}  # it may have been paused meanwhile
         elif (
             known is None
             and not first
@@ -138,10 +141,11 @@ class FairTicketIssuer:
                     await self._deferred.wait()
             self._deferred.clear()
             left = LONGEST_PAUSE_SECONDS
-            unfinished = [lane for lane in self._lanes.values() if lane.unfinished]
             try:
                 await self._read_once()
                 await self._release_due()
+                await self._read_paused()
+                unfinished = [lane for lane in self._lanes.values() if lane.unfinished]
                 if unfinished and loop.time() >= workers_at:
                     self._worker_count = len(await self._workers.present_workers())
                     workers_at = loop.time() + WORKERS_SECONDS
@@ -201,19 +205,19 @@ class FairTicketIssuer:
         """
         due = self._waiting.due()
         first: dict[FairLane, list[StoredTicket]] = {}
-        later = [
-            each
-            for each in due
-            if each.ticket.attempt > 1 and not each.ticket.goes_first and not self._is_paused(each.ticket)
-        ]
+        later: list[StoredTicket] = []
         for each in due:
-            if each not in later:
-                first.setdefault(self._lane(each.ticket), []).append(each)
+            ticket = each.ticket
+            if ticket.attempt > 1 and not ticket.goes_first and not self._is_paused(ticket):
+                later.append(each)
+            else:
+                first.setdefault(self._lane(ticket), []).append(each)
         for lane, stored in first.items():
             await lane.admit(partial(self._waiting.take, stored))
         if later:
             await self._tickets.put([replace(each, number=0) for each in later], deferred=False)
             self._left += later
+            self._noted_pauses -= {each.ticket.priority for each in later}
             for each in self._waiting.take(later):
                 self._lane(each.ticket).charge(each.ticket.tenant)
         if self._left:
@@ -252,12 +256,28 @@ class FairTicketIssuer:
 
     async def _read_once(self) -> None:
         if not self._read:
-            if self._pauses is not None:
-                await self._pauses.known.wait()
             await self._read_stored()
+
+    async def _read_paused(self) -> None:
+        """Read the queue if a lane was paused: it may hold tickets of later attempts, which it was not told of."""
+        pauses = self._pauses
+        if pauses is None:
+            return
+        paused = frozenset(filter(pauses.is_paused, Priority))
+        noted = self._noted_pauses
+        self._noted_pauses = paused  # a ticket that comes during the reading changes it
+        if paused <= noted:
+            return
+        try:
+            await self._read_stored()
+        except BaseException:
+            self._noted_pauses = frozenset()
+            raise
 
     async def _read_stored(self) -> list[StoredTicket]:
         """Read all tickets of the queue, and let each lane know its own."""
+        if self._pauses is not None:
+            await self._pauses.known.wait()
         async with self._lock:
             stored = await self._tickets.stored()
             by_lane: dict[FairLane, list[StoredTicket]] = {lane: [] for lane in self._lanes.values()}
