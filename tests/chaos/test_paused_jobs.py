@@ -52,6 +52,7 @@ def test_pauses_outlive_every_process(data_folder: Path) -> None:
         assert error is not None
         assert error.code == "PAUSED"
         client.pause_queue(reason="a test")
+        wait_until(lambda: "queue-paused" in _alarms(client), "the dispatcher knows the pause")
         waiting = client.generate("a star", model="kinolog-tiny", steps=2, frames=9).job_id
     with whole_stack(data_folder, env=SETTINGS) as stack, KinologClient(stack.addresses["gateway"]) as client:
         wait_until(lambda: "queue-paused" in _alarms(client), "the alarm")
