@@ -14,7 +14,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 NODE_FITS := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 WEB_CHECK = $(shell $(NODE_FITS) 2>/dev/null && echo web-check)
 WEB_FILES := services/gateway/kinolog_gateway/web_files/index.html
-WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print)
+# A folder changes when a file in it is deleted or renamed.
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print -o -type d -path 'web/*' -print)
 
 .DEFAULT_GOAL := help
 .PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench image clean
@@ -40,15 +41,15 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	touch $@
 
 # Documents, and so the types and the checks made from them, are as old as their last change.
-build/web/documents: $(INSTALLED) tests/web_documents.py $(shell find services/gateway/kinolog_gateway -name '*.py')
+build/web/documents: $(INSTALLED) tests/web_documents.py $(shell find services/gateway/kinolog_gateway src/kinolog -name '*.py')
 	$(BIN)/python -m tests.web_documents build/web
 	touch $@
 
 build/web/rest.json build/web/live.json: build/web/documents ;
 
 web/src/api/rest_types.ts: build/web/rest.json build/web/live.json web/node_modules/.package-lock.json
-	cd web && npx --no-install openapi-typescript ../build/web/rest.json -o src/api/rest_types.ts >/dev/null
 	cd web && npx --no-install openapi-typescript ../build/web/live.json -o src/live/message_types.ts >/dev/null
+	cd web && npx --no-install openapi-typescript ../build/web/rest.json -o src/api/rest_types.ts >/dev/null
 
 $(WEB_FILES): web/src/api/rest_types.ts $(WEB_SOURCES)
 	cd web && npx --no-install vite build --logLevel warn
