@@ -37,10 +37,9 @@ def url_of(database_url: str, name: str, *rights: str) -> str:
 async def test_an_owner_who_may_make_roles(database_url: str, memory_jobs: MemoryJobs) -> None:
     """It migrates, writes, and reads for the api as one tenant at a time."""
     owner = url_of(database_url, "owner_with_roles", "CREATEROLE")
-    with psycopg.connect(
-        database_url, autocommit=True
-    ) as connection:  # as Postgres does for who makes a role
-        connection.execute(
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS kinolog_api")  # all databases of a server share roles
+        connection.execute(  # as Postgres does for who makes a role
             "GRANT kinolog_reader, kinolog_operator TO owner_with_roles WITH ADMIN TRUE, SET FALSE, INHERIT FALSE"
         )
     await migrate(owner)
