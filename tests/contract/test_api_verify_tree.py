@@ -28,9 +28,10 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def grow(api: RunningApi, *, sign: bool = True) -> None:
-    """Make the tree of all commits, and sign its head."""
+async def grow(api: RunningApi, *, sign: bool = True, others: int = 0) -> None:
+    """Make the tree of all commits, and of so many others after them, and sign its head."""
     leaves = [leaf_hash(recorded.raw) async for batch in api.store.read(0) for recorded in batch]
+    leaves += map(leaf_hash, [b"another"] * others)
     tree = GrowingTree()
     api.read_model.tree_tiles = tree.append(leaves)
     if sign:
@@ -97,9 +98,20 @@ async def test_a_head_that_was_changed_is_no_proof(api: RunningApi) -> None:
 
 async def test_a_tree_with_missing_hashes_is_damaged(api: RunningApi) -> None:
     job_id = await api.submit()
-    await grow(api)
+    await grow(api, others=300)
     del api.read_model.tree_tiles[HashTileId(0, 0)]
     assert await tree_check(api, job_id) == (
         False,
         "the tree over all commits is damaged: tile 0 of level 0 lacks the hashes from 0 to 0",
+    )
+
+
+async def test_a_tree_that_is_made_again_proves_nothing_yet(api: RunningApi) -> None:
+    """A backup has the heads, and not the hashes: after its restore they are made again."""
+    job_id = await api.submit()
+    await grow(api, others=300)
+    del api.read_model.tree_tiles[HashTileId(0, 1)]
+    assert await tree_check(api, job_id) == (
+        True,
+        "the tree over all commits is made again, and proves nothing until then",
     )
