@@ -185,8 +185,9 @@ def test_a_backup_replaces_what_is_there(damaged_copy: Path, filled: FilledFolde
     backed_up(damaged_copy, backup)
     shutil.rmtree(damaged_copy / "postgres")
     flip_in_log(damaged_copy / "nats", 7)
+    (damaged_copy / "heads.log").touch()
     found = restored(damaged_copy, "--from", str(backup))
-    assert {Path(aside).name for aside in found["set_aside"]} == {"nats", "artifacts"}
+    assert {Path(aside).name for aside in found["set_aside"]} == {"nats", "artifacts", "heads.log"}
     assert_restored(damaged_copy, filled.records)
 
 

@@ -62,7 +62,10 @@ class BackupRestoration:
         self.say("  Later jobs will be missing.")
         self._note_erasures()
         steps = [
-            *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
+            *(
+                f"set {path.name}{'/' if path.is_dir() else ''} of {data.path} aside"
+                for path in self._occupied()
+            ),
             f"load {counted(manifest.position, 'commit')}, the keys and the log lines of {self.backup}",
             "copy its files",
             "erase again what was erased here",
@@ -104,9 +107,10 @@ class BackupRestoration:
         )
 
     def _occupied(self) -> list[Path]:
-        """Return the folders of the stack that hold data."""
+        """Return the folders of the stack that hold data, and the file of heads: its later ones are of lost commits."""
         folder = self.stack.folder
-        return [path for path in (folder.nats, folder.postgres, folder.artifacts) if holds_data(path)]
+        folders = [path for path in (folder.nats, folder.postgres, folder.artifacts) if holds_data(path)]
+        return [*folders, *([folder.tree_heads] if folder.tree_heads.exists() else [])]
 
     def _note_erasures(self) -> None:
         """Write down which jobs are erased here, before what is here is set aside. A restore run again has the note."""

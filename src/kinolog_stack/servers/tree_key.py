@@ -40,7 +40,7 @@ def tree_env(folder: DataFolder, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def rotate_tree_key(path: Path) -> tuple[NoteKey, NoteKey]:
-    """Put a new key before the one that signs now, and drop those before it. Return the earlier and the new one.
+    """Put a new key before the one that signs now. Return the earlier and the new one.
 
     Raises `OSError`, `HeadKeysUnusable`.
     """

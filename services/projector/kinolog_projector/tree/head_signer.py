@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ from kinolog.process.setting_groups.tree import TreeSettings
 from kinolog.readmodel.database import Connection
 from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree
 from kinolog_projector.tree.heads_file import HeadsFile
+from kinolog_projector.tree.lost_heads import store_lost_heads
 from kinolog_projector.tree.stored_heads import add_head, heads_after, last_head
 
 logger = logging.getLogger(__name__)
@@ -65,7 +67,8 @@ class HeadSigner:
         """Why no head can be signed, or stored in the file, now."""
 
     async def open(self) -> None:
-        """Compare the last signed head with the tree. Raises `DamagedTree`."""
+        """Compare the last signed head with the tree. Raises `DamagedTree`, `TreeConflict`."""
+        await self._store_lost_heads()
         self._last = await last_head(self._connection)
         if self._last is not None:
             self.last = _head_of(self._last)
@@ -78,6 +81,18 @@ class HeadSigner:
                     f"the first {counted(self.last.size, 'commit')} are not those of the signed head"
                 )
         await self._write_file()
+
+    async def _store_lost_heads(self) -> None:
+        if self._rules.key_file is None or self._rules.heads_file is None:
+            return
+        with contextlib.suppress(OSError, HeadKeysUnusable):  # said when a head is signed
+            keys = await asyncio.to_thread(read_head_keys, self._rules.key_file)
+            await store_lost_heads(
+                self._connection,
+                self._tree,
+                HeadsFile(self._rules.heads_file),
+                [NoteKey.of(key) for key in keys],
+            )
 
     async def sign_if_due(self) -> None:
         """Sign a head if enough was appended, or for long enough none was signed. Raises `DamagedTree`."""

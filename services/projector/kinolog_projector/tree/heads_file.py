@@ -12,6 +12,8 @@ from kinolog.merkle.witness import PublishedHead
 
 LAST_BYTES = 16_384
 """How much of the end of the file is read. A line is much shorter."""
+READ_BYTES = 1 << 20
+"""How much of the file is read at once."""
 
 
 class HeadsFile:
@@ -34,6 +36,14 @@ class HeadsFile:
             except (ValueError, KeyError, TypeError):  # cut off, or of a person
                 continue
         return 0
+
+    def lines(self, start: int) -> tuple[list[str], int]:
+        """Return the next lines from an offset on, and the offset of their end. The last one may be cut off."""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            data = file.read(READ_BYTES)
+        whole = data if len(data) < READ_BYTES else data[: data.rfind(b"\n") + 1]
+        return whole.decode("utf-8", errors="replace").split("\n"), start + len(whole)
 
     def append(self, heads: Iterable[PublishedHead]) -> None:
         """Append heads, and flush them to the disk."""

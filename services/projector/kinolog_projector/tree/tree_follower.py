@@ -47,6 +47,7 @@ class TreeFollower:
         self._rules = rules
         self._alarm = alarm
         self._clock = clock
+        self._comparison = _Comparison()
         self.size = 0
         self.signed_size = 0
 
@@ -65,7 +66,7 @@ class TreeFollower:
         """Follow the archive until cancelled."""
         while True:
             try:
-                await self._follow()
+                await self._follow(caught_up)
             except DamagedTree as damage:
                 logger.error("history was changed: %s", damage, extra=fields("tree_damaged"))
                 await self._alarm.update(f"history was changed: {damage}. No head is signed meanwhile")
@@ -73,38 +74,46 @@ class TreeFollower:
                 logger.warning("the tree is not continued now: %s", type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _follow(self) -> None:
+    async def _follow(self, caught_up: asyncio.Event) -> None:
         async with await writer_connection(self._database_url, "kinolog-tree") as connection:
             tree = await CommitTree.open(connection)
             await tree.compare(max(tree.size - 1, 0) // TILE_HASHES)
-            while await tree.grow():
-                self.size = tree.size
+            await self._comparison.step(tree)  # what differed before is an alarm until it is mended
+            await self._grow_until(caught_up, tree)
             signer = HeadSigner(connection, tree, self._rules, self._clock)
             await signer.open()
-            comparison = _Comparison(tree)
             while True:
                 grown = await tree.grow()
                 await signer.sign_if_due()
                 self.size, self.signed_size = tree.size, signer.last.size if signer.last else 0
                 await self._alarm.update(signer.problem)
                 if not grown:
-                    await comparison.step()
+                    await self._comparison.step(tree)
                     await asyncio.sleep(POLL_SECONDS)
+
+    async def _grow_until(self, caught_up: asyncio.Event, tree: CommitTree) -> None:
+        """Add what is archived until the archive has reached the log. A new database has not got all signed commits."""
+        is_whole = False
+        while not is_whole:
+            is_whole = caught_up.is_set()
+            while await tree.grow():
+                self.size = tree.size
+            if not is_whole:
+                await asyncio.sleep(POLL_SECONDS)
 
 
 class _Comparison:
-    """Compares the tree with the archive, from the first commit on, again and again."""
+    """Compares the tree with the archive, from the first commit on, again and again. It does not pass a difference."""
 
-    def __init__(self, tree: CommitTree) -> None:
-        self._tree = tree
+    def __init__(self) -> None:
         self._next = 0
         self._pause = 0.0
 
-    async def step(self) -> None:
+    async def step(self, tree: CommitTree) -> None:
         """Compare the next tile. Raises `DamagedTree`."""
         if self._pause > 0:
             self._pause -= POLL_SECONDS
-        elif await self._tree.compare(self._next):
+        elif await tree.compare(self._next):
             self._next += 1
         else:
             self._next, self._pause = 0, PASS_SECONDS

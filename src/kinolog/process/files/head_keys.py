@@ -47,8 +47,11 @@ def new_head_key() -> str:
 
 
 def rotated_head_keys(keys: Sequence[Ed25519PrivateKey]) -> str:
-    """Return a file of a new key, and of the one that signs now: it signs the first head of the new one too."""
-    return new_head_key() + _pem(keys[0])
+    """Return a file of a new key, and of those before it: they sign its first head too.
+
+    All are kept, since the last head may have been signed by any of them.
+    """
+    return "".join((new_head_key(), *map(_pem, keys)))
 
 
 def _pem(key: Ed25519PrivateKey) -> str:
