@@ -50,7 +50,9 @@ def witness(
         seen = accept_heads(heads, state, key_id)
     except HistoryRewritten as error:
         raise CommandFailed(ExitCode.FAILED, f"history was rewritten: {error}") from error
-    except (OSError, UnreadableHead) as error:
+    except UnreadableHead as error:
+        raise CommandFailed(ExitCode.USAGE, f"{state}: {error}") from error
+    except OSError as error:
         raise CommandFailed(ExitCode.USAGE, f"{heads}: {error}") from error
     if seen is None:
         raise CommandFailed(ExitCode.USAGE, f"{heads} has no head of a tree")
@@ -67,12 +69,13 @@ def witness(
 def accept_heads(heads: str, state: Path, key_id: str) -> Witness | None:
     """Accept the heads of a file, or of standard input as they come. Return what the witness remembers then.
 
-    Raises `HistoryRewritten`, `UnreadableHead` for the file of the state, and `OSError`.
+    None without any head: a stream that never came proves nothing. Raises `HistoryRewritten`, `OSError`, and
+    `UnreadableHead` for the file of the state.
     """
     remembered = state.read_text(encoding="utf-8") if state.exists() else ""
     seen = Witness(seen=PublishedHead.of(remembered)) if remembered else None
     last = 0
-    with sys.stdin if heads == "-" else Path(heads).open(encoding="utf-8") as lines:
+    with sys.stdin if heads == "-" else Path(heads).open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
                 published = PublishedHead.of(line)
@@ -82,7 +85,9 @@ def accept_heads(heads: str, state: Path, key_id: str) -> Witness | None:
             before, seen = seen, seen.accept(published) if seen else Witness.begin(published, key_id)
             if seen is not before:
                 write_durably(state, f"{seen.seen.line}\n")
-    if seen is not None and last and last < seen.seen.signed.number:
+    if not last:
+        return None
+    if seen is not None and last < seen.seen.signed.number:
         raise HistoryRewritten(
             f"it ends at head {last}, but head {seen.seen.signed.number} was seen before: heads were taken back"
         )
@@ -95,7 +100,7 @@ def rotate_key(
     data: Annotated[Path | None, typer.Option("--data", help="Data folder (KINOLOG_DATA).")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a new key for heads of the tree. The earlier one signs the first head of the new key too, and no other."""
+    """Make a new key for heads of the tree. The earlier ones sign the first head of the new key too, and no other."""
     context = current_context(as_json)
     path = tree_key_file(DataFolder(data or StackSettings().data), os.environ)
     try:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+KEY_BYTES = 32
 _ED25519 = b"\x01"
 _HINT_BYTES = 4
 _SIGNATURE_BYTES = 64
@@ -26,7 +27,7 @@ class InvalidNote(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NoteKey:
-    """The public key of a signer: 32 bytes."""
+    """The public key of a signer: `KEY_BYTES`."""
 
     public: bytes
 

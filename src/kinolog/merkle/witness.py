@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kinolog.merkle.proofs import InvalidProof, check_consistency
 from kinolog.merkle.signed_head import SignedHead
-from kinolog.merkle.signed_note import InvalidNote, NoteKey, verified_text
+from kinolog.merkle.signed_note import KEY_BYTES, InvalidNote, NoteKey, verified_text
 from kinolog.merkle.tree_head import TreeHead
 
 
@@ -39,11 +39,13 @@ class PublishedHead:
         """Return the head that a line states. Raises `UnreadableHead`."""
         try:
             facts = json.loads(line)
-            signed = SignedHead(
-                number=int(facts["number"]), key=NoteKey(bytes.fromhex(facts["key"])), note=str(facts["note"])
-            )
+            key, note = bytes.fromhex(facts["key"]), str(facts["note"])
+            note.encode()  # raises for half a character
+            if len(key) != KEY_BYTES:
+                raise ValueError("the key has another length")
+            signed = SignedHead(number=int(facts["number"]), key=NoteKey(key), note=note)
             return cls(signed=signed, proof=tuple(map(bytes.fromhex, facts["consistency"])))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise UnreadableHead(f"this is no head of a tree: {line[:80]!r}") from error
 
 

@@ -84,5 +84,9 @@ def test_what_cannot_be_read(copy: Copy) -> None:
     copy.write([])
     assert "has no head of a tree" in copy.witness().output
     copy.write(HEADS)
+    assert copy.witness().exit_code == 0
+    assert copy.witness(heads="-", text="").exit_code == 2  # such as of an ssh that failed
     copy.state.write_text("nothing", encoding="utf-8")
-    assert "this is no head of a tree" in copy.witness().output
+    refused = " ".join(copy.witness().output.split())
+    assert "this is no head of a tree" in refused
+    assert copy.state.name in refused
