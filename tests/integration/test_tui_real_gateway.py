@@ -85,7 +85,7 @@ async def test_a_record_is_proved_and_an_altered_video_is_named(pilot: Pilot[Non
     await press(pilot, "left_square_bracket", "v")
     await until_text(pilot, "complete and untouched, checked at")
     shown = text(pilot)
-    assert shown.count("✔") == 8
+    assert shown.count("✔") == 9
     assert "✖" not in shown
     assert page.job is not None
     sha256 = next(artifact.sha256 for artifact in page.job.artifacts if artifact.kind == "video")
