@@ -27,7 +27,7 @@ const CountCard = memo(function CountCard({ name, mark = "", colour = "textPrima
   return (
     <Card variant="outlined">
       <CardActionArea component={Link} to={link} sx={{ p: { xs: 1, sm: 1.5 } }}>
-        <Typography variant="body2" color={colour} noWrap sx={{ fontSize: { xs: "0.8rem", sm: "0.875rem" } }}>
+        <Typography variant="body2" color={colour} noWrap sx={{ fontSize: { xs: "0.74rem", sm: "0.875rem" } }}>
           {mark === "" ? null : <span aria-hidden>{mark} </span>}
           {name}
         </Typography>

@@ -96,7 +96,7 @@ export function QueuedJobs(): ReactNode {
                 <ListItemButton component={Link} to={`/jobs/${job.job_id}`} sx={{ px: 1, borderRadius: 2 }}>
                   <Box sx={{ minWidth: 0 }}>
                     <Typography noWrap dir="auto" sx={{ textAlign: "left" }}>{job.prompt ?? t("status.erased")}</Typography>
-                    <Stack direction="row" sx={{ gap: 1.5 }}>
+                    <Stack direction="row" sx={{ columnGap: 1.5, flexWrap: "wrap" }}>
                       <Typography variant="body2" color="textSecondary">
                         {t(`priority.${job.priority}`)}
                       </Typography>

@@ -113,7 +113,6 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
       <Tabs
         value={tab}
         variant="scrollable"
-        allowScrollButtonsMobile
         onChange={(_, chosen: TabName) => setParams(chosen === "overview" ? {} : { tab: chosen }, { replace: true })}
         sx={{ borderBottom: 1, borderColor: "divider", mt: 1.5, mb: 2 }}
       >

@@ -166,8 +166,8 @@ export default function Jobs(): ReactNode {
         </Loaded>
       </Paper>
       {jobs.data === undefined ? null : (
-        <Stack direction="row" sx={{ mt: 1.5, columnGap: { xs: 0.5, sm: 1.5 }, rowGap: 1.5, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
-          <Typography variant="body2" color="textSecondary" sx={{ flexBasis: { xs: "100%", sm: "auto" }, textAlign: "right" }}>
+        <Stack direction="row" sx={{ mt: 1.5, columnGap: 1.5, rowGap: 1, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
+          <Typography variant="body2" color="textSecondary" sx={{ flexGrow: { xs: 1, sm: 0 } }}>
             {t("jobs.of", { total: formats.count(jobs.data.total) })}
           </Typography>
           <Choice
@@ -180,20 +180,22 @@ export default function Jobs(): ReactNode {
               settings.getState().change({ pageSize: size });
             }}
           />
-          <Button size="small" disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
-            {t("jobs.previous")}
-          </Button>
-          <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
-          <Button
-            size="small"
-            disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
-            onClick={() => {
-              const next = jobs.data.next_cursor;
-              if (next) openPage([...cursors, next]);
-            }}
-          >
-            {t("jobs.next")}
-          </Button>
+          <Stack direction="row" sx={{ columnGap: 1.5, alignItems: "center", justifyContent: "flex-end", flexBasis: { xs: "100%", sm: "auto" } }}>
+            <Button size="small" disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
+              {t("jobs.previous")}
+            </Button>
+            <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
+            <Button
+              size="small"
+              disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
+              onClick={() => {
+                const next = jobs.data.next_cursor;
+                if (next) openPage([...cursors, next]);
+              }}
+            >
+              {t("jobs.next")}
+            </Button>
+          </Stack>
         </Stack>
       )}
     </Box>
