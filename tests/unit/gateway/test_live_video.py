@@ -159,6 +159,13 @@ async def test_the_end_of_the_gateway(gateway: RunningGateway, job_id: str) -> N
             await _next(chunks, 1)
 
 
+async def test_a_request_that_begins_as_the_gateway_stops(gateway: RunningGateway, job_id: str) -> None:
+    """It is told so at once: nothing is sent that would have to be waited for."""
+    await gateway.server._end_long_requests()
+    response = await gateway.client.get(f"/api/v1/result/{job_id}/stream")
+    assert problem_of(response, 503)["reason"] == "GATEWAY_STOPS"
+
+
 async def test_a_job_of_which_nothing_is_drawn(gateway: RunningGateway, api: RecordingApi) -> None:
     """It is refused, after the time that the client waits."""
     job = api.add_job()

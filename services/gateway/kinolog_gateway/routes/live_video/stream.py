@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Query, Request
@@ -18,7 +19,6 @@ from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
-from kinolog_gateway.routes.file_stream import messages_of
 from kinolog_gateway.routes.live_video.current_reads import CurrentReads, LiveRead
 from kinolog_gateway.routes.live_video.growing_file import GrowingRange, attempt_in, growing_range, tag_of
 from kinolog_gateway.upstream import Upstream
@@ -61,7 +61,8 @@ async def stream(
     (RFC 8673). 412 means that another attempt has begun: start again. 409 until there is something to play. 404 some
     minutes after the end of the job: read its video.
     """
-    read, wanted = await _requested(request, job_id, wait_seconds, api, caller)
+    reads: CurrentReads = request.app.state.live_video_reads
+    read, wanted = await _requested(request, job_id, wait_seconds, _Reader(reads, api, caller))
     described = read.described
     available, is_complete = described.available_bytes, described.complete
     headers = {
@@ -94,15 +95,35 @@ async def stream(
             del response.headers["Content-Length"]  # not known, rather than 0
         return response
     return StreamingResponse(
-        _content(request.app.state.live_video_reads, read, length, job_id),
+        _content(reads, read, length, job_id),
         status_code=status,
         media_type=described.media_type,
         headers=headers,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Who reads a live video, and where."""
+
+    reads: CurrentReads
+    api: Upstream
+    caller: HttpCaller
+
+    async def begun(self, asked: pb.ReadLiveVideoRequest) -> LiveRead:
+        """Return the call of the api, of which the first message has come. Raises `HttpProblemError`."""
+        try:
+            return await self.reads.begun(self.api.jobs.ReadLiveVideo(asked, metadata=self.caller.metadata))
+        except AioRpcError as error:
+            raise grpc_errors.from_call(error) from None
+        except ConnectionAbortedError as error:
+            raise HttpProblemError(
+                503, "GATEWAY_STOPS", f"{error}; try again", headers={"Retry-After": "1"}
+            ) from None
+
+
 async def _requested(
-    request: Request, job_id: str, wait_seconds: int, api: Upstream, caller: HttpCaller
+    request: Request, job_id: str, wait_seconds: int, reader: _Reader
 ) -> tuple[LiveRead, GrowingRange | None]:
     """Return the call that reads the live video, and the range that is sent of it. Raises `HttpProblemError`.
 
@@ -117,25 +138,15 @@ async def _requested(
     )
     condition = request.headers.get("if-range")
     if wanted is None or condition is None or asked.attempt:
-        return await _begun(api, caller, asked), wanted
+        return await reader.begun(asked), wanted
     asked.attempt = attempt_in(condition)
     try:
-        return await _begun(api, caller, asked), wanted
+        return await reader.begun(asked), wanted
     except HttpProblemError as problem:
         if problem.problem.reason != CHANGED:
             raise
     asked.attempt = asked.offset = 0
-    return await _begun(api, caller, asked), None
-
-
-async def _begun(api: Upstream, caller: HttpCaller, asked: pb.ReadLiveVideoRequest) -> LiveRead:
-    """Return the call of the api, of which the first message has come. Raises `HttpProblemError`."""
-    call = api.jobs.ReadLiveVideo(asked, metadata=caller.metadata)
-    messages = messages_of(call)
-    try:
-        return LiveRead((await anext(messages)).live_video, call, messages)
-    except AioRpcError as error:
-        raise grpc_errors.from_call(error) from None
+    return await reader.begun(asked), None
 
 
 async def _content(
