@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.media.delivered.delivered_video import delivered_video
-from kinolog_worker.media.video_check import ExpectedMedia, verify_video
+from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify_video
 from kinolog_worker.renderers.file_renderer import ELSEWHERE, PROGRESS_STEPS, FileRenderer
 from kinolog_worker.renderers.registry import file_renderer_named
 from kinolog_worker.renderers.renderer import (
@@ -97,6 +97,18 @@ def test_a_file_of_ours_has_the_facts_that_its_check_finds(
     path.write_bytes(server.film)
     expected = ExpectedMedia(width=WIDTH, height=HEIGHT, fps=FPS, frames=FRAMES)
     assert delivered_video(path)[0] == verify_video(path, expected)
+
+
+@pytest.mark.parametrize("beginning", ["", "\0\0\0\x10ftypisom\0\0\0\0"])
+def test_a_list_of_other_files_is_no_video(
+    server: VideoServerStandIn, tmp_path: Path, beginning: str
+) -> None:
+    """A file that names others in their place opens none of them, also if it begins like a video."""
+    (tmp_path / "film.mp4").write_bytes(server.film)
+    path = tmp_path / "video.mp4"
+    path.write_text(f"{beginning}ffconcat version 1.0\nfile film.mp4\n")
+    with pytest.raises(MediaInvalid, match="not MP4" if not beginning else "cannot be decoded"):
+        delivered_video(path)
 
 
 def test_a_renderer_can_be_used_again(loaded: tuple[FileRenderer, LoadedFacts], tmp_path: Path) -> None:

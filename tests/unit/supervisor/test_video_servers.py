@@ -82,16 +82,21 @@ async def test_the_key_reaches_the_renderer_and_no_log(
     assert "sesame" not in f"{memory_worker.inference.jobs} {caplog.text} {job}"
 
 
-async def test_a_missing_key_is_no_attempt_of_the_job(memory_worker: MemoryWorker, key_file: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "problem"), [("", "finds no API key"), ("a kéy", "finds no usable API key")]
+)
+async def test_a_missing_key_is_no_attempt_of_the_job(
+    memory_worker: MemoryWorker, key_file: Path, text: str, problem: str
+) -> None:
     """The job waits, and the alarm says so, until there is a key and a video."""
-    _write(key_file, "")
+    _write(key_file, text)
     job = await memory_worker.work(await memory_worker.submit())
     (attempt,) = job.attempts
     assert attempt.error is not None
     assert (job.status, attempt.error.code) == (Status.QUEUED, SERVER_UNAVAILABLE)
     (alarm,) = await memory_worker.alarms.current()
     assert alarm.name == SERVER_ALARM
-    assert "finds no API key" in alarm.text
+    assert problem in alarm.text
     _write(key_file, "sesame")
     memory_worker.now += AFTER_A_PAUSE
     assert (await memory_worker.work(job.id)).status is Status.COMPLETED

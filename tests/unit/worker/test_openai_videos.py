@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from kinolog_worker.renderers.openai_videos import renderer as adapter
+from kinolog_worker.renderers.openai_videos import server_client
 from kinolog_worker.renderers.renderer import (
     InputFile,
     ModelSource,
@@ -23,6 +24,7 @@ from PIL import Image
 from kinolog.job.server_errors import SERVER_LOST_JOB, SERVER_UNAVAILABLE
 from kinolog.models.input_roles import InputRole
 from tests.builders.video_server import (
+    COMPLETED,
     HALF,
     StandInAnswer,
     VideoServerStandIn,
@@ -193,6 +195,26 @@ def test_a_cancellation_is_passed_on(server: VideoServerStandIn, tmp_path: Path)
         (StandInAnswer(307, b"", {"Location": "http://169.254.0.1/"}), "REQUEST_REFUSED", False, ""),
         (StandInAnswer(200, {"status": "queued"}), "REQUEST_REFUSED", False, "its answer is no video"),
         (StandInAnswer(200, b"["), "REQUEST_REFUSED", False, "its answer is no video"),
+        (StandInAnswer(200, b"[" * 100_000), "REQUEST_REFUSED", False, "its answer is no video"),
+        (
+            StandInAnswer(200, b'{"id": "a", "status": "queued", "progress": 1e999}'),
+            "REQUEST_REFUSED",
+            False,
+            "its answer is no video",
+        ),
+        (
+            StandInAnswer(200, {"id": "\ud800", "status": "queued"}),
+            "REQUEST_REFUSED",
+            False,
+            "its answer is no video",
+        ),
+        (
+            StandInAnswer(200, {"id": "a" * 70_000, "status": "queued"}),
+            "REQUEST_REFUSED",
+            False,
+            "its answer is no video",
+        ),
+        (StandInAnswer(500, {"error": "no\0\ud800"}), "SERVER_FAILED", True, "no\u2400\ufffd"),
         (StandInAnswer(500, {"error": "broken"}), "SERVER_FAILED", True, "broken"),
         (StandInAnswer(401, {"error": {"message": "who?"}}), SERVER_UNAVAILABLE, True, ""),
         (StandInAnswer(503, {"error": {"message": "later"}}), SERVER_UNAVAILABLE, True, ""),
@@ -254,6 +276,7 @@ def test_a_server_that_loses_the_job(
     server.answers["GET video"] = [answer]
     failed = failure(server, tmp_path / "video.mp4")
     assert (failed.code, failed.retryable) == (SERVER_LOST_JOB, True)
+    assert "expired" not in failed.message
     assert server.requests[-1] == "DELETE /v1/videos/video-1"
 
 
@@ -274,3 +297,26 @@ def test_a_server_that_takes_too_long(server: VideoServerStandIn, tmp_path: Path
     server.held = True
     assert failure(server, tmp_path / "video.mp4", limit_seconds=0.001).code == "SERVER_TOO_SLOW"
     assert not server.videos
+
+
+def test_a_file_without_end(
+    server: VideoServerStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is fetched up to a size, and as long as a video may take to make. Its arrival is progress."""
+    monkeypatch.setattr(adapter, "REPORT_SECONDS", 0.0)
+    assert [each.step for each in render(server, tmp_path / "video.mp4")] == [0, 50, 50, 100]
+    monkeypatch.setattr(adapter, "MOST_VIDEO_BYTES", len(FILM) - 1)
+    assert failure(server, tmp_path / "video.mp4").code == "VIDEO_UNUSABLE"
+    assert (tmp_path / "video.mp4").stat().st_size == 0
+    server.states = (COMPLETED,)
+    monkeypatch.undo()
+    assert failure(server, tmp_path / "video.mp4", limit_seconds=1e-9).code == "SERVER_TOO_SLOW"
+    assert not server.videos
+
+
+def test_an_answer_that_comes_in_drops(
+    server: VideoServerStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not end its answer is away, although something of it comes all the time."""
+    monkeypatch.setattr(server_client, "ANSWER_SECONDS", -1.0)
+    assert failure(server, tmp_path / "video.mp4").code == SERVER_UNAVAILABLE

@@ -48,10 +48,13 @@ class VideoServers:
         if server.api_key_file:
             key, place = await asyncio.to_thread(_first_line, Path(server.api_key_file)), server.api_key_file
         elif server.api_key_variable:
-            key, place = os.environ.get(server.api_key_variable, ""), server.api_key_variable
+            key, place = os.environ.get(server.api_key_variable, "").strip(), server.api_key_variable
         if place and not key:
             logger.error("%s: the worker finds no API key in %s", entry.name, place)
             raise ServerKeyUnreadable("the worker finds no API key for the server of the model")
+        if not (key.isascii() and key.isprintable()):
+            logger.error("%s: %s has characters that no API key has", entry.name, place)
+            raise ServerKeyUnreadable("the worker finds no usable API key for the server of the model")
         return key
 
     async def note(self, entry: ModelEntry, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
@@ -16,7 +17,9 @@ from kinolog_worker.media.sound.facts import SoundFacts, sound_facts
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import MediaInvalid, OnFrame, VerifiedMedia, hash_planes
 
-_MP4 = "mp4"
+_FILE_TYPE_BOX = b"ftyp"
+"""The kind of box with which an MP4 file begins."""
+
 _HASHED_FORMAT = "yuv420p"
 
 
@@ -40,9 +43,10 @@ def delivered_video(path: Path) -> tuple[VerifiedMedia, ThumbnailCollector]:
 
 def _stated(path: Path) -> tuple[int, Fraction]:
     """Return the number of packets and the rate of the video, without decoding it."""
-    with av.open(str(path)) as container:
-        if _MP4 not in container.format.name.split(","):
-            raise MediaInvalid(f"the file is {container.format.name}, not MP4")
+    with path.open("rb") as file:
+        if file.read(12)[4:8] != _FILE_TYPE_BOX:
+            raise MediaInvalid("the file is not MP4")
+    with _opened(path) as container:
         if len(container.streams.video) != 1:
             raise MediaInvalid("the file does not hold one video stream")
         stream = container.streams.video[0]
@@ -56,9 +60,14 @@ def _stated(path: Path) -> tuple[int, Fraction]:
         return packets, stream.average_rate
 
 
+def _opened(path: Path) -> InputContainer:
+    """Open a file as MP4 alone: files of other kinds may be lists of files that are opened in their place."""
+    return av.open(str(path), format="mp4", options={"protocol_whitelist": "file"})
+
+
 def _decoded(path: Path, rate: Fraction, on_frame: OnFrame) -> VerifiedMedia:
     running, count = sha256(), 0
-    with av.open(str(path)) as container:
+    with _opened(path) as container:
         stream: VideoStream = container.streams.video[0]
         codec, pixel_format = format_of(stream.codec_context.codec.canonical_name), stream.pix_fmt or ""
         width, height = stream.width, stream.height

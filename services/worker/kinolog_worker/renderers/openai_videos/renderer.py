@@ -49,12 +49,18 @@ LONGEST_PAUSE_SECONDS = 60.0
 AWAY_SECONDS = 60.0
 """How long a server that has accepted the job may be away."""
 
+REPORT_SECONDS = 10.0
+"""Interval at which an attempt reports that its file arrives, so that it does not stall."""
+
+MOST_VIDEO_BYTES = 8 << 30
+
 LOOK_SECONDS = 0.1
 """Interval at which a pause looks whether the job is cancelled."""
 
 REFUSED = "REQUEST_REFUSED"
 FAILED = "SERVER_FAILED"
 SLOW = "SERVER_TOO_SLOW"
+UNUSABLE = "VIDEO_UNUSABLE"
 
 _WAITING = frozenset({"queued", "in_progress", "processing", "pending", "running"})
 _FINISHED = "completed"
@@ -184,7 +190,24 @@ class _ServerJob:
             raise RenderFailed(SERVER_LOST_JOB, lost, retryable=True)
 
     def _downloaded(self, video_id: str, target: Path) -> Path:
-        self._client.download(video_id, target, self._raise_if_cancelled)
+        """Fetch the file, within the limits of size and of time. Its time is not that of the making."""
+        started = reported_at = time.monotonic()
+
+        def check(size_bytes: int) -> None:
+            nonlocal reported_at
+            self._raise_if_cancelled()
+            now = time.monotonic()
+            if size_bytes > MOST_VIDEO_BYTES:
+                limit = f"the file of the server has more than {MOST_VIDEO_BYTES >> 30} GiB"
+                raise RenderFailed(UNUSABLE, limit, retryable=True)
+            if now - started > self._server.limit_seconds:
+                limit = f"the file did not arrive within {self._server.limit_seconds:g} s"
+                raise RenderFailed(SLOW, f"{limit} (limit_seconds)", retryable=True)
+            if now - reported_at >= REPORT_SECONDS:
+                reported_at = now
+                self._report(self._percent)
+
+        self._client.download(video_id, target, check)
         return target
 
     def _raise_unless_waiting(self, video: ServerVideo) -> None:
@@ -194,8 +217,12 @@ class _ServerJob:
             retryable = video.error_code not in _FINAL_CODES
             problem = "the server could not make the video"
             raise RenderFailed(FAILED, problem, retryable=retryable, detail=video.error_words)
-        problem = f"the server has the video no more: it is {video.status[:40]}"
-        raise RenderFailed(SERVER_LOST_JOB, problem, retryable=True)
+        raise RenderFailed(
+            SERVER_LOST_JOB,
+            "the server has the video no more",
+            retryable=True,
+            detail=f"it is {video.status}",
+        )
 
     def _report(self, percent: int) -> None:
         """Report progress, which never decreases. It is reported also if it stays, so that the job does not stall."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from kinolog.network_addresses import is_loopback
+from kinolog.texts import one_line
 from kinolog_worker.renderers.openai_videos.video_request import ServerRequest
 
 TIMEOUT = httpx.Timeout(8.0, connect=5.0)
@@ -22,15 +24,23 @@ CREATE_TIMEOUT = httpx.Timeout(12.0, connect=5.0)
 With them a cancelled job ends before its process is killed, whatever request runs.
 """
 
+ANSWER_SECONDS = 8.0
+"""Seconds in which the content of an answer arrives, so that one that comes in drops ends too."""
+
 MOST_ANSWER_BYTES = 1 << 20
-MOST_VIDEO_BYTES = 8 << 30
+MOST_ID_CHARACTERS = 1_000
 MOST_WORDS = 2_000
 """Characters of a server's error that are read."""
 
+SHORTEST_POLL_SECONDS = 0.1
 LONGEST_POLL_SECONDS = 10.0
-"""A server that names a longer pause before the next look is looked at all the same."""
+"""A server that names another pause before the next look is looked at after these."""
 
 _POLL_AFTER = "openai-poll-after-ms"
+
+
+_NO_VIDEO = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+"""Errors of an answer that is no video, such as one with an infinite number, or with lists in lists without end."""
 
 
 class ServerAway(Exception):
@@ -101,8 +111,11 @@ class VideoServerClient:
             if refused.status != HTTPStatus.NOT_FOUND:
                 self._answer(self._client.build_request("POST", f"{_path(video_id)}/cancel"))
 
-    def download(self, video_id: str, target: Path, check: Callable[[], None]) -> None:
-        """Write the file of a finished video to `target`. `check` is called between its parts and may raise to stop."""
+    def download(self, video_id: str, target: Path, check: Callable[[int], None]) -> None:
+        """Write the file of a finished video to `target`.
+
+        `check` is called before each part is written, with the bytes up to its end, and may raise to stop.
+        """
         request = self._client.build_request("GET", f"{_path(video_id)}/content")
         response = self._sent(request)
         try:
@@ -110,10 +123,8 @@ class VideoServerClient:
             written = 0
             with target.open("wb") as file:
                 for part in response.iter_bytes():
-                    check()
+                    check(written + len(part))
                     written += file.write(part)
-                    if written > MOST_VIDEO_BYTES:
-                        raise ServerAway(f"the file has more than {MOST_VIDEO_BYTES >> 30} GiB")
         except httpx.HTTPError as error:
             raise ServerAway(f"the file did not arrive ({type(error).__name__})") from error
         finally:
@@ -127,7 +138,7 @@ class VideoServerClient:
         response, body = self._answer(request)
         try:
             return _video_in(json.loads(body), _milliseconds(response.headers.get(_POLL_AFTER)))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except _NO_VIDEO as error:
             raise ServerRefused(response.status_code, "its answer is no video") from error
 
     def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
@@ -164,26 +175,30 @@ def _path(video_id: str) -> str:
 
 
 def _content(response: httpx.Response) -> bytes:
-    body = bytearray()
+    body, ends_at = bytearray(), time.monotonic() + ANSWER_SECONDS
     for part in response.iter_bytes():
         body += part
         if len(body) > MOST_ANSWER_BYTES:
             raise ServerAway("its answer is longer than 1 MiB")
+        if time.monotonic() > ends_at:
+            raise ServerAway("its answer did not arrive in time")
     return bytes(body)
 
 
 def _video_in(answer: dict[str, Any], poll_seconds: float) -> ServerVideo:
-    """Return the video in an answer. Raises ValueError, TypeError, LookupError or AttributeError if there is none."""
+    """Return the video in an answer. Raises one of `_NO_VIDEO` if there is none."""
     error = answer.get("error") or {}
     video_id = answer["id"]
-    if not isinstance(video_id, str) or not video_id.strip("."):
+    if not isinstance(video_id, str) or not video_id.strip(".") or not video_id.isprintable():
+        raise ValueError("no id")
+    if len(video_id) > MOST_ID_CHARACTERS:
         raise ValueError("no id")
     return ServerVideo(
         video_id=video_id,
-        status=str(answer["status"]).lower(),
+        status=one_line(str(answer["status"]).lower())[:MOST_WORDS],
         progress=min(100, max(0, int(answer.get("progress") or 0))),
         error_code=str(error.get("code") or "").lower(),
-        error_words=str(error.get("message") or "")[:MOST_WORDS],
+        error_words=one_line(str(error.get("message") or ""))[:MOST_WORDS],
         poll_seconds=poll_seconds,
     )
 
@@ -194,10 +209,10 @@ def _words(body: bytes) -> str:
         answer = json.loads(body)
         error = answer.get("error", answer)
         words = error if isinstance(error, str) else error.get("message") or error.get("detail")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         words = None
     text = words if isinstance(words, str) else body.decode(errors="replace")
-    return " ".join(text.split())[:MOST_WORDS]
+    return one_line(" ".join(text.split()))[:MOST_WORDS]
 
 
 def _seconds(value: str | None) -> float:
@@ -209,4 +224,6 @@ def _seconds(value: str | None) -> float:
 
 
 def _milliseconds(value: str | None) -> float:
-    return min(LONGEST_POLL_SECONDS, _seconds(value) / 1000)
+    """Return the pause in a header in seconds, within the limits; 0 if it has none."""
+    seconds = _seconds(value) / 1000
+    return min(LONGEST_POLL_SECONDS, max(SHORTEST_POLL_SECONDS, seconds)) if seconds else 0.0
