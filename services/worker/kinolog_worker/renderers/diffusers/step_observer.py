@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,8 @@ from kinolog_worker.renderers.diffusers.previews.clean_estimate import CleanEsti
 from kinolog_worker.renderers.diffusers.previews.picture import clip_jpeg
 from kinolog_worker.renderers.renderer import Observe, RenderCancelled, SceneRequest, ShouldStop, StepReport
 
+logger = logging.getLogger(__name__)
+
 ObserveStep: TypeAlias = Callable[[int, torch.Tensor | None], None]
 """Called with the number of steps that are done, and with the latents if the seam has them. May raise."""
 
@@ -28,6 +31,7 @@ def step_observer(
     """Yield what reports each step, with a preview where one can be drawn, and raises if the scene is cancelled.
 
     A preview is the middle frame of the estimate: decoded alone where the family allows it, else by the fitted map.
+    What is wrong with the estimate or the map costs the preview alone.
     """
     pipe, fitted = loaded.pipe, loaded.previews
     estimate = CleanEstimate(getattr(pipe, "scheduler", None))
@@ -45,12 +49,14 @@ def step_observer(
             if decodes or fitted.can_draw:
 
                 def preview() -> bytes | None:
-                    clean = estimate.clean(done, steps)
-                    if clean is None:
+                    try:
+                        clean = estimate.clean(done, steps)
+                        if clean is None or not decodes:
+                            return None if clean is None else fitted.jpeg(clean, request, canvas)
+                    except Exception as error:  # of a scheduler of another kind, or of the map
+                        logger.debug("there is no preview: %s", type(error).__name__)
                         return None
-                    if decodes:
-                        return clip_jpeg(middle_frame(pipe.vae, clean), request, canvas)
-                    return fitted.jpeg(clean, request, canvas)
+                    return clip_jpeg(middle_frame(pipe.vae, clean), request, canvas)
 
         observe(StepReport("denoise", done, steps, preview, settle))
 

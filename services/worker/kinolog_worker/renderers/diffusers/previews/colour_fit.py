@@ -66,26 +66,31 @@ class ColourFit:
             self.clips += 1
 
     def solved(self) -> torch.Tensor:
-        """Return the map: (3, channels + 1), the last column for the channel that is 1."""
+        """Return the map: (3, channels + 1), the last column for the channel that is 1.
+
+        Raises RuntimeError if the sums have no such map.
+        """
         ridge = _RIDGE * self.squares.diagonal().mean() * torch.eye(len(self.squares), dtype=torch.float64)
         solution: torch.Tensor = torch.linalg.solve(self.squares + ridge, self.products)
         return solution.T.float()
 
 
 def read_fit(path: Path) -> ColourFit | None:
-    """Return the fit of a file; None if there is none, or one of another version."""
+    """Return the fit of a file; None if there is none, or one that is damaged or of another version."""
     try:
         with safe_open(path, framework="pt") as file:
             stated = json.loads(file.metadata()["fit"])
-            return ColourFit(
+            fit = ColourFit(
                 Arrangement(**stated["arrangement"]),
                 int(stated["scale"]),
                 file.get_tensor("squares"),
                 file.get_tensor("products"),
                 int(stated["clips"]),
             )
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        fit.solved()
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
         return None
+    return fit
 
 
 def write_fit(path: Path, fit: ColourFit) -> None:

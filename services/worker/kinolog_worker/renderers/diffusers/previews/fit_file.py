@@ -16,17 +16,17 @@ _BLOB = re.compile("[0-9a-f]{64}")
 def fit_file(folder: Path, pipeline: str) -> Path | None:
     """Return the file of the fit for the autoencoder of a model folder in a pipeline class.
 
-    Models with the same weights there share it. None if the folder has no such weights.
+    Models with the same weights there share it. None if the folder has no such weights, or this user no such folder.
     """
     for name in _AUTOENCODERS:
         files = sorted((folder / name).glob("*.safetensors"))
         try:
             hashes = [_hash(file) for file in files]
-        except OSError:
+            if hashes:
+                digest = sha256("\0".join([pipeline, *hashes]).encode()).hexdigest()
+                return hash_cache().parent / "previews" / f"{digest}.safetensors"
+        except (OSError, RuntimeError):  # weights that cannot be read, or a user without a home
             return None
-        if hashes:
-            digest = sha256("\0".join([pipeline, *hashes]).encode()).hexdigest()
-            return hash_cache().parent / "previews" / f"{digest}.safetensors"
     return None
 
 

@@ -55,7 +55,7 @@ class FittedPreviews:
             return
         try:
             self._decoded.add(latents, video)
-        except RuntimeError as error:  # of torch, such as a lack of memory
+        except Exception as error:  # such as a lack of memory, or latents of another kind
             logger.debug("the clip is not fitted: %s", type(error).__name__)
             self.begin()
 
@@ -67,7 +67,7 @@ class FittedPreviews:
             return
         try:
             self._add(last.detach().cpu(), *clip)
-        except RuntimeError as error:  # of torch: no memory, or a matrix that cannot be solved
+        except Exception as error:  # such as a lack of memory, or a matrix that cannot be solved
             logger.debug("the clip was not fitted: %s", type(error).__name__)
 
     def jpeg(self, latents: torch.Tensor, request: SceneRequest, canvas: Canvas) -> bytes | None:
