@@ -14,6 +14,7 @@ from kinolog_api.watch import read_live_video
 from kinolog.ids import new_id
 from kinolog.job.commands import Complete, FailAttempt
 from kinolog.job.values import JobError, Stage
+from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.progress import Progress
 from kinolog.privacy.live_video_parts import LiveVideoSealer
 from kinolog.privacy.sealer import Sealer
@@ -238,9 +239,18 @@ async def test_those_that_have_ended_are_swept(
     for content in (b"one", b"two"):
         await drawing.add(content)
     await drawing.fail()
+    load = api.store.load
+
+    async def load_before_the_next(job_id: str) -> LoadedJob | None:
+        loaded = await load(job_id)
+        await videos.put(folder, 2, 0, b"again")
+        return loaded
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.store, "load", load_before_the_next)
+        assert (await sweep.sweep(), await videos.attempts(folder)) == (2, [2])
     await api.start_attempt(drawing.job_id)
-    await videos.put(folder, 2, 0, b"again")
-    assert (await sweep.sweep(), await videos.attempts(folder)) == (2, [2])
+    assert await sweep.sweep() == 0
     drawing.attempt = 2
     await drawing.complete()
     assert (await sweep.sweep(), await videos.attempts(folder)) == (1, [])

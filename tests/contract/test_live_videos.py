@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ async def test_they_are_files_of_their_job(tmp_path: Path) -> None:
     assert await artifacts.delete_all(FOLDER) == 1
     assert await artifacts.sweep(0) == 1
     assert [await videos.attempts(folder) for folder in (FOLDER, NEIGHBOUR)] == [[], []]
+
+
+async def test_no_folder_of_an_ended_job_is_left(tmp_path: Path) -> None:
+    """A store of folders would have one more with each job."""
+    videos = live_videos_at(tmp_path.as_uri())
+    await videos.put(FOLDER, 1, 0, b"a part")
+    await videos.put(FOLDER, 2, 0, b"a part")
+    for attempt, left in ((1, 1), (2, 0)):
+        await videos.delete(FOLDER, attempt)
+        assert await asyncio.to_thread(lambda: len(list(tmp_path.glob("tmp/jobs/*/*")))) == left
+    await videos.put(FOLDER, 3, 0, b"a part")
+    assert await videos.attempts(FOLDER) == [3]
 
 
 async def test_a_store_that_fails(tmp_path: Path) -> None:

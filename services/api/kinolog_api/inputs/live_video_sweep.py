@@ -23,16 +23,11 @@ class LiveVideoSweep:
         return sum([await self._sweep_job(folder) for folder in await self._videos.still_for(READ_SECONDS)])
 
     async def _sweep_job(self, folder: str) -> int:
+        found = await self._videos.attempts(folder)  # first: one that begins later is not among them
         try:
             loaded = await self._store.load(job_in(folder))
         except DamagedLog:  # the job may be one that the log has lost
             return 0
         job = loaded.job if loaded is not None else None
         drawn = job.attempt if job is not None and job.status is Status.PROCESSING else 0
-        return sum(
-            [
-                await self._videos.delete(folder, attempt)
-                for attempt in await self._videos.attempts(folder)
-                if attempt != drawn
-            ]
-        )
+        return sum([await self._videos.delete(folder, attempt) for attempt in found if attempt != drawn])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ class ObstoreLiveVideos:
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
+        self._folder = folder
         self._mounted = MountedFolder(folder) if folder is not None else None
 
     async def put(self, folder: str, attempt: int, number: int, sealed: bytes) -> None:
@@ -71,6 +73,9 @@ class ObstoreLiveVideos:
             except (NotFoundError, FileNotFoundError):
                 continue
             deleted += 1
+        if self._folder is not None:
+            with suppress(OSError):  # there is none, or it holds other files
+                (self._folder / _prefix(folder)).rmdir()
         return deleted
 
     async def still_for(self, seconds: float) -> list[str]:

@@ -46,7 +46,7 @@ class LiveVideoStore:
         """Store what the file has and the store has not."""
         self._grown = grown
         async with self._storing:
-            if grown is not self._grown:  # a newer message stores it all
+            if self._is_ended or grown is not self._grown:  # a newer message stores it all
                 return
             if not self._parts:
                 await self._delete_earlier()
