@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 from kinolog_client import KinologClient, VideoScene
@@ -11,18 +13,19 @@ from tests.fixtures.web_servers import gateway_before
 
 pytestmark = NEEDS_BROWSER
 
-SCENES = 32
-"""Scenes of a second each. They take longer than any wait of the test."""
-
 
 def test_a_job_is_played_while_it_is_rendered(
-    stack: Stack, open_page: OpenPage, gateway: KinologClient, slow_job: SlowJob
+    stack: Stack, open_page: OpenPage, gateway: KinologClient, slow_job: SlowJob, tmp_path: Path
 ) -> None:
-    """What is drawn plays. When the gateway is back the same video goes on with the scenes that follow."""
-    scenes = [VideoScene(prompt=f"a ring number {number}", duration=1.0) for number in range(SCENES)]
+    """What is drawn plays. When the gateway is back the same video goes on with the scene that follows.
+
+    That one is not drawn before, and the last one never.
+    """
+    prompts = ("a ring", f"a ring until {tmp_path / 'next'}", f"a ring until {tmp_path / 'never'}")
+    scenes = [VideoScene(prompt=prompt, duration=1.0) for prompt in prompts]
     with gateway_before(stack.addresses["api"]) as killed:
         page = open_page(killed.url, may_lose_requests=True)
-        job = slow_job("rings", scenes=scenes, steps=10, fps=8)
+        job = slow_job("rings", scenes=scenes, steps=1, fps=8)
         page.goto(f"/jobs/{job}")
         video = page.get_by_label("The video so far")
         expect(video).to_be_visible()
@@ -31,6 +34,7 @@ def test_a_job_is_played_while_it_is_rendered(
         killed.kill()
         drawn = page.evaluate("video => video.buffered.end(0)", shown)
         killed.start()
+        (tmp_path / "next").touch()
         page.wait_for_function("([video, drawn]) => video.buffered.end(0) > drawn + 0.5", arg=[shown, drawn])
         page.wait_for_function("([video, drawn]) => video.currentTime > drawn", arg=[shown, drawn])
         # One range: nothing is missing between. The video is the same, and was not begun again.

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import os
 import platform
+import re
 import signal
 import sys
 import threading
@@ -42,6 +43,8 @@ RENDERER = "testcard"
 """Name of its entry point (see `tests.renderers.installed`)."""
 
 _RUN_FRAMES = 4
+_LOOK_SECONDS = 0.05
+_AWAITED = re.compile(r" until (/\S+)$")
 EVEN = NumberRule(2)
 _FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute", "lose", "misuse", "pause")
 
@@ -61,7 +64,8 @@ class TestcardRenderer:
     computes for some `compute_seconds`), `pause_at_step` (it waits without end, and other threads go on). Steps
     count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names
     a file that must not exist yet. `count_file` gets a line for each scene that is begun, and one when it is drawn. A
-    scene that goes on from another one moves the bars on.
+    scene that goes on from another one moves the bars on. One whose prompt ends in `until` and the path of a file waits
+    for that file.
     """
 
     __test__ = False  # the name starts like a test class
@@ -112,6 +116,7 @@ class TestcardRenderer:
         self._count("begun")
         if self._options.get("is_blank"):
             bars[:] = 0
+        _wait_for_file(request.prompt, should_stop)
         for step in range(1, request.steps + 1):
             time.sleep(self._number("step_seconds"))
             self._fault(step, request)
@@ -206,6 +211,15 @@ class TestcardRenderer:
         except FileExistsError:
             return False
         return True
+
+
+def _wait_for_file(prompt: str, should_stop: ShouldStop) -> None:
+    """Wait until there is the file that the prompt names. Raises RenderCancelled."""
+    awaited = _AWAITED.search(prompt)
+    while awaited and not Path(awaited[1]).exists():
+        if should_stop():
+            raise RenderCancelled
+        time.sleep(_LOOK_SECONDS)
 
 
 def _quote(prompt: str) -> None:
