@@ -46,7 +46,7 @@ def _stated(path: Path) -> tuple[int, Fraction]:
     with path.open("rb") as file:
         if file.read(12)[4:8] != _FILE_TYPE_BOX:
             raise MediaInvalid("the file is not MP4")
-    with _opened(path) as container:
+    with _as_mp4(path) as container:
         if len(container.streams.video) != 1:
             raise MediaInvalid("the file does not hold one video stream")
         stream = container.streams.video[0]
@@ -60,14 +60,14 @@ def _stated(path: Path) -> tuple[int, Fraction]:
         return packets, stream.average_rate
 
 
-def _opened(path: Path) -> InputContainer:
+def _as_mp4(path: Path) -> InputContainer:
     """Open a file as MP4 alone: files of other kinds may be lists of files that are opened in their place."""
     return av.open(str(path), format="mp4", options={"protocol_whitelist": "file"})
 
 
 def _decoded(path: Path, rate: Fraction, on_frame: OnFrame) -> VerifiedMedia:
     running, count = sha256(), 0
-    with _opened(path) as container:
+    with _as_mp4(path) as container:
         stream: VideoStream = container.streams.video[0]
         codec, pixel_format = format_of(stream.codec_context.codec.canonical_name), stream.pix_fmt or ""
         width, height = stream.width, stream.height
