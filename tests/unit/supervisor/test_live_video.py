@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kinolog_worker.attempt.live_video import live_video_store
 from kinolog_worker.inference.live_video.live_video_message import LiveVideoMessage
 from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMessage
 from kinolog_worker.queue.ticket_handler import TicketHandler
@@ -104,6 +105,17 @@ class FullLiveVideos(ObstoreLiveVideos):
         if number:
             raise ArtifactsUnavailable("no space left")
         await super().put(folder, attempt, number, sealed)
+
+
+async def test_a_store_that_deletes_slowly_holds_no_attempt(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is swept by the api."""
+    monkeypatch.setattr(live_video_store, "DELETE_SECONDS", 0.0)
+    memory_worker.inference.script = _failed
+    job = await memory_worker.work(await memory_worker.submit())
+    assert job.status is Status.QUEUED
+    assert await _parts(memory_worker, job, 1)
 
 
 async def test_trouble_of_the_store_is_none_of_the_job(memory_worker: MemoryWorker) -> None:

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 PART_BYTES = 1 << 20
 """Bytes of a part at most."""
 
+DELETE_SECONDS = 10.0
+"""How long an attempt waits for a store that deletes its parts. The api deletes what is left."""
+
 
 class LiveVideoStore:
     """Stores the live video of one attempt. Its troubles end the live video, and never the attempt.
@@ -88,6 +91,7 @@ class LiveVideoStore:
 
     async def _delete(self, attempt: int) -> None:
         try:
-            await self._videos.delete(self._folder, attempt)
+            async with asyncio.timeout(DELETE_SECONDS):
+                await self._videos.delete(self._folder, attempt)
         except Exception as error:
             logger.warning("a live video of job %s is left: %s", self._lease.job.id, type(error).__name__)
