@@ -6,7 +6,7 @@ PROMPT ?= a red circle moving right on a blue background
 OUT    ?= kinolog-demo.mp4
 BASE_IMAGE := proto/kinolog.v1.image.binpb
 # Tests run in several processes: mostly they wait. Files stay together, and so do the tests of one whole stack.
-PROCESSES  ?= 4
+PROCESSES  ?= 5
 PYTEST     := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
 INSTALLED  := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,14 +47,33 @@ pytest_plugins = [
 ]
 
 
+WAITING_FOLDERS = ("tests/chaos/", "tests/e2e/", "tests/integration/")
+"""Where tests mostly wait for servers and browsers."""
+
+
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group tests for `--dist loadgroup`: one process runs a file, and all that use the session's stack."""
+    """Group tests for `--dist loadgroup`: one process runs a file, and all that use the session's stack.
+
+    Files whose tests mostly wait for servers are spread among those that mostly compute, so that processors are not
+    idle for minutes after minutes in which they were short.
+    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    groups: dict[str, list[pytest.Item]] = {}
     for item in items:
-        shared = _of_session(item, "stack") is not None
-        item.add_marker(pytest.mark.xdist_group("stack" if shared else item.location[0]))
+        group = "stack" if _of_session(item, "stack") is not None else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+        groups.setdefault(group, []).append(item)
+    waiting = {name: name.startswith(WAITING_FOLDERS) or name == "stack" for name in groups}
+    number = Counter(waiting[name] for name, tests in groups.items() for _ in tests)
+    before = Counter[bool]()
+    places: dict[str, float] = {}
+    for name, tests in groups.items():
+        kind = waiting[name]
+        places[name] = before[kind] / number[kind]
+        before[kind] += len(tests)
+    items[:] = [item for name in sorted(groups, key=places.__getitem__) for item in groups[name]]
 
 
 MODULES_TO_FREEZE = 100
