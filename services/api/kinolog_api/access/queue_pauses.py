@@ -34,6 +34,7 @@ class ManageQueuePauses:
     async def pause(self, request: pb.PauseQueueRequest, call: RpcCall) -> pb.PauseQueueResponse:
         """PauseQueue. A pause that stands gets the new reason."""
         _check_operator(call)
+        await self._directory.load()
         priority = _priority(request.priority)
         reason = " ".join(request.reason.split())
         last = self._directory.queue_pauses.last(priority)
@@ -44,6 +45,7 @@ class ManageQueuePauses:
     async def resume(self, request: pb.ResumeQueueRequest, call: RpcCall) -> pb.ResumeQueueResponse:
         """ResumeQueue. Without a priority all pauses end."""
         _check_operator(call)
+        await self._directory.load()  # another api may have stored a pause a moment ago
         chosen = _priority(request.priority)
         for standing in self._directory.queue_pauses.standing():
             if chosen in (WHOLE_QUEUE, standing.priority):
