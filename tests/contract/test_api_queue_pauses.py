@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 import grpc
-import pytest
 from grpc import aio
 
-from kinolog.access.api_key import RecordedAccessCommit
 from kinolog.access.key_text import key_digest
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
-from tests.adapters.memory.access_log import MemoryAccessLog
+from tests.adapters.memory.access_log import LateAccessLog
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import refused, running_api
 
@@ -61,20 +59,11 @@ async def test_without_keys_whoever_reaches_the_api_is_the_operator() -> None:
         ] == ["maintenance"]
 
 
-async def test_a_pause_that_this_api_has_not_heard_of_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pause_that_this_api_has_not_heard_of_ends_too() -> None:
     """Another api stored it a moment ago."""
-    follow = MemoryAccessLog.follow
-
-    async def late(log: MemoryAccessLog, after: int) -> AsyncGenerator[Sequence[RecordedAccessCommit], None]:
-        async with log._appended:
-            await log._appended.wait_for(lambda: len(log.stored) > 2)
-        async for batch in follow(log, after):
-            yield batch
-
     async with running_api() as api:
-        await api.jobs.PauseQueue(pb.PauseQueueRequest(priority=job_pb2.PRIORITY_LOW))
-        monkeypatch.setattr(MemoryAccessLog, "follow", late)
-        async with running_api(stores_of=api) as other:
+        late = replace(api, access_log=LateAccessLog(api.access_log, commits=2))
+        async with running_api(stores_of=late) as other:
             await api.jobs.PauseQueue(pb.PauseQueueRequest())
             assert not (await other.jobs.ResumeQueue(pb.ResumeQueueRequest())).pauses
-            assert len(api.access_log.stored) == 4
+            assert len(api.access_log.stored) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from kinolog_api.schedules.schedule_runs import LATE, ScheduleRuns
 from kinolog.codec.times import time_from_proto
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import schedule_service_pb2 as pb
+from tests.adapters.memory.access_log import LateAccessLog
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.waits import until
 
@@ -232,3 +234,13 @@ async def test_a_tenant_has_so_many_schedules(schedules: Schedules, monkeypatch:
         schedules.api.method("CreateSchedule")(pb.CreateScheduleRequest(cron=HOURLY, job=job))
     )
     assert problem.reason == "TOO_MANY_SCHEDULES"
+
+
+async def test_a_schedule_that_this_api_has_not_heard_of_is_resumed(schedules: Schedules) -> None:
+    """Another api stored it and paused it a moment ago."""
+    late = replace(schedules.api, access_log=LateAccessLog(schedules.api.access_log, commits=3))
+    async with running_api(stores_of=late) as other:
+        chosen = {"schedule_id": (await schedules.create()).schedule_id}
+        await schedules.api.method("PauseSchedule")(pb.PauseScheduleRequest(**chosen))
+        resumed = await other.method("ResumeSchedule")(pb.ResumeScheduleRequest(**chosen))
+        assert not resumed.schedule.HasField("paused_at")

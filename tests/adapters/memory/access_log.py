@@ -62,6 +62,21 @@ class MemoryAccessLog:
             self._tails[key_id] = len(self.stored)
 
 
+class LateAccessLog(MemoryAccessLog):
+    """A log that followers hear nothing of before it has so many commits. It starts with those of another log."""
+
+    def __init__(self, log: MemoryAccessLog, commits: int) -> None:
+        super().__init__()
+        self.stored, self._tails, self._appended = log.stored, log._tails, log._appended
+        self._commits = commits
+
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[RecordedAccessCommit], None]:
+        async with self._appended:
+            await self._appended.wait_for(lambda: len(self.stored) >= self._commits)
+        async for batch in super().follow(after):
+            yield batch
+
+
 class MemoryKeyUses:
     """Stores the last use of each key."""
 

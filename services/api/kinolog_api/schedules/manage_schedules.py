@@ -109,6 +109,7 @@ class ManageSchedules:
 
     async def pause(self, request: pb.PauseScheduleRequest, call: RpcCall) -> pb.PauseScheduleResponse:
         """PauseSchedule."""
+        await self._facts.load()
         schedule = self._visible(request.schedule_id, call)
         if schedule.paused_at is None:
             await self._decide(schedule, "pause_schedule", SchedulePaused(), call)
@@ -117,6 +118,7 @@ class ManageSchedules:
 
     async def resume(self, request: pb.ResumeScheduleRequest, call: RpcCall) -> pb.ResumeScheduleResponse:
         """ResumeSchedule. Times that came while it was paused are not made up for."""
+        await self._facts.load()
         schedule = self._visible(request.schedule_id, call)
         if schedule.paused_at is not None:
             await self._decide(schedule, "resume_schedule", ScheduleResumed(), call)

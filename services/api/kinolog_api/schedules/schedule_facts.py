@@ -38,6 +38,10 @@ class ScheduleFacts:
         """All schedules, as this api knows them."""
         return self._directory.schedules
 
+    async def load(self) -> None:
+        """Read what another api has stored a moment ago. Raises `LogUnavailable`."""
+        await self._directory.load()
+
     async def create(
         self, make: Callable[[SealedText], ScheduleCreated], job: pb.SubmitJobRequest, actor: str
     ) -> Schedule:
