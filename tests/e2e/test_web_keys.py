@@ -42,6 +42,7 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     for key in (first, second):
         wait_until(partial(knows_key, keyed, key.secret), "the key is known")
     page = open_page(keyed, may_lose_requests=True)
+    page.clock.install()
     page.goto("/jobs?text=secret")
     expect(page.get_by_text(NEEDS_KEY)).to_be_visible()
     page.get_by_role("link", name="Enter a key").click()
@@ -55,7 +56,11 @@ def test_a_key_is_entered_and_revoked(open_page: OpenPage, keyed: str, gateway: 
     page.get_by_role("link", name="a secret garden").click()
     expect_to_play(page)
     page.get_by_role("tab", name="Scenes").click()
-    expect(page.get_by_label("Scene 1")).to_have_attribute("src", re.compile("[?]ticket="))
+    scene = page.get_by_label("Scene 1")
+    expect(scene).to_have_attribute("src", re.compile("[?]ticket="))
+    link = scene.get_attribute("src") or ""
+    page.clock.fast_forward("09:00")  # the ticket ends soon
+    expect(scene).not_to_have_attribute("src", link)
     gateway.revoke_key(first.key_id)
     expect(page.get_by_text(REFUSED)).to_be_visible()
     page.get_by_role("link", name="Enter a key").click()

@@ -299,7 +299,7 @@ export function useFile(link: string | null | undefined): UseQueryResult<Blob> {
   });
 }
 
-/** Return the links of a job's files that need no key for some minutes. */
+/** Return the links of a job's files that need no key for some minutes. They are read again before those are over. */
 export function useSignedLinks(job: Job): UseQueryResult<SignedLinks | null> {
   const apiKey = useSettings((state) => state.apiKey);
   return useQuery({
@@ -308,5 +308,6 @@ export function useSignedLinks(job: Job): UseQueryResult<SignedLinks | null> {
       (await answered(gateway.POST("/api/v1/tickets", { body: { job_id: job.job_id }, signal }))).links,
     enabled: apiKey !== "" && hasEnded(job.status) && !job.erased,
     staleTime: TICKET_STALE_MS,
+    refetchInterval: TICKET_STALE_MS,
   });
 }

@@ -1,5 +1,5 @@
 /** A rendered scene: its first frame, and with controls the whole of it. */
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { pathOf } from "../api/address";
 import { PictureFrame } from "./picture_frame";
 import { useFileAddress } from "./use_file_address";
@@ -17,9 +17,17 @@ interface Props {
   hasControls?: boolean;
 }
 
+/** Return an address without its ticket. */
+function fileOf(address: string | undefined): string | undefined {
+  return address?.split("?")[0];
+}
+
 export function Clip({ link, signedLink, thumbnail = null, name, ratio, hasControls = false }: Props): ReactNode {
   const ownAddress = useFileAddress(link);
-  const address = signedLink === undefined ? ownAddress : pathOf(signedLink);
+  const newest = signedLink === undefined ? ownAddress : pathOf(signedLink);
+  // A link with a ticket is read again now and then. A video that plays keeps its own, or it would start again.
+  const [played, setPlayed] = useState<string>();
+  const address = signedLink !== undefined && fileOf(played) === fileOf(newest) ? played : newest;
   const picture = useFileAddress(thumbnail);
   return (
     <PictureFrame ratio={ratio}>
@@ -33,6 +41,8 @@ export function Clip({ link, signedLink, thumbnail = null, name, ratio, hasContr
           controls={hasControls}
           preload={thumbnail === null ? "metadata" : "none"}
           poster={picture}
+          onPlay={() => setPlayed(address)}
+          onError={() => setPlayed(undefined)}
           {...(name === "" ? { "aria-hidden": true, tabIndex: -1 } : { "aria-label": name })}
         />
       )}
