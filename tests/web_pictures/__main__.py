@@ -28,7 +28,7 @@ from tests.fixtures.whole_stack import whole_stack
 from tests.snapshot.week import week
 from tests.web_pictures import subjects
 from tests.web_pictures.camera import LOOKS, PageCamera, PageLook
-from tests.web_pictures.work import jobs_by_state, longest_job, make_documented, work
+from tests.web_pictures.work import jobs_by_state, longest_job, make_documented, schedules, work
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = {"dashboard": "light", "jobs-wall": "light", "job": "dark", "generate-scenes": "light"}
@@ -60,7 +60,7 @@ def take_full(camera: PageCamera, folder: Path) -> None:
         for look in LOOKS:
             with work(camera.url) as running:
                 camera.take_all(subjects.working(running), folder, [look])
-    with jobs_by_state(camera.url) as jobs:
+    with jobs_by_state(camera.url) as jobs, schedules(camera.url):
         ended = [*subjects.pages(longest_job(camera.url)), *subjects.states(jobs)]
         names = {subject.name for subject in busy}
         camera.take_all([subject for subject in ended if subject.name not in names], folder)

@@ -40,11 +40,13 @@ def pages(job: str | None = None) -> list[Subject]:
         Subject(name="generate", path="/generate", awaited="main form"),
         Subject(name="generate-typed", path="/generate", act=_type_prompt),
         Subject(name="generate-wrong", path="/generate", act=_type_wrong),
+        Subject(name="generate-repeated", path="/generate?start=repeated", awaited="main form"),
+        Subject(name="schedules", path="/schedules", awaited="main h2"),
         Subject(name="analytics", path="/analytics"),
         Subject(name="settings", path="/settings"),
         Subject(name="palette", path="/settings", act=_open_palette, is_whole=False),
         Subject(name="menu", path="/settings", act=_open_menu, widths=(PHONE, TABLET), is_whole=False),
-        Subject(name="missing", path="/settings/nothing", is_whole=False),
+        Subject(name="missing", path="/settings", act=_miss_page, is_whole=False),
         Subject(name="missing-job", path=f"/jobs/{'a' * 26}", is_whole=False),
         Subject(name="away", path="/settings", act=_lose_server, is_whole=False),
     ]
@@ -94,6 +96,11 @@ def _open_palette(page: Page) -> None:
     page.locator("[role=dialog] input").wait_for()
 
 
+def _miss_page(page: Page) -> None:
+    page.evaluate("history.pushState(null, '', '/nothing'); dispatchEvent(new PopStateEvent('popstate'))")
+    page.locator("main .MuiAlert-root").wait_for()
+
+
 def _open_menu(page: Page) -> None:
     page.locator("header button").first.click()
     page.locator("[role=presentation] nav").wait_for()
@@ -101,9 +108,10 @@ def _open_menu(page: Page) -> None:
 
 def _lose_server(page: Page) -> None:
     page.context.route("**/api/**", lambda route: route.abort())
-    page.locator('nav a[href$="/analytics"]').click() if page.locator("nav").count() else page.keyboard.press(
-        "4"
-    )
+    if page.locator("nav").count():
+        page.locator('nav a[href$="/analytics"]').click()
+    else:
+        page.keyboard.press("5")
     page.locator("main .MuiAlert-root").first.wait_for()
 
 

@@ -81,6 +81,22 @@ def jobs_by_state(url: str) -> Iterator[dict[str, str]]:
         http.post(f"/api/v1/cancel/{waiting}").raise_for_status()
 
 
+@contextmanager
+def schedules(url: str) -> Iterator[None]:
+    """Have a schedule that submits jobs and one that is paused."""
+    daily = {"name": "morning clip", "cron": "30 7 * * *", "zone": "Europe/Berlin", "job": {"prompt": WORK[0]}}
+    other = {"name": WORDS[2][:120], "cron": "*/20 6-9 1,15 * *", "catch_up": True, "job": {"prompt": WORDS[3]}}
+    with httpx.Client(base_url=url, timeout=60) as http:
+        made = [
+            http.post("/api/v1/schedules", json=fields).raise_for_status().json()["schedule_id"]
+            for fields in (daily, other)
+        ]
+        http.post(f"/api/v1/schedules/{made[1]}/pause").raise_for_status()
+        yield
+        for schedule_id in made:
+            http.delete(f"/api/v1/schedules/{schedule_id}").raise_for_status()
+
+
 def make_documented(url: str) -> None:
     """Make the video that the documentation shows, and let others run."""
     with httpx.Client(base_url=url, timeout=60) as http:
