@@ -45,14 +45,11 @@ export function decimal(number: number, digits: number, language: string): strin
 }
 
 export function bytes(number: number, language: string): string {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+  const units = [undefined, "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, number)) / 3));
-  return numberFormat(language, {
-    style: "unit",
-    unit: units[power] ?? "byte",
-    unitDisplay: power === 0 ? "narrow" : "short",
-    maximumFractionDigits: power === 0 ? 0 : 1,
-  }).format(number / 1000 ** power);
+  const unit = units[power];
+  if (unit === undefined) return `${numberFormat(language).format(number)} B`;
+  return numberFormat(language, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(number / 1000 ** power);
 }
 
 /** Return a duration, such as `4.2 s`, `1:05` or `2:00:05`; a dash for none. */

@@ -54,6 +54,16 @@ export const theme: Theme = createTheme({
       // The ripple would show where the focus of the keyboard is.
       styleOverrides: { root: { "&.Mui-focusVisible": { outline: "2px solid currentColor", outlineOffset: -2 } } },
     },
+    MuiAlert: {
+      styleOverrides: {
+        // The tint alone is hardly seen on a dark page.
+        root: ({ theme: own }) => own.applyStyles("dark", { border: "1px solid var(--mui-palette-divider)" }),
+        action: { whiteSpace: "nowrap" },
+      },
+    },
+    // In the dark, what lies above the page has the colours of its panels, with a frame.
+    MuiDialog: { styleOverrides: { paper: { backgroundImage: "none", border: "1px solid var(--mui-palette-divider)" } } },
+    MuiDrawer: { styleOverrides: { paper: { backgroundImage: "none" } } },
     MuiTableCell: { styleOverrides: { head: { fontWeight: 600 } } },
   },
 });

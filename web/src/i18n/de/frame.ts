@@ -62,6 +62,6 @@ export const frame: typeof english = {
     noAnswer: "Der Server antwortet nicht. Er wird von selbst wieder gefragt.",
     status: "Der Server antwortete mit Status {{status}}.",
     load: "Das konnte nicht geladen werden.",
-    again: "Noch einmal versuchen",
+    again: "Noch einmal",
   },
 };

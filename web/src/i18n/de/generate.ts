@@ -11,7 +11,7 @@ export const generate: typeof english = {
     enhanced: "Eine Einstellung, von einem Sprachmodell umgeschrieben",
     auto: "An den Marken im Prompt geteilt",
     written: "Von einem Sprachmodell geschrieben",
-    list: "Eine Liste von Szenen",
+    list: "Szenenliste",
   },
   shotHint: {
     one: "Der Prompt ist eine Einstellung.",
@@ -89,7 +89,7 @@ export const generate: typeof english = {
   start: "Beginn",
   startOf: { now: "Jetzt", later: "Zu einer Zeit", repeated: "Immer wieder" },
   startAfterHint: "In Ihrer Zeitzone. Bis dahin wartet der Auftrag.",
-  startTimeout: "Muss beginnen binnen (Minuten)",
+  startTimeout: "Frist (Minuten)",
   startTimeoutHint: "Leer: Er wartet, solange es dauert. Sonst scheitert er.",
   startTime: "Geben Sie eine Zeit an.",
   pastTime: "Diese Zeit ist vorbei.",

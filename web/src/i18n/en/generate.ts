@@ -9,7 +9,7 @@ export const generate = {
     enhanced: "One shot, rewritten by a language model",
     auto: "Cut at the marks in the prompt",
     written: "Written by a language model",
-    list: "A list of scenes",
+    list: "Scene list",
   },
   shotHint: {
     one: "The prompt is one shot.",

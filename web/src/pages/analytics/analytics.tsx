@@ -7,7 +7,7 @@ import Stack from "@mui/material/Stack";
 import ToggleButton from "@mui/material/ToggleButton";
 import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
 import Typography from "@mui/material/Typography";
-import { useQueries } from "@tanstack/react-query";
+import { type UseQueryResult, useQueries } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
@@ -38,13 +38,21 @@ const HEIGHT = 260;
 const LEGEND = 24;
 const PANEL_HEIGHT = HEIGHT + 100;
 
-/** Return the number of jobs of each model that has some in the range. */
-function useModelCounts(query: RangeQuery): { model: string; total: number }[] {
-  const models = useModels().data?.models ?? [];
-  const counts = useQueries({ queries: models.map(({ name }) => countsReading({ ...query, model: [name] })) });
-  return models
-    .map(({ name }, index) => ({ model: name, total: counts[index]?.data?.total ?? 0 }))
-    .filter(({ total }) => total > 0);
+/** The number of jobs of each model that has some in the range. */
+interface ModelCounts {
+  /** What is not read yet; any of what was read if all is. */
+  reading: UseQueryResult;
+  counts: { model: string; total: number }[];
+}
+
+function useModelCounts(query: RangeQuery): ModelCounts {
+  const models = useModels();
+  const names = (models.data?.models ?? []).map(({ name }) => name);
+  const readings = useQueries({ queries: names.map((name) => countsReading({ ...query, model: [name] })) });
+  return {
+    reading: readings.find(({ data }) => data === undefined) ?? models,
+    counts: names.map((model, index) => ({ model, total: readings[index]?.data?.total ?? 0 })).filter(({ total }) => total > 0),
+  };
 }
 
 export default function Analytics(): ReactNode {
@@ -89,7 +97,7 @@ export default function Analytics(): ReactNode {
     rows.push([], ["priority", "completed", "failed", "cancelled", "success_rate"]);
     for (const rate of rates.data ?? []) rows.push([rate.priority, rate.completed, rate.failed, rate.cancelled, rate.rate]);
     rows.push([], ["model", "jobs"]);
-    for (const { model, total } of models) rows.push([model, total]);
+    for (const { model, total } of models.counts) rows.push([model, total]);
     save(`kinolog-${range}.csv`, csv(rows));
   }
 
@@ -134,7 +142,12 @@ export default function Analytics(): ReactNode {
       <Grid container spacing={2}>
         <Grid size={{ xs: 12, lg: 6 }}>
           <Panel title={t("analytics.trend")} height={PANEL_HEIGHT}>
-            <Loaded query={trends} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={(points) => points.length === 0}>
+            <Loaded
+              query={trends}
+              height={HEIGHT + LEGEND}
+              empty={t("empty.data")}
+              isEmpty={(points) => points.every(({ completed, failed, cancelled }) => completed + failed + cancelled === 0)}
+            >
               {(points) => (
                 <ColumnChart
                   name={t("analytics.trend")}
@@ -209,21 +222,19 @@ export default function Analytics(): ReactNode {
         </Grid>
         <Grid size={{ xs: 12, sm: 6, lg: 3 }}>
           <Panel title={t("analytics.byModel")} height={PANEL_HEIGHT}>
-            {models.length === 0 ? (
-              <Typography color="textSecondary" sx={{ height: HEIGHT + LEGEND, display: "grid", placeContent: "center" }}>
-                {t("empty.data")}
-              </Typography>
-            ) : (
-              <BarChart
-                name={t("analytics.byModel")}
-                height={HEIGHT}
-                isWhole
-                hasLegend={false}
-                text={formats.shortCount}
-                columns={models.map(({ model }) => model)}
-                series={[{ name: t("analytics.jobs"), colour: CHART_COLOURS.processing, values: models.map(({ total }) => total) }]}
-              />
-            )}
+            <Loaded query={models.reading} height={HEIGHT + LEGEND} empty={t("empty.data")} isEmpty={() => models.counts.length === 0}>
+              {() => (
+                <BarChart
+                  name={t("analytics.byModel")}
+                  height={HEIGHT}
+                  isWhole
+                  hasLegend={false}
+                  text={formats.shortCount}
+                  columns={models.counts.map(({ model }) => model)}
+                  series={[{ name: t("analytics.jobs"), colour: CHART_COLOURS.processing, values: models.counts.map(({ total }) => total) }]}
+                />
+              )}
+            </Loaded>
           </Panel>
         </Grid>
       </Grid>

@@ -136,7 +136,18 @@ export default function JobPage(): ReactNode {
   useTitle(t("pages.job", { job: shortId(jobId) }));
   useChannel(`job:${jobId}`);
   if (job.error instanceof RequestFailed && job.error.status === 404) {
-    return <Alert severity="info">{t("job.notFound")}</Alert>;
+    return (
+      <Alert
+        severity="info"
+        action={
+          <Button component={Link} to="/jobs" color="inherit" size="small">
+            {t("dashboard.allJobs")}
+          </Button>
+        }
+      >
+        {t("job.notFound")}
+      </Alert>
+    );
   }
   return (
     <Loaded query={job} lines={8}>

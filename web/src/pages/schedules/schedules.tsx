@@ -1,7 +1,7 @@
 /** The schedules: what each submits and when, with its last run. */
 import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
-import Stack from "@mui/material/Stack";
+import Paper from "@mui/material/Paper";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -26,10 +26,10 @@ export default function Schedules(): ReactNode {
       <Loaded query={schedules} lines={6}>
         {(list) =>
           list.length === 0 ? (
-            <Stack sx={{ p: 4, alignItems: "center", gap: 1.5, textAlign: "center" }}>
+            <Paper variant="outlined" sx={{ p: 4, display: "grid", justifyItems: "center", gap: 1.5, textAlign: "center" }}>
               <Typography variant="h2">{t("schedules.none")}</Typography>
               <Typography color="textSecondary">{t("schedules.noneHint")}</Typography>
-            </Stack>
+            </Paper>
           ) : (
             <Box component="ul" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 2 }}>
               {list.map((schedule) => (

@@ -23,6 +23,7 @@ import { useFormats } from "../../text/use_format";
 type Scope = ApiKey["scopes"][number];
 const SCOPES = Object.keys(en.settings.scope) as (keyof typeof en.settings.scope)[];
 const USUAL: readonly Scope[] = ["submit", "read", "cancel"];
+const FIELD = { flex: "1 1 180px", maxWidth: { sm: 260 } };
 
 export function ServerKeys(): ReactNode {
   const { t } = useTranslation();
@@ -51,9 +52,9 @@ export function ServerKeys(): ReactNode {
           {(keys) => (
             <Box component="ul" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 1.5 }}>
               {keys.map((key) => (
-                <Box component="li" key={key.key_id} sx={{ display: "flex", gap: 2, alignItems: "center", flexWrap: "wrap" }}>
-                  <Box sx={{ minWidth: 0, flex: "1 1 240px" }}>
-                    <Typography noWrap>
+                <Box component="li" key={key.key_id} sx={{ display: "flex", gap: 2, alignItems: "center" }}>
+                  <Box sx={{ minWidth: 0, flex: 1 }}>
+                    <Typography sx={{ overflowWrap: "anywhere" }}>
                       {key.name || key.key_id} · {t("settings.keyOf", { actor: key.actor, tenant: key.tenant })}
                     </Typography>
                     <Typography variant="body2" color="textSecondary">
@@ -66,7 +67,7 @@ export function ServerKeys(): ReactNode {
                         .join(" · ")}
                     </Typography>
                   </Box>
-                  <Button size="small" color="error" aria-label={`${t("settings.revoke")} ${key.name || key.key_id}`} onClick={() => setAsked(key.key_id)}>
+                  <Button size="small" color="error" sx={{ flexShrink: 0 }} aria-label={`${t("settings.revoke")} ${key.name || key.key_id}`} onClick={() => setAsked(key.key_id)}>
                     {t("settings.revoke")}
                   </Button>
                 </Box>
@@ -92,8 +93,8 @@ export function ServerKeys(): ReactNode {
         )}
         <Typography variant="h3">{t("settings.newKey")}</Typography>
         <Stack direction="row" sx={{ gap: 1.5, flexWrap: "wrap", alignItems: "center" }}>
-          <TextField size="small" label={t("settings.keyActor")} value={actor} onChange={(event) => setActor(event.target.value)} />
-          <TextField size="small" label={t("settings.keyName")} value={name} onChange={(event) => setName(event.target.value)} />
+          <TextField size="small" sx={FIELD} label={t("settings.keyActor")} value={actor} onChange={(event) => setActor(event.target.value)} />
+          <TextField size="small" sx={FIELD} label={t("settings.keyName")} value={name} onChange={(event) => setName(event.target.value)} />
           <Stack direction="row" role="group" aria-label={t("settings.scopes")} sx={{ gap: 0.5, flexWrap: "wrap" }}>
             {SCOPES.map((scope) => {
               const isChosen = scopes.includes(scope);
