@@ -134,7 +134,7 @@ def _mark_all(page: Page) -> None:
 
 
 def _ask_to_erase(page: Page) -> None:
-    page.locator("tbody input[type=checkbox]").first.check()
+    page.locator("tbody input[type=checkbox]").last.check()  # the newest one is erased
     page.locator("main .MuiAlert-root .MuiButton-colorError").click()
     page.locator("[role=dialog]").wait_for()
 

@@ -85,7 +85,7 @@ def jobs_by_state(url: str) -> Iterator[dict[str, str]]:
 def schedules(url: str) -> Iterator[None]:
     """Have a schedule that submits jobs and one that is paused."""
     daily = {"name": "morning clip", "cron": "30 7 * * *", "zone": "Europe/Berlin", "job": {"prompt": WORK[0]}}
-    other = {"name": WORDS[2][:120], "cron": "*/20 6-9 1,15 * *", "catch_up": True, "job": {"prompt": WORDS[3]}}
+    other = {"name": WORDS[2][:64], "cron": "*/20 6-9 1,15 * *", "catch_up": True, "job": {"prompt": WORDS[3]}}
     with httpx.Client(base_url=url, timeout=60) as http:
         made = [
             http.post("/api/v1/schedules", json=fields).raise_for_status().json()["schedule_id"]

@@ -60,7 +60,7 @@ export const generate: typeof english = {
   frames: "{{frames}} Bilder mit {{fps}} Bildern je Sekunde",
   none: "keine",
   fewer: "Weniger Einstellungen",
-  commonPrompt: "Was alle Szenen zeigen (darf leer sein)",
+  commonPrompt: "Für alle Szenen (darf leer sein)",
   scenePrompt: "Was geschieht in dieser Szene?",
   addScene: "Szene hinzufügen",
   equal: "zu gleichen Teilen",

@@ -28,6 +28,7 @@ export const job: typeof english = {
   differences: "Womit die beiden unterschiedlich liefen",
   original: "Auftrag {{job}}",
   thisJob: "Dieser Auftrag",
+  noStages: "Keine Stufe hat begonnen.",
   noVideo: "Dieser Auftrag hat kein Video.",
   erased: "Prompt und Dateien dieses Auftrags sind gelöscht. Seine Geschichte bleibt.",
   allLines: "Alle Zeilen",

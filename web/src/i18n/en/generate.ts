@@ -58,7 +58,7 @@ export const generate = {
   frames: "{{frames}} frames at {{fps}} frames per second",
   none: "none",
   fewer: "Fewer settings",
-  commonPrompt: "What all scenes show (may stay empty)",
+  commonPrompt: "For all scenes (may be empty)",
   scenePrompt: "What happens in this scene?",
   addScene: "Add a scene",
   equal: "an equal share",

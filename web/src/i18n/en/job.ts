@@ -26,6 +26,7 @@ export const job = {
   differences: "What the two ran with differently",
   original: "Job {{job}}",
   thisJob: "This job",
+  noStages: "No stage began.",
   noVideo: "This job has no video.",
   erased: "The prompt and the files of this job are erased. Its history stays.",
   allLines: "All lines",

@@ -4,7 +4,7 @@ import LinearProgress from "@mui/material/LinearProgress";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { JobDetail } from "../../api/types";
+import { type JobDetail, hasEnded } from "../../api/types";
 import { useJobProgress } from "../../live/live_store";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
@@ -15,7 +15,7 @@ export function Stages({ job }: { job: JobDetail }): ReactNode {
   const names = useNames();
   const live = useJobProgress(job.job_id);
   const stages = live !== undefined && live.attempt >= job.attempt && live.stages.length > 0 ? live.stages : job.stages;
-  if (stages.length === 0) return <Typography color="textSecondary">{t("stage.none")}</Typography>;
+  if (stages.length === 0) return <Typography color="textSecondary">{t(hasEnded(job.status) ? "job.noStages" : "stage.none")}</Typography>;
   return (
     <Box component="ol" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 1.25 }}>
       {stages.map((stage) => {

@@ -71,7 +71,7 @@ export function JobFilters({ search, isFocused, onChange }: Props): ReactNode {
 
   return (
     <>
-      <Stack direction="row" sx={{ gap: 1, flexWrap: "wrap" }}>
+      <Stack direction="row" sx={{ gap: 1.5, flexWrap: "wrap" }}>
         <TextField
           size="small"
           type="search"
@@ -103,7 +103,7 @@ export function JobFilters({ search, isFocused, onChange }: Props): ReactNode {
         ) : null}
       </Stack>
       <Collapse in={isOpen} unmountOnExit>
-        <Grid container spacing={1} sx={{ mt: 1 }}>
+        <Grid container spacing={1.5} sx={{ mt: 1.5 }}>
           {choice(t("fields.priority"), PRIORITIES, priorities, (chosen) => onChange({ priorities: chosen }), (value) =>
             t(`priority.${value}`),
           )}
