@@ -57,7 +57,7 @@ STATES = ("failed", "cancelled", "erased", "waiting")
 def work(url: str) -> Iterator[str]:
     """Let a job run for long, and have jobs wait that are hard to lay out. Yield the id of the one; cancel all."""
     with httpx.Client(base_url=url, timeout=60) as http:
-        running = submit(http, prompt=LONG_STORY, shots="auto", duration=16.0, steps=100, priority="critical")
+        running = submit(http, prompt=LONG_STORY, shots="auto", duration=48.0, steps=100, priority="critical")
         jobs = [running, *(submit(http, prompt=words, priority="low") for words in WORDS)]
         wait(http, running, lambda job: job["status"] == "processing")
         yield running
@@ -84,8 +84,18 @@ def jobs_by_state(url: str) -> Iterator[dict[str, str]]:
 @contextmanager
 def schedules(url: str) -> Iterator[None]:
     """Have a schedule that submits jobs and one that is paused."""
-    daily = {"name": "morning clip", "cron": "30 7 * * *", "zone": "Europe/Berlin", "job": {"prompt": WORK[0]}}
-    other = {"name": WORDS[2][:64], "cron": "*/20 6-9 1,15 * *", "catch_up": True, "job": {"prompt": WORDS[3]}}
+    daily = {
+        "name": "morning clip",
+        "cron": "30 7 * * *",
+        "zone": "Europe/Berlin",
+        "job": {"prompt": WORK[0]},
+    }
+    other = {
+        "name": WORDS[2][:64],
+        "cron": "*/20 6-9 1,15 * *",
+        "catch_up": True,
+        "job": {"prompt": WORDS[3]},
+    }
     with httpx.Client(base_url=url, timeout=60) as http:
         made = [
             http.post("/api/v1/schedules", json=fields).raise_for_status().json()["schedule_id"]

@@ -48,7 +48,7 @@ export function bytes(number: number, language: string): string {
   const units = [undefined, "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, number)) / 3));
   const unit = units[power];
-  if (unit === undefined) return `${numberFormat(language).format(number)} B`;
+  if (unit === undefined) return `${numberFormat(language).format(number)}\u00a0B`;
   return numberFormat(language, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(number / 1000 ** power);
 }
 
@@ -57,7 +57,7 @@ export function length(seconds: number | null | undefined, language: string): st
   if (seconds == null) return "–";
   if (seconds < MINUTE) {
     const digits = seconds < 10 ? 1 : 0;
-    return `${numberFormat(language, { maximumFractionDigits: digits }).format(seconds)} s`;
+    return `${numberFormat(language, { maximumFractionDigits: digits }).format(seconds)}\u00a0s`;
   }
   const whole = Math.round(seconds);
   const parts = [Math.floor((whole % HOUR) / MINUTE), whole % MINUTE];

@@ -64,6 +64,6 @@ export const theme: Theme = createTheme({
     // In the dark, what lies above the page has the colours of its panels, with a frame.
     MuiDialog: { styleOverrides: { paper: { backgroundImage: "none", border: "1px solid var(--mui-palette-divider)" } } },
     MuiDrawer: { styleOverrides: { paper: { backgroundImage: "none" } } },
-    MuiTableCell: { styleOverrides: { head: { fontWeight: 600 } } },
+    MuiTableCell: { styleOverrides: { root: { borderBottomColor: "var(--mui-palette-divider)" }, head: { fontWeight: 600 } } },
   },
 });

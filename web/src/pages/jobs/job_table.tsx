@@ -14,7 +14,6 @@ import { type ReactNode, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Job } from "../../api/types";
-import { hasEnded } from "../../api/types";
 import { Ago } from "../../components/ago";
 import { JobProgress, useNewest } from "../../components/job_progress";
 import { StatusChip } from "../../components/status_chip";
@@ -68,14 +67,14 @@ const Row = memo(
           </Typography>
           <Box sx={{ display: { xs: "flex", sm: "none" }, gap: 1, mt: 0.5, alignItems: "center", justifyContent: "space-between" }}>
             {chip}
-            {hasEnded(status) ? (
-              <Typography variant="body2" color="textSecondary" noWrap>
-                <Ago time={job.created_at} />
-              </Typography>
-            ) : (
+            {status === "processing" ? (
               <Box sx={{ flexGrow: 1 }}>
                 <JobProgress job={job} />
               </Box>
+            ) : (
+              <Typography variant="body2" color="textSecondary" noWrap>
+                <Ago time={job.created_at} />
+              </Typography>
             )}
           </Box>
         </TableCell>

@@ -8,7 +8,6 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Job } from "../../api/types";
-import { hasEnded } from "../../api/types";
 import { clamped } from "../../components/clamped";
 import { JobProgress } from "../../components/job_progress";
 import { Picture } from "../../components/picture";
@@ -55,12 +54,12 @@ export function JobWall({ jobs, marked, onMark }: Props): ReactNode {
                 <Typography variant="body2" dir="auto" title={job.prompt ?? undefined} sx={{ ...clamped(2), minHeight: "2lh", textAlign: "left", overflowWrap: "anywhere" }}>
                   {job.prompt ?? t("status.erased")}
                 </Typography>
-                {hasEnded(job.status) ? (
+                {job.status === "processing" ? (
+                  <JobProgress job={job} />
+                ) : (
                   <Box>
                     <StatusChip status={job.status} />
                   </Box>
-                ) : (
-                  <JobProgress job={job} />
                 )}
               </Box>
             </CardActionArea>
