@@ -16,9 +16,10 @@ HEIGHT = 900
 TALL = 6_000
 """Height of a window that shows every page whole, with its menu."""
 LIMIT_MS = 60_000
-SEEK = """Promise.all([...document.querySelectorAll("video[controls]:not([preload=none])")].map((video) =>
-    new Promise((done) => { video.onseeked = done; video.currentTime = video.duration / 4; })))"""
-"""Shows a frame of each video that can be played."""
+SEEK = """Promise.all([...document.querySelectorAll("video[controls]:not([preload=none])")]
+    .filter((video) => video.duration < Infinity)
+    .map((video) => new Promise((done) => { video.onseeked = done; video.currentTime = video.duration / 4; })))"""
+"""Shows a frame of each video that can be played and is whole."""
 IS_DRAWN = """document.querySelector("main .MuiSkeleton-root") === null &&
     [...document.querySelectorAll("img, video")].every((each) =>
     each.complete || each.preload === "none" || each.readyState >= 2 ||
@@ -91,7 +92,8 @@ class PageCamera:
 def _await_content(page: Page, subject: Subject) -> None:
     """Wait until a page shows what the picture is of."""
     page.locator("main :is(h1, .MuiAlert-root)").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    if not subject.is_streamed:
+        page.wait_for_load_state("networkidle")
     if subject.act is not None:
         subject.act(page)
     if subject.awaited:

@@ -27,6 +27,8 @@ class Subject:
     widths: Collection[int] = WIDTHS
     is_whole: bool = True
     """Whether the whole of the page is taken, and not what the window shows."""
+    is_streamed: bool = False
+    """Whether the page reads a video while it is rendered, so that the network is never idle."""
     settings: str = ""
     """Choices of the person, as the page keeps them: JSON."""
 
@@ -75,7 +77,12 @@ def working(running: str) -> list[Subject]:
     return [
         Subject(name="dashboard", path="/", awaited="main li img"),
         Subject(name="jobs", path="/jobs"),
-        Subject(name="running", path=f"/jobs/{running}", awaited="main [role=tabpanel] img"),
+        Subject(
+            name="running",
+            path=f"/jobs/{running}",
+            awaited="main [role=tabpanel] :is(img, video)",
+            is_streamed=True,
+        ),
         Subject(name="running-scenes", path=f"/jobs/{running}?tab=scenes", awaited="main ol li"),
     ]
 
