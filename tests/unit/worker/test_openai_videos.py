@@ -314,6 +314,16 @@ def test_a_file_without_end(
     assert not server.videos
 
 
+def test_a_server_that_stays_too_busy_for_the_file(server: VideoServerStandIn, tmp_path: Path) -> None:
+    """It is asked again, and the job does not stall meanwhile, until the time of the file is over."""
+    server.states, busy = (COMPLETED,), StandInAnswer(429)
+    server.answers["GET content"] = [busy, busy]
+    assert [each.step for each in render(server, tmp_path / "video.mp4")] == [0, 0, 100]
+    server.answers["GET content"] = [busy, busy]
+    assert failure(server, tmp_path / "video.mp4", limit_seconds=1e-9).code == "SERVER_TOO_SLOW"
+    assert (server.answers["GET content"], server.videos) == ([busy], {})
+
+
 def test_an_answer_that_comes_in_drops(
     server: VideoServerStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

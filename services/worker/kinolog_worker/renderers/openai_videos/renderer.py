@@ -62,6 +62,9 @@ FAILED = "SERVER_FAILED"
 SLOW = "SERVER_TOO_SLOW"
 UNUSABLE = "VIDEO_UNUSABLE"
 
+NO_FILE = "the file did not arrive"
+"""The beginning of the message about a file that takes too long."""
+
 _WAITING = frozenset({"queued", "in_progress", "processing", "pending", "running"})
 _FINISHED = "completed"
 _FINAL_CODES = frozenset({"moderation_blocked", "content_policy_violation", "invalid_prompt"})
@@ -131,13 +134,14 @@ class _ServerJob:
         try:
             while video.status != _FINISHED:
                 self._raise_unless_waiting(video)
-                if time.monotonic() >= ends_at:
-                    limit = f"the server made no video within {self._server.limit_seconds:g} s"
-                    raise RenderFailed(SLOW, f"{limit} (limit_seconds)", retryable=True)
+                self._raise_after(ends_at, "the server made no video")
                 self._report(video.progress)
                 self._pause(video.poll_seconds or self._server.poll_seconds)
                 video = self._while_away(lambda: self._client.read(video_id)) or video
-            while not self._while_away(lambda: self._downloaded(video_id, target)):
+            file_ends_at = time.monotonic() + self._server.limit_seconds
+            while not self._while_away(lambda: self._downloaded(video_id, target, file_ends_at)):
+                self._raise_after(file_ends_at, NO_FILE)
+                self._report(self._percent)
                 self._pause(self._server.poll_seconds)
             self._report(PROGRESS_STEPS)
         finally:
@@ -189,9 +193,9 @@ class _ServerJob:
             lost = f"the server went away as it made the video: {problem}"
             raise RenderFailed(SERVER_LOST_JOB, lost, retryable=True)
 
-    def _downloaded(self, video_id: str, target: Path) -> Path:
-        """Fetch the file, within the limits of size and of time. Its time is not that of the making."""
-        started = reported_at = time.monotonic()
+    def _downloaded(self, video_id: str, target: Path, ends_at: float) -> Path:
+        """Fetch the file, within the limits of size and of time."""
+        reported_at = time.monotonic()
 
         def check(size_bytes: int) -> None:
             nonlocal reported_at
@@ -200,15 +204,19 @@ class _ServerJob:
             if size_bytes > MOST_VIDEO_BYTES:
                 limit = f"the file of the server has more than {MOST_VIDEO_BYTES >> 30} GiB"
                 raise RenderFailed(UNUSABLE, limit, retryable=True)
-            if now - started > self._server.limit_seconds:
-                limit = f"the file did not arrive within {self._server.limit_seconds:g} s"
-                raise RenderFailed(SLOW, f"{limit} (limit_seconds)", retryable=True)
+            self._raise_after(ends_at, NO_FILE)
             if now - reported_at >= REPORT_SECONDS:
                 reported_at = now
                 self._report(self._percent)
 
         self._client.download(video_id, target, check)
         return target
+
+    def _raise_after(self, ends_at: float, problem: str) -> None:
+        """Raise RenderFailed once this time is over."""
+        if time.monotonic() >= ends_at:
+            limit = f"{problem} within {self._server.limit_seconds:g} s (limit_seconds)"
+            raise RenderFailed(SLOW, limit, retryable=True)
 
     def _raise_unless_waiting(self, video: ServerVideo) -> None:
         if video.status in _WAITING:
