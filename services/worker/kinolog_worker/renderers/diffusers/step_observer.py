@@ -51,8 +51,10 @@ def step_observer(
                 def preview() -> bytes | None:
                     try:
                         clean = estimate.clean(done, steps)
-                        if clean is None or not decodes:
-                            return None if clean is None else fitted.jpeg(clean, request, canvas)
+                        if clean is None:
+                            return None
+                        if not decodes:
+                            return fitted.jpeg(clean, request, canvas)
                     except Exception as error:  # of a scheduler of another kind, or of the map
                         logger.debug("there is no preview: %s", type(error).__name__)
                         return None

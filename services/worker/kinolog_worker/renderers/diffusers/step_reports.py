@@ -44,20 +44,30 @@ def reported_steps(pipe: Any, family: Family, after_step: AfterStep) -> Iterator
     if family.step_reports is StepReports.CALLBACK:
         yield {"callback_on_step_end": callback(after_step)}
         return
-    original = type(pipe.scheduler)
-    pipe.scheduler.__class__ = _reporting(original, after_step)
-    try:
+    with replaced_methods(pipe.scheduler, lambda scheduler: _reporting(scheduler, after_step)):
         yield {}
-    finally:
-        pipe.scheduler.__class__ = original
 
 
-def _reporting(scheduler: Any, after_step: AfterStep) -> Any:
-    """Return a subclass of a scheduler's class that reports its steps.
+@contextmanager
+def replaced_methods(
+    scheduler: Any, methods: Callable[[Any], Mapping[str, Callable[..., Any]]]
+) -> Iterator[None]:
+    """Give a scheduler, and deep copies of it, other methods in the block. `methods` makes them for its class.
 
-    A class, because an attribute of the instance would be shared by a deep copy and step the original. `step` keeps its
-    signature: pipelines look there for what they may pass.
+    They are those of a subclass, because an attribute of the instance would be shared by a deep copy and step the
+    original. They keep their signatures: pipelines look there for what they may pass.
     """
+    original = type(scheduler)
+    replaced = {name: wraps(getattr(original, name))(method) for name, method in methods(original).items()}
+    scheduler.__class__ = type(original.__name__, (original,), replaced)
+    try:
+        yield
+    finally:
+        scheduler.__class__ = original
+
+
+def _reporting(scheduler: Any, after_step: AfterStep) -> Mapping[str, Callable[..., Any]]:
+    """Return the step of a scheduler's class that reports itself."""
 
     def step(self: Any, *positional: Any, **named: Any) -> Any:
         stepped = scheduler.step(self, *positional, **named)
@@ -65,4 +75,4 @@ def _reporting(scheduler: Any, after_step: AfterStep) -> Any:
         after_step({}, latents if isinstance(latents, torch.Tensor) else None)
         return stepped
 
-    return type(scheduler.__name__, (scheduler,), {"step": wraps(scheduler.step)(step)})
+    return {"step": step}

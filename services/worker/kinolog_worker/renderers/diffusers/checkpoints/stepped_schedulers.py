@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import wraps
 from typing import Any
 
 import diffusers
+
+from kinolog_worker.renderers.diffusers.step_reports import replaced_methods
 
 _library: Any = diffusers  # untyped in part
 
@@ -53,12 +54,11 @@ class SteppedSchedulers:
         schedulers = [value for value in vars(pipe).values() if isinstance(value, _library.SchedulerMixin)]
         with ExitStack() as stack:
             for scheduler in schedulers:
-                stack.callback(setattr, scheduler, "__class__", type(scheduler))
-                scheduler.__class__ = self._following(type(scheduler))
+                stack.enter_context(replaced_methods(scheduler, self._following))
             yield
 
-    def _following(self, scheduler: Any) -> Any:
-        """Return a subclass of a scheduler's class, so that deep copies are followed too. It keeps signatures."""
+    def _following(self, scheduler: Any) -> Mapping[str, Callable[..., Any]]:
+        """Return the methods of a scheduler's class that are followed. Deep copies have them too."""
 
         def step(this: Any, *positional: Any, **named: Any) -> Any:
             if not any(known is this for known in self._stepped):
@@ -71,8 +71,4 @@ class SteppedSchedulers:
             self._on_new_schedule()
             return scheduler.set_timesteps(this, *positional, **named)
 
-        changed = {
-            "step": wraps(scheduler.step)(step),
-            "set_timesteps": wraps(scheduler.set_timesteps)(set_timesteps),
-        }
-        return type(scheduler.__name__, (scheduler,), changed)
+        return {"step": step, "set_timesteps": set_timesteps}

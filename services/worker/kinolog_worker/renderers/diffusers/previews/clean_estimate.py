@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+
+from kinolog_worker.renderers.diffusers.step_reports import replaced_methods
 
 _RANDOM_STEPS = ("Ancestral", "DDPM", "LCM", "DMD", "CogVideoXDPM")
 """Parts of the names of schedulers that add noise in each step: two latents of theirs lie on no line."""
@@ -28,18 +29,9 @@ class CleanEstimate:
         self._returned: torch.Tensor | None = None
         self._is_random = any(part in type(scheduler).__name__ for part in _RANDOM_STEPS)
 
-    @contextmanager
-    def followed(self) -> Iterator[None]:
+    def followed(self) -> AbstractContextManager[None]:
         """See what the steps of a scheduler return in the block, if it adds noise in each."""
-        if not self._is_random:
-            yield
-            return
-        original = type(self._scheduler)
-        self._scheduler.__class__ = self._following(original)
-        try:
-            yield
-        finally:
-            self._scheduler.__class__ = original
+        return replaced_methods(self._scheduler, self._following) if self._is_random else nullcontext()
 
     def after_step(self, latents: torch.Tensor) -> None:
         """Take the latents after a step."""
@@ -71,8 +63,8 @@ class CleanEstimate:
         outputs = getattr(self._scheduler, "model_outputs", None) if stores else None
         return outputs[-1] if outputs and isinstance(outputs[-1], torch.Tensor) else None
 
-    def _following(self, scheduler: Any) -> Any:
-        """Return a subclass of a scheduler's class that shows what a step returns. It keeps signatures."""
+    def _following(self, scheduler: Any) -> Mapping[str, Callable[..., Any]]:
+        """Return the step of a scheduler's class that shows what it returns."""
 
         def step(this: Any, *positional: Any, **named: Any) -> Any:
             result = scheduler.step(this, *positional, **named)
@@ -83,7 +75,7 @@ class CleanEstimate:
             self._returned = clean if isinstance(clean, torch.Tensor) else None
             return result
 
-        return type(scheduler.__name__, (scheduler,), {"step": wraps(scheduler.step)(step)})
+        return {"step": step}
 
     def _shares(self, done: int, steps: int) -> tuple[tuple[float, float], tuple[float, float]] | None:
         """Return the shares of the clean sample and of noise before the last step and after it; None if unknown."""
