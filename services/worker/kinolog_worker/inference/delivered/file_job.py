@@ -9,14 +9,13 @@ from pathlib import Path
 from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
 from kinolog_worker.inference.messages import (
-    ArtifactFile,
     FinishedMessage,
     LoadedMessage,
     Message,
     RenderJob,
     StepMessage,
 )
-from kinolog_worker.inference.postprocess.clip_finish import write_artifact
+from kinolog_worker.inference.postprocess.clip_finish import clip_files
 from kinolog_worker.inference.stage_messages import StageMessages
 from kinolog_worker.media.comparison.frame_comparison import compare_with
 from kinolog_worker.media.delivered.delivered_video import delivered_video
@@ -82,22 +81,7 @@ class FileJob:
             problem = f"the file that was delivered cannot be used: {invalid}"
             raise RenderFailed("VIDEO_UNUSABLE", problem, retryable=True) from None
         self._log_differences(media)
-        folder = self._job.folder
-        files = (
-            ArtifactFile(
-                kind="video",
-                path=video,
-                media_type="video/mp4",
-                sha256=media.sha256,
-                size_bytes=media.size_bytes,
-            ),
-            write_artifact(
-                folder / "thumbnail.jpg", images.thumbnail_jpeg(), kind="thumbnail", media_type="image/jpeg"
-            ),
-            write_artifact(
-                folder / "preview.webp", images.preview_webp(), kind="preview", media_type="image/webp"
-            ),
-        )
+        files = clip_files(video, media, images)
         compared = compare_with(self._job.original, video, media.frame_hash)
         self._stages.finish()
         return FinishedMessage(

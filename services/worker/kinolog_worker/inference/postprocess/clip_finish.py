@@ -73,27 +73,7 @@ class ClipFinish:
         )
         thumbnails = ThumbnailCollector(frames=frames, fps=job.video_fps)
         media = verify_video(video, expected, thumbnails.add_frame)
-        artifacts = (
-            ArtifactFile(
-                kind="video",
-                path=video,
-                media_type="video/mp4",
-                sha256=media.sha256,
-                size_bytes=media.size_bytes,
-            ),
-            write_artifact(
-                job.folder / "thumbnail.jpg",
-                thumbnails.thumbnail_jpeg(),
-                kind="thumbnail",
-                media_type="image/jpeg",
-            ),
-            write_artifact(
-                job.folder / "preview.webp",
-                thumbnails.preview_webp(),
-                kind="preview",
-                media_type="image/webp",
-            ),
-        )
+        artifacts = clip_files(video, media, thumbnails)
         self._stages.finish()
         return media, artifacts
 
@@ -120,8 +100,23 @@ def file_digest_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def write_artifact(path: Path, content: bytes, *, kind: str, media_type: str) -> ArtifactFile:
-    """Write a file of the job, and return it."""
+def clip_files(
+    video: Path, media: VerifiedMedia, images: ThumbnailCollector
+) -> tuple[ArtifactFile, ArtifactFile, ArtifactFile]:
+    """Write the thumbnail and the preview of a video beside it. Return the three files, the video first."""
+    clip = ArtifactFile(
+        kind="video", path=video, media_type="video/mp4", sha256=media.sha256, size_bytes=media.size_bytes
+    )
+    thumbnail = _write_file(
+        video.with_name("thumbnail.jpg"), images.thumbnail_jpeg(), kind="thumbnail", media_type="image/jpeg"
+    )
+    preview = _write_file(
+        video.with_name("preview.webp"), images.preview_webp(), kind="preview", media_type="image/webp"
+    )
+    return clip, thumbnail, preview
+
+
+def _write_file(path: Path, content: bytes, *, kind: str, media_type: str) -> ArtifactFile:
     path.write_bytes(content)
     return ArtifactFile(
         kind=kind,
