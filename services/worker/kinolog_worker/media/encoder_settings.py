@@ -78,15 +78,37 @@ def add_video_stream(
 ) -> VideoStream:
     """Add a stream, tagged as BT.709 in limited range. Raises FFmpegError if the encoder is not there."""
     pixels = width * height
-    options = dict(_options(encoding, pixels))
-    stream = container.add_stream(_ENCODERS[encoding.codec], rate=fps, options=options)
-    if not isinstance(stream, VideoStream):
-        raise TypeError(f"{encoding.codec} is no codec of videos")
-    stream.width, stream.height, stream.pix_fmt = width, height, encoding.pixels
-    context = stream.codec_context
-    context.thread_count = _threads(pixels)
+    stream = tagged_stream(
+        container,
+        _ENCODERS[encoding.codec],
+        _options(encoding, pixels),
+        width=width,
+        height=height,
+        fps=fps,
+        pixels=encoding.pixels,
+    )
+    stream.codec_context.thread_count = _threads(pixels)
     if encoding.codec.video_format is VideoCodec.H265:
-        context.codec_tag = "hvc1"  # players of Apple know no other
+        stream.codec_context.codec_tag = "hvc1"  # players of Apple know no other
+    return stream
+
+
+def tagged_stream(
+    container: OutputContainer,
+    encoder: str,
+    options: Mapping[str, str],
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    pixels: str,
+) -> VideoStream:
+    """Add a stream of an encoder of FFmpeg as `add_video_stream` does, with options of its own."""
+    stream = container.add_stream(encoder, rate=fps, options=dict(options))
+    if not isinstance(stream, VideoStream):
+        raise TypeError(f"{encoder} is no encoder of videos")
+    stream.width, stream.height, stream.pix_fmt = width, height, pixels
+    context = stream.codec_context
     context.color_range = _LIMITED_RANGE
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     return stream

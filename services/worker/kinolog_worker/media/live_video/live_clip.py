@@ -18,7 +18,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from kinolog_worker.media.conversion import for_encoder
 from kinolog_worker.media.encoder import EncodingFailed
+from kinolog_worker.media.encoder_settings import tagged_stream
 from kinolog_worker.media.frames import Frames, decoded_frames
 
 _MOVE_FLAGS = "empty_moov+default_base_moof+frag_every_frame"
@@ -29,8 +31,7 @@ _MOST_BITS_PER_PIXEL = 0.25
 _KEY_FRAME_SECONDS = 2
 _TICKS = 2
 """Units of time of a frame."""
-_BT709 = 1
-_LIMITED_RANGE = 1
+_PIXELS = "yuv420p"
 
 
 class LiveClip:
@@ -67,9 +68,7 @@ class LiveClip:
         frame: VideoFrame | None = None
         try:
             for rgb in frames:
-                frame = VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
-                    format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
-                )
+                frame = for_encoder(VideoFrame.from_ndarray(rgb, format="rgb24"), _PIXELS)
                 self._write_frame(frame, _TICKS * self._frames)
                 self._frames += 1
             if frame is not None:
@@ -106,13 +105,9 @@ class LiveClip:
             "bufsize": str(2 * most),
             "g": str(_KEY_FRAME_SECONDS * fps),
         }
-        stream = self._container.add_stream("libx264", rate=fps, options=options)
-        if not isinstance(stream, VideoStream):
-            raise TypeError("libx264 is no encoder of videos")
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        context = stream.codec_context
-        context.thread_count = 1
-        context.time_base = self._tick
-        context.color_range = _LIMITED_RANGE
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        stream = tagged_stream(
+            self._container, "libx264", options, width=width, height=height, fps=fps, pixels=_PIXELS
+        )
+        stream.codec_context.thread_count = 1
+        stream.codec_context.time_base = self._tick
         return stream
