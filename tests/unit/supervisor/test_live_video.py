@@ -11,6 +11,7 @@ from kinolog_worker.attempt.live_video import live_video_store
 from kinolog_worker.inference.live_video.live_video_message import LiveVideoMessage
 from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMessage
 from kinolog_worker.queue.ticket_handler import TicketHandler
+from obstore.store import MemoryStore
 
 from kinolog.adapters.obstore.live_videos import ObstoreLiveVideos
 from kinolog.job.state import Job
@@ -120,7 +121,7 @@ async def test_a_store_that_deletes_slowly_holds_no_attempt(
 
 async def test_trouble_of_the_store_is_none_of_the_job(memory_worker: MemoryWorker) -> None:
     """The job is completed. A line of its log says that the live video ends."""
-    full = FullLiveVideos(memory_worker.dependencies.live_videos._store)  # type: ignore[attr-defined]
+    full = FullLiveVideos(MemoryStore())
     memory_worker.dependencies = replace(memory_worker.dependencies, live_videos=full)
     memory_worker.ticket_handler = TicketHandler(memory_worker.dependencies)
     job_id = await memory_worker.submit()

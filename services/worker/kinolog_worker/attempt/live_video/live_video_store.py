@@ -51,8 +51,8 @@ class LiveVideoStore:
         async with self._storing:
             if self._is_ended or grown is not self._grown:  # a newer message stores it all
                 return
-            if not self._parts:
-                await self._delete_earlier()
+            if not self._parts and self._lease.attempt > 1:
+                await self._delete_up_to(self._lease.attempt - 1)
             try:
                 await self._store_rest(grown)
             except Exception as error:
@@ -65,7 +65,7 @@ class LiveVideoStore:
         """Delete the live video, unless the job is completed."""
         self._is_ended = True
         if self._parts and self._lease.job.status is not Status.COMPLETED:
-            await self._delete(self._lease.attempt)
+            await self._delete_up_to(self._lease.attempt)
 
     async def _store_rest(self, grown: LiveVideoMessage) -> None:
         while not self._is_ended:
@@ -84,14 +84,12 @@ class LiveVideoStore:
             file.seek(self._stored_bytes)
             return file.read(min(PART_BYTES, grown.size_bytes - self._stored_bytes))
 
-    async def _delete_earlier(self) -> None:
-        """Delete what earlier attempts left. What cannot be deleted now is deleted by the api."""
-        for attempt in range(1, self._lease.attempt):
-            await self._delete(attempt)
-
-    async def _delete(self, attempt: int) -> None:
+    async def _delete_up_to(self, last: int) -> None:
+        """Delete what this attempt and earlier ones left. What cannot be deleted now is deleted by the api."""
         try:
             async with asyncio.timeout(DELETE_SECONDS):
-                await self._videos.delete(self._folder, attempt)
+                for attempt in await self._videos.attempts(self._folder):
+                    if attempt <= last:
+                        await self._videos.delete(self._folder, attempt)
         except Exception as error:
             logger.warning("a live video of job %s is left: %s", self._lease.job.id, type(error).__name__)
