@@ -126,6 +126,7 @@ async def test_no_other_worker_reads_the_answer(nats_server: NatsServer) -> None
     ):
         answering = KeyRequests(projector, StoredJobKeys(jobs.store, jobs.keys))
         await answering.open()
+        await projector.flush()
         heard = await listener.subscribe(f"{inbox_prefix(Service.WORKER)}.>")
         await listener.flush()
         keys = RequestedJobKeys(worker)
@@ -161,6 +162,7 @@ async def test_a_worker_does_not_write_by_what_is_answered(nats_server: NatsServ
         await store.append(first_commit("a" * 26))
         answering = KeyRequests(api, StoredJobKeys(store, MemoryKeyStore()))
         await answering.open()
+        await api.flush()
         heard = [await admin.subscribe(subject) for subject in ("access.>", "$KV.>", "$JS.API.STREAM.>")]
         await admin.flush()
         for reply in ("access.key.stolen", "$KV.kinolog-keys.stolen", "$JS.API.STREAM.PURGE.EVENTS"):
