@@ -28,6 +28,7 @@ from kinolog.v1 import access_pb2, job_pb2
 from kinolog.v1 import access_service_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from tests.builders.call_metadata import bearer
+from tests.builders.refusals import refusals
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.waits import until_true
 
@@ -257,8 +258,9 @@ async def test_a_tenant_has_a_limited_number_of_keys(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tenant with as many live keys as it may have revokes one first."""
-    monkeypatch.setattr(manage_keys, "MAX_LIVE_KEYS", 1)
+    monkeypatch.setattr(manage_keys, "MAX_LIVE_KEYS", 2)
     key = (await created(api)).key
+    assert await refusals(created(api) for _ in range(3)) == ["TOO_MANY_KEYS"] * 2
     problem = await refused(created(api))
     assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TOO_MANY_KEYS")
     await api.access.RevokeKey(pb.RevokeKeyRequest(key_id=key.key_id), metadata=bearer(OPERATOR))

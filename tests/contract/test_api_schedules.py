@@ -21,6 +21,7 @@ from kinolog.codec.times import time_from_proto
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog.v1 import schedule_service_pb2 as pb
 from tests.adapters.memory.access_log import LateAccessLog
+from tests.builders.refusals import refusals
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.waits import until
 
@@ -226,14 +227,12 @@ async def test_a_schedule_whose_key_is_lost_is_shown(schedules: Schedules) -> No
 
 
 async def test_a_tenant_has_so_many_schedules(schedules: Schedules, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more is refused, with what to do."""
+    """One more is refused, also when several are created at the same time."""
     monkeypatch.setattr(manage_schedules, "MAX_SCHEDULES", 2)
-    await asyncio.gather(schedules.create(), schedules.create("30 2 * * *", zone="Europe/Berlin"))
-    job = jobs.SubmitJobRequest(prompt=PROMPT)
-    problem = await refused(
-        schedules.api.method("CreateSchedule")(pb.CreateScheduleRequest(cron=HOURLY, job=job))
-    )
-    assert problem.reason == "TOO_MANY_SCHEDULES"
+    await schedules.create("30 2 * * *", zone="Europe/Berlin")
+    request = pb.CreateScheduleRequest(cron=HOURLY, job=jobs.SubmitJobRequest(prompt=PROMPT))
+    create = schedules.api.method("CreateSchedule")
+    assert await refusals(create(request) for _ in range(3)) == ["TOO_MANY_SCHEDULES"] * 2
 
 
 async def test_a_schedule_that_this_api_has_not_heard_of_is_resumed(schedules: Schedules) -> None:

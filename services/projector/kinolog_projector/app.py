@@ -150,8 +150,7 @@ async def run(settings: ProjectorSettings) -> None:
         log.stack.push_async_callback(alarms.close)
         await alarms.open()
         queue_pauses = FollowedQueuePauses(log.access_log, alarms)
-        weight = lambda tenant: policies.current.of(tenant).weight  # noqa: E731
-        issuer = FairTicketIssuer(in_queue, lanes, workers, weight, pauses=queue_pauses)
+        issuer = FairTicketIssuer(in_queue, lanes, workers, policies.weight, pauses=queue_pauses)
         log.stack.push_async_callback(issuer.close)
         key_requests = KeyRequests(log.client, StoredJobKeys(log.store, log.keys))
         log.stack.push_async_callback(key_requests.close)

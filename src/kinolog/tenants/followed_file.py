@@ -26,6 +26,10 @@ class FollowedPolicies:
         self.on_change: list[Callable[[TenantPolicies], None]] = []
         """Called with the new policies when they are in force."""
 
+    def weight(self, tenant: str) -> float:
+        """Return the weight of a tenant among those that share a lane, by the policies in force."""
+        return self.current.of(tenant).weight
+
     async def check(self) -> None:
         """Read the file again if it has changed. Of an invalid one an error is logged, and nothing else happens."""
         if self._file and self._file.read_changed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime
 from secrets import token_bytes
@@ -46,6 +47,7 @@ class ManageKeys:
         self._directory = directory
         self._uses = uses
         self._clock = clock
+        self._creating = asyncio.Lock()  # calls at the same time are counted one after the other
 
     async def create(self, request: pb.CreateKeyRequest, call: RpcCall) -> pb.CreateKeyResponse:
         """CreateKey."""
@@ -54,22 +56,21 @@ class ManageKeys:
         _check_given(scopes, call)
         now = self._clock()
         expires_at = _expiry(request, now)
-        live = sum(key.tenant == tenant and key.is_live(now) for key in self._directory.all_keys())
-        if live >= MAX_LIVE_KEYS:
-            message = (
-                f"tenant {tenant} has {counted(live, 'key')} and may have no more: revoke what nobody needs"
+        async with self._creating:
+            live = sum(key.tenant == tenant and key.is_live(now) for key in self._directory.all_keys())
+            if live >= MAX_LIVE_KEYS:
+                message = f"tenant {tenant} has {counted(live, 'key')} and may have no more: revoke what nobody needs"
+                raise RpcError(StatusCode.FAILED_PRECONDITION, "TOO_MANY_KEYS", message)
+            made = new_key(token_bytes(ID_BYTES), token_bytes(SECRET_BYTES))
+            created = ApiKeyCreated(
+                tenant=tenant,
+                actor=request.actor,
+                scopes=scopes,
+                digest=made.digest,
+                name=request.name,
+                expires_at=expires_at,
             )
-            raise RpcError(StatusCode.FAILED_PRECONDITION, "TOO_MANY_KEYS", message)
-        made = new_key(token_bytes(ID_BYTES), token_bytes(SECRET_BYTES))
-        created = ApiKeyCreated(
-            tenant=tenant,
-            actor=request.actor,
-            scopes=scopes,
-            digest=made.digest,
-            name=request.name,
-            expires_at=expires_at,
-        )
-        key = await self._append(made.key_id, "create", created, call, at=now)
+            key = await self._append(made.key_id, "create", created, call, at=now)
         logger.info(
             "an API key was created", extra=fields("key_created", expires=expires_at, **_facts(key, call))
         )

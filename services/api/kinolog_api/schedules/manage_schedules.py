@@ -65,6 +65,7 @@ class ManageSchedules:
         self._runs = runs
         self._store = store
         self._check_job = check_job
+        self._creating = asyncio.Lock()  # calls at the same time are counted one after the other
 
     async def create(self, request: pb.CreateScheduleRequest, call: RpcCall) -> pb.CreateScheduleResponse:
         """CreateSchedule."""
@@ -78,25 +79,26 @@ class ManageSchedules:
         ]:
             raise invalid_argument(wrong)
         await self._check_job(request.job, call)
-        number = len(self._facts.book.of_tenant(call.tenant))
-        if number >= MAX_SCHEDULES:
-            message = (
-                f"tenant {call.tenant} has {counted(number, 'schedule')} and may have no more: "
-                "delete what nobody needs"
+        async with self._creating:
+            number = len(self._facts.book.of_tenant(call.tenant))
+            if number >= MAX_SCHEDULES:
+                message = (
+                    f"tenant {call.tenant} has {counted(number, 'schedule')} and may have no more: "
+                    "delete what nobody needs"
+                )
+                raise RpcError(StatusCode.FAILED_PRECONDITION, "TOO_MANY_SCHEDULES", message)
+            schedule = await self._facts.create(
+                lambda job: ScheduleCreated(
+                    tenant=call.tenant,
+                    name=request.name,
+                    cron=" ".join(request.cron.split()),
+                    zone=request.zone or "UTC",
+                    catch_up=request.catch_up,
+                    job=job,
+                ),
+                request.job,
+                call.actor,
             )
-            raise RpcError(StatusCode.FAILED_PRECONDITION, "TOO_MANY_SCHEDULES", message)
-        schedule = await self._facts.create(
-            lambda job: ScheduleCreated(
-                tenant=call.tenant,
-                name=request.name,
-                cron=" ".join(request.cron.split()),
-                zone=request.zone or "UTC",
-                catch_up=request.catch_up,
-                job=job,
-            ),
-            request.job,
-            call.actor,
-        )
         self._log("schedule_created", "a schedule was created", schedule, call)
         return pb.CreateScheduleResponse(schedule=await self._shown(schedule))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -60,28 +61,33 @@ class ManageWebhooks:
         self._history = history
         self._rules = rules
         self._clock = clock
+        self._creating = asyncio.Lock()  # calls at the same time are counted one after the other
 
     async def create(self, request: pb.CreateWebhookRequest, call: RpcCall) -> pb.CreateWebhookResponse:
         """CreateWebhook."""
         tenant = _tenant(request.tenant or call.tenant, call)
         await self._check_address(request.address, request.format, tenant)
-        number = sum(not webhook.is_of_jobs for webhook in self._facts.book.of_tenant(tenant))
-        if number >= MAX_WEBHOOKS:
-            message = f"tenant {tenant} has {counted(number, 'webhook')} and may have no more: delete what nobody needs"
-            raise RpcError(StatusCode.FAILED_PRECONDITION, "TOO_MANY_WEBHOOKS", message)
-        webhook, secret = await self._facts.create(
-            tenant,
-            call.actor,
-            lambda sealer, text: WebhookCreated(
-                tenant=tenant,
-                secret=sealer.sealed_secret(text),
-                address=sealer.sealed_address(request.address),
-                name=request.name,
-                events=_events(request.events),
-                actor=request.actor,
-                format=stored_format(request.format),
-            ),
-        )
+        async with self._creating:
+            number = sum(not webhook.is_of_jobs for webhook in self._facts.book.of_tenant(tenant))
+            if number >= MAX_WEBHOOKS:
+                message = (
+                    f"tenant {tenant} has {counted(number, 'webhook')} and may have no more: "
+                    "delete what nobody needs"
+                )
+                raise RpcError(StatusCode.FAILED_PRECONDITION, "TOO_MANY_WEBHOOKS", message)
+            webhook, secret = await self._facts.create(
+                tenant,
+                call.actor,
+                lambda sealer, text: WebhookCreated(
+                    tenant=tenant,
+                    secret=sealer.sealed_secret(text),
+                    address=sealer.sealed_address(request.address),
+                    name=request.name,
+                    events=_events(request.events),
+                    actor=request.actor,
+                    format=stored_format(request.format),
+                ),
+            )
         self._log("webhook_created", "a webhook was created", webhook, call)
         return pb.CreateWebhookResponse(webhook=await self._shown(webhook), secret=secret)
 
