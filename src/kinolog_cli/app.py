@@ -54,7 +54,7 @@ COMMANDS = {
     "backup": "kinolog_cli.maintenance.backup:backup",
     "restore": "kinolog_cli.maintenance.restore:restore",
     "projections": "kinolog_cli.maintenance.projections:app",
-    "audit": "kinolog_cli.audit_tree:app",
+    "audit": "kinolog_cli.audit.app:app",
     "certificates": "kinolog_cli.certificates:certificates",
 }
 """Subcommands in the order of `kinolog --help`, and where each is defined."""

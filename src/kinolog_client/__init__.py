@@ -158,6 +158,13 @@ if TYPE_CHECKING:
         VideoScene,
     )
     from kinolog_client.models.tickets import SignedLinksInfo, TicketInfo
+    from kinolog_client.models.audit.tree import (
+        ConsistencyInfo,
+        InclusionInfo,
+        TreeHeadInfo,
+        TreeHeadListInfo,
+        TreeTileInfo,
+    )
     from kinolog_client.models.uploads import UploadInfo
     from kinolog_client.models.usage import LimitsInfo, UsageInfo
 
@@ -185,6 +192,7 @@ __all__ = [
     "CommandInfo",
     "CommitInfo",
     "Conflict",
+    "ConsistencyInfo",
     "CreatedKeyInfo",
     "DeletedScheduleInfo",
     "DeletedWebhookInfo",
@@ -203,6 +211,7 @@ __all__ = [
     "GatewayUnreachable",
     "HealthInfo",
     "HistoryInfo",
+    "InclusionInfo",
     "InputInfo",
     "InvalidRequest",
     "InvalidSettings",
@@ -269,6 +278,9 @@ __all__ = [
     "TimeSpan",
     "TimingsInfo",
     "TooManyRequests",
+    "TreeHeadInfo",
+    "TreeHeadListInfo",
+    "TreeTileInfo",
     "TrendPointInfo",
     "TrendsInfo",
     "Unauthorized",
@@ -304,6 +316,7 @@ _MODULES = (
     "models.analytics",
     "models.selection",
     "models.tickets",
+    "models.audit.tree",
     "models.uploads",
     "endpoint",
     "models.usage",

@@ -35,6 +35,7 @@ from kinolog_client.operations import (
     job_operations,
     schedule_operations,
     service_operations,
+    tree_operations,
     webhook_operations,
 )
 from kinolog_client.partial_file import flush_to_disk, partial_file
@@ -107,6 +108,13 @@ class AsyncKinologClient:
     verify = awaitable(job_operations.verify)
     result = awaitable(job_operations.result)
     manifest = awaitable(job_operations.manifest)
+    tree_head = awaitable(tree_operations.tree_head)
+    tree_head_by_number = awaitable(tree_operations.tree_head_by_number)
+    tree_heads = awaitable(tree_operations.tree_heads)
+    tree_tile = awaitable(tree_operations.tree_tile)
+    prove_position = awaitable(tree_operations.prove_position)
+    prove_job = awaitable(tree_operations.prove_job)
+    prove_consistency = awaitable(tree_operations.prove_consistency)
     video_info = awaitable(file_transfer.video_info)
 
     overview = awaitable(analytics_operations.overview)

@@ -34,6 +34,7 @@ from kinolog_client.operations import (
     job_operations,
     schedule_operations,
     service_operations,
+    tree_operations,
     webhook_operations,
 )
 from kinolog_client.partial_file import partial_file
@@ -106,6 +107,13 @@ class KinologClient:
     verify = blocking(job_operations.verify)
     result = blocking(job_operations.result)
     manifest = blocking(job_operations.manifest)
+    tree_head = blocking(tree_operations.tree_head)
+    tree_head_by_number = blocking(tree_operations.tree_head_by_number)
+    tree_heads = blocking(tree_operations.tree_heads)
+    tree_tile = blocking(tree_operations.tree_tile)
+    prove_position = blocking(tree_operations.prove_position)
+    prove_job = blocking(tree_operations.prove_job)
+    prove_consistency = blocking(tree_operations.prove_consistency)
     video_info = blocking(file_transfer.video_info)
 
     overview = blocking(analytics_operations.overview)

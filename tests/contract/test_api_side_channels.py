@@ -24,6 +24,7 @@ from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import schedule_service_pb2 as schedules
 from tests.builders.call_metadata import bearer
+from tests.builders.commit_tree import grow_tree
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.contract.bad_requests import OF_ONE_JOB, UNKNOWN, span
 
@@ -115,6 +116,7 @@ async def test_nothing_tells_of_the_jobs_of_others(api: RunningApi) -> None:
     await api.complete(done)
     queued = await submitted(api, OURS, priority=job_pb2.PRIORITY_LOW)
     await api.workers.report(worker())
+    await grow_tree(api)  # a later head has more commits, of all tenants: docs/decisions/0136
     before = await answers(api, [done, queued])
     urgent = [await submitted(api, THEIRS, priority=job_pb2.PRIORITY_CRITICAL) for _ in range(6)]
     await api.complete(urgent[0])

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kinolog.codec.commits import decode_commit, encode_commit
-from kinolog.merkle.hash_tiles import GrowingTree, HashTileId
-from kinolog.merkle.hashes import leaf_hash
-from kinolog.merkle.signed_head import SignedHead
-from kinolog.merkle.signed_note import NoteKey, signed_note
-from kinolog.merkle.tree_head import TreeHead, origin_of
+from kinolog.merkle.hash_tiles import HashTileId
+from kinolog.merkle.signed_note import NoteKey
+from tests.builders.commit_tree import KEY, grow_tree
 from tests.builders.running_api import RunningApi, running_api
 from tests.contract.test_api_verify import check_results
-
-KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 @pytest.fixture
@@ -26,19 +20,6 @@ async def api() -> AsyncIterator[RunningApi]:
     """An api over memory."""
     async with running_api() as running:
         yield running
-
-
-async def grow(api: RunningApi, *, sign: bool = True, others: int = 0) -> None:
-    """Make the tree of all commits, and of so many others after them, and sign its head."""
-    leaves = [leaf_hash(recorded.raw) async for batch in api.store.read(0) for recorded in batch]
-    leaves += map(leaf_hash, [b"another"] * others)
-    tree = GrowingTree()
-    api.read_model.tree_tiles = tree.append(leaves)
-    if sign:
-        at = datetime(2026, 11, 28, 12, tzinfo=UTC)
-        head = TreeHead(origin=origin_of(leaves[0]), size=tree.size, root=tree.root(), at=at)
-        note = signed_note(head.text, head.origin, [KEY])
-        api.read_model.tree_head = SignedHead(number=7, key=NoteKey.of(KEY), note=note)
 
 
 async def tree_check(api: RunningApi, job_id: str) -> tuple[bool, str]:
@@ -50,8 +31,8 @@ async def test_commits_are_proved_under_the_last_head(api: RunningApi) -> None:
     """Those of other jobs lie between. A commit after the head is counted."""
     job_id, other = await api.submit(), await api.submit()
     await api.complete(other)
-    await grow(api)
-    signed = f"head 7, signed 2026-11-28 12:00:00 UTC by key {NoteKey.of(KEY).id[:16]}"
+    await grow_tree(api)
+    signed = f"head 1, signed 2026-11-28 12:00:00 UTC by key {NoteKey.of(KEY).id[:16]}"
     assert await tree_check(api, job_id) == (True, f"1 commit under {signed}")
     await api.start_attempt(job_id)
     assert await tree_check(api, job_id) == (True, f"1 commit under {signed}; 1 not signed yet")
@@ -66,7 +47,7 @@ async def rewrite(api: RunningApi, position: int) -> None:
 
 async def test_a_rewritten_commit_is_named(api: RunningApi) -> None:
     job_id = await api.submit()
-    await grow(api)
+    await grow_tree(api)
     await rewrite(api, 1)
     assert await tree_check(api, job_id) == (
         False,
@@ -76,9 +57,9 @@ async def test_a_rewritten_commit_is_named(api: RunningApi) -> None:
 
 async def test_a_tree_that_was_made_of_a_rewritten_history_lacks_what_was_signed(api: RunningApi) -> None:
     job_id = await api.submit()
-    await grow(api)
+    await grow_tree(api)
     await rewrite(api, 1)
-    await grow(api, sign=False)
+    await grow_tree(api, sign=False)
     assert await tree_check(api, job_id) == (
         False,
         "position 1 is not in the tree whose head was signed 2026-11-28 12:00:00 UTC",
@@ -87,18 +68,18 @@ async def test_a_tree_that_was_made_of_a_rewritten_history_lacks_what_was_signed
 
 async def test_a_head_that_was_changed_is_no_proof(api: RunningApi) -> None:
     job_id = await api.submit()
-    await grow(api)
-    assert api.read_model.tree_head is not None
-    note = api.read_model.tree_head.note.replace("2026-11-28", "2026-11-29")
-    api.read_model.tree_head = replace(api.read_model.tree_head, note=note)
+    await grow_tree(api)
+    (signed,) = api.read_model.signed_heads
+    note = signed.note.replace("2026-11-28", "2026-11-29")
+    api.read_model.signed_heads = [replace(signed, note=note)]
     holds, detail = await tree_check(api, job_id)
     assert not holds
-    assert detail.startswith("the signed head 7 of the tree was changed")
+    assert detail.startswith("the signed head 1 of the tree was changed")
 
 
 async def test_a_tree_with_missing_hashes_is_damaged(api: RunningApi) -> None:
     job_id = await api.submit()
-    await grow(api, others=300)
+    await grow_tree(api, others=300)
     del api.read_model.tree_tiles[HashTileId(0, 0)]
     assert await tree_check(api, job_id) == (
         False,
@@ -109,7 +90,7 @@ async def test_a_tree_with_missing_hashes_is_damaged(api: RunningApi) -> None:
 async def test_a_tree_that_is_made_again_proves_nothing_yet(api: RunningApi) -> None:
     """A backup has the heads, and not the hashes: after its restore they are made again."""
     job_id = await api.submit()
-    await grow(api, others=300)
+    await grow_tree(api, others=300)
     del api.read_model.tree_tiles[HashTileId(0, 1)]
     assert await tree_check(api, job_id) == (
         True,

@@ -24,6 +24,11 @@ OPERATOR = "operator-key-0123456789"
 OF_ANY_KEY = {
     "/api/v1/alarms": "troubles of the service are for all",
     "/api/v1/whoami": "it needs no scope",
+    "/api/v1/audit/tree/head": "hashes of the whole log are for all",
+    "/api/v1/audit/tree/heads": "the same",
+    "/api/v1/audit/tree/heads/{number}": "the same",
+    "/api/v1/audit/tree/tiles/{level}/{tile}": "the same",
+    "/api/v1/audit/tree/consistency/{old_size}": "the same",
     "/v1/videos/characters": "kinolog has none, and says so",
     "/v1/videos/characters/{character_id}": "the same",
 }

@@ -63,6 +63,9 @@ READS = {
     *(("GET", path) for path in ("/v1/videos", "/v1/models", "/v1/models/{model}")),
     *(("GET", path) for path in ("/", "/docs", "/docs/start.js", "/health", "/ready", "/metrics")),
     *(("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/replicate/v1/predictions")),
+    *(("GET", f"/api/v1/audit/tree/{name}") for name in ("head", "heads", "heads/{number}")),
+    *(("GET", f"/api/v1/audit/tree/{name}") for name in ("tiles/{level}/{tile}", "inclusion/{position}")),
+    ("GET", "/api/v1/audit/tree/consistency/{old_size}"),
     ("GET", "/v1/videos/characters/{character_id}"),
     *(("GET", path) for path in (*PAGE_PATHS, "/assets/{name}", "/icon.svg")),
 }
@@ -102,6 +105,7 @@ READ_METHODS = (
         "GetTrends",
         "ListActivity",
     ),
+    *("ListTreeHeads",),
     *("ReplayLog", "ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms", "ListQueuePauses"),
 )
 OWN_METHODS = (
@@ -110,6 +114,7 @@ OWN_METHODS = (
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
     *("PauseQueue", "ResumeQueue"),
+    *("GetTreeHead", "GetTreeTile", "GetConsistencyProof"),
     *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )
 

@@ -20,6 +20,7 @@ from kinolog_api.alarms.list_alarms import ListAlarms
 from kinolog_api.alarms.watched_writes import WatchedWrites
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.analytics.charts import ChartQueries
+from kinolog_api.audit.commit_proofs import CommitProofs
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
 from kinolog_api.choices.start_time import StartTimeCheck
@@ -210,10 +211,16 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
     """Return the methods of AuditService."""
     d = dependencies
     history = JobHistory(d.store, d.keys, d.read_model)
+    proofs = CommitProofs(d.store, d.read_model, history)
     return {
         "GetHistory": history.get_history,
         "VerifyJob": VerifyJob(d.store, d.keys, d.read_model, d.artifacts).verify_job,
         "ReplayLog": history.replay_log,
+        "GetTreeHead": proofs.get_head,
+        "ListTreeHeads": proofs.list_heads,
+        "GetTreeTile": proofs.get_tile,
+        "GetInclusionProof": proofs.prove_inclusion,
+        "GetConsistencyProof": proofs.prove_consistency,
     }
 
 

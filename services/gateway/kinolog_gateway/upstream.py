@@ -55,6 +55,9 @@ _RETRIED_METHODS = [
     "PlanJob ReproduceJob GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms "
     "PauseQueue ResumeQueue ListQueuePauses",
 ]
+_RETRIED_AUDIT_METHODS = (
+    "GetHistory VerifyJob GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof"
+)
 _RETRY_POLICY = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",
@@ -77,8 +80,10 @@ _SERVICE_CONFIG = {
                 {"service": "kinolog.v1.AccessService", "method": "RevokeKey"},
                 {"service": "kinolog.v1.WebhookService", "method": "ListWebhooks"},
                 {"service": "kinolog.v1.WebhookService", "method": "ListDeliveries"},
-                {"service": "kinolog.v1.AuditService", "method": "GetHistory"},
-                {"service": "kinolog.v1.AuditService", "method": "VerifyJob"},
+                *(
+                    {"service": "kinolog.v1.AuditService", "method": method}
+                    for method in _RETRIED_AUDIT_METHODS.split()
+                ),
             ],
             "retryPolicy": _RETRY_POLICY,
         }

@@ -63,6 +63,7 @@ from kinolog_gateway.routes.access import (
 )
 from kinolog_gateway.routes.live_video import stream
 from kinolog_gateway.routes.live_video.current_reads import CurrentReads
+from kinolog_gateway.routes.tree import tree_proofs
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -75,6 +76,7 @@ ROUTERS = (
     bulk.router,
     jobs.router,
     audit.router,
+    tree_proofs.router,
     results.router,
     inputs.router,
     exports.router,

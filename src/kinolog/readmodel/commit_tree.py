@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import bindparam, column, func, select
+from sqlalchemy import BigInteger, Integer, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.merkle.hash_tiles import HashTileId
@@ -13,9 +13,16 @@ from kinolog.merkle.signed_note import NoteKey
 from kinolog.readmodel.permanent_tables import tree_heads, tree_tiles
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 
-_LAST_HEAD = PreparedQuery(
-    select(tree_heads.c.number, tree_heads.c.public_key, tree_heads.c.note)
-    .order_by(tree_heads.c.number.desc())
+_HEADS = select(tree_heads.c.number, tree_heads.c.public_key, tree_heads.c.note)
+_LAST_HEAD = PreparedQuery(_HEADS.order_by(tree_heads.c.number.desc()).limit(1))
+_HEADS_AFTER = PreparedQuery(
+    _HEADS.where(tree_heads.c.number > bindparam("after", type_=BigInteger))
+    .order_by(tree_heads.c.number)
+    .limit(bindparam("most", type_=Integer))
+)
+_HEAD_OF_SIZE = PreparedQuery(
+    _HEADS.where(tree_heads.c.size == bindparam("size", type_=BigInteger))
+    .order_by(tree_heads.c.number)
     .limit(1)
 )
 _wanted = (
@@ -36,9 +43,21 @@ _TILES = PreparedQuery(
 async def last_tree_head(snapshot: Snapshot) -> SignedHead | None:
     """Return the last signed head; None if none was signed."""
     rows = await _LAST_HEAD.rows(snapshot)
-    if not rows:
-        return None
-    number, public_key, note = rows[0]
+    return _signed(*rows[0]) if rows else None
+
+
+async def tree_heads_after(snapshot: Snapshot, after: int, limit: int) -> list[SignedHead]:
+    """Return the signed heads that follow the one with the number `after`, oldest first."""
+    return [_signed(*row) for row in await _HEADS_AFTER.rows(snapshot, {"after": after, "most": limit})]
+
+
+async def tree_head_of_size(snapshot: Snapshot, size: int) -> SignedHead | None:
+    """Return the first signed head of the tree of so many commits; None if there is none."""
+    rows = await _HEAD_OF_SIZE.rows(snapshot, {"size": size})
+    return _signed(*rows[0]) if rows else None
+
+
+def _signed(number: int, public_key: bytes, note: str) -> SignedHead:
     return SignedHead(number=int(number), key=NoteKey(bytes(public_key)), note=str(note))
 
 

@@ -149,6 +149,12 @@ class PostgresReadModel:
     async def last_tree_head(self) -> SignedHead | None:
         return await self._read_as_operator(commit_tree.last_tree_head)
 
+    async def tree_heads(self, after: int, limit: int) -> list[SignedHead]:
+        return await self._read_as_operator(commit_tree.tree_heads_after, after, limit)
+
+    async def tree_head_of_size(self, size: int) -> SignedHead | None:
+        return await self._read_as_operator(commit_tree.tree_head_of_size, size)
+
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return await self._read_as_operator(commit_tree.hash_tiles, tiles)
 

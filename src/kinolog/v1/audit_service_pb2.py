@@ -28,7 +28,7 @@ from kinolog.v1 import event_pb2 as kinolog_dot_v1_dot_event__pb2
 from kinolog.v1 import job_pb2 as kinolog_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekinolog/v1/audit_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kinolog/v1/event.proto\x1a\x14kinolog/v1/job.proto\"\x83\x01\n\x11GetHistoryRequest\x12%\n\x06job_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z0-9]{26}$\x12*\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x12\n\x08position\x18\x03 \x01(\x04H\x00\x42\x07\n\x05\x61s_of\"_\n\x12GetHistoryResponse\x12+\n\x07\x63ommits\x18\x01 \x03(\x0b\x32\x1a.kinolog.v1.RecordedCommit\x12\x1c\n\x03job\x18\x02 \x01(\x0b\x32\x0f.kinolog.v1.Job\"\xe4\x01\n\x0eRecordedCommit\x12\x10\n\x08position\x18\x01 \x01(\x04\x12$\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x13.kinolog.v1.Command\x12!\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x11.kinolog.v1.Event\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04hash\x18\x06 \x01(\t\x12\x15\n\rprevious_hash\x18\x07 \x01(\t\x12\x19\n\x11previous_position\x18\x08 \x01(\x04\"9\n\x10VerifyJobRequest\x12%\n\x06job_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z0-9]{26}$\"E\n\x11VerifyJobResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12!\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x11.kinolog.v1.Check\"4\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05holds\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"4\n\x10ReplayLogRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12\x11\n\tuntil_now\x18\x02 \x01(\x08\"L\n\x11ReplayLogResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x15\n\rstored_commit\x18\x03 \x01(\x0c\x32\xf1\x01\n\x0c\x41uditService\x12K\n\nGetHistory\x12\x1d.kinolog.v1.GetHistoryRequest\x1a\x1e.kinolog.v1.GetHistoryResponse\x12H\n\tVerifyJob\x12\x1c.kinolog.v1.VerifyJobRequest\x1a\x1d.kinolog.v1.VerifyJobResponse\x12J\n\tReplayLog\x12\x1c.kinolog.v1.ReplayLogRequest\x1a\x1d.kinolog.v1.ReplayLogResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekinolog/v1/audit_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kinolog/v1/event.proto\x1a\x14kinolog/v1/job.proto\"\x83\x01\n\x11GetHistoryRequest\x12%\n\x06job_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z0-9]{26}$\x12*\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x12\n\x08position\x18\x03 \x01(\x04H\x00\x42\x07\n\x05\x61s_of\"_\n\x12GetHistoryResponse\x12+\n\x07\x63ommits\x18\x01 \x03(\x0b\x32\x1a.kinolog.v1.RecordedCommit\x12\x1c\n\x03job\x18\x02 \x01(\x0b\x32\x0f.kinolog.v1.Job\"\xe4\x01\n\x0eRecordedCommit\x12\x10\n\x08position\x18\x01 \x01(\x04\x12$\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x13.kinolog.v1.Command\x12!\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x11.kinolog.v1.Event\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04hash\x18\x06 \x01(\t\x12\x15\n\rprevious_hash\x18\x07 \x01(\t\x12\x19\n\x11previous_position\x18\x08 \x01(\x04\"9\n\x10VerifyJobRequest\x12%\n\x06job_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z0-9]{26}$\"E\n\x11VerifyJobResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12!\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x11.kinolog.v1.Check\"4\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05holds\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"4\n\x10ReplayLogRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12\x11\n\tuntil_now\x18\x02 \x01(\x08\"L\n\x11ReplayLogResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x15\n\rstored_commit\x18\x03 \x01(\x0c\"\xb5\x01\n\x08TreeHead\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x0c\n\x04root\x18\x04 \x01(\t\x12-\n\tsigned_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\x12\x0b\n\x03key\x18\x07 \x01(\t\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x13\n\x0b\x63onsistency\x18\t \x03(\t\"5\n\x12GetTreeHeadRequest\x12\x1f\n\x06number\x18\x01 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f\"9\n\x13GetTreeHeadResponse\x12\"\n\x04head\x18\x01 \x01(\x0b\x32\x14.kinolog.v1.TreeHead\"T\n\x14ListTreeHeadsRequest\x12\x1e\n\x05\x61\x66ter\x18\x01 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"<\n\x15ListTreeHeadsResponse\x12#\n\x05heads\x18\x01 \x03(\x0b\x32\x14.kinolog.v1.TreeHead\"K\n\x12GetTreeTileRequest\x12\x16\n\x05level\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\x07\x12\x1d\n\x05index\x18\x02 \x01(\x04\x42\x0e\xbaH\x0b\x32\t\x18\xff\xff\xff\xff\xff\xff\xff?\"%\n\x13GetTreeTileResponse\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\"\xaa\x01\n\x18GetInclusionProofRequest\x12%\n\x08position\x18\x01 \x01(\x04\x42\x11\xbaH\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01H\x00\x12\'\n\x06job_id\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z0-9]{26}$H\x00\x12\x10\n\x08sequence\x18\x03 \x01(\r\x12\"\n\ttree_size\x18\x04 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x42\x08\n\x06\x63ommit\"\xbc\x01\n\x19GetInclusionProofResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x15\n\rstored_commit\x18\x03 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x04 \x01(\t\x12\x11\n\ttree_size\x18\x05 \x01(\x04\x12\x0c\n\x04root\x18\x06 \x01(\t\x12\x0e\n\x06hashes\x18\x07 \x03(\t\x12\"\n\x04head\x18\x08 \x01(\x0b\x32\x14.kinolog.v1.TreeHead\"d\n\x1aGetConsistencyProofRequest\x12#\n\x08old_size\x18\x01 \x01(\x04\x42\x11\xbaH\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\x12!\n\x08new_size\x18\x02 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f\"\xc5\x01\n\x1bGetConsistencyProofResponse\x12\x10\n\x08old_size\x18\x01 \x01(\x04\x12\x10\n\x08old_root\x18\x02 \x01(\t\x12\x10\n\x08new_size\x18\x03 \x01(\x04\x12\x10\n\x08new_root\x18\x04 \x01(\t\x12\x0e\n\x06hashes\x18\x05 \x03(\t\x12&\n\x08old_head\x18\x06 \x01(\x0b\x32\x14.kinolog.v1.TreeHead\x12&\n\x08new_head\x18\x07 \x01(\x0b\x32\x14.kinolog.v1.TreeHead2\xb1\x05\n\x0c\x41uditService\x12K\n\nGetHistory\x12\x1d.kinolog.v1.GetHistoryRequest\x1a\x1e.kinolog.v1.GetHistoryResponse\x12H\n\tVerifyJob\x12\x1c.kinolog.v1.VerifyJobRequest\x1a\x1d.kinolog.v1.VerifyJobResponse\x12J\n\tReplayLog\x12\x1c.kinolog.v1.ReplayLogRequest\x1a\x1d.kinolog.v1.ReplayLogResponse0\x01\x12N\n\x0bGetTreeHead\x12\x1e.kinolog.v1.GetTreeHeadRequest\x1a\x1f.kinolog.v1.GetTreeHeadResponse\x12T\n\rListTreeHeads\x12 .kinolog.v1.ListTreeHeadsRequest\x1a!.kinolog.v1.ListTreeHeadsResponse\x12N\n\x0bGetTreeTile\x12\x1e.kinolog.v1.GetTreeTileRequest\x1a\x1f.kinolog.v1.GetTreeTileResponse\x12`\n\x11GetInclusionProof\x12$.kinolog.v1.GetInclusionProofRequest\x1a%.kinolog.v1.GetInclusionProofResponse\x12\x66\n\x13GetConsistencyProof\x12&.kinolog.v1.GetConsistencyProofRequest\x1a\'.kinolog.v1.GetConsistencyProofResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETHISTORYREQUEST'].fields_by_name['job_id']._serialized_options = b'\272H\022r\0202\016^[a-z0-9]{26}$'
   _globals['_VERIFYJOBREQUEST'].fields_by_name['job_id']._loaded_options = None
   _globals['_VERIFYJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\272H\022r\0202\016^[a-z0-9]{26}$'
+  _globals['_GETTREEHEADREQUEST'].fields_by_name['number']._loaded_options = None
+  _globals['_GETTREEHEADREQUEST'].fields_by_name['number']._serialized_options = b'\272H\0142\n\030\377\377\377\377\377\377\377\377\177'
+  _globals['_LISTTREEHEADSREQUEST'].fields_by_name['after']._loaded_options = None
+  _globals['_LISTTREEHEADSREQUEST'].fields_by_name['after']._serialized_options = b'\272H\0142\n\030\377\377\377\377\377\377\377\377\177'
+  _globals['_LISTTREEHEADSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTTREEHEADSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_GETTREETILEREQUEST'].fields_by_name['level']._loaded_options = None
+  _globals['_GETTREETILEREQUEST'].fields_by_name['level']._serialized_options = b'\272H\004*\002\030\007'
+  _globals['_GETTREETILEREQUEST'].fields_by_name['index']._loaded_options = None
+  _globals['_GETTREETILEREQUEST'].fields_by_name['index']._serialized_options = b'\272H\0132\t\030\377\377\377\377\377\377\377?'
+  _globals['_GETINCLUSIONPROOFREQUEST'].fields_by_name['position']._loaded_options = None
+  _globals['_GETINCLUSIONPROOFREQUEST'].fields_by_name['position']._serialized_options = b'\272H\0162\014\030\377\377\377\377\377\377\377\377\177(\001'
+  _globals['_GETINCLUSIONPROOFREQUEST'].fields_by_name['job_id']._loaded_options = None
+  _globals['_GETINCLUSIONPROOFREQUEST'].fields_by_name['job_id']._serialized_options = b'\272H\022r\0202\016^[a-z0-9]{26}$'
+  _globals['_GETINCLUSIONPROOFREQUEST'].fields_by_name['tree_size']._loaded_options = None
+  _globals['_GETINCLUSIONPROOFREQUEST'].fields_by_name['tree_size']._serialized_options = b'\272H\0142\n\030\377\377\377\377\377\377\377\377\177'
+  _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['old_size']._loaded_options = None
+  _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['old_size']._serialized_options = b'\272H\0162\014\030\377\377\377\377\377\377\377\377\177(\001'
+  _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['new_size']._loaded_options = None
+  _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['new_size']._serialized_options = b'\272H\0142\n\030\377\377\377\377\377\377\377\377\177'
   _globals['_GETHISTORYREQUEST']._serialized_start=155
   _globals['_GETHISTORYREQUEST']._serialized_end=286
   _globals['_GETHISTORYRESPONSE']._serialized_start=288
@@ -55,6 +75,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPLAYLOGREQUEST']._serialized_end=852
   _globals['_REPLAYLOGRESPONSE']._serialized_start=854
   _globals['_REPLAYLOGRESPONSE']._serialized_end=930
-  _globals['_AUDITSERVICE']._serialized_start=933
-  _globals['_AUDITSERVICE']._serialized_end=1174
+  _globals['_TREEHEAD']._serialized_start=933
+  _globals['_TREEHEAD']._serialized_end=1114
+  _globals['_GETTREEHEADREQUEST']._serialized_start=1116
+  _globals['_GETTREEHEADREQUEST']._serialized_end=1169
+  _globals['_GETTREEHEADRESPONSE']._serialized_start=1171
+  _globals['_GETTREEHEADRESPONSE']._serialized_end=1228
+  _globals['_LISTTREEHEADSREQUEST']._serialized_start=1230
+  _globals['_LISTTREEHEADSREQUEST']._serialized_end=1314
+  _globals['_LISTTREEHEADSRESPONSE']._serialized_start=1316
+  _globals['_LISTTREEHEADSRESPONSE']._serialized_end=1376
+  _globals['_GETTREETILEREQUEST']._serialized_start=1378
+  _globals['_GETTREETILEREQUEST']._serialized_end=1453
+  _globals['_GETTREETILERESPONSE']._serialized_start=1455
+  _globals['_GETTREETILERESPONSE']._serialized_end=1492
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1495
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1665
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1668
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1856
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1858
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1958
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1961
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=2158
+  _globals['_AUDITSERVICE']._serialized_start=2161
+  _globals['_AUDITSERVICE']._serialized_end=2850
 # @@protoc_insertion_point(module_scope)

@@ -276,3 +276,373 @@ class ReplayLogResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayLogResponse: _TypeAlias = ReplayLogResponse  # noqa: Y015
+
+@_typing.final
+class TreeHead(_message.Message):
+    """A signed head of the tree over all commits: its size and root at a time. All hashes are in hexadecimal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    SIGNED_AT_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number of the head, from 1."""
+    origin: _builtins.str
+    """Name of the log. It follows from the first commit."""
+    size: _builtins.int
+    """Number of commits in the tree."""
+    root: _builtins.str
+    """Root of the tree."""
+    key_id: _builtins.str
+    """SHA-256 of the public key."""
+    key: _builtins.str
+    """The public Ed25519 key."""
+    note: _builtins.str
+    """The signed text, in the format of C2SP tlog-checkpoint. It states origin, size, root and time."""
+    @_builtins.property
+    def signed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was signed."""
+
+    @_builtins.property
+    def consistency(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Proof that its tree begins with that of the head before. Empty where none is asked for."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        origin: _builtins.str = ...,
+        size: _builtins.int = ...,
+        root: _builtins.str = ...,
+        signed_at: _timestamp_pb2.Timestamp | None = ...,
+        key_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        note: _builtins.str = ...,
+        consistency: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signed_at", b"signed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "key", b"key", "key_id", b"key_id", "note", b"note", "number", b"number", "origin", b"origin", "root", b"root", "signed_at", b"signed_at", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TreeHead: _TypeAlias = TreeHead  # noqa: Y015
+
+@_typing.final
+class GetTreeHeadRequest(_message.Message):
+    """Selects a head."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number of the head. 0 means the last one."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTreeHeadRequest: _TypeAlias = GetTreeHeadRequest  # noqa: Y015
+
+@_typing.final
+class GetTreeHeadResponse(_message.Message):
+    """A head."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEAD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def head(self) -> Global___TreeHead:
+        """The head. NOT_FOUND if none is signed yet."""
+
+    def __init__(
+        self,
+        *,
+        head: Global___TreeHead | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTreeHeadResponse: _TypeAlias = GetTreeHeadResponse  # noqa: Y015
+
+@_typing.final
+class ListTreeHeadsRequest(_message.Message):
+    """Selects heads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    after: _builtins.int
+    """Starts after the head with this number."""
+    page_size: _builtins.int
+    """The maximum number of heads in the response. 0 means 100."""
+    def __init__(
+        self,
+        *,
+        after: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTreeHeadsRequest: _TypeAlias = ListTreeHeadsRequest  # noqa: Y015
+
+@_typing.final
+class ListTreeHeadsResponse(_message.Message):
+    """Signed heads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___TreeHead]:
+        """The heads, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        heads: _abc.Iterable[Global___TreeHead] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heads", b"heads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTreeHeadsResponse: _TypeAlias = ListTreeHeadsResponse  # noqa: Y015
+
+@_typing.final
+class GetTreeTileRequest(_message.Message):
+    """Selects a tile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    level: _builtins.int
+    """Level of the tile, 0 for hashes of commits. A hash of each further level stands for 256 of the one below."""
+    index: _builtins.int
+    """Number of the tile in its level, from 0."""
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+        index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTreeTileRequest: _TypeAlias = GetTreeTileRequest  # noqa: Y015
+
+@_typing.final
+class GetTreeTileResponse(_message.Message):
+    """A tile of the tree."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASHES_FIELD_NUMBER: _builtins.int
+    hashes: _builtins.bytes
+    """The hashes, 32 bytes each, one after the other: at most 256."""
+    def __init__(
+        self,
+        *,
+        hashes: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTreeTileResponse: _TypeAlias = GetTreeTileResponse  # noqa: Y015
+
+@_typing.final
+class GetInclusionProofRequest(_message.Message):
+    """Selects a commit and a tree."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the commit in the log."""
+    job_id: _builtins.str
+    """Id of the job of the commit."""
+    sequence: _builtins.int
+    """Which commit of the job, from 1. 0 means the last one in the tree."""
+    tree_size: _builtins.int
+    """Number of commits in the tree. 0 means the tree of the last signed head. OUT_OF_RANGE for a larger one than that."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        job_id: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        tree_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "job_id", b"job_id", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "job_id", b"job_id", "position", b"position", "sequence", b"sequence", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_commit: _TypeAlias = _typing.Literal["position", "job_id"]  # noqa: Y015
+    _WhichOneofArgType_commit: _TypeAlias = _typing.Literal["commit", b"commit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_commit) -> _WhichOneofReturnType_commit | None: ...
+
+Global___GetInclusionProofRequest: _TypeAlias = GetInclusionProofRequest  # noqa: Y015
+
+@_typing.final
+class GetInclusionProofResponse(_message.Message):
+    """Proof that a commit is in a tree. All hashes but the bytes of the commit are in hexadecimal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    STORED_COMMIT_FIELD_NUMBER: _builtins.int
+    LEAF_HASH_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the commit. It is the leaf with the number before: leaves count from 0."""
+    job_id: _builtins.str
+    """Id of its job."""
+    stored_commit: _builtins.bytes
+    """The message as stored, a StoredCommit: the leaf. Personal data in it is sealed."""
+    leaf_hash: _builtins.str
+    """Hash of the leaf, after RFC 6962."""
+    tree_size: _builtins.int
+    """Number of commits in the tree."""
+    root: _builtins.str
+    """Root of the tree."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The hashes that prove it, after RFC 9162, section 2.1.3."""
+
+    @_builtins.property
+    def head(self) -> Global___TreeHead:
+        """A signed head of this tree. Missing if none with this size is signed."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        job_id: _builtins.str = ...,
+        stored_commit: _builtins.bytes = ...,
+        leaf_hash: _builtins.str = ...,
+        tree_size: _builtins.int = ...,
+        root: _builtins.str = ...,
+        hashes: _abc.Iterable[_builtins.str] | None = ...,
+        head: Global___TreeHead | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "head", b"head", "job_id", b"job_id", "leaf_hash", b"leaf_hash", "position", b"position", "root", b"root", "stored_commit", b"stored_commit", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInclusionProofResponse: _TypeAlias = GetInclusionProofResponse  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofRequest(_message.Message):
+    """Selects two trees."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    NEW_SIZE_FIELD_NUMBER: _builtins.int
+    old_size: _builtins.int
+    """Number of commits in the earlier tree."""
+    new_size: _builtins.int
+    """Number of commits in the later tree. 0 means the tree of the last signed head. OUT_OF_RANGE for a larger one."""
+    def __init__(
+        self,
+        *,
+        old_size: _builtins.int = ...,
+        new_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new_size", b"new_size", "old_size", b"old_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofRequest: _TypeAlias = GetConsistencyProofRequest  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofResponse(_message.Message):
+    """Proof that a tree begins with an earlier one. All hashes are in hexadecimal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    OLD_ROOT_FIELD_NUMBER: _builtins.int
+    NEW_SIZE_FIELD_NUMBER: _builtins.int
+    NEW_ROOT_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    OLD_HEAD_FIELD_NUMBER: _builtins.int
+    NEW_HEAD_FIELD_NUMBER: _builtins.int
+    old_size: _builtins.int
+    """Number of commits in the earlier tree."""
+    old_root: _builtins.str
+    """Root of the earlier tree."""
+    new_size: _builtins.int
+    """Number of commits in the later tree."""
+    new_root: _builtins.str
+    """Root of the later tree."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The hashes that prove it, after RFC 9162, section 2.1.4."""
+
+    @_builtins.property
+    def old_head(self) -> Global___TreeHead:
+        """A signed head of the earlier tree. Missing if none with this size is signed."""
+
+    @_builtins.property
+    def new_head(self) -> Global___TreeHead:
+        """A signed head of the later tree. Missing if none with this size is signed."""
+
+    def __init__(
+        self,
+        *,
+        old_size: _builtins.int = ...,
+        old_root: _builtins.str = ...,
+        new_size: _builtins.int = ...,
+        new_root: _builtins.str = ...,
+        hashes: _abc.Iterable[_builtins.str] | None = ...,
+        old_head: Global___TreeHead | None = ...,
+        new_head: Global___TreeHead | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["new_head", b"new_head", "old_head", b"old_head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "new_head", b"new_head", "new_root", b"new_root", "new_size", b"new_size", "old_head", b"old_head", "old_root", b"old_root", "old_size", b"old_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofResponse: _TypeAlias = GetConsistencyProofResponse  # noqa: Y015

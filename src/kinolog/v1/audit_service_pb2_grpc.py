@@ -50,6 +50,31 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.ReplayLogRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ReplayLogResponse.FromString,
                 _registered_method=True)
+        self.GetTreeHead = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetTreeHead',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeHeadRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeHeadResponse.FromString,
+                _registered_method=True)
+        self.ListTreeHeads = channel.unary_unary(
+                '/kinolog.v1.AuditService/ListTreeHeads',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListTreeHeadsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ListTreeHeadsResponse.FromString,
+                _registered_method=True)
+        self.GetTreeTile = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetTreeTile',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeTileRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeTileResponse.FromString,
+                _registered_method=True)
+        self.GetInclusionProof = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetInclusionProof',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.FromString,
+                _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetConsistencyProof',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -77,6 +102,41 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTreeHead(self, request, context):
+        """Reads a signed head of the tree over all commits of the log: the last one, or that with a number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTreeHeads(self, request, context):
+        """Lists signed heads of the tree, oldest first, each with the proof that it continues the one before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTreeTile(self, request, context):
+        """Reads a tile of the tree: 256 neighbouring hashes of one level, or fewer at its end. Hashes tell no content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInclusionProof(self, request, context):
+        """Proves that a commit of the tenant is in the tree: its bytes, and the hashes beside its way to the root.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Proves that a tree begins with all commits of an earlier one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +154,31 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ReplayLog,
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ReplayLogRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.ReplayLogResponse.SerializeToString,
+            ),
+            'GetTreeHead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTreeHead,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeHeadRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeHeadResponse.SerializeToString,
+            ),
+            'ListTreeHeads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTreeHeads,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ListTreeHeadsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListTreeHeadsResponse.SerializeToString,
+            ),
+            'GetTreeTile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTreeTile,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeTileRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetTreeTileResponse.SerializeToString,
+            ),
+            'GetInclusionProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInclusionProof,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +263,141 @@ class AuditService:
             '/kinolog.v1.AuditService/ReplayLog',
             kinolog_dot_v1_dot_audit__service__pb2.ReplayLogRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.ReplayLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTreeHead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetTreeHead',
+            kinolog_dot_v1_dot_audit__service__pb2.GetTreeHeadRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetTreeHeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTreeHeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/ListTreeHeads',
+            kinolog_dot_v1_dot_audit__service__pb2.ListTreeHeadsRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.ListTreeHeadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTreeTile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetTreeTile',
+            kinolog_dot_v1_dot_audit__service__pb2.GetTreeTileRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetTreeTileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInclusionProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetInclusionProof',
+            kinolog_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetConsistencyProof',
+            kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.FromString,
             options,
             channel_credentials,
             insecure,

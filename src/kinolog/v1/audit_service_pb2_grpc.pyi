@@ -39,6 +39,16 @@ class AuditServiceStub:
     """Checks that the record of a job is complete and unchanged, and that its files match it."""
     ReplayLog: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.ReplayLogRequest, _audit_service_pb2.ReplayLogResponse]
     """Streams the stored commits of all jobs of the tenant, for replay elsewhere."""
+    GetTreeHead: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetTreeHeadRequest, _audit_service_pb2.GetTreeHeadResponse]
+    """Reads a signed head of the tree over all commits of the log: the last one, or that with a number."""
+    ListTreeHeads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListTreeHeadsRequest, _audit_service_pb2.ListTreeHeadsResponse]
+    """Lists signed heads of the tree, oldest first, each with the proof that it continues the one before."""
+    GetTreeTile: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetTreeTileRequest, _audit_service_pb2.GetTreeTileResponse]
+    """Reads a tile of the tree: 256 neighbouring hashes of one level, or fewer at its end. Hashes tell no content."""
+    GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]
+    """Proves that a commit of the tenant is in the tree: its bytes, and the hashes beside its way to the root."""
+    GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]
+    """Proves that a tree begins with all commits of an earlier one."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -51,6 +61,16 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Checks that the record of a job is complete and unchanged, and that its files match it."""
     ReplayLog: _aio.UnaryStreamMultiCallable[_audit_service_pb2.ReplayLogRequest, _audit_service_pb2.ReplayLogResponse]  # type: ignore[assignment]
     """Streams the stored commits of all jobs of the tenant, for replay elsewhere."""
+    GetTreeHead: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetTreeHeadRequest, _audit_service_pb2.GetTreeHeadResponse]  # type: ignore[assignment]
+    """Reads a signed head of the tree over all commits of the log: the last one, or that with a number."""
+    ListTreeHeads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListTreeHeadsRequest, _audit_service_pb2.ListTreeHeadsResponse]  # type: ignore[assignment]
+    """Lists signed heads of the tree, oldest first, each with the proof that it continues the one before."""
+    GetTreeTile: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetTreeTileRequest, _audit_service_pb2.GetTreeTileResponse]  # type: ignore[assignment]
+    """Reads a tile of the tree: 256 neighbouring hashes of one level, or fewer at its end. Hashes tell no content."""
+    GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
+    """Proves that a commit of the tenant is in the tree: its bytes, and the hashes beside its way to the root."""
+    GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
+    """Proves that a tree begins with all commits of an earlier one."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """History and verification of jobs, read from the log itself."""
@@ -78,5 +98,45 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.ReplayLogResponse], _abc.AsyncIterator[_audit_service_pb2.ReplayLogResponse]]:
         """Streams the stored commits of all jobs of the tenant, for replay elsewhere."""
+
+    @_abc_1.abstractmethod
+    def GetTreeHead(
+        self,
+        request: _audit_service_pb2.GetTreeHeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetTreeHeadResponse, _abc.Awaitable[_audit_service_pb2.GetTreeHeadResponse]]:
+        """Reads a signed head of the tree over all commits of the log: the last one, or that with a number."""
+
+    @_abc_1.abstractmethod
+    def ListTreeHeads(
+        self,
+        request: _audit_service_pb2.ListTreeHeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListTreeHeadsResponse, _abc.Awaitable[_audit_service_pb2.ListTreeHeadsResponse]]:
+        """Lists signed heads of the tree, oldest first, each with the proof that it continues the one before."""
+
+    @_abc_1.abstractmethod
+    def GetTreeTile(
+        self,
+        request: _audit_service_pb2.GetTreeTileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetTreeTileResponse, _abc.Awaitable[_audit_service_pb2.GetTreeTileResponse]]:
+        """Reads a tile of the tree: 256 neighbouring hashes of one level, or fewer at its end. Hashes tell no content."""
+
+    @_abc_1.abstractmethod
+    def GetInclusionProof(
+        self,
+        request: _audit_service_pb2.GetInclusionProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_service_pb2.GetInclusionProofResponse]]:
+        """Proves that a commit of the tenant is in the tree: its bytes, and the hashes beside its way to the root."""
+
+    @_abc_1.abstractmethod
+    def GetConsistencyProof(
+        self,
+        request: _audit_service_pb2.GetConsistencyProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetConsistencyProofResponse, _abc.Awaitable[_audit_service_pb2.GetConsistencyProofResponse]]:
+        """Proves that a tree begins with all commits of an earlier one."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

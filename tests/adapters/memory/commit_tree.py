@@ -9,14 +9,20 @@ from kinolog.merkle.signed_head import SignedHead
 
 
 class MemoryCommitTree:
-    """The last head and the tiles that a test stores."""
+    """The heads and the tiles that a test stores."""
 
     def __init__(self) -> None:
-        self.tree_head: SignedHead | None = None
+        self.signed_heads: list[SignedHead] = []
         self.tree_tiles: dict[HashTileId, bytes] = {}
 
     async def last_tree_head(self) -> SignedHead | None:
-        return self.tree_head
+        return self.signed_heads[-1] if self.signed_heads else None
+
+    async def tree_heads(self, after: int, limit: int) -> list[SignedHead]:
+        return [signed for signed in self.signed_heads if signed.number > after][:limit]
+
+    async def tree_head_of_size(self, size: int) -> SignedHead | None:
+        return next((signed for signed in self.signed_heads if signed.head.size == size), None)
 
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return {tile: self.tree_tiles[tile] for tile in tiles if tile in self.tree_tiles}

@@ -22,6 +22,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["link"], "CreateFileTicket"),
     (["replay"], "GetHistory"),
     (["verify"], "VerifyJob"),
+    (["audit", "prove"], "GetInclusionProof"),
     (["cancel"], "CancelJob"),
     (["retry"], "RetryJob"),
     (["pause"], "PauseJob"),

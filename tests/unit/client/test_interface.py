@@ -24,6 +24,7 @@ from kinolog_client.operations import (
     job_operations,
     schedule_operations,
     service_operations,
+    tree_operations,
     webhook_operations,
 )
 from tests.unit.gateway.conftest import RunningGateway
@@ -37,6 +38,7 @@ OPERATIONS = (
     access_operations,
     schedule_operations,
     webhook_operations,
+    tree_operations,
 )
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {

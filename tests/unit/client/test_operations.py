@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -265,6 +266,23 @@ async def test_parts_of_a_job(client: EitherClient, api: RecordingApi) -> None:
     assert (await client.call("result", job.id)).artifacts[0].sha256 == canned.HASH
     facts = await client.call("video_info", job.id)
     assert (facts.size_bytes, facts.sha256, facts.media_type) == (len(canned.VIDEO), canned.HASH, "video/mp4")
+
+
+async def test_the_tree_over_all_commits(client: EitherClient, api: RecordingApi) -> None:
+    """Signed heads, tiles, and proofs of commits and trees."""
+    job = completed_job(api)
+    assert (await client.call("tree_head")).size == 20
+    assert (await client.call("tree_head_by_number", 2)).size == 8
+    page = await client.call("tree_heads", after=1, limit=1)
+    assert ([head.number for head in page.heads], page.next_after) == ([2], 2)
+    assert len(page.heads[0].consistency) == 4
+    tile = await client.call("tree_tile", 0, 0)
+    assert (tile.level, tile.index, len(base64.b64decode(tile.hashes))) == (0, 0, 20 * 32)
+    proof = await client.call("prove_job", job.id, sequence=1, tree_size=8)
+    assert (proof.position, proof.tree_size, len(proof.hashes), proof.head.number) == (1, 8, 3, 2)
+    assert (await client.call("prove_position", 20)).hashes[0] != proof.hashes[0]
+    between = await client.call("prove_consistency", 3, 5)
+    assert (between.old_head.size, between.new_head) == (3, None)
 
 
 async def test_numbers_and_catalogue(client: EitherClient, api: RecordingApi) -> None:

@@ -11,6 +11,7 @@ from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
 from tests.unit.gateway.canned_usage import USAGE
 from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.recording_tree import TREE
 
 
 def get_history(api: RecordingApi, request: audit.GetHistoryRequest) -> audit.GetHistoryResponse:
@@ -30,7 +31,7 @@ def verify_job(api: RecordingApi, request: audit.VerifyJobRequest) -> audit.Veri
     return canned.proof()
 
 
-AUDIT: dict[str, Callable[..., Any]] = {"GetHistory": get_history, "VerifyJob": verify_job}
+AUDIT: dict[str, Callable[..., Any]] = {"GetHistory": get_history, "VerifyJob": verify_job} | TREE
 
 ANALYTICS: dict[str, Callable[..., Any]] = {
     "GetOverview": lambda api, request: canned.overview(),

@@ -13,6 +13,11 @@ from tests.unit.gateway.recording_api import RecordingApi
 JOB_IDS = ("job_id", "video_id", "prediction_id", "request_id")
 VALUES = dict.fromkeys(JOB_IDS, "z" * 26) | {
     "index": "0",
+    "number": "1",
+    "level": "0",
+    "tile": "0",
+    "position": "1",
+    "old_size": "3",
     "export_format": "gif",
     "model": "kinolog-tiny",
     "character_id": "c",

@@ -46,7 +46,7 @@ class JobHistory:
         Clocks of two machines differ: commits after the first that is too late are left out, whatever their time.
         """
         is_included = _inclusion(request)
-        whole = await self._history(request.job_id, call)
+        whole = await self.commits_of(request.job_id, call)
         last_state = whole[-1].commit.state
         history = list(takewhile(is_included, whole))
         wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
@@ -75,7 +75,8 @@ class JobHistory:
                             stored_commit=recorded.raw,
                         )
 
-    async def _history(self, job_id: str, call: RpcCall) -> list[RecordedCommit]:
+    async def commits_of(self, job_id: str, call: RpcCall) -> list[RecordedCommit]:
+        """Return the whole history of a job of the caller. Raises NOT_FOUND, also for a job of another tenant."""
         try:
             history = [recorded async for recorded in self._store.history(job_id)]
         except DamagedLog as damage:

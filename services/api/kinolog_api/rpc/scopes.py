@@ -42,7 +42,9 @@ _METHODS: dict[Need, str] = {
         JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
         JobService.PauseJob JobService.ResumeJob
         """,
-    Scope.AUDIT: "AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog",
+    Scope.AUDIT: """
+        AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog AuditService.GetInclusionProof
+        """,
     Scope.ADMIN: """
         JobService.PauseQueue JobService.ResumeQueue
         AccessService.CreateKey AccessService.ListKeys AccessService.RevokeKey
@@ -50,7 +52,10 @@ _METHODS: dict[Need, str] = {
         WebhookService.RotateWebhookSecret WebhookService.GetWebhookSecret WebhookService.DeleteWebhook
         WebhookService.ListDeliveries WebhookService.Redeliver
         """,
-    Admission.ANY_KEY: "AccessService.WhoAmI",
+    Admission.ANY_KEY: """
+        AccessService.WhoAmI
+        AuditService.GetTreeHead AuditService.ListTreeHeads AuditService.GetTreeTile AuditService.GetConsistencyProof
+        """,
     Admission.ANYONE: "JobService.ListAlarms TicketService.RedeemTicket",
 }
 

@@ -30,7 +30,7 @@ TAGS = {
     "inputs": "Pictures and clips that jobs start from.",
     "live updates": "Server-sent events. The WebSocket at /ws is described by /asyncapi.json.",
     "analytics": "Counts, times and charts of all jobs.",
-    "audit": "Prove the record of a job.",
+    "audit": "Prove the record of a job, and that history was not changed.",
     "catalogue": "Models, workers and alarms.",
     "keys": "API keys, and tickets that stand for them.",
     "schedules": "Jobs that are submitted again and again, at the times of a cron expression.",

@@ -16,6 +16,14 @@ class CommitTreeReader(Protocol):
         """Return the last signed head; None if none was signed."""
         ...
 
+    async def tree_heads(self, after: int, limit: int) -> list[SignedHead]:
+        """Return the signed heads that follow the one with the number `after`, oldest first."""
+        ...
+
+    async def tree_head_of_size(self, size: int) -> SignedHead | None:
+        """Return the first signed head of the tree of so many commits; None if there is none."""
+        ...
+
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         """Return those of the tiles that are stored. A tile may have grown since a head was signed."""
         ...

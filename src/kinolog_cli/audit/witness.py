@@ -1,8 +1,7 @@
-"""`kinolog audit`: the tree over all commits."""
+"""`kinolog audit witness`: follows signed heads of the tree on another machine."""
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC
 from pathlib import Path
@@ -13,23 +12,11 @@ import typer
 from kinolog.counts import counted
 from kinolog.durable_files import write_durably
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, UnreadableHead, Witness
-from kinolog.process.files.head_keys import HeadKeysUnusable
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_stack.data_folder import DataFolder
-from kinolog_stack.servers.tree_key import rotate_tree_key, tree_key_file
-from kinolog_stack.settings import StackSettings
-
-app = typer.Typer(
-    help="The tree over all commits, whose signed heads prove that history was not changed.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
 
 
-@app.command()
 @command
 def witness(
     heads: Annotated[str, typer.Argument(metavar="FILE", help="Copy of heads.log; - for standard input.")],
@@ -92,26 +79,3 @@ def accept_heads(heads: str, state: Path, key_id: str) -> Witness | None:
             f"it ends at head {last}, but head {seen.seen.signed.number} was seen before: heads were taken back"
         )
     return seen
-
-
-@app.command("rotate-key")
-@command
-def rotate_key(
-    data: Annotated[Path | None, typer.Option("--data", help="Data folder (KINOLOG_DATA).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a new key for heads of the tree. The earlier ones sign the first head of the new key too, and no other."""
-    context = current_context(as_json)
-    path = tree_key_file(DataFolder(data or StackSettings().data), os.environ)
-    try:
-        earlier, present = rotate_tree_key(path)
-    except (OSError, HeadKeysUnusable) as error:
-        raise CommandFailed(ExitCode.FAILED, f"the key was not changed: {error}") from error
-    if context.as_json:
-        context.print_json({"file": str(path), "earlier_key_id": earlier.id, "key_id": present.id})
-        return
-    for line in (
-        f"Heads are signed by key {present.id} from now on.",
-        f"Key {earlier.id} signs its first head too. Keep a copy of {path} in a safe place.",
-    ):
-        context.out.print(line, soft_wrap=True, markup=False)

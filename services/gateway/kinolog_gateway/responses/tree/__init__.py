@@ -1,0 +1,1 @@
+"""Responses about the tree over all commits."""

@@ -1,0 +1,1 @@
+"""Routes of the tree over all commits."""

@@ -1,0 +1,1 @@
+"""`kinolog audit`: the tree over all commits, its proofs and its witness."""

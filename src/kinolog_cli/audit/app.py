@@ -1,0 +1,20 @@
+"""`kinolog audit` and its subcommands."""
+
+from __future__ import annotations
+
+import typer
+
+from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, witness
+
+app = typer.Typer(
+    help="The tree over all commits, whose signed heads prove that history was not changed.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command()(tree_heads.head)
+app.command()(tree_proofs.prove)
+app.command()(tree_heads.consistency)
+app.command("check-proof")(tree_proofs.check_proof)
+app.command()(witness.witness)
+app.command("rotate-key")(rotate_key.rotate_key)

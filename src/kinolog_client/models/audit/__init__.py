@@ -1,0 +1,1 @@
+"""Models of answers for audits."""

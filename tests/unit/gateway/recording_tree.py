@@ -1,0 +1,103 @@
+"""What the recording api answers for the tree: that of twenty made-up commits, with three signed heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kinolog.codec.times import time_to_proto
+from kinolog.merkle.hash_tiles import GrowingTree, HashTileId, range_root
+from kinolog.merkle.hashes import leaf_hash
+from kinolog.merkle.leaf_range import LeafRange, consistency_ranges, inclusion_ranges
+from kinolog.v1 import audit_service_pb2 as audit
+from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.merkle.published_heads import COMMITS, published
+
+HEADS = published([3, 8, 20])
+TILES = GrowingTree().append(map(leaf_hash, COMMITS))
+
+
+def _head(number: int) -> audit.TreeHead:
+    found = HEADS[number - 1]
+    stated = found.signed.head
+    wire = audit.TreeHead(
+        number=number,
+        origin=stated.origin,
+        size=stated.size,
+        root=stated.root.hex(),
+        key_id=found.signed.key.id,
+        key=found.signed.key.public.hex(),
+        note=found.signed.note,
+    )
+    time_to_proto(wire.signed_at, stated.at)
+    return wire
+
+
+def _linked(number: int) -> audit.TreeHead:
+    wire = _head(number)
+    wire.consistency.extend(hashed.hex() for hashed in HEADS[number - 1].proof)
+    return wire
+
+
+def _of_size(size: int) -> audit.TreeHead | None:
+    return next((_head(one.signed.number) for one in HEADS if one.signed.head.size == size), None)
+
+
+def _roots(ranges: Sequence[LeafRange]) -> list[str]:
+    return [range_root(part, TILES).hex() for part in ranges]
+
+
+def list_heads(api: RecordingApi, request: audit.ListTreeHeadsRequest) -> audit.ListTreeHeadsResponse:
+    """Return the heads after a number."""
+    numbers = [one.signed.number for one in HEADS if one.signed.number > request.after]
+    return audit.ListTreeHeadsResponse(heads=map(_linked, numbers[: request.page_size]))
+
+
+def prove_inclusion(
+    api: RecordingApi, request: audit.GetInclusionProofRequest
+) -> audit.GetInclusionProofResponse:
+    """Return the proof of the commit at the position of one of the job, whose bytes are made up."""
+    size = request.tree_size or len(COMMITS)
+    position = request.position
+    if request.job_id:
+        api.get(request.job_id)
+        positions = [u.position for u in api.log if u.job.id == request.job_id and u.position <= size]
+        position = positions[request.sequence - 1]
+    return audit.GetInclusionProofResponse(
+        position=position,
+        job_id=request.job_id or "a" * 26,
+        stored_commit=COMMITS[position - 1],
+        leaf_hash=leaf_hash(COMMITS[position - 1]).hex(),
+        tree_size=size,
+        root=_roots([LeafRange(0, size)])[0],
+        hashes=_roots(inclusion_ranges(position - 1, size)),
+        head=_of_size(size),
+    )
+
+
+def prove_consistency(
+    api: RecordingApi, request: audit.GetConsistencyProofRequest
+) -> audit.GetConsistencyProofResponse:
+    """Return the proof that a tree begins with an earlier one."""
+    old, new = request.old_size, request.new_size or len(COMMITS)
+    roots = _roots([LeafRange(0, old), LeafRange(0, new)])
+    return audit.GetConsistencyProofResponse(
+        old_size=old,
+        old_root=roots[0],
+        new_size=new,
+        new_root=roots[1],
+        hashes=_roots(consistency_ranges(old, new)),
+        old_head=_of_size(old),
+        new_head=_of_size(new),
+    )
+
+
+TREE: dict[str, Callable[..., Any]] = {
+    "GetTreeHead": lambda api, request: audit.GetTreeHeadResponse(head=_head(request.number or len(HEADS))),
+    "ListTreeHeads": list_heads,
+    "GetTreeTile": lambda api, request: audit.GetTreeTileResponse(
+        hashes=TILES[HashTileId(request.level, request.index)]
+    ),
+    "GetInclusionProof": prove_inclusion,
+    "GetConsistencyProof": prove_consistency,
+}
