@@ -88,6 +88,13 @@ if TYPE_CHECKING:
         TrendPointInfo,
         TrendsInfo,
     )
+    from kinolog_client.models.audit.tree import (
+        ConsistencyInfo,
+        InclusionInfo,
+        TreeHeadInfo,
+        TreeHeadListInfo,
+        TreeTileInfo,
+    )
     from kinolog_client.models.base import ClientModel
     from kinolog_client.models.catalogue import (
         AlarmInfo,
@@ -158,13 +165,6 @@ if TYPE_CHECKING:
         VideoScene,
     )
     from kinolog_client.models.tickets import SignedLinksInfo, TicketInfo
-    from kinolog_client.models.audit.tree import (
-        ConsistencyInfo,
-        InclusionInfo,
-        TreeHeadInfo,
-        TreeHeadListInfo,
-        TreeTileInfo,
-    )
     from kinolog_client.models.uploads import UploadInfo
     from kinolog_client.models.usage import LimitsInfo, UsageInfo
 
