@@ -31,7 +31,7 @@ def verify_job(api: RecordingApi, request: audit.VerifyJobRequest) -> audit.Veri
     return canned.proof()
 
 
-AUDIT: dict[str, Callable[..., Any]] = {"GetHistory": get_history, "VerifyJob": verify_job} | TREE
+AUDIT: dict[str, Callable[..., Any]] = {"GetHistory": get_history, "VerifyJob": verify_job, **TREE}
 
 ANALYTICS: dict[str, Callable[..., Any]] = {
     "GetOverview": lambda api, request: canned.overview(),
