@@ -115,7 +115,7 @@ class CommitProofs:
             tree_size=size,
             root=whole.hex(),
             hashes=[hashed.hex() for hashed in beside],
-            head=_head(await self._signed(size, last)),
+            head=_optional_head(await self._signed(size, last)),
         )
 
     async def prove_consistency(
@@ -136,8 +136,8 @@ class CommitProofs:
             new_size=size,
             new_root=later.hex(),
             hashes=[hashed.hex() for hashed in hashes],
-            old_head=_head(await self._signed(old, last)),
-            new_head=_head(await self._signed(size, last)),
+            old_head=_optional_head(await self._signed(old, last)),
+            new_head=_optional_head(await self._signed(size, last)),
         )
 
     async def _size(self, requested: int, field: str) -> tuple[SignedHead, int]:
@@ -218,10 +218,12 @@ def _stated(signed: SignedHead) -> TreeHead:
         raise RpcError(StatusCode.DATA_LOSS, "DATA_DAMAGED", message) from error
 
 
-def _head(signed: SignedHead | None, proof: Sequence[bytes] = ()) -> pb.TreeHead | None:
+def _optional_head(signed: SignedHead | None) -> pb.TreeHead | None:
+    return None if signed is None else _head(signed)
+
+
+def _head(signed: SignedHead, proof: Sequence[bytes] = ()) -> pb.TreeHead:
     """Return a head for clients."""
-    if signed is None:
-        return None
     stated = _stated(signed)
     wire = pb.TreeHead(
         number=signed.number,
