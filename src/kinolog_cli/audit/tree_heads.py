@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kinolog.counts import counted
 from kinolog.durable_files import write_durably
 from kinolog.merkle.proofs import InvalidProof
 from kinolog.merkle.signed_note import InvalidNote
@@ -79,7 +80,7 @@ def _proof(info: ConsistencyInfo) -> ConsistencyProof:
     """Return the proof of the gateway. Raises `CommandFailed` if a tree has no signed head."""
     if info.old_head is None or info.new_head is None:
         size = info.old_size if info.old_head is None else info.new_size
-        text = f"no head of {size} commits is signed; take the sizes of two heads, as kinolog audit head shows them"
+        text = f"no head of {counted(size, 'commit')} is signed; take the sizes of two heads, as kinolog audit head shows them"
         raise CommandFailed(ExitCode.USAGE, text)
     return ConsistencyProof(
         earlier=published_head(info.old_head),
