@@ -80,7 +80,7 @@ def _proof(info: ConsistencyInfo) -> ConsistencyProof:
     """Return the proof of the gateway. Raises `CommandFailed` if a tree has no signed head."""
     if info.old_head is None or info.new_head is None:
         size = info.old_size if info.old_head is None else info.new_size
-        text = f"no head of {counted(size, 'commit')} is signed; take the sizes of two heads, as kinolog audit head shows them"
+        text = f"no head of {counted(size, 'commit')} is signed; take the sizes that kinolog audit head shows"
         raise CommandFailed(ExitCode.USAGE, text)
     return ConsistencyProof(
         earlier=published_head(info.old_head),
