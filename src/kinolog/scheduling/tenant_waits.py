@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import AttemptStarted
+from kinolog.job.state import Job
 
 MOST_TENANTS = 1_000
 """Tenants with sums of their own. Those that come later are added up under the empty name."""
@@ -26,10 +27,9 @@ class TenantWaits:
     def __init__(self) -> None:
         self._sums: dict[str, WaitSum] = {}
 
-    def add(self, commits: Iterable[RecordedCommit]) -> None:
-        """Add the jobs whose first attempts commits start."""
+    def add(self, job: Job, commits: Iterable[RecordedCommit]) -> None:
+        """Add a job if its commits start its first attempt. Their own states are not read: decoding them takes long."""
         for recorded in commits:
-            job = recorded.commit.state
             for event in recorded.commit.events:
                 if isinstance(event, AttemptStarted) and event.attempt == 1:
                     wait = self._sum_of(job.tenant)

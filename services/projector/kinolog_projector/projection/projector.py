@@ -296,7 +296,8 @@ class Projector:
                 await writer.apply(batch)
                 self.position = batch.last
                 self.commits += len(batch.commits)
-                self._waits.add(batch.commits)
+                for job_commits in batch.jobs.values():
+                    self._waits.add(job_commits.state, job_commits.commits)
                 self.batches += 1
                 self._steps += 1
                 self.standstill = self.damage = ""
