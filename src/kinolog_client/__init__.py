@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Unauthorized,
         UnexpectedAnswer,
     )
+    from kinolog_client.exports.event_file import ExportInterrupted
     from kinolog_client.live.async_feed import AsyncLiveFeed
     from kinolog_client.live.flow import LiveSettings
     from kinolog_client.live.steps import LinkState, LiveEvent, MessageReceived, PollDue
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
         WorkerListInfo,
     )
     from kinolog_client.models.commands import BulkInfo, BulkResultInfo, CommandInfo
+    from kinolog_client.models.commits import CommitSelection
     from kinolog_client.models.history import (
         CheckInfo,
         CommitInfo,
@@ -191,6 +193,7 @@ __all__ = [
     "ClientModel",
     "CommandInfo",
     "CommitInfo",
+    "CommitSelection",
     "Conflict",
     "ConsistencyInfo",
     "CreatedKeyInfo",
@@ -203,6 +206,7 @@ __all__ = [
     "DistributionInfo",
     "ErrorInfo",
     "EventInfo",
+    "ExportInterrupted",
     "FieldViolation",
     "FileInfo",
     "Forbidden",
@@ -314,12 +318,14 @@ _MODULES = (
     "models.catalogue",
     "models.access",
     "models.analytics",
+    "models.commits",
     "models.selection",
     "models.tickets",
     "models.audit.tree",
     "models.uploads",
     "endpoint",
     "models.usage",
+    "exports.event_file",
     "live.updates",
     "live.steps",
     "live.flow",

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 from kinolog_client import defaults
 from kinolog_client.endpoint import Certificates, Endpoint
 from kinolog_client.errors import GatewayError
+from kinolog_client.exports.async_methods import AsyncExportMethods
 from kinolog_client.http import file_transfer
 from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
@@ -43,7 +44,7 @@ from kinolog_client.partial_file import flush_to_disk, partial_file
 T = TypeVar("T")
 
 
-class AsyncKinologClient:
+class AsyncKinologClient(AsyncExportMethods):
     """A client of the gateway at `url`. Use it in `async with`, or close it. For one event loop.
 
     `timeout_seconds` is how long an answer may take. `retries` is how often a request is sent again after the network

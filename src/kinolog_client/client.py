@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from kinolog_client import defaults
 from kinolog_client.endpoint import Certificates, Endpoint
 from kinolog_client.errors import GatewayError
+from kinolog_client.exports.methods import ExportMethods
 from kinolog_client.http import file_transfer
 from kinolog_client.http.file_transfer import FileTransfer, export_operation, file_operation
 from kinolog_client.http.live_transfer import LiveTransfer
@@ -42,7 +43,7 @@ from kinolog_client.partial_file import partial_file
 T = TypeVar("T")
 
 
-class KinologClient:
+class KinologClient(ExportMethods):
     """A client of the gateway at `url`. Use it in `with`, or close it. Threads may share it.
 
     `timeout_seconds` is how long an answer may take. `retries` is how often a request is sent again after the network

@@ -40,6 +40,14 @@ def partial_file(path: Path, *, mode: int = 0o666, durable: bool = False) -> Ite
         partial.unlink(missing_ok=True)
 
 
+def is_plain_place(path: Path) -> bool:
+    """Return whether a plain file is at `path`, or nothing, and not the standard output. Raises `OSError`."""
+    handle = _writable_handle(path)
+    if handle is not None:
+        os.close(handle)
+    return handle is None
+
+
 def flush_to_disk(file: BinaryIO) -> None:
     """Wait until a plain file is on its disk; a device or a pipe has none. Raises `OSError`."""
     file.flush()

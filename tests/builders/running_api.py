@@ -37,6 +37,7 @@ from kinolog.v1 import (
     access_service_pb2_grpc,
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
+    export_service_pb2_grpc,
     job_pb2,
     job_service_pb2_grpc,
     schedule_service_pb2_grpc,
@@ -166,6 +167,11 @@ class RunningApi:
         return audit_service_pb2_grpc.AuditServiceStub(self.channel)
 
     @property
+    def audit_exports(self) -> export_service_pb2_grpc.AuditExportServiceAsyncStub:
+        """A client of AuditExportService."""
+        return export_service_pb2_grpc.AuditExportServiceStub(self.channel)
+
+    @property
     def access(self) -> access_service_pb2_grpc.AccessServiceAsyncStub:
         """A client of AccessService."""
         return access_service_pb2_grpc.AccessServiceStub(self.channel)
@@ -179,7 +185,8 @@ class RunningApi:
         """Return the method with this name of any service."""
         webhooks = webhook_service_pb2_grpc.WebhookServiceStub(self.channel)
         schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self.channel)
-        stubs = (self.jobs, self.analytics, self.audit, self.access, self.tickets, webhooks, schedules)
+        readers = (self.jobs, self.analytics, self.audit, self.audit_exports)
+        stubs = (*readers, self.access, self.tickets, webhooks, schedules)
         return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import audit_service_pb2 as au
+from kinolog.v1 import export_service_pb2 as ex
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import schedule_service_pb2 as sc
@@ -44,6 +45,11 @@ def scene(**fields: Any) -> pb.SceneRequest:
 def given(**fields: Any) -> pb.InputReference:
     """Return an input of a job."""
     return pb.InputReference(**dict[str, Any](role=1, upload_id="a" * 26) | fields)
+
+
+def exported(**fields: Any) -> ex.ExportEventsRequest:
+    """Return a request for an export of selected commits."""
+    return ex.ExportEventsRequest(selection=ex.CommitSelection(**fields))
 
 
 def span(start: Timestamp | None = None, end: Timestamp | None = None) -> an.TimeRange:
@@ -263,6 +269,13 @@ CASES: list[tuple[str, Any, str]] = [
     ),
     ("GetWebhookSecret", wh.GetWebhookSecretRequest(webhook_id="wh_1"), "webhook_id"),
     ("DeleteWebhook", wh.DeleteWebhookRequest(), "webhook_id"),
+    ("ExportEvents", exported(job_id="nonsense"), "selection.job_id"),
+    ("ExportEvents", exported(actor="a" * 201), "selection.actor"),
+    ("ExportEvents", exported(tenant="a" * 201), "selection.tenant"),
+    ("ExportEvents", exported(since=NO_TIME), "selection.since"),
+    ("ExportEvents", exported(until=NO_TIME), "selection.until"),
+    ("ExportEvents", exported(since=LATER, until=EARLIER), "selection.until"),
+    ("ExportEvents", exported(first_position=2, last_position=1), "selection.last_position"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id="wh_1"), "webhook_id"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, page_size=1001), "page_size"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, state=BEYOND), "state"),

@@ -33,7 +33,15 @@ KEYS = {
     key_digest("ours-key-0123456789"): KeyHolder(tenant="ours", actor="ann"),
     key_digest("theirs-key-0123456789"): KeyHolder(tenant="theirs", actor="tom"),
 }
-STREAMS = {"WatchJob", "WatchJobs", "ReadArtifact", "ReadLiveVideo", "ExportVideo", "ReplayLog"}
+STREAMS = {
+    "WatchJob",
+    "WatchJobs",
+    "ReadArtifact",
+    "ReadLiveVideo",
+    "ExportVideo",
+    "ReplayLog",
+    "ExportEvents",
+}
 """They send what concerns one job or commits of the caller's tenant; tests of their own say so."""
 TICKETS = {"CreateFileTicket", "CreateLiveTicket"}
 """Their answers are random."""

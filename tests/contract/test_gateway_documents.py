@@ -80,6 +80,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/audit/tree/tiles/{level}/{tile}"),
         ("GET", "/api/v1/audit/tree/inclusion/{position}"),
         ("GET", "/api/v1/audit/tree/consistency/{old_size}"),
+        ("GET", "/api/v1/audit/export"),
         ("GET", "/api/v1/analytics/overview"),
         ("GET", "/api/v1/analytics/status-distribution"),
         ("GET", "/api/v1/analytics/success-rate"),
@@ -166,6 +167,7 @@ def finished_job(api: RecordingApi) -> pb.Job:
 
 
 NOT_JSON = (
+    "/audit/export",
     "/stream",
     "/video",
     "/thumbnail",

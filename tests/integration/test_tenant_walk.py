@@ -67,6 +67,7 @@ READS = {
     *(("GET", f"/api/v1/audit/tree/{name}") for name in ("tiles/{level}/{tile}", "inclusion/{position}")),
     ("GET", "/api/v1/audit/tree/consistency/{old_size}"),
     ("GET", "/v1/videos/characters/{character_id}"),
+    ("GET", "/api/v1/audit/export"),
     *(("GET", path) for path in (*PAGE_PATHS, "/assets/{name}", "/icon.svg")),
 }
 """Routes that name no job and may be read: what they say has none of another tenant."""
@@ -105,8 +106,8 @@ READ_METHODS = (
         "GetTrends",
         "ListActivity",
     ),
-    *("ListTreeHeads",),
-    *("ReplayLog", "ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms", "ListQueuePauses"),
+    *("ListTreeHeads", "ReplayLog", "ExportEvents"),
+    *("ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms", "ListQueuePauses"),
 )
 OWN_METHODS = (
     *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "PlanJob", "BatchSubmitJobs"),
@@ -246,6 +247,7 @@ async def test_no_method_tells_of_another_tenants_job(api: RunningApi) -> None:
         "ListActivity",
         "ListJobs",
         "ReplayLog",
+        "ExportEvents",
     }
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest(after=0, logs=True, progress=True), metadata=bearer(BOB))
     assert (await anext(aiter(stream))).job.id == own.job.id

@@ -7,6 +7,7 @@ from kinolog.v1 import (
     access_service_pb2,
     analytics_service_pb2,
     audit_service_pb2,
+    export_service_pb2,
     job_service_pb2,
     schedule_service_pb2,
     ticket_service_pb2,
@@ -23,6 +24,7 @@ from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.commit_proofs import CommitProofs
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
+from kinolog_api.audit_exports.export_events import ExportEvents
 from kinolog_api.choices.start_time import StartTimeCheck
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.exports.export_video import ExportVideo
@@ -71,6 +73,7 @@ JOB_SERVICE = job_service_pb2.DESCRIPTOR.services_by_name["JobService"]
 ANALYTICS_SERVICE = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"]
 ACCESS_SERVICE = access_service_pb2.DESCRIPTOR.services_by_name["AccessService"]
 AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+EXPORT_SERVICE = export_service_pb2.DESCRIPTOR.services_by_name["AuditExportService"]
 WEBHOOK_SERVICE = webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"]
 SCHEDULE_SERVICE = schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"]
 TICKET_SERVICE = ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"]
@@ -222,6 +225,12 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "GetInclusionProof": proofs.prove_inclusion,
         "GetConsistencyProof": proofs.prove_consistency,
     }
+
+
+def export_methods(dependencies: ApiDependencies) -> Methods:
+    """Return the methods of AuditExportService."""
+    d = dependencies
+    return {"ExportEvents": ExportEvents(d.store, d.keys, d.read_model).export_events}
 
 
 def access_methods(dependencies: ApiDependencies, tenant_bytes: TenantBytes) -> Methods:

@@ -18,6 +18,7 @@ from kinolog.v1 import (
     access_service_pb2_grpc,
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
+    export_service_pb2_grpc,
     job_service_pb2_grpc,
     schedule_service_pb2_grpc,
     ticket_service_pb2_grpc,
@@ -130,6 +131,7 @@ class Upstream:
         self.jobs = job_service_pb2_grpc.JobServiceStub(self._channel)
         self.analytics = analytics_service_pb2_grpc.AnalyticsServiceStub(self._channel)
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)
+        self.audit_exports = export_service_pb2_grpc.AuditExportServiceStub(self._channel)
         self.access = access_service_pb2_grpc.AccessServiceStub(self._channel)
         self.tickets = ticket_service_pb2_grpc.TicketServiceStub(self._channel)
         self.schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self._channel)

@@ -44,14 +44,14 @@ def time_span(date_range: str | None, start: str | None, end: str | None) -> Tim
     """Return the span of the options. Raises `CommandFailed` for a text that is no time."""
     return TimeSpan(
         date_range=date_range or "",
-        start=_moment("--from", start, end_of_day=False),
-        end=_moment("--to", end, end_of_day=True),
+        start=moment("--from", start, end_of_day=False),
+        end=moment("--to", end, end_of_day=True),
     )
 
 
 def span_since(start: str) -> TimeSpan:
     """Return the span from the time of `--since` until now. Raises `CommandFailed` for a text that is no time."""
-    return TimeSpan(start=_moment("--since", start, end_of_day=False))
+    return TimeSpan(start=moment("--since", start, end_of_day=False))
 
 
 def job_selection(
@@ -79,10 +79,10 @@ def moment_or_position(option: str, text: str | None) -> datetime | int | None:
     digits = (text or "").strip()
     if digits.isdecimal() and digits.isascii():
         return int(digits)
-    return _moment(option, text, end_of_day=True, what="a position of the log, a day or a time")
+    return moment(option, text, end_of_day=True, what="a position of the log, a day or a time")
 
 
-def _moment(
+def moment(
     option: str, text: str | None, *, end_of_day: bool, what: str = "a day or a time"
 ) -> datetime | None:
     """Return the time of an option, in the zone of this machine where the text names none."""

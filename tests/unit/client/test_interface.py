@@ -7,7 +7,8 @@ import subprocess
 import sys
 from typing import Any, get_type_hints
 
-from kinolog_client import AsyncKinologClient, KinologClient, VideoRequest
+from kinolog_client import AsyncKinologClient, CommitSelection, KinologClient, VideoRequest
+from kinolog_client.exports.transfer import events_operation
 from kinolog_client.http.file_transfer import (
     FILES,
     export_operation,
@@ -45,12 +46,23 @@ NO_METHOD = {
     ("GET", "/metrics"): "Prometheus reads it",
     ("GET", "/api/v1/live"): "the client has the WebSocket, which says the same",
 }
-FORBIDDEN = ("torch", "grpc", "textual", "nats", "sqlalchemy", "psycopg", "pydantic_settings", "uvicorn")
+FORBIDDEN = (
+    "pyarrow",
+    "torch",
+    "grpc",
+    "textual",
+    "nats",
+    "sqlalchemy",
+    "psycopg",
+    "pydantic_settings",
+    "uvicorn",
+)
 
 
 def methods_of(client: type) -> dict[str, Any]:
     """The public methods of a client."""
-    return {name: value for name, value in vars(client).items() if not name.startswith("_")}
+    found = {name: value for kind in reversed(client.__mro__[:-1]) for name, value in vars(kind).items()}
+    return {name: value for name, value in found.items() if not name.startswith("_")}
 
 
 def test_both_clients_have_the_same_methods() -> None:
@@ -97,6 +109,8 @@ async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
     reached = {_route(function) for function in described} | {_route(video_info)}
     reached.add((export_operation("a", "gif").method, export_operation("a", "gif").route))
     reached.add((live_video_operation("a").method, live_video_operation("a").route))
+    events = events_operation(CommitSelection())
+    reached.add((events.method, events.route))
     for file in FILES:
         operation = file_operation("a", file, 0 if "scene" in file else None, 0 if file == "input" else None)
         reached.add((operation.method, operation.route))

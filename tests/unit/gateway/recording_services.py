@@ -15,6 +15,7 @@ from kinolog.v1 import (
     access_service_pb2,
     analytics_service_pb2,
     audit_service_pb2,
+    export_service_pb2,
     job_service_pb2,
     schedule_service_pb2,
     ticket_service_pb2,
@@ -25,6 +26,7 @@ from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_answers import ACCESS, ANALYTICS, AUDIT, TICKETS
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
+from tests.unit.gateway.recording_exports import export_events
 from tests.unit.gateway.recording_live_video import read_live_video
 from tests.unit.gateway.recording_schedules import SCHEDULES
 from tests.unit.gateway.recording_storyboards import get_storyboard, plan_job
@@ -222,7 +224,7 @@ JOBS: dict[str, Callable[..., Any]] = {
 
 
 class _JobStreams:
-    """The methods of JobService that stream."""
+    """The methods that stream."""
 
     def __init__(self, api: RecordingApi) -> None:
         self.api = api
@@ -268,6 +270,14 @@ class _JobStreams:
         except Refusal as refusal:
             await _refuse(context, refusal)
 
+    async def ExportEvents(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        try:
+            self.api.admit("ExportEvents", request, context)
+            async for message in export_events(self.api, request):
+                yield message
+        except Refusal as refusal:
+            await _refuse(context, refusal)
+
     async def ReadLiveVideo(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         try:
             self.api.admit("ReadLiveVideo", request, context)
@@ -309,6 +319,7 @@ SERVICES: tuple[tuple[ServiceDescriptor, Mapping[str, Callable[..., Any]]], ...]
     (job_service_pb2.DESCRIPTOR.services_by_name["JobService"], JOBS),
     (analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"], ANALYTICS),
     (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AUDIT),
+    (export_service_pb2.DESCRIPTOR.services_by_name["AuditExportService"], {}),
     (access_service_pb2.DESCRIPTOR.services_by_name["AccessService"], ACCESS),
     (ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"], TICKETS),
     (schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"], SCHEDULES),

@@ -1,0 +1,1 @@
+"""AuditExportService: events of many jobs for analysis elsewhere."""

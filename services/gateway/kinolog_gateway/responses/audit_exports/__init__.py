@@ -1,0 +1,1 @@
+"""What exports of the log send."""

@@ -1,0 +1,1 @@
+"""The routes of exports of the log."""

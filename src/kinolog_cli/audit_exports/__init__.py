@@ -1,0 +1,1 @@
+"""`kinolog audit`: exports of the log."""

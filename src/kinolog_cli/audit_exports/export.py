@@ -1,0 +1,107 @@
+"""`kinolog audit export`: the events of many jobs as JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from kinolog_cli.audit_exports.commit_options import (
+    ActorOption,
+    FromOption,
+    SinceOption,
+    TenantOption,
+    ToOption,
+    UntilOption,
+    commit_selection,
+    whole_job_id,
+)
+from kinolog_cli.context import CliContext, JsonOption, command, current_context
+from kinolog_cli.errors import CommandFailed
+from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_client import ExportInterrupted
+
+FORMATS = ("jsonl", "parquet")
+
+
+@command
+def export(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Save it here; - for standard output, as JSON Lines.")
+    ],
+    job: Annotated[
+        str | None, typer.Option("--job", help="Only this job: its id, or the beginning of it.")
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    actor: ActorOption = "",
+    tenant: TenantOption = "",
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", help="jsonl or parquet. Else that of the suffix of --output, or jsonl."),
+    ] = None,
+    prompts: Annotated[
+        bool,
+        typer.Option("--prompts", help="Export prompts and other texts of users, too; needs the scope read."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Save events of many jobs: JSON Lines, each a CloudEvent 1.0, or Parquet. Continues what was interrupted."""
+    context = current_context(as_json)
+    chosen = _format_of(output) if file_format is None else file_format.lower()
+    if chosen not in FORMATS:
+        raise CommandFailed(ExitCode.USAGE, f"--format must be one of {', '.join(FORMATS)}")
+    selection = commit_selection(since=since, until=until, first=first, last=last, actor=actor, tenant=tenant)
+    place = checked_place(output)
+    with context.client() as client, _bar(context, selection.first_position or 1) as on_progress:
+        chosen_commits = replace(selection, job_id=whole_job_id(client, job))
+        try:
+            client.export_events(
+                place, chosen_commits, file_format=chosen, prompts=prompts, on_progress=on_progress
+            )
+        except (ExportInterrupted, ValueError) as error:
+            raise CommandFailed(ExitCode.USAGE, str(error)) from error
+        except ModuleNotFoundError as error:
+            text = "Parquet cannot be written here; install it with: pip install 'kinolog[parquet]'"
+            raise CommandFailed(ExitCode.USAGE, text) from error
+        except OSError as error:
+            text = (
+                f"cannot write {place}: {error.strerror}; repeat the command to go on, or save it elsewhere"
+            )
+            raise CommandFailed(ExitCode.FAILED, text) from error
+    if writes_standard_output(place):
+        return
+    if context.as_json:
+        context.print_json({"saved": str(place), "format": chosen, "prompts": prompts})
+    else:
+        context.out.print(f"saved as {place}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _bar(context: CliContext, first: int) -> Iterator[Callable[[int, int], None]]:
+    """Show how far the log is exported. Yields what to call with the position that is reached and the last one."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=context.err, transient=True) as bar:
+        task = bar.add_task("exporting", total=None)
+
+        def show(reached: int, last: int) -> None:
+            bar.update(
+                task,
+                total=last - first + 1,
+                completed=reached - first + 1,
+                description=f"position {reached} of {last}",
+            )
+
+        yield show
+
+
+def _format_of(output: Path) -> str:
+    return "parquet" if output.suffix.lower() in (".parquet", ".pq") else "jsonl"

@@ -1,0 +1,60 @@
+"""Exports of the log, as methods of the blocking client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from kinolog_client.exports.event_file import EventFile
+from kinolog_client.exports.transfer import EventTransfer, events_operation, parsed
+from kinolog_client.http.sync_transport import SyncTransport
+from kinolog_client.models.commits import CommitSelection
+
+
+class ExportMethods:
+    """What a client does with exports. It has a transport."""
+
+    _transport: SyncTransport
+
+    def exported_events(
+        self, selection: CommitSelection | None = None, *, prompts: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the events of the selected commits as CloudEvents 1.0, in the order of the log, up to its end now.
+
+        With `prompts` they have the texts of users, under `data`, `texts`; that needs the scope `read`. A lost
+        connection is resumed without a gap and without an event twice.
+        """
+        operation = events_operation(selection or CommitSelection(), prompts)
+        transfer = EventTransfer(self._transport.endpoint.url, operation, self._transport.policy)
+        for chunk in self._transport.read_file(transfer):
+            yield from map(parsed, transfer.lines(chunk))
+
+    def export_events(
+        self,
+        to: Path | str,
+        selection: CommitSelection | None = None,
+        *,
+        file_format: str = "jsonl",
+        prompts: bool = False,
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> Path:
+        """Save the events of the selected commits under `to`, whole or not at all; return the path.
+
+        `file_format` is jsonl (a CloudEvent 1.0 a line) or parquet, which needs the extra `parquet`. What is
+        interrupted stays beside `to` and is continued by the same call. `on_progress` is called with the position that
+        is reached and the last one. Raises `ExportInterrupted` if the beginning of another export is there, ValueError
+        for another format, and OSError if the file cannot be written. See `exported_events`.
+        """
+        with EventFile(
+            self._transport.endpoint.url,
+            Path(to),
+            selection or CommitSelection(),
+            self._transport.policy,
+            file_format=file_format,
+            prompts=prompts,
+            on_progress=on_progress,
+        ) as file:
+            for chunk in self._transport.read_file(file.transfer):
+                file.write(chunk)
+            return file.finish()
