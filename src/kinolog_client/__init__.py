@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Unauthorized,
         UnexpectedAnswer,
     )
+    from kinolog_client.exports.commit_selection import CommitSelection
     from kinolog_client.exports.event_file import ExportInterrupted
     from kinolog_client.live.async_feed import AsyncLiveFeed
     from kinolog_client.live.flow import LiveSettings
@@ -112,7 +113,6 @@ if TYPE_CHECKING:
         WorkerListInfo,
     )
     from kinolog_client.models.commands import BulkInfo, BulkResultInfo, CommandInfo
-    from kinolog_client.models.commits import CommitSelection
     from kinolog_client.models.history import (
         CheckInfo,
         CommitInfo,
@@ -318,7 +318,7 @@ _MODULES = (
     "models.catalogue",
     "models.access",
     "models.analytics",
-    "models.commits",
+    "exports.commit_selection",
     "models.selection",
     "models.tickets",
     "models.audit.tree",

@@ -37,12 +37,9 @@ from kinolog.v1 import (
     access_service_pb2_grpc,
     analytics_service_pb2_grpc,
     audit_service_pb2_grpc,
-    export_service_pb2_grpc,
     job_pb2,
     job_service_pb2_grpc,
-    schedule_service_pb2_grpc,
     ticket_service_pb2_grpc,
-    webhook_service_pb2_grpc,
 )
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.webhooks.address import AddressRules
@@ -56,6 +53,7 @@ from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.adapters.memory.read_model import MemoryReadModel
 from tests.adapters.memory.webhook_history import MemoryWebhookHistory
 from tests.adapters.memory.workers import MemoryWorkerRegistry
+from tests.builders.api_stubs import method_of
 from tests.builders.ticking_clock import TickingClock
 
 PROMPT = "a heron named Quillfeather stands in a pond"
@@ -167,11 +165,6 @@ class RunningApi:
         return audit_service_pb2_grpc.AuditServiceStub(self.channel)
 
     @property
-    def audit_exports(self) -> export_service_pb2_grpc.AuditExportServiceAsyncStub:
-        """A client of AuditExportService."""
-        return export_service_pb2_grpc.AuditExportServiceStub(self.channel)
-
-    @property
     def access(self) -> access_service_pb2_grpc.AccessServiceAsyncStub:
         """A client of AccessService."""
         return access_service_pb2_grpc.AccessServiceStub(self.channel)
@@ -183,11 +176,7 @@ class RunningApi:
 
     def method(self, name: str) -> Any:
         """Return the method with this name of any service."""
-        webhooks = webhook_service_pb2_grpc.WebhookServiceStub(self.channel)
-        schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self.channel)
-        readers = (self.jobs, self.analytics, self.audit, self.audit_exports)
-        stubs = (*readers, self.access, self.tickets, webhooks, schedules)
-        return next(getattr(stub, name) for stub in stubs if hasattr(stub, name))
+        return method_of(self.channel, name)
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
         """Submit a job. Return its id."""

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from kinolog_client.exports.commit_selection import CommitSelection
 from kinolog_client.exports.event_file import EventFile
 from kinolog_client.exports.transfer import EventTransfer, events_operation, parsed
 from kinolog_client.http.async_transport import AsyncTransport
-from kinolog_client.models.commits import CommitSelection
 
 
 class AsyncExportMethods:

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from kinolog_client.exports.commit_selection import CommitSelection
 from kinolog_client.exports.transfer import EventPlace, EventTransfer, events_operation, place_of
 from kinolog_client.http.retry import RetryPolicy
-from kinolog_client.models.commits import CommitSelection
 from kinolog_client.partial_file import flush_to_disk, is_plain_place, partial_file
 
 FORMATS = ("jsonl", "parquet")

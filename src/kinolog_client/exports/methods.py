@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kinolog_client.exports.commit_selection import CommitSelection
 from kinolog_client.exports.event_file import EventFile
 from kinolog_client.exports.transfer import EventTransfer, events_operation, parsed
 from kinolog_client.http.sync_transport import SyncTransport
-from kinolog_client.models.commits import CommitSelection
 
 
 class ExportMethods:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kinolog_client.errors import UnexpectedAnswer
+from kinolog_client.exports.commit_selection import CommitSelection
 from kinolog_client.http.file_transfer import FileTransfer
 from kinolog_client.http.operation import API_PREFIX, HttpAnswer, Operation
 from kinolog_client.http.retry import RetryPolicy
-from kinolog_client.models.commits import CommitSelection
 from kinolog_client.models.results import FileInfo
 
 MEDIA_TYPE = "application/x-ndjson"

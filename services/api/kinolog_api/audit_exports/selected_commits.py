@@ -100,10 +100,19 @@ class CommitSelections:
             first = max(first, await first_position_at(self._store, selected.since - CLOCK_DIFFERENCE, last))
         if selected.until is not None:
             last = await first_position_at(self._store, selected.until + CLOCK_DIFFERENCE, last) - 1
-        if first <= last:
-            async with aclosing(self._store.read(first - 1, last)) as batches:
+        reached = first - 1
+        try:
+            async with aclosing(self._store.read(reached, max(last, reached))) as batches:
                 async for batch in batches:
-                    yield batch[-1].position, [recorded for recorded in batch if selected.has(recorded)]
+                    reached = batch[-1].position
+                    yield reached, [recorded for recorded in batch if selected.has(recorded)]
+        except DamagedLog:
+            if selected.tenant is None:
+                raise
+            message = f"the log is damaged after position {reached}; an operator finds more in the alarms"
+            raise RpcError(
+                StatusCode.DATA_LOSS, "DATA_DAMAGED", message
+            ) from None  # it may name another tenant's job
         yield selected.last, ()
 
     async def _of_job(self, selected: SelectedCommits) -> list[RecordedCommit]:
