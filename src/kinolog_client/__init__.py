@@ -318,7 +318,6 @@ _MODULES = (
     "models.catalogue",
     "models.access",
     "models.analytics",
-    "exports.commit_selection",
     "models.selection",
     "models.tickets",
     "models.audit.tree",
