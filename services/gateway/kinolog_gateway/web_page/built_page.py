@@ -32,6 +32,7 @@ class BuiltPage:
         self._built_at = 0
         self._index = ""
         self._files: dict[str, Path] = {}
+        self._assets: dict[Path, bytes] = {}  # those that were asked for, some megabytes at most
         self._scripts = Scripts({})
 
     def index(self, modules: Sequence[str]) -> Response | None:
@@ -58,15 +59,21 @@ class BuiltPage:
         path = self._files.get(name)
         if path is None or not path.is_file():
             return None
+        is_asset = name.startswith("assets/")
         headers = {
-            "Cache-Control": UNCHANGING if name.startswith("assets/") else CHANGING,
+            "Cache-Control": UNCHANGING if is_asset else CHANGING,
             "Vary": "Accept-Encoding",
             "X-Content-Type-Options": "nosniff",
         }
         compressed = path.with_name(path.name + COMPRESSED)
         if compressed.is_file() and _takes_brotli(request_headers):
             path, headers = compressed, headers | {"Content-Encoding": "br"}
-        return FileResponse(path, headers=headers, media_type=guess_type(name)[0])
+        media_type = guess_type(name)[0]
+        if not is_asset:
+            return FileResponse(path, headers=headers, media_type=media_type)
+        if path not in self._assets:
+            self._assets[path] = path.read_bytes()
+        return Response(self._assets[path], headers=headers, media_type=media_type)
 
     def _look(self) -> None:
         """List the files of the build. What a request names is looked up there, so no path leads out of the folder."""
@@ -78,6 +85,7 @@ class BuiltPage:
         if built_at == self._built_at:
             return
         self._built_at = built_at
+        self._assets = {}
         self._index = index.read_text(encoding="utf-8") if built_at else ""
         self._scripts = read_scripts(self._folder)
         self._files = {
