@@ -27,6 +27,7 @@ from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.queue.admission import Drop, Postpone, Start, admit
+from kinolog_worker.queue.early_key_look import EarlyKeyLook
 from kinolog_worker.queue.predecessors import HeldTicketNote
 from kinolog_worker.queue.preemption import Preemption
 from kinolog_worker.queue.prefetch import prefetch
@@ -100,7 +101,8 @@ class TicketHandler:
             while True:
                 try:
                     if not held.ticket.prefetch:
-                        await self._handle_job(held, place, waited=waited)
+                        async with EarlyKeyLook(self._dependencies.keys, job_id) as look:
+                            await self._handle_job(held, place, look, waited=waited)
                     elif await self._reach_device(held, place):
                         await prefetch(self._dependencies, held, self.warm_workers)
                     return
@@ -129,7 +131,9 @@ class TicketHandler:
                 self._dependencies.status.attempt_ended(job_id)
             place.leave()
 
-    async def _handle_job(self, held: HeldTicket, place: DevicePlace, *, waited: bool) -> None:
+    async def _handle_job(
+        self, held: HeldTicket, place: DevicePlace, look: EarlyKeyLook, *, waited: bool
+    ) -> None:
         """Start an attempt, or drop or postpone the ticket.
 
         `waited` is true if the ticket was held during an outage of the log. It may be void by then and the job that of
@@ -180,7 +184,7 @@ class TicketHandler:
             if not await self._reach_device(held, place, loaded.job):
                 return
             try:
-                await self._start_attempt(held, loaded, place, waited=admission.waited)
+                await self._start_attempt(held, loaded, place, look, waited=admission.waited)
                 return
             except AppendConflict:
                 loaded = await self._dependencies.store.load(job_id)
@@ -238,7 +242,7 @@ class TicketHandler:
             await held.acknowledge()
 
     async def _start_attempt(
-        self, held: HeldTicket, loaded: LoadedJob, place: DevicePlace, *, waited: bool
+        self, held: HeldTicket, loaded: LoadedJob, place: DevicePlace, look: EarlyKeyLook, *, waited: bool
     ) -> None:
         """Append the start of an attempt and run it.
 
@@ -247,14 +251,13 @@ class TicketHandler:
         Raises `AppendConflict` if the job has changed since, `KeyMissing`, and `LogUnavailable`.
         """
         dependencies = self._dependencies
-        if not await dependencies.keys.is_stored(loaded.job.id):
+        if not await look.is_stored():
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
-        runtime = dependencies.status.runtime(loaded.job.spec.model)
-        runtime = replace(runtime, upscaler=None, loras=())  # of another job
+        last_runtime = dependencies.status.runtime(loaded.job.spec.model)
         command = StartAttempt(
             id=new_id(),
             actor=dependencies.worker,
-            runtime=runtime,
+            runtime=replace(last_runtime, upscaler=None, loras=()),  # those are of another job
             waited=waited,
             worker_key=dependencies.keys.public_key,
         )
