@@ -101,6 +101,7 @@ OTHERWISE_SUPERVISED = {
     "submitted again",
     "services/api/kinolog_api/identity_tokens/issuer_keys.py:_reading": "its error is that of all who wait",
     "services/worker/kinolog_worker/inference/process.py:_watcher": "it ends every job of the process however it ends",
+    "services/worker/kinolog_worker/queue/early_key_look.py:_asking": "whoever needs the answer asks again",
     "services/gateway/kinolog_gateway/live/tenant_broadcast.py:_task": "it catches every error, and ends when the "
     "api refuses the key",
     "services/gateway/kinolog_gateway/http/callers.py:_asking": "its error is that of all who wait",

@@ -11,6 +11,7 @@ import pytest
 from kinolog_api.rpc import call_origin
 from kinolog_api.rpc.call_origin import OwnUserCalls
 
+from kinolog.connections import local_peer
 from kinolog.connections.local_peer import is_own_peer
 from kinolog.v1 import access_service_pb2 as pb
 from tests.builders.call_metadata import bearer
@@ -38,6 +39,34 @@ def test_connections_of_this_user_and_of_nobody(server: socket.socket) -> None:
     accepted.close()
     assert not is_own_peer((peer[0], 1), own)
     assert is_own_peer(("no address", 1), own), "where nothing can be asked, nobody is refused"
+
+
+def test_the_socket_to_the_kernel_is_opened_again(server: socket.socket) -> None:
+    """It stays open between questions. One that broke, or holds the answer to an earlier question, is replaced."""
+    with socket.create_connection(server.getsockname()[:2]) as client:
+        accepted, _ = server.accept()
+        with accepted:
+            peer, own = client.getsockname()[:2], accepted.getsockname()[:2]
+            question = local_peer._QUESTION
+            assert is_own_peer(peer, own)
+            opened = question._descriptor
+            assert is_own_peer(peer, own)
+            assert question._descriptor == opened
+            with open(os.devnull, "r+b") as nothing:
+                os.dup2(nothing.fileno(), opened)
+            assert is_own_peer(peer, own)
+            assert not is_own_peer((peer[0], 1), own)
+            question._sequence += 1
+            os.write(question._descriptor, b"".join(_earlier_question(question)))
+            assert is_own_peer(peer, own)
+            assert not is_own_peer((peer[0], 1), own)
+
+
+def _earlier_question(question: local_peer._OpenQuestion) -> Iterator[bytes]:
+    """Yield the parts of a message that the kernel refuses, with the number of an earlier one."""
+    yield local_peer._HEADER.pack(
+        local_peer._HEADER.size, local_peer.SOCK_DIAG_BY_FAMILY, 1, question._sequence, 0
+    )
 
 
 @NEEDS_ROOT

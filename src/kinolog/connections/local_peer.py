@@ -6,6 +6,8 @@ import os
 import socket
 import struct
 import sys
+import threading
+from functools import lru_cache
 from typing import TypeAlias
 
 Address: TypeAlias = tuple[str, int]
@@ -17,6 +19,7 @@ NLM_F_REQUEST = 1
 NLMSG_ERROR = 2
 _HEADER = struct.Struct("=IHHII")
 """Length, type, flags, sequence and port of a message of netlink."""
+_PORTS = struct.Struct("!HH")
 _REQUEST = struct.Struct("=BBBxI")
 """Family, protocol, extensions and states of `inet_diag_req_v2`, before the id of the socket."""
 _ANY_SOCKET = struct.pack("=III", 0, 0xFFFF_FFFF, 0xFFFF_FFFF)
@@ -46,17 +49,67 @@ def is_own_peer(peer: Address, own: Address) -> bool:
     return inode != 0 and user in (ROOT, os.geteuid())  # without an inode no process has the socket
 
 
+class _OpenQuestion:
+    """A socket of netlink that stays open: to open and close one takes as long as three answers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._process = 0
+        self._sequence = 0
+
+    def answer(self, kind: int, body: bytes) -> bytes:
+        """Return what the kernel answers to a message. Raises `OSError`."""
+        with self._lock:
+            was_open = self._descriptor >= 0 and self._process == os.getpid()  # a fork has one of its own
+            if not was_open:
+                self._open()
+            try:
+                return self._exchange(kind, body)
+            except OSError:
+                self._close()
+                if not was_open:
+                    raise
+            self._open()
+            return self._exchange(kind, body)
+
+    def _exchange(self, kind: int, body: bytes) -> bytes:
+        self._sequence = self._sequence % 0xFFFF_FFFF + 1
+        header = _HEADER.pack(_HEADER.size + len(body), kind, NLM_F_REQUEST, self._sequence, 0)
+        os.write(self._descriptor, header + body)
+        reply = os.read(self._descriptor, 4096)  # the kernel has answered by now
+        if len(reply) < _HEADER.size or _HEADER.unpack_from(reply)[3] != self._sequence:
+            raise OSError("the kernel answered another question")
+        return reply
+
+    def _open(self) -> None:
+        asking = socket.socket(
+            socket.AF_NETLINK,
+            socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK,
+            NETLINK_SOCK_DIAG,
+        )
+        with asking:
+            asking.connect((0, 0))
+            self._descriptor, self._process = asking.detach(), os.getpid()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
+
+
+_QUESTION = _OpenQuestion()
+
+
 def _ask(peer: Address, own: Address) -> bytes:
     """Return what the kernel says about the socket at the other end. Raises `OSError`."""
     family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
-    ends = struct.pack("!HH", peer[1], own[1]) + b"".join(
-        socket.inet_pton(family, host).ljust(16, b"\0") for host, _ in (peer, own)
-    )
+    hosts = _packed(family, peer[0]) + _packed(family, own[0])
+    ends = _PORTS.pack(peer[1], own[1]) + hosts
     body = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0xFFFF_FFFF) + ends + _ANY_SOCKET
-    header = _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0)
-    with socket.socket(
-        socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
-    ) as asking:
-        asking.settimeout(1.0)
-        asking.sendto(header + body, (0, 0))
-        return asking.recv(4096)
+    return _QUESTION.answer(SOCK_DIAG_BY_FAMILY, body)
+
+
+@lru_cache(maxsize=64)
+def _packed(family: int, host: str) -> bytes:
+    """Return the address of a host in 16 bytes. Raises `OSError` for a text that is none."""
+    return socket.inet_pton(family, host).ljust(16, b"\0")

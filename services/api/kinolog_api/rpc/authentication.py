@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from grpc import StatusCode
 
@@ -74,6 +76,14 @@ class Caller:
     def is_keyless(self) -> bool:
         """Whether the call presented neither a key nor a ticket."""
         return not self.key_digest and self.ticket is None
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Return the fields by name, to make a call of this caller."""
+        return dict(zip(_FIELDS, _values(self), strict=True))
+
+
+_FIELDS = tuple(each.name for each in fields(Caller))
+_values = attrgetter(*_FIELDS)
 
 
 class KeyRefused(RpcError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -34,8 +35,15 @@ class OwnUserCalls:
 
     def admits(self, context: Context) -> bool:
         """Return whether a call comes from a process of this user, or of root."""
-        kind, _, address = context.peer().partition(":")
-        host, _, port = unquote(address).rpartition(":")
-        if kind not in self._hosts or not port.isdigit():
+        kind, host, port = _ends(context.peer())
+        if kind not in self._hosts or not port:
             return True
-        return is_own_peer((host.strip("[]"), int(port)), (self._hosts[kind], self._port))
+        return is_own_peer((host, port), (self._hosts[kind], self._port))
+
+
+@lru_cache(maxsize=1_024)
+def _ends(peer: str) -> tuple[str, str, int]:
+    """Return kind, host and port of a peer as gRPC writes it, such as `ipv4:127.0.0.1:50000`. Port 0 without one."""
+    kind, _, address = peer.partition(":")
+    host, _, port = unquote(address).rpartition(":")
+    return kind, host.strip("[]"), int(port) if port.isdigit() else 0

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -164,7 +164,7 @@ class CallGuard:
             self._uses.on_use(caller.key_id)
         remaining = context.time_remaining()
         return RpcCall(
-            **{each.name: getattr(caller, each.name) for each in fields(Caller)},
+            **caller.as_arguments(),
             deadline=None if remaining is None else time.monotonic() + remaining,
             origin=origin,
             is_sent_again=_is_sent_again(context.invocation_metadata() or ()),

@@ -69,6 +69,10 @@ class CallerMessages:
 
     async def _turns(self, ending: ExitStack, *waits: tuple[Turns, str]) -> None:
         """Wait for turns, which end with `ending`."""
+        if all(turns.is_free(name) for turns, name in waits):  # the usual case, and a time limit takes longer
+            for turns, name in waits:
+                ending.callback(await turns.acquire(name))
+            return
         try:
             async with asyncio.timeout(MESSAGE_SECONDS):
                 for turns, name in waits:

@@ -1,7 +1,6 @@
 """Commits from a durable consumer of EVENTS: the server stores the reader's position.
 
-A reader that needs few kinds of events names them. Most commits are stages of running jobs; decoding them costs five
-times as much as reading their kinds.
+A reader that needs few kinds of events names them: other commits are not decoded.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api
 from kinolog.adapters.jetstream.client.consumers import acknowledge, create_durable_consumer
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
-from kinolog.adapters.jetstream.log.log_reader import decoded, event_kinds
+from kinolog.adapters.jetstream.log.log_reader import decoded, decoded_of
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.commit_feed import FeedProgress
 from kinolog.ports.event_store import LogUnavailable
@@ -51,11 +50,12 @@ class JetStreamCommitFeed:
         while not batch:
             for message in await self._pull.get():
                 stored = StoredMessage(message.subject, message.metadata.sequence.stream, message.data)
-                if self._is_selected(stored):
-                    self._unacknowledged[stored.position] = message
-                    batch.append(decoded(stored))
-                else:
+                commit = decoded_of(stored, self._kinds) if self._kinds else decoded(stored)
+                if commit is None:
                     await acknowledge(message)
+                else:
+                    self._unacknowledged[stored.position] = message
+                    batch.append(commit)
         return sorted(batch, key=lambda recorded: recorded.position)
 
     async def acknowledge(self, batch: Sequence[RecordedCommit]) -> None:
@@ -74,10 +74,6 @@ class JetStreamCommitFeed:
 
     async def close(self) -> None:
         await self._pull.close()
-
-    def _is_selected(self, stored: StoredMessage) -> bool:
-        """Return whether a commit has an event of the reader's kinds. Raises `DamagedLog`."""
-        return not self._kinds or not self._kinds.isdisjoint(event_kinds(stored))
 
     async def _create_consumer(self) -> str:
         name = await create_durable_consumer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.client.leader_read import at_leader
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import MessageBatch, StoredMessage, StoredMessageReader
-from kinolog.codec.commits import DamagedCommit, decode_commit, parse_commit
+from kinolog.codec.commits import DamagedCommit, decode_commit, decode_commit_of
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
 from kinolog.process.tasks import end_tasks
@@ -34,13 +34,12 @@ def decoded(stored: StoredMessage) -> RecordedCommit:
         raise _damaged(stored, error) from error
 
 
-def event_kinds(stored: StoredMessage) -> set[str | None]:
-    """Return the kinds of the events in a stored message, such as `queued`. Raises `DamagedLog`."""
+def decoded_of(stored: StoredMessage, kinds: Collection[str]) -> RecordedCommit | None:
+    """Return the commit in a stored message if it has an event of these kinds. Raises `DamagedLog`."""
     try:
-        commit, _ = parse_commit(stored.data)
+        return decode_commit_of(stored.position, stored.data, kinds)
     except DamagedCommit as error:
         raise _damaged(stored, error) from error
-    return {event.WhichOneof("kind") for event in commit.events}
 
 
 def _damaged(stored: StoredMessage, error: DamagedCommit) -> DamagedLog:
