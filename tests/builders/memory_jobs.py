@@ -61,6 +61,8 @@ class MemoryJobs(JobDriver):
         model_class: str = "tiny",
         start_after: datetime | None = None,
         start_timeout_seconds: int = 0,
+        variant_of: str = "",
+        variant: int = 0,
     ) -> str:
         """Submit a job. Return its id."""
         number = len(self.job_ids)
@@ -77,6 +79,8 @@ class MemoryJobs(JobDriver):
             max_attempts=max_attempts,
             start_after=start_after,
             start_timeout_seconds=start_timeout_seconds,
+            variant_of=variant_of,
+            variant=variant,
         )
 
     async def prompt(self, job_id: str) -> str:

@@ -197,6 +197,9 @@ CASES: list[tuple[str, Any, str]] = [
     ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
     ("BulkRetryJobs", pb.BulkRetryJobsRequest(selection=NOTHING), "selection.job_ids"),
     ("BulkEraseJobs", pb.BulkEraseJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
+    ("BulkPauseJobs", pb.BulkPauseJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
+    ("BulkResumeJobs", pb.BulkResumeJobsRequest(), "selection"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(variant_of=SECRET)), "filter.variant_of"),
     (
         "BulkReprioritizeJobs",
         pb.BulkReprioritizeJobsRequest(selection=pb.JobSelection(job_ids=[UNKNOWN])),

@@ -63,6 +63,20 @@ async def test_page_tokens_are_bound_to_their_query(api: RunningApi) -> None:
     assert len(larger.jobs) == 3
 
 
+async def test_paused_jobs_may_not_start(api: RunningApi) -> None:
+    """Jobs of a filter are paused and resumed together. Meanwhile they are not among those that may start."""
+    held = [await api.submit(priority=job_pb2.PRIORITY_LOW) for _ in range(3)]
+    other = await api.submit()
+    startable = pb.ListJobsRequest(filter=job_pb2.JobFilter(startable=True), order_by="created_at asc")
+    paused = await api.jobs.BulkPauseJobs(pb.BulkPauseJobsRequest(selection=pb.JobSelection(filter=LOW)))
+    assert [result.job_id for result in paused.results] == held
+    assert [(await api.job(job_id)).HasField("paused_at") for job_id in held] == [True] * 3
+    assert [job.id for job in (await api.jobs.ListJobs(startable)).jobs] == [other]
+    resumed = await api.jobs.BulkResumeJobs(pb.BulkResumeJobsRequest(selection=pb.JobSelection(filter=LOW)))
+    assert not [result for result in resumed.results if result.HasField("error")]
+    assert [job.id for job in (await api.jobs.ListJobs(startable)).jobs] == [*held, other]
+
+
 async def test_filters_and_orders(api: RunningApi) -> None:
     """Filters select the matching jobs, in the requested order."""
     low = await api.submit("a fox in the snow", priority=job_pb2.PRIORITY_LOW)

@@ -59,6 +59,22 @@ async def test_a_plan_is_what_a_submit_makes(api: RunningApi, fields: dict[str, 
     assert plan.cost >= 1
 
 
+async def test_a_plan_of_variants_counts_all_of_them(api: RunningApi) -> None:
+    """Their number, and their cost together. The estimate is that of each and of all; a single job is one of itself."""
+    for _ in range(2):
+        await api.complete(await api.submit())
+    one, three = await planned(api, prompt=PROMPT), await planned(api, prompt=PROMPT, variants=3)
+    assert (one.variants, one.total_cost) == (1, one.cost)
+    assert one.total_estimated_seconds == one.estimated_seconds > 0
+    assert (three.variants, three.cost, three.total_cost) == (3, one.cost, 3 * one.cost)
+    assert three.total_estimated_seconds == pytest.approx(3 * three.estimated_seconds)
+    unknown = await planned(api, prompt=PROMPT, model="large", variants=2)
+    assert (unknown.HasField("estimated_seconds"), unknown.HasField("total_estimated_seconds")) == (
+        False,
+        False,
+    )
+
+
 async def test_a_drawn_seed_is_not_named(api: RunningApi) -> None:
     """Another one is drawn when the job is submitted."""
     plan = await planned(api, prompt=PROMPT)

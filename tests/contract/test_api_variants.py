@@ -56,6 +56,20 @@ async def test_jobs_beside_each_other(api: RunningApi) -> None:
     ]
 
 
+async def test_commands_for_the_whole_group(api: RunningApi) -> None:
+    """A list and a command by filter have the jobs of one request, and no other."""
+    made = await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, variants=3))
+    await api.submit()
+    group = job_pb2.JobFilter(variant_of=made.job.id)
+    found = await api.jobs.ListJobs(pb.ListJobsRequest(filter=group, order_by="created_at asc"))
+    assert (len(found.jobs), found.total_size) == (3, 3)
+    assert {job.id for job in found.jobs} == {job.id for job in made.variants}
+    answer = await api.jobs.BulkCancelJobs(pb.BulkCancelJobsRequest(selection=pb.JobSelection(filter=group)))
+    assert {result.job_id for result in answer.results} == {job.id for job in made.variants}
+    counts = await api.jobs.SummarizeJobs(pb.SummarizeJobsRequest())
+    assert (counts.cancelled, counts.queued) == (3, 1)
+
+
 async def test_a_single_job_is_no_variant(api: RunningApi) -> None:
     """One variant is a job by itself, as is none."""
     for variants in (0, 1):

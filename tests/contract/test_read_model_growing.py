@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from kinolog.job.commands import Cancel, FailAttempt, Pause, Retry
 from kinolog.job.interruption import PREEMPTED
-from kinolog.job.values import JobError, Priority
+from kinolog.job.values import JobError, Priority, Status
 from kinolog.ports.read_model import (
     JobFilter,
     JobQuery,
+    SortField,
+    SortOrder,
 )
 from tests.builders.memory_jobs import RUNTIME
 from tests.contract.read_models import (
@@ -60,6 +63,55 @@ async def test_an_interrupted_job_keeps_its_place_and_a_paused_one_has_none(grow
     assert await growing.model.queue_positions("default", every, jobs.now) == expected
     rows = {row.id: row for row in (await growing.model.list_jobs("default", JobQuery())).rows}
     assert [rows[job_id].paused_at is None for job_id in every] == [True, False, True, True]
+
+
+async def test_lists_of_what_may_start_now(growing: GrowingCase) -> None:
+    """They leave out what is paused, waits for a time, runs or has ended, page after page, and are not counted."""
+    jobs = growing.jobs
+    at = jobs.now + timedelta(hours=1)
+    later, paused, running = [await jobs.submit(start_after=one) for one in (at, None, None)]
+    await jobs.send(paused, Pause(id="pause", actor="ann"))
+    await jobs.start(running, "worker-1", RUNTIME)
+    ready = [await jobs.submit() for _ in range(3)]
+    await growing.project()
+    for statuses in ((), (Status.QUEUED,)):
+        now = JobFilter(statuses=statuses, startable_at=jobs.now)
+        first = await growing.model.list_jobs("default", JobQuery(filter=now, page_size=2))
+        # The next page is read a moment later.
+        moment = replace(now, startable_at=jobs.now + timedelta(seconds=5))
+        query = JobQuery(filter=moment, page_size=2, cursor=first.next_cursor)
+        second = await growing.model.list_jobs("default", query)
+        assert [row.id for row in (*first.rows, *second.rows)] == ready[::-1]
+        assert (first.total, second.next_cursor) == (None, "")
+        assert (await growing.model.summarize("default", now)).total == 3
+        assert await growing.model.select_ids("default", now) == ready
+    then = JobQuery(filter=JobFilter(startable_at=at, text="circle"))
+    assert [row.id for row in (await growing.model.list_jobs("default", then)).rows] == [*ready[::-1], later]
+    running_too = JobFilter(statuses=(Status.PROCESSING,), startable_at=jobs.now)
+    assert (await growing.model.list_jobs("default", JobQuery(filter=running_too))).rows == ()
+
+
+async def test_lists_of_the_variants_of_a_request(growing: GrowingCase) -> None:
+    """They have the jobs of one group, in every order and page after page, and are counted."""
+    jobs = growing.jobs
+    group = f"job{0:023d}"
+    first, second, third = [await jobs.submit(variant_of=group, variant=number) for number in (1, 2, 3)]
+    await jobs.submit(variant_of="z" * 26, variant=1)
+    await jobs.submit()
+    await jobs.complete(second)
+    await growing.project()
+    for descending, expected in ((False, [first, second, third]), (True, [third, second, first])):
+        order = SortOrder(SortField.CREATED_AT, descending)
+        query = JobQuery(filter=JobFilter(variant_of=group), order=order, page_size=2)
+        page = await growing.model.list_jobs("default", query)
+        rest = await growing.model.list_jobs("default", replace(query, cursor=page.next_cursor))
+        assert [row.id for row in (*page.rows, *rest.rows)] == expected
+        assert (page.total, rest.total) == (3, 3)
+    queued = JobFilter(variant_of=group, statuses=(Status.QUEUED,))
+    assert await growing.model.select_ids("default", queued) == [first, third]
+    counts = (await growing.model.summarize("default", JobFilter(variant_of=group))).counts
+    assert (counts[Status.QUEUED], counts[Status.COMPLETED]) == (2, 1)
+    assert (await growing.model.summarize("other", JobFilter(variant_of=group))).total == 0
 
 
 async def test_a_job_that_waits_for_a_time_takes_no_place(growing: GrowingCase) -> None:

@@ -94,7 +94,14 @@ OWN = {
 }
 """Routes that make something for the caller, or concern its keys and webhooks: tested where those are."""
 
-BULK = ("BulkCancelJobs", "BulkRetryJobs", "BulkReprioritizeJobs", "BulkEraseJobs")
+BULK = (
+    "BulkCancelJobs",
+    "BulkRetryJobs",
+    "BulkReprioritizeJobs",
+    "BulkPauseJobs",
+    "BulkResumeJobs",
+    "BulkEraseJobs",
+)
 READ_METHODS = (
     *(
         "WhoAmI",

@@ -159,6 +159,8 @@ class Replay:
         statuses, text = query.get("status", "").split(","), query.get("text", "")
         jobs = [job for job in page["jobs"] if statuses == [""] or job["status"] in statuses]
         jobs = [job for job in jobs if job["priority"] in query.get("priority", job["priority"]).split(",")]
+        if query.get("startable") == "true":
+            jobs = [job for job in jobs if not job.get("paused_at") and not job.get("not_before")]
         jobs = [job for job in jobs if text in f"{job['prompt']} {job['job_id']}".lower()]
         if not self.pages:
             return page | {"jobs": jobs}

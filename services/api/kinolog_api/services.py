@@ -105,6 +105,7 @@ class JobService:
             limits,
             queue_limits,
             d.artifacts,
+            d.clock,
         )
         self._lists = ListJobs(d.store, d.read_model, d.clock)
         self._exports = ExportVideo(self.queries, d.artifacts)
@@ -173,6 +174,8 @@ class JobService:
             "ReprioritizeJob": self._commands.reprioritize,
             "PauseJob": self._commands.pause,
             "ResumeJob": self._commands.resume,
+            "BulkPauseJobs": self._commands.bulk_pause,
+            "BulkResumeJobs": self._commands.bulk_resume,
             "BulkReprioritizeJobs": self._commands.bulk_reprioritize,
             "PrefetchJob": self._commands.prefetch,
             "EraseJob": self.erase_job.erase,

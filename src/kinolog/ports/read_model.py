@@ -70,6 +70,8 @@ class JobFilter:
     """Selects jobs that match every field, and in a field any of its values. An empty field matches all.
 
     `created_from` is inclusive, `created_before` exclusive. `text` is part of the prompt or the id, in any case.
+    `variant_of` is the id of the first job of a request with variants. `startable_at` selects queued jobs that may
+    start at this time: not paused, and waiting for no later one.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -79,6 +81,13 @@ class JobFilter:
     created_from: datetime | None = None
     created_before: datetime | None = None
     text: str = ""
+    variant_of: str = ""
+    startable_at: datetime | None = None
+
+    @property
+    def counted_one_by_one(self) -> bool:
+        """Whether it has fields that no counter knows."""
+        return bool(self.text or self.variant_of) or self.startable_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTIO
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 13
+PROJECTION_VERSION = 14
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -168,6 +168,12 @@ Index(
     jobs.c.queued_at,
     jobs.c.number,
     postgresql_where=text("status = 'queued' AND paused_at IS NULL"),
+)
+Index(
+    "jobs_by_variants",
+    jobs.c.tenant,
+    jobs.c.variant_of,
+    postgresql_where=text("variant_of <> ''"),
 )
 Index(
     "jobs_to_start",

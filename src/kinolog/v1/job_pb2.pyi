@@ -1441,8 +1441,14 @@ class JobFilter(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     STYLES_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    VARIANT_OF_FIELD_NUMBER: _builtins.int
+    STARTABLE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The prompt or the id contains this text."""
+    variant_of: _builtins.str
+    """The job is one of the variants of one request: the id of the first of them, as in Job.variant_of."""
+    startable: _builtins.bool
+    """The job is queued and may start now: it is not paused, and does not wait for a time."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___Status.ValueType]:
         """The job has one of these statuses."""
@@ -1477,10 +1483,12 @@ class JobFilter(_message.Message):
         models: _abc.Iterable[_builtins.str] | None = ...,
         styles: _abc.Iterable[_builtins.str] | None = ...,
         text: _builtins.str = ...,
+        variant_of: _builtins.str = ...,
+        startable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "models", b"models", "priorities", b"priorities", "statuses", b"statuses", "styles", b"styles", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "models", b"models", "priorities", b"priorities", "startable", b"startable", "statuses", b"statuses", "styles", b"styles", "text", b"text", "variant_of", b"variant_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

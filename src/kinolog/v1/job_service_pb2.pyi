@@ -714,6 +714,9 @@ class PlanJobResponse(_message.Message):
     ESTIMATED_SECONDS_FIELD_NUMBER: _builtins.int
     ESTIMATED_FROM_JOBS_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    TOTAL_COST_FIELD_NUMBER: _builtins.int
+    TOTAL_ESTIMATED_SECONDS_FIELD_NUMBER: _builtins.int
     priority: _job_pb2.Priority.ValueType
     """Priority of the job."""
     duration_seconds: _builtins.float
@@ -729,7 +732,13 @@ class PlanJobResponse(_message.Message):
     estimated_from_jobs: _builtins.int
     """Number of past jobs that the estimate is made of."""
     cost: _builtins.int
-    """Cost of the job: millions of pixels x frames x steps."""
+    """Cost of the job: millions of pixels x frames x steps. Each variant has this cost."""
+    variants: _builtins.int
+    """Number of jobs that the request makes: 1, or that of its variants."""
+    total_cost: _builtins.int
+    """Cost of all these jobs together."""
+    total_estimated_seconds: _builtins.float
+    """How long all these jobs run, in seconds, if one runs after the other. Missing if estimated_seconds is."""
     @_builtins.property
     def spec(self) -> _job_pb2.JobSpec:
         """The job with everything that its model fills in. The seed is 0 if one would be drawn."""
@@ -750,14 +759,22 @@ class PlanJobResponse(_message.Message):
         estimated_seconds: _builtins.float | None = ...,
         estimated_from_jobs: _builtins.int = ...,
         cost: _builtins.int = ...,
+        variants: _builtins.int = ...,
+        total_cost: _builtins.int = ...,
+        total_estimated_seconds: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds", "estimated_seconds", b"estimated_seconds", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds", "_total_estimated_seconds", b"_total_estimated_seconds", "estimated_seconds", b"estimated_seconds", "spec", b"spec", "total_estimated_seconds", b"total_estimated_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds", "cost", b"cost", "draws_seed", b"draws_seed", "duration_seconds", b"duration_seconds", "estimated_from_jobs", b"estimated_from_jobs", "estimated_seconds", b"estimated_seconds", "priority", b"priority", "scenes", b"scenes", "spec", b"spec", "writes_prompts", b"writes_prompts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds", "_total_estimated_seconds", b"_total_estimated_seconds", "cost", b"cost", "draws_seed", b"draws_seed", "duration_seconds", b"duration_seconds", "estimated_from_jobs", b"estimated_from_jobs", "estimated_seconds", b"estimated_seconds", "priority", b"priority", "scenes", b"scenes", "spec", b"spec", "total_cost", b"total_cost", "total_estimated_seconds", b"total_estimated_seconds", "variants", b"variants", "writes_prompts", b"writes_prompts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__estimated_seconds: _TypeAlias = _typing.Literal["estimated_seconds"]  # noqa: Y015
     _WhichOneofArgType__estimated_seconds: _TypeAlias = _typing.Literal["_estimated_seconds", b"_estimated_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__total_estimated_seconds: _TypeAlias = _typing.Literal["total_estimated_seconds"]  # noqa: Y015
+    _WhichOneofArgType__total_estimated_seconds: _TypeAlias = _typing.Literal["_total_estimated_seconds", b"_total_estimated_seconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__estimated_seconds) -> _WhichOneofReturnType__estimated_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_estimated_seconds) -> _WhichOneofReturnType__total_estimated_seconds | None: ...
 
 Global___PlanJobResponse: _TypeAlias = PlanJobResponse  # noqa: Y015
 
@@ -1660,6 +1677,118 @@ class ResumeJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeJobResponse: _TypeAlias = ResumeJobResponse  # noqa: Y015
+
+@_typing.final
+class BulkPauseJobsRequest(_message.Message):
+    """Selects the jobs to pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELECTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def selection(self) -> Global___JobSelection:
+        """The jobs."""
+
+    def __init__(
+        self,
+        *,
+        selection: Global___JobSelection | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkPauseJobsRequest: _TypeAlias = BulkPauseJobsRequest  # noqa: Y015
+
+@_typing.final
+class BulkPauseJobsResponse(_message.Message):
+    """The result for each job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The greatest position of the commits."""
+    remaining: _builtins.int
+    """Number of further jobs that matched the filter, beyond the first 1,000, which were selected. 0 for a list of ids."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
+        """The results, in the order of the selection."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BulkResult] | None = ...,
+        position: _builtins.int = ...,
+        remaining: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "remaining", b"remaining", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkPauseJobsResponse: _TypeAlias = BulkPauseJobsResponse  # noqa: Y015
+
+@_typing.final
+class BulkResumeJobsRequest(_message.Message):
+    """Selects the jobs to resume."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELECTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def selection(self) -> Global___JobSelection:
+        """The jobs."""
+
+    def __init__(
+        self,
+        *,
+        selection: Global___JobSelection | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkResumeJobsRequest: _TypeAlias = BulkResumeJobsRequest  # noqa: Y015
+
+@_typing.final
+class BulkResumeJobsResponse(_message.Message):
+    """The result for each job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The greatest position of the commits."""
+    remaining: _builtins.int
+    """Number of further jobs that matched the filter, beyond the first 1,000, which were selected. 0 for a list of ids."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
+        """The results, in the order of the selection."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BulkResult] | None = ...,
+        position: _builtins.int = ...,
+        remaining: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "remaining", b"remaining", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkResumeJobsResponse: _TypeAlias = BulkResumeJobsResponse  # noqa: Y015
 
 @_typing.final
 class QueuePause(_message.Message):

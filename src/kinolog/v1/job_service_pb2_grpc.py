@@ -119,6 +119,16 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
                 _registered_method=True)
+        self.BulkPauseJobs = channel.unary_unary(
+                '/kinolog.v1.JobService/BulkPauseJobs',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.BulkPauseJobsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.BulkPauseJobsResponse.FromString,
+                _registered_method=True)
+        self.BulkResumeJobs = channel.unary_unary(
+                '/kinolog.v1.JobService/BulkResumeJobs',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.BulkResumeJobsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.BulkResumeJobsResponse.FromString,
+                _registered_method=True)
         self.PauseQueue = channel.unary_unary(
                 '/kinolog.v1.JobService/PauseQueue',
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.PauseQueueRequest.SerializeToString,
@@ -330,6 +340,20 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BulkPauseJobs(self, request, context):
+        """Pauses many jobs. Returns one result per job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BulkResumeJobs(self, request, context):
+        """Ends the pauses of many jobs. Returns one result per job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PauseQueue(self, request, context):
         """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators.
         """
@@ -533,6 +557,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ResumeJob,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.SerializeToString,
+            ),
+            'BulkPauseJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.BulkPauseJobs,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.BulkPauseJobsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.BulkPauseJobsResponse.SerializeToString,
+            ),
+            'BulkResumeJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.BulkResumeJobs,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.BulkResumeJobsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.BulkResumeJobsResponse.SerializeToString,
             ),
             'PauseQueue': grpc.unary_unary_rpc_method_handler(
                     servicer.PauseQueue,
@@ -1057,6 +1091,60 @@ class JobService:
             '/kinolog.v1.JobService/ResumeJob',
             kinolog_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BulkPauseJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/BulkPauseJobs',
+            kinolog_dot_v1_dot_job__service__pb2.BulkPauseJobsRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.BulkPauseJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BulkResumeJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/BulkResumeJobs',
+            kinolog_dot_v1_dot_job__service__pb2.BulkResumeJobsRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.BulkResumeJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

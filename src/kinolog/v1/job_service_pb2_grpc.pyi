@@ -77,6 +77,10 @@ class JobServiceStub:
     """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
     ResumeJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResumeJobRequest, _job_service_pb2.ResumeJobResponse]
     """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
+    BulkPauseJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BulkPauseJobsRequest, _job_service_pb2.BulkPauseJobsResponse]
+    """Pauses many jobs. Returns one result per job."""
+    BulkResumeJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.BulkResumeJobsRequest, _job_service_pb2.BulkResumeJobsResponse]
+    """Ends the pauses of many jobs. Returns one result per job."""
     PauseQueue: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.PauseQueueRequest, _job_service_pb2.PauseQueueResponse]
     """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators."""
     ResumeQueue: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ResumeQueueRequest, _job_service_pb2.ResumeQueueResponse]
@@ -165,6 +169,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """Pauses a job that has not ended: no attempt starts, and a running one ends at its next step with a checkpoint."""
     ResumeJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResumeJobRequest, _job_service_pb2.ResumeJobResponse]  # type: ignore[assignment]
     """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
+    BulkPauseJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BulkPauseJobsRequest, _job_service_pb2.BulkPauseJobsResponse]  # type: ignore[assignment]
+    """Pauses many jobs. Returns one result per job."""
+    BulkResumeJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.BulkResumeJobsRequest, _job_service_pb2.BulkResumeJobsResponse]  # type: ignore[assignment]
+    """Ends the pauses of many jobs. Returns one result per job."""
     PauseQueue: _aio.UnaryUnaryMultiCallable[_job_service_pb2.PauseQueueRequest, _job_service_pb2.PauseQueueResponse]  # type: ignore[assignment]
     """Pauses the queue, or one priority of it, for all tenants: jobs are taken and wait, running ones go on. For operators."""
     ResumeQueue: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ResumeQueueRequest, _job_service_pb2.ResumeQueueResponse]  # type: ignore[assignment]
@@ -346,6 +354,22 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ResumeJobResponse, _abc.Awaitable[_job_service_pb2.ResumeJobResponse]]:
         """Ends the pause of a job. It goes on where it was, before other jobs of its priority."""
+
+    @_abc_1.abstractmethod
+    def BulkPauseJobs(
+        self,
+        request: _job_service_pb2.BulkPauseJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.BulkPauseJobsResponse, _abc.Awaitable[_job_service_pb2.BulkPauseJobsResponse]]:
+        """Pauses many jobs. Returns one result per job."""
+
+    @_abc_1.abstractmethod
+    def BulkResumeJobs(
+        self,
+        request: _job_service_pb2.BulkResumeJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.BulkResumeJobsResponse, _abc.Awaitable[_job_service_pb2.BulkResumeJobsResponse]]:
+        """Ends the pauses of many jobs. Returns one result per job."""
 
     @_abc_1.abstractmethod
     def PauseQueue(

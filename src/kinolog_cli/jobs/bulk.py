@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -22,7 +23,9 @@ from kinolog_cli.jobs.selection_options import (
     StyleOption,
     TextOption,
     ToOption,
+    VariantOfOption,
     job_selection,
+    of_whole_group,
     time_span,
 )
 from kinolog_client import BulkInfo, JobSelection, KinologClient
@@ -34,6 +37,8 @@ class BulkAction(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     REPRIORITIZE = "reprioritize"
+    PAUSE = "pause"
+    RESUME = "resume"
     ERASE = "erase"
 
 
@@ -41,6 +46,8 @@ _STATUSES = {
     BulkAction.CANCEL: ("queued", "processing"),
     BulkAction.RETRY: ("failed", "cancelled"),
     BulkAction.REPRIORITIZE: ("queued", "processing"),
+    BulkAction.PAUSE: ("queued", "processing"),
+    BulkAction.RESUME: ("queued", "processing"),
     BulkAction.ERASE: ("completed", "failed", "cancelled"),
 }
 """Statuses in which a job accepts the action. A filter that names no status selects these."""
@@ -51,7 +58,8 @@ MOST_JOBS = 1_000
 @command
 def bulk(
     action: Annotated[
-        BulkAction, typer.Argument(metavar="ACTION", help="cancel, retry, reprioritize or erase.")
+        BulkAction,
+        typer.Argument(metavar="ACTION", help="cancel, retry, reprioritize, pause, resume or erase."),
     ],
     jobs: Annotated[
         list[str] | None, typer.Argument(metavar="[JOB]...", help="Ids, or their beginnings; else a filter.")
@@ -64,6 +72,7 @@ def bulk(
     model: ModelOption = None,
     style: StyleOption = None,
     text: TextOption = None,
+    variant_of: VariantOfOption = None,
     every: Annotated[bool, typer.Option("--all", help="Every job that accepts the action.")] = False,
     new_priority: Annotated[
         str | None, typer.Option("--to-priority", help="The new priority, for reprioritize.")
@@ -72,11 +81,17 @@ def bulk(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> ExitCode:
-    """Cancel, retry, reprioritize or erase many jobs: by ids, or the first 1,000 that a filter matches."""
+    """Cancel, retry, reprioritize, pause, resume or erase jobs: by ids, or the first 1,000 of a filter."""
     context = current_context(as_json)
     span = time_span(date_range, start, end)
     selection = job_selection(
-        status=status, priority=priority, model=model, style=style, text=text, span=span
+        status=status,
+        priority=priority,
+        model=model,
+        style=style,
+        text=text,
+        span=span,
+        variant_of=variant_of,
     )
     filtered = every or selection != JobSelection()
     if bool(jobs) is filtered:
@@ -90,7 +105,7 @@ def bulk(
             ids, chosen = [job_id(client, job) for job in jobs], None
             count = len(set(ids))
         else:
-            ids, chosen = None, _with_statuses(selection, action)
+            ids, chosen = None, _with_statuses(of_whole_group(client, selection), action)
             count = _count(client, chosen)
         if count == 0:
             context.print_note("no job matches")
@@ -103,14 +118,7 @@ def bulk(
 
 def _with_statuses(selection: JobSelection, action: BulkAction) -> JobSelection:
     """Return the selection without jobs that would refuse the action because of their status."""
-    return JobSelection(
-        statuses=selection.statuses or _STATUSES[action],
-        priorities=selection.priorities,
-        models=selection.models,
-        styles=selection.styles,
-        text=selection.text,
-        span=selection.span,
-    )
+    return replace(selection, statuses=selection.statuses or _STATUSES[action])
 
 
 def _count(client: KinologClient, selection: JobSelection) -> int:

@@ -18,7 +18,9 @@ from kinolog_cli.jobs.selection_options import (
     StyleOption,
     TextOption,
     ToOption,
+    VariantOfOption,
     job_selection,
+    of_whole_group,
     time_span,
 )
 from kinolog_cli.output.columns import print_columns
@@ -41,6 +43,7 @@ def jobs(
     model: ModelOption = None,
     style: StyleOption = None,
     text: TextOption = None,
+    variant_of: VariantOfOption = None,
     sort: Annotated[
         str, typer.Option(help="created_at, updated_at, progress, duration or priority.")
     ] = "created_at",
@@ -58,8 +61,10 @@ def jobs(
         style=style,
         text=text,
         span=time_span(date_range, start, end),
+        variant_of=variant_of,
     )
     with context.client() as client:
+        selection = of_whole_group(client, selection)
         page = client.jobs(selection, sort=sort, order=order, limit=limit, cursor=cursor)
     if context.as_json:
         context.print_json(page.to_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import typer
 
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import JobSelection, TimeSpan
+from kinolog_cli.jobs.job_ids import job_id
+from kinolog_client import JobSelection, KinologClient, TimeSpan
 
 StatusOption = Annotated[
     list[str] | None, typer.Option("--status", help="Only jobs with this status; may be repeated.")
@@ -19,6 +21,14 @@ ModelOption = Annotated[str | None, typer.Option("--model", help="Only jobs with
 StyleOption = Annotated[str | None, typer.Option("--style", help="Only jobs with this style.")]
 TextOption = Annotated[
     str | None, typer.Option("--text", help="Only jobs with this text in the prompt or the id.")
+]
+VariantOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--variant-of",
+        metavar="JOB",
+        help="Only the variants of one request: the id of any of them, or its beginning.",
+    ),
 ]
 RangeOption = Annotated[
     str | None,
@@ -62,6 +72,7 @@ def job_selection(
     style: str | None,
     text: str | None,
     span: TimeSpan,
+    variant_of: str | None = None,
 ) -> JobSelection:
     """Return the selection of the options."""
     return JobSelection(
@@ -71,7 +82,20 @@ def job_selection(
         styles=(style,) if style else (),
         text=text or "",
         span=span,
+        variant_of=variant_of or "",
     )
+
+
+def of_whole_group(client: KinologClient, selection: JobSelection) -> JobSelection:
+    """Return the selection with the id of the first variant, where it has that of any. A single job is no group."""
+    if not selection.variant_of:
+        return selection
+    job = client.status(job_id(client, selection.variant_of))
+    if not job.variant_of:
+        raise CommandFailed(
+            ExitCode.USAGE, f"--variant-of: {job.job_id} is a single job; no other job is a variant of it"
+        )
+    return replace(selection, variant_of=job.variant_of)
 
 
 def moment_or_position(option: str, text: str | None) -> datetime | int | None:

@@ -46,7 +46,9 @@ def _facts(plan: JobPlanInfo) -> list[tuple[str, str]]:
     estimate = ""
     if plan.estimated_seconds is not None:
         jobs = counted(plan.estimated_from_jobs, "past job")
-        estimate = f"about {length_text(plan.estimated_seconds)} of work, from {jobs}"
+        each = f"{length_text(plan.estimated_seconds)} each, " if plan.variants > 1 else ""
+        seconds = plan.total_estimated_seconds or plan.estimated_seconds
+        estimate = f"about {length_text(seconds)} of work, {each}from {jobs}"
     return [
         ("model", plan.model),
         (
@@ -54,8 +56,21 @@ def _facts(plan: JobPlanInfo) -> list[tuple[str, str]]:
             f"{plan.size}, {plan.duration_seconds:g} s, {counted(plan.frames, 'frame')} at {plan.fps}/s",
         ),
         ("steps", str(plan.steps)),
-        ("seed", "drawn when it is submitted" if plan.seed is None else str(plan.seed)),
+        *_seeds(plan),
         ("estimate", estimate),
+        ("cost", f"{plan.total_cost}, {plan.cost} each" if plan.variants > 1 else str(plan.cost)),
         ("left out", f"{', '.join(ignored)}: {plan.model} does not know them" if ignored else ""),
         ("read as", ", ".join(f"{word} as {known}" for word, known in replaced.items())),
     ]
+
+
+def _seeds(plan: JobPlanInfo) -> list[tuple[str, str]]:
+    """Return the seed, and how many jobs the request makes if they are several."""
+    drawn = "drawn when it is submitted"
+    if plan.variants < 2:
+        return [("seed", drawn if plan.seed is None else str(plan.seed))]
+    if plan.seed is None:
+        seeds = f"{drawn}; each further one has the next seed"
+    else:
+        seeds = f"{plan.seed} to {plan.seed + plan.variants - 1}"
+    return [("variants", f"{plan.variants} jobs"), ("seeds", seeds)]

@@ -127,7 +127,7 @@ class JobPlanInfo(ClientModel):
 
     With `writes_prompts` a language model writes the prompts when the job is submitted: these scenes are those without
     it. `estimated_seconds` is None without a past job of about this size. `cost` counts millions of pixels x frames x
-    steps.
+    steps of one job. `total_cost` and `total_estimated_seconds` are of all `variants`, one after the other.
     """
 
     model: str
@@ -153,6 +153,9 @@ class JobPlanInfo(ClientModel):
     estimated_seconds: float | None = None
     estimated_from_jobs: int = 0
     cost: int = 0
+    variants: int = 1
+    total_cost: int = 0
+    total_estimated_seconds: float | None = None
 
 
 class ScheduleInfo(ClientModel):

@@ -47,7 +47,9 @@ class TimeSpan:
 class JobSelection:
     """Which jobs. A job must match every field that is not empty, and one of the values of that field.
 
-    `text` is searched in prompts and ids. `span` applies to the time of submission.
+    `text` is searched in prompts and ids. `span` applies to the time of submission. `variant_of` is the id of the first
+    job of a request with variants, as in `variant_of` of a job. `startable` selects queued jobs that may start now: not
+    paused, and waiting for no time.
     """
 
     statuses: tuple[str, ...] = ()
@@ -56,21 +58,30 @@ class JobSelection:
     styles: tuple[str, ...] = ()
     text: str = ""
     span: TimeSpan = TimeSpan()
+    variant_of: str = ""
+    startable: bool = False
 
     def params(self) -> dict[str, str]:
         """Return the parameters of a query, without those that are empty."""
         return {
-            name: value if isinstance(value, str) else ",".join(value) for name, value in self.body().items()
+            name: ",".join(value)
+            if isinstance(value, list)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else value
+            for name, value in self.body().items()
         }
 
-    def body(self) -> dict[str, str | list[str]]:
+    def body(self) -> dict[str, str | bool | list[str]]:
         """Return the filter of a bulk command."""
-        values: dict[str, str | list[str]] = {
+        values: dict[str, str | bool | list[str]] = {
             "status": list(self.statuses),
             "priority": list(self.priorities),
             "model": list(self.models),
             "style": list(self.styles),
             "text": self.text,
+            "variant_of": self.variant_of,
+            "startable": self.startable,
             **self.span.params(),
         }
         return {name: value for name, value in values.items() if value}

@@ -188,7 +188,7 @@ def bulk(
     priority: str | None = None,
     reason: str | None = None,
 ) -> Operation[BulkInfo]:
-    """Cancel, retry, reprioritize or erase many jobs: by ids, or the first 1,000 that match the selection.
+    """Cancel, retry, reprioritize, pause, resume or erase jobs: by ids, or the first 1,000 of the selection.
 
     A refused job does not affect the others. The request has no id, so it is sent once only.
     """

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 
 from kinolog.job import events as e
@@ -28,18 +28,7 @@ from tests.adapters.memory import tenant_use as tenant_uses
 from tests.adapters.memory.commit_tree import MemoryCommitTree
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredJob:
-    """A job with the positions of its first and last commit."""
-
-    job: Job
-    number: int
-    position: int
-    queued_at: datetime
-    prompt: str
-    negative_prompt: str
+from tests.adapters.memory.stored_job import StoredJob
 
 
 class MemoryReadModel(MemoryCommitTree):
@@ -61,7 +50,7 @@ class MemoryReadModel(MemoryCommitTree):
         order = query.order
         jobs = await self._matching(tenant, query.filter)
         jobs.sort(key=lambda one: (_sort_value(one.job, order.field), one.number), reverse=order.descending)
-        total = None if query.filter.text else len(jobs)
+        total = None if query.filter.text or query.filter.startable_at is not None else len(jobs)
         if query.cursor:
             after = read_cursor(tenant, query.filter, order, query.cursor)
             numbers = [one.number for one in jobs]
@@ -256,20 +245,7 @@ class MemoryReadModel(MemoryCommitTree):
         )
 
     async def _matching(self, tenant: str, job_filter: rm.JobFilter) -> list[StoredJob]:
-        return [one for one in await self._jobs() if one.job.tenant == tenant and _matches(one, job_filter)]
-
-
-def _matches(one: StoredJob, job_filter: rm.JobFilter) -> bool:
-    job, text = one.job, job_filter.text.lower()
-    return (
-        (not job_filter.statuses or job.status in job_filter.statuses)
-        and (not job_filter.priorities or job.priority in job_filter.priorities)
-        and (not job_filter.models or job.spec.model in job_filter.models)
-        and (not job_filter.styles or job.spec.style in job_filter.styles)
-        and (job_filter.created_from is None or job.created_at >= job_filter.created_from)
-        and (job_filter.created_before is None or job.created_at < job_filter.created_before)
-        and (text in one.prompt.lower() or text in job.id)
-    )
+        return [one for one in await self._jobs() if one.job.tenant == tenant and one.matches(job_filter)]
 
 
 def _served(lanes: dict[str, list[StoredJob]]) -> list[StoredJob]:

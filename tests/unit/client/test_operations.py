@@ -190,10 +190,15 @@ async def test_bulk_by_ids_and_by_filter(client: EitherClient, api: RecordingApi
     assert [(result.ok, result.status) for result in done.results] == [(True, "cancelled"), (False, None)]
     assert done.results[1].error is not None
     assert done.results[1].error["reason"] == "JOB_NOT_FOUND"
-    selection = JobSelection(statuses=("failed",), span=TimeSpan(date_range="this_week"))
+    selection = JobSelection(
+        statuses=("failed",), span=TimeSpan(date_range="this_week"), variant_of=job.id, startable=True
+    )
     await client.call("bulk", "reprioritize", selection=selection, priority="high")
     (sent,) = api.requests("BulkReprioritizeJobs")
     assert list(sent.selection.filter.statuses) == [pb.STATUS_FAILED]
+    assert (sent.selection.filter.variant_of, sent.selection.filter.startable) == (job.id, True)
+    await client.call("jobs", selection)
+    assert api.requests("ListJobs")[0].filter == sent.selection.filter
 
 
 async def test_a_job_is_read_with_everything(client: EitherClient, api: RecordingApi) -> None:

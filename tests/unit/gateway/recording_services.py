@@ -219,6 +219,8 @@ JOBS: dict[str, Callable[..., Any]] = {
     "BulkCancelJobs": _bulk(jobs.BulkCancelJobsResponse, pb.STATUS_CANCELLED, "cancelled"),
     "BulkRetryJobs": _bulk(jobs.BulkRetryJobsResponse, pb.STATUS_QUEUED, "retried"),
     "BulkReprioritizeJobs": _bulk(jobs.BulkReprioritizeJobsResponse, pb.STATUS_QUEUED, "reprioritized"),
+    "BulkPauseJobs": _bulk(jobs.BulkPauseJobsResponse, pb.STATUS_QUEUED, "paused"),
+    "BulkResumeJobs": _bulk(jobs.BulkResumeJobsResponse, pb.STATUS_QUEUED, "resumed"),
     "BulkEraseJobs": _bulk(jobs.BulkEraseJobsResponse, pb.STATUS_COMPLETED, "erased"),
 }
 

@@ -61,4 +61,7 @@ def plan_job(api: RecordingApi, request: jobs.PlanJobRequest) -> jobs.PlanJobRes
         estimated_seconds=12.5,
         estimated_from_jobs=3,
         cost=11,
+        variants=max(1, job.variants),
+        total_cost=11 * max(1, job.variants),
+        total_estimated_seconds=12.5 * max(1, job.variants),
     )

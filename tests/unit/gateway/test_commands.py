@@ -213,6 +213,8 @@ async def test_bulk_answers_for_each_job(gateway: RunningGateway, api: Recording
     [
         ("retry", "BulkRetryJobs"),
         ("erase", "BulkEraseJobs"),
+        ("pause", "BulkPauseJobs"),
+        ("resume", "BulkResumeJobs"),
         ("reprioritise", "BulkReprioritizeJobs"),
         ("reprioritize", "BulkReprioritizeJobs"),
     ],

@@ -44,7 +44,7 @@ async def test_a_list_with_filters(gateway: RunningGateway, api: RecordingApi) -
     response = await gateway.client.get(
         "/api/v1/jobs?status=queued,failed&status=Cancelled&priority=low&model=m1&style=Noir&text=circle"
         "&from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00%2B01:00&sort=progress&order=asc&limit=5&offset=0"
-        "&min_position=2"
+        f"&min_position=2&variant_of={'v' * 26}&startable=true"
     )
     assert response.status_code == 200, response.text
     (request,) = api.requests("ListJobs")
@@ -52,11 +52,13 @@ async def test_a_list_with_filters(gateway: RunningGateway, api: RecordingApi) -
     assert list(request.filter.priorities) == [pb.PRIORITY_LOW]
     assert (list(request.filter.models), list(request.filter.styles)) == (["m1"], ["noir"])
     assert request.filter.text == "circle"
+    assert (request.filter.variant_of, request.filter.startable) == ("v" * 26, True)
     assert request.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
     assert request.filter.created_before.ToJsonString() == "2026-11-29T23:00:00Z"
     assert (request.order_by, request.page_size, request.min_position) == ("progress asc", 5, 2)
     (counted,) = api.requests("SummarizeJobs")
     assert not counted.filter.statuses
+    assert (counted.filter.variant_of, counted.filter.startable) == ("v" * 26, False)
     assert list(counted.filter.models) == ["m1"]
     body = response.json()
     assert body["summary"] == {

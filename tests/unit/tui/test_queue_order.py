@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from kinolog_tui.session.job_orders import first_waiting_jobs
@@ -67,6 +68,25 @@ async def test_lines_take_turns(api: RunningApi, client: AsyncKinologClient) -> 
     found = (await first_waiting_jobs(client, LIMIT)).jobs
     assert {job.priority for job in found} == {"low", "critical", "high"}
     assert [job.priority for job in found if job.model == "large"] == ["high", "low"]
+
+
+async def test_jobs_that_may_start_come_before_those_that_wait(
+    api: RunningApi, client: AsyncKinologClient
+) -> None:
+    """Old jobs that wait for a time, or are paused, hide none that may start. Where there is room they come last."""
+    at = datetime.now(UTC) + timedelta(hours=1)
+    later = [
+        (await client.generate("a red circle", start_after=at + timedelta(minutes=minutes))).job_id
+        for minutes in range(LIMIT, 0, -1)
+    ]
+    held = (await client.generate("a red circle")).job_id
+    await client.pause(held)
+    ready = [await api.submit() for _ in range(3)]
+    found = [job.job_id for job in (await first_waiting_jobs(client, LIMIT)).jobs]
+    assert found[:3] == ready
+    assert found[3:] == later[::-1][: LIMIT - 3]
+    rest = [job.job_id for job in (await first_waiting_jobs(client, LIMIT + 10)).jobs]
+    assert rest == [*ready, *later[::-1], held]
 
 
 async def test_raised_jobs_are_in_front(api: RunningApi, client: AsyncKinologClient) -> None:

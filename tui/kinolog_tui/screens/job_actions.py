@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from kinolog.counts import counted
-from kinolog_client import Conflict, JobInfo, NotFound
+from kinolog_client import JobInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog, PriorityDialog
 from kinolog_tui.screens.page import Page
@@ -180,8 +180,6 @@ class JobActions(Page):
             return
 
         async def call() -> ActionResult:
-            if action in ("pause", "resume"):
-                return ActionResult(action=action, jobs=len(ids), refusals=await self._paused(action, ids))
             answer = await self.kinolog.client.bulk(action, ids, priority=priority)
             refused = [result.error or {} for result in answer.results if not result.ok]
             refusals = [str(error.get("detail") or "refused") for error in refused]
@@ -189,16 +187,6 @@ class JobActions(Page):
 
         self.request(" ".join([action, *ids]), call)  # only the same action on the same jobs replaces it
         self.after_action()
-
-    async def _paused(self, action: str, ids: Sequence[str]) -> list[str]:
-        """Pause or resume jobs one by one. Return the reason of each refusal."""
-        client, refusals = self.kinolog.client, list[str]()
-        for job_id in ids:
-            try:
-                await (client.pause(job_id) if action == "pause" else client.resume(job_id))
-            except (Conflict, NotFound) as refusal:
-                refusals.append(refusal.detail)
-        return refusals
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Report how many jobs accepted an action, and the first refusal. The page's own handler runs as well."""

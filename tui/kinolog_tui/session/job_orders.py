@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from kinolog_client import PRIORITIES, AsyncKinologClient, JobInfo, JobPageInfo, JobSelection
 
@@ -71,7 +72,7 @@ class WaitingJobs:
 
 
 async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJobs:
-    """Return the first `limit` waiting jobs in the order of their places in the queue.
+    """Return the first `limit` waiting jobs: those that may start, in the order of their places, before the others.
 
     One request has all of a short queue. In a longer one each model and each priority has a line of its own, and
     workers take turns between the lines, so the first jobs of the queue are among the first of each line. These are the
@@ -89,7 +90,7 @@ async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJ
         jobs.update((job.job_id, job) for job in page.jobs)
         return page.next_cursor is not None
 
-    queue = JobSelection(statuses=("queued",))
+    queue = JobSelection(statuses=("queued",), startable=True)
     if await goes_on(queue):
         lines = [replace(queue, priorities=(priority,)) for priority in PRIORITIES]
         lines = [line for line in lines if await goes_on(line)]
@@ -99,12 +100,15 @@ async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJ
             lines = [line for line in lines if await goes_on(line)]
         for line in lines:
             await goes_on(line, "updated_at")
+    elif len(jobs) < limit:
+        await goes_on(replace(queue, startable=False))
     return WaitingJobs(tuple(sorted(jobs.values(), key=_place)[:limit]), lists)
 
 
-def _place(job: JobInfo) -> tuple[bool, int]:
-    """Return a key that puts jobs without a known place last."""
-    return job.queue_position is None, job.queue_position or 0
+def _place(job: JobInfo) -> tuple[bool, int, bool, datetime]:
+    """Return a key that puts jobs without a place last: those that wait for a time by that time, then paused ones."""
+    starts_at = job.not_before or job.created_at
+    return job.queue_position is None, job.queue_position or 0, job.paused_at is not None, starts_at
 
 
 def _ordered(chosen: Sequence[str], *, descending: bool) -> list[str]:

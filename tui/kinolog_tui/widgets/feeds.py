@@ -75,7 +75,7 @@ class WorkerList(Static):
 
     def show(self, workers: Sequence[WorkerInfo]) -> None:
         """Show these workers."""
-        busy = sum(worker.job_id is not None for worker in workers)
+        busy = sum(worker.job_id is not None or bool(worker.server_job_ids) for worker in workers)
         self.border_subtitle = f"{busy} of {len(workers)} busy" if workers else ""
         if not workers:
             words = Text()  # a style of the whole text would not count when texts are compared
@@ -98,7 +98,8 @@ class WorkerList(Static):
 
     def _lines(self, worker: WorkerInfo, now: datetime) -> Text:
         silent = worker.seen_at is None or (now - worker.seen_at).total_seconds() > QUIET_SECONDS
-        mark, colour = ("◐", "primary") if worker.job_id else ("○", "text-muted")
+        is_busy = worker.job_id is not None or bool(worker.server_job_ids)
+        mark, colour = ("◐", "primary") if is_busy else ("○", "text-muted")
         mark, colour = ("✖", "error") if silent else (mark, colour)
         text = Text(end="")
         text.append(f"{mark} ", style=style(self.app, colour))
@@ -111,13 +112,24 @@ class WorkerList(Static):
         text.append("\n  ")
         if silent:
             text.append("silent", style=style(self.app, "error"))
-        elif worker.job_id is None and worker.problem:
+        elif worker.job_id is None and worker.problem and not worker.server_job_ids:
             text.append(plain(worker.problem), style=style(self.app, "error"))
-        elif worker.job_id is None:
+        elif worker.job_id is None and not worker.server_job_ids:
             done = f"idle, {worker.jobs_completed} done, {worker.attempts_failed} failed"
             warm = f"; warm: {', '.join(map(plain, worker.loaded_models))}" if worker.loaded_models else ""
             text.append(f"{done}{warm}", style=style(self.app, "text-muted"))
         else:
-            step = f" {worker.step}/{worker.steps}" if worker.steps else ""
-            text.append(f"{short_id(worker.job_id)} {plain(worker.stage or 'starting')}{step}")
+            text.append(", ".join(_work(worker)))
         return text
+
+
+def _work(worker: WorkerInfo) -> list[str]:
+    """Return each job of a worker: the one that it reports first, the next one of its device, those at servers."""
+    work: list[str] = []
+    if worker.job_id is not None:
+        step = f" {worker.step}/{worker.steps}" if worker.steps else ""
+        work.append(f"{short_id(worker.job_id)} {plain(worker.stage or 'starting')}{step}")
+    if worker.other_job_id is not None:
+        work.append(f"{short_id(worker.other_job_id)} beside")
+    shown = (worker.job_id, worker.other_job_id)
+    return work + [f"{short_id(each)} at a server" for each in worker.server_job_ids if each not in shown]

@@ -1,4 +1,4 @@
-"""Commands of clients to existing jobs: cancel, retry, reprioritize and prefetch, one or many at a time."""
+"""Commands of clients to existing jobs, for one job or for many."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kinolog.job import commands as c
 from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.cost import job_cost
 from kinolog.ports.artifacts import ArtifactStore, ArtifactsUnavailable
+from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
@@ -59,6 +60,8 @@ BulkResponse = TypeVar(
     pb.BulkCancelJobsResponse,
     pb.BulkRetryJobsResponse,
     pb.BulkReprioritizeJobsResponse,
+    pb.BulkPauseJobsResponse,
+    pb.BulkResumeJobsResponse,
     pb.BulkEraseJobsResponse,
 )
 
@@ -84,7 +87,7 @@ def command_id(name: str, request_id: str) -> str:
 
 
 class JobCommands:
-    """CancelJob, RetryJob, ReprioritizeJob, their bulk variants, PauseJob, ResumeJob and PrefetchJob."""
+    """CancelJob, RetryJob, ReprioritizeJob, PauseJob and ResumeJob, for one job and for many, and PrefetchJob."""
 
     def __init__(
         self,
@@ -97,7 +100,9 @@ class JobCommands:
         limits: JobLimits,
         queue_limits: QueueLimits,
         artifacts: ArtifactStore,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._artifacts = artifacts
         self._limits = limits
         self._queue_limits = queue_limits
@@ -245,6 +250,26 @@ class JobCommands:
         outcome = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
         return outcome.fill(pb.BulkReprioritizeJobsResponse())
 
+    async def bulk_pause(self, request: pb.BulkPauseJobsRequest, call: RpcCall) -> pb.BulkPauseJobsResponse:
+        """BulkPauseJobs."""
+
+        def pause(job_id: str) -> Awaitable[HandledCommand]:
+            return self.apply(call, job_id, c.Pause(id=new_id(), actor=call.actor))
+
+        outcome = await self.apply_to_selection(call, request.selection, "BulkPauseJobs", pause)
+        return outcome.fill(pb.BulkPauseJobsResponse())
+
+    async def bulk_resume(
+        self, request: pb.BulkResumeJobsRequest, call: RpcCall
+    ) -> pb.BulkResumeJobsResponse:
+        """BulkResumeJobs."""
+
+        def resume(job_id: str) -> Awaitable[HandledCommand]:
+            return self.apply(call, job_id, c.Resume(id=new_id(), actor=call.actor))
+
+        outcome = await self.apply_to_selection(call, request.selection, "BulkResumeJobs", resume)
+        return outcome.fill(pb.BulkResumeJobsResponse())
+
     async def _cancel(self, call: RpcCall, job_id: str, command: str, reason: str) -> HandledCommand:
         """Cancel a job, its reason sealed. Without the job's key, missing or unreadable, the reason is left out."""
         sealed = None
@@ -262,7 +287,7 @@ class JobCommands:
 
     async def _select(self, call: RpcCall, selection: pb.JobSelection) -> tuple[list[str], int]:
         """Return the ids of the first jobs that match the filter, and the number of the further ones."""
-        job_filter = parse_filter(selection.filter, "selection.filter")
+        job_filter = parse_filter(selection.filter, "selection.filter", self._clock())
         job_ids = await self._read_model.select_ids(call.tenant, job_filter, MAX_SELECTED_JOBS)
         if len(job_ids) < MAX_SELECTED_JOBS:
             return job_ids, 0

@@ -41,7 +41,7 @@ class ListJobs:
             raise invalid_argument([RequestViolation("offset", "give page_token or offset, not both")])
         key = query_key(request, call.tenant)
         query = JobQuery(
-            filter=parse_filter(request.filter, "filter"),
+            filter=parse_filter(request.filter, "filter", self._clock()),
             order=parse_order(request.order_by),
             page_size=request.page_size or DEFAULT_PAGE_SIZE,
             cursor=cursor_from_token(request.page_token, key) if request.page_token else "",
@@ -68,7 +68,7 @@ class ListJobs:
         self, request: pb.SummarizeJobsRequest, call: RpcCall
     ) -> pb.SummarizeJobsResponse:
         """SummarizeJobs."""
-        job_filter = parse_filter(request.filter, "filter")
+        job_filter = parse_filter(request.filter, "filter", self._clock())
         await self._wait_for(request.min_position, call)
         summary = await self._read_model.summarize(call.tenant, job_filter)
         return pb.SummarizeJobsResponse(

@@ -71,6 +71,7 @@ class PlanJob:
         # Words that are similar to known ones are looked for in a thread: a long prompt has many.
         matches = await asyncio.to_thread(_matches, words, item.scenes)
         draws_seed = not job.HasField("seed")
+        variants = max(1, job.variants)
         return pb.PlanJobResponse(
             spec=_spec(plan, draws_seed=draws_seed),
             priority=PRIORITY_TO_PROTO[plan.priority],
@@ -84,6 +85,9 @@ class PlanJob:
             estimated_seconds=estimate.seconds if estimate is not None else None,
             estimated_from_jobs=estimate.jobs if estimate is not None else 0,
             cost=item.cost,
+            variants=variants,
+            total_cost=variants * item.cost,
+            total_estimated_seconds=variants * estimate.seconds if estimate is not None else None,
         )
 
 

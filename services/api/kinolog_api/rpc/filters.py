@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_FROM_PROTO
+from kinolog.job.values import Status
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import analytics_service_pb2, job_pb2
@@ -14,10 +15,13 @@ from kinolog_api.rpc.validation import parse_time
 DEFAULT_RANGE = timedelta(days=7)
 
 
-def parse_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
+def parse_filter(wire: job_pb2.JobFilter, path: str, now: datetime) -> JobFilter:
     """Return the filter at `path` of a request. Raises `RpcError` for an invalid time."""
+    statuses = tuple(STATUS_FROM_PROTO[value] for value in wire.statuses)
+    if wire.startable and not statuses:
+        statuses = (Status.QUEUED,)
     return JobFilter(
-        statuses=tuple(STATUS_FROM_PROTO[value] for value in wire.statuses),
+        statuses=statuses,
         priorities=tuple(PRIORITY_FROM_PROTO[value] for value in wire.priorities),
         models=tuple(wire.models),
         styles=tuple(style.strip().lower() for style in wire.styles),
@@ -28,6 +32,8 @@ def parse_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
         if wire.HasField("created_before")
         else None,
         text=blank_as_empty(wire.text),
+        variant_of=wire.variant_of,
+        startable_at=now if wire.startable else None,
     )
 
 

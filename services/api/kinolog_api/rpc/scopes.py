@@ -40,7 +40,7 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.CANCEL: """
         JobService.CancelJob JobService.BulkCancelJobs JobService.EraseJob JobService.BulkEraseJobs
-        JobService.PauseJob JobService.ResumeJob
+        JobService.PauseJob JobService.ResumeJob JobService.BulkPauseJobs JobService.BulkResumeJobs
         """,
     Scope.AUDIT: """
         AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog AuditService.GetInclusionProof

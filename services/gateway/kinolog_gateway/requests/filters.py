@@ -20,6 +20,7 @@ from kinolog_gateway.requests.value_types import (
     Styles,
     Text,
     UtcOffset,
+    VariantOf,
 )
 
 DateRangeName: TypeAlias = Literal[
@@ -99,8 +100,16 @@ class JobFilterQuery(SpanQuery):
         None, description="With this text in the prompt or the id, ignoring case."
     )
 
+    variant_of: VariantOf | None = Field(
+        None,
+        description="One of the variants of one request: the id of the first of them, as in variant_of of a job.",
+    )
+    startable: bool = Field(
+        False, description="Queued, not paused, and not waiting for a time: what workers may start now."
+    )
+
     def to_proto(self, now: datetime, *, statuses: bool = True) -> pb.JobFilter:
-        """Return the filter for the api. `statuses=False` omits the statuses, for counts by status."""
+        """Return the filter for the api. `statuses=False` omits what narrows statuses, for counts by status."""
         start, end = self.bounds(now)
         return pb.JobFilter(
             statuses=[STATUS_NUMBERS[name] for name in self.status or ()] if statuses else [],
@@ -110,12 +119,14 @@ class JobFilterQuery(SpanQuery):
             models=self.model or [],
             styles=self.style or [],
             text=self.text or "",
+            variant_of=self.variant_of or "",
+            startable=self.startable and statuses,
         )
 
     @property
     def empty(self) -> bool:
         """Whether no field is given that selects jobs."""
-        return not self.model_fields_set - {"utc_offset"}
+        return not (self.model_fields_set - {"utc_offset", "startable"} or self.startable)
 
 
 @overload

@@ -126,7 +126,7 @@ class BulkRequest(RequestModel):
         }
     )
 
-    action: Literal["cancel", "retry", "reprioritize", "reprioritise", "erase"] = Field(
+    action: Literal["cancel", "retry", "reprioritize", "reprioritise", "pause", "resume", "erase"] = Field(
         description="What to do with each job."
     )
     job_ids: Annotated[list[JobId], Field(min_length=1, max_length=1000)] | None = Field(

@@ -156,4 +156,5 @@ WebhookUrl = Annotated[
     str, AfterValidator(check_line), Field(pattern=text_patterns.WEBHOOK_URL, max_length=2000)
 ]
 JobId = Annotated[str, Field(pattern=text_patterns.ID)]
+VariantOf = Annotated[str, Field(pattern=text_patterns.ID)]
 RequestId = Annotated[str, Field(pattern=text_patterns.REQUEST_ID, max_length=128)]

@@ -24,13 +24,15 @@ BulkApiResponse: TypeAlias = (
     pb.BulkCancelJobsResponse
     | pb.BulkRetryJobsResponse
     | pb.BulkReprioritizeJobsResponse
+    | pb.BulkPauseJobsResponse
+    | pb.BulkResumeJobsResponse
     | pb.BulkEraseJobsResponse
 )
 
 
 @router.post("/bulk", response_model=BulkResponse, summary="Command many jobs")
 async def bulk(body: BulkRequest, api: Api, caller: Caller, now: Now) -> Response:
-    """Cancel, retry, reprioritize or erase many jobs. A refused job does not affect the others.
+    """Cancel, retry, reprioritize, pause, resume or erase many jobs. A refused job does not affect the others.
 
     A filter selects the oldest 1,000 jobs that match it; `remaining` says how many are left.
     """
@@ -63,6 +65,12 @@ def _send(body: BulkRequest, api: Upstream, caller: HttpCaller, now: datetime) -
         case "retry":
             retry = pb.BulkRetryJobsRequest(selection=jobs)
             return api.call(api.jobs.BulkRetryJobs, retry, caller, BULK_SECONDS)
+        case "pause":
+            pause = pb.BulkPauseJobsRequest(selection=jobs)
+            return api.call(api.jobs.BulkPauseJobs, pause, caller, BULK_SECONDS)
+        case "resume":
+            resume = pb.BulkResumeJobsRequest(selection=jobs)
+            return api.call(api.jobs.BulkResumeJobs, resume, caller, BULK_SECONDS)
         case "erase":
             erase = pb.BulkEraseJobsRequest(selection=jobs)
             return api.call(api.jobs.BulkEraseJobs, erase, caller, BULK_SECONDS)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     false,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -55,6 +56,8 @@ class FilterShape:
     created_from: bool
     created_before: bool
     text: int
+    variant_of: bool = False
+    startable: bool = False
 
     @property
     def has_dates(self) -> bool:
@@ -63,8 +66,10 @@ class FilterShape:
 
     @property
     def of_kinds_only(self) -> FilterShape:
-        """The shape without dates and text: what counters can answer."""
-        return replace(self, created_from=False, created_before=False, text=NONE)
+        """The shape with what counters know alone: statuses, priorities, models and styles."""
+        return replace(
+            self, created_from=False, created_before=False, text=NONE, variant_of=False, startable=False
+        )
 
 
 def shape_of(job_filter: JobFilter) -> FilterShape:
@@ -79,6 +84,8 @@ def shape_of(job_filter: JobFilter) -> FilterShape:
         created_from=job_filter.created_from is not None,
         created_before=job_filter.created_before is not None,
         text=NONE if not text else LONG if len(text.lower()) >= trigrams.LENGTH else SHORT,
+        variant_of=job_filter.variant_of != "",
+        startable=job_filter.startable_at is not None,
     )
 
 
@@ -100,6 +107,8 @@ def values_of(tenant: str, job_filter: JobFilter) -> dict[str, Any]:
         "pattern": f"%{escaped}%",
         "id_pattern": f"%{escaped.lower()}%",
         "trigrams": sorted(trigrams.trigrams(text)),
+        "variant_of": job_filter.variant_of,
+        "startable_at": job_filter.startable_at,
     }
 
 
@@ -133,6 +142,19 @@ def job_conditions(shape: FilterShape, *, statuses: bool = True) -> list[Conditi
         conditions.append(jobs.c.created_at >= bindparam("created_from", type_=jobs.c.created_at.type))
     if shape.created_before:
         conditions.append(jobs.c.created_at < bindparam("created_before", type_=jobs.c.created_at.type))
+    if shape.variant_of:
+        # The second condition is that of the index, for plans that do not know the value.
+        conditions += [
+            jobs.c.variant_of == bindparam("variant_of", type_=Text()),
+            jobs.c.variant_of != literal_column("''"),
+        ]
+    if shape.startable:
+        startable_at = bindparam("startable_at", type_=jobs.c.queued_at.type)
+        conditions += [
+            jobs.c.status == literal_column("'queued'"),
+            jobs.c.paused_at.is_(None),
+            jobs.c.queued_at <= startable_at,
+        ]
     if shape.text:
         conditions.append(text_matches(shape, prompts.c.number == jobs.c.number).exists())
     return conditions

@@ -65,5 +65,7 @@ def _is_value(field: SortField, value: object) -> bool:
 
 
 def _list_id(tenant: str, job_filter: JobFilter, order: SortOrder) -> str:
-    facts = json.dumps([tenant, asdict(job_filter), asdict(order)], default=str, sort_keys=True)
+    """Return what names a list. Jobs that may start are one list, whatever the time of the page."""
+    fixed = asdict(job_filter) | {"startable_at": job_filter.startable_at is not None}
+    facts = json.dumps([tenant, fixed, asdict(order)], default=str, sort_keys=True)
     return sha256(facts.encode()).hexdigest()[:16]

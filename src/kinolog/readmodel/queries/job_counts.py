@@ -31,6 +31,7 @@ from kinolog.readmodel.queries.conditions import (
     LONG,
     FilterShape,
     counter_conditions,
+    job_conditions,
     kind_conditions,
     shape_of,
     values_of,
@@ -81,6 +82,13 @@ def count_query(tenant: str, job_filter: JobFilter) -> BoundQuery:
     if job_filter.created_from is None and job_filter.created_before is None:
         return _count_all(shape), values
     return _count_between(shape), values | _span(job_filter.created_from, job_filter.created_before)
+
+
+@lru_cache(maxsize=256)
+def count_each(shape: FilterShape) -> PreparedQuery:
+    """Return the query that counts jobs one by one, by status: for what counters do not know."""
+    statement = select(jobs.c.status, func.count()).where(*job_conditions(shape))
+    return PreparedQuery(statement.group_by(jobs.c.status))
 
 
 def counts_in(rows: Iterable[ResultRow]) -> Counts:

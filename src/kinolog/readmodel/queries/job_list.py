@@ -67,6 +67,8 @@ class JobListQuery:
         """Return the page."""
         if self._shape.filter.text:
             return await self._page_with_text()
+        if self._query.filter.counted_one_by_one:
+            return await self._page_uncounted()
         queries: list[BoundQuery] = [(POSITION, {}), job_counts.count_query(self._tenant, self._query.filter)]
         if not (self._is_deep() or self._may_be_rare()):
             position_rows, counts, rows = await self._snapshot.run(*queries, self._page_query(), last=True)
@@ -116,6 +118,15 @@ class JobListQuery:
             (rows,) = await self._snapshot.run(self._page_query(), last=True)
         return self._answer(position_in(position_rows), None, rows)
 
+    async def _page_uncounted(self) -> JobRowPage:
+        """Sort the few variants of a request, which are counted one by one, or walk along an index."""
+        queries: list[BoundQuery] = [(POSITION, {})]
+        if self._shape.filter.variant_of:
+            self._shape = replace(self._shape, method=SORT_MATCHES)
+            queries.append((job_counts.count_each(self._shape.filter), self._values))
+        position_rows, *counts, rows = await self._snapshot.run(*queries, self._page_query(), last=True)
+        return self._answer(position_in(position_rows), counts[0] if counts else None, rows)
+
     def _start_after(self, after: CursorPosition) -> None:
         self._shape = replace(self._shape, start=AFTER_JOB)
         self._values |= {"after_value": after.value, "after_number": after.number}
@@ -141,7 +152,9 @@ class JobListQuery:
     def _is_deep(self) -> bool:
         """Return whether to find the page by counters, which lead to any offset of this list."""
         shape = self._shape.filter
-        if shape.text or (shape.has_dates and self._query.order.field is not SortField.CREATED_AT):
+        if self._query.filter.counted_one_by_one or (
+            shape.has_dates and self._query.order.field is not SortField.CREATED_AT
+        ):
             return False
         return not self._query.cursor and self._query.offset > SHALLOW_OFFSET
 

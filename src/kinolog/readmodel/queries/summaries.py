@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, select
 
 from kinolog.job.values import Status
 from kinolog.ports.read_model import JobCounts, JobFilter, Overview, TimeRange
@@ -16,13 +16,6 @@ from kinolog.readmodel.tables import jobs
 
 
 @lru_cache(maxsize=256)
-def _count_each(shape: FilterShape) -> PreparedQuery:
-    """Return the query that counts jobs one by one, by status: for texts."""
-    statement = select(jobs.c.status, func.count()).where(*job_conditions(shape))
-    return PreparedQuery(statement.group_by(jobs.c.status))
-
-
-@lru_cache(maxsize=256)
 def _select_ids(shape: FilterShape) -> PreparedQuery:
     statement = select(jobs.c.id).where(*job_conditions(shape))
     return PreparedQuery(
@@ -31,12 +24,12 @@ def _select_ids(shape: FilterShape) -> PreparedQuery:
 
 
 async def summarize(snapshot: Snapshot, tenant: str, job_filter: JobFilter) -> JobCounts:
-    """Return numbers of jobs by status: from counters, unless the filter has a text."""
+    """Return numbers of jobs by status: from counters, unless the filter has what they do not know."""
     query = job_counts.count_query(tenant, job_filter)
-    if job_filter.text:
+    if job_filter.counted_one_by_one:
         values = values_of(tenant, job_filter)
         shape = await job_counts.shape_by_frequency(snapshot, shape_of(job_filter), values)
-        query = _count_each(shape), values
+        query = job_counts.count_each(shape), values
     position, rows = await snapshot.run((POSITION, {}), query, last=True)
     counts = job_counts.counts_in(rows)
     return JobCounts(

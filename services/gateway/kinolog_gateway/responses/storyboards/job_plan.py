@@ -63,7 +63,14 @@ class JobPlanView(ResponseModel):
         description="How long the job will run, from past jobs; null without any of about this size."
     )
     estimated_from_jobs: int = Field(description="Number of past jobs that the estimate is made of.")
-    cost: int = Field(description="Millions of pixels x frames x steps, which limits of tenants count.")
+    cost: int = Field(
+        description="Millions of pixels x frames x steps of one job, which limits of tenants count."
+    )
+    variants: int = Field(description="Number of jobs that the request makes: 1, or that of its variants.")
+    total_cost: int = Field(description="Cost of all these jobs together.")
+    total_estimated_seconds: float | None = Field(
+        description="How long all these jobs run if one runs after the other; null if estimated_seconds is."
+    )
 
 
 def job_plan_view(plan: jobs.PlanJobResponse) -> JobPlanView:
@@ -93,6 +100,9 @@ def job_plan_view(plan: jobs.PlanJobResponse) -> JobPlanView:
         estimated_seconds=optional_field(plan, "estimated_seconds"),
         estimated_from_jobs=plan.estimated_from_jobs,
         cost=plan.cost,
+        variants=plan.variants,
+        total_cost=plan.total_cost,
+        total_estimated_seconds=optional_field(plan, "total_estimated_seconds"),
     )
 
 
