@@ -2,11 +2,13 @@ import { expect, test } from "vitest";
 import { filterOf, hasFilters, paramsOf, searchOf } from "../src/pages/jobs/jobs_search";
 
 test("an address keeps every part of a search, and what no list has is left out", () => {
-  const address = "status=failed&status=nonsense&priority=high&model=tiny&text=red&range=today&sort=progress&order=asc";
+  const address = "status=failed&status=nonsense&priority=high&model=tiny&text=red&range=today&sort=progress&order=asc&variant_of=abcdefghijklmnopqrstuvwxyz";
   const search = searchOf(new URLSearchParams(address));
   expect(search.statuses).toEqual(["failed"]);
   expect(searchOf(paramsOf(search))).toEqual(search);
   expect(hasFilters(search)).toBe(true);
+  expect(filterOf(search).variant_of).toBe("abcdefghijklmnopqrstuvwxyz");
+  expect(searchOf(new URLSearchParams("variant_of=nonsense")).variantOf).toBe("");
 });
 
 test("a search without filters has an empty address", () => {

@@ -10,9 +10,9 @@ vi.mock("../src/api/gateway", () => ({
   gateway: {
     GET: (path: string, options: { params?: { query: JobsQuery } }): unknown => {
       if (path === "/api/v1/models") return { models: [{ name: "one" }, { name: "other" }] };
-      const { priority = PRIORITIES, model, sort, limit = 0 } = options.params?.query ?? {};
+      const { priority = PRIORITIES, model, sort, limit = 0, startable = false } = options.params?.query ?? {};
       const order = sort === "updated_at" ? "updated_at" : "created_at";
-      const found = QUEUE.filter((job) => priority?.includes(job.priority) && (model?.includes(job.model) ?? true)).sort(
+      const found = QUEUE.filter((job) => (!startable || job.queue_position !== null) && priority?.includes(job.priority) && (model?.includes(job.model) ?? true)).sort(
         (one, other) => Date.parse(one[order]) - Date.parse(other[order]),
       );
       return { jobs: found.slice(0, limit), next_cursor: found.length > limit ? "more" : null };
@@ -23,7 +23,7 @@ const { readNextJobs } = await import("../src/api/next_jobs");
 
 function wait(place: number, created: number, updated: number, priority: Job["priority"], model: string): void {
   const [created_at, updated_at] = [created, updated].map((second) => new Date(second * 1000).toISOString());
-  QUEUE.push({ job_id: String(place), queue_position: place, created_at, updated_at, priority, model } as Job);
+  QUEUE.push({ job_id: String(place), queue_position: place, paused_at: null, not_before: null, created_at, updated_at, priority, model } as Job);
 }
 
 test("each line of a long queue is asked for its first jobs", async () => {
@@ -40,4 +40,17 @@ test("each line of a long queue is asked for its first jobs", async () => {
   for (let place = 2; place < 4; place++) wait(place, 8 + place, 40 + place, "critical", "other");
   for (let place = 0; place < 2; place++) wait(place, 20 + place, 20 + place, "critical", "other");
   expect(await places()).toEqual([[0, 1], false]);
+});
+
+test("jobs that may start come before those that wait for a time, and those before paused ones", async () => {
+  QUEUE.length = 0;
+  const held = { queue_position: null, created_at: new Date(0).toISOString(), priority: "low", model: "one" };
+  QUEUE.push({ ...held, job_id: "paused", paused_at: held.created_at, not_before: null } as Job);
+  QUEUE.push({ ...held, job_id: "late", paused_at: null, not_before: new Date(9e12).toISOString() } as Job);
+  QUEUE.push({ ...held, job_id: "soon", paused_at: null, not_before: new Date(8e12).toISOString() } as Job);
+  wait(0, 10, 10, "low", "one");
+  const ids = async (limit: number): Promise<string[]> =>
+    (await readNextJobs(limit, new AbortController().signal)).jobs.map((job) => job.job_id);
+  expect(await ids(1)).toEqual(["0"]);
+  expect(await ids(9)).toEqual(["0", "soon", "late", "paused"]);
 });

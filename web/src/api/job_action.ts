@@ -6,7 +6,7 @@ import type { BulkResponse, Priority } from "./types";
 
 type BulkRequest = paths["/api/v1/bulk"]["post"]["requestBody"]["content"]["application/json"];
 
-export type JobAction = "cancel" | "retry" | "reprioritize" | "erase";
+export type JobAction = "cancel" | "pause" | "resume" | "retry" | "reprioritize" | "erase";
 export interface ActionOnJobs {
   action: JobAction;
   jobIds?: readonly string[];

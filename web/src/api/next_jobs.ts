@@ -1,4 +1,4 @@
-/** The first jobs of the queue, in the order of their places. */
+/** The first jobs of the queue: those that may start, in the order of their places, before the others. */
 import { answered, gateway } from "./gateway";
 import type { JobsQuery } from "./queries";
 import { type Job, PRIORITIES } from "./types";
@@ -7,6 +7,14 @@ export interface NextJobs {
   jobs: Job[];
   /** Whether all of the queue was read. A longer one takes many requests. */
   isWhole: boolean;
+}
+
+/** Compare by place. Jobs without one come last: those that wait for a time by that time, then the paused ones. */
+function compareTurns(one: Job, other: Job): number {
+  const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
+  const held = (job: Job): number => Number(job.paused_at !== null);
+  const start = (job: Job): number => Date.parse(job.not_before ?? job.created_at);
+  return place(one) - place(other) || held(one) - held(other) || start(one) - start(other);
 }
 
 /**
@@ -29,7 +37,7 @@ export async function readNextJobs(limit: number, signal: AbortSignal): Promise<
     return lines.filter((_, index) => lists[index]?.next_cursor);
   }
 
-  const queue: JobsQuery = { status: ["queued"] };
+  const queue: JobsQuery = { status: ["queued"], startable: true };
   const isWhole = (await longOnes([queue])).length === 0;
   if (!isWhole) {
     let lines = await longOnes(PRIORITIES.map((priority) => ({ ...queue, priority: [priority] })));
@@ -38,7 +46,6 @@ export async function readNextJobs(limit: number, signal: AbortSignal): Promise<
       lines = await longOnes(lines.flatMap((line) => models.map((model) => ({ ...line, model: [model.name] }))));
     }
     await longOnes(lines, "updated_at");
-  }
-  const place = (job: Job): number => job.queue_position ?? Number.MAX_SAFE_INTEGER;
-  return { jobs: [...jobs.values()].sort((one, other) => place(one) - place(other)).slice(0, limit), isWhole };
+  } else if (jobs.size < limit) await longOnes([{ status: ["queued"] }]);
+  return { jobs: [...jobs.values()].sort(compareTurns).slice(0, limit), isWhole };
 }

@@ -8,7 +8,7 @@ import { Confirm } from "./confirm";
 
 interface Props {
   action: JobAction;
-  /** How many jobs it is for; undefined for those of a filter. */
+  /** How many jobs it is for; undefined for those of a filter. Few actions on chosen jobs are not asked. */
   count: number | undefined;
   onNo: () => void;
   onYes: (priority: Priority | undefined) => void;
@@ -21,7 +21,7 @@ export default function ActionQuestion({ action, count, onNo, onYes }: Props): R
   return (
     <Confirm
       isOpen
-      question={count === undefined ? t(`confirm.all.${action}`) : t(`confirm.${action}`, { count })}
+      question={count === undefined || action === "pause" || action === "resume" ? t(`confirm.all.${action}`) : t(`confirm.${action}`, { count })}
       onNo={onNo}
       onYes={() => onYes(hasPriority ? priority : undefined)}
     >

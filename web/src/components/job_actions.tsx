@@ -1,4 +1,4 @@
-/** What can be done with one job or several: cancel, retry, change the priority, erase. Each is asked first. */
+/** What can be done with one job or several: cancel, pause, resume, retry, change the priority, erase. */
 import Button from "@mui/material/Button";
 import Stack from "@mui/material/Stack";
 import { type ReactNode, Suspense, lazy, useState } from "react";
@@ -18,11 +18,27 @@ const MOST_LINES = 10;
 /** Statuses of jobs that an action is for. */
 const FITTING: Record<JobAction, readonly JobStatus[]> = {
   cancel: ["queued", "processing"],
+  pause: ["queued", "processing"],
+  resume: ["queued", "processing"],
   retry: ["failed", "cancelled"],
   reprioritize: ["queued", "processing"],
   erase: ["completed", "failed", "cancelled"],
 };
 const ACTIONS = Object.keys(FITTING) as JobAction[];
+/** Actions on chosen jobs that are not asked first: nothing is lost by them. Those on all jobs of a filter are. */
+const UNASKED: readonly JobAction[] = ["pause", "resume"];
+
+interface ActionJob {
+  job_id: string;
+  status: JobStatus;
+  erased: boolean;
+  paused_at: string | null;
+}
+
+function fits(job: ActionJob, action: JobAction): boolean {
+  if (!FITTING[action].includes(job.status) || (action === "erase" && job.erased)) return false;
+  return (action !== "pause" || job.paused_at === null) && (action !== "resume" || job.paused_at !== null);
+}
 
 type Filter = NonNullable<ActionOnJobs["filter"]>;
 
@@ -36,7 +52,7 @@ function fittingFilter(filter: Filter, action: JobAction, priority?: Priority): 
 
 interface Props {
   /** The jobs, in place of a filter. */
-  jobs?: readonly { job_id: string; status: JobStatus; erased: boolean }[] | undefined;
+  jobs?: readonly ActionJob[] | undefined;
   /** Every job of a filter: the server takes the oldest 1,000 at a time. */
   filter?: Filter | undefined;
   /** How many jobs there are. */
@@ -51,8 +67,7 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
   const action = useJobAction();
   const [asked, setAsked] = useState<JobAction>();
 
-  const fitting = (each: JobAction): string[] | undefined =>
-    jobs?.filter((job) => FITTING[each].includes(job.status) && !(each === "erase" && job.erased)).map((job) => job.job_id);
+  const fitting = (each: JobAction): string[] | undefined => jobs?.filter((job) => fits(job, each)).map((job) => job.job_id);
 
   async function act(each: JobAction, priority: Priority | undefined): Promise<void> {
     setAsked(undefined);
@@ -92,7 +107,10 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
             variant="outlined"
             color={each === "erase" ? "error" : "primary"}
             disabled={!isPossible || action.isPending}
-            onClick={() => setAsked(each)}
+            onClick={() => {
+              if (jobs !== undefined && UNASKED.includes(each)) void act(each, undefined);
+              else setAsked(each);
+            }}
           >
             {t(`actions.${each}`)}
           </Button>

@@ -104,8 +104,8 @@ class JobFilterQuery(SpanQuery):
         None,
         description="One of the variants of one request: the id of the first of them, as in variant_of of a job.",
     )
-    startable: bool = Field(
-        False, description="Queued, not paused, and not waiting for a time: what workers may start now."
+    startable: bool | None = Field(
+        None, description="Queued, not paused, and not waiting for a time: what workers may start now."
     )
 
     def to_proto(self, now: datetime, *, statuses: bool = True) -> pb.JobFilter:
@@ -120,7 +120,7 @@ class JobFilterQuery(SpanQuery):
             styles=self.style or [],
             text=self.text or "",
             variant_of=self.variant_of or "",
-            startable=self.startable and statuses,
+            startable=bool(self.startable) and statuses,
         )
 
     @property

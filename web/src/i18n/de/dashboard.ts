@@ -11,6 +11,7 @@ export const dashboard: typeof english = {
   total: "alle",
   idle: "frei",
   otherJob: "und",
+  atServers: "Auf Servern:",
   jobsDone_one: "{{count}} Auftrag erledigt",
   jobsDone_other: "{{count, number}} Aufträge erledigt",
   starts: "beginnt {{time}}",

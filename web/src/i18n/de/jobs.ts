@@ -15,5 +15,6 @@ export const jobs: typeof english = {
   page: "Seite {{page}}",
   of: "{{total}} Aufträge",
   sortBy: "Nach {{field}} ordnen",
+  variantsOf: "Varianten von Auftrag {{job}}",
   picture: "Ein Bild von Auftrag {{job}}",
 };

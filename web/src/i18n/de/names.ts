@@ -10,6 +10,8 @@ export const names: typeof english = {
     failed: "gescheitert",
     cancelled: "abgebrochen",
     cancelling: "wird abgebrochen",
+    paused: "angehalten",
+    pausing: "wird angehalten",
     erased: "gelöscht",
   },
   priority: { critical: "dringend", high: "hoch", medium: "mittel", low: "niedrig" },

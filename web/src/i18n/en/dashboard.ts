@@ -9,6 +9,7 @@ export const dashboard = {
   total: "all",
   idle: "idle",
   otherJob: "and",
+  atServers: "At servers:",
   jobsDone_one: "{{count}} job done",
   jobsDone_other: "{{count, number}} jobs done",
   starts: "starts {{time}}",

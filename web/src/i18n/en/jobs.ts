@@ -13,5 +13,6 @@ export const jobs = {
   page: "Page {{page}}",
   of: "{{total}} jobs",
   sortBy: "Sort by {{field}}",
+  variantsOf: "Variants of job {{job}}",
   picture: "A frame of job {{job}}",
 };

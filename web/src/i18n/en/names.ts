@@ -8,6 +8,8 @@ export const names = {
     failed: "failed",
     cancelled: "cancelled",
     cancelling: "being cancelled",
+    paused: "paused",
+    pausing: "pausing",
     erased: "erased",
   },
   priority: { critical: "critical", high: "high", medium: "medium", low: "low" },

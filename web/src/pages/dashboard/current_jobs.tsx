@@ -100,6 +100,11 @@ export function QueuedJobs(): ReactNode {
                       <Typography variant="body2" color="textSecondary">
                         {t(`priority.${job.priority}`)}
                       </Typography>
+                      {job.paused_at === null ? null : (
+                        <Typography variant="body2" color="textSecondary">
+                          {t("status.paused")}
+                        </Typography>
+                      )}
                       {formats.isAhead(job.not_before) ? (
                         <Typography variant="body2" color="textSecondary">
                           {t("dashboard.starts", { time: formats.moment(job.not_before) })}

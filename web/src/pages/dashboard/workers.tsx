@@ -4,7 +4,7 @@ import LinearProgress from "@mui/material/LinearProgress";
 import MuiLink from "@mui/material/Link";
 import Stack from "@mui/material/Stack";
 import Typography from "@mui/material/Typography";
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useWorkers } from "../../api/queries";
@@ -15,10 +15,20 @@ import { shortId } from "../../text/format";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 
+function JobLink({ jobId, stage }: { jobId: string; stage?: string }): ReactNode {
+  return (
+    <MuiLink component={Link} to={`/jobs/${jobId}`}>
+      {stage === undefined ? shortId(jobId) : `${shortId(jobId)} · ${stage}`}
+    </MuiLink>
+  );
+}
+
 function WorkerLine({ worker }: { worker: Worker }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const names = useNames();
+  // The worker reports one of them as its job as well.
+  const atServers = worker.server_job_ids.filter((jobId) => jobId !== worker.job_id && jobId !== worker.other_job_id);
   const used = formats.bytes(worker.memory_used_bytes);
   const total = formats.bytes(worker.memory_total_bytes);
   return (
@@ -28,18 +38,14 @@ function WorkerLine({ worker }: { worker: Worker }): ReactNode {
           {worker.name}
         </Typography>
         {worker.job_id === null ? (
-          <Typography color="textSecondary">{t("dashboard.idle")}</Typography>
+          atServers.length > 0 ? null : <Typography color="textSecondary">{t("dashboard.idle")}</Typography>
         ) : (
           <Typography component="span">
-            <MuiLink component={Link} to={`/jobs/${worker.job_id}`}>
-              {shortId(worker.job_id)} · {names.stage(worker.stage)}
-            </MuiLink>
+            <JobLink jobId={worker.job_id} stage={names.stage(worker.stage)} />
             {worker.other_job_id === null ? null : (
               <>
                 {` ${t("dashboard.otherJob")} `}
-                <MuiLink component={Link} to={`/jobs/${worker.other_job_id}`}>
-                  {shortId(worker.other_job_id)}
-                </MuiLink>
+                <JobLink jobId={worker.other_job_id} />
               </>
             )}
           </Typography>
@@ -48,6 +54,17 @@ function WorkerLine({ worker }: { worker: Worker }): ReactNode {
       <Typography variant="body2" color="textSecondary" noWrap title={worker.hardware}>
         {worker.hardware} · {t("dashboard.jobsDone", { count: worker.jobs_completed })}
       </Typography>
+      {atServers.length > 0 ? (
+        <Typography variant="body2">
+          {t("dashboard.atServers")}{" "}
+          {atServers.map((jobId, index) => (
+            <Fragment key={jobId}>
+              {index > 0 ? ", " : null}
+              <JobLink jobId={jobId} />
+            </Fragment>
+          ))}
+        </Typography>
+      ) : null}
       {worker.memory_total_bytes > 0 ? (
         <>
           <LinearProgress

@@ -45,6 +45,8 @@ export interface Draft {
   steps: string;
   guidance: string;
   seed: string;
+  /** How many jobs with consecutive seeds are made: empty for one, 2 to 8. */
+  variants: string;
   shots: Shots;
   scenes: readonly DraftScene[];
   isChained: boolean;
@@ -82,6 +84,7 @@ export const EMPTY_DRAFT: Draft = {
   steps: "",
   guidance: "",
   seed: "",
+  variants: "",
   shots: "one",
   scenes: [],
   isChained: false,
@@ -210,6 +213,7 @@ export function requestOf(draft: Draft, model: Model, requestId?: string): Gener
       steps: number(draft.steps),
       guidance: number(draft.guidance),
       seed: number(draft.seed),
+      variants: draft.start === "repeated" ? undefined : number(draft.variants),
       chained: draft.isChained || undefined,
       loras: loras.length > 0 ? loras : undefined,
       upscaler: draft.upscaler || undefined,

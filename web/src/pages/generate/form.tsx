@@ -11,11 +11,12 @@ import Stack from "@mui/material/Stack";
 import Switch from "@mui/material/Switch";
 import TextField from "@mui/material/TextField";
 import Typography from "@mui/material/Typography";
+import type { TFunction } from "i18next";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { type Model, type Models, PRIORITIES } from "../../api/types";
+import { type JobPlan, type Model, type Models, PRIORITIES } from "../../api/types";
 import { ErrorLine } from "../../components/error_line";
-import { useFormats } from "../../text/use_format";
+import { type Formats, useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
 import { charactersOf, shapeOf } from "./checks";
 import { type Draft, OF_A_MODEL, SHOTS, type Shots, emptyScene, fpsOf, listedSeconds } from "./draft";
@@ -31,6 +32,7 @@ const MoreSettings = lazy(() => import("./more_settings"));
 const SceneList = lazy(() => import("./scene_list"));
 const StartFields = lazy(() => import("./start_fields"));
 
+const VARIANTS = ["2", "3", "4", "5", "6", "7", "8"] as const;
 const WRITTEN: readonly Shots[] = ["enhanced", "written"];
 
 interface Props {
@@ -66,6 +68,13 @@ function PromptField({ form }: { form: FormState }): ReactNode {
       }}
     />
   );
+}
+
+/** Say which seeds the variants of a draft have. */
+function variantsHint({ variants, seed }: Draft, t: TFunction): string | undefined {
+  if (variants === "") return undefined;
+  const first = /^\d{1,15}$/.test(seed) ? Number(seed) : undefined;
+  return first === undefined ? t("generate.nextSeeds") : t("generate.seeds", { first: String(first), last: String(first + Number(variants) - 1) });
 }
 
 function MainFields({ form, catalogue }: { form: FormState; catalogue: Models }): ReactNode {
@@ -133,11 +142,30 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
           choices={SHOTS.filter((shots) => Boolean(catalogue.prompt_writer) || !WRITTEN.includes(shots)).map((shots) => [shots, t(`generate.shot.${shots}`)])}
         />
       </Grid>
-      <Grid size={{ xs: 12, sm: 3 }}>
+      {draft.start === "repeated" ? null : (
+        <Grid size={{ xs: 6, sm: 3 }}>
+          <DraftChoice
+            form={form}
+            name="variants"
+            label={t("generate.variants")}
+            hint={variantsHint(draft, t)}
+            choices={[["", t("generate.oneVideo")], ...VARIANTS.map((count) => [count, t("generate.variantCount", { count: Number(count) })] as const)]}
+          />
+        </Grid>
+      )}
+      <Grid size={{ xs: draft.start === "repeated" ? 12 : 6, sm: 3 }}>
         <DraftChoice form={form} name="start" label={t("generate.start")} choices={STARTS.map((start) => [start, t(`generate.startOf.${start}`)])} />
       </Grid>
     </Grid>
   );
+}
+
+/** Say how long a video will take, and how long all variants will, one after the other. */
+function estimateOf(plan: JobPlan, formats: Formats, t: TFunction): string {
+  const [one, all] = [plan.estimated_seconds, plan.total_estimated_seconds];
+  if (one === null || all === null) return t("generate.noEstimate");
+  const time = formats.length(one);
+  return plan.variants > 1 ? t("generate.estimateOfAll", { count: plan.variants, time, all: formats.length(all) }) : t("generate.estimate", { time });
 }
 
 export function Form({ catalogue, usual, draft: first, note, isOpenedWide = false }: Props): ReactNode {
@@ -147,7 +175,6 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
   const [isOpen, setOpen] = useState(isOpenedWide);
   const { draft, model } = form;
   const plan = form.plan.data;
-  const seconds = plan?.estimated_seconds ?? undefined;
   const planFailure = form.failure === null && plan === undefined ? form.plan.error : null;
   const canChain = model.window_frames > 0;
   return (
@@ -204,9 +231,7 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
               {plan === undefined ? (
                 <Typography color="textSecondary">{t("generate.planHint")}</Typography>
               ) : (
-                <Typography>
-                  {seconds === undefined ? t("generate.noEstimate") : t("generate.estimate", { time: formats.length(seconds) })}
-                </Typography>
+                <Typography>{estimateOf(plan, formats, t)}</Typography>
               )}
               {planFailure === null ? null : <Alert severity="warning"><ErrorLine error={planFailure} /></Alert>}
               {model.workers.length === 0 ? <Alert severity="warning">{t("generate.noWorker")}</Alert> : null}

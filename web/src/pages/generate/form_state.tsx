@@ -104,8 +104,12 @@ export function useFormState(first: Draft, models: readonly Model[], usual: Mode
       const inputs = await Promise.all(
         draft.inputs.map((input) => withUpload(input, (done) => replaceInputs((each) => (each === input ? done : each)))),
       );
-      const { job_id } = await answered(gateway.POST("/api/v1/generate", { body: requestOf({ ...draft, inputs }, model, requestId) }));
-      return { message: t("generate.submitted", { job: shortId(job_id) }), path: `/jobs/${job_id}` };
+      const { job_id, variants } = await answered(gateway.POST("/api/v1/generate", { body: requestOf({ ...draft, inputs }, model, requestId) }));
+      const message =
+        variants.length > 1
+          ? t("generate.submittedVariants", { count: variants.length, job: shortId(job_id) })
+          : t("generate.submitted", { job: shortId(job_id) });
+      return { message, path: `/jobs/${job_id}` };
     },
     onSuccess: ({ message, path }) => {
       show("success", message);

@@ -56,6 +56,9 @@ export function StoryboardPreview({ plan }: { plan: JobPlan }): ReactNode {
           formats.length(plan.duration_seconds),
           t("generate.frames", { frames: plan.frames, fps: plan.fps }),
           t("generate.steps", { count: plan.steps }),
+          plan.variants > 1
+            ? t("generate.costOfAll", { cost: formats.count(plan.total_cost), each: formats.count(plan.cost), count: plan.variants })
+            : t("generate.cost", { cost: formats.count(plan.cost) }),
         ].join(" · ")}
       </Typography>
       {plan.writes_prompts ? (

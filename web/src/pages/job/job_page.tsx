@@ -32,6 +32,7 @@ const HistoryTab = lazy(() => import("./history_tab"));
 const LogTab = lazy(() => import("./log_tab"));
 const RecordTab = lazy(() => import("./record_tab"));
 const ScenesTab = lazy(() => import("./scenes_tab"));
+const Variants = lazy(() => import("./variants"));
 const ReproductionNote = lazy(() => import("./reproduction_note"));
 
 const TABS = ["overview", "scenes", "log", "history", "record"] as const;
@@ -53,13 +54,20 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
   const queuePosition = useNewest(job, (newest) => newest.queue_position);
   const kind = job.error === null ? undefined : troubleKind(job.error.code);
   const Content = CONTENT[tab];
+
+  function waitingText(): string {
+    if (job.paused_at !== null) return t("job.paused", { time: formats.moment(job.paused_at) });
+    if (formats.isAhead(job.not_before)) return t("job.waitingTime", { time: formats.moment(job.not_before) });
+    return queuePosition === null ? t("job.waiting") : t("job.waitingPlace", { place: queuePosition + 1 });
+  }
+
   return (
     <Box>
       <Stack direction="row" sx={{ gap: 2, justifyContent: "space-between", flexWrap: "wrap", alignItems: "flex-start" }}>
         <Box sx={{ minWidth: 0, flex: "1 1 320px" }}>
           <Stack direction="row" sx={{ gap: 1, alignItems: "center", mb: 1, flexWrap: "wrap" }}>
             <Typography variant="h1">{t("pages.job", { job: shortId(job.job_id) })}</Typography>
-            <StatusChip status={status} isCancelling={job.cancel_requested} />
+            <StatusChip status={status} isCancelling={job.cancel_requested} isPaused={job.paused_at !== null} />
           </Stack>
           <Typography dir="auto" title={job.prompt ?? undefined} sx={{ ...clamped(4), overflowWrap: "anywhere", textAlign: "left" }}>
             {job.prompt ?? t("status.erased")}
@@ -78,15 +86,16 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
       {status === "processing" ? (
         <Box sx={{ mt: 1.5 }}>
           <JobProgress job={job} isDetailed />
+          {job.paused_at === null ? null : (
+            <Alert severity="info" sx={{ mt: 1.5 }}>
+              {t("job.pausing")}
+            </Alert>
+          )}
         </Box>
       ) : null}
       {status === "queued" ? (
         <Alert severity="info" sx={{ mt: 1.5 }}>
-          {formats.isAhead(job.not_before)
-            ? t("job.waitingTime", { time: formats.moment(job.not_before) })
-            : queuePosition === null
-              ? t("job.waiting")
-              : t("job.waitingPlace", { place: queuePosition + 1 })}
+          {waitingText()}
           {job.start_before === null ? null : ` ${t("job.startBefore", { time: formats.moment(job.start_before) })}`}
         </Alert>
       ) : null}
@@ -108,6 +117,11 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
       {job.reproduces === null ? null : (
         <Suspense>
           <ReproductionNote job={job} original={job.reproduces} />
+        </Suspense>
+      )}
+      {job.variant_of === null ? null : (
+        <Suspense fallback={<Skeletons />}>
+          <Variants job={job} group={job.variant_of} />
         </Suspense>
       )}
       <Tabs

@@ -2,6 +2,7 @@
 import { Choice } from "../../components/choice";
 import { FilterListIcon } from "../../components/icons";
 import Button from "@mui/material/Button";
+import Chip from "@mui/material/Chip";
 import Collapse from "@mui/material/Collapse";
 import Grid from "@mui/material/Grid";
 import MenuItem from "@mui/material/MenuItem";
@@ -11,6 +12,7 @@ import { type ReactNode, useEffect, useEffectEvent, useRef, useState } from "rea
 import { useTranslation } from "react-i18next";
 import { useModels } from "../../api/queries";
 import { PRIORITIES } from "../../api/types";
+import { shortId } from "../../text/format";
 import { type JobsSearch, RANGES, hasFilters, searchOf } from "./jobs_search";
 
 /** The list is read once a person has stopped typing for so long. */
@@ -91,6 +93,13 @@ export function JobFilters({ search, isFocused, onChange }: Props): ReactNode {
         <Button startIcon={<FilterListIcon />} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {t("jobs.filters")}
         </Button>
+        {search.variantOf === "" ? null : (
+          <Chip
+            label={t("jobs.variantsOf", { job: shortId(search.variantOf) })}
+            onDelete={() => onChange({ variantOf: "" })}
+            sx={{ alignSelf: "center" }}
+          />
+        )}
         {hasFilters(search) ? (
           <Button
             onClick={() => {

@@ -46,7 +46,7 @@ const Row = memo(
     const { t } = useTranslation();
     const formats = useFormats();
     const status = useNewest(job, (newest) => newest.status);
-    const chip = <StatusChip status={status} isCancelling={job.cancel_requested} />;
+    const chip = <StatusChip status={status} isCancelling={job.cancel_requested} isPaused={job.paused_at !== null} />;
     return (
       <TableRow hover selected={isMarked}>
         <TableCell padding="checkbox">

@@ -58,7 +58,7 @@ export function JobWall({ jobs, marked, onMark }: Props): ReactNode {
                   <JobProgress job={job} />
                 ) : (
                   <Box>
-                    <StatusChip status={job.status} />
+                    <StatusChip status={job.status} isCancelling={job.cancel_requested} isPaused={job.paused_at !== null} />
                   </Box>
                 )}
               </Box>

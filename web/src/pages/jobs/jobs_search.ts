@@ -15,6 +15,7 @@ export const RANGES: readonly DateRange[] = [
   "last_7_days",
   "last_30_days",
 ];
+const JOB_ID = /^[a-z0-9]{26}$/;
 export const PAGE_SIZES = [10, 25, 50, 100] as const;
 
 export interface JobsSearch {
@@ -27,6 +28,8 @@ export interface JobsSearch {
   from: string;
   to: string;
   text: string;
+  /** The id of the first job of a request whose variants are listed. */
+  variantOf: string;
   sort: Sort;
   order: "asc" | "desc";
 }
@@ -45,6 +48,7 @@ export function searchOf(params: URLSearchParams): JobsSearch {
     from: params.get("from") ?? "",
     to: params.get("to") ?? "",
     text: params.get("text") ?? "",
+    variantOf: JOB_ID.exec(params.get("variant_of") ?? "")?.[0] ?? "",
     sort: one("sort", SORTS, "created_at"),
     order: one("order", ["asc", "desc"] as const, "desc"),
   };
@@ -60,13 +64,14 @@ export function paramsOf(search: JobsSearch): URLSearchParams {
   for (const name of ["range", "from", "to", "text", "sort", "order"] as const) {
     if (search[name] !== usual[name]) params.set(name, search[name]);
   }
+  if (search.variantOf !== "") params.set("variant_of", search.variantOf);
   return params;
 }
 
 export function hasFilters(search: JobsSearch): boolean {
-  const { statuses, priorities, models, styles, range, from, to, text } = search;
+  const { statuses, priorities, models, styles, range, from, to, text, variantOf } = search;
   const lists = [statuses, priorities, models, styles];
-  return lists.some((list) => list.length > 0) || range !== "all_time" || Boolean(from || to || text);
+  return lists.some((list) => list.length > 0) || range !== "all_time" || Boolean(from || to || text || variantOf);
 }
 
 function utc(local: string): string | undefined {
@@ -77,7 +82,7 @@ function utc(local: string): string | undefined {
 /** Return the filter as the gateway takes it, for a list and for an action on all of its jobs. */
 export function filterOf(search: JobsSearch): Pick<
   JobsQuery,
-  "status" | "priority" | "model" | "style" | "text" | "date_range" | "from" | "to"
+  "status" | "priority" | "model" | "style" | "text" | "variant_of" | "date_range" | "from" | "to"
 > {
   const from = utc(search.from);
   const to = utc(search.to);
@@ -87,6 +92,7 @@ export function filterOf(search: JobsSearch): Pick<
     ...(search.models.length > 0 ? { model: search.models } : {}),
     ...(search.styles.length > 0 ? { style: search.styles } : {}),
     ...(search.text ? { text: search.text } : {}),
+    ...(search.variantOf ? { variant_of: search.variantOf } : {}),
     ...(from === undefined && to === undefined
       ? { date_range: search.range }
       : { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }),
