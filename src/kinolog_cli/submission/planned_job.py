@@ -73,4 +73,4 @@ def _seeds(plan: JobPlanInfo) -> list[tuple[str, str]]:
         seeds = f"{drawn}; each further one has the next seed"
     else:
         seeds = f"{plan.seed} to {plan.seed + plan.variants - 1}"
-    return [("variants", f"{plan.variants} jobs"), ("seeds", seeds)]
+    return [("variants", counted(plan.variants, "job")), ("seeds", seeds)]
