@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC
 from hashlib import file_digest
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def verify_file(context: CliContext, path: Path, roots: Sequence[Path]) -> ExitC
     try:
         with path.open("rb") as file:
             sha256 = file_digest(file, "sha256").hexdigest()
-        found = _read(path, [_certificate_in(root) for root in [*roots, *_own_root()]])
+        found = read_signed(path, roots)
     except OSError as error:
         reason = error.strerror or str(error)
         raise CommandFailed(ExitCode.USAGE, f"cannot read {error.filename or path}: {reason}") from error
@@ -50,6 +51,16 @@ def verify_file(context: CliContext, path: Path, roots: Sequence[Path]) -> ExitC
     else:
         _print_text(context, path, sha256, found, comparison)
     return ExitCode.OK if intact and agrees else ExitCode.FAILED
+
+
+def read_signed(path: Path, roots: Sequence[Path]) -> SignedFile:
+    """Return what the manifest of a file states. Raises `CommandFailed` for a root that is none, `OSError`."""
+    return _read(path, [_certificate_in(root) for root in [*roots, *_own_root()]])
+
+
+def can_read_manifests() -> bool:
+    """Return whether the library of C2PA is installed."""
+    return find_spec("c2pa") is not None
 
 
 def compare(history: HistoryInfo, provenance: Provenance, sha256: str) -> FileInLog:

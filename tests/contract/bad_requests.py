@@ -279,6 +279,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("ExportEvents", exported(until=NO_TIME), "selection.until"),
     ("ExportEvents", exported(since=LATER, until=EARLIER), "selection.until"),
     ("ExportEvents", exported(first_position=2, last_position=1), "selection.last_position"),
+    ("ExportBundle", ex.ExportBundleRequest(selection=ex.CommitSelection(job_id="x")), "selection.job_id"),
+    ("ExportBundle", ex.ExportBundleRequest(earlier_sizes=[1] * 101), "earlier_sizes"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id="wh_1"), "webhook_id"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, page_size=1001), "page_size"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, state=BEYOND), "state"),

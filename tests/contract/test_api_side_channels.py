@@ -41,6 +41,7 @@ STREAMS = {
     "ExportVideo",
     "ReplayLog",
     "ExportEvents",
+    "ExportBundle",
 }
 """They send what concerns one job or commits of the caller's tenant; tests of their own say so."""
 TICKETS = {"CreateFileTicket", "CreateLiveTicket"}

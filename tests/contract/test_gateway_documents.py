@@ -81,6 +81,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/audit/tree/inclusion/{position}"),
         ("GET", "/api/v1/audit/tree/consistency/{old_size}"),
         ("GET", "/api/v1/audit/export"),
+        ("GET", "/api/v1/audit/bundle"),
         ("GET", "/api/v1/analytics/overview"),
         ("GET", "/api/v1/analytics/status-distribution"),
         ("GET", "/api/v1/analytics/success-rate"),
@@ -168,6 +169,7 @@ def finished_job(api: RecordingApi) -> pb.Job:
 
 NOT_JSON = (
     "/audit/export",
+    "/audit/bundle",
     "/stream",
     "/video",
     "/thumbnail",

@@ -68,6 +68,7 @@ READS = {
     ("GET", "/api/v1/audit/tree/consistency/{old_size}"),
     ("GET", "/v1/videos/characters/{character_id}"),
     ("GET", "/api/v1/audit/export"),
+    ("GET", "/api/v1/audit/bundle"),
     *(("GET", path) for path in (*PAGE_PATHS, "/assets/{name}", "/icon.svg")),
 }
 """Routes that name no job and may be read: what they say has none of another tenant."""
@@ -122,7 +123,7 @@ OWN_METHODS = (
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
     *("PauseQueue", "ResumeQueue"),
-    *("GetTreeHead", "GetTreeTile", "GetConsistencyProof"),
+    *("GetTreeHead", "GetTreeTile", "GetConsistencyProof", "ExportBundle"),
     *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )
 

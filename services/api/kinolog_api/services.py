@@ -24,6 +24,7 @@ from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.commit_proofs import CommitProofs
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
+from kinolog_api.audit_exports.export_bundle import ExportBundle
 from kinolog_api.audit_exports.export_events import ExportEvents
 from kinolog_api.choices.start_time import StartTimeCheck
 from kinolog_api.dependencies import ApiDependencies
@@ -233,7 +234,10 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
 def export_methods(dependencies: ApiDependencies) -> Methods:
     """Return the methods of AuditExportService."""
     d = dependencies
-    return {"ExportEvents": ExportEvents(d.store, d.keys, d.read_model).export_events}
+    return {
+        "ExportEvents": ExportEvents(d.store, d.keys, d.read_model).export_events,
+        "ExportBundle": ExportBundle(d.store, d.keys, d.read_model, d.artifacts).export_bundle,
+    }
 
 
 def access_methods(dependencies: ApiDependencies, tenant_bytes: TenantBytes) -> Methods:

@@ -61,6 +61,7 @@ from kinolog_gateway.routes.access import (
     webhook_calls,
     webhooks,
 )
+from kinolog_gateway.routes.audit_exports import bundle as audit_bundle
 from kinolog_gateway.routes.audit_exports import events as audit_events
 from kinolog_gateway.routes.live_video import stream
 from kinolog_gateway.routes.live_video.current_reads import CurrentReads
@@ -77,6 +78,7 @@ ROUTERS = (
     bulk.router,
     jobs.router,
     audit_events.router,  # before the route that takes any name for the id of a job
+    audit_bundle.router,
     audit.router,
     tree_proofs.router,
     results.router,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditExportServiceStub:
-    """Exports of the log.
+    """Exports of the log: as events, and as a bundle that proves itself.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,26 @@ class AuditExportServiceStub:
                 request_serializer=kinolog_dot_v1_dot_export__service__pb2.ExportEventsRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_export__service__pb2.ExportEventsResponse.FromString,
                 _registered_method=True)
+        self.ExportBundle = channel.unary_stream(
+                '/kinolog.v1.AuditExportService/ExportBundle',
+                request_serializer=kinolog_dot_v1_dot_export__service__pb2.ExportBundleRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_export__service__pb2.ExportBundleResponse.FromString,
+                _registered_method=True)
 
 
 class AuditExportServiceServicer:
-    """Exports of the log.
+    """Exports of the log: as events, and as a bundle that proves itself.
     """
 
     def ExportEvents(self, request, context):
         """Streams the events of the selected commits, in the order of the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportBundle(self, request, context):
+        """Streams a zip archive with the selected commits, and what proves that they are in the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +73,11 @@ def add_AuditExportServiceServicer_to_server(servicer, server):
                     request_deserializer=kinolog_dot_v1_dot_export__service__pb2.ExportEventsRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_export__service__pb2.ExportEventsResponse.SerializeToString,
             ),
+            'ExportBundle': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportBundle,
+                    request_deserializer=kinolog_dot_v1_dot_export__service__pb2.ExportBundleRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_export__service__pb2.ExportBundleResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'kinolog.v1.AuditExportService', rpc_method_handlers)
@@ -70,7 +87,7 @@ def add_AuditExportServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditExportService:
-    """Exports of the log.
+    """Exports of the log: as events, and as a bundle that proves itself.
     """
 
     @staticmethod
@@ -90,6 +107,33 @@ class AuditExportService:
             '/kinolog.v1.AuditExportService/ExportEvents',
             kinolog_dot_v1_dot_export__service__pb2.ExportEventsRequest.SerializeToString,
             kinolog_dot_v1_dot_export__service__pb2.ExportEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/kinolog.v1.AuditExportService/ExportBundle',
+            kinolog_dot_v1_dot_export__service__pb2.ExportBundleRequest.SerializeToString,
+            kinolog_dot_v1_dot_export__service__pb2.ExportBundleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, witness
-from kinolog_cli.audit_exports import export
+from kinolog_cli.audit_exports import bundle, export, verify_bundle
 
 app = typer.Typer(
     help="The tree over all commits, whose signed heads prove that history was not changed.",
@@ -18,5 +18,7 @@ app.command()(tree_proofs.prove)
 app.command()(tree_heads.consistency)
 app.command("check-proof")(tree_proofs.check_proof)
 app.command()(export.export)
+app.command()(bundle.bundle)
+app.command()(verify_bundle.verify)
 app.command()(witness.witness)
 app.command("rotate-key")(rotate_key.rotate_key)

@@ -1,1 +1,1 @@
-"""`kinolog audit`: exports of the log."""
+"""`kinolog audit`: exports of the log, and bundles that prove it."""

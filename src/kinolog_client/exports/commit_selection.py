@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,3 +35,12 @@ class CommitSelection:
             "tenant": self.tenant,
         }
         return {name: value for name, value in values.items() if value}
+
+
+def bundle_params(
+    selection: CommitSelection, files: bool, prompts: bool, earlier_sizes: Iterable[int]
+) -> dict[str, str]:
+    """Return the parameters of a query for a bundle."""
+    asked = {"files": "true" if files else "", "prompts": "true" if prompts else ""}
+    asked["earlier_size"] = ",".join(map(str, earlier_sizes))
+    return selection.params() | {name: value for name, value in asked.items() if value}

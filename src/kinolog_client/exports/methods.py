@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kinolog_client.exports.commit_selection import CommitSelection
+from kinolog_client.exports.commit_selection import CommitSelection, bundle_params
 from kinolog_client.exports.event_file import EventFile
 from kinolog_client.exports.transfer import EventTransfer, events_operation, parsed
+from kinolog_client.http.file_transfer import FileTransfer, bundle_operation
 from kinolog_client.http.sync_transport import SyncTransport
+from kinolog_client.partial_file import partial_file
 
 
 class ExportMethods:
@@ -58,3 +60,29 @@ class ExportMethods:
             for chunk in self._transport.read_file(file.transfer):
                 file.write(chunk)
             return file.finish()
+
+    def audit_bundle(
+        self,
+        to: Path | str,
+        selection: CommitSelection | None = None,
+        *,
+        files: bool = False,
+        prompts: bool = False,
+        earlier_sizes: Iterable[int] = (),
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Save an archive with the selected commits, and what proves them, under `to`, whole or not at all.
+
+        With `files` it has the videos and pictures, with `prompts` the keys that unseal texts: both need the scope
+        `read`. It proves that its tree continues heads of `earlier_sizes`. Raises `Conflict` for commits that no signed
+        head has yet, and OSError if the file cannot be written. See `download` for `to` and `on_progress`.
+        """
+        chosen = bundle_params(selection or CommitSelection(), files, prompts, earlier_sizes)
+        url, policy = self._transport.endpoint.url, self._transport.policy
+        transfer = FileTransfer(url, bundle_operation(chosen), policy, resumes=False)
+        with partial_file(Path(to), durable=True) as part:
+            for chunk in self._transport.read_file(transfer):
+                part.write(chunk)
+                if on_progress is not None:
+                    on_progress(transfer.received_bytes, transfer.size_bytes)
+        return Path(to)

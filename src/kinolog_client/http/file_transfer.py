@@ -80,6 +80,18 @@ def export_operation(job_id: str, file_format: str) -> Operation[FileInfo]:
     )
 
 
+def bundle_operation(params: Mapping[str, str]) -> Operation[FileInfo]:
+    """Return the operation that makes a bundle of commits."""
+    return Operation(
+        method="GET",
+        route=f"{API_PREFIX}/audit/bundle",
+        params=params,
+        headers={"Accept-Encoding": "identity"},
+        read=_facts_reader("bundle", ("application/zip",)),
+        timeout_seconds=EXPORT_SECONDS,
+    )
+
+
 def live_video_operation(job_id: str) -> Operation[FileInfo]:
     """Return the operation that reads a job while it is rendered. The gateway waits for its first frames."""
     return Operation(

@@ -11,6 +11,7 @@ from kinolog_client import AsyncKinologClient, CommitSelection, KinologClient, V
 from kinolog_client.exports.transfer import events_operation
 from kinolog_client.http.file_transfer import (
     FILES,
+    bundle_operation,
     export_operation,
     file_operation,
     live_video_operation,
@@ -109,8 +110,8 @@ async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
     reached = {_route(function) for function in described} | {_route(video_info)}
     reached.add((export_operation("a", "gif").method, export_operation("a", "gif").route))
     reached.add((live_video_operation("a").method, live_video_operation("a").route))
-    events = events_operation(CommitSelection())
-    reached.add((events.method, events.route))
+    for whole in (events_operation(CommitSelection()), bundle_operation({})):
+        reached.add((whole.method, whole.route))
     for file in FILES:
         operation = file_operation("a", file, 0 if "scene" in file else None, 0 if file == "input" else None)
         reached.add((operation.method, operation.route))

@@ -26,16 +26,11 @@ from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_answers import ACCESS, ANALYTICS, AUDIT, TICKETS
 from tests.unit.gateway.recording_api import RecordingApi, Refusal, not_found
-from tests.unit.gateway.recording_exports import export_events
+from tests.unit.gateway.recording_exports import ExportStreams, refuse
 from tests.unit.gateway.recording_live_video import read_live_video
 from tests.unit.gateway.recording_schedules import SCHEDULES
 from tests.unit.gateway.recording_storyboards import get_storyboard, plan_job
 from tests.unit.gateway.recording_webhooks import WEBHOOKS
-
-
-async def _refuse(context: Any, refusal: Refusal) -> None:
-    trailing = (("grpc-status-details-bin", refusal.status.SerializeToString()),)
-    await context.abort(refusal.code, refusal.status.message, trailing)
 
 
 def _unary(api: RecordingApi, name: str, respond: Callable[..., Any]) -> Any:
@@ -48,7 +43,7 @@ def _unary(api: RecordingApi, name: str, respond: Callable[..., Any]) -> Any:
                 context.set_trailing_metadata((("kinolog-stale-seconds", str(api.stale_seconds)),))
             return respond(api, request)
         except Refusal as refusal:
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
     return method
 
@@ -225,11 +220,8 @@ JOBS: dict[str, Callable[..., Any]] = {
 }
 
 
-class _JobStreams:
+class _JobStreams(ExportStreams):
     """The methods that stream."""
-
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
 
     async def UploadInput(self, parts: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         received: list[Any] = []
@@ -244,7 +236,7 @@ class _JobStreams:
         except Refusal as refusal:
             async for _ in parts:
                 pass
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
     async def ReadArtifact(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         context.add_done_callback(lambda _: self.api.download_ended.set())
@@ -259,7 +251,7 @@ class _JobStreams:
                 yield jobs.ReadArtifactResponse(data=part, artifact=described)
             self.api.downloads_done += 1
         except Refusal as refusal:
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
     async def ExportVideo(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         context.add_done_callback(lambda _: self.api.download_ended.set())
@@ -270,15 +262,7 @@ class _JobStreams:
             for part in (b"GIF89a", b"", b"rest"):
                 yield jobs.ExportVideoResponse(data=part)
         except Refusal as refusal:
-            await _refuse(context, refusal)
-
-    async def ExportEvents(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
-        try:
-            self.api.admit("ExportEvents", request, context)
-            async for message in export_events(self.api, request):
-                yield message
-        except Refusal as refusal:
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
     async def ReadLiveVideo(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         try:
@@ -287,7 +271,7 @@ class _JobStreams:
             async for message in read_live_video(self.api, request):
                 yield message
         except Refusal as refusal:
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
     async def WatchJob(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         try:
@@ -297,7 +281,7 @@ class _JobStreams:
             async for update in self.api.watch(after, lambda u: u.job.id == request.job_id):
                 yield update
         except Refusal as refusal:
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
     async def WatchJobs(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         try:
@@ -310,7 +294,7 @@ class _JobStreams:
             async for update in self.api.watch(after, lambda u: u.WhichOneof("update") in kinds):
                 yield update
         except Refusal as refusal:
-            await _refuse(context, refusal)
+            await refuse(context, refusal)
 
 
 def _not_offered(api: RecordingApi, request: Any) -> Any:

@@ -1,1 +1,1 @@
-"""AuditExportService: events of many jobs for analysis elsewhere."""
+"""AuditExportService: events of many jobs for analysis elsewhere, and bundles that prove them."""

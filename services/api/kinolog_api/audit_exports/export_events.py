@@ -12,7 +12,7 @@ from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import export_service_pb2 as pb
 from kinolog_api.audit.history import recorded_to_proto
-from kinolog_api.audit_exports.event_texts import unsealed_texts
+from kinolog_api.audit_exports.event_texts import texts_of
 from kinolog_api.audit_exports.selected_commits import CommitSelections
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import scope_missing
@@ -63,6 +63,6 @@ class ExportEvents:
             commit=recorded_to_proto(recorded),
         )
         if unseal:
-            texts = await unsealed_texts(recorded, self._keys)
+            texts = await texts_of(recorded, self._keys)
             exported.texts.extend(pb.UnsealedTexts(texts=each) for each in texts)
         return exported

@@ -44,7 +44,7 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.AUDIT: """
         AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog AuditService.GetInclusionProof
-        AuditExportService.ExportEvents
+        AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,
     Scope.ADMIN: """
         JobService.PauseQueue JobService.ResumeQueue

@@ -13,6 +13,7 @@ from kinolog_gateway.requests.filters import to_timestamp
 from kinolog_gateway.requests.value_types import JobId, RequestModel, Rfc3339Time
 
 Position = Annotated[int, Field(ge=1, le=2**63 - 1)]
+HeadSize = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class CommitQuery(RequestModel):
@@ -66,4 +67,20 @@ class EventExportQuery(CommitQuery):
 
     prompts: bool = Field(
         False, description="Export prompts and other texts of users, too. It needs the scope read."
+    )
+
+
+class BundleQuery(CommitQuery):
+    """What a bundle has."""
+
+    files: bool = Field(False, description="With the files that the commits name. It needs the scope read.")
+    prompts: bool = Field(
+        False,
+        description="With the keys that unseal prompts and everything else that the jobs sealed. It needs the scope "
+        "read.",
+    )
+    earlier_size: list[HeadSize] | None = Field(
+        None,
+        max_length=100,
+        description="Sizes of earlier heads of the tree that the reader has. The bundle continues them.",
     )

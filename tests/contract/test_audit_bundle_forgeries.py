@@ -1,0 +1,179 @@
+"""Bundles that were changed, by accident or by a forger: both verifiers refuse each, with one verdict."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from kinolog.bundle import contents
+from kinolog.bundle.archive import ArchiveWriter, read_archive
+from kinolog.bundle.contents import BundleManifest
+from tests.builders.audit_bundles import (
+    Contents,
+    audited_api,
+    both_refuse,
+    bundle,
+    first,
+    packed,
+    unpacked,
+    whole,
+)
+from tests.builders.commit_tree import grow_tree
+from tests.builders.running_api import PROMPT, RunningApi, running_api
+
+CHANGES = 1_000
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory with signed heads."""
+    async with audited_api() as running:
+        yield running
+
+
+async def test_each_of_a_thousand_changed_bytes_is_found(api: RunningApi) -> None:
+    """In content, headers and directory alike, by both verifiers."""
+    archive = await whole(api)
+    chosen = random.Random(15)
+    for _ in range(CHANGES):
+        at, bit = chosen.randrange(len(archive)), 1 << chosen.randrange(8)
+        changed = bytearray(archive)
+        changed[at] ^= bit
+        reasons = both_refuse(bytes(changed))
+        assert all(reasons), at
+
+
+async def test_every_byte_of_headers_and_directory_matters(api: RunningApi) -> None:
+    """None of them is ignored: each is changed once."""
+    archive = await bundle(api, job_id=(await anext(api.store.read(0)))[0].commit.job_id)
+    members = read_archive(io.BytesIO(archive))
+    places = [at for member in members for at in range(member.offset, member.content_offset)]
+    for at in [*places, *range(members[-1].end, len(archive))]:
+        changed = bytearray(archive)
+        changed[at] ^= 0xFF
+        both_refuse(bytes(changed))
+
+
+async def test_cut_off_longer_and_strange_archives(api: RunningApi) -> None:
+    """Each is refused with a sentence."""
+    archive = await bundle(api)
+    for length in (0, 10, 21, 22, 100, len(archive) // 2, len(archive) - 1):
+        assert "archive" in both_refuse(archive[:length])[0]
+    both_refuse(archive + b"\0")
+    both_refuse(b"\0" + archive)
+    ordinary = io.BytesIO()
+    with zipfile.ZipFile(ordinary, "w") as made:
+        for name, content in unpacked(archive).items():
+            made.writestr(name, content)
+    both_refuse(ordinary.getvalue())
+    both_refuse(b"no archive at all, but long enough to be one")
+    reordered, found = io.BytesIO(), unpacked(archive)
+    writer = ArchiveWriter(reordered)
+    for name in (*sorted(found.keys() - {contents.MANIFEST}), contents.MANIFEST):
+        writer.add(name, found[name])
+    writer.finish()
+    assert "is where the manifest has" in both_refuse(reordered.getvalue())[0]
+    empty = io.BytesIO()
+    ArchiveWriter(empty).finish()
+    assert "no manifest.json" in both_refuse(empty.getvalue())[0]
+
+
+def _lines(content: bytes) -> list[bytes]:
+    return content.splitlines(keepends=True)
+
+
+def _exchanged(found: Contents) -> Contents:
+    one, other, *rest = _lines(found[contents.COMMITS])
+    return found | {contents.COMMITS: b"".join([other, one, *rest])}
+
+
+def _without_a_commit(found: Contents) -> Contents:
+    return found | {contents.COMMITS: b"".join(_lines(found[contents.COMMITS])[:-1])}
+
+
+def _moved(found: Contents) -> Contents:
+    *rest, last = _lines(found[contents.COMMITS])
+    commit = json.loads(last)
+    line = json.dumps(commit | {"position": commit["position"] + 1}).encode() + b"\n"
+    return found | {contents.COMMITS: b"".join([*rest, line])}
+
+
+def _without_a_head(found: Contents) -> Contents:
+    return found | {contents.HEADS: b"".join(_lines(found[contents.HEADS])[1:])}
+
+
+def _heads_exchanged(found: Contents) -> Contents:
+    return found | {contents.HEADS: b"".join(_lines(found[contents.HEADS])[::-1])}
+
+
+def _more_proof(found: Contents) -> Contents:
+    return found | {contents.PROOF: found[contents.PROOF] + b"00" * 32 + b"\n"}
+
+
+def _another_file(found: Contents) -> Contents:
+    return {name.replace("files/", "files/00"): content for name, content in found.items()}
+
+
+def _another_key(found: Contents) -> Contents:
+    keys = dict.fromkeys(json.loads(found[contents.KEYS]), "00" * 32)
+    return found | {contents.KEYS: (json.dumps(keys, indent=1, sort_keys=True) + "\n").encode()}
+
+
+def _key_of_no_job(found: Contents) -> Contents:
+    keys = json.loads(found[contents.KEYS]) | {"z" * 26: "00" * 32}
+    return found | {contents.KEYS: (json.dumps(keys, indent=1, sort_keys=True) + "\n").encode()}
+
+
+@pytest.mark.parametrize(
+    ("forge", "why"),
+    [
+        (_exchanged, "not in the bundle"),
+        (_without_a_commit, "there are 4 commits, not 5"),
+        (_moved, "not one that the manifest selects"),
+        (_without_a_head, "continues none"),
+        (_heads_exchanged, "continues none"),
+        (_more_proof, "more hashes"),
+        (_another_file, "SHA-256"),
+        (_another_key, "does not unseal"),
+        (_key_of_no_job, "unseals nothing"),
+    ],
+)
+async def test_a_forger_with_all_checksums_is_found(
+    api: RunningApi, forge: Callable[[Contents], Contents], why: str
+) -> None:
+    """Whoever changes a part and lists it again in the manifest has still no proof."""
+    archive = await bundle(api, files=True, keys=True, tenant="*", last_position=5)
+    first(packed(unpacked(archive)))
+    assert why in both_refuse(packed(forge(unpacked(archive))))[0]
+
+
+async def test_a_manifest_that_claims_another_selection(api: RunningApi) -> None:
+    """Commits that it does not select, or that it would have to have, are found."""
+    found = unpacked(await bundle(api))
+    stated = BundleManifest.of(found[contents.MANIFEST].decode())
+    for claim in ({"actor": "ada"}, {"tenant": "other"}, {"job_id": "a" * 26}, {"last_position": 8}):
+        reasons = both_refuse(packed(found, selection=replace(stated.selection, **claim)))
+        assert "position" in reasons[0]
+    reasons = both_refuse(packed(found, selection=replace(stated.selection, tenant="*")))
+    assert "left out" in reasons[0]
+    both_refuse(packed(found, head=1))
+    both_refuse(packed(found, log="kinolog-log/0000000000000000"))
+    both_refuse(packed(found, commits=5))
+    both_refuse(packed(found, missing_files=()))
+
+
+async def test_a_foreign_part_is_found(api: RunningApi) -> None:
+    """Commits, heads or proof of another log do not fit."""
+    mine = unpacked(await bundle(api))
+    async with running_api() as other:
+        await other.complete(await other.submit(PROMPT, seed=2))
+        await grow_tree(other)
+        theirs = unpacked(await bundle(other))
+    for name in (contents.COMMITS, contents.HEADS, contents.PROOF):
+        both_refuse(packed(mine | {name: theirs[name]}))
