@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import random
 import zipfile
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -22,24 +23,49 @@ from tests.builders.audit_bundles import (
     first,
     packed,
     unpacked,
-    whole,
 )
 from tests.builders.commit_tree import grow_tree
-from tests.builders.running_api import PROMPT, RunningApi, running_api
+from tests.builders.running_api import PROMPT, running_api
 
 CHANGES = 1_000
 
 
-@pytest.fixture
-async def api() -> AsyncIterator[RunningApi]:
-    """An api over memory with signed heads."""
-    async with audited_api() as running:
-        yield running
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundles:
+    """Bundles of one log, and one of another log."""
+
+    whole: bytes
+    of_job: bytes
+    of_tenant: bytes
+    of_range: bytes
+    of_another_log: bytes
 
 
-async def test_each_of_a_thousand_changed_bytes_is_found(api: RunningApi) -> None:
+@pytest.fixture(scope="module")
+def bundles() -> Bundles:
+    """The bundles of these tests. Their api has ended, since checks of many archives would hold it up."""
+
+    async def made() -> Bundles:
+        async with running_api() as other:
+            await other.complete(await other.submit(PROMPT, seed=2))
+            await grow_tree(other)
+            of_another_log = await bundle(other)
+        async with audited_api() as api:
+            (recorded,) = await anext(api.store.read(0, 1))
+            return Bundles(
+                whole=await bundle(api, files=True, keys=True, tenant="*"),
+                of_job=await bundle(api, job_id=recorded.commit.job_id),
+                of_tenant=await bundle(api),
+                of_range=await bundle(api, files=True, keys=True, tenant="*", last_position=5),
+                of_another_log=of_another_log,
+            )
+
+    return asyncio.run(made())
+
+
+def test_each_of_a_thousand_changed_bytes_is_found(bundles: Bundles) -> None:
     """In content, headers and directory alike, by both verifiers."""
-    archive = await whole(api)
+    archive = bundles.whole
     chosen = random.Random(15)
     for _ in range(CHANGES):
         at, bit = chosen.randrange(len(archive)), 1 << chosen.randrange(8)
@@ -49,9 +75,9 @@ async def test_each_of_a_thousand_changed_bytes_is_found(api: RunningApi) -> Non
         assert all(reasons), at
 
 
-async def test_every_byte_of_headers_and_directory_matters(api: RunningApi) -> None:
+def test_every_byte_of_headers_and_directory_matters(bundles: Bundles) -> None:
     """None of them is ignored: each is changed once."""
-    archive = await bundle(api, job_id=(await anext(api.store.read(0)))[0].commit.job_id)
+    archive = bundles.of_job
     members = read_archive(io.BytesIO(archive))
     places = [at for member in members for at in range(member.offset, member.content_offset)]
     for at in [*places, *range(members[-1].end, len(archive))]:
@@ -60,9 +86,9 @@ async def test_every_byte_of_headers_and_directory_matters(api: RunningApi) -> N
         both_refuse(bytes(changed))
 
 
-async def test_cut_off_longer_and_strange_archives(api: RunningApi) -> None:
+def test_cut_off_longer_and_strange_archives(bundles: Bundles) -> None:
     """Each is refused with a sentence."""
-    archive = await bundle(api)
+    archive = bundles.of_tenant
     for length in (0, 10, 21, 22, 100, len(archive) // 2, len(archive) - 1):
         assert "archive" in both_refuse(archive[:length])[0]
     both_refuse(archive + b"\0")
@@ -75,7 +101,7 @@ async def test_cut_off_longer_and_strange_archives(api: RunningApi) -> None:
     both_refuse(b"no archive at all, but long enough to be one")
     reordered, found = io.BytesIO(), unpacked(archive)
     writer = ArchiveWriter(reordered)
-    for name in (*sorted(found.keys() - {contents.MANIFEST}), contents.MANIFEST):
+    for name in (*sorted(found.keys() - {contents.MANIFEST}, reverse=True), contents.MANIFEST):
         writer.add(name, found[name])
     writer.finish()
     assert "is where the manifest has" in both_refuse(reordered.getvalue())[0]
@@ -144,18 +170,18 @@ def _key_of_no_job(found: Contents) -> Contents:
         (_key_of_no_job, "unseals nothing"),
     ],
 )
-async def test_a_forger_with_all_checksums_is_found(
-    api: RunningApi, forge: Callable[[Contents], Contents], why: str
+def test_a_forger_with_all_checksums_is_found(
+    bundles: Bundles, forge: Callable[[Contents], Contents], why: str
 ) -> None:
     """Whoever changes a part and lists it again in the manifest has still no proof."""
-    archive = await bundle(api, files=True, keys=True, tenant="*", last_position=5)
+    archive = bundles.of_range
     first(packed(unpacked(archive)))
     assert why in both_refuse(packed(forge(unpacked(archive))))[0]
 
 
-async def test_a_manifest_that_claims_another_selection(api: RunningApi) -> None:
+def test_a_manifest_that_claims_another_selection(bundles: Bundles) -> None:
     """Commits that it does not select, or that it would have to have, are found."""
-    found = unpacked(await bundle(api))
+    found = unpacked(bundles.of_tenant)
     stated = BundleManifest.of(found[contents.MANIFEST].decode())
     for claim in ({"actor": "ada"}, {"tenant": "other"}, {"job_id": "a" * 26}, {"last_position": 8}):
         reasons = both_refuse(packed(found, selection=replace(stated.selection, **claim)))
@@ -168,12 +194,8 @@ async def test_a_manifest_that_claims_another_selection(api: RunningApi) -> None
     both_refuse(packed(found, missing_files=()))
 
 
-async def test_a_foreign_part_is_found(api: RunningApi) -> None:
+def test_a_foreign_part_is_found(bundles: Bundles) -> None:
     """Commits, heads or proof of another log do not fit."""
-    mine = unpacked(await bundle(api))
-    async with running_api() as other:
-        await other.complete(await other.submit(PROMPT, seed=2))
-        await grow_tree(other)
-        theirs = unpacked(await bundle(other))
+    mine, theirs = unpacked(bundles.of_tenant), unpacked(bundles.of_another_log)
     for name in (contents.COMMITS, contents.HEADS, contents.PROOF):
         both_refuse(packed(mine | {name: theirs[name]}))
