@@ -9,7 +9,9 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import grpc
@@ -66,7 +68,7 @@ async def test_both_verifiers_accept_a_bundle(api: RunningApi) -> None:
     assert report.unproved[0].startswith("whose key signed it: kinolog-log/")
     assert {text for texts in report.texts.values() for text in texts.values()} == {PROMPT}
     said = second(archive)
-    assert any("9 commits of 3 jobs" in sentence for sentence in said)
+    assert any("commits 9, jobs 3" in sentence for sentence in said)
     _, commits = SECOND.verify(io.BytesIO(archive))
     assert commits.texts == report.texts
     with zipfile.ZipFile(io.BytesIO(archive)) as ordinary:
@@ -177,6 +179,22 @@ async def test_what_cannot_be_proved_is_refused(api: RunningApi) -> None:
         ).reason == "NO_TREE_HEAD"
 
 
+async def test_the_certificate_of_a_signed_video_is_beside_it(api: RunningApi) -> None:
+    """It is found in the video by the hash that the commit names; a video without it has it missing."""
+    certificate = b"\x30\x82\x01\x00" + bytes(range(256))
+    signed_by = sha256(certificate).hexdigest()
+    for content in (b"\x30\x82" * 99 + certificate + b"frames", b"the certificate was cut out"):
+        job = await api.submit("signed")
+        artifact = replace(await api.stored(job, content), signed_by=signed_by)
+        await api.complete_with(job, artifact)
+        await grow_tree(api)
+        archive = await bundle(api, files=True, job_id=job)
+        found = unpacked(archive).get(f"files/{signed_by}.der")
+        missing = first(archive).manifest.missing_files
+        assert (found, missing) == ((certificate, ()) if certificate in content else (None, (signed_by,)))
+        second(archive)
+
+
 async def test_the_second_verifier_stands_alone(api: RunningApi, tmp_path: Path) -> None:
     """A short file of the standard library and cryptography, as it is in the bundle; it runs without kinolog."""
     archive, place = await whole(api), tmp_path / "bundle.zip"
@@ -246,3 +264,31 @@ async def test_the_commands_make_and_check_a_bundle(
     assert (facts["valid"], "commits.jsonl" in facts["failure"]) == (False, True)
     missing = await run("verify", str(tmp_path / "none.zip"))
     assert (missing.exit_code, "cannot read" in missing.stderr) == (ExitCode.USAGE, True)
+
+
+async def test_the_first_verifier_needs_no_server_and_no_network(api: RunningApi, tmp_path: Path) -> None:
+    """Of kinolog's extras nothing is imported, and no connection is made."""
+    place = tmp_path / "bundle.zip"
+    place.write_bytes(await whole(api))
+    extras = [
+        "torch",
+        "grpc",
+        "sqlalchemy",
+        "psycopg",
+        "psutil",
+        "av",
+        "numpy",
+        "PIL",
+        "textual",
+        "fastapi",
+        "c2pa",
+    ]
+    script = (
+        f"import sys, socket; sys.modules.update(dict.fromkeys({extras!r}));"
+        "socket.socket.connect = socket.getaddrinfo = None;"
+        "sys.argv = ['kinolog', 'audit', 'verify', *sys.argv[1:]]; from kinolog_cli.app import main; main()"
+    )
+    run = partial(subprocess.run, capture_output=True, text=True, check=False)
+    found = await asyncio.to_thread(run, [sys.executable, "-c", script, str(place)])
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith(f"{place} is valid\n")

@@ -160,7 +160,7 @@ def _key_of_no_job(found: Contents) -> Contents:
     ("forge", "why"),
     [
         (_exchanged, "not in the bundle"),
-        (_without_a_commit, "there are 4 commits, not 5"),
+        (_without_a_commit, "the bundle has 4 commits, not 5"),
         (_moved, "not one that the manifest selects"),
         (_without_a_head, "continues none"),
         (_heads_exchanged, "continues none"),

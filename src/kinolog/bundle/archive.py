@@ -15,6 +15,8 @@ from hashlib import sha256
 from typing import BinaryIO
 from zlib import crc32
 
+from kinolog.counts import counted
+
 MAX_BYTES = 2**32 - 2
 """Most bytes of an archive: larger ones have another form of ZIP."""
 MAX_MEMBERS = 2**16 - 2
@@ -151,7 +153,7 @@ def read_archive(file: BinaryIO) -> list[ArchiveMember]:
     """
     size = file.seek(0, 2)
     if size < _END_BYTES:
-        raise ArchiveInvalid(f"the archive has {size} bytes: it is cut off, or no bundle")
+        raise ArchiveInvalid(f"the archive has {counted(size, 'byte')}: it is cut off, or no bundle")
     members, directory = [], _directory(file, size)
     at = 0
     for name, content_bytes, crc in _entries(directory):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kinolog.bundle.contents import HEADS, BundleInvalid
+from kinolog.counts import counted
 from kinolog.merkle.proofs import InvalidProof, check_consistency
 from kinolog.merkle.signed_note import InvalidNote, verified_text
 from kinolog.merkle.tree_head import TreeHead
@@ -100,7 +101,7 @@ def known_head(heads: Sequence[ProvedHead], known: Sequence[PublishedHead]) -> P
             if same_size and stated.root != proved.head.root:
                 raise BundleInvalid(
                     f"{HEADS}: head {proved.number} contradicts your head {mine.signed.number}: two trees of "
-                    f"{stated.size} commits have different roots, so history was rewritten"
+                    f"{counted(stated.size, 'commit')} have different roots, so history was rewritten"
                 )
             if same_size:
                 found = proved

@@ -41,6 +41,8 @@ from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
 SHOWN_DIGITS = 16
+ANY_SIZE = -1
+"""The size of a certificate, which no commit names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def verify_bundle(file: BinaryIO, trusted: TrustedHeads) -> BundleReport:
 
 @dataclass(slots=True)
 class _NamedFiles:
-    """The files that the commits name, by SHA-256, with their sizes."""
+    """The files that the commits name, by SHA-256, with their sizes; certificates have `ANY_SIZE`."""
 
     sizes: dict[str, int] = field(default_factory=dict)
 
@@ -83,6 +85,8 @@ class _NamedFiles:
         """Add the files of an event."""
         for artifact in artifacts_in(event):
             self.sizes[artifact.sha256] = artifact.size_bytes
+            if artifact.signed_by:
+                self.sizes[artifact.signed_by] = ANY_SIZE
 
 
 def artifacts_in(event: ev.Event) -> list[pb.Artifact]:
@@ -186,8 +190,9 @@ class _Verification:
         last = heads[-1]
         key = last.published.signed.key
         signed = f"signed {_shown(last.head.at)} by key {key.id[:SHOWN_DIGITS]}"
+        continued = ", each of which continues the one before" if len(heads) > 1 else ""
         report.proved.append(
-            f"heads: {counted(len(heads), 'head')} of {origin}, each continues the one before; the last is head "
+            f"heads: {counted(len(heads), 'head')} of {origin}{continued}; the last is head "
             f"{last.number} of {counted(last.head.size, 'commit')}, {signed}"
         )
         if self._trusted.heads:
@@ -219,7 +224,9 @@ class _Verification:
         except InvalidProof as error:
             raise BundleInvalid(f"{PROOF}: {error}") from error
         if not seen.count or seen.count != self._manifest.commits:
-            raise BundleInvalid(f"{COMMITS}: there are {seen.count} commits, not {self._manifest.commits}")
+            raise BundleInvalid(
+                f"{COMMITS}: the bundle has {counted(seen.count, 'commit')}, not {self._manifest.commits}"
+            )
         if root != under.head.root:
             raise BundleInvalid(
                 f"{PROOF}: the commits at positions {seen.first} to {seen.last} are not all in the tree of head "
@@ -275,7 +282,7 @@ class _Verification:
         for member in here:
             if member.name.removeprefix(FILES).partition(".")[0] != member.sha256:
                 raise BundleInvalid(f"{member.name} was changed: its SHA-256 is {member.sha256}")
-            if sizes.get(member.sha256) != member.size:
+            if sizes.get(member.sha256) not in (member.size, ANY_SIZE):
                 raise BundleInvalid(f"{member.name} is a file that no commit here names")
         absent = sizes.keys() - {member.sha256 for member in here}
         if absent != set(self._manifest.missing_files):

@@ -56,8 +56,8 @@ def check_signed_videos(file: BinaryIO, report: BundleReport, roots: Sequence[Pa
             )
     if signers:
         report.proved.append(
-            f"C2PA: {counted(len(videos) - unsigned, 'manifest')} hold and name commits of the bundle; signed by "
+            f"C2PA: the manifest holds, of {counted(len(videos) - unsigned, 'video')}; signed by "
             f"{'; '.join(sorted(signers))}"
         )
     if unsigned:
-        report.unproved.append(f"what made {counted(unsigned, 'video')} that have no C2PA manifest")
+        report.unproved.append(f"what made {counted(unsigned, 'video')} without a C2PA manifest")

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from kinolog.bundle import contents
 from kinolog.bundle.archive import ArchiveWriter
+from kinolog.bundle.certificates import CertificateSearch
 from kinolog.bundle.contents import BundleManifest, BundleSelection, MemberFacts, commit_line
 from kinolog.bundle.verification import artifacts_in
 from kinolog.codec.commits import parse_commit
@@ -24,10 +25,11 @@ from kinolog_api.audit_exports.selected_commits import SelectedCommits
 
 @dataclass(slots=True)
 class NamedByCommits:
-    """What the commits of a bundle name: their leaves, the files by SHA-256, and the ids of keys by job."""
+    """What the commits of a bundle name: their leaves, files and certificates by SHA-256, and ids of keys by job."""
 
     leaves: array[int] = field(default_factory=lambda: array("Q"))
     files: dict[str, pb.Artifact] = field(default_factory=dict)
+    certificates: set[str] = field(default_factory=set)
     key_ids: dict[str, str] = field(default_factory=dict)
 
     def add(self, recorded: RecordedCommit) -> None:
@@ -35,7 +37,9 @@ class NamedByCommits:
         self.leaves.append(recorded.position - 1)
         wire, _ = parse_commit(recorded.raw)
         for event in wire.events:
-            self.files |= {artifact.sha256: artifact for artifact in artifacts_in(event)}
+            for artifact in artifacts_in(event):
+                self.files[artifact.sha256] = artifact
+                self.certificates |= {artifact.signed_by} - {""}
         if has_texts(recorded.commit.events):
             self.key_ids[recorded.commit.job_id] = recorded.commit.state.sealing_key_id
 
@@ -76,12 +80,22 @@ class BundleWriter:
                 first = await anext(aiter(chunks), b"")
             except (ArtifactMissing, ArtifactDamaged):
                 continue
+            certificate = CertificateSearch(artifact.signed_by)
+            certificate.feed(first)
             with self._archive.member(f"{contents.FILES}{sha256}.{suffix}") as member:
                 member.write(first)
                 async for chunk in chunks:
+                    certificate.feed(chunk)
                     member.write(chunk)
                     yield
+            self._add_certificate(certificate)
             yield
+
+    def _add_certificate(self, search: CertificateSearch) -> None:
+        """Add the certificate that signed a file, once."""
+        name = f"{contents.FILES}{search.fingerprint}.der"
+        if search.found is not None and name not in {member.name for member in self._archive.members}:
+            self._archive.add(name, search.found)
 
     async def write_keys(self, keys: KeyStore) -> None:
         """Write the keys of the jobs, without those of erased ones. Raises `LogUnavailable`."""
@@ -110,7 +124,7 @@ class BundleWriter:
             commits=len(self.named.leaves),
             head=heads.under.number,
             members=tuple(MemberFacts(name=m.name, size=m.size, sha256=m.sha256) for m in members),
-            missing_files=tuple(sorted(self.named.files.keys() - present)),
+            missing_files=tuple(sorted((self.named.files.keys() | self.named.certificates) - present)),
         )
         self._archive.add(contents.MANIFEST, manifest.text.encode())
         return self._archive.finish()

@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 NEEDED = {"commits.jsonl", "proof.txt", "heads.jsonl", "verify.py"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Members = dict[str, tuple[int, int, str]]  # offset of the content, size and SHA-256, by name
-
 class Invalid(Exception):
     """Something does not hold."""
 
@@ -198,11 +197,12 @@ def sub(message: bytes, *path: int, default: Any = b"") -> Any:
     return message
 
 def artifacts_in(event: bytes) -> Iterator[tuple[str, int]]:
-    """Yield SHA-256 and size of the files that an event names: of inputs, scenes and results."""
+    """Yield SHA-256 and size of the files that an event names; -1 for a certificate, whose size it does not name."""
     inputs = [sub(each, 4) for each in fields(sub(event, 2, 1)).get(50, [])]
     for each in (*inputs, sub(event, 10, 3), sub(event, 10, 4), *fields(sub(event, 15)).get(2, [])):
         if each:
             yield sub(each, 3).decode(), sub(each, 4, default=0)
+            yield sub(each, 6).decode(), -1
 
 def texts_in(event: bytes, job: str, key: bytes) -> Iterator[tuple[str, str]]:
     """Yield the texts that an event seals, with their purposes."""
@@ -243,7 +243,7 @@ class Commits:
         self.tails[job] = (position, digest)
         self.leaves.append((position - 1, sha256(b"\x00" + raw)))
         for event in fields(commit).get(3, []):
-            self.files |= artifacts_in(event)
+            self.files |= {sha: size for sha, size in artifacts_in(event) if sha}
             if job in self.keys:
                 self.texts.setdefault(job, {}).update(texts_in(event, job, self.keys[job]))
 
@@ -253,7 +253,7 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
     manifest = read_manifest(file, members)
     heads = read_heads(file, members, manifest["log"])
     mine = [Head(line) for line in known.splitlines() if line.strip()]
-    said = [f"proved: {len(members)} files are those of the manifest, without other bytes", trust(heads, key, mine)]
+    said = [f"proved: the archive is what its manifest lists ({len(members)}), and no more", trust(heads, key, mine)]
     keys = read_json(file, members, "keys.json") if "keys.json" in members else {}
     commits = Commits(manifest["selection"], keys)
     for line in lines(file, members, "commits.jsonl"):
@@ -261,19 +261,19 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
     proof = [bytes.fromhex(line) for line in lines(file, members, "proof.txt")][::-1]
     (head,) = [each for each in heads if each.number == manifest["head"]]
     count, leaves, wanted = len(commits.leaves), commits.leaves[::-1], manifest["selection"]
-    need(count and count == manifest["commits"], f"commits.jsonl: there are {count} commits, not as many as listed")
+    need(count and count == manifest["commits"], f"commits.jsonl: the manifest lists another number than {count}")
     whole = root_of(0, head.size, leaves, proof) == head.root and not leaves and not proof
     need(whole, f"proof.txt: the commits are not all in the tree of head {head.number}")
     is_part = commits.has_gaps or wanted["tenant"] != "*" or wanted["job_id"]
     need(is_part or count == wanted["last_position"] - wanted["first_position"] + 1, "commits.jsonl: some are left out")
-    said.append(f"proved: {count} commits of {len(commits.tails)} jobs are in the log, signed {head.time.split()[-1]}")
+    said.append(f"proved: in the log, signed {head.time.split()[-1]}: commits {count}, jobs {len(commits.tails)}")
     here = {name[6:].split(".")[0]: (size, sha) for name, (_, size, sha) in members.items() if name[:6] == "files/"}
     for name, (size, sha) in here.items():
-        need(name == sha and commits.files.get(sha) == size, f"files/{name}: no commit names this file")
+        need(name == sha and commits.files.get(sha) in (size, -1), f"files/{name}: no commit names this file")
     need(commits.files.keys() - here == set(manifest["missing_files"]), "manifest.json: other files are missing")
     need(commits.keys.keys() == commits.texts.keys(), "keys.json: a key unseals nothing")
-    said.append(f"proved: {len(here)} files are those that commits name; {len(commits.files) - len(here)} are not here")
-    said.append(f"proved: texts of {len(keys)} jobs unseal" if keys else "NOT proved: texts of users, which are sealed")
+    said.append(f"proved: files that commits name: {len(here)}; not here: {len(commits.files) - len(here)}")
+    said.append(f"proved: texts unseal, of jobs: {len(keys)}" if keys else "NOT proved: texts, which are sealed")
     return said, commits
 
 def main() -> int:
