@@ -1,0 +1,148 @@
+"""The tree of a gateway as a witness follows it: its heads, and the hashes of all its commits."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from pathlib import Path
+
+from kinolog.counts import counted
+from kinolog.durable_files import PRIVATE_FILE, write_durably
+from kinolog.merkle.hash_tiles import HashTileId
+from kinolog.merkle.hashes import HASH_BYTES
+from kinolog.merkle.leaf_hashes import LeafHashes
+from kinolog.merkle.witness import HistoryRewritten, PublishedHead, Witness
+from kinolog_cli.audit.published import published_head
+from kinolog_client import KinologClient, NotFound, UnexpectedAnswer
+
+
+def remembered(state: Path) -> Witness | None:
+    """Return what the file of a witness remembers; None if it is missing. Raises `OSError`, `UnreadableHead`."""
+    text = state.read_text(encoding="utf-8") if state.exists() else ""
+    return Witness(seen=PublishedHead.of(text)) if text else None
+
+
+def kept_contradiction(state: Path, seen: Witness | None, other: PublishedHead) -> str:
+    """Write two heads that contradict each other beside the state. Return where, for a sentence; empty without one."""
+    if seen is None:
+        return ""
+    path = state.with_name(f"{state.name}.contradiction-{other.signed.number}")
+    heads = {"seen": json.loads(seen.seen.line), "other": json.loads(other.line)}
+    write_durably(path, json.dumps(heads, ensure_ascii=False, indent=1) + "\n")
+    return f". Both heads are in {path}"
+
+
+class FollowedTree:
+    """What a witness has seen of a tree. The hashes are beside the state, in a file with `.leaves` after its name."""
+
+    def __init__(self, state: Path, key_id: str = "") -> None:
+        """Read the state. Raises `OSError`, `UnreadableHead`."""
+        self._state = state
+        self._key_id = key_id
+        self._file = state.with_name(f"{state.name}.leaves")
+        self.seen = remembered(state)
+        stored = self._file.read_bytes() if self._file.exists() else b""
+        size = self.seen.seen.signed.head.size if self.seen else 0
+        self._leaves = LeafHashes(stored[: size * HASH_BYTES])
+        if self._leaves.size < size or (self.seen and self._leaves.root() != self.seen.seen.signed.head.root):
+            self._leaves = LeafHashes()  # such as of a witness that followed a file
+        self._stored, self._stored_head = self._leaves.size, self.seen
+
+    def look(self, client: KinologClient) -> Witness | None:
+        """Accept the heads that are new, and compare the tree. Return what is remembered; None without any head.
+
+        Raises `HistoryRewritten`, which names the first commit that differs, `GatewayError`, `OSError`.
+        """
+        reader = _Tiles(client)
+        after = self.seen.seen.signed.number - 1 if self.seen else 0
+        is_there = self.seen is None
+        while heads := client.tree_heads(after=after).heads:
+            try:
+                for info in heads:
+                    self._accept(published_head(info), reader)
+            finally:
+                self._store()
+            is_there, after = True, heads[-1].number
+        if self.seen is None:
+            return None
+        if not is_there:
+            number = self.seen.seen.signed.number
+            raise HistoryRewritten(f"head {number}, which was seen before, is missing: heads were taken back")
+        reader.forget()
+        if (position := self._leaves.first_difference(reader.read)) is not None:
+            raise HistoryRewritten(self._changed(position))
+        return self.seen
+
+    def _accept(self, published: PublishedHead, reader: _Tiles) -> None:
+        try:
+            seen = self.seen.accept(published) if self.seen else Witness.begin(published, self._key_id)
+        except HistoryRewritten as error:
+            reader.forget()
+            position = self._leaves.first_difference(reader.read)
+            where = f". {self._changed(position)}" if position is not None else ""
+            raise HistoryRewritten(
+                f"{error}{where}{kept_contradiction(self._state, self.seen, published)}"
+            ) from error
+        if seen is not self.seen or self._leaves.size < seen.seen.signed.head.size:
+            self._grow(seen.seen, reader)
+
+    def _changed(self, position: int) -> str:
+        seen = counted(self._leaves.size, "commit")
+        return f"The first commit that differs from {seen} seen before is at position {position}"
+
+    def _grow(self, published: PublishedHead, reader: _Tiles) -> None:
+        """Add the hashes of the commits up to a head. Raises `HistoryRewritten`."""
+        head, before = published.signed.head, self._leaves.size
+        self._leaves.append(self._leaves.grown(head.size, reader.read))
+        if self._leaves.size < head.size:  # the tree has grown since its last tile was read
+            reader.forget()
+            self._leaves.append(self._leaves.grown(head.size, reader.read))
+        if self._leaves.size != head.size or self._leaves.root() != head.root:
+            self._leaves.cut(before)
+            raise HistoryRewritten(f"the hashes of the tree are not those of head {published.signed.number}")
+        self.seen = Witness(seen=published)
+
+    def _store(self) -> None:
+        """Store the hashes, and after them the head."""
+        if self.seen is None or self.seen is self._stored_head:
+            return
+        handle = os.open(self._file, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        with os.fdopen(handle, "r+b") as file:
+            file.seek(self._stored * HASH_BYTES)
+            file.write(self._leaves.after(self._stored))
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        write_durably(self._state, f"{self.seen.seen.line}\n")
+        self._stored, self._stored_head = self._leaves.size, self.seen
+
+
+class _Tiles:
+    """The tiles of a gateway. Each is read once, until it is forgotten."""
+
+    def __init__(self, client: KinologClient) -> None:
+        self._client = client
+        self._found: dict[HashTileId, bytes] = {}
+
+    def forget(self) -> None:
+        """Read all tiles again."""
+        self._found.clear()
+
+    def read(self, tile: HashTileId) -> bytes:
+        """Return the hashes of a tile; none if there is no such tile. Raises `GatewayError`."""
+        if tile not in self._found:
+            self._found[tile] = self._read(tile)
+        return self._found[tile]
+
+    def _read(self, tile: HashTileId) -> bytes:
+        try:
+            info = self._client.tree_tile(tile.level, tile.index)
+        except NotFound:
+            return b""
+        try:
+            hashes = base64.b64decode(info.hashes, validate=True)
+        except binascii.Error as error:
+            raise UnexpectedAnswer(self._client.url, f"hashes: {error}") from error
+        return hashes[: len(hashes) // HASH_BYTES * HASH_BYTES]
