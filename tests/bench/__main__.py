@@ -23,6 +23,7 @@ ROWS = (
     "append",
     "start",
     "catch_up",
+    "verify_all",
     "fan_out",
     "latency",
     "rest",

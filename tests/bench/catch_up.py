@@ -89,7 +89,7 @@ class _Bench:
 
 async def _figures(stack: Stack, jobs: int, pairs: int) -> tuple[Figure, ...]:
     postgres = site.postgres_of(stack)
-    await _fill(stack, await lives(jobs))
+    await fill(stack, await lives(jobs))
     client = await connect(site.log_settings(stack, Service.PROJECTOR), Service.PROJECTOR)
     try:
         store = JetStreamEventStore(client)
@@ -117,7 +117,7 @@ def _rates(seconds: list[Pair], count: int) -> list[Pair]:
     return [Pair(count / pair.floor, count / pair.ours) for pair in seconds]
 
 
-async def _fill(stack: Stack, memory_jobs: MemoryJobs) -> None:
+async def fill(stack: Stack, memory_jobs: MemoryJobs) -> None:
     """Put the log and the keys of `memory_jobs` on the server."""
 
     async def rows() -> AsyncIterator[Rows]:

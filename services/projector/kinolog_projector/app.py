@@ -1,33 +1,6 @@
 """The composition root of the projector process: `python -m kinolog_projector`, or `kinolog-projector`.
 
-Commands:
-
-run      keep the read models, the archive and the ticket queue up to date (the default)
-logins   as a superuser of Postgres, make the logins of projector and api, and give the database to the former
-migrate  migrate the database to this version
-update   migrate, and rebuild read models that need it; needs the log
-rebuild  rebuild the read models from the log beside the live ones, then swap them
-hash     print a hash of the rows of each read model table
-check    compare log and archive, and the read models with a replay of the log, and name what differs
-backup   copy what is new into the folder --folder; --verify reads the files again that it has already
-check-backup  compare every file of the backup in --folder with its hash
-
-These need all other services stopped, and `--json` prints what they found for programs:
-
-inspect  compare log, archive, keys and read models, and say what a restore would do
-restore  restore log, archive, keys and read models, and compare every commit; --trust log or archive
-repair   only build the archive again from every intact commit of log and archive
-refill   only fill the log and the keys from their archives
-load     fill an empty log, key store and database from the backup in --folder
-erased   name the jobs that are erased; needs the database alone
-erased-in-log  name the jobs that are erased by commits after the position --after; needs the log alone
-erase    erase the jobs that the file --folder names, in a log that was loaded
-mend     only make the indexes in --damaged-files again, and the tables of one row; needs the database alone
-salvage  only write the tables --tables again without their damaged pages
-fill-access  make the stream of API keys and its archive whole from each other
-load-access  add the facts about API keys in the file --folder that continue those that are there
-settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
-session  run such commands in one process, as lines of JSON on standard input ask for them
+Its commands are described in `kinolog_projector.command_line`.
 """
 
 from __future__ import annotations
@@ -38,8 +11,6 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
-from typing import NoReturn
 
 import psycopg
 import sqlalchemy.exc
@@ -64,7 +35,7 @@ from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.privacy.job_keys import StoredJobKeys
 from kinolog.privacy.master_keys import MasterKeyUnusable
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
+from kinolog.process.main import CannotStart, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
@@ -76,8 +47,8 @@ from kinolog.tenants.policy_file import InvalidTenantsFile
 from kinolog.webhooks.messages import ANNOUNCED_EVENTS
 from kinolog_projector.access.access_archive import AccessArchive
 from kinolog_projector.access_commands import COMMANDS as ACCESS_COMMANDS
+from kinolog_projector.command_line import command_line, command_options
 from kinolog_projector.command_session import serve_commands
-from kinolog_projector.commands import CommandOptions
 from kinolog_projector.database_logins import COMMANDS as LOGIN_COMMANDS
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
@@ -97,15 +68,16 @@ from kinolog_projector.maintenance import COMMANDS as LOG_COMMANDS
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
 from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
-from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
 from kinolog_projector.tree.head_signer import HeadRules
 from kinolog_projector.tree.tree_follower import TreeAlarm, TreeFollower
+from kinolog_projector.verify.schedule import VerifyAlarm, VerifySchedule
+from kinolog_projector.verify_command import COMMANDS as VERIFY_COMMANDS
 from kinolog_projector.webhooks.mail_call import MailCalls
 from kinolog_projector.webhooks.notifier import Notifier
 
-COMMANDS = LOGIN_COMMANDS | LOG_COMMANDS | ACCESS_COMMANDS
+COMMANDS = LOGIN_COMMANDS | LOG_COMMANDS | ACCESS_COMMANDS | VERIFY_COMMANDS
 
 FAILED = 1
 """Exit status when a check found something wrong."""
@@ -176,6 +148,9 @@ async def run(settings: ProjectorSettings) -> None:
         tree = TreeFollower(
             database_url, HeadRules.of(settings), TreeAlarm(alarms, "audit-tree", system_clock), system_clock
         )
+        verify = VerifySchedule(
+            settings.verify_every, VerifyAlarm(alarms, "verify", system_clock), system_clock
+        )
         projector = Projector(
             database_url,
             log.store,
@@ -192,6 +167,7 @@ async def run(settings: ProjectorSettings) -> None:
                 ).run,
                 notifier.run,
                 tree.run,
+                verify.run,
             ),
         )
         handler = CommandHandler(log.store, system_clock)
@@ -218,7 +194,7 @@ async def run(settings: ProjectorSettings) -> None:
         )
         measured = (
             *(projector.metrics, guarded.metrics, issuer.metrics, guard.metrics, notifier.metrics),
-            *(tree.metrics, process_metrics),
+            *(tree.metrics, verify.metrics, process_metrics),
         )
         probe = Probe(
             settings.projector_probe_port,
@@ -265,41 +241,9 @@ START_ERRORS = (
 )
 
 
-DESCRIPTION = (__doc__ or "").partition("\n\n")[2].strip()
-"""What the commands do, for the help and for whoever types a wrong one."""
-
-
-class _CommandLine(argparse.ArgumentParser):
-    """A wrong command line is answered with the description of all commands."""
-
-    def error(self, message: str) -> NoReturn:
-        exit_with(NAME, f"{message}\n\n{DESCRIPTION}")
-
-
 def main() -> None:
     """Run a command. Exits with status 2 if it cannot start, 3 if the log is damaged."""
-    parser = _CommandLine(
-        prog="kinolog-projector",
-        usage="kinolog-projector [COMMAND] [OPTION ...]",
-        description=DESCRIPTION.replace("%", "%%"),
-        epilog="Settings are environment variables: docs/settings.md lists them.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = ["run", "session", *COMMANDS]
-    parser.add_argument(
-        "command", nargs="?", default="run", choices=commands, metavar="COMMAND", help="see above"
-    )
-    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
-    parser.add_argument("--trust", type=Trust, default=None, help="log or archive: the copy that is right")
-    parser.add_argument(
-        "--folder", type=Path, default=None, help="folder of the backup; of `erase` the file with ids"
-    )
-    parser.add_argument("--verify", action="store_true", help="read again what the backup has already")
-    parser.add_argument("--damaged-files", nargs="*", default=[], help="numbers of damaged files of Postgres")
-    parser.add_argument("--tables", nargs="*", default=[], help="tables with damaged pages")
-    parser.add_argument("--force-rebuild", action="store_true", help="rebuild also intact read models")
-    parser.add_argument("--after", type=int, default=0, help="position in the log")
-    options = parser.parse_args()
+    options = command_line(["run", "session", *COMMANDS]).parse_args()
     if options.command == "session":
         serve_commands({"projector": main, "provision": provision_main}, sys.stdin, sys.stdout)
         return
@@ -312,18 +256,7 @@ async def _run_command(options: argparse.Namespace, settings: ProjectorSettings)
         if options.command == "run":
             await run(settings)
             return
-        report = await COMMANDS[options.command](
-            settings,
-            CommandOptions(
-                trust=options.trust,
-                folder=options.folder,
-                verify=options.verify,
-                damaged_files=options.damaged_files,
-                tables=options.tables,
-                force_rebuild=options.force_rebuild,
-                after=options.after,
-            ),
-        )
+        report = await COMMANDS[options.command](settings, command_options(options))
         _print_line(json.dumps(report.facts) if options.as_json else report.text)
         if report.failed:
             sys.exit(FAILED)

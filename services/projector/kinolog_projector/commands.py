@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,6 +18,14 @@ from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import described_damage
 
 
+class FileCheck(StrEnum):
+    """How files are compared with the log."""
+
+    NONE = "none"
+    SIZES = "sizes"
+    HASHES = "hashes"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOptions:
     """Options of a command."""
@@ -28,6 +37,9 @@ class CommandOptions:
     tables: Sequence[str] = ()
     force_rebuild: bool = False
     after: int = 0
+    files: FileCheck = FileCheck.NONE
+    heads: Sequence[Path] = ()
+    gently: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, witness
+from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, verify_all, witness
 from kinolog_cli.audit_exports import bundle, export, verify_bundle
 
 app = typer.Typer(
@@ -21,4 +21,5 @@ app.command()(export.export)
 app.command()(bundle.bundle)
 app.command()(verify_bundle.verify)
 app.command()(witness.witness)
+app.command("verify-all")(verify_all.verify_all)
 app.command("rotate-key")(rotate_key.rotate_key)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 from kinolog.merkle.tree_proofs import InclusionProofs, proof_of
 from kinolog.merkle.witness import PublishedHead
 from kinolog_cli.app import app
+from kinolog_cli.audit import verify_all
+from kinolog_cli.exit_codes import ExitCode
 from tests.builders.commit_tree import grow_tree
 from tests.builders.running_api import RunningApi, running_api
 from tests.contract.test_api_verify_tree import rewrite
@@ -131,6 +133,24 @@ async def test_files_that_are_no_proof(tmp_path: Path) -> None:
         assert (done.exit_code, "this is no file of proofs" in output_of(done)) == (2, True), text
     path.write_bytes(b"\xff")
     assert offline("check-proof", str(path)).exit_code == 2
+
+
+def test_everything_is_compared_by_the_program_of_the_projector(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With its options. The files of heads are named in full."""
+    called: list[Any] = []
+
+    def run(*options: object) -> ExitCode:
+        called.append(options)
+        return ExitCode.FAILED
+
+    monkeypatch.setattr(verify_all, "run_projector", run)
+    copy = tmp_path / "heads.log"
+    done = offline("verify-all", "--files", "hashes", "--heads", str(copy), "--json")
+    assert done.exit_code == ExitCode.FAILED
+    assert called == [("verify-all", None, True, "--files", "hashes", "--heads", str(copy))]
+    assert offline("verify-all", "--files", "all").exit_code == ExitCode.USAGE
 
 
 async def test_a_head_and_a_position(api: RunningApi, audit: Audit) -> None:

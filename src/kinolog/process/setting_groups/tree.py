@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from kinolog.process.setting_groups.common import EMPTY_IS_NONE, ProcessSettings
 
 
 class TreeSettings(ProcessSettings):
-    """Who signs heads of the tree, and when."""
+    """Who signs heads of the tree, and when; and how often everything is compared."""
 
     tree_key_file: Annotated[Path | None, EMPTY_IS_NONE] = Field(
         None,
@@ -25,3 +26,14 @@ class TreeSettings(ProcessSettings):
     tree_head_seconds: float = Field(
         60.0, ge=1.0, description="A head is signed this long after the one before, if there are commits."
     )
+    verify_hours: float = Field(
+        0.0,
+        ge=0.0,
+        description="Everything that is stored is compared again after this many hours; 0 for never. "
+        "`kinolog audit verify-all` does it once.",
+    )
+
+    @property
+    def verify_every(self) -> timedelta | None:
+        """The interval of comparisons of everything; None for never."""
+        return timedelta(hours=self.verify_hours) if self.verify_hours else None
