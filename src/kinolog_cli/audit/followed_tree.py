@@ -24,7 +24,7 @@ def remembered(state: Path) -> Witness | None:
     return Witness(seen=PublishedHead.of(text)) if text else None
 
 
-def kept_contradiction(state: Path, seen: Witness | None, other: PublishedHead) -> str:
+def stored_contradiction(state: Path, seen: Witness | None, other: PublishedHead) -> str:
     """Write two heads that contradict each other beside the state. Return where, for a sentence; empty without one."""
     if seen is None:
         return ""
@@ -83,7 +83,7 @@ class FollowedTree:
             position = self._leaves.first_difference(reader.read)
             where = f". {self._changed(position)}" if position is not None else ""
             raise HistoryRewritten(
-                f"{error}{where}{kept_contradiction(self._state, self.seen, published)}"
+                f"{error}{where}{stored_contradiction(self._state, self.seen, published)}"
             ) from error
         if seen is not self.seen or self._leaves.size < seen.seen.signed.head.size:
             self._grow(seen.seen, reader)

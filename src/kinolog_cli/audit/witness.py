@@ -13,7 +13,7 @@ import typer
 from kinolog.durable_files import write_durably
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, UnreadableHead, Witness
 from kinolog_cli.audit.complaints import Complaint, complain
-from kinolog_cli.audit.followed_tree import FollowedTree, kept_contradiction, remembered
+from kinolog_cli.audit.followed_tree import FollowedTree, remembered, stored_contradiction
 from kinolog_cli.audit.published import head_text
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
@@ -131,7 +131,7 @@ def accept_heads(heads: str, state: Path, key_id: str) -> Witness | None:
             try:
                 seen = seen.accept(published) if seen else Witness.begin(published, key_id)
             except HistoryRewritten as error:
-                raise HistoryRewritten(f"{error}{kept_contradiction(state, seen, published)}") from error
+                raise HistoryRewritten(f"{error}{stored_contradiction(state, seen, published)}") from error
             if seen is not before:
                 write_durably(state, f"{seen.seen.line}\n")
     if not last:

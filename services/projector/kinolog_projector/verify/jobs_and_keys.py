@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import Table
 
 from kinolog.codec.commits import DamagedCommit, decode_commit
+from kinolog.counts import counted
 from kinolog.job.state import Job
 from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore
 from kinolog.ports.event_store import EventStore, LogUnavailable
@@ -53,7 +54,7 @@ ARCHIVED_KEYS = "SELECT key_id, wrapped FROM kinolog.key_archive WHERE key_id = 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredJob:
+class LastCommitOfJob:
     """A job as the archive has it: the positions of its first and last commit, their bytes, and its state."""
 
     first: int
@@ -110,7 +111,7 @@ class JobsAndKeys:
             position=int(row[1]), job_id=str(row[0]), text="lists show a job that the archive lacks"
         )
 
-    async def _jobs(self, known: Sequence[tuple[Any, ...]]) -> list[StoredJob]:
+    async def _jobs(self, known: Sequence[tuple[Any, ...]]) -> list[LastCommitOfJob]:
         cursor = await self._connection.execute(LAST_COMMITS, [[last for _, _, last, _ in known]])
         raws = {int(position): bytes(raw) for position, raw in await cursor.fetchall()}
         jobs = []
@@ -120,10 +121,10 @@ class JobsAndKeys:
             except DamagedCommit as error:
                 text = f"the archived commit cannot be read: {error}"
                 raise DifferenceFound(Difference(position=last, job_id=job_id, text=text)) from error
-            jobs.append(StoredJob(first=int(first), last=int(last), log_bytes=int(size), state=state))
+            jobs.append(LastCommitOfJob(first=int(first), last=int(last), log_bytes=int(size), state=state))
         return jobs
 
-    async def _compare_rows(self, jobs: Sequence[StoredJob]) -> Difference | None:
+    async def _compare_rows(self, jobs: Sequence[LastCommitOfJob]) -> Difference | None:
         listed = {row["id"]: row for row in await self._rows(tables.jobs, "id", jobs)}
         for job in jobs:
             row = listed.get(job.state.id)
@@ -145,14 +146,14 @@ class JobsAndKeys:
                 expected = {tuple(row[key] for key in keys): row for row in made(job.state)}
                 stored = {tuple(row[key] for key in keys): row for row in found.get(job.state.id, ())}
                 if expected.keys() != stored.keys():
-                    text = f"lists have {len(stored)} rows of its {table.name} instead of {len(expected)}"
+                    text = f"lists have {counted(len(stored), 'row')} of its {table.name} instead of {len(expected)}"
                     return _of(job, text)
                 for key, made_row in expected.items():
                     if wrong := _differing(made_row, stored[key]):
                         return _of(job, f"lists show another {wrong} of its {table.name}")
         return None
 
-    async def _rows(self, table: Table, key: str, jobs: Sequence[StoredJob]) -> list[dict[str, Any]]:
+    async def _rows(self, table: Table, key: str, jobs: Sequence[LastCommitOfJob]) -> list[dict[str, Any]]:
         query = sql.SQL(ROWS).format(
             table=sql.Identifier(PROJECTION_SCHEMA, table.name), key=sql.Identifier(key)
         )
@@ -160,7 +161,7 @@ class JobsAndKeys:
             await cursor.execute(query, [[job.state.id for job in jobs]])
             return await cursor.fetchall()
 
-    async def _compare_keys(self, jobs: Sequence[StoredJob]) -> Difference | None:
+    async def _compare_keys(self, jobs: Sequence[LastCommitOfJob]) -> Difference | None:
         """Return the first job whose key is missing, is another one than its copy, or is there after an erasure."""
         ids = [job.state.sealing_key_id for job in jobs]
         cursor = await self._connection.execute(ARCHIVED_KEYS, [ids])
@@ -188,7 +189,7 @@ class JobsAndKeys:
             return ""
         return "the key of the job is another one than its archived copy"
 
-    async def _is_current(self, job: StoredJob) -> bool:
+    async def _is_current(self, job: LastCommitOfJob) -> bool:
         """Return whether the job has not changed meanwhile, and is not being erased."""
         loaded = await self._store.load(job.state.id)
         if loaded is not None and loaded.position != job.last:
@@ -203,7 +204,7 @@ class JobsAndKeys:
             return False
 
     async def _compare_files(
-        self, artifacts: ArtifactStore, jobs: Sequence[StoredJob], *, read: bool
+        self, artifacts: ArtifactStore, jobs: Sequence[LastCommitOfJob], *, read: bool
     ) -> Difference | None:
         files = [(job, row) for job in jobs if not job.state.erased for row in _files(job.state)]
         for at in range(0, len(files), FILES_AT_ONCE):
@@ -216,7 +217,7 @@ class JobsAndKeys:
         return None
 
 
-def _job_row(job: StoredJob) -> Row:
+def _job_row(job: LastCommitOfJob) -> Row:
     """Return the row of `jobs` as far as the state of the job holds it."""
     row = job_row(
         job.state,
@@ -273,5 +274,5 @@ async def _file_problem(artifacts: ArtifactStore, row: Row, read: bool) -> str:
     return "" if found.sha256 == row["sha256"] else "has another SHA-256"
 
 
-def _of(job: StoredJob, text: str) -> Difference:
+def _of(job: LastCommitOfJob, text: str) -> Difference:
     return Difference(position=job.last, job_id=job.state.id, text=text)

@@ -25,7 +25,7 @@ CHUNK_COMMITS = 4 * TILE_HASHES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chunk:
+class ComparedChunk:
     """A range of the log, the hash of the same range of the archive, and the stored hashes of the tree."""
 
     after: int
@@ -85,9 +85,9 @@ class LogAndTree:
             advance(chunk.until - chunk.after)
         self.tree_difference = self.tree_difference or self._head_difference
 
-    async def _chunks(self, until: int) -> AsyncIterator[_Chunk]:
+    async def _chunks(self, until: int) -> AsyncIterator[ComparedChunk]:
         """Yield the ranges. The next one is read while one is compared."""
-        reading: asyncio.Task[_Chunk] | None = None
+        reading: asyncio.Task[ComparedChunk] | None = None
         try:
             for after in range(0, until, CHUNK_COMMITS):
                 following = asyncio.create_task(self._read(after, min(after + CHUNK_COMMITS, until)))
@@ -100,17 +100,17 @@ class LogAndTree:
             if reading is not None:
                 reading.cancel()
 
-    async def _read(self, after: int, until: int) -> _Chunk:
+    async def _read(self, after: int, until: int) -> ComparedChunk:
         logged, (archived, tiles) = await asyncio.gather(
             self._log.stored(after, until), self._of_database(after, until)
         )
-        return _Chunk(after=after, until=until, logged=logged, archived=archived, tiles=tiles)
+        return ComparedChunk(after=after, until=until, logged=logged, archived=archived, tiles=tiles)
 
     async def _of_database(self, after: int, until: int) -> tuple[bytes | None, dict[HashTileId, bytes]]:
         wanted = [HashTileId(0, index) for index in range(after // TILE_HASHES, -(-until // TILE_HASHES))]
         return await self._archive.hash(after, until), await read_tiles(self._connection, wanted)
 
-    async def _compare(self, chunk: _Chunk) -> None:
+    async def _compare(self, chunk: ComparedChunk) -> None:
         """Compare the log with the archive, and each commit with the one before of its job."""
         logged = chunk.logged
         if len(logged) != chunk.until - chunk.after or chunk.archived != range_hash(logged):
@@ -139,7 +139,7 @@ class LogAndTree:
             )
         self._state.tails[stored.job_id] = (stored.position, digest)
 
-    def _compare_tiles(self, chunk: _Chunk, leaves: Sequence[bytes]) -> Difference | None:
+    def _compare_tiles(self, chunk: ComparedChunk, leaves: Sequence[bytes]) -> Difference | None:
         """Return the first commit that is not the one that the tree was made of, as far as the tree has grown."""
         for tile in sorted(chunk.tiles):
             first = tile.index * TILE_HASHES - chunk.after
@@ -153,7 +153,7 @@ class LogAndTree:
                     )
         return None
 
-    def _compare_witnessed(self, chunk: _Chunk, leaves: Sequence[bytes]) -> Difference | None:
+    def _compare_witnessed(self, chunk: ComparedChunk, leaves: Sequence[bytes]) -> Difference | None:
         """Return the first commit that is not the one that a witness has seen."""
         for hashes in self._witnessed:
             part = hashes[chunk.after * HASH_BYTES : chunk.until * HASH_BYTES]
