@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +14,8 @@ from kinolog.adapters.jetstream.subjects import EVENTS, STREAMS
 from kinolog.models.catalogue import load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.process.settings import CatalogueSettings
+from kinolog_stack.checks.doctor_check import OK, WARNING, WRONG, DoctorCheck
+from kinolog_stack.checks.tree_check import tree_checks
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.disks.disk_space import Disk, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
@@ -27,23 +28,12 @@ from kinolog_stack.servers.postgres_server import DATABASE, SUPERUSER, postgres_
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.signing_certificates import SigningChain, certificate_end
 
-OK, WARNING, WRONG = "ok", "warning", "wrong"
 SCARCE_BYTES = 5 * 1024**3
 TOO_FEW_BYTES = 1024**3
 ANSWER_SECONDS = 5.0
 EXPIRES_SOON = timedelta(days=30)
 LOADING_SECONDS = 120.0
 WAITING = "not ready, waits for: "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorCheck:
-    """Result of one check. `status` is `ok`, `warning` (it works, but needs attention) or `wrong`."""
-
-    name: str
-    status: str
-    found: str
-    remedy: str = ""
 
 
 def run_checks(folder: DataFolder) -> list[DoctorCheck]:
@@ -57,7 +47,7 @@ def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     addresses = running.addresses
     checks += [
         *_broker(folder, addresses["nats-monitor"]),
-        _postgres(folder, addresses["postgres"]),
+        *_database(folder, addresses["postgres"]),
     ]
     probes = [name for name in addresses if name.endswith("-probe") and name != "api-probe"]
     checks += [_ready(folder, name.removesuffix("-probe"), f"{addresses[name]}/ready") for name in probes]
@@ -251,10 +241,19 @@ def _streams(monitor: str) -> DoctorCheck:
     )
 
 
-def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
+def _database(folder: DataFolder, address: str) -> list[DoctorCheck]:
+    """Return the check of the database and, if it answers, that of the tree in it."""
     try:
         password = load_passwords(folder.passwords, [SUPERUSER])[SUPERUSER]
-        url = f"postgresql://{SUPERUSER}:{password}@{address}/{DATABASE}"
+    except StartError as error:
+        return [DoctorCheck(name="postgres", status=WRONG, found=str(error))]
+    url = f"postgresql://{SUPERUSER}:{password}@{address}/{DATABASE}"
+    found = _postgres(folder, url)
+    return [found, *(tree_checks(url) if found.status == OK else ())]
+
+
+def _postgres(folder: DataFolder, url: str) -> DoctorCheck:
+    try:
         with connect(url, connect_timeout=int(ANSWER_SECONDS)) as connection:
             row = connection.execute("SELECT to_regclass('kinolog.schema_version') IS NOT NULL").fetchone()
             if row is None or not row[0]:
@@ -265,7 +264,7 @@ def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
                     remedy="Restart kinolog: it runs them.",
                 )
             row = connection.execute("SELECT version_num FROM kinolog.schema_version").fetchone()
-    except (psycopg.Error, StartError) as error:
+    except psycopg.Error as error:
         return DoctorCheck(
             name="postgres",
             status=WRONG,

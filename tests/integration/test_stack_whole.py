@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kinolog_stack.doctor import WRONG, run_checks
+from kinolog_stack.checks.doctor_check import WRONG
+from kinolog_stack.doctor import run_checks
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.stack import Stack
 

@@ -14,7 +14,7 @@ from kinolog.process.files.head_keys import HeadKeysUnusable, read_head_keys
 from kinolog_cli.app import app
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
-from kinolog_stack.servers.tree_key import HEADS_SETTING, KEY_SETTING, tree_env
+from kinolog_stack.servers.tree_key import HEADS_SETTING, KEY_SETTING, PLACES_SETTING, tree_env
 
 RSA_HEADER = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
@@ -35,6 +35,15 @@ def test_a_new_data_folder_gets_a_key(folder: DataFolder) -> None:
     (key,) = read_head_keys(path)
     assert tree_env(folder, {}) == env
     assert [NoteKey.of(each) for each in read_head_keys(path)] == [NoteKey.of(key)]
+
+
+def test_relative_places_are_in_the_data_folder(folder: DataFolder) -> None:
+    """URLs and absolute paths stay as they are."""
+    places = "copies/heads.log, s3://bucket/heads,/mnt/heads.log"
+    env = tree_env(folder, {HEADS_SETTING: "signed.log", PLACES_SETTING: places})
+    assert env[HEADS_SETTING] == str(folder.path / "signed.log")
+    assert env[PLACES_SETTING] == f"{folder.path}/copies/heads.log,s3://bucket/heads,/mnt/heads.log"
+    assert PLACES_SETTING not in tree_env(folder, {})
 
 
 def test_both_places_can_be_chosen(folder: DataFolder, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 import psycopg
 import sqlalchemy.exc
 
+from kinolog.adapters.heads.configured_targets import TargetUnusable, configured_targets
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.key_requests import KeyRequests
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
@@ -70,6 +71,7 @@ from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.revision import WrongSchema
+from kinolog_projector.tree.head_sender import HeadsAlarm, HeadSender
 from kinolog_projector.tree.head_signer import HeadRules
 from kinolog_projector.tree.tree_follower import TreeAlarm, TreeFollower
 from kinolog_projector.verify.schedule import VerifyAlarm, VerifySchedule
@@ -148,6 +150,12 @@ async def run(settings: ProjectorSettings) -> None:
         tree = TreeFollower(
             database_url, HeadRules.of(settings), TreeAlarm(alarms, "audit-tree", system_clock), system_clock
         )
+        heads = HeadSender(
+            database_url,
+            configured_targets([place.get_secret_value() for place in settings.tree_heads_to]),
+            HeadsAlarm(alarms, "audit-heads", system_clock),
+            system_clock,
+        )
         verify = VerifySchedule(
             settings.verify_every, VerifyAlarm(alarms, "verify", system_clock), system_clock
         )
@@ -167,6 +175,7 @@ async def run(settings: ProjectorSettings) -> None:
                 ).run,
                 notifier.run,
                 tree.run,
+                heads.run,
                 verify.run,
             ),
         )
@@ -194,7 +203,7 @@ async def run(settings: ProjectorSettings) -> None:
         )
         measured = (
             *(projector.metrics, guarded.metrics, issuer.metrics, guard.metrics, notifier.metrics),
-            *(tree.metrics, verify.metrics, process_metrics),
+            *(tree.metrics, heads.metrics, verify.metrics, process_metrics),
         )
         probe = Probe(
             settings.projector_probe_port,
@@ -237,6 +246,7 @@ START_ERRORS = (
     RebuildRunning,
     UnusableBackup,
     ArtifactsUnavailable,
+    TargetUnusable,
     OSError,
 )
 

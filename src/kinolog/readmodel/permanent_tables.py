@@ -108,6 +108,17 @@ tree_heads = Table(
 )
 """Its signed heads. They are never made again: what was signed is compared with what is there."""
 
+tree_receipts = Table(
+    "tree_receipts",
+    permanent,
+    Column("target", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("sent_at", Time, nullable=False),
+    Column("receipt", LargeBinary, nullable=False, comment="What the place gave, such as a timestamp token."),
+    PrimaryKeyConstraint("target", "number"),
+)
+"""Which heads were sent to which place outside."""
+
 webhook_deliveries = Table(
     "webhook_deliveries",
     permanent,

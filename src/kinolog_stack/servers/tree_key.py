@@ -14,6 +14,7 @@ from kinolog_stack.errors import StartError
 
 KEY_SETTING = "KINOLOG_TREE_KEY_FILE"
 HEADS_SETTING = "KINOLOG_TREE_HEADS_FILE"
+PLACES_SETTING = "KINOLOG_TREE_HEADS_TO"
 
 
 def tree_key_file(folder: DataFolder, environ: Mapping[str, str]) -> Path:
@@ -36,7 +37,17 @@ def tree_env(folder: DataFolder, environ: Mapping[str, str]) -> dict[str, str]:
             f"the key that signs heads of the tree cannot be used: {error}.",
             f"Restore it from its copy, or name another file with {KEY_SETTING}. A missing file is made.",
         ) from error
-    return {KEY_SETTING: str(path), HEADS_SETTING: environ.get(HEADS_SETTING) or str(folder.tree_heads)}
+    places = [_in_folder(folder, place.strip()) for place in environ.get(PLACES_SETTING, "").split(",")]
+    return {
+        KEY_SETTING: str(path),
+        HEADS_SETTING: _in_folder(folder, environ.get(HEADS_SETTING, "")) or str(folder.tree_heads),
+        **({PLACES_SETTING: ",".join(filter(None, places))} if any(places) else {}),
+    }
+
+
+def _in_folder(folder: DataFolder, place: str) -> str:
+    """Return a file as a path in the data folder, if it is relative. A URL and nothing stay as they are."""
+    return place if not place or "://" in place else str(folder.path.absolute() / Path(place).expanduser())
 
 
 def rotate_tree_key(path: Path) -> tuple[NoteKey, NoteKey]:

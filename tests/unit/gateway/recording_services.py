@@ -153,11 +153,6 @@ def list_workers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.Li
     return jobs.ListWorkersResponse(workers=[canned.worker()])
 
 
-def list_alarms(api: RecordingApi, request: jobs.ListAlarmsRequest) -> jobs.ListAlarmsResponse:
-    """Return the alarms."""
-    return jobs.ListAlarmsResponse(alarms=api.alarms)
-
-
 def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Callable[..., Any]:
     def respond(api: RecordingApi, request: Any) -> Any:
         results = []
@@ -200,7 +195,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "ListLogEntries": list_log_entries,
     "ListModels": list_models,
     "ListWorkers": list_workers,
-    "ListAlarms": list_alarms,
+    "ListAlarms": lambda api, request: jobs.ListAlarmsResponse(alarms=api.alarms),
     "PauseQueue": _queue_pauses(jobs.PauseQueueResponse),
     "ResumeQueue": _queue_pauses(jobs.ResumeQueueResponse),
     "ListQueuePauses": _queue_pauses(jobs.ListQueuePausesResponse),

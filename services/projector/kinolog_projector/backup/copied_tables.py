@@ -53,6 +53,9 @@ COPIED_TABLES = {
     "tree_heads": CopiedTable(
         name="tree_heads", columns="number, size, root, signed_at, public_key, note", order="number"
     ),
+    "tree_receipts": CopiedTable(
+        name="tree_receipts", columns="target, number, sent_at, receipt", order="target, number"
+    ),
     "webhook_deliveries": CopiedTable(
         name="webhook_deliveries",
         columns="delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body, status, redelivery,"

@@ -78,6 +78,15 @@ async def read_tiles(connection: Connection, wanted: Collection[HashTileId]) -> 
     }
 
 
+async def range_roots(connection: Connection, ranges: Collection[LeafRange]) -> list[bytes]:
+    """Return the roots over ranges of the stored tree. Raises `DamagedTree`."""
+    tiles = await read_tiles(connection, tiles_of(ranges))
+    try:
+        return [range_root(leaves, tiles) for leaves in ranges]
+    except MissingHashes as error:
+        raise DamagedTree(f"the stored tree is damaged: {error}") from error
+
+
 class CommitTree:
     """The stored tree, and what appending to it needs. The connection is in autocommit mode."""
 
@@ -133,7 +142,7 @@ class CommitTree:
         """Return the root of the tree of the first commits. Raises `DamagedTree`."""
         if size == self.size:
             return self._growing.root()
-        (root,) = await self._roots([LeafRange(0, size)])
+        (root,) = await range_roots(self._connection, [LeafRange(0, size)])
         return root
 
     async def consistency_proof(self, first: int, second: int) -> list[bytes]:
@@ -141,7 +150,7 @@ class CommitTree:
 
         Raises `DamagedTree`.
         """
-        return await self._roots(consistency_ranges(first, second))
+        return await range_roots(self._connection, consistency_ranges(first, second))
 
     async def compare(self, tile: int) -> bool:
         """Compare the hashes of a tile with the commits of the archive. Return False if there is no such tile.
@@ -160,13 +169,6 @@ class CommitTree:
                     f"the commit at position {position} is another one than when it was added to the tree"
                 )
         return True
-
-    async def _roots(self, ranges: Collection[LeafRange]) -> list[bytes]:
-        tiles = await read_tiles(self._connection, tiles_of(ranges))
-        try:
-            return [range_root(leaves, tiles) for leaves in ranges]
-        except MissingHashes as error:
-            raise DamagedTree(f"the stored tree is damaged: {error}") from error
 
     async def _leaves(self, after: int, until: int) -> list[bytes]:
         """Return the hashes of the commits after a position. Raises `DamagedTree` if the archive lacks one."""

@@ -14,16 +14,16 @@ from kinolog.merkle.proofs import InvalidProof, check_consistency
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import InvalidNote, NoteKey, signed_note
 from kinolog.merkle.tree_head import TreeHead, origin_of
-from kinolog.merkle.witness import PublishedHead
 from kinolog.ports.clock import Clock
 from kinolog.process.files.head_keys import HeadKeysUnusable, read_head_keys
+from kinolog.process.files.heads_file import HeadsFile
 from kinolog.process.logs import fields
 from kinolog.process.setting_groups.tree import TreeSettings
 from kinolog.readmodel.database import Connection
 from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree
-from kinolog_projector.tree.heads_file import HeadsFile
 from kinolog_projector.tree.lost_heads import store_lost_heads
-from kinolog_projector.tree.stored_heads import add_head, heads_after, last_head
+from kinolog_projector.tree.published_heads import published_heads
+from kinolog_projector.tree.stored_heads import add_head, last_head
 
 logger = logging.getLogger(__name__)
 
@@ -159,23 +159,14 @@ class HeadSigner:
         file = HeadsFile(self._rules.heads_file)
         try:
             number = await asyncio.to_thread(file.last_number)
-            if published := await self._published(number):
+            published = await published_heads(self._connection, number, HEADS_PER_WRITE)
+            if published:
                 await asyncio.to_thread(file.append, published)
-            self._file_lacks_heads = len(published) >= HEADS_PER_WRITE - 1
+            self._file_lacks_heads = len(published) >= HEADS_PER_WRITE
         except OSError as error:
             self._note(
                 f"signed heads are not written to {file.path} now, only to Postgres: {error.strerror or error}"
             )
-
-    async def _published(self, after: int) -> list[PublishedHead]:
-        """Return the next heads after that with a number, each with the proof that it continues the one before."""
-        published, size = list[PublishedHead](), 0
-        for signed in await heads_after(self._connection, max(after - 1, 0), HEADS_PER_WRITE):
-            before, size = size, _head_of(signed).size
-            if signed.number > after:
-                proof = await self._tree.consistency_proof(before, size)
-                published.append(PublishedHead(signed=signed, proof=tuple(proof)))
-        return published
 
     def _note(self, problem: str) -> None:
         if problem != self.problem:

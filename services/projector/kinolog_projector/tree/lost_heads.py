@@ -14,10 +14,10 @@ import psycopg
 from kinolog.counts import counted
 from kinolog.merkle.signed_note import NoteKey
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, UnreadableHead, Witness
+from kinolog.process.files.heads_file import HeadsFile
 from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection
 from kinolog_projector.tree.commit_tree import CommitTree
-from kinolog_projector.tree.heads_file import HeadsFile
 from kinolog_projector.tree.stored_heads import add_head, last_head
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
+from pydantic_settings import NoDecode
 
-from kinolog.process.setting_groups.common import EMPTY_IS_NONE, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, EMPTY_IS_NONE, ProcessSettings
 
 
 class TreeSettings(ProcessSettings):
@@ -21,6 +22,11 @@ class TreeSettings(ProcessSettings):
     )
     tree_heads_file: Annotated[Path | None, EMPTY_IS_NONE] = Field(
         None, description="File to which signed heads are appended, one JSON object a line."
+    )
+    tree_heads_to: Annotated[list[SecretStr], NoDecode, COMMA_SEPARATED] = Field(
+        default_factory=list,
+        description="Places outside that get every signed head, separated by commas: a file, `file://` or `s3://` for "
+        "an object each, `nats://HOST/SUBJECT`, `https://` for a POST, `tsa+https://` for a timestamp (RFC 3161).",
     )
     tree_head_commits: int = Field(1_000, ge=1, description="A head is signed after this many commits.")
     tree_head_seconds: float = Field(

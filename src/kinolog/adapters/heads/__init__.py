@@ -1,0 +1,1 @@
+"""Places outside of kinolog that get signed heads of the tree."""

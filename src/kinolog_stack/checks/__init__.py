@@ -1,0 +1,1 @@
+"""Checks of `kinolog doctor` about one part."""
