@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from functools import partial
@@ -141,6 +142,9 @@ async def test_what_a_key_may_not_export() -> None:
         request = ex.ExportEventsRequest(unseal_texts=True)
         problem = await refused(api.method("ExportEvents")(request, metadata=bearer(auditor)))
         assert (problem.reason, problem.metadata) == ("SCOPE_MISSING", {"scope": "read"})
+        for bundle in (ex.ExportBundleRequest(with_files=True), ex.ExportBundleRequest(with_keys=True)):
+            problem = await refused(api.method("ExportBundle")(bundle, metadata=bearer(auditor)))
+            assert (problem.reason, problem.metadata) == ("SCOPE_MISSING", {"scope": "read"})
 
 
 async def test_an_empty_log_has_an_empty_export(tmp_path: Path) -> None:
@@ -295,3 +299,25 @@ async def test_the_command_saves_events(
         assert refused_call.exit_code == ExitCode.USAGE, wrong
         assert text in refused_call.stderr, wrong
     assert names_in(tmp_path) == ["events.jsonl", "events.parquet"]
+
+
+async def test_the_examples_of_the_page_run(
+    gateway: RunningGateway,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Those for DuckDB and pandas, on an export."""
+    page = (Path(__file__).parents[2] / "docs" / "audit-exports.md").read_text("utf-8")
+    examples = [
+        code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "events.parquet" in code
+    ]
+    with KinologClient(gateway.url) as client:
+        save = partial(client.export_events, tmp_path / "events.parquet", file_format="parquet")
+        await asyncio.to_thread(save)
+    monkeypatch.chdir(tmp_path)
+    run = [code for code in examples if code.startswith(("import duckdb", "import pandas"))]
+    assert len(run) == 2
+    for code in run:
+        exec(compile(code, "docs/audit-exports.md", "exec"), {})  # noqa: S102
+    assert "submit" in capsys.readouterr().out

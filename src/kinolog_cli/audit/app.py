@@ -8,7 +8,8 @@ from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, verify_all, w
 from kinolog_cli.audit_exports import bundle, export, verify_bundle
 
 app = typer.Typer(
-    help="The tree over all commits, whose signed heads prove that history was not changed.",
+    help="For auditors: the tree over all commits, whose signed heads prove that history was not changed; exports and "
+    "bundles of it.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
