@@ -14,7 +14,7 @@ from kinolog.process.probe import Metric
 from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel.database import writer_connection
 from kinolog_projector.projection.writer import BatchWriter
-from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree, TreeConflict
+from kinolog_projector.tree.commit_tree import BATCH_COMMITS, CommitTree, DamagedTree, TreeConflict
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
 
 logger = logging.getLogger(__name__)
@@ -89,6 +89,9 @@ class TreeFollower:
                 await self._alarm.update(signer.problem)
                 if not grown:
                     await self._comparison.step(tree)
+                if (
+                    grown < BATCH_COMMITS
+                ):  # while jobs run, each pass would add the few commits of the one before
                     await asyncio.sleep(POLL_SECONDS)
 
     async def _grow_until(self, caught_up: asyncio.Event, tree: CommitTree) -> None:
