@@ -13,6 +13,7 @@ from kinolog_projector.projection.key_archive import ArchivedKey
 from kinolog_projector.projection.projection_tables import CheckpointConflict, ProjectionTables
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.rebuild.table_hashes import table_hashes
+from psycopg.pq import TransactionStatus
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
@@ -39,6 +40,8 @@ TABLES = {
     "timings",
     "workers",
 }
+FEW_AND_MANY = (50, 150)
+"""Commits in a batch that is written without COPY, and with it."""
 
 
 @pytest.fixture
@@ -121,8 +124,30 @@ async def test_a_failed_side_task_leaves_the_writer_usable(
     assert await database.catch_up(memory_jobs.store, memory_jobs.keys)
 
 
+@pytest.mark.parametrize("size", FEW_AND_MANY)
+async def test_a_refused_batch_writes_nothing(
+    memory_jobs: MemoryJobs, database: Projected, size: int
+) -> None:
+    """A batch of which the database refuses one row writes none of it, and another writer on the connection all."""
+    commits = (await _commits(memory_jobs.store))[:size]
+    batch = await BatchPreparer(memory_jobs.store, memory_jobs.keys).prepare(0, commits)
+    await database.connection.execute(
+        "ALTER TABLE projection.jobs ADD CONSTRAINT refused CHECK (urgency < 0)"
+    )
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await database.writer.apply(batch)
+    assert database.connection.info.transaction_status is TransactionStatus.IDLE
+    assert await _archive(database) == []
+    await database.connection.execute("ALTER TABLE projection.jobs DROP CONSTRAINT refused")
+    writer = BatchWriter(database.connection)
+    await writer.apply(batch)
+    assert await _archive(database) == [(one.position, one.raw, one.digest) for one in commits]
+    assert await writer.position() == (size, commits[-1].digest)
+
+
+@pytest.mark.parametrize("size", FEW_AND_MANY)
 async def test_an_interrupted_batch_writes_nothing(
-    memory_jobs: MemoryJobs, migrated_database_url: str
+    memory_jobs: MemoryJobs, migrated_database_url: str, size: int
 ) -> None:
     """A connection that fails in a batch writes none of it, and the next attempt writes all of it."""
     commits = await _commits(memory_jobs.store)
@@ -135,9 +160,9 @@ async def test_an_interrupted_batch_writes_nothing(
     killer = await writer_connection(migrated_database_url, "killer")
     async with killer:
         await killer.execute("BEGIN")
-        # The writer waits at the projection, its archive rows written already, when its connection is cut.
+        # The writer waits at the projection, its checkpoints moved already, when its connection is cut.
         await killer.execute("LOCK TABLE projection.jobs IN ACCESS EXCLUSIVE MODE")
-        writing = asyncio.create_task(writer.apply(await preparer.prepare(50, commits[50:200])))
+        writing = asyncio.create_task(writer.apply(await preparer.prepare(50, commits[50 : 50 + size])))
         await _until_blocked(killer, dying.info.backend_pid)
         await killer.execute("SELECT pg_terminate_backend(%s)", [dying.info.backend_pid])
         with pytest.raises(psycopg.OperationalError):

@@ -5,20 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from psycopg import sql
+from psycopg import AsyncRawCursor, sql
 from sqlalchemy import Table
 
+from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import Row
 from kinolog_projector.bulk.array_literals import ArrayColumn
 
 
 class BulkStatement:
-    """A statement that reads its rows from `unnest` of arrays, with the alias `given`."""
+    """A statement that reads its rows from `unnest` of arrays, with the alias `given`.
+
+    Its parameters are numbered here: psycopg numbers those of a statement as long as that of `jobs` each time it is
+    sent, which takes longer than all other work on it.
+    """
 
     def __init__(self, query: sql.Composed, columns: Sequence[ArrayColumn]) -> None:
-        self.query = query.as_bytes()
+        first, *others = query.as_string().split("%s")
+        numbered = (f"${number}{part}" for number, part in enumerate(others, 1))
+        self.query = "".join((first, *numbered)).encode()
         self._columns = columns
         self._values = itemgetter(*(column.name for column in columns))
+
+    async def send(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Write rows, if there are any."""
+        if rows:
+            await AsyncRawCursor(connection).execute(self.query, self.parameters(rows))
 
     def parameters(self, rows: Sequence[Row]) -> list[str]:
         """Return the rows, one literal per column. Raises `KeyError` for a row without one of the columns."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import itemgetter
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
+from typing import NamedTuple, TypeVar
 
 from kinolog.ports.read_model import SortField
 from kinolog.readmodel.counter_cells import ALL, LEVELS, Cell, JobKind, SortKeys, coarser, finest_cells
 from kinolog.readmodel.priority_order import ALL_PRIORITIES
 from kinolog.readmodel.tables import ROLLUP_SUMS, Row
 from kinolog.readmodel.time_buckets import BINS, BUCKET_SECONDS, TIMING_SECONDS
+
+T = TypeVar("T")
 
 
 class CountedJob(NamedTuple):
@@ -189,7 +191,7 @@ class CounterChanges:
             for seconds in BUCKET_SECONDS:
                 key = DepthKey(tenant=tenant, bucket_seconds=seconds, at=_time(_bucket(at, seconds)))
                 sums.setdefault(key, DepthSum()).add(queued, processing)
-        return [{**key._asdict(), **asdict(sums[key])} for key in sorted(sums)]
+        return [{**key._asdict(), **_sums_in(sums[key])} for key in sorted(sums)]
 
     def timing_rows(self) -> list[Row]:
         """Return rows of `timings`, ordered by key."""
@@ -201,8 +203,17 @@ class CounterChanges:
                 totals[key].add(
                     durations.count, durations.total_us, durations.least_us, durations.greatest_us
                 )
-        return [{**key._asdict(), **asdict(totals[key])} for key in sorted(totals)]
+        return [{**key._asdict(), **_durations_in(totals[key])} for key in sorted(totals)]
 
+
+def _columns_of(kind: type[T]) -> Callable[[T], dict[str, int]]:
+    """Return what reads the columns of sums. `dataclasses.asdict` copies each number, which takes ten times as long."""
+    names = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+    values = attrgetter(*names)
+    return lambda sums: dict(zip(names, values(sums), strict=True))
+
+
+_sums_in, _durations_in = _columns_of(DepthSum), _columns_of(DurationSum)
 
 _no_sums = dict.fromkeys(ROLLUP_SUMS, 0).copy
 

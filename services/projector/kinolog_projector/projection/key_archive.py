@@ -37,7 +37,7 @@ class KeyArchive:
             return
         await self._partitions.create_missing(connection, [key.position for key in keys])
         rows = [{"key_id": key.key_id, "wrapped": key.wrapped, "position": key.position} for key in keys]
-        await connection.execute(STORE.query, STORE.parameters(rows))
+        await STORE.send(connection, rows)
 
     async def delete(self, connection: Connection, key_ids: Sequence[str]) -> None:
         """Delete keys. Unknown ones are no error."""

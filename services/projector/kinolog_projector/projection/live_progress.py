@@ -127,7 +127,7 @@ async def write_live_progress(
 
     async def write(connection: Connection, projection: ProjectionTables) -> None:
         if rows:
-            await connection.execute(INSERT_LINES.query, INSERT_LINES.parameters(rows))
+            await INSERT_LINES.send(connection, rows)
         if progress:
             await _write_progress(connection, projection, progress)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from psycopg import sql
+from psycopg import AsyncCursor, sql
 from psycopg.rows import class_row
 
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import ROLLUP_SUMS, Row
 from kinolog_projector.bulk.copy_into import CopyStatement
-from kinolog_projector.bulk.upserts import BulkStatement, insert, merge_counts, upsert
+from kinolog_projector.bulk.upserts import insert, merge_counts, upsert
 from kinolog_projector.projection.batch import CommitBatch
 from kinolog_projector.projection.counter_changes import CounterChanges
 from kinolog_projector.projection.current_row import CURRENT_COLUMNS, CurrentRow
@@ -113,8 +114,15 @@ class ProjectionTables:
 
     async def move_checkpoint(self, connection: Connection, previous: int, position: int) -> None:
         """Move the checkpoint to `position`. Raises `CheckpointConflict` if it is not at `previous`."""
-        cursor = await connection.execute(self._move, [position, previous])
-        if await cursor.fetchone() is None:
+        await self.check_moved(await self.send_move(connection, previous, position), previous)
+
+    async def send_move(self, connection: Connection, previous: int, position: int) -> AsyncCursor[Any]:
+        """Send the move of the checkpoint to `position`. Its result is for `check_moved`."""
+        return await connection.execute(self._move, [position, previous])
+
+    async def check_moved(self, move: AsyncCursor[Any], previous: int) -> None:
+        """Raise `CheckpointConflict` if the checkpoint was not at `previous`."""
+        if await move.fetchone() is None:
             raise CheckpointConflict(
                 f"the read models in schema {self.schema} are not at position {previous}"
             )
@@ -129,44 +137,54 @@ class ProjectionTables:
 
     async def write(self, connection: Connection, projected: ProjectedRows) -> None:
         """Write the rows of every table."""
-        await self._partitions.create_missing(connection, [row["number"] for row in projected.new.prompts])
+        await self._create_partitions(connection, projected)
         use_copy = len(projected.new.jobs) >= COPY_MIN_JOBS
         if use_copy:
             for table, rows in projected.new.by_table():
                 await self._copies[table].write(connection, rows)
             await self._copies["activity"].write(connection, projected.activity)
-        changes = projected.counter_changes
         async with connection.pipeline():
             if not use_copy:
-                await self._upsert_jobs(connection, projected.new)
-                await _send(connection, self._activity, projected.activity)
-            if projected.erased:
-                await connection.execute(self._note_erased, [list(projected.erased.values())])
-            await self._upsert_jobs(connection, projected.known)
-            if projected.erased:
-                await connection.execute(self._delete_artifacts, ["{" + ",".join(projected.erased) + "}"])
-            await _send(connection, self._workers, projected.worker_rows())
-            await self.count(connection, changes)
-            await _send(connection, self._rollups, changes.rollup_rows())
-            await _send(connection, self._depths, changes.depth_rows())
-            await _send(connection, self._timings, changes.timing_rows())
+                await self._send_new(connection, projected)
+            await self._send_others(connection, projected)
+
+    async def send(self, connection: Connection, projected: ProjectedRows) -> None:
+        """Write the rows of every table without COPY, in a pipeline that the caller has begun."""
+        await self._create_partitions(connection, projected)
+        await self._send_new(connection, projected)
+        await self._send_others(connection, projected)
+
+    async def _create_partitions(self, connection: Connection, projected: ProjectedRows) -> None:
+        await self._partitions.create_missing(connection, [row["number"] for row in projected.new.prompts])
+
+    async def _send_new(self, connection: Connection, projected: ProjectedRows) -> None:
+        await self._upsert_jobs(connection, projected.new)
+        await self._activity.send(connection, projected.activity)
+
+    async def _send_others(self, connection: Connection, projected: ProjectedRows) -> None:
+        changes = projected.counter_changes
+        if projected.erased:
+            await connection.execute(self._note_erased, [list(projected.erased.values())])
+        await self._upsert_jobs(connection, projected.known)
+        if projected.erased:
+            await connection.execute(self._delete_artifacts, ["{" + ",".join(projected.erased) + "}"])
+        await self._workers.send(connection, projected.worker_rows())
+        await self.count(connection, changes)
+        await self._rollups.send(connection, changes.rollup_rows())
+        await self._depths.send(connection, changes.depth_rows())
+        await self._timings.send(connection, changes.timing_rows())
 
     async def write_prompts(
         self, connection: Connection, prompts: Sequence[Row], trigrams: Sequence[Row]
     ) -> None:
         """Write rows of `prompts` and `prompt_trigrams` for known jobs."""
-        await _send(connection, self._upserts["prompts"], prompts)
-        await _send(connection, self._upserts["prompt_trigrams"], trigrams)
+        await self._upserts["prompts"].send(connection, prompts)
+        await self._upserts["prompt_trigrams"].send(connection, trigrams)
 
     async def _upsert_jobs(self, connection: Connection, job_rows: JobTableRows) -> None:
         for table, rows in job_rows.by_table():
-            await _send(connection, self._upserts[table], rows)
+            await self._upserts[table].send(connection, rows)
 
     async def count(self, connection: Connection, changes: CounterChanges) -> None:
         """Add changes to the counters."""
-        await _send(connection, self._counters, changes.counter_rows())
-
-
-async def _send(connection: Connection, statement: BulkStatement, rows: Sequence[Row]) -> None:
-    if rows:
-        await connection.execute(statement.query, statement.parameters(rows))
+        await self._counters.send(connection, changes.counter_rows())

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from struct import Struct
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
+from kinolog.readmodel import permanent_tables
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
+from kinolog.readmodel.tables import Row
+from kinolog_projector.bulk.upserts import insert
 from kinolog_projector.projection.batch import CommitBatch
 from kinolog_projector.projection.key_archive import ArchivedKey, KeyArchive
-from kinolog_projector.projection.projection_tables import CheckpointConflict, ProjectionTables
+from kinolog_projector.projection.projection_tables import (
+    COPY_MIN_JOBS,
+    CheckpointConflict,
+    ProjectionTables,
+)
 from kinolog_projector.projection.uninterrupted import uninterrupted
 
 MOVE_LOG = sql.SQL(
@@ -22,6 +32,9 @@ MOVE_LOG = sql.SQL(
 )
 LOCK_LOG = sql.SQL("SELECT position, digest FROM kinolog.log_checkpoint FOR UPDATE")
 ARCHIVE = sql.SQL("COPY kinolog.archive (position, job_id, raw, digest) FROM STDIN (FORMAT BINARY)")
+
+ARCHIVE_FEW = insert(permanent_tables.archive, PERMANENT_SCHEMA)
+BEGIN, COMMIT = b"BEGIN", b"COMMIT"
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
@@ -80,24 +93,61 @@ class BatchWriter:
         await uninterrupted(self._apply(batch))
 
     async def _apply(self, batch: CommitBatch) -> None:
-        async with self._lock, self._connection.transaction():
-            previous = batch.first - 1
-            tail = batch.commits[-1]
-            cursor = await self._connection.execute(MOVE_LOG, [tail.position, tail.digest, previous])
-            if await cursor.fetchone() is None:
-                raise CheckpointConflict(f"the archive is not at position {previous}")
-            await self._projection.move_checkpoint(self._connection, previous, batch.last)
-            await archive(self._connection, batch.commits)
-            await self.key_archive.store(self._connection, archived_keys(batch))
-            await self.key_archive.delete(self._connection, batch.erased_keys)
-            projected = await self._projection.project(self._connection, batch)
-            await self._projection.write(self._connection, projected)
+        async with self._lock:
+            if len(batch.commits) < COPY_MIN_JOBS:
+                await self._apply_few(batch)
+                return
+            async with self._connection.transaction():
+                await self._move_checkpoints(batch)
+                await archive(self._connection, batch.commits)
+                await self._archive_keys(batch)
+                projected = await self._projection.project(self._connection, batch)
+                await self._projection.write(self._connection, projected)
+
+    async def _apply_few(self, batch: CommitBatch) -> None:
+        """Write a batch without COPY, in few round trips: for a few commits these take longer than the rows.
+
+        The server carries out nothing after a statement that fails, and so no COMMIT.
+        """
+        connection = self._connection
+        try:
+            async with connection.pipeline():
+                await connection.execute(BEGIN)
+                await self._move_checkpoints(batch)
+                projected = await self._projection.project(connection, batch)
+                await ARCHIVE_FEW.send(connection, _archive_columns(batch.commits))
+                await self._archive_keys(batch)
+                await self._projection.send(connection, projected)
+                await connection.execute(COMMIT)
+        except BaseException:
+            with suppress(psycopg.Error):  # such as of a lost connection, whose transaction has ended with it
+                await connection.rollback()
+            raise
+
+    async def _move_checkpoints(self, batch: CommitBatch) -> None:
+        previous, tail = batch.first - 1, batch.commits[-1]
+        moved = await self._connection.execute(MOVE_LOG, [tail.position, tail.digest, previous])
+        following = await self._projection.send_move(self._connection, previous, batch.last)
+        if await moved.fetchone() is None:
+            raise CheckpointConflict(f"the archive is not at position {previous}")
+        await self._projection.check_moved(following, previous)
+
+    async def _archive_keys(self, batch: CommitBatch) -> None:
+        await self.key_archive.store(self._connection, archived_keys(batch))
+        await self.key_archive.delete(self._connection, batch.erased_keys)
 
 
 async def archive(connection: Connection, commits: Sequence[RecordedCommit]) -> None:
     """Append raw commits to the archive."""
     async with connection.cursor() as cursor, cursor.copy(ARCHIVE) as copy:
         await copy.write(archive_rows(commits))
+
+
+def _archive_columns(commits: Sequence[RecordedCommit]) -> list[Row]:
+    return [
+        {"position": each.position, "job_id": each.commit.job_id, "raw": each.raw, "digest": each.digest}
+        for each in commits
+    ]
 
 
 def archived_keys(batch: CommitBatch) -> list[ArchivedKey]:
