@@ -243,8 +243,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("CreateSchedule", sc.CreateScheduleRequest(cron="61 * * * *", job=submit()), "cron"),
     ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, zone="Atlantis", job=submit()), "zone"),
     ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, name=SECRET * 10, job=submit()), "name"),
-    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR), "prompt"),
-    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, job=submit(steps=0)), "steps"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR), "job.prompt"),
+    ("CreateSchedule", sc.CreateScheduleRequest(cron=EVERY_HOUR, job=submit(steps=0)), "job.steps"),
     (
         "CreateSchedule",
         sc.CreateScheduleRequest(cron=EVERY_HOUR, job=submit(request_id="x")),

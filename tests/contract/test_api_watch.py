@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -207,6 +208,31 @@ async def test_progress_is_sent_to_streams_that_request_it(api: RunningApi) -> N
     (commit,) = await collected(stream, 1)
     assert commit.job.percent == 40.0
     stream.cancel()
+
+
+async def test_the_first_message_has_the_newest_preview(api: RunningApi) -> None:
+    """It is that of the running attempt, also if nobody watched when it was published."""
+    job_id = await api.submit()
+    await api.start_attempt(job_id)
+    picture = PreviewImage(
+        job_id=job_id, attempt=1, at=api.clock(), scene=0, step=4, media_type="image/webp", image=b"picture"
+    )
+    await api.progress.publish(picture)
+    request = pb.WatchJobRequest(job_id=job_id, previews=True)
+    stream = api.jobs.WatchJob(request)
+    (first,) = await collected(stream, 1)
+    assert (first.job.id, first.last_preview.step, first.last_preview.image) == (job_id, 4, b"picture")
+    await api.progress.publish(replace(picture, step=8))
+    assert (await collected(stream, 1))[0].preview.step == 8
+    again = api.jobs.WatchJob(request)
+    assert (await collected(again, 1))[0].last_preview.step == 8
+    unwanted = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
+    assert not (await collected(unwanted, 1))[0].HasField("last_preview")
+    await api.fail(job_id)
+    ended = api.jobs.WatchJob(request)
+    assert not (await collected(ended, 1))[0].HasField("last_preview")
+    for each in (stream, again, unwanted, ended):
+        each.cancel()
 
 
 async def test_progress_is_conflated_and_commits_are_not(

@@ -8,12 +8,21 @@ from typing import Any
 import protovalidate
 import pytest
 from google.protobuf.message import Message
+from kinolog_gateway.http.request_errors import violation
 from kinolog_gateway.requests.filters import SeriesQuery
 from kinolog_gateway.requests.generate import GenerateRequest
+from kinolog_gateway.requests.keys import NewKeyRequest
 from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
+from kinolog_gateway.requests.queue import PauseQueueBody
+from kinolog_gateway.requests.schedules import NewScheduleRequest
+from kinolog_gateway.requests.value_types import RequestModel
+from kinolog_gateway.requests.webhooks import NewWebhookRequest
 from pydantic import ValidationError
 
+from kinolog.v1 import access_service_pb2 as ac
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1 import schedule_service_pb2 as sc
+from kinolog.v1 import webhook_service_pb2 as wh
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 validator = protovalidate.Validator()
@@ -111,3 +120,72 @@ def test_spans_of_charts() -> None:
     ):
         query = SeriesQuery.model_validate({"date_range": name, "bucket_seconds": 2_678_400})
         assert violations_of(query.to_proto(NOW)) == []
+
+
+NAME = "n" * 64
+JOB = {"prompt": "a fox"}
+HOOK = "https://example.org/"
+BODIES: list[tuple[type[RequestModel], dict[str, Any], str, type[Message]]] = [
+    (NewScheduleRequest, {"cron": "0 * * * *", "job": JOB, "name": NAME}, "name", sc.CreateScheduleRequest),
+    (
+        NewScheduleRequest,
+        {"cron": "0 * * * *", "job": JOB, "zone": "z" * 64},
+        "zone",
+        sc.CreateScheduleRequest,
+    ),
+    (NewScheduleRequest, {"cron": "c" * 200, "job": JOB}, "cron", sc.CreateScheduleRequest),
+    (NewWebhookRequest, {"address": f"{HOOK:h<2000}"}, "address", wh.CreateWebhookRequest),
+    (NewWebhookRequest, {"address": HOOK, "name": NAME}, "name", wh.CreateWebhookRequest),
+    (NewKeyRequest, {"actor": "ada", "name": NAME}, "name", ac.CreateKeyRequest),
+    (PauseQueueBody, {"reason": "r" * 200}, "reason", pb.PauseQueueRequest),
+]
+"""Bodies with a text that cannot be longer, and the message that it goes into, in a field of the same name."""
+
+
+@pytest.mark.parametrize(("body", "widest", "field", "message"), BODIES)
+def test_lengths_of_bodies(
+    body: type[RequestModel], widest: dict[str, Any], field: str, message: type[Message]
+) -> None:
+    """A text of the greatest length is accepted by both; a longer one by neither. The gateway counts characters."""
+
+    text = widest[field]
+    assert getattr(body.model_validate(widest), field) == text
+    others = violations_of(message(**{field: "x"}))
+    assert violations_of(message(**{field: text})) == others
+    assert len(violations_of(message(**{field: text + "x"}))) == len(others) + 1
+    with pytest.raises(ValidationError) as refused:
+        body.model_validate({**widest, field: text + "x"})
+    (error,) = refused.value.errors()
+    problem = violation({**error, "loc": ("body", *error["loc"])})
+    assert (problem.field, problem.message) == (field, f"must have at most {len(text)} characters")
+
+
+def test_every_limited_text_is_measured_in_characters() -> None:
+    """No text of a request is counted in items, whatever is checked before its length."""
+    found = {}
+    for model in (
+        GenerateRequest,
+        JobsQuery,
+        BulkRequest,
+        NewScheduleRequest,
+        NewWebhookRequest,
+        NewKeyRequest,
+    ):
+        for name, field in model.model_fields.items():
+            values = {field.alias or name: "x" * 5_000}
+            with pytest.raises(ValidationError) as refused:
+                model.model_validate(values)
+            for error in refused.value.errors():
+                if error["type"] in ("too_long", "string_too_long") and error["loc"][-1] == (
+                    field.alias or name
+                ):
+                    found[f"{model.__name__}.{name}"] = violation(
+                        {**error, "loc": ("body", *error["loc"])}
+                    ).message
+    assert {
+        "GenerateRequest.prompt",
+        "GenerateRequest.title",
+        "JobsQuery.text",
+        "NewScheduleRequest.name",
+    } <= set(found)
+    assert all(message.endswith(" characters") for message in found.values()), found

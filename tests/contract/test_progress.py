@@ -151,6 +151,14 @@ async def test_the_newest_progress_of_an_attempt(feeds: Feeds) -> None:
     await feeds.last(job_id, 1, progress(job_id, 4))
     await feeds.last(job_id, 2, progress(job_id, 1, attempt=2))
     assert await feeds.reader_feed.last_progress(job_id, 3) is None
+    picture = PreviewImage(
+        job_id=job_id, attempt=2, at=AT, scene=0, step=5, media_type="image/jpeg", image=b"\xff\xd8 a picture"
+    )
+    for update in (picture, replace(picture, step=6), progress(job_id, 7, attempt=2)):
+        await feeds.worker_feed.publish(update)
+    await feeds.last(job_id, 2, progress(job_id, 7, attempt=2))
+    assert await feeds.reader_feed.last_preview(job_id, 2) == replace(picture, step=6)
+    assert await feeds.reader_feed.last_preview(job_id, 1) is None
 
 
 async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from kinolog_projector.projection.projector import Projector
 
-from kinolog.ports.progress import Progress, ProgressUpdate
+from kinolog.ports.progress import PreviewImage, Progress, ProgressUpdate
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.tasks import background_task
@@ -30,6 +30,10 @@ class Feed:
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         return [one for one in self.held if one.job_id == job_id]
+
+    async def last_preview(self, job_id: str, attempt: int) -> PreviewImage | None:
+        """Return nothing: the projector shows no pictures."""
+        return None
 
     async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
         return None

@@ -16,7 +16,7 @@ from grpc.aio import AioRpcError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Mount, Route, WebSocketRoute
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
@@ -27,9 +27,10 @@ from kinolog_gateway.http import grpc_errors, request_errors
 from kinolog_gateway.http.callers import Callers
 from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.edge.head_requests import HeadRequests
+from kinolog_gateway.http.edge.page_navigation import PageNavigation
 from kinolog_gateway.http.edge.surroundings import COMPRESSION, DIRECT, Surroundings
 from kinolog_gateway.http.metrics import Metrics
-from kinolog_gateway.http.middleware import KnownConnection, RequestMiddleware, RequestTelemetry
+from kinolog_gateway.http.middleware import PAGE_PATHS, KnownConnection, RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.live.tenant_broadcasts import TenantBroadcasts
@@ -70,6 +71,7 @@ from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
 from kinolog_gateway.web_page.built_page import WEB_FILES, BuiltPage
+from kinolog_gateway.web_page.endpoint import lost_page
 from kinolog_gateway.web_page.endpoint import router as web_page_router
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 
@@ -114,6 +116,18 @@ ERROR_SHAPES = {"/v1": openai_error, "/veo": google_error}
 
 KEY_HEADERS = {"/veo": KeyHeader("x-goog-api-key"), "/fal": KeyHeader("authorization", "key ")}
 """Where clients of other services have their key."""
+
+
+NAVIGATION = PageNavigation(
+    served=[
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, Route | Mount | WebSocketRoute)
+    ],
+    pages=PAGE_PATHS,
+)
+"""Which addresses people open that are none."""
 
 
 class GatewayApp(FastAPI):
@@ -171,7 +185,7 @@ def create_app(
             COMPRESSION,
             Middleware(ErrorShapes, shapes=ERROR_SHAPES),  # HEAD states the length of what GET returns
             Middleware(KeyHeaders, headers=KEY_HEADERS),
-            Middleware(RequestMiddleware, callers=callers, surroundings=surroundings),
+            Middleware(RequestMiddleware, callers=callers, surroundings=surroundings, navigation=NAVIGATION),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
@@ -201,6 +215,8 @@ async def _on_status(request: Request, error: Any) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+    if error.status_code == HTTPStatus.NOT_FOUND and NAVIGATION.is_of_a_person(request.scope):
+        return lost_page(request)
     return respond(request_errors.from_status(error.status_code), headers)
 
 

@@ -101,6 +101,10 @@ class ProgressFeed(Protocol):
         """Return the newest progress of an attempt; None if the feed holds none."""
         ...
 
+    async def last_preview(self, job_id: str, attempt: int) -> PreviewImage | None:
+        """Return the newest preview of an attempt, sealed; None if the feed holds none."""
+        ...
+
     async def erase(self, job_id: str) -> None:
         """Delete all updates of a job."""
         ...

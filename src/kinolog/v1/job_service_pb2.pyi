@@ -2569,6 +2569,7 @@ class WatchJobResponse(_message.Message):
     LOG_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
+    LAST_PREVIEW_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position to send as `after` when the client reconnects."""
     @_builtins.property
@@ -2591,6 +2592,12 @@ class WatchJobResponse(_message.Message):
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the events in the commit, if the update is a job."""
 
+    @_builtins.property
+    def last_preview(self) -> _job_pb2.Preview:
+        """The newest preview of the running attempt, for a client that begins to watch. Only in the first message, if previews
+        are wanted and no position is given.
+        """
+
     def __init__(
         self,
         *,
@@ -2600,10 +2607,11 @@ class WatchJobResponse(_message.Message):
         log: _job_pb2.LogEntry | None = ...,
         preview: _job_pb2.Preview | None = ...,
         events: _abc.Iterable[_builtins.str] | None = ...,
+        last_preview: _job_pb2.Preview | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "log", b"log", "preview", b"preview", "progress", b"progress", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "last_preview", b"last_preview", "log", b"log", "preview", b"preview", "progress", b"progress", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "job", b"job", "log", b"log", "position", b"position", "preview", b"preview", "progress", b"progress", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "job", b"job", "last_preview", b"last_preview", "log", b"log", "position", b"position", "preview", b"preview", "progress", b"progress", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["job", "progress", "log", "preview"]  # noqa: Y015
     _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015

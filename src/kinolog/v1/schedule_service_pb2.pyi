@@ -125,7 +125,9 @@ class CreateScheduleRequest(_message.Message):
     """Whether the last of the runs that were missed is made up for: while the service did not run, or refused the job."""
     @_builtins.property
     def job(self) -> _job_service_pb2.SubmitJobRequest:
-        """The job that it submits, without request_id, start_after, variants and inputs. It is stored sealed."""
+        """The job that it submits, without request_id, start_after, variants and inputs. It is stored sealed. Errors name its
+        fields as job.steps.
+        """
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from kinolog.ports.progress import LogLine, Progress, ProgressUpdate
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate
 
 MAX_STORED = 500
 """Updates stored of each attempt; new ones replace the oldest."""
@@ -64,6 +64,10 @@ class MemoryProgressFeed:
             if isinstance(update, Progress):
                 return update
         return None
+
+    async def last_preview(self, job_id: str, attempt: int) -> PreviewImage | None:
+        stored = reversed(self._stored.get((job_id, attempt), ()))
+        return next((update for _, update in stored if isinstance(update, PreviewImage)), None)
 
     async def erase(self, job_id: str) -> None:
         for key in [key for key in self._stored if key[0] == job_id]:

@@ -87,6 +87,7 @@ class RecordingApi:
         self.jobs: dict[str, pb.Job] = {}
         self.log: list[jobs.WatchJobsResponse] = []
         self.lines: dict[str, list[pb.LogEntry]] = {}
+        self.previews: dict[str, pb.Preview] = {}
         self.files: dict[tuple[str, int, int], bytes] = {}
         self.live_videos: dict[str, RecordedLiveVideo] = {}
         self.uploads: list[list[jobs.UploadInputRequest]] = []
@@ -154,6 +155,8 @@ class RecordingApi:
         """Stream progress, a preview or a log line; without one a heartbeat."""
         if "log" in update:
             self.lines.setdefault(update["log"].job_id, []).append(update["log"])
+        if "preview" in update:
+            self.previews[update["preview"].job_id] = update["preview"]
         self._broadcast(jobs.WatchJobsResponse(position=self.position, **update))
 
     async def wait_for_streams(self, streams: int = 1) -> None:

@@ -273,6 +273,11 @@ class _JobStreams(ExportStreams):
             self.api.admit("WatchJob", request, context)
             self.api.get(request.job_id)
             after = request.after if request.HasField("after") else 0
+            if request.previews and not after:
+                first = self.api.get(request.job_id)
+                shown = self.api.previews.get(first.id)
+                yield jobs.WatchJobResponse(position=first.position, job=first, last_preview=shown)
+                after = first.position
             async for update in self.api.watch(after, lambda u: u.job.id == request.job_id):
                 yield update
         except Refusal as refusal:

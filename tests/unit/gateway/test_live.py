@@ -125,6 +125,34 @@ async def test_previews_go_to_their_job_alone(gateway: RunningGateway, api: Reco
         assert [m["type"] for m in await every.receive_until(done.position)] == ["job_completed"]
 
 
+async def test_a_client_that_comes_later_gets_the_newest_preview(
+    gateway: RunningGateway, api: RecordingApi
+) -> None:
+    """It is read from the api if this gateway has seen none. A job that has ended has none."""
+    job = canned.started(api.add_job())
+    api.commit(job, "attempt_started")
+    api.send_update(preview=canned.preview(job, 4))  # nobody watches yet
+    async with connected(gateway.ws_url) as first:
+        await first.send(type="subscribe", channel=f"job:{job.id}")
+        message = await first.receive_type("job_preview")
+        assert (message["data"]["step"], message["data"]["image"]) == (4, "/9g=")
+        assert message["position"] == api.position
+        await api.wait_for_streams()
+        api.send_update(preview=canned.preview(job, 9))
+        assert (await first.receive_type("job_preview"))["data"]["step"] == 9
+        read = len(api.requests("WatchJob"))
+        async with connected(gateway.ws_url) as later:
+            await later.send(type="subscribe", channel=f"job:{job.id}")
+            assert (await later.receive_type("job_preview"))["data"]["step"] == 9
+        assert len(api.requests("WatchJob")) == read
+        api.commit(canned.completed(job), "completed")
+        await first.receive_until(api.position)
+        async with connected(gateway.ws_url) as last:
+            await last.subscribe(f"job:{job.id}")
+            await last.settle()
+            assert "job_preview" not in [message["type"] for message in last.received]
+
+
 async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
     """A log channel starts with the last lines; resumed after a sequence it sends each later line once."""
     job = canned.started(api.add_job())

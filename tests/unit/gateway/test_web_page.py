@@ -119,3 +119,51 @@ async def test_behind_a_prefix(api: RecordingApi, web_files: Path) -> None:
     async with running_gateway(api.target, gateway_path_prefix="/films", web_files=web_files) as gateway:
         assert '<base href="/films/">' in (await gateway.client.get("/films/jobs")).text
         assert (await gateway.client.get("/films/assets/page-1a.js")).text == SCRIPT
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+async def test_a_mistyped_address_shows_the_page_to_people(
+    api: RecordingApi, tmp_path: Path, web_files: Path
+) -> None:
+    """A browser gets the page with status 404, without a key. Programs, and addresses of an API, get a problem."""
+    keys = tmp_path / "keys"
+    keys.write_text("ada-0123456789abcdef studio\n")
+    keys.chmod(0o600)
+    async with running_gateway(api.target, keys, web_files=web_files) as gateway:
+        client = gateway.client
+        for path in ("/jbos", "/jobs/a/b", "/schedules/x", "/a/b/c?x=1", "/index.html"):
+            page = await client.get(path, headers=BROWSER)
+            assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
+            assert "page-1a.js" in page.text
+            assert (page.headers["vary"], page.headers["cache-control"]) == ("Accept", "no-store")
+            assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert (await client.head("/jbos", headers=BROWSER)).status_code == 404
+        key = {"Authorization": "Bearer ada-0123456789abcdef"}
+        for path, accept in (
+            ("/jbos", "*/*"),
+            ("/jbos", "application/json"),
+            ("/jbos", "application/json, text/html"),
+            ("/api/v1/jbos", BROWSER["Accept"]),
+            ("/v1/jbos", BROWSER["Accept"]),
+            ("/assets/jbos.js", BROWSER["Accept"]),
+        ):
+            answer = await client.get(path, headers={"Accept": accept, **key})
+            assert answer.status_code == 404, path
+            assert "json" in answer.headers["content-type"], path
+        for method, path in (
+            ("GET", "/jbos"),
+            ("POST", "/jbos"),
+            ("GET", "/api/v1/jobs"),
+            ("GET", "/api/v1/jbos"),
+        ):
+            headers = {} if (method, path) == ("GET", "/jbos") else BROWSER
+            assert (await client.request(method, path, headers=headers)).status_code == 401, (method, path)
+
+
+async def test_a_mistyped_address_without_a_built_page(api: RecordingApi, tmp_path: Path) -> None:
+    """There is a link back."""
+    async with running_gateway(api.target, web_files=tmp_path / "none") as gateway:
+        page = await gateway.client.get("/jbos", headers=BROWSER)
+        assert (page.status_code, '<a href="/">' in page.text) == (404, True)

@@ -11,6 +11,7 @@ export const queryKeys = {
   workers: ["workers"] as const,
   models: ["models"] as const,
   alarms: ["alarms"] as const,
+  queuePauses: ["queue pauses"] as const,
   usage: ["usage"] as const,
   caller: ["caller"] as const,
   keys: ["keys"] as const,

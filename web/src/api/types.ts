@@ -8,6 +8,7 @@ export type JobDetail = Schemas["JobDetail"];
 export type Attempt = Schemas["AttemptView"];
 export type JobStatus = Job["status"];
 export type Priority = Job["priority"];
+export type QueuePause = Schemas["QueuePauseView"];
 export type JobList = Schemas["JobList"];
 export type JobSummary = Schemas["JobSummary"];
 export type JobPlan = Schemas["JobPlanView"];

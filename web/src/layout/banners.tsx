@@ -7,9 +7,11 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { isKeyRefused } from "../api/problem";
 import { useAlarms, useCaller } from "../api/queries";
+import { PAUSE_ALARM, useQueuePauses } from "../api/queue_pauses";
 import { useReconnect } from "../live/live_updates";
 import { useLiveState } from "../live/live_store";
 import { useSettings } from "../session/settings";
+import { QueuePauses } from "./queue_pauses";
 
 /** A connection that is back within this time is not worth a banner. */
 const PATIENCE_MS = 2_000;
@@ -34,7 +36,10 @@ export function Banners(): ReactNode {
   const caller = useCaller();
   const alarms = useAlarms();
   const isRefused = state === "refused" || (caller.isError && isKeyRefused(caller.error));
-  const named = new Map((alarms.data ?? []).map((alarm) => [alarm.name, alarm]));
+  const pauses = useQueuePauses().data;
+  // The pauses say more than their alarm, which comes and goes a moment later than they do.
+  const shown = (alarms.data ?? []).filter(({ name }) => name !== PAUSE_ALARM || pauses === undefined);
+  const named = new Map(shown.map((alarm) => [alarm.name, alarm]));
   return (
     <Stack aria-live="polite" sx={{ "& .MuiAlert-root": { borderRadius: 0 } }}>
       {isRefused ? (
@@ -61,6 +66,7 @@ export function Banners(): ReactNode {
           {state === "paused" ? t("live.paused", { seconds }) : t("live.connecting", { seconds })}
         </Alert>
       ) : null}
+      <QueuePauses pauses={pauses ?? []} />
       {[...named.values()].slice(0, MOST_ALARMS).map((alarm) => (
         <Alert key={alarm.name} severity={alarm.severity === "refuse_writes" ? "error" : "warning"}>
           {alarm.text}

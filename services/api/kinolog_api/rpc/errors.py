@@ -7,7 +7,8 @@ prompt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
@@ -108,6 +109,21 @@ def invalid_argument(violations: Sequence[RequestViolation], reason: str = "INVA
     more = len(shown) - MAX_VIOLATIONS_IN_MESSAGE
     message = "; ".join(shown[:MAX_VIOLATIONS_IN_MESSAGE]) + (f"; and {more} more" if more > 0 else "")
     return RpcError(StatusCode.INVALID_ARGUMENT, reason, message, violations=violations)
+
+
+@contextmanager
+def fields_below(path: str) -> Iterator[None]:
+    """Let the violations of wrong fields that are raised within name the fields as those of the message at `path`."""
+    try:
+        yield
+    except RpcError as error:
+        if not error.violations:
+            raise
+        found = [
+            RequestViolation(f"{path}.{v.field}" if v.field else path, v.description)
+            for v in error.violations
+        ]
+        raise invalid_argument(found, error.reason) from None
 
 
 def job_not_found(job_id: str) -> RpcError:

@@ -28,7 +28,7 @@ from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2
 from kinolog.v1 import schedule_service_pb2 as pb
 from kinolog_api.rpc.calls import RpcCall
-from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, RpcError, fields_below, invalid_argument
 from kinolog_api.schedules.cron_times import CronTimes, UnusableTimes
 from kinolog_api.schedules.schedule_facts import ScheduleFacts
 from kinolog_api.schedules.schedule_runs import ScheduleRuns, run_job_id
@@ -78,7 +78,8 @@ class ManageSchedules:
             RequestViolation(f"job.{name}", OF_ITS_RUNS[name]) for name in OF_ITS_RUNS if name in given
         ]:
             raise invalid_argument(wrong)
-        await self._check_job(request.job, call)
+        with fields_below("job"):
+            await self._check_job(request.job, call)
         async with self._creating:
             number = len(self._facts.book.of_tenant(call.tenant))
             if number >= MAX_SCHEDULES:

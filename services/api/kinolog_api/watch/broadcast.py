@@ -25,7 +25,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressFeed, ProgressUpdate
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
@@ -48,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 CACHED_JOBS = 5_000
 """Jobs whose latest progress, or whose end, is cached."""
+
+CACHED_PREVIEWS = 200
+"""Running jobs whose newest preview is cached, sealed."""
 
 CACHED_PROMPTS = 1_000
 """Unfinished jobs whose unsealed fields are cached."""
@@ -81,6 +84,7 @@ class WatchBroadcast:
         self._standstill = Standstill(STANDSTILL_SECONDS)
         self._conflation = Conflation[tuple[ProgressKind, str], ProgressUpdate]()
         self._latest_progress = RecentEntries[str, Progress](CACHED_JOBS)
+        self._latest_preview = RecentEntries[str, PreviewImage](CACHED_PREVIEWS)
         self._looked_up = RecentEntries[str, int](CACHED_JOBS)
         self._ended_jobs = RecentEntries[str, None](CACHED_JOBS)
         self._unsealed = RecentEntries[str, UnsealedFields](CACHED_PROMPTS)
@@ -149,6 +153,18 @@ class WatchBroadcast:
         (message,) = await self.encode_all([recorded])
         return message
 
+    async def last_preview(self, job: Job) -> PreviewImage | None:
+        """Return the newest preview of a running attempt, unsealed; None if there is none, or if it cannot be read."""
+        if job.status is not Status.PROCESSING:
+            return None
+        last = self._latest_preview.get(job.id)
+        with contextlib.suppress(LogUnavailable):
+            if last is None or last.attempt != job.attempt:
+                last = await self._progress.last_preview(job.id, job.attempt)
+            unsealed = await unseal_update(last, self._keys) if last is not None else None
+            return unsealed if isinstance(unsealed, PreviewImage) else None
+        return None
+
     async def encode_all(self, batch: Sequence[RecordedCommit]) -> list[EncodedCommit]:
         """Encode commits for a watcher that is catching up, their jobs unsealed."""
         unsealed = await self._unseal(batch)
@@ -180,6 +196,7 @@ class WatchBroadcast:
             self._endings.start(end_tasks(reading.tasks))
         self._conflation.clear()
         self._latest_progress.clear()
+        self._latest_preview.clear()
         self._looked_up.clear()
         self._ended_jobs.clear()
         self._unsealed.clear()
@@ -260,6 +277,7 @@ class WatchBroadcast:
         """Remember whether a job has ended: later progress of an ended job is stale."""
         if ended:
             self._latest_progress.pop(job_id, None)
+            self._latest_preview.pop(job_id, None)
             self._conflation.discard((ProgressKind.PROGRESS, job_id))
             self._conflation.discard((ProgressKind.PREVIEW, job_id))
             self._ended_jobs[job_id] = None
@@ -274,6 +292,8 @@ class WatchBroadcast:
                 elif reading is self._reading and update.job_id not in self._ended_jobs:
                     if isinstance(update, Progress):
                         self._latest_progress[update.job_id] = update
+                    else:
+                        self._latest_preview[update.job_id] = update
                     self._conflation.put((KIND_OF_UPDATE[type(update)], update.job_id), update)
 
     async def _deliver_conflated(self, reading: ReaderRun) -> None:

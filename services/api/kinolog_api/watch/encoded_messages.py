@@ -67,6 +67,14 @@ def encode_job_message(position: int, job: job_pb2.Job, events: tuple[Event, ...
     return pb.WatchJobsResponse(position=position, job=job, events=names).SerializeToString()
 
 
+def encode_first_message(position: int, job: job_pb2.Job, preview: PreviewImage | None) -> bytes:
+    """Encode a job for a client that begins to watch it, with the newest preview of its running attempt."""
+    message = pb.WatchJobResponse(position=position, job=job)
+    if preview is not None:
+        message.last_preview.CopyFrom(preview_to_proto(preview))
+    return message.SerializeToString()
+
+
 def encode_heartbeat(position: int) -> bytes:
     """Encode a message without an update for a stream that was sent every commit up to `position`."""
     return pb.WatchJobsResponse(position=position).SerializeToString()

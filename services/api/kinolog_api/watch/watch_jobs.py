@@ -15,8 +15,8 @@ from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.encoded_messages import (
     EncodedCommit,
     ProgressKind,
+    encode_first_message,
     encode_heartbeat,
-    encode_job_message,
 )
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
@@ -42,7 +42,8 @@ class WatchJobs:
             ended = loaded.job.status.terminal
             if after is None:
                 after = loaded.position
-                yield encode_job_message(after, await self._queries.present(loaded))
+                preview = await self._broadcast.last_preview(loaded.job) if request.previews else None
+                yield encode_first_message(after, await self._queries.present(loaded), preview)
             else:
                 async for message in self._history(request.job_id, after):
                     after, ended = message.position, message.terminal

@@ -23,6 +23,7 @@ from kinolog_gateway.http.edge.browser_credentials import (
     opens_connection,
     take_link_ticket,
 )
+from kinolog_gateway.http.edge.page_navigation import PageNavigation
 from kinolog_gateway.http.edge.path_aliases import API_PREFIX
 from kinolog_gateway.http.edge.surroundings import Surroundings
 from kinolog_gateway.http.metadata_headers import with_metadata_headers
@@ -124,8 +125,11 @@ class RequestMiddleware:
     make its own host name resolve to this machine (DNS rebinding).
     """
 
-    def __init__(self, app: ASGIApp, callers: Callers, surroundings: Surroundings) -> None:
+    def __init__(
+        self, app: ASGIApp, callers: Callers, surroundings: Surroundings, navigation: PageNavigation
+    ) -> None:
         self._app = app
+        self._navigation = navigation
         self._callers = callers
         self._surroundings = surroundings
 
@@ -153,7 +157,7 @@ class RequestMiddleware:
         self._check_origin(scope, headers)
         if not self._callers.requires_key:
             _check_host(headers)
-        if _is_public(scope["path"]):
+        if _is_public(scope["path"]) or self._navigation.is_of_a_person(scope):
             return HttpCaller()
         credential = _credential(scope, headers)
         if credential and not _can_be_passed_on(credential):

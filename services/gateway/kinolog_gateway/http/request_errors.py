@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kinolog.counts import counted
 from kinolog_gateway.http.problems import Problem, Violation, make_problem
 from kinolog_gateway.http.text_patterns import IN_WORDS
 
@@ -87,8 +88,18 @@ def _message(error_type: str, error: Mapping[str, Any]) -> str:
             return str(context["error"])
         case "string_pattern_mismatch":
             return IN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
+        case "too_long" | "string_too_long":
+            return f"must have at most {_counted(context['max_length'], error)}"
+        case "too_short" | "string_too_short":
+            return f"must have at least {_counted(context['min_length'], error)}"
     message = str(error["msg"])
     for opening in ("Input should", "String should", "List should", "Value should"):
         if message.startswith(opening):
             return f"must{message[len(opening) :]}"
     return message[:1].lower() + message[1:]
+
+
+def _counted(limit: int, error: Mapping[str, Any]) -> str:
+    """Return the limit of a length: pydantic names items where a limit follows another check, for texts too."""
+    is_text = isinstance(error["input"], str) and (error.get("ctx") or {}).get("field_type") != "List"
+    return counted(limit, "character" if is_text else "item")

@@ -31,6 +31,9 @@ LINES_PER_CALL = 1_000
 FIRST_LINES = 20
 """Log lines that a client receives first if it gives no `after`."""
 
+PREVIEW_SECONDS = 5.0
+"""How long a client's next channel waits for the preview of a job."""
+
 _TRANSIENT = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -57,6 +60,27 @@ class CatchUp:
             if self._is_active(subscription):
                 await self._catch_up(subscription)
             self._client.release(subscription)
+            if subscription.runs and self._is_active(subscription):
+                await self._send_preview(subscription.channel.job_id)
+
+    async def _send_preview(self, job_id: str) -> None:
+        """Send the newest preview of a running job: the next one may be minutes away. Without an answer send none."""
+        previews, read = self._broadcast.previews, None
+        if job_id not in previews:
+            watch = pb.WatchJobRequest(job_id=job_id, previews=True)
+            call = self._jobs.WatchJob(watch, metadata=self._client.caller.metadata, timeout=PREVIEW_SECONDS)
+            try:
+                first = await call.read()
+                if isinstance(first, pb.WatchJobResponse) and first.HasField("last_preview"):
+                    read = first.last_preview
+            except AioRpcError as error:
+                logger.info("a preview is not read", extra=fields("preview", code=error.code().name))
+            finally:
+                call.cancel()
+        # One that came meanwhile is newer.
+        newest = previews.get(job_id, read)
+        if newest is not None:
+            self._client.on_latest(outgoing_message.preview(self._client.position, newest))
 
     def _is_active(self, subscription: ChannelSubscription) -> bool:
         return self._client.subscriptions.get(subscription.channel) is subscription
@@ -99,6 +123,7 @@ class CatchUp:
     async def _read_job(self, subscription: ChannelSubscription) -> None:
         """Send a job's current state or, for a client that resumes, its missed commits."""
         client, job = self._client, await self._get_job(subscription)
+        subscription.runs = job.status == job_pb2.STATUS_PROCESSING
         if not client.is_holding(subscription):
             if self._broadcast.will_publish(job.position):
                 # Sent now, it would overtake commits of other jobs, and a client that resumes would miss those.

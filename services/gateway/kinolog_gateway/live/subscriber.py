@@ -34,6 +34,8 @@ class ChannelSubscription:
     channel: Channel
     floor: int = 0
     sequence: int = 0
+    runs: bool = False
+    """Whether its job was running when the client subscribed."""
     pending_lines: list[OutgoingMessage] | None = None
     """Live log lines that wait until earlier ones are read; None when lines are sent at once."""
 

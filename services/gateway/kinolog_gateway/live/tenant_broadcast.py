@@ -16,6 +16,7 @@ import grpc
 from grpc.aio import AioRpcError
 
 from kinolog.connections.conflation import Conflation
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.v1 import job_pb2
@@ -46,6 +47,8 @@ LOOK_BACK = 1_000
 KNOWN_JOBS = 5_000
 """Jobs whose state after the last commit is remembered."""
 REMEMBERED_LINES = 2_000
+REMEMBERED_PREVIEWS = 100
+"""Running jobs whose newest preview is remembered, for clients that subscribe later."""
 POLICY_VIOLATION = 1008
 """Close code for a client whose key the api refuses."""
 SERVICE_RESTART = 1012
@@ -74,6 +77,8 @@ class TenantBroadcast:
         """Why the api refuses this caller, if it does."""
         self.recent_lines: deque[OutgoingMessage] = deque(maxlen=REMEMBERED_LINES)
         """The last log lines. The newest may not be in the read model yet."""
+        self.previews = RecentEntries[str, job_pb2.Preview](REMEMBERED_PREVIEWS)
+        """The newest preview of each running job."""
         self.clients: set[Subscriber] = set()
         self._subscribers: defaultdict[Channel, set[Subscriber]] = defaultdict(set)
         self._first_log_end = 0
@@ -210,6 +215,7 @@ class TenantBroadcast:
             # The log ends before the stream's position: the api has another log now.
             self._started.clear()
             self._jobs.clear()
+            self.previews.clear()
             self.recent_commits.clear(None)
             self.position = self._first_log_end = 0
             text = "the log was replaced; subscribe again without after"
@@ -243,6 +249,7 @@ class TenantBroadcast:
             job = self._jobs.get(update.progress.job_id)
             self._publish_latest(outgoing_message.progress(position, update.progress, job))
         elif kind == "preview" and self._is_current(update.preview.job_id, update.preview.attempt):
+            self.previews[update.preview.job_id] = update.preview
             self._publish_latest(outgoing_message.preview(position, update.preview))
         elif kind == "log":
             line = outgoing_message.log_line(position, update.log)
@@ -262,6 +269,9 @@ class TenantBroadcast:
         if len(self._jobs) > KNOWN_JOBS:
             self._jobs.popitem(last=False)
         self._conflation.discard((MessageKind.PROGRESS, message.job_id))
+        preview = self.previews.get(message.job_id)
+        if preview is not None and not self._is_current(message.job_id, preview.attempt):
+            del self.previews[message.job_id]
         if update.job.erased:
             self._forget(message.job_id)
         self.recent_commits.add(message)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from kinolog.v1 import schedule_service_pb2 as pb
 from kinolog_gateway.requests.generate import GenerateRequest
-from kinolog_gateway.requests.value_types import Name, RequestModel, check_line
+from kinolog_gateway.requests.value_types import RequestModel, check_line
 
 
 class NewScheduleRequest(RequestModel):
@@ -21,7 +21,9 @@ class NewScheduleRequest(RequestModel):
     zone: Annotated[str, AfterValidator(check_line), Field(max_length=64)] = Field(
         "UTC", description="The time zone of these fields.", examples=["Europe/Berlin"]
     )
-    name: Name | None = Field(None, description="A name for people.")
+    name: Annotated[str, AfterValidator(check_line), Field(max_length=64)] | None = Field(
+        None, description="A name for people."
+    )
     catch_up: bool = Field(
         False,
         strict=True,

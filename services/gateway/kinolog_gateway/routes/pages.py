@@ -44,6 +44,18 @@ _HOME = Template(
 </html>
 """
 )
+_LOST = Template(
+    """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>kinolog</title><meta name="viewport" content="width=device-width, initial-scale=1">
+<style>$style</style></head>
+<body>
+<h1>There is no such page</h1>
+<p><a href="${root}">To the first page</a></p>
+</body>
+</html>
+"""
+)
 _DOCS = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>kinolog: routes</title>
@@ -84,6 +96,11 @@ def links_page(request: Request) -> Response:
     return HTMLResponse(
         _HOME.substitute(style=_STYLE, root=escape(root), url=escape(url)), headers=_HOME_HEADERS
     )
+
+
+def lost_links_page() -> Response:
+    """Return what stands at an address that is none, where the web page is not built."""
+    return HTMLResponse(_LOST.substitute(style=_STYLE, root=escape(public_path("/"))), headers=_HOME_HEADERS)
 
 
 @router.get("/docs")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from kinolog_gateway.http.middleware import PAGE_PATHS
-from kinolog_gateway.routes.pages import links_page
+from kinolog_gateway.routes.pages import links_page, lost_links_page
 from kinolog_gateway.web_page.built_page import BuiltPage
 
 router = APIRouter(include_in_schema=False)
@@ -35,6 +36,15 @@ def _page(request: Request) -> BuiltPage:
 async def home(request: Request) -> Response:
     """Return the page; the links alone if it is not built."""
     return _page(request).index(PAGE_MODULES["/"]) or links_page(request)
+
+
+def lost_page(request: Request) -> Response:
+    """Return the page for an address that is none, with status 404: it says so, and has a way back."""
+    page = _page(request).index(()) or lost_links_page()
+    page.status_code = HTTPStatus.NOT_FOUND
+    page.headers["Vary"] = "Accept"
+    page.headers["Cache-Control"] = "no-store"
+    return page
 
 
 def _part(modules: Sequence[str]) -> Callable[[Request], Awaitable[Response]]:

@@ -15,7 +15,7 @@ from kinolog.adapters.jetstream.client.consumers import create_consumer, nanosec
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.codec.progress import decode_progress_update, encode_progress_update
-from kinolog.ports.progress import Progress, ProgressUpdate
+from kinolog.ports.progress import PreviewImage, Progress, ProgressUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,10 @@ class JetStreamProgressFeed:
             return update
         updates = [update for update in await self._read(subject) if isinstance(update, Progress)]
         return updates[-1] if updates else None
+
+    async def last_preview(self, job_id: str, attempt: int) -> PreviewImage | None:
+        updates = await self._read(subjects.progress(job_id, attempt))
+        return next((update for update in reversed(updates) if isinstance(update, PreviewImage)), None)
 
     async def erase(self, job_id: str) -> None:
         await purge(self._client, subjects.PROGRESS, {"filter": subjects.progress_of(job_id)})

@@ -23,7 +23,7 @@ export const frame: typeof english = {
     paletteEmpty: "Keine Seite heißt so.",
     openJob: "Auftrag {{job}} öffnen",
     shortcuts: "Tastatur: 1 bis 6 öffnen eine Seite, Strg+K sucht eine, / sucht Aufträge.",
-    notFound: "Diese Seite gibt es nicht.",
+    notFound: "Diese Seite gibt es nicht",
     backHome: "Zur Übersicht",
     broken: "Diese Seite konnte nicht gezeigt werden.",
     reload: "Neu laden",

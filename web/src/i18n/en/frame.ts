@@ -21,7 +21,7 @@ export const frame = {
     paletteEmpty: "No page has this name.",
     openJob: "Open job {{job}}",
     shortcuts: "Keyboard: 1 to 6 open a page, Ctrl+K finds one, / searches jobs.",
-    notFound: "There is no such page.",
+    notFound: "There is no such page",
     backHome: "To the dashboard",
     broken: "This page could not be shown.",
     reload: "Load it again",

@@ -6,10 +6,11 @@ import ListItemButton from "@mui/material/ListItemButton";
 import Stack from "@mui/material/Stack";
 import { styled } from "@mui/material/styles";
 import Typography from "@mui/material/Typography";
-import { type ReactNode, memo } from "react";
+import { type ReactNode, Suspense, lazy, memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useJobs, useNextJobs } from "../../api/queries";
+import { useIsOperator } from "../../api/queue_pauses";
 import type { Job } from "../../api/types";
 import { Ago } from "../../components/ago";
 import { clamped } from "../../components/clamped";
@@ -20,6 +21,9 @@ import { Panel } from "../../components/panel";
 import { useJobPreview } from "../../live/live_store";
 import { useChannel } from "../../live/live_updates";
 import { useFormats } from "../../text/use_format";
+
+/** Loaded when it is opened: operators alone do that, and seldom. */
+const PauseDialog = lazy(() => import("./pause_dialog"));
 
 /** Running jobs whose pictures are followed. Each costs a channel and its pictures. */
 const PICTURED = 8;
@@ -79,15 +83,29 @@ export function QueuedJobs(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const next = useNextJobs(MOST_QUEUED);
+  const isOperator = useIsOperator();
+  const [isAsked, setAsked] = useState(false);
   return (
     <Panel
       title={t("dashboard.queue")}
       aside={
-        <Button component={Link} to="/jobs?status=queued" size="small">
-          {t("dashboard.allJobs")}
-        </Button>
+        <Stack direction="row" sx={{ flexWrap: "wrap" }}>
+          {isOperator ? (
+            <Button size="small" onClick={() => setAsked(true)}>
+              {t("queue.pause")}
+            </Button>
+          ) : null}
+          <Button component={Link} to="/jobs?status=queued" size="small">
+            {t("dashboard.allJobs")}
+          </Button>
+        </Stack>
       }
     >
+      {isAsked ? (
+        <Suspense>
+          <PauseDialog onClose={() => setAsked(false)} />
+        </Suspense>
+      ) : null}
       <Loaded query={next} empty={t("empty.queue")} isEmpty={({ jobs }) => jobs.length === 0}>
         {({ jobs }) => (
           <List disablePadding sx={{ maxHeight: 440, overflow: "auto", mx: -1 }}>
