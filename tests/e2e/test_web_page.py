@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from tests.fixtures.web_pages import NEEDS_BROWSER, expect_to_play
+from tests.fixtures.web_pages import NEEDS_BROWSER, expect_accessible, expect_to_play
 
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 PROMPT = "a red circle moving right on a blue background"
-WITHOUT_TRANSITIONS = """() => {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important }");
-    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-}"""
-"""Makes colours change at once. The shortest transition lasts for frames: an inner element waits for the outer one."""
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
 pytestmark = NEEDS_BROWSER
 
 
@@ -90,10 +80,4 @@ def test_every_page_is_accessible(page: Page) -> None:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         expect(page.locator("main")).not_to_be_empty()
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        page.evaluate(WITHOUT_TRANSITIONS)
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            expect(page.locator("html")).to_have_attribute("data-theme", scheme)
-            found = page.evaluate("axe.run().then((result) => result.violations.map((each) => each.id))")
-            assert found == [], (path, scheme)
+        expect_accessible(page)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from kinolog_client import KinologClient
-from tests.fixtures.web_pages import NEEDS_BROWSER, SlowJob
+from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, SlowJob, expect_accessible
 
 pytestmark = NEEDS_BROWSER
 
@@ -30,7 +30,7 @@ def test_variants_stand_beside_each_other(page: Page, gateway: KinologClient) ->
     page.get_by_label("Seed", exact=True).fill("41")
     expect(page.get_by_text("Seeds 41 to 43.")).to_be_visible()
     expect(page.get_by_text("(3 × ")).to_be_visible()
-    page.get_by_role("button", name="Make the video").click()
+    page.get_by_role("button", name="Make 3 videos").click()
     page.wait_for_url("**/jobs/*")
     first = page.url.rsplit("/", 1)[1]
     group = page.get_by_role("region", name="Variants of one request")
@@ -39,6 +39,7 @@ def test_variants_stand_beside_each_other(page: Page, gateway: KinologClient) ->
         expect(variant).to_contain_text(f"Seed {40 + number}")
         expect(variant.get_by_role("img", name=f"A frame of: Variant {number}")).to_be_visible()
     expect(group.locator("[aria-current=page]")).to_contain_text("Variant 1")
+    expect_accessible(page)
     group.get_by_role("link", name="Variant 3").click()
     expect(group.locator("[aria-current=page]")).to_contain_text("Variant 3")
     assert gateway.status(page.url.rsplit("/", 1)[1]).variant_of == first
@@ -84,6 +85,8 @@ def test_an_operator_pauses_the_queue(page: Page, gateway: KinologClient, starte
     """Every page says what is paused, since when and why, until it is resumed there."""
     page.goto("/")
     page.get_by_role("button", name="Pause the queue").click()
+    page.emulate_media(reduced_motion="reduce")
+    expect_accessible(page)
     choose(page, "What", "low")
     page.get_by_label("Reason").fill("a new GPU")
     page.get_by_role("button", name="Pause", exact=True).click()
@@ -91,6 +94,19 @@ def test_an_operator_pauses_the_queue(page: Page, gateway: KinologClient, starte
     expect(banner).to_contain_text("Reason: a new GPU")
     assert [(each.priority, each.reason) for each in gateway.queue_pauses().pauses] == [("low", "a new GPU")]
     page.get_by_role("navigation").get_by_role("link", name="Jobs").click()
+    expect_accessible(page)
     banner.get_by_role("button", name="Resume").click()
     expect(banner).to_have_count(0)
     assert gateway.queue_pauses().pauses == ()
+
+
+def test_a_mistyped_address_leads_back(open_page: OpenPage) -> None:
+    """The page says that there is none, with the status of that."""
+    page = open_page(may_lose_requests=True)
+    answer = page.goto("/jbos/today")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    expect_accessible(page)
+    page.get_by_role("link", name="To the dashboard").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()

@@ -3,6 +3,7 @@ import type { generate as english } from "../en/generate";
 
 export const generate: typeof english = {
   submit: "Video machen",
+  submitAll: "{{count}} Videos machen",
   prompt: "Was geschieht im Video?",
   count: "{{used}} von {{most}} Zeichen",
   shots: "Einstellungen",

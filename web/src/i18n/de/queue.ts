@@ -10,8 +10,8 @@ export const queue: typeof english = {
   reasonHint: "Alle Mandanten lesen ihn. Er darf leer sein.",
   isPaused: "Die Warteschlange ist angehalten.",
   isPausedFor: "Die Warteschlange ist für die Priorität „{{priority}}“ angehalten.",
-  since: "Neue Aufträge warten seit {{time}}.",
-  sinceBy: "Neue Aufträge warten seit {{time}}, durch {{actor}}.",
+  since: "Ihre Aufträge warten seit {{time}}.",
+  sinceBy: "Ihre Aufträge warten seit {{time}}: {{actor}} hat sie angehalten.",
   reasonIs: "Grund: {{reason}}",
   resumeAll: "Alles fortsetzen",
 };

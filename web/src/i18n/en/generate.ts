@@ -1,6 +1,7 @@
 /** Texts in English: the form of a new video. */
 export const generate = {
   submit: "Make the video",
+  submitAll: "Make {{count}} videos",
   prompt: "What happens in the video?",
   count: "{{used}} of {{most}} characters",
   shots: "Shots",

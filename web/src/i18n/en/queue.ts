@@ -8,8 +8,8 @@ export const queue = {
   reasonHint: "Every tenant reads it. It may be empty.",
   isPaused: "The queue is paused.",
   isPausedFor: "The queue is paused for priority {{priority}}.",
-  since: "New jobs wait since {{time}}.",
-  sinceBy: "New jobs wait since {{time}}, by {{actor}}.",
+  since: "Its jobs wait since {{time}}.",
+  sinceBy: "Its jobs wait since {{time}}: {{actor}} paused it.",
   reasonIs: "Reason: {{reason}}",
   resumeAll: "Resume all",
 };

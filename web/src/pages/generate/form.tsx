@@ -160,6 +160,12 @@ function MainFields({ form, catalogue }: { form: FormState; catalogue: Models })
   );
 }
 
+/** Name what the button of a draft makes. */
+function submitText({ start, variants }: Draft, t: TFunction): string {
+  if (start === "repeated") return t("schedules.create");
+  return variants === "" ? t("generate.submit") : t("generate.submitAll", { count: Number(variants) });
+}
+
 /** Say how long a video will take, and how long all variants will, one after the other. */
 function estimateOf(plan: JobPlan, formats: Formats, t: TFunction): string {
   const [one, all] = [plan.estimated_seconds, plan.total_estimated_seconds];
@@ -237,7 +243,7 @@ export function Form({ catalogue, usual, draft: first, note, isOpenedWide = fals
               {model.workers.length === 0 ? <Alert severity="warning">{t("generate.noWorker")}</Alert> : null}
               {form.failure === null ? null : <Alert severity="error"><ErrorLine error={form.failure} /></Alert>}
               <Button type="submit" variant="contained" size="large" loading={form.isSending}>
-                {draft.start === "repeated" ? t("schedules.create") : t("generate.submit")}
+                {submitText(draft, t)}
               </Button>
               {plan === undefined ? null : <StoryboardPreview plan={plan} />}
             </Stack>

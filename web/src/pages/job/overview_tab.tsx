@@ -20,7 +20,7 @@ function PictureSoFar({ job }: { job: JobDetail }): ReactNode {
     <PictureFrame ratio={job.width / job.height} isCut={false}>
       {preview === undefined ? (
         <Typography color="textSecondary" sx={{ p: 2, textAlign: "center" }}>
-          {job.status === "processing" ? t("job.noPreview") : t(`status.${job.status}`)}
+          {job.status === "processing" ? t("job.noPreview") : t(job.paused_at === null ? `status.${job.status}` : "status.paused")}
         </Typography>
       ) : (
         <img src={preview.image} alt={t("job.previewAlt")} />

@@ -4,7 +4,7 @@ import Button from "@mui/material/Button";
 import Card from "@mui/material/Card";
 import CardActionArea from "@mui/material/CardActionArea";
 import Typography from "@mui/material/Typography";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useJobs } from "../../api/queries";
@@ -22,9 +22,15 @@ function Variant({ job, isShown }: { job: Job; isShown: boolean }): ReactNode {
   const { t } = useTranslation();
   const status = useNewest(job, (newest) => newest.status);
   const name = t("job.variant", { number: job.variant });
+  const card = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    // Of eight, the one whose page this is may be beyond the edge.
+    if (isShown) card.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [isShown]);
   return (
     <Card
       component="li"
+      ref={card}
       variant="outlined"
       sx={{ flex: "0 0 auto", width: { xs: 132, sm: 168 }, ...(isShown ? { outline: 2, outlineStyle: "solid", outlineColor: "primary.main" } : {}) }}
     >
@@ -38,7 +44,7 @@ function Variant({ job, isShown }: { job: Job; isShown: boolean }): ReactNode {
           <Typography variant="body2" sx={{ fontWeight: 600 }}>
             {name}
           </Typography>
-          <Typography variant="body2" color="textSecondary" noWrap sx={{ maxWidth: "100%" }}>
+          <Typography variant="body2" color="textSecondary" sx={{ overflowWrap: "anywhere" }}>
             {t("fields.seed")} {String(job.seed)}
           </Typography>
           {status === "processing" && job.paused_at === null && !job.cancel_requested ? (
