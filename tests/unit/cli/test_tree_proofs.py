@@ -146,10 +146,16 @@ def test_everything_is_compared_by_the_program_of_the_projector(
         return ExitCode.FAILED
 
     monkeypatch.setattr(verify_all, "run_projector", run)
+    monkeypatch.setenv("KINOLOG_DATA", str(tmp_path / "none"))
     copy = tmp_path / "heads.log"
     done = offline("verify-all", "--files", "hashes", "--heads", str(copy), "--json")
     assert done.exit_code == ExitCode.FAILED
     assert called == [("verify-all", None, True, "--files", "hashes", "--heads", str(copy))]
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "heads.log").touch()
+    offline("verify-all", "--data", str(folder))
+    assert called[1:] == [("verify-all", folder, False, "--heads", str(folder / "heads.log"))]
     assert offline("verify-all", "--files", "all").exit_code == ExitCode.USAGE
 
 
