@@ -63,9 +63,16 @@ class LeafHashes:
             theirs = split_hashes(read_tile(HashTileId(1, start // TILE_HASHES)))
             for index in range(start, min(start + TILE_HASHES, full)):
                 ours = perfect_root(split_hashes(self._tile(index)))
-                if index - start >= len(theirs) or theirs[index - start] != ours:
-                    return self._first_in(index, read_tile)
+                is_same = index - start < len(theirs) and theirs[index - start] == ours
+                if not is_same and (position := self._first_in(index, read_tile)) is not None:
+                    return position
         return self._first_in(full, read_tile) if self.size % TILE_HASHES else None
+
+    @staticmethod
+    def is_missing(position: int, read_tile: TileReader) -> bool:
+        """Return whether another tree has no hash at a position: it ends before, or is not whole yet."""
+        index, at = divmod(position - 1, TILE_HASHES)
+        return len(read_tile(HashTileId(0, index))) <= at * HASH_BYTES
 
     def _first_in(self, index: int, read_tile: TileReader) -> int | None:
         """Return the position of the first leaf of a tile that differs."""

@@ -34,6 +34,10 @@ def stored_contradiction(state: Path, seen: Witness | None, other: PublishedHead
     return f". Both heads are in {path}"
 
 
+class TreeNotWhole(Exception):
+    """The tree that is served lacks its end, as after a restore. What is there is the same."""
+
+
 class FollowedTree:
     """What a witness has seen of a tree. The hashes are beside the state, in a file with `.leaves` after its name."""
 
@@ -53,7 +57,7 @@ class FollowedTree:
     def look(self, client: KinologClient) -> Witness | None:
         """Accept the heads that are new, and compare the tree. Return what is remembered; None without any head.
 
-        Raises `HistoryRewritten`, which names the first commit that differs, `GatewayError`, `OSError`.
+        Raises `HistoryRewritten`, which names the first commit that differs, `TreeNotWhole`, `GatewayError`, `OSError`.
         """
         reader = _Tiles(client)
         after = self.seen.seen.signed.number - 1 if self.seen else 0
@@ -72,6 +76,11 @@ class FollowedTree:
             raise HistoryRewritten(f"head {number}, which was seen before, is missing: heads were taken back")
         reader.forget()
         if (position := self._leaves.first_difference(reader.read)) is not None:
+            if self._leaves.is_missing(position, reader.read):
+                raise TreeNotWhole(
+                    f"the gateway has the hashes of {counted(position - 1, 'commit')} only, but signed "
+                    f"{counted(self._leaves.size, 'commit')}: the tree is made again, or its end was cut off"
+                )
             raise HistoryRewritten(self._changed(position))
         return self.seen
 

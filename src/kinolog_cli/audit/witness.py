@@ -13,7 +13,7 @@ import typer
 from kinolog.durable_files import write_durably
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, UnreadableHead, Witness
 from kinolog_cli.audit.complaints import Complaint, complain
-from kinolog_cli.audit.followed_tree import FollowedTree, remembered, stored_contradiction
+from kinolog_cli.audit.followed_tree import FollowedTree, TreeNotWhole, remembered, stored_contradiction
 from kinolog_cli.audit.published import head_text
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
@@ -63,12 +63,14 @@ def witness(
         if heads is not None:
             seen = accept_heads(heads, state, key_id)
         else:
-            seen = _follow_gateway(context, url, FollowedTree(state, key_id), every)
+            seen = follow_gateway(context, url, FollowedTree(state, key_id), every)
     except HistoryRewritten as error:
         text = f"history was rewritten: {error}"
         for problem in complain(Complaint(text=text, state=state), webhook=webhook, command=run):
             context.print_error(problem)
         raise CommandFailed(ExitCode.FAILED, text) from error
+    except TreeNotWhole as error:
+        raise CommandFailed(ExitCode.UNREACHABLE, f"{error}; try again") from error
     except UnreadableHead as error:
         raise CommandFailed(ExitCode.USAGE, f"{state}: {error}") from error
     except OSError as error:
@@ -88,7 +90,7 @@ def _print(context: CliContext, seen: Witness) -> None:
     context.out.print(line, soft_wrap=True, markup=False)
 
 
-def _follow_gateway(
+def follow_gateway(
     context: CliContext,
     url: str | None,
     tree: FollowedTree,
@@ -104,7 +106,7 @@ def _follow_gateway(
             before = tree.seen
             try:
                 seen = tree.look(client)
-            except GatewayError as error:
+            except (GatewayError, TreeNotWhole) as error:
                 if every is None:
                     raise
                 context.print_error(f"{error}. It is asked again in {every:g} s")

@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.hashes import HASH_BYTES
 from kinolog.merkle.signed_note import signed_note
+from kinolog.merkle.witness import HistoryRewritten
 from kinolog_cli.app import app
 from kinolog_cli.audit.followed_tree import FollowedTree
+from kinolog_cli.audit.witness import follow_gateway
+from kinolog_cli.context import current_context, set_context
 from kinolog_client import KinologClient
 from tests.builders.commit_tree import KEY, grow_tree
 from tests.builders.running_api import RunningApi, running_api
@@ -81,6 +85,17 @@ async def grow(api: RunningApi, commits: int = 1) -> None:
     for _ in range(commits):
         await api.submit()
     await grow_tree(api)
+
+
+async def lose_tiles(api: RunningApi) -> None:
+    """Take the hashes away, as when the tree is made again."""
+    api.read_model.tree_tiles = {}
+
+
+async def change_history(api: RunningApi) -> None:
+    """Change a commit, and sign a head of the other history."""
+    await rewrite(api, 2)
+    await grow(api)
 
 
 async def test_a_tree_that_grows_is_accepted(api: RunningApi, look: Look, state: Path) -> None:
@@ -191,6 +206,46 @@ async def test_a_gateway_is_asked_again(api: RunningApi, gateway: RunningGateway
             assert seen.seen.signed.head.size == size
             await grow(api)
     assert state.with_name("witness.json.leaves").stat().st_size == 5 * HASH_BYTES
+
+
+async def test_a_gateway_is_followed_without_end(
+    api: RunningApi, gateway: RunningGateway, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New heads are shown. One that is away is asked again, and a contradiction ends it."""
+    loop, pauses = asyncio.get_running_loop(), list[float]()
+    tree, served = FollowedTree(state), gateway.client.base_url
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        changes = (grow, lose_tiles, grow, change_history)
+        asyncio.run_coroutine_threadsafe(changes[len(pauses) - 1](api), loop).result()
+
+    def follow() -> None:
+        set_context(url=str(served), api_key=None, as_json=False)
+        follow_gateway(current_context(False), None, tree, 7.0, wait)
+
+    with pytest.raises(HistoryRewritten, match="is at position 2"):
+        await asyncio.to_thread(follow)
+    assert pauses == [7.0] * 4
+    output = capsys.readouterr()
+    shown = " ".join(output.out.split())
+    assert [f"up to head {number}" in shown for number in range(1, 5)] == [True, True, True, False]
+    assert "It is asked again in 7 s" in " ".join(output.err.split())
+
+
+async def test_a_tree_that_is_made_again_is_no_rewrite(api: RunningApi, look: Look) -> None:
+    """As after a restore: its hashes come back little by little. What is missing is said, and is no contradiction."""
+    await look()
+    tiles, api.read_model.tree_tiles = api.read_model.tree_tiles, {HashTileId(0, 0): bytes(0)}
+    done = await look()
+    assert done.exit_code == 5
+    assert "the hashes of 0 commits only, but signed 3 commits" in output_of(done)
+    api.read_model.tree_tiles = {HashTileId(0, 0): tiles[HashTileId(0, 0)][: 2 * HASH_BYTES]}
+    assert "the hashes of 2 commits only" in output_of(await look())
+    api.read_model.tree_tiles = {HashTileId(0, 0): bytes(HASH_BYTES)}
+    assert "is at position 1" in output_of(await look())
+    api.read_model.tree_tiles = tiles
+    assert (await look()).exit_code == 0
 
 
 async def test_what_a_witness_cannot_follow(look: Look, state: Path) -> None:
