@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
-from kinolog.job.commands import Command
+from kinolog.job.commands import NO_ORIGIN, Command
 from kinolog.job.commit import CommandFacts, Commit
 from kinolog.job.decide import Refused, decide
 from kinolog.job.events import Event
@@ -112,7 +112,12 @@ class CommandHandler:
         state = fold(job, job_id, events, command.id)
         return Commit(
             job_id=job_id,
-            command=CommandFacts(name=stored_name(type(command)), id=command.id, actor=command.actor),
+            command=CommandFacts(
+                name=stored_name(type(command)),
+                id=command.id,
+                actor=command.actor,
+                origin=getattr(command, "origin", NO_ORIGIN),
+            ),
             events=tuple(events),
             state=state,
             fold_version=FOLD_VERSION,

@@ -115,12 +115,15 @@ if TYPE_CHECKING:
     from kinolog_client.models.commands import BulkInfo, BulkResultInfo, CommandInfo
     from kinolog_client.models.history import (
         CheckInfo,
+        CommandCountsInfo,
         CommitInfo,
         EventInfo,
+        FoundCommitsInfo,
         HistoryInfo,
         LogLineInfo,
         LogPageInfo,
         ProofInfo,
+        QueueAtInfo,
     )
     from kinolog_client.models.job_parts import (
         ArtifactInfo,
@@ -191,6 +194,7 @@ __all__ = [
     "Certificates",
     "CheckInfo",
     "ClientModel",
+    "CommandCountsInfo",
     "CommandInfo",
     "CommitInfo",
     "CommitSelection",
@@ -210,6 +214,7 @@ __all__ = [
     "FieldViolation",
     "FileInfo",
     "Forbidden",
+    "FoundCommitsInfo",
     "FrameComparisonInfo",
     "GatewayError",
     "GatewayUnreachable",
@@ -254,6 +259,7 @@ __all__ = [
     "ProblemError",
     "ProfileInfo",
     "ProofInfo",
+    "QueueAtInfo",
     "QueueCounted",
     "QueueDepthInfo",
     "QueuePauseInfo",
@@ -307,31 +313,12 @@ __all__ = [
     "parse_update",
 ]
 
-_MODULES = (
-    "errors",
-    "models.base",
-    "models.job_parts",
-    "models.jobs",
-    "models.commands",
-    "models.history",
-    "models.results",
-    "models.catalogue",
-    "models.access",
-    "models.analytics",
-    "models.selection",
-    "models.tickets",
-    "models.audit.tree",
-    "models.uploads",
-    "endpoint",
-    "models.usage",
-    "exports.event_file",
-    "live.updates",
-    "live.steps",
-    "live.flow",
-    "client",
-    "live.async_feed",
-    "async_client",
-)
+_MODULES = """
+    errors models.base models.job_parts models.jobs models.commands models.history models.results
+    models.catalogue models.access models.analytics models.selection models.tickets models.audit.tree
+    models.uploads endpoint models.usage exports.event_file live.updates live.steps live.flow client
+    live.async_feed async_client
+"""
 """Modules that define the public names, each after those that it imports."""
 
 
@@ -339,7 +326,7 @@ def __getattr__(name: str) -> Any:
     """Load a public name."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    modules = (import_module(f"{__name__}.{module}") for module in _MODULES)
+    modules = (import_module(f"{__name__}.{module}") for module in _MODULES.split())
     value = next(getattr(module, name) for module in modules if hasattr(module, name))
     globals()[name] = value
     return value

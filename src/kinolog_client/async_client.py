@@ -34,6 +34,7 @@ from kinolog_client.operations import (
     command_operations,
     input_operations,
     job_operations,
+    question_operations,
     schedule_operations,
     service_operations,
     tree_operations,
@@ -107,6 +108,9 @@ class AsyncKinologClient(AsyncExportMethods):
     logs = awaitable(job_operations.logs)
     history = awaitable(job_operations.history)
     verify = awaitable(job_operations.verify)
+    search_events = awaitable(question_operations.search_events)
+    count_commands = awaitable(question_operations.count_commands)
+    queue_at = awaitable(question_operations.queue_at)
     result = awaitable(job_operations.result)
     manifest = awaitable(job_operations.manifest)
     tree_head = awaitable(tree_operations.tree_head)

@@ -33,6 +33,7 @@ from kinolog_client.operations import (
     command_operations,
     input_operations,
     job_operations,
+    question_operations,
     schedule_operations,
     service_operations,
     tree_operations,
@@ -106,6 +107,9 @@ class KinologClient(ExportMethods):
     logs = blocking(job_operations.logs)
     history = blocking(job_operations.history)
     verify = blocking(job_operations.verify)
+    search_events = blocking(question_operations.search_events)
+    count_commands = blocking(question_operations.count_commands)
+    queue_at = blocking(question_operations.queue_at)
     result = blocking(job_operations.result)
     manifest = blocking(job_operations.manifest)
     tree_head = blocking(tree_operations.tree_head)

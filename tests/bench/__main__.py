@@ -28,6 +28,7 @@ ROWS = (
     "latency",
     "rest",
     "lists",
+    "questions",
     "worker",
     "queue_of_jobs",
     "batches",

@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
 from kinolog_api.identity_tokens.token_verifier import TokenVerifier
+from kinolog_api.installation_secret import address_secret
 from kinolog_api.rpc.access_tickets import load_ticket_sealer
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.server import ApiServer
@@ -274,8 +275,7 @@ async def running_api(
     certificate: ServerCertificate | None = None,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
-    store = stores_of.store if stores_of else MemoryEventStore()
-    keys = stores_of.keys if stores_of else MemoryKeyStore()
+    store, keys = (stores_of.store, stores_of.keys) if stores_of else (MemoryEventStore(), MemoryKeyStore())
     artifacts = stores_of.artifacts if stores_of else MemoryArtifacts()
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
     uploads = stores_of.uploads if stores_of else MemoryArtifacts(StoreArea.UPLOADS, clock)
@@ -297,6 +297,7 @@ async def running_api(
             webhook_history=webhook_history,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
+            address_secret=await address_secret(keys),
             authenticator=Authenticator("default", key_directory, clock, file_keys, tokens),
             tokens=tokens,
             access_log=access_log,
@@ -338,9 +339,6 @@ async def collected(stream: Any, number: int) -> Sequence[Any]:
     """Return the next messages of a stream."""
     found: list[Message] = []
     async with asyncio.timeout(ANSWER_SECONDS):
-        while len(found) < number:
-            message = await stream.read()
-            if message is aio.EOF:  # type: ignore[attr-defined]  # stubs leave it out
-                break
+        while len(found) < number and (message := await stream.read()) is not aio.EOF:  # type: ignore[attr-defined]
             found.append(message)
     return found

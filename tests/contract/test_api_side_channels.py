@@ -20,6 +20,7 @@ from kinolog.ports.workers import WorkerReport
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import access_service_pb2 as ac
 from kinolog.v1 import analytics_service_pb2 as an
+from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import schedule_service_pb2 as schedules
@@ -97,6 +98,9 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
         "GetQueueDepth": an.GetQueueDepthRequest(**YEAR),
         "GetTrends": an.GetTrendsRequest(**YEAR),
         "ListActivity": an.ListActivityRequest(),
+        "SearchEvents": au.SearchEventsRequest(),
+        "CountCommands": au.CountCommandsRequest(),
+        "GetQueueAt": au.GetQueueAtRequest(),
         "WhoAmI": ac.WhoAmIRequest(),
         "GetUsage": ac.GetUsageRequest(),
         "ListSchedules": schedules.ListSchedulesRequest(),
@@ -109,7 +113,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
     found = {}
     for name, request in requests.items():
         answer = await api.method(name)(request, metadata=OURS)
-        if name in ("ListJobs", "SummarizeJobs"):
+        if name in ("ListJobs", "SummarizeJobs", "SearchEvents", "GetQueueAt"):
             answer.ClearField("position")
         found[name] = answer.SerializeToString(deterministic=True)
     for name, make in of_a_job.items():

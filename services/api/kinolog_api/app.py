@@ -50,6 +50,7 @@ from kinolog_api.api_keys.key_directory import KeyDirectory
 from kinolog_api.dependencies import ApiDependencies, InputLimits
 from kinolog_api.identity_tokens.claims import DEFAULT_SCOPES, ClaimRules
 from kinolog_api.identity_tokens.token_verifier import TokenRules, TokenVerifier
+from kinolog_api.installation_secret import address_secret
 from kinolog_api.rpc.access_tickets import load_ticket_sealer
 from kinolog_api.rpc.authentication import Authenticator, file_keys_for
 from kinolog_api.server import ApiServer, ListenFailed, listen_address
@@ -131,6 +132,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             webhook_rules=settings.webhook_rules,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
+            address_secret=await address_secret(keys),
             authenticator=Authenticator(settings.tenant, key_directory, system_clock, file_keys, tokens),
             tokens=tokens,
             access_log=access_log,

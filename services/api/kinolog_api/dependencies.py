@@ -57,6 +57,8 @@ class ApiDependencies:
     catalogue: Catalogue
     authenticator: Authenticator
     ticket_sealer: TicketSealer
+    address_secret: bytes
+    """Under which the read models hash the addresses of callers (decision 138)."""
     access_log: AccessLog
     key_directory: KeyDirectory
     """The API keys of `access_log`, which the authenticator knows too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import KeyStore
+from kinolog.privacy.origin_address import ADDRESS_INDEX
 from kinolog.privacy.sealer import new_key
 
 
@@ -13,3 +14,8 @@ async def installation_secret(keys: KeyStore, name: str) -> bytes:
     if name not in stored:
         raise LogUnavailable(f"the key {name} is erased")
     return stored[name]
+
+
+async def address_secret(keys: KeyStore) -> bytes:
+    """Return the secret under which addresses of callers are hashed. Raises `LogUnavailable`."""
+    return await installation_secret(keys, ADDRESS_INDEX)

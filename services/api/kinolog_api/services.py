@@ -23,6 +23,8 @@ from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.commit_proofs import CommitProofs
 from kinolog_api.audit.history import JobHistory
+from kinolog_api.audit.queue_at import QueueAt
+from kinolog_api.audit.search_events import SearchEvents
 from kinolog_api.audit.verify_job import VerifyJob
 from kinolog_api.audit_exports.export_bundle import ExportBundle
 from kinolog_api.audit_exports.export_events import ExportEvents
@@ -219,6 +221,7 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
     d = dependencies
     history = JobHistory(d.store, d.keys, d.read_model)
     proofs = CommitProofs(d.store, d.read_model, history)
+    search = SearchEvents(d.store, d.read_model, d.keys, d.clock, d.address_secret)
     return {
         "GetHistory": history.get_history,
         "VerifyJob": VerifyJob(d.store, d.keys, d.read_model, d.artifacts).verify_job,
@@ -228,6 +231,9 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "GetTreeTile": proofs.get_tile,
         "GetInclusionProof": proofs.prove_inclusion,
         "GetConsistencyProof": proofs.prove_consistency,
+        "SearchEvents": search.search,
+        "CountCommands": search.count_commands,
+        "GetQueueAt": QueueAt(d.store, d.read_model).get_queue_at,
     }
 
 

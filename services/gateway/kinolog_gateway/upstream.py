@@ -57,7 +57,8 @@ _RETRIED_METHODS = [
     "PauseQueue ResumeQueue ListQueuePauses",
 ]
 _RETRIED_AUDIT_METHODS = (
-    "GetHistory VerifyJob GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof"
+    "GetHistory VerifyJob SearchEvents CountCommands GetQueueAt"
+    " GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof"
 )
 _RETRY_POLICY = {
     "maxAttempts": 4,

@@ -66,6 +66,7 @@ from kinolog_gateway.routes.audit_exports import bundle as audit_bundle
 from kinolog_gateway.routes.audit_exports import events as audit_events
 from kinolog_gateway.routes.live_video import stream
 from kinolog_gateway.routes.live_video.current_reads import CurrentReads
+from kinolog_gateway.routes.search import questions
 from kinolog_gateway.routes.tree import tree_proofs
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
@@ -76,6 +77,7 @@ from kinolog_gateway.web_page.endpoint import router as web_page_router
 from kinolog_gateway.websocket.endpoint import router as websocket_router
 
 ROUTERS = (
+    questions.router,
     commands.router,
     bulk.router,
     jobs.router,

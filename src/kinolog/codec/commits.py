@@ -12,6 +12,8 @@ from google.protobuf.message import DecodeError, Message
 from kinolog.codec.events import event_from_proto, event_to_proto
 from kinolog.codec.state import state_from_proto, state_to_proto
 from kinolog.codec.times import time_from_proto, time_to_proto
+from kinolog.codec.values import sealed_from_proto, sealed_to_proto
+from kinolog.job.commands import NO_ORIGIN, CommandOrigin
 from kinolog.job.commit import CommandFacts, Commit, RecordedCommit
 from kinolog.job.events import StoryboardPlanned, Submitted
 from kinolog.job.state import Job
@@ -107,7 +109,7 @@ def encode_commit(commit: Commit) -> EncodedCommitRecord:
     events = [event_to_proto(event) for event in commit.events]
     wire = ev.Commit(
         job_id=commit.job_id,
-        command=ev.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
+        command=command_to_proto(commit.command),
         events=events,
         state=_state_to_proto(commit, events),
         fold_version=commit.fold_version,
@@ -117,6 +119,25 @@ def encode_commit(commit: Commit) -> EncodedCommitRecord:
     )
     time_to_proto(wire.at, commit.at)
     return _RECORDS.encode(wire)
+
+
+def command_to_proto(command: CommandFacts) -> ev.Command:
+    """Return the command of a commit as the log stores it."""
+    origin = command.origin
+    wire = ev.Command(name=command.name, id=command.id, actor=command.actor)
+    if origin is not NO_ORIGIN:
+        wire.api_key_id, wire.client = origin.api_key_id, origin.client
+        if origin.sealed_address is not None:
+            wire.sealed_address.CopyFrom(sealed_to_proto(origin.sealed_address))
+    return wire
+
+
+def _command_from_proto(wire: ev.Command) -> CommandFacts:
+    origin = NO_ORIGIN
+    if wire.api_key_id or wire.client or wire.HasField("sealed_address"):
+        sealed = sealed_from_proto(wire.sealed_address) if wire.HasField("sealed_address") else None
+        origin = CommandOrigin(api_key_id=wire.api_key_id, client=wire.client, sealed_address=sealed)
+    return CommandFacts(name=wire.name, id=wire.id, actor=wire.actor, origin=origin)
 
 
 def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
@@ -157,7 +178,7 @@ def decode_commit_of(position: int, raw: bytes, kinds: Collection[str]) -> Recor
 def _recorded(position: int, raw: bytes, wire: ev.Commit, digest: bytes) -> RecordedCommit:
     commit = LazyCommit(
         job_id=wire.job_id,
-        command=CommandFacts(name=wire.command.name, id=wire.command.id, actor=wire.command.actor),
+        command=_command_from_proto(wire.command),
         events=tuple(map(event_from_proto, wire.events)),
         state=wire.state,  # type: ignore[arg-type]  # decoded when it is read
         fold_version=wire.fold_version,

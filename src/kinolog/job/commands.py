@@ -26,6 +26,23 @@ from kinolog.job.values import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOrigin:
+    """Where a command of a client came from: with which API key and program, and from which address.
+
+    `api_key_id` is empty without a key that has an id, `client` if the caller named no program. The address is personal
+    data, sealed under the key of the job; None if it is not known, as for commands of workers and services.
+    """
+
+    api_key_id: str = ""
+    client: str = ""
+    sealed_address: Sealed | None = None
+
+
+NO_ORIGIN = CommandOrigin()
+"""Of commands that no client sent, and of those that earlier versions stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
     """Create the job and queue it. Its scenes are already planned.
 
@@ -52,6 +69,7 @@ class Submit:
     reproduces: str = ""
     variant_of: str = ""
     variant: int = 0
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +79,7 @@ class Cancel:
     id: str
     actor: str
     reason: Sealed | None = None
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +88,7 @@ class Retry:
 
     id: str
     actor: str
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +98,7 @@ class Reprioritize:
     id: str
     actor: str
     priority: Priority
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +107,7 @@ class Pause:
 
     id: str
     actor: str
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +116,7 @@ class Resume:
 
     id: str
     actor: str
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +125,7 @@ class Prefetch:
 
     id: str
     actor: str
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +134,7 @@ class Erase:
 
     id: str
     actor: str
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +265,9 @@ class Expire:
     id: str
     actor: str
 
+
+ClientCommand: TypeAlias = Submit | Cancel | Retry | Reprioritize | Pause | Resume | Prefetch | Erase
+"""Commands that clients send, with their origin."""
 
 Command: TypeAlias = (
     Submit

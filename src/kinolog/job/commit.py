@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from kinolog.job.commands import NO_ORIGIN, CommandOrigin
 from kinolog.job.events import Event
 from kinolog.job.state import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFacts:
-    """The command of a commit, and who sent it."""
+    """The command of a commit, who sent it, and from where."""
 
     name: str
     id: str
     actor: str
+    origin: CommandOrigin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

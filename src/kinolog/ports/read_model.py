@@ -26,6 +26,7 @@ from kinolog.ports.charts.figures import TimeRange as TimeRange
 from kinolog.ports.charts.figures import TrendPoint as TrendPoint
 from kinolog.ports.charts.figures import Trends as Trends
 from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.ports.search.event_search import EventSearcher
 from kinolog.ports.tree.commit_tree import CommitTreeReader
 from kinolog.ports.use.tenant_use import TenantUseReader
 
@@ -192,7 +193,7 @@ class ReadModelDamaged(ReadModelUnavailable):
     """Stored bytes of the database cannot be right. The message says what to do."""
 
 
-class ReadModel(Archive, CommitTreeReader, TenantUseReader, Protocol):
+class ReadModel(Archive, CommitTreeReader, EventSearcher, TenantUseReader, Protocol):
     """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:

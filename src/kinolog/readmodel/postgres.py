@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg_pool import AsyncConnectionPool
 
+from kinolog.job.values import Status
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.ports.archive import ArchivedCommit
@@ -28,8 +29,10 @@ from kinolog.ports.read_model import (
     TimeRange,
     Trends,
 )
+from kinolog.ports.search.event_search import CommandCount, EventSearch, FoundCommits, SpellsAt
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.readmodel import commit_tree
+from kinolog.readmodel.commit_index import commit_search, spells_at
 from kinolog.readmodel.database import reader_connection, reader_pool
 from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shared_artifacts, summaries
 from kinolog.readmodel.queries.position_watch import PositionWatch
@@ -145,6 +148,25 @@ class PostgresReadModel:
 
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
         return await self._read_as_operator(feeds.archived_commits, job_id)
+
+    async def search_events(self, tenant: str, search: EventSearch) -> FoundCommits:
+        positions, reached = await self._read(tenant, commit_search.found_positions, tenant, search)
+        page = positions[: search.limit]
+        found = await self._read_as_operator(commit_search.archived_at, page) if page else {}
+        return FoundCommits(
+            commits=tuple(found[position] for position in page if position in found),
+            next_position=page[-1] if len(positions) > search.limit else 0,
+            position=reached,
+        )
+
+    async def count_commands(self, tenant: str, search: EventSearch) -> tuple[CommandCount, ...]:
+        return await self._read(tenant, commit_search.counted_commands, tenant, search)
+
+    async def position_at(self, tenant: str, time: datetime) -> int:
+        return await self._read(tenant, spells_at.position_at, time)
+
+    async def spells_at(self, tenant: str, position: int, status: Status, limit: int) -> SpellsAt:
+        return await self._read(tenant, spells_at.spells_at, position, status, limit)
 
     async def last_tree_head(self) -> SignedHead | None:
         return await self._read_as_operator(commit_tree.last_tree_head)

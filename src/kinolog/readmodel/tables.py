@@ -4,9 +4,9 @@ They follow from the log alone and are rebuilt from it. The exception are live c
 `jobs.eta_seconds`), which come from running workers. The permanent tables are in kinolog.readmodel.permanent_tables.
 docs/read-models.md describes them.
 
-This module and kinolog.readmodel.chart_tables are the only places that list columns; the tables of both are imported
-from here. Rows are mappings keyed by column; kinolog_projector.projection.rows makes them, and
-kinolog.readmodel.queries.job_rows reads them.
+This module, kinolog.readmodel.chart_tables and kinolog.readmodel.commit_index.commit_tables are the only places that
+list columns; all tables are imported from here. Rows are mappings keyed by column; kinolog_projector.projection.rows
+makes them, and kinolog.readmodel.queries.job_rows reads them.
 """
 
 from __future__ import annotations
@@ -37,11 +37,16 @@ from kinolog.readmodel.chart_tables import counters as counters
 from kinolog.readmodel.chart_tables import depths as depths
 from kinolog.readmodel.chart_tables import rollups as rollups
 from kinolog.readmodel.chart_tables import timings as timings
+from kinolog.readmodel.commit_index.commit_tables import commit_index as commit_index
+from kinolog.readmodel.commit_index.commit_tables import commit_times as commit_times
+from kinolog.readmodel.commit_index.commit_tables import job_spells as job_spells
+from kinolog.readmodel.commit_index.commit_tables import own_commits as own_commits
+from kinolog.readmodel.commit_index.commit_tables import own_spells as own_spells
 from kinolog.readmodel.projection_metadata import PROJECTION_SCHEMA as PROJECTION_SCHEMA
 from kinolog.readmodel.projection_metadata import Key, Time
 from kinolog.readmodel.projection_metadata import projection as projection
 
-PROJECTION_VERSION = 14
+PROJECTION_VERSION = 15
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -242,7 +247,7 @@ artifact_sizes = table(
 )
 """The view through which operators read the sizes of a tenant's files."""
 
-VIEWS = (own_trigrams, queued_jobs, minute_costs, artifact_sizes)
+VIEWS = (own_trigrams, own_commits, own_spells, queued_jobs, minute_costs, artifact_sizes)
 """Views of the projection. They have the rights of the projector, and are dropped with the schema."""
 
 scenes = Table(

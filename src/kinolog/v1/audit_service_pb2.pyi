@@ -646,3 +646,357 @@ class GetConsistencyProofResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetConsistencyProofResponse: _TypeAlias = GetConsistencyProofResponse  # noqa: Y015
+
+@_typing.final
+class SearchEventsRequest(_message.Message):
+    """A question, and the page of its answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    OLDEST_FIRST_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Conditions that a commit must all meet, such as: actor=alice since=7d event=cancelled. Empty for all commits."""
+    page_size: _builtins.int
+    """The maximum number of commits in the response. 0 for 100."""
+    oldest_first: _builtins.bool
+    """Whether the oldest commits come first. Else the newest do."""
+    after: _builtins.int
+    """Continues after the commit at this position, in the order of the response: next_position of the page before."""
+    min_position: _builtins.int
+    """Waits until the answer contains this position."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        oldest_first: _builtins.bool = ...,
+        after: _builtins.int = ...,
+        min_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "min_position", b"min_position", "oldest_first", b"oldest_first", "page_size", b"page_size", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchEventsRequest: _TypeAlias = SearchEventsRequest  # noqa: Y015
+
+@_typing.final
+class SearchEventsResponse(_message.Message):
+    """Commits of many jobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMITS_FIELD_NUMBER: _builtins.int
+    NEXT_POSITION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    next_position: _builtins.int
+    """Where the next page continues. 0 if no more commits follow."""
+    position: _builtins.int
+    """Up to which position commits were searched."""
+    @_builtins.property
+    def commits(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundCommit]:
+        """The commits, in the order of the log or the reverse one."""
+
+    def __init__(
+        self,
+        *,
+        commits: _abc.Iterable[Global___FoundCommit] | None = ...,
+        next_position: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commits", b"commits", "next_position", b"next_position", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchEventsResponse: _TypeAlias = SearchEventsResponse  # noqa: Y015
+
+@_typing.final
+class FoundCommit(_message.Message):
+    """A commit, and the job that it is of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Id of the job."""
+    model: _builtins.str
+    """Model of the job."""
+    @_builtins.property
+    def commit(self) -> Global___RecordedCommit:
+        """The commit."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        commit: Global___RecordedCommit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "job_id", b"job_id", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundCommit: _TypeAlias = FoundCommit  # noqa: Y015
+
+@_typing.final
+class CountCommandsRequest(_message.Message):
+    """The commits to count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Conditions that a commit must all meet, as in SearchEventsRequest."""
+    limit: _builtins.int
+    """The maximum number of rows in the response. 0 for 100."""
+    min_position: _builtins.int
+    """Waits until the answer contains this position."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        min_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "min_position", b"min_position", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountCommandsRequest: _TypeAlias = CountCommandsRequest  # noqa: Y015
+
+@_typing.final
+class CountCommandsResponse(_message.Message):
+    """Who sent which commands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandCount]:
+        """One row for each actor and command, most commits first."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___CommandCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountCommandsResponse: _TypeAlias = CountCommandsResponse  # noqa: Y015
+
+@_typing.final
+class CommandCount(_message.Message):
+    """The commits of an actor with a command."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    COMMITS_FIELD_NUMBER: _builtins.int
+    FIRST_AT_FIELD_NUMBER: _builtins.int
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    FIRST_POSITION_FIELD_NUMBER: _builtins.int
+    LAST_POSITION_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """The actor."""
+    command: _builtins.str
+    """Name of the command."""
+    commits: _builtins.int
+    """Number of commits."""
+    first_position: _builtins.int
+    """Position of the first."""
+    last_position: _builtins.int
+    """Position of the last."""
+    @_builtins.property
+    def first_at(self) -> _timestamp_pb2.Timestamp:
+        """When the first was decided."""
+
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last was decided."""
+
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        command: _builtins.str = ...,
+        commits: _builtins.int = ...,
+        first_at: _timestamp_pb2.Timestamp | None = ...,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+        first_position: _builtins.int = ...,
+        last_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_at", b"first_at", "last_at", b"last_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "command", b"command", "commits", b"commits", "first_at", b"first_at", "first_position", b"first_position", "last_at", b"last_at", "last_position", b"last_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommandCount: _TypeAlias = CommandCount  # noqa: Y015
+
+@_typing.final
+class GetQueueAtRequest(_message.Message):
+    """Selects a moment of the log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """After the commit at this position."""
+    limit: _builtins.int
+    """The maximum number of queued jobs, and of running ones, in the response. 0 for 100."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """After the tenant's last commit that was decided by this time."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "position", b"position", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "limit", b"limit", "position", b"position", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_as_of: _TypeAlias = _typing.Literal["time", "position"]  # noqa: Y015
+    _WhichOneofArgType_as_of: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_as_of) -> _WhichOneofReturnType_as_of | None: ...
+
+Global___GetQueueAtRequest: _TypeAlias = GetQueueAtRequest  # noqa: Y015
+
+@_typing.final
+class GetQueueAtResponse(_message.Message):
+    """The queue and the fleet as they were."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    QUEUED_TOTAL_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    RUNNING_TOTAL_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The position."""
+    queued_total: _builtins.int
+    """Number of all queued jobs."""
+    running_total: _builtins.int
+    """Number of all running jobs."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When the tenant's last commit up to it was decided. Missing if there is none."""
+
+    @_builtins.property
+    def queued(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobPlace]:
+        """Queued jobs: those with a place in its order, then those that waited for a time, then paused ones."""
+
+    @_builtins.property
+    def running(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobPlace]:
+        """Running jobs, in the order of their workers."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        queued: _abc.Iterable[Global___JobPlace] | None = ...,
+        queued_total: _builtins.int = ...,
+        running: _abc.Iterable[Global___JobPlace] | None = ...,
+        running_total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "position", b"position", "queued", b"queued", "queued_total", b"queued_total", "running", b"running", "running_total", b"running_total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueueAtResponse: _TypeAlias = GetQueueAtResponse  # noqa: Y015
+
+@_typing.final
+class JobPlace(_message.Message):
+    """A job in the queue, or on a worker."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    JOBS_BEFORE_FIELD_NUMBER: _builtins.int
+    QUEUED_AT_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    SINCE_POSITION_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Id of the job."""
+    model: _builtins.str
+    """Model of the job."""
+    priority: _job_pb2.Priority.ValueType
+    """Priority of the job."""
+    jobs_before: _builtins.int
+    """How many jobs of the tenant and of its class of models started before it, if lanes took turns by weight alone.
+    Missing for a job that did not wait for a worker.
+    """
+    paused: _builtins.bool
+    """Whether it was paused."""
+    attempt: _builtins.int
+    """The current or last attempt. 0 for none."""
+    worker: _builtins.str
+    """The worker that ran it. Empty for a queued job."""
+    since_position: _builtins.int
+    """Position of that commit."""
+    @_builtins.property
+    def queued_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when it waited in its lane, or until when it waited for a time."""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When the commit was decided that brought it there."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        priority: _job_pb2.Priority.ValueType = ...,
+        jobs_before: _builtins.int | None = ...,
+        queued_at: _timestamp_pb2.Timestamp | None = ...,
+        paused: _builtins.bool = ...,
+        attempt: _builtins.int = ...,
+        worker: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        since_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_jobs_before", b"_jobs_before", "jobs_before", b"jobs_before", "queued_at", b"queued_at", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_jobs_before", b"_jobs_before", "attempt", b"attempt", "job_id", b"job_id", "jobs_before", b"jobs_before", "model", b"model", "paused", b"paused", "priority", b"priority", "queued_at", b"queued_at", "since", b"since", "since_position", b"since_position", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__jobs_before: _TypeAlias = _typing.Literal["jobs_before"]  # noqa: Y015
+    _WhichOneofArgType__jobs_before: _TypeAlias = _typing.Literal["_jobs_before", b"_jobs_before"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__jobs_before) -> _WhichOneofReturnType__jobs_before | None: ...
+
+Global___JobPlace: _TypeAlias = JobPlace  # noqa: Y015

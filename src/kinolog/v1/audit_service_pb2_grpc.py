@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """History and verification of jobs, read from the log itself.
+    """History and verification of jobs, read from the log itself, and questions about the commits of all jobs.
     """
 
     def __init__(self, channel):
@@ -75,10 +75,25 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.FromString,
                 _registered_method=True)
+        self.SearchEvents = channel.unary_unary(
+                '/kinolog.v1.AuditService/SearchEvents',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchEventsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchEventsResponse.FromString,
+                _registered_method=True)
+        self.CountCommands = channel.unary_unary(
+                '/kinolog.v1.AuditService/CountCommands',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.CountCommandsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.CountCommandsResponse.FromString,
+                _registered_method=True)
+        self.GetQueueAt = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetQueueAt',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
-    """History and verification of jobs, read from the log itself.
+    """History and verification of jobs, read from the log itself, and questions about the commits of all jobs.
     """
 
     def GetHistory(self, request, context):
@@ -137,6 +152,27 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchEvents(self, request, context):
+        """Finds commits of all jobs of the tenant by a question, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountCommands(self, request, context):
+        """Counts the commits that a question asks for by actor and command: who did what.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueueAt(self, request, context):
+        """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -180,6 +216,21 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.SerializeToString,
             ),
+            'SearchEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchEvents,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchEventsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchEventsResponse.SerializeToString,
+            ),
+            'CountCommands': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountCommands,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.CountCommandsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.CountCommandsResponse.SerializeToString,
+            ),
+            'GetQueueAt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueueAt,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'kinolog.v1.AuditService', rpc_method_handlers)
@@ -189,7 +240,7 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """History and verification of jobs, read from the log itself.
+    """History and verification of jobs, read from the log itself, and questions about the commits of all jobs.
     """
 
     @staticmethod
@@ -398,6 +449,87 @@ class AuditService:
             '/kinolog.v1.AuditService/GetConsistencyProof',
             kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/SearchEvents',
+            kinolog_dot_v1_dot_audit__service__pb2.SearchEventsRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.SearchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountCommands(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/CountCommands',
+            kinolog_dot_v1_dot_audit__service__pb2.CountCommandsRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.CountCommandsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueueAt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetQueueAt',
+            kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.FromString,
             options,
             channel_credentials,
             insecure,

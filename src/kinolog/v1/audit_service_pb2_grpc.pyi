@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuditServiceStub:
-    """History and verification of jobs, read from the log itself."""
+    """History and verification of jobs, read from the log itself, and questions about the commits of all jobs."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -49,10 +49,16 @@ class AuditServiceStub:
     """Proves that a commit of the tenant is in the tree: its bytes, and the hashes beside its way to the root."""
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]
     """Proves that a tree begins with all commits of an earlier one."""
+    SearchEvents: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.SearchEventsRequest, _audit_service_pb2.SearchEventsResponse]
+    """Finds commits of all jobs of the tenant by a question, a page at a time."""
+    CountCommands: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.CountCommandsRequest, _audit_service_pb2.CountCommandsResponse]
+    """Counts the commits that a question asks for by actor and command: who did what."""
+    GetQueueAt: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetQueueAtRequest, _audit_service_pb2.GetQueueAtResponse]
+    """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
-    """History and verification of jobs, read from the log itself."""
+    """History and verification of jobs, read from the log itself, and questions about the commits of all jobs."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHistory: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetHistoryRequest, _audit_service_pb2.GetHistoryResponse]  # type: ignore[assignment]
@@ -71,9 +77,15 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Proves that a commit of the tenant is in the tree: its bytes, and the hashes beside its way to the root."""
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
     """Proves that a tree begins with all commits of an earlier one."""
+    SearchEvents: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SearchEventsRequest, _audit_service_pb2.SearchEventsResponse]  # type: ignore[assignment]
+    """Finds commits of all jobs of the tenant by a question, a page at a time."""
+    CountCommands: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.CountCommandsRequest, _audit_service_pb2.CountCommandsResponse]  # type: ignore[assignment]
+    """Counts the commits that a question asks for by actor and command: who did what."""
+    GetQueueAt: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetQueueAtRequest, _audit_service_pb2.GetQueueAtResponse]  # type: ignore[assignment]
+    """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
-    """History and verification of jobs, read from the log itself."""
+    """History and verification of jobs, read from the log itself, and questions about the commits of all jobs."""
 
     @_abc_1.abstractmethod
     def GetHistory(
@@ -138,5 +150,29 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetConsistencyProofResponse, _abc.Awaitable[_audit_service_pb2.GetConsistencyProofResponse]]:
         """Proves that a tree begins with all commits of an earlier one."""
+
+    @_abc_1.abstractmethod
+    def SearchEvents(
+        self,
+        request: _audit_service_pb2.SearchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.SearchEventsResponse, _abc.Awaitable[_audit_service_pb2.SearchEventsResponse]]:
+        """Finds commits of all jobs of the tenant by a question, a page at a time."""
+
+    @_abc_1.abstractmethod
+    def CountCommands(
+        self,
+        request: _audit_service_pb2.CountCommandsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.CountCommandsResponse, _abc.Awaitable[_audit_service_pb2.CountCommandsResponse]]:
+        """Counts the commits that a question asks for by actor and command: who did what."""
+
+    @_abc_1.abstractmethod
+    def GetQueueAt(
+        self,
+        request: _audit_service_pb2.GetQueueAtRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetQueueAtResponse, _abc.Awaitable[_audit_service_pb2.GetQueueAtResponse]]:
+        """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -110,29 +110,51 @@ Global___Commit: _TypeAlias = Commit  # noqa: Y015
 
 @_typing.final
 class Command(_message.Message):
-    """A command and its actor."""
+    """A command, its actor, and where it came from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    API_KEY_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    SEALED_ADDRESS_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    VIA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the command, such as submit or cancel."""
     id: _builtins.str
     """Id of the command. A repeated command with the same id has no further effect."""
     actor: _builtins.str
     """The actor who sent the command."""
+    api_key_id: _builtins.str
+    """Id of the API key that the caller presented. Empty for other keys, for workers, and in logs of earlier versions."""
+    client: _builtins.str
+    """Program of the caller: the first product of its user agent, such as curl/8.5.0. Empty if it named none."""
+    address: _builtins.str
+    """To clients: the address of the caller. Empty in the log, and if the job is erased."""
+    via: _builtins.str
+    """To clients: the address of the gateway that named the address. Empty in the log, and for a direct call."""
+    @_builtins.property
+    def sealed_address(self) -> Global___Sealed:
+        """Where the call came from, sealed under the key of the job. Missing if it is not known."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         id: _builtins.str = ...,
         actor: _builtins.str = ...,
+        api_key_id: _builtins.str = ...,
+        client: _builtins.str = ...,
+        sealed_address: Global___Sealed | None = ...,
+        address: _builtins.str = ...,
+        via: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed_address", b"sealed_address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "id", b"id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address", b"address", "api_key_id", b"api_key_id", "client", b"client", "id", b"id", "name", b"name", "sealed_address", b"sealed_address", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,1 +1,1 @@
-"""`kinolog audit`: the tree over all commits, its proofs and its witness."""
+"""`kinolog audit`: questions about all commits, and the tree over them, its proofs and its witness."""

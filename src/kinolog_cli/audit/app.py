@@ -5,11 +5,13 @@ from __future__ import annotations
 import typer
 
 from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, verify_all, witness
+from kinolog_cli.audit.questions import events, who
+from kinolog_cli.audit.queue_at import fleet, queue, why
 from kinolog_cli.audit_exports import bundle, export, verify_bundle
 
 app = typer.Typer(
-    help="For auditors: the tree over all commits, whose signed heads prove that history was not changed; exports and "
-    "bundles of it.",
+    help="For auditors: questions about all commits; the tree over them, whose signed heads prove that history was not "
+    "changed; exports and bundles of it.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -24,3 +26,5 @@ app.command()(verify_bundle.verify)
 app.command()(witness.witness)
 app.command("verify-all")(verify_all.verify_all)
 app.command("rotate-key")(rotate_key.rotate_key)
+for question in (events, who, queue, fleet, why):
+    app.command()(question)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from kinolog_client.defaults import user_agent
 from kinolog_client.endpoint import Endpoint
 from kinolog_client.http.connection_pool import POOL_LIMITS
 from kinolog_client.http.file_transfer import FileTransfer
@@ -29,6 +30,7 @@ class AsyncTransport:
                 verify=trust,
                 trust_env=endpoint.uses_environment,
                 limits=POOL_LIMITS,
+                headers={"user-agent": user_agent()},
             )
 
     async def close(self) -> None:

@@ -45,11 +45,78 @@ class CommitInfo(ClientModel):
     command: str
     command_id: str = ""
     actor: str
+    api_key_id: str = ""
+    client: str = ""
+    address: str = ""
+    via: str = ""
     events: tuple[EventInfo, ...]
     version: int
     hash: str = ""
     previous_hash: str | None = None
     previous_position: int | None = None
+
+
+class FoundCommitInfo(CommitInfo):
+    """A commit that a question asks for, and its job."""
+
+    job_id: str
+    model: str
+
+
+class FoundCommitsInfo(ClientModel):
+    """A page of commits. `next_position` reads the next page; None if no more follow."""
+
+    commits: tuple[FoundCommitInfo, ...]
+    next_position: int | None = None
+    position: int
+
+
+class CommandCountInfo(ClientModel):
+    """How many commits of an actor have a command, and the first and the last of them."""
+
+    actor: str
+    command: str
+    commits: int
+    first_at: datetime | None
+    last_at: datetime | None
+    first_position: int
+    last_position: int
+
+
+class CommandCountsInfo(ClientModel):
+    """Who sent which commands, most commits first."""
+
+    counts: tuple[CommandCountInfo, ...]
+
+
+class JobPlaceInfo(ClientModel):
+    """A job in the queue, or on a worker.
+
+    `jobs_before` is how many jobs started before it, if lanes took turns by weight alone; None if it did not wait for a
+    worker. `since` is when the commit at `since_position` brought it there.
+    """
+
+    job_id: str
+    model: str
+    priority: str
+    jobs_before: int | None = None
+    queued_at: datetime | None
+    paused: bool
+    attempt: int
+    worker: str = ""
+    since: datetime | None
+    since_position: int
+
+
+class QueueAtInfo(ClientModel):
+    """The jobs that were queued, in the order of the queue, and those that ran, at a position."""
+
+    position: int
+    at: datetime | None = None
+    queued: tuple[JobPlaceInfo, ...]
+    queued_total: int
+    running: tuple[JobPlaceInfo, ...]
+    running_total: int
 
 
 class HistoryInfo(ClientModel):

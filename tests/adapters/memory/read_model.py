@@ -25,13 +25,13 @@ from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write
 from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
 from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory import tenant_use as tenant_uses
-from tests.adapters.memory.commit_tree import MemoryCommitTree
+from tests.adapters.memory.event_search import MemoryEventSearch
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.stored_job import StoredJob
 
 
-class MemoryReadModel(MemoryCommitTree):
+class MemoryReadModel(MemoryEventSearch):
     """Reads a memory log. `held_at` stops it at a position; `unavailable` makes it unavailable."""
 
     def __init__(self, store: MemoryEventStore, keys: MemoryKeyStore) -> None:

@@ -24,6 +24,7 @@ from kinolog_client.operations import (
     command_operations,
     input_operations,
     job_operations,
+    question_operations,
     schedule_operations,
     service_operations,
     tree_operations,
@@ -41,6 +42,7 @@ OPERATIONS = (
     schedule_operations,
     webhook_operations,
     tree_operations,
+    question_operations,
 )
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {

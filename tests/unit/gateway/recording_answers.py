@@ -7,6 +7,7 @@ from typing import Any
 
 from kinolog.v1 import access_service_pb2 as access
 from kinolog.v1 import audit_service_pb2 as audit
+from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
 from tests.unit.gateway.canned_usage import USAGE
@@ -31,7 +32,57 @@ def verify_job(api: RecordingApi, request: audit.VerifyJobRequest) -> audit.Veri
     return canned.proof()
 
 
-AUDIT: dict[str, Callable[..., Any]] = {"GetHistory": get_history, "VerifyJob": verify_job, **TREE}
+def search_events(api: RecordingApi, request: audit.SearchEventsRequest) -> audit.SearchEventsResponse:
+    """Return the newest commits of all jobs, whatever the question."""
+    before = [u for u in api.log if not request.after or u.position < request.after]
+    page = list(reversed(before))[: request.page_size]
+    found = [
+        audit.FoundCommit(job_id=u.job.id, model=u.job.spec.model, commit=canned.recorded_commit(u))
+        for u in page
+    ]
+    more = page[-1].position if len(before) > len(page) else 0
+    return audit.SearchEventsResponse(commits=found, next_position=more, position=api.position)
+
+
+COUNT = audit.CommandCount(
+    actor="ada",
+    command="submit",
+    commits=2,
+    first_at=canned.at(1),
+    last_at=canned.at(2),
+    first_position=1,
+    last_position=4,
+)
+
+
+def get_queue_at(api: RecordingApi, request: audit.GetQueueAtRequest) -> audit.GetQueueAtResponse:
+    """Return a queue of all jobs but the first, which runs."""
+    answer = audit.GetQueueAtResponse(position=request.position or api.position, at=canned.at(5))
+    for number, update in enumerate(u for u in api.log if u.position <= answer.position):
+        place = (answer.queued if number else answer.running).add(
+            job_id=update.job.id,
+            model="kinolog-tiny",
+            priority=pb.PRIORITY_HIGH,
+            queued_at=canned.at(1),
+            attempt=0 if number else 1,
+            worker="" if number else "worker-1",
+            since=canned.at(2),
+            since_position=update.position,
+        )
+        if number:
+            place.jobs_before = number - 1
+    answer.queued_total, answer.running_total = len(answer.queued), len(answer.running)
+    return answer
+
+
+AUDIT: dict[str, Callable[..., Any]] = {
+    "GetHistory": get_history,
+    "VerifyJob": verify_job,
+    "SearchEvents": search_events,
+    "GetQueueAt": get_queue_at,
+    **TREE,
+    "CountCommands": lambda api, request: audit.CountCommandsResponse(counts=[COUNT]),
+}
 
 ANALYTICS: dict[str, Callable[..., Any]] = {
     "GetOverview": lambda api, request: canned.overview(),

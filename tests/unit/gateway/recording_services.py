@@ -288,8 +288,7 @@ class _JobStreams(ExportStreams):
             self.api.admit("WatchJobs", request, context)
             after = request.after if request.HasField("after") else None
             kinds: set[str | None] = {"job", *(kind for kind in ("progress",) if request.progress)}
-            kinds |= {"log"} if request.logs else set()
-            kinds |= {"preview"} if request.previews else set()
+            kinds |= {kind for kind, sent in (("log", request.logs), ("preview", request.previews)) if sent}
             kinds |= {None} if request.heartbeat_seconds else set()
             async for update in self.api.watch(after, lambda u: u.WhichOneof("update") in kinds):
                 yield update

@@ -37,6 +37,9 @@ async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) ->
     changes = projected.counter_changes
     rows = dict(projected.new.by_table()) | {
         "activity": projected.activity,
+        "commit_index": projected.commit_index,
+        "commit_times": projected.commit_times,
+        "job_spells": projected.job_spells,
         "workers": projected.worker_rows(),
         "counters": changes.counter_rows(),
         "depths": changes.depth_rows(),

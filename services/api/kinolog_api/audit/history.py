@@ -18,11 +18,13 @@ from kinolog.job.state import Job
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
+from kinolog.privacy.origin_address import OriginAddress
 from kinolog.privacy.sealed_fields import unseal_job, unseal_reason
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
+from kinolog_api.audit.command_addresses import unsealed_addresses
 from kinolog_api.audit.job_owners import JobOwners
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
@@ -49,7 +51,9 @@ class JobHistory:
         whole = await self.commits_of(request.job_id, call)
         last_state = whole[-1].commit.state
         history = list(takewhile(is_included, whole))
-        wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
+        addresses = {} if last_state.erased else await unsealed_addresses(history, self._keys)
+        shown = (recorded_to_proto(one, addresses.get(one.position)) for one in history)
+        wire = pb.GetHistoryResponse(commits=shown)
         job = fold_commits(recorded.commit for recorded in history)
         if job is not None:
             key = None if last_state.erased else await self._keys.get(job.sealing_key_id)  # deleted last
@@ -102,12 +106,20 @@ def _unseal_reasons(
                 shown.cancel_requested.ClearField("sealed_reason")
 
 
-def recorded_to_proto(recorded: RecordedCommit) -> pb.RecordedCommit:
-    """Return a commit of the history for clients. Personal data stays sealed."""
-    commit = recorded.commit
+def recorded_to_proto(recorded: RecordedCommit, address: OriginAddress | None = None) -> pb.RecordedCommit:
+    """Return a commit for clients, with the address that it came from. Other personal data stays sealed."""
+    commit, origin = recorded.commit, recorded.commit.command.origin
     wire = pb.RecordedCommit(
         position=recorded.position,
-        command=event_pb2.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
+        command=event_pb2.Command(
+            name=commit.command.name,
+            id=commit.command.id,
+            actor=commit.command.actor,
+            api_key_id=origin.api_key_id,
+            client=origin.client,
+            address=address.address if address is not None else "",
+            via=address.via if address is not None else "",
+        ),
         events=map(event_to_proto, commit.events),
         version=commit.version,
         hash=recorded.digest.hex(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_TO_PROTO
@@ -14,9 +14,10 @@ from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.cost import job_cost
+from kinolog.job.state import Job
 from kinolog.ports.artifacts import ArtifactStore, ArtifactsUnavailable
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import LoadedJob
+from kinolog.ports.event_store import AppendConflict, LoadedJob
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
 from kinolog.privacy.sealed_fields import CANCEL_REASON
@@ -29,6 +30,7 @@ from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
+from kinolog_api.rpc.call_origin import command_origin, origin_address
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
 
@@ -113,7 +115,7 @@ class JobCommands:
         self._read_model = read_model
         self._write_guard = write_guard
 
-    async def apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
+    async def apply(self, call: RpcCall, job_id: str, command: c.ClientCommand) -> HandledCommand:
         """Apply a command to a job of the caller.
 
         Raises `Refused`, NOT_FOUND for another tenant's job, DATA_LOSS if the log has lost commits of the job, and the
@@ -132,7 +134,7 @@ class JobCommands:
             places.keep(job_id, handled.position)
         return handled
 
-    async def _apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
+    async def _apply(self, call: RpcCall, job_id: str, command: c.ClientCommand) -> HandledCommand:
         await self._write_guard.check_command()
         checkpoint: StoredCheckpoint | None = None
 
@@ -143,13 +145,25 @@ class JobCommands:
             checkpoint = loaded.job.checkpoint
             return loaded
 
-        handled = await self._handler.handle(job_id, command, load)
+        loaded = await load(job_id)
+        command = replace(command, origin=await self._origin(call, loaded.job))
+        try:
+            handled = await self._handler.handle_from(job_id, loaded, command)
+        except AppendConflict:
+            handled = await self._handler.handle(job_id, command, load)
         if checkpoint is not None and handled.job.status.terminal:  # a queued job, which no worker ends
             try:
                 await self._artifacts.delete(checkpoint.key)
             except ArtifactsUnavailable as error:
                 logger.warning("the checkpoint of a cancelled job stays until it is swept: %s", error)
         return handled
+
+    async def _origin(self, call: RpcCall, job: Job) -> c.CommandOrigin:
+        """Return where a command comes from, without its address if the key of the job is erased or unreadable."""
+        key = None
+        if not job.erased and origin_address(call.origin).address:
+            key = (await self._keys.get_many([job.sealing_key_id])).get(job.sealing_key_id)
+        return command_origin(call.key_id, call.origin, Sealer(job.id, key) if key is not None else None)
 
     async def respond(self, handled: HandledCommand, response: type[CommandResponse]) -> CommandResponse:
         """Return the response to a command: the job after it, and the position of its commit."""

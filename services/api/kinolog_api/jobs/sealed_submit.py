@@ -21,6 +21,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.inputs.job_inputs import NO_INPUTS, CopiedInputs, InputSource
 from kinolog_api.jobs.job_plan import JobPlan
 from kinolog_api.jobs.key_pool import UnusedKey
+from kinolog_api.rpc.call_origin import command_origin
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
@@ -113,6 +114,7 @@ def sealed_submit(
         reproduces=item.reproduces,
         variant_of=item.variant_of,
         variant=item.variant,
+        origin=command_origin(call.key_id, call.origin, sealer),
     )
     return command, UnsealedFields(
         prompt=plan.prompt,

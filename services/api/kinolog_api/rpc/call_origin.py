@@ -1,19 +1,27 @@
-"""Where a call comes from: for log lines, and to refuse other accounts of this machine."""
+"""Where a call comes from: for log lines and commits, and to refuse other accounts of this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import unquote
 
 from kinolog.connections.local_peer import is_own_peer
+from kinolog.job.commands import CommandOrigin
+from kinolog.privacy.origin_address import OriginAddress, seal_address
+from kinolog.privacy.sealer import Sealer
 from kinolog_api.rpc.arriving_messages import Context
 
 CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
-"""Metadata with the address of the client for whom a gateway calls. It is for log lines, and not trusted."""
+"""Metadata with the address of the client for whom a gateway calls. It is recorded, and not trusted."""
 MAX_ADDRESS_LENGTH = 64
+CLIENT_PROGRAM_KEY = "x-kinolog-client-program"
+"""Metadata with the program of the client for whom a gateway calls. It is recorded, and not trusted."""
+_PRODUCT = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~/-]{1,80}")
+"""The first product of a user agent, with its version: RFC 9110. The OpenAI client has two slashes."""
 
 
 def call_origin(context: Context) -> Mapping[str, str]:
@@ -21,7 +29,34 @@ def call_origin(context: Context) -> Mapping[str, str]:
     metadata = context.invocation_metadata() or ()
     named = next((str(value) for name, value in metadata if name == CLIENT_ADDRESS_KEY), "")
     client = named[:MAX_ADDRESS_LENGTH] if named.isprintable() else ""
-    return {"peer": context.peer(), **({"client": client} if client else {})}
+    program = client_program(metadata)
+    return {
+        "peer": context.peer(),
+        **({"client": client} if client else {}),
+        **({"program": program} if program else {}),
+    }
+
+
+def client_program(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """Return the program of the caller: what a gateway names, else the first product of the user agent."""
+    named = {name: str(value) for name, value in metadata if name in (CLIENT_PROGRAM_KEY, "user-agent")}
+    product = _PRODUCT.match(named.get(CLIENT_PROGRAM_KEY) or named.get("user-agent", ""))
+    return product.group() if product else ""
+
+
+def origin_address(origin: Mapping[str, str]) -> OriginAddress:
+    """Return the address of a caller, and of the gateway that named it."""
+    kind, _, address = origin.get("peer", "").partition(":")
+    peer = unquote(address).rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else ""
+    client = origin.get("client", "")
+    return OriginAddress(client, peer) if client else OriginAddress(peer, "")
+
+
+def command_origin(key_id: str, origin: Mapping[str, str], sealer: Sealer | None) -> CommandOrigin:
+    """Return where a command comes from, its address sealed; without a key of the job there is no address."""
+    address = origin_address(origin)
+    sealed = seal_address(address, sealer) if sealer is not None and address.address else None
+    return CommandOrigin(api_key_id=key_id, client=origin.get("program", ""), sealed_address=sealed)
 
 
 class OwnUserCalls:

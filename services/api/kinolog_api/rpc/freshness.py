@@ -15,6 +15,7 @@ READ_MODEL_METHODS = frozenset(
     {
         *("ListJobs", "SummarizeJobs"),
         *("GetOverview", "GetSuccessRates", "GetStageTimes", "GetQueueDepth", "GetTrends", "ListActivity"),
+        *("SearchEvents", "CountCommands", "GetQueueAt"),
     }
 )
 """Methods whose responses come from the read models."""

@@ -34,6 +34,9 @@ CHECK_SECONDS = 2.0
 LATE = timedelta(minutes=5)
 """A run that is later was missed: it is made up for only if the schedule catches up."""
 
+PROGRAM = "kinolog-schedule"
+"""What commits of runs name as the program of the caller."""
+
 Submit: TypeAlias = Callable[[pb.SubmitJobRequest, RpcCall], Awaitable[pb.SubmitJobResponse]]
 """Submits a job, or returns the one of an earlier request with the same id."""
 
@@ -167,7 +170,10 @@ class ScheduleRuns:
                     if not self._is_current(schedule):
                         return ""
                     request.request_id = run_request_id(schedule, at)
-                    await self._submit(request, RpcCall(tenant=schedule.tenant, actor=schedule.created_by))
+                    call = RpcCall(
+                        tenant=schedule.tenant, actor=schedule.created_by, origin={"program": PROGRAM}
+                    )
+                    await self._submit(request, call)
         except Exception as error:
             problem = error_response(error, "SubmitJob").message
             if problem != plan.problem:

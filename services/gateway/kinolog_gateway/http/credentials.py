@@ -6,6 +6,7 @@ The api decides which actor a key stands for, and what it may do. `callers` besi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -18,7 +19,10 @@ from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, read_keys
 from kinolog_gateway.http.problems import HttpProblemError
 
 CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
-"""Metadata of calls to the api: the address of the client, for log lines."""
+"""Metadata of calls to the api: the address of the client, for log lines and the record of commands."""
+CLIENT_PROGRAM_KEY = "x-kinolog-client-program"
+"""Metadata of calls to the api: the program of the client, for the same."""
+_PRODUCT = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~/-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +34,17 @@ class HttpCaller:
     scopes: frozenset[Scope] = ALL_SCOPES
     """What the key may do, as far as the gateway checks it: what all clients of a tenant share needs `read`."""
     address: str = ""
-    """For the api's log lines."""
+    """For the api's log lines, and for the record of commands."""
+    program: str = ""
+    """The first product of its user agent, for the same."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Metadata of calls to the api, so that it sees the same caller."""
         key = (("authorization", f"Bearer {self.key}"),) if self.key else ()
-        return (*key, (CLIENT_ADDRESS_KEY, self.address)) if self.address else key
+        address = ((CLIENT_ADDRESS_KEY, self.address),) if self.address else ()
+        program = ((CLIENT_PROGRAM_KEY, self.program),) if self.program else ()
+        return (*key, *address, *program)
 
     @property
     def has_ticket(self) -> bool:
@@ -108,6 +116,12 @@ def keys_for(
             "a key (kinolog keys create), or KINOLOG_GATEWAY_HOST to 127.0.0.1"
         )
     return ApiKeys(own_user_only=not no_auth)
+
+
+def client_program(user_agent: str) -> str:
+    """Return the first product of a user agent, such as curl/8.5.0; empty if there is none."""
+    product = _PRODUCT.match(user_agent)
+    return product.group() if product else ""
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:

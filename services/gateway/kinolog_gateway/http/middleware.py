@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from kinolog.connections.local_peer import is_own_peer
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.callers import Callers, key_required
-from kinolog_gateway.http.credentials import HttpCaller, presented_key
+from kinolog_gateway.http.credentials import HttpCaller, client_program, presented_key
 from kinolog_gateway.http.edge.browser_credentials import (
     is_file_request,
     offered_key,
@@ -172,7 +173,7 @@ class RequestMiddleware:
         caller = await self._callers.identify(credential, address, opens_connection=connects)
         if connects:
             caller.check_scope(KeyScope.READ)
-        return caller
+        return replace(caller, program=client_program(headers.get("user-agent", "")))
 
     def _check_machine(self, address: str) -> None:
         """Raise the problem of a request without a key that a proxy has taken from another machine.

@@ -36,6 +36,18 @@ class CommitView(ResponseModel):
     command: str = Field(description="Name of the command.", examples=["submit"])
     command_id: str
     actor: str = Field(description="Who sent the command.")
+    api_key_id: str = Field(
+        description="Id of the API key that was presented; empty for other keys and for workers."
+    )
+    client: str = Field(
+        description="Program of the caller, as it names itself; empty if it named none.",
+        examples=["curl/8.5.0"],
+    )
+    address: str = Field(
+        description="Address of the caller; empty if it is not known, and once the job is erased.",
+        examples=["192.0.2.7"],
+    )
+    via: str = Field(description="Address of the gateway that named the address; empty for a direct call.")
     events: list[EventView]
     version: int = Field(description="Number of events in the history up to this commit.")
     hash: str = Field(description="SHA-256 of its bytes, in hexadecimal.")
@@ -79,18 +91,23 @@ def history_view(job_id: str, history: audit.GetHistoryResponse) -> HistoryView:
     """Return the history of a job."""
     return HistoryView(
         job_id=job_id,
-        commits=[_commit(commit) for commit in history.commits],
+        commits=[commit_view(commit) for commit in history.commits],
         job=job_detail(history.job) if history.HasField("job") else None,
     )
 
 
-def _commit(commit: audit.RecordedCommit) -> CommitView:
+def commit_view(commit: audit.RecordedCommit) -> CommitView:
+    """Return the view of a commit."""
     return CommitView(
         position=commit.position,
         at=time_field(commit, "at"),
         command=commit.command.name,
         command_id=commit.command.id,
         actor=commit.command.actor,
+        api_key_id=commit.command.api_key_id,
+        client=commit.command.client,
+        address=commit.command.address,
+        via=commit.command.via,
         events=[_event(event) for event in commit.events],
         version=commit.version,
         hash=commit.hash,

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import LOG_LEVEL_NUMBERS
-from kinolog_gateway.http.problems import invalid
-from kinolog_gateway.requests.filters import to_timestamp
+from kinolog_gateway.requests.moments import fill_moment
 from kinolog_gateway.requests.queries import JobsQuery, LogsQuery
-from kinolog_gateway.requests.value_types import Rfc3339Time
 from kinolog_gateway.responses.commands import JobList, job_list
 from kinolog_gateway.responses.history import HistoryView, LogView, history_view, log_view
 from kinolog_gateway.responses.job import JobDetail, job_detail
@@ -33,8 +29,6 @@ from kinolog_gateway.routes.dependencies import (
 )
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"], responses=PROBLEMS)
-
-_time_adapter: TypeAdapter[datetime] = TypeAdapter(Rfc3339Time)
 
 
 @router.get("/status/{job_id}", response_model=JobDetail, summary="Read a job")
@@ -109,14 +103,5 @@ async def events(
 ) -> Response:
     """Read the commits of a job up to a time or position, and its state then."""
     request = audit.GetHistoryRequest(job_id=job_id)
-    if as_of is not None and as_of.isdecimal() and as_of.isascii():
-        if int(as_of) >= 2**63:
-            raise invalid("as_of", "must be a position of the log, or a time")
-        request.position = int(as_of)
-    elif as_of is not None:
-        try:
-            time = to_timestamp(_time_adapter.validate_python(as_of))
-        except ValidationError:
-            raise invalid("as_of", "must be a position, or a time such as 2026-11-22T15:00:00Z") from None
-        request.time.CopyFrom(time)
+    fill_moment(request, as_of)
     return json_response(history_view(job_id, await api.call(api.audit.GetHistory, request, caller)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import Erased
@@ -15,6 +15,7 @@ from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT
 from kinolog.privacy.sealer import Sealer, UnsealFailed
 from kinolog.process.logs import fields
+from kinolog_projector.projection.commits.address_hashes import AddressHashes
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +45,15 @@ class JobCommits:
 class CommitBatch:
     """Contiguous commits, grouped by job as well, with prompts and wrapped keys of the jobs that begin among them.
 
-    `wrapped_keys` has an entry per job whose key could be read, by the job's id.
+    `wrapped_keys` has an entry per job whose key could be read, by the job's id. `addresses` has the hashed address
+    that a commit came from, by its position.
     """
 
     commits: Sequence[RecordedCommit]
     jobs: Mapping[str, JobCommits]
     prompts: Mapping[str, JobPrompts]
     wrapped_keys: Mapping[str, bytes]
+    addresses: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def first(self) -> int:
@@ -88,6 +91,7 @@ class BatchPreparer:
     def __init__(self, store: EventStore, keys: ArchivableKeyStore) -> None:
         self._store = store
         self._keys = keys
+        self._addresses = AddressHashes(keys)
 
     async def prepare(self, previous: int, commits: Sequence[RecordedCommit]) -> CommitBatch:
         """Return a batch of at least one commit that follows `previous`. Raises `DamagedLog` on a gap."""
@@ -105,7 +109,9 @@ class BatchPreparer:
             for job_id, commits in jobs.items()
             if commits.begins
         }
-        return CommitBatch(commits, jobs, prompts, wrapped)
+        states = {job_id: each.state for job_id, each in jobs.items()}
+        addresses = await self._addresses.of(commits, states, wrapped)
+        return CommitBatch(commits, jobs, prompts, wrapped, addresses)
 
     async def _state(self, job_id: str, tail: RecordedCommit) -> Job:
         if tail.commit.fold_version == FOLD_VERSION:

@@ -27,6 +27,7 @@ class CurrentRow:
     eta_seconds: float | None
     duration_us: int
     attempt: int
+    paused_at: datetime | None
     log_bytes: int
 
     @property

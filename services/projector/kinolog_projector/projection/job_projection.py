@@ -17,6 +17,8 @@ from kinolog.ports.read_model import ACTIVITY_EVENTS
 from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.time_buckets import micros, micros_between
 from kinolog_projector.projection.batch import CommitBatch, JobCommits
+from kinolog_projector.projection.commits.commit_rows import commit_row, time_rows
+from kinolog_projector.projection.commits.job_spells import JobSpells
 from kinolog_projector.projection.current_row import CurrentRow
 from kinolog_projector.projection.projected_rows import ProjectedRows, WorkerTotals
 from kinolog_projector.projection.rows import (
@@ -46,7 +48,7 @@ def project_batch(
 
     Raises `DamagedLog` if a job's history does not begin with its first commit.
     """
-    projected = ProjectedRows()
+    projected = ProjectedRows(commit_times=time_rows(batch.commits))
     for job_id, commits in batch.jobs.items():
         row = current.get(job_id)
         if row is None and not commits.begins:
@@ -55,6 +57,9 @@ def project_batch(
             )
         projection = _JobProjection(projected, commits, row)
         projection.apply_events()
+        projected.commit_index += [
+            commit_row(recorded, commits.state, batch.addresses) for recorded in commits.commits
+        ]
         projection.add_rows(batch, counting=counting)
     return projected
 
@@ -75,6 +80,8 @@ class _JobProjection:
         self.status: str = before.status if before else ""
         self.priority_order: int = before.urgency if before else 0
         self.queued_at = before.queued_at if before else commits.state.created_at
+        self.number = before.number if before else commits.commits[0].position
+        self.spells = JobSpells(self.state, self.number, before)
         self.stages: dict[tuple[int, str, int], dict[str, Any]] = {}
         self.keeps_place = False
         """Whether its last attempt was interrupted: it is queued with the age that it had."""
@@ -89,12 +96,14 @@ class _JobProjection:
             self.position = recorded.position
             for index, event in enumerate(recorded.commit.events):
                 kind = type(event)
+                self.spells.apply(event)
                 name = ACTIVITY.get(kind)
                 if name is not None:
                     self._add_activity(index, name, recorded.commit.command.actor, event.at)
                 handler = _HANDLERS.get(kind)
                 if handler is not None:
                     handler(self, event)
+            self.spells.move(recorded, self.status, self.priority_order, self.queued_at)
 
     def _add_activity(self, index: int, event: str, actor: str, at: datetime) -> None:
         self.projected.activity.append(
@@ -112,7 +121,10 @@ class _JobProjection:
     def add_rows(self, batch: CommitBatch, *, counting: bool) -> None:
         """Add the rows of the job as it is after its last commit."""
         state, before, rows = self.state, self.before, self.rows
-        number = before.number if before else self.commits.commits[0].position
+        number = self.number
+        self.projected.job_spells += self.spells.rows
+        if self.spells.ended_at is not None:
+            self.projected.ended_spells[number] = self.spells.ended_at
         counted = counted_job(state, number, before)
         if counting:
             self.counter_changes.move(self.tenant, before.counted if before else None, counted)

@@ -48,13 +48,18 @@ class WorkerTotals:
 class ProjectedRows:
     """Rows of all tables of a projection, separate for jobs that are new to it and for known ones.
 
-    `erased` has the number of each known job that the batch erases, by id.
+    `erased` has the number of each known job that the batch erases, by id. `ended_spells` has the position at which a
+    spell of an earlier batch ended, by the number of its job.
     """
 
     new: JobTableRows = field(default_factory=JobTableRows)
     known: JobTableRows = field(default_factory=JobTableRows)
     erased: dict[str, int] = field(default_factory=dict)
     activity: list[Row] = field(default_factory=list)
+    commit_index: list[Row] = field(default_factory=list)
+    commit_times: list[Row] = field(default_factory=list)
+    job_spells: list[Row] = field(default_factory=list)
+    ended_spells: dict[int, int] = field(default_factory=dict)
     workers: dict[str, WorkerTotals] = field(default_factory=dict)
     counter_changes: CounterChanges = field(default_factory=CounterChanges)
 

@@ -14,6 +14,8 @@ from kinolog.readmodel.tables import ROLLUP_SUMS, Row
 from kinolog_projector.bulk.copy_into import CopyStatement
 from kinolog_projector.bulk.upserts import insert, merge_counts, upsert
 from kinolog_projector.projection.batch import CommitBatch
+from kinolog_projector.projection.commits.commit_rows import FORGET_ADDRESSES
+from kinolog_projector.projection.commits.job_spells import END_SPELLS
 from kinolog_projector.projection.counter_changes import CounterChanges
 from kinolog_projector.projection.current_row import CURRENT_COLUMNS, CurrentRow
 from kinolog_projector.projection.job_projection import project_batch
@@ -86,9 +88,18 @@ class ProjectionTables:
         """Of the tables in `JobTableRows`, by name."""
         self._copies = {
             name: CopyStatement(tables.projection.tables[f"{tables.PROJECTION_SCHEMA}.{name}"], schema)
-            for name in (*self._upserts, "activity")
+            for name in (*self._upserts, "activity", "commit_index", "job_spells")
         }
         self._activity = insert(tables.activity, schema)
+        self._commit_index = insert(tables.commit_index, schema)
+        self._job_spells = insert(tables.job_spells, schema)
+        self._end_spells = END_SPELLS.format(table=sql.Identifier(schema, "job_spells"))
+        self._commit_times = upsert(
+            tables.commit_times, schema, least=("least_at",), greatest=("greatest_at",)
+        )
+        self._forget_addresses = FORGET_ADDRESSES.format(
+            sql.Identifier(schema, "commit_index"), sql.Identifier(schema, "jobs")
+        )
         self._workers = upsert(
             tables.workers,
             schema,
@@ -139,10 +150,13 @@ class ProjectionTables:
         """Write the rows of every table."""
         await self._create_partitions(connection, projected)
         use_copy = len(projected.new.jobs) >= COPY_MIN_JOBS
+        await self._end_earlier_spells(connection, projected)
         if use_copy:
             for table, rows in projected.new.by_table():
                 await self._copies[table].write(connection, rows)
             await self._copies["activity"].write(connection, projected.activity)
+            await self._copies["commit_index"].write(connection, projected.commit_index)
+            await self._copies["job_spells"].write(connection, projected.job_spells)
         async with connection.pipeline():
             if not use_copy:
                 await self._send_new(connection, projected)
@@ -151,23 +165,34 @@ class ProjectionTables:
     async def send(self, connection: Connection, projected: ProjectedRows) -> None:
         """Write the rows of every table without COPY, in a pipeline that the caller has begun."""
         await self._create_partitions(connection, projected)
+        await self._end_earlier_spells(connection, projected)
         await self._send_new(connection, projected)
         await self._send_others(connection, projected)
 
     async def _create_partitions(self, connection: Connection, projected: ProjectedRows) -> None:
         await self._partitions.create_missing(connection, [row["number"] for row in projected.new.prompts])
 
+    async def _end_earlier_spells(self, connection: Connection, projected: ProjectedRows) -> None:
+        if projected.ended_spells:
+            ended = [list(projected.ended_spells), list(projected.ended_spells.values())]
+            await connection.execute(self._end_spells, ended)
+
     async def _send_new(self, connection: Connection, projected: ProjectedRows) -> None:
         await self._upsert_jobs(connection, projected.new)
         await self._activity.send(connection, projected.activity)
+        await self._commit_index.send(connection, projected.commit_index)
+        await self._job_spells.send(connection, projected.job_spells)
 
     async def _send_others(self, connection: Connection, projected: ProjectedRows) -> None:
         changes = projected.counter_changes
         if projected.erased:
             await connection.execute(self._note_erased, [list(projected.erased.values())])
         await self._upsert_jobs(connection, projected.known)
+        await self._commit_times.send(connection, projected.commit_times)
         if projected.erased:
-            await connection.execute(self._delete_artifacts, ["{" + ",".join(projected.erased) + "}"])
+            erased = ["{" + ",".join(projected.erased) + "}"]
+            await connection.execute(self._delete_artifacts, erased)
+            await connection.execute(self._forget_addresses, erased)
         await self._workers.send(connection, projected.worker_rows())
         await self.count(connection, changes)
         await self._rollups.send(connection, changes.rollup_rows())

@@ -59,6 +59,15 @@ _SEARCH_OWN_ROWS = sql.SQL(
 With an equality the planner would carry the policy of `prompts` over to the view.
 """
 
+_SEARCH_OWN_COMMITS = sql.SQL(
+    "CREATE VIEW {schema}.own_commits AS SELECT * FROM {schema}.commit_index"
+    " WHERE tenant = current_setting('kinolog.tenant', true);"
+    "CREATE VIEW {schema}.own_spells AS SELECT * FROM {schema}.job_spells"
+    " WHERE tenant = current_setting('kinolog.tenant', true);"
+    " GRANT SELECT ON {schema}.own_commits, {schema}.own_spells TO kinolog_reader"
+)
+"""Their indexes are searched by operators that may leak, as that of trigrams."""
+
 _SHOW_USE = sql.SQL(
     "CREATE VIEW {schema}.queued_jobs AS SELECT tenant, id FROM {schema}.jobs WHERE status = 'queued';"
     "CREATE VIEW {schema}.minute_costs AS SELECT tenant, at, cost FROM {schema}.rollups"
@@ -79,7 +88,7 @@ READ_BY_TENANT = (
     tables.activity,
 )
 READ_BY_OPERATORS = (tables.scenes, tables.artifacts)
-OPEN = (tables.checkpoint,)
+OPEN = (tables.checkpoint, tables.commit_times)
 """Tables without anything of a tenant."""
 
 
@@ -100,6 +109,7 @@ async def secure_projection(connection: Connection, schema: str) -> None:
     ):
         for table in secured:
             await connection.execute(statement.format(table=sql.Identifier(schema, table.name), view=view))
+    await connection.execute(_SEARCH_OWN_COMMITS.format(schema=sql.Identifier(schema)))
     await connection.execute(_SHOW_USE.format(schema=sql.Identifier(schema)))
 
 

@@ -1,0 +1,1 @@
+"""Questions about the commits of all jobs."""
