@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from datetime import datetime
@@ -160,7 +160,12 @@ def strips(pilot: Pilot[None]) -> list[Strip]:
 
 def text(pilot: Pilot[None]) -> str:
     """Return the text of the screen."""
-    return "\n".join(strip.text.rstrip() for strip in strips(pilot)) + "\n"
+    return text_of(strips(pilot))
+
+
+def text_of(lines: Iterable[Strip]) -> str:
+    """Return the text of lines of the screen."""
+    return "\n".join(strip.text.rstrip() for strip in lines) + "\n"
 
 
 async def until_text(pilot: Pilot[None], words: str) -> None:

@@ -20,7 +20,7 @@ from tests.snapshot.dashboard_pilot import (
     press,
     settled,
     strips,
-    text,
+    text_of,
     until_text,
 )
 from tests.snapshot.replay import recorded, replay
@@ -105,7 +105,7 @@ async def test_pages_look_as_they_did(
                     pilot.app.theme = theme
                     await settled(pilot)
                 lines = strips(pilot)
-                words = text(pilot).replace(gateway.url.ljust(len(ADDRESS)), ADDRESS)
+                words = text_of(lines).replace(gateway.url.ljust(len(ADDRESS)), ADDRESS)
                 seen = words + "\n" + colours(lines)
                 file = PICTURES / f"{page}-{size[0]}x{size[1]}-{theme.removeprefix('textual-')}.txt"
                 if writes:

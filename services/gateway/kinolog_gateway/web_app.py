@@ -16,7 +16,7 @@ from grpc.aio import AioRpcError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
-from starlette.routing import Match, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway.compatibility.error_shapes import ErrorShapes
@@ -113,6 +113,21 @@ ROUTERS = (
 )
 """Every router that is served."""
 
+
+def _served_routes() -> list[BaseRoute]:
+    """Return the routes of every router. The name of its function is the operation id of a route.
+
+    An application that includes routers makes their routes again, in the first requests that it serves.
+    """
+    routes = [route for router in ROUTERS for route in router.routes]
+    for route in routes:
+        if isinstance(route, APIRoute):
+            route.operation_id = route.name
+    return routes
+
+
+ROUTES = _served_routes()
+
 ERROR_SHAPES = {"/v1": openai_error, "/veo": google_error}
 """Errors below these paths are those of other services."""
 
@@ -121,12 +136,7 @@ KEY_HEADERS = {"/veo": KeyHeader("x-goog-api-key"), "/fal": KeyHeader("authoriza
 
 
 NAVIGATION = PageNavigation(
-    served=[
-        route.path
-        for router in ROUTERS
-        for route in router.routes
-        if isinstance(route, Route | Mount | WebSocketRoute)
-    ],
+    served=[route.path for route in ROUTES if isinstance(route, Route | Mount | WebSocketRoute)],
     pages=PAGE_PATHS,
 )
 """Which addresses people open that are none."""
@@ -172,6 +182,7 @@ def create_app(
     app = GatewayApp(
         title="kinolog",
         version="1",
+        routes=ROUTES,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -190,7 +201,6 @@ def create_app(
             Middleware(RequestMiddleware, callers=callers, surroundings=surroundings, navigation=NAVIGATION),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        generate_unique_id_function=_operation_id,
         exception_handlers={
             RequestValidationError: _on_invalid,
             HTTPException: _on_status,
@@ -198,15 +208,9 @@ def create_app(
             AioRpcError: _on_upstream,
         },
     )
-    for router in ROUTERS:
-        app.include_router(router)
     app.state.metrics, app.state.clock, app.state.callers = metrics, clock, callers
     app.state.web_page = BuiltPage(web_files)
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name
 
 
 async def _on_invalid(_: Request, error: Any) -> Response:
@@ -224,7 +228,7 @@ async def _on_status(request: Request, error: Any) -> Response:
 
 def _methods_of(request: Request) -> set[str]:
     """Return the methods of all routes with the path of the first that matches: Starlette names those of that one."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, Route)]
+    routes = [route for route in ROUTES if isinstance(route, Route)]
     first = next((route for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
     methods = {
         method

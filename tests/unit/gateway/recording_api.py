@@ -26,6 +26,8 @@ from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway import canned
 
 START = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+RULES = protovalidate.Validator()
+"""The rules of the contract. A validator compiles those of each message that it meets."""
 
 
 class Refusal(Exception):
@@ -103,7 +105,6 @@ class RecordingApi:
         self._delayed: list[jobs.WatchJobsResponse] | None = None
         self._watchers: set[asyncio.Queue[jobs.WatchJobsResponse | None]] = set()
         self._streams_changed = asyncio.Condition()
-        self._validator = protovalidate.Validator()
         self._server: aio.Server | None = None
         self.port = 0
 
@@ -191,7 +192,7 @@ class RecordingApi:
             ".".join(element.field_name for element in violation.proto.field.elements)
             if violation.proto.field
             else "": violation.proto.message
-            for violation in self._validator.collect_violations(request)
+            for violation in RULES.collect_violations(request)
         }
         if found:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS", "fields are wrong", found)

@@ -55,15 +55,15 @@ NAMED_UNKNOWN_BYTES = 1_024
 """Unknown fields are named one by one if they have at most this many bytes."""
 _UNKNOWN_FIELD = "is a field that this version of the api does not have; leave it out, or upgrade the api"
 
+_RULES = Validator()
+"""The rules of the proto files. Those of a message are compiled when the first one of its type is validated."""
+
 _MIN_SECONDS = -62_135_596_800
 _MAX_SECONDS = 253_402_300_799
 
 
 class RequestRules:
-    """The rules in the proto files; compiled when a message type is first validated."""
-
-    def __init__(self) -> None:
-        self._validator = Validator()
+    """The rules in the proto files."""
 
     def check(self, request: Message) -> None:
         """Raise INVALID_ARGUMENT with one violation per wrong field."""
@@ -75,7 +75,7 @@ class RequestRules:
         """Return the violations of a request; empty for a valid one."""
         found = [
             _field_violation(violation, request.DESCRIPTOR)
-            for violation in self._validator.collect_violations(request) or ()
+            for violation in _RULES.collect_violations(request) or ()
         ]
         named = {violation.field for violation in found}
         texts = [violation for violation in _text_violations(request) if violation.field not in named]
