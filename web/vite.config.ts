@@ -11,7 +11,10 @@ const version = /^version = "(.+)"$/m.exec(project)?.[1] ?? "";
 const GATEWAY = process.env["KINOLOG_URL"] ?? "http://127.0.0.1:8085";
 
 /** What `main.tsx` imports. */
-const CORE = /node_modules.(react|react-dom|scheduler|react-router|i18next|react-i18next|zustand)\/|src.(i18n.(setup|en)|session.settings|api.address|routes)/;
+const CORE = /rolldown.runtime|node_modules.(react|react-dom|scheduler|react-router|i18next|react-i18next|zustand)\/|src.(i18n.(setup|en)|session.settings|api.address|routes)/;
+
+/** What draws charts. */
+const CHARTS = /node_modules.(d3-|internmap)|src.(charts|components.status_colours)/;
 
 /** Compresses scripts and styles once, when they are built, better than a server would for each request. */
 function compressed(): Plugin {
@@ -40,15 +43,17 @@ export default defineConfig({
     // What each page loads: a test sums it up.
     manifest: "manifest.json",
     target: "es2023",
-    // What three pages or dialogs share is one file: dozens of small ones compress worse and wait for each other. What
-    // the first script needs is another, and so are the parts of the interface: each is evaluated by itself.
+    // What two pages or dialogs share is one file of a few, and so are what the first script needs, the parts of the
+    // interface and the charts: dozens of small files compress worse, and a browser reads six at once. Each is evaluated
+    // by itself.
     rolldownOptions: {
       output: {
         codeSplitting: {
           groups: [
-            { name: "core", test: CORE, priority: 3 },
-            { name: "parts", test: /node_modules.(@mui|@emotion|stylis)/, minShareCount: 3, priority: 2 },
-            { name: "base", minShareCount: 3, priority: 1 },
+            { name: "core", test: CORE, priority: 4 },
+            { name: "parts", test: /node_modules.(@mui|@emotion|stylis)/, minShareCount: 2, priority: 3 },
+            { name: "base", test: (id) => !CHARTS.test(id), minShareCount: 2, priority: 2 },
+            { name: "charts", test: CHARTS, priority: 1 },
           ],
         },
       },

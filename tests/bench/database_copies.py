@@ -22,12 +22,15 @@ from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.tables import PARTITION_POSITIONS, PROJECTION_SCHEMA
 from kinolog.readmodel.trigrams import LENGTH
 
-MAX_ROUNDS = 9
+MAX_ROUNDS = 999
 
-_ID = "substr({0}, 1, 24) || '0' || round.nth"
+_ID = "substr({0}, 1, 22) || '0' || round.digits"
 """Ids consist of a to z and 2 to 7: no generated job has a 0."""
-_LETTERS = [f"ascii(substr({{0}}, {place}, 1))::bigint" for place in (23, 24)]
-_LETTERS += ["ascii('0')::bigint", "ascii(round.nth::text)::bigint"]
+_LETTERS = [f"ascii(substr({{0}}, {place}, 1))::bigint" for place in (21, 22)]
+_LETTERS += [
+    "ascii('0')::bigint",
+    *(f"ascii(substr(round.digits, {place}, 1))::bigint" for place in (1, 2, 3)),
+]
 _TRIGRAMS = ", ".join(
     f"((({a} * 1000003) # {b}) * 1000003 # {c} & 2147483647)::int"
     for a, b, c in zip(_LETTERS, _LETTERS[1:], _LETTERS[LENGTH - 1 :], strict=False)
@@ -49,18 +52,23 @@ PARTS: Sequence[Table] = (
     tables.artifacts,
     tables.activity,
 )
+LISTED_PARTS = PARTS[:2]
+"""What lists read beside the jobs: their prompts."""
 COPY = """
 INSERT INTO {name} ({columns}) SELECT {values} FROM {name},
-    (SELECT %(number)s::int AS nth, %(jobs)s::int AS many, %(later)s * interval '1 s' AS later) AS round
+    (SELECT nth, lpad(nth::text, 3, '0') AS digits, %(jobs)s::int AS many, nth * %(seconds)s * interval '1 s' AS later
+    FROM generate_series(1, %(rounds)s::int) AS nth) AS round
 WHERE {generated}
 """
-GENERATED = "{name}.ctid <= %(end)s::tid AND substr({id}, 25, 1) <> '0'"
+GENERATED = "{name}.ctid <= %(end)s::tid AND substr({id}, 23, 1) <> '0'"
 GENERATED_BY_NUMBER = "number <= %(jobs)s"
 """Copies fill pages after those of the generated jobs, and the free space of these."""
 
 
-async def grow(database_url: str, generated: int, round_seconds: float, rounds: int) -> None:
-    """Copy `generated` jobs `rounds` times, each round `round_seconds` later than the previous one."""
+async def grow(
+    database_url: str, generated: int, round_seconds: float, rounds: int, parts: Sequence[Table] = PARTS
+) -> None:
+    """Copy `generated` jobs and these parts `rounds` times, each round `round_seconds` later than the one before."""
     if not 0 < rounds <= MAX_ROUNDS:
         raise ValueError(f"1 to {MAX_ROUNDS} rounds of copies, not {rounds}")
     async with (
@@ -72,8 +80,8 @@ async def grow(database_url: str, generated: int, round_seconds: float, rounds: 
         await one.execute("UPDATE projection.checkpoint SET position = 0")  # until the copies are complete
         await one.execute("TRUNCATE projection.counters")
         copies = _Copies(generated, round_seconds, rounds)
-        await asyncio.gather(copies.make(one, JOBS), copies.make(other, PARTS))
-        await asyncio.gather(_count_and_index(one), _index(other, PARTS))
+        await asyncio.gather(copies.make(one, JOBS), copies.make(other, parts))
+        await asyncio.gather(_count_and_index(one), _index(other, parts))
         for name in ("projection.checkpoint", "kinolog.log_checkpoint"):
             statement = sql.SQL("UPDATE {} SET position = %s").format(sql.Identifier(*name.split(".")))
             await one.execute(statement, [generated * (rounds + 1)])
@@ -124,9 +132,13 @@ class _Copies:
                 columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
                 values=sql.SQL(", ").join(sql.SQL(_value(table, column)) for column in columns),
             )
-            for number in range(1, self.rounds + 1):
-                values = {"number": number, "later": number * self.round_seconds}
-                await connection.execute(copy, values | {"jobs": self.generated, "end": end})
+            values = {
+                "rounds": self.rounds,
+                "seconds": self.round_seconds,
+                "jobs": self.generated,
+                "end": end,
+            }
+            await connection.execute(copy, values)
 
 
 def _named(table: Table) -> sql.Identifier:

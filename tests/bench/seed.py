@@ -17,6 +17,7 @@ from random import Random
 
 import uvloop
 from kinolog_projector.rebuild.rebuild import Rebuild
+from sqlalchemy import Table
 
 from kinolog.ids import job_id
 from kinolog.job import events as e
@@ -39,7 +40,7 @@ from kinolog.privacy.sealer import KEY_BYTES, Sealer
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import writer_connection
-from tests.bench.database_copies import grow
+from tests.bench.database_copies import PARTS, grow
 from tests.builders.jobs import SPEC
 
 OLDEST = datetime(2026, 4, 1, tzinfo=UTC)
@@ -194,11 +195,21 @@ class GeneratedLog:
         yield e.Completed(at=at, attempt=1, artifacts=(video,), media=media, gpu_seconds=seconds)
 
 
-async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
-    """Fill a migrated, empty database with generated jobs. Raises `NotEmpty`, `ValueError` for an impossible size."""
-    generated = min(jobs, GENERATED_JOBS)
+async def seed(
+    database_url: str,
+    jobs: int,
+    batch_size: int = 5_000,
+    *,
+    most_generated: int = GENERATED_JOBS,
+    parts: Sequence[Table] = PARTS,
+) -> None:
+    """Fill a migrated, empty database with jobs, of which more than `most_generated` are copies with these parts.
+
+    Raises `NotEmpty`, `ValueError` for an impossible size.
+    """
+    generated = min(jobs, most_generated)
     if jobs % generated:
-        raise ValueError(f"more than {GENERATED_JOBS} jobs are made in multiples of that number")
+        raise ValueError(f"more than {most_generated} jobs are made in multiples of that number")
     log = GeneratedLog(generated)
     async with await writer_connection(database_url, "kinolog-seed") as connection:
         cursor = await connection.execute(
@@ -212,14 +223,14 @@ async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
     store: EventStore = log  # type: ignore[assignment]  # a rebuild only reads from start to end
     await Rebuild(database_url, store, OneKey(), batch_size).run()  # type: ignore[arg-type]  # and reads keys
     if jobs > generated:
-        await grow_to(database_url, jobs)
+        await grow_to(database_url, jobs, generated, parts)
 
 
-async def grow_to(database_url: str, jobs: int) -> None:
-    """Grow a database of `GENERATED_JOBS` jobs to a multiple of them."""
-    await grow(
-        database_url, GENERATED_JOBS, (PACE * GENERATED_JOBS).total_seconds(), jobs // GENERATED_JOBS - 1
-    )
+async def grow_to(
+    database_url: str, jobs: int, generated: int = GENERATED_JOBS, parts: Sequence[Table] = PARTS
+) -> None:
+    """Grow a database of generated jobs to a multiple of them."""
+    await grow(database_url, generated, (PACE * generated).total_seconds(), jobs // generated - 1, parts)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ SELECT sort, level, urgency < 0 AS all_kinds, sum(jobs)::int FROM projection.cou
 
 async def test_copies_are_jobs_like_the_generated_ones(migrated_database_url: str) -> None:
     """Lists show, count and find copies; copies are later than the jobs before; no index is missing."""
-    generated, rounds = 300, 2
+    generated, rounds = 30, 20
     await seed(migrated_database_url, generated)
     async with await writer_connection(migrated_database_url, "test") as connection:
         indexes, counted = await _all(connection, INDEXES), await _all(connection, COUNTED)

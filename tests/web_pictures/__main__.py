@@ -75,7 +75,7 @@ def take_keyed(browser: Browser, stack: Stack, folder: Path, only: Collection[st
         KinologClient(stack.addresses["gateway"]) as client,
     ):
         key = client.create_key(
-            "root", name="root's desk", scopes=["submit", "read", "cancel", "admin"]
+            "root", name="root's laptop", scopes=["submit", "read", "cancel", "admin"]
         ).secret
         wait_until(partial(knows_key, before.url, key), "the key is known")
         PageCamera(browser=browser, url=before.url, only=only).take_all(subjects.keyed(key), folder)

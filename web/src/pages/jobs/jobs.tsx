@@ -13,7 +13,6 @@ import { useTranslation } from "react-i18next";
 import { Link, useLocation, useSearchParams } from "react-router";
 import { inOwnDays, useJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
-import { Choice } from "../../components/choice";
 import { JobActions } from "../../components/job_actions";
 import { Loaded } from "../../components/loaded";
 import { PageHeading } from "../../components/page_heading";
@@ -23,7 +22,9 @@ import { JobFilters } from "./job_filters";
 import { JobOrder } from "./job_order";
 import { JobTable } from "./job_table";
 import { JobWall } from "./job_wall";
-import { type JobsSearch, PAGE_SIZES, filterOf, hasFilters, paramsOf, searchOf } from "./jobs_search";
+import { type JobsSearch, filterOf, hasFilters, paramsOf, searchOf } from "./jobs_search";
+import { type PagePlace, placeOf, placeQuery } from "./page_place";
+import { Pager } from "./pager";
 import { StatusChips } from "./status_chips";
 
 export default function Jobs(): ReactNode {
@@ -33,24 +34,21 @@ export default function Jobs(): ReactNode {
   const search = searchOf(params);
   const view = useSettings((state) => state.jobsView);
   const pageSize = useSettings((state) => state.pageSize);
-  // The cursors of the pages up to this one; the first page has none. The browser keeps them with its history, so that
-  // it goes back to this page.
-  const cursors = (useLocation().state as { cursors?: readonly string[] } | null)?.cursors ?? [];
+  const place = placeOf(useLocation().state);
   const [marked, setMarked] = useState<ReadonlyMap<string, Job>>(new Map());
   const [isAllMarked, setAllMarked] = useState(false);
   const bar = useRef<HTMLDivElement>(null);
-  const cursor = cursors.at(-1);
   const filter = filterOf(search);
   const jobs = useJobs({
     ...filter,
     sort: search.sort,
     order: search.order,
     limit: pageSize,
-    ...(cursor === undefined ? {} : { cursor }),
+    ...placeQuery(place),
   });
 
-  function openPage(cursors: readonly string[]): void {
-    setParams(paramsOf(search), { state: { cursors } });
+  function openPage(place: PagePlace): void {
+    setParams(paramsOf(search), { state: { place } });
   }
 
   function unmark(): void {
@@ -166,37 +164,7 @@ export default function Jobs(): ReactNode {
         </Loaded>
       </Paper>
       {jobs.data === undefined ? null : (
-        <Stack direction="row" sx={{ mt: 1.5, columnGap: 1.5, rowGap: 1, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
-          <Typography variant="body2" color="textSecondary" sx={{ flexGrow: { xs: 1, sm: 0 } }}>
-            {t("jobs.of", { total: formats.count(jobs.data.total) })}
-          </Typography>
-          <Choice
-            label={t("jobs.pageSize")}
-            value={pageSize}
-            sx={{ width: 92 }}
-            choices={PAGE_SIZES.map((each) => [each, String(each)])}
-            onChoose={(size) => {
-              if (cursors.length > 0) openPage([]);
-              settings.getState().change({ pageSize: size });
-            }}
-          />
-          <Stack direction="row" sx={{ columnGap: 1.5, alignItems: "center", justifyContent: "flex-end", flexBasis: { xs: "100%", sm: "auto" } }}>
-            <Button size="small" disabled={cursors.length === 0} onClick={() => openPage(cursors.slice(0, -1))}>
-              {t("jobs.previous")}
-            </Button>
-            <Typography variant="body2">{t("jobs.page", { page: cursors.length + 1 })}</Typography>
-            <Button
-              size="small"
-              disabled={!jobs.data.next_cursor || jobs.isPlaceholderData}
-              onClick={() => {
-                const next = jobs.data.next_cursor;
-                if (next) openPage([...cursors, next]);
-              }}
-            >
-              {t("jobs.next")}
-            </Button>
-          </Stack>
-        </Stack>
+        <Pager list={jobs.data} isOld={jobs.isPlaceholderData} place={place} pageSize={pageSize} onOpen={openPage} />
       )}
     </Box>
   );
