@@ -56,13 +56,13 @@ class SeededLists:
 
     def count(self, condition: str = "true") -> int:
         """Count jobs in the database."""
-        row = self.database.execute(sql.SQL(NUMBER).format(sql.SQL(condition))).fetchone()  # type: ignore[arg-type]
+        row = self.database.execute(sql.SQL(NUMBER).format(sql.SQL(condition))).fetchone()
         assert row is not None
         return int(row[0])
 
     def ids(self, condition: str, order: str) -> list[str]:
         """Read the ids of jobs from the database."""
-        query = sql.SQL(IDS).format(sql.SQL(condition), sql.SQL(order))  # type: ignore[arg-type]
+        query = sql.SQL(IDS).format(sql.SQL(condition), sql.SQL(order))
         return [row[0] for row in self.database.execute(query)]
 
 

@@ -16,7 +16,7 @@ import { theme } from "./theme/theme";
 
 const MOST_TRIES = 3;
 
-const queries = new QueryClient({
+export const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2_000,

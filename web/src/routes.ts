@@ -1,12 +1,22 @@
 /** The pages by their addresses. Each is loaded when it is opened, and the first one as soon as the script runs. */
 import { type ComponentType, lazy } from "react";
 import { matchPath } from "react-router";
+import type { QueryClient } from "@tanstack/react-query";
 import { ROOT } from "./api/address";
+import type { Reading } from "./api/queries";
 
 /** What stands before the paths of the pages: the prefix of a proxy, if there is one. */
 export const BASENAME = ROOT.replace(/\/$/, "");
 
-type Load = () => Promise<{ default: ComponentType }>;
+type Params = Readonly<Record<string, string | undefined>>;
+
+interface PageModule {
+  default: ComponentType;
+  /** What the page reads first, by the parameters of its path. */
+  readings?: (queries: QueryClient, params: Params) => readonly Reading[];
+}
+
+type Load = () => Promise<PageModule>;
 
 export interface PageRoute {
   path: string;
@@ -32,12 +42,21 @@ export const ROUTES: readonly PageRoute[] = [
 /**
  * Load the page of an address, so that it is drawn with what is around it. Its failure is shown where the page is.
  *
- * What loads a page would stand for it for a moment, even if the page is there.
+ * What loads a page would stand for it for a moment, even if the page is there. Return what starts to read what the page
+ * shows first, so that the answers are under way while the page is drawn.
  */
-export async function preload(pathname: string): Promise<void> {
+export async function preload(pathname: string): Promise<(queries: QueryClient) => void> {
   const path = pathname.slice(BASENAME.length);
-  const found = ROUTES.find((each) => matchPath(each.path, path) !== null);
-  if (found === undefined) return;
-  const page = await found.load().catch(() => undefined);
-  if (page !== undefined) found.Page = page.default;
+  for (const found of ROUTES) {
+    const match = matchPath(found.path, path);
+    if (match === null) continue;
+    const page = await found.load().catch(() => undefined);
+    if (page !== undefined) found.Page = page.default;
+    return (queries) => {
+      for (const reading of page?.readings?.(queries, match.params) ?? []) {
+        queries.query(reading).catch(() => undefined); // the page tells of it
+      }
+    };
+  }
+  return () => undefined;
 }

@@ -1,5 +1,5 @@
 /** What the pages read. While live updates are off, what they would change is read again every few seconds. */
-import { type QueryKey, type UseQueryResult, keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, type QueryKey, type UseQueryResult, keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useLiveState } from "../live/live_store";
 import { useSettings } from "../session/settings";
 import { utcOffset } from "../text/format";
@@ -59,6 +59,12 @@ function useRefresh(): number | false {
   return useSettings((state) => state.isRefreshed && state.refreshSeconds * 1_000);
 }
 
+/** What is read, and how. A page that is opened starts its first ones before it is drawn. */
+export interface Reading<T = unknown> {
+  queryKey: QueryKey;
+  queryFn: (context: { signal: AbortSignal }) => Promise<T>;
+}
+
 /** Read something, and again every `refetchInterval` milliseconds. */
 function useReading<T>(
   queryKey: QueryKey,
@@ -87,11 +93,17 @@ export function inOwnDays<Q extends { date_range?: unknown }>(query: Q): Q & { u
   return query.date_range == null ? query : { utc_offset: utcOffset(), ...query };
 }
 
+export function jobsReading(queries: QueryClient, query: JobsQuery): Reading<JobList> {
+  return {
+    queryKey: queryKeys.jobs(query),
+    queryFn: async ({ signal }) =>
+      newestRows(queries, query, await answered(gateway.GET("/api/v1/jobs", { params: { query: inOwnDays(query) }, signal }))),
+  };
+}
+
 export function useJobs(query: JobsQuery): UseQueryResult<JobList> {
-  const queries = useQueryClient();
-  const read = async (signal: AbortSignal): Promise<JobList> =>
-    newestRows(queries, query, await answered(gateway.GET("/api/v1/jobs", { params: { query: inOwnDays(query) }, signal })));
-  return useSelection(queryKeys.jobs(query), read, usePolling());
+  const reading = jobsReading(useQueryClient(), query);
+  return useQuery({ ...reading, placeholderData: keepPreviousData, refetchInterval: usePolling() });
 }
 
 /** What a request would make; nothing is read without one. What it made before a change is shown until the answer. */
@@ -118,17 +130,16 @@ export function useNextJobs(limit: number): UseQueryResult<NextJobs> {
 }
 
 /** Return how a query reads jobs by status. */
-export function countsReading(query: CountsQuery): { queryKey: QueryKey; queryFn: () => Promise<JobSummary> } {
+export function countsReading(query: CountsQuery): Reading<JobSummary> {
   return {
     queryKey: queryKeys.counts(query),
-    queryFn: () =>
-      answered(gateway.GET("/api/v1/analytics/status-distribution", { params: { query: inOwnDays(query) } })),
+    queryFn: ({ signal }) =>
+      answered(gateway.GET("/api/v1/analytics/status-distribution", { params: { query: inOwnDays(query) }, signal })),
   };
 }
 
 export function useCounts(query: CountsQuery): UseQueryResult<JobSummary> {
-  const { queryKey, queryFn } = countsReading(query);
-  return useSelection(queryKey, queryFn, usePolling());
+  return useQuery({ ...countsReading(query), placeholderData: keepPreviousData, refetchInterval: usePolling() });
 }
 
 /** Return what the routes of one job take. */
@@ -136,18 +147,16 @@ function ofJob(jobId: string): { path: { job_id: string } } {
   return { path: { job_id: jobId } };
 }
 
+export function jobReading(queries: QueryClient, jobId: string): Reading<JobDetail> {
+  return {
+    queryKey: queryKeys.job(jobId),
+    queryFn: async ({ signal }) =>
+      newestOf(queries, jobId, await answered(gateway.GET("/api/v1/status/{job_id}", { params: ofJob(jobId), signal }))),
+  };
+}
+
 export function useJob(jobId: string): UseQueryResult<JobDetail> {
-  const queries = useQueryClient();
-  return useReading(
-    queryKeys.job(jobId),
-    async (signal) =>
-      newestOf(
-        queries,
-        jobId,
-        await answered(gateway.GET("/api/v1/status/{job_id}", { params: ofJob(jobId), signal })),
-      ),
-    usePolling(),
-  );
+  return useQuery({ ...jobReading(useQueryClient(), jobId), refetchInterval: usePolling() });
 }
 
 export function useStoryboard(jobId: string): UseQueryResult<Storyboard> {
@@ -194,12 +203,13 @@ export function useProof(jobId: string, isAsked: boolean): UseQueryResult<Proof>
   });
 }
 
+export const MODELS_READING: Reading<Models> = {
+  queryKey: queryKeys.models,
+  queryFn: ({ signal }) => answered(gateway.GET("/api/v1/models", { signal })),
+};
+
 export function useModels(): UseQueryResult<Models> {
-  return useQuery({
-    queryKey: queryKeys.models,
-    queryFn: ({ signal }) => answered(gateway.GET("/api/v1/models", { signal })),
-    staleTime: MINUTE_MS,
-  });
+  return useQuery({ ...MODELS_READING, staleTime: MINUTE_MS });
 }
 
 export function useWorkers(): UseQueryResult<Worker[]> {

@@ -2,6 +2,7 @@
 import { type UseMutationResult, type UseQueryResult, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useSettings } from "../session/settings";
 import { answered, gateway } from "./gateway";
+import type { Reading } from "./queries";
 import { queryKeys } from "./query_keys";
 import type { Schedule } from "./types";
 
@@ -10,14 +11,15 @@ interface ScheduleAction {
   scheduleId: string;
 }
 
+export const SCHEDULES_READING: Reading<Schedule[]> = {
+  queryKey: queryKeys.schedules,
+  queryFn: async ({ signal }) => (await answered(gateway.GET("/api/v1/schedules", { signal }))).schedules,
+};
+
 /** Live updates tell nothing of schedules: they are read again every few seconds. */
 export function useSchedules(): UseQueryResult<Schedule[]> {
   const seconds = useSettings((state) => state.refreshSeconds);
-  return useQuery({
-    queryKey: queryKeys.schedules,
-    queryFn: async ({ signal }) => (await answered(gateway.GET("/api/v1/schedules", { signal }))).schedules,
-    refetchInterval: seconds * 1_000,
-  });
+  return useQuery({ ...SCHEDULES_READING, refetchInterval: seconds * 1_000 });
 }
 
 /** Carries out an action, and reads the schedules again. */

@@ -71,7 +71,7 @@ export default function Analytics(): ReactNode {
   const rates = useSuccessRates(query);
   const models = useModelCounts(query);
   const style: Intl.DateTimeFormatOptions =
-    RANGES[range] < HOUR * 6 ? { timeStyle: "short" } : { day: "numeric", month: "short", hour: RANGES[range] < 24 * HOUR ? "2-digit" : undefined };
+    RANGES[range] < HOUR * 6 ? { timeStyle: "short" } : { day: "numeric", month: "short", ...(RANGES[range] < 24 * HOUR ? { hour: "2-digit", minute: "2-digit" } : {}) };
   const moments = new Intl.DateTimeFormat(localeOf(i18n.language), style);
   const times = (points: readonly { at: string | null }[]): string[] => points.map((point) => moments.format(new Date(point.at ?? 0)));
 

@@ -4,7 +4,7 @@ import Box from "@mui/material/Box";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import { useJob, useModels, useStoryboard } from "../../api/queries";
+import { MODELS_READING, type Reading, useJob, useModels, useStoryboard } from "../../api/queries";
 import type { Model, Models } from "../../api/types";
 import { Loaded } from "../../components/loaded";
 import { PageHeading } from "../../components/page_heading";
@@ -39,6 +39,10 @@ function FormOfJob({ jobId, catalogue, usual }: Props & { jobId: string }): Reac
       )}
     </Loaded>
   );
+}
+
+export function readings(): readonly Reading[] {
+  return [MODELS_READING];
 }
 
 export default function Generate(): ReactNode {

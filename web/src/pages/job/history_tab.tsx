@@ -5,7 +5,7 @@ import List from "@mui/material/List";
 import ListItemButton from "@mui/material/ListItemButton";
 import Slider from "@mui/material/Slider";
 import Typography from "@mui/material/Typography";
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHistory } from "../../api/queries";
 import type { Commit, JobDetail } from "../../api/types";
@@ -33,9 +33,42 @@ function StateThen({ job }: { job: JobDetail }): ReactNode {
   );
 }
 
+interface EventsProps {
+  commits: readonly Commit[];
+  /** The chosen one. It is always in view. */
+  index: number;
+  describe: (commit: Commit) => string;
+  onChoose: (index: number) => void;
+}
+
+function Events({ commits, index, describe, onChoose }: EventsProps): ReactNode {
+  const formats = useFormats();
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    const row = list.current?.children.item(index);
+    if (list.current === null || !(row instanceof HTMLElement)) return;
+    // The list alone scrolls: the page stays where it is.
+    const end = row.offsetTop + row.offsetHeight - list.current.clientHeight;
+    list.current.scrollTop = Math.min(row.offsetTop, Math.max(end, list.current.scrollTop));
+  }, [index, commits.length]);
+  return (
+    <List ref={list} dense disablePadding sx={{ maxHeight: 460, overflow: "auto", position: "relative", mx: -1 }}>
+      {commits.map((each, number) => (
+        <li key={each.position}>
+          <ListItemButton selected={number === index} onClick={() => onChoose(number)} sx={{ display: "block", borderRadius: 1, px: 1 }}>
+            <Typography>{describe(each)}</Typography>
+            <Typography variant="body2" color="textSecondary">
+              {formats.moment(each.at)} · {each.actor}
+            </Typography>
+          </ListItemButton>
+        </li>
+      ))}
+    </List>
+  );
+}
+
 export default function HistoryTab({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
-  const formats = useFormats();
   const names = useNames();
   const id = useId();
   const history = useHistory(job.job_id);
@@ -67,18 +100,7 @@ export default function HistoryTab({ job }: { job: JobDetail }): ReactNode {
           </Grid>
           <Grid size={{ xs: 12, md: 6 }}>
             <Panel title={t("job.events")}>
-              <List dense disablePadding sx={{ maxHeight: 460, overflow: "auto", mx: -1 }}>
-                {commits.map((each, number) => (
-                  <li key={each.position}>
-                    <ListItemButton selected={number === index} onClick={() => setChosen(number)} sx={{ display: "block", borderRadius: 1, px: 1 }}>
-                      <Typography>{describe(each)}</Typography>
-                      <Typography variant="body2" color="textSecondary">
-                        {formats.moment(each.at)} · {each.actor}
-                      </Typography>
-                    </ListItemButton>
-                  </li>
-                ))}
-              </List>
+              <Events commits={commits} index={index} describe={describe} onChoose={setChosen} />
             </Panel>
           </Grid>
           <Grid size={{ xs: 12, md: 6 }}>

@@ -6,11 +6,12 @@ import Stack from "@mui/material/Stack";
 import Tab from "@mui/material/Tab";
 import Tabs from "@mui/material/Tabs";
 import Typography from "@mui/material/Typography";
+import type { QueryClient } from "@tanstack/react-query";
 import { type ComponentType, type ReactNode, Suspense, lazy } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams, useSearchParams } from "react-router";
 import { RequestFailed } from "../../api/problem";
-import { useJob } from "../../api/queries";
+import { type Reading, jobReading, useJob } from "../../api/queries";
 import type { JobDetail } from "../../api/types";
 import { clamped } from "../../components/clamped";
 import { JobActions } from "../../components/job_actions";
@@ -141,6 +142,10 @@ function JobContent({ job }: { job: JobDetail }): ReactNode {
       </Box>
     </Box>
   );
+}
+
+export function readings(queries: QueryClient, { jobId }: { jobId?: string }): readonly Reading[] {
+  return jobId === undefined ? [] : [jobReading(queries, jobId)];
 }
 
 export default function JobPage(): ReactNode {

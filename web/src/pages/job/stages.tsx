@@ -8,6 +8,7 @@ import { type JobDetail, hasEnded } from "../../api/types";
 import { useJobProgress } from "../../live/live_store";
 import { useFormats } from "../../text/use_format";
 import { useNames } from "../../text/use_names";
+import { STATUS_COLOURS } from "../../theme/statuses";
 
 export function Stages({ job }: { job: JobDetail }): ReactNode {
   const { t } = useTranslation();
@@ -20,6 +21,8 @@ export function Stages({ job }: { job: JobDetail }): ReactNode {
     <Box component="ol" sx={{ m: 0, p: 0, listStyle: "none", display: "grid", gap: 1.25 }}>
       {stages.map((stage) => {
         const name = names.stage(stage.stage);
+        // A job that ended otherwise left its last stage unfinished.
+        const isStopped = stage.percent < 100 && (job.status === "failed" || job.status === "cancelled");
         const scene = stage.scene === null || job.scenes < 2 ? "" : ` · ${t("job.scene", { number: stage.scene + 1 })}`;
         return (
           <Box component="li" key={`${stage.stage ?? ""}-${stage.scene ?? ""}`}>
@@ -29,13 +32,13 @@ export function Stages({ job }: { job: JobDetail }): ReactNode {
                 {scene}
               </Typography>
               <Typography variant="body2" color="textSecondary" sx={{ fontVariantNumeric: "tabular-nums" }}>
-                {stage.seconds === null ? `${Math.floor(stage.percent)}%` : formats.length(stage.seconds)}
+                {isStopped ? t(`status.${job.status}`) : stage.seconds === null ? `${Math.floor(stage.percent)}%` : formats.length(stage.seconds)}
               </Typography>
             </Box>
             <LinearProgress
               variant="determinate"
               value={stage.percent}
-              color={stage.percent >= 100 ? "success" : "primary"}
+              color={stage.percent >= 100 ? "success" : isStopped ? STATUS_COLOURS[job.status] : "primary"}
               aria-label={name + scene}
               sx={{ height: 5, borderRadius: 3 }}
             />

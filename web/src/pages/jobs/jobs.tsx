@@ -8,10 +8,11 @@ import Stack from "@mui/material/Stack";
 import ToggleButton from "@mui/material/ToggleButton";
 import ToggleButtonGroup from "@mui/material/ToggleButtonGroup";
 import Typography from "@mui/material/Typography";
+import type { QueryClient } from "@tanstack/react-query";
 import { type ReactNode, useCallback, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation, useSearchParams } from "react-router";
-import { inOwnDays, useJobs } from "../../api/queries";
+import { type JobsQuery, type Reading, inOwnDays, jobsReading, useJobs } from "../../api/queries";
 import type { Job } from "../../api/types";
 import { JobActions } from "../../components/job_actions";
 import { Loaded } from "../../components/loaded";
@@ -23,29 +24,37 @@ import { JobOrder } from "./job_order";
 import { JobTable } from "./job_table";
 import { JobWall } from "./job_wall";
 import { type JobsSearch, filterOf, hasFilters, paramsOf, searchOf } from "./jobs_search";
-import { type PagePlace, placeOf, placeQuery } from "./page_place";
+import { FIRST, type PagePlace, placeOf, placeQuery } from "./page_place";
 import { Pager } from "./pager";
 import { StatusChips } from "./status_chips";
+
+function queryOf(search: JobsSearch, place: PagePlace, pageSize: number): JobsQuery {
+  return { ...filterOf(search), sort: search.sort, order: search.order, limit: pageSize, ...placeQuery(place) };
+}
+
+export function readings(queries: QueryClient): readonly Reading[] {
+  const { usr } = (history.state ?? {}) as { usr?: unknown }; // what React Router has in it
+  const search = searchOf(new URLSearchParams(location.search));
+  return [jobsReading(queries, queryOf(search, placeOf(usr), settings.getState().pageSize))];
+}
 
 export default function Jobs(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const [params, setParams] = useSearchParams();
-  const search = searchOf(params);
+  // A change shows at once, and the next one builds on it. The address follows in a transition.
+  const [changed, setChanged] = useState<JobsSearch>();
+  const search = changed ?? searchOf(params);
+  if (changed !== undefined && paramsOf(changed).toString() === params.toString()) setChanged(undefined);
   const view = useSettings((state) => state.jobsView);
   const pageSize = useSettings((state) => state.pageSize);
-  const place = placeOf(useLocation().state);
+  const opened = placeOf(useLocation().state);
+  const place = changed === undefined ? opened : FIRST;
   const [marked, setMarked] = useState<ReadonlyMap<string, Job>>(new Map());
   const [isAllMarked, setAllMarked] = useState(false);
   const bar = useRef<HTMLDivElement>(null);
   const filter = filterOf(search);
-  const jobs = useJobs({
-    ...filter,
-    sort: search.sort,
-    order: search.order,
-    limit: pageSize,
-    ...placeQuery(place),
-  });
+  const jobs = useJobs(queryOf(search, place, pageSize));
 
   function openPage(place: PagePlace): void {
     setParams(paramsOf(search), { state: { place } });
@@ -58,7 +67,9 @@ export default function Jobs(): ReactNode {
 
   function change(part: Partial<JobsSearch>): void {
     unmark();
-    setParams(paramsOf({ ...search, ...part }), { replace: true });
+    const next = { ...search, ...part };
+    setChanged(next);
+    setParams(paramsOf(next), { replace: true });
   }
 
   // They never change, so that marking one job draws one row.

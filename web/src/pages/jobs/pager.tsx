@@ -1,5 +1,4 @@
 /** What leads through the pages of the list, and says how many jobs it has. */
-import Button from "@mui/material/Button";
 import IconButton from "@mui/material/IconButton";
 import Stack from "@mui/material/Stack";
 import Typography from "@mui/material/Typography";
@@ -7,7 +6,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { JobList } from "../../api/types";
 import { Choice } from "../../components/choice";
-import { FirstPageIcon, LastPageIcon } from "../../components/icons";
+import { FirstPageIcon, LastPageIcon, NextPageIcon, PreviousPageIcon } from "../../components/icons";
 import { settings } from "../../session/settings";
 import { useFormats } from "../../text/use_format";
 import { PAGE_SIZES } from "./jobs_search";
@@ -28,7 +27,16 @@ export function Pager({ list, isOld, place, pageSize, onOpen }: Props): ReactNod
   const page = pageNumber(place, pageSize);
   const pages = Math.max(page, Math.ceil(list.total / pageSize));
   const previous = previousPlace(place, pageSize);
-  const next = list.next_cursor;
+  const next = isOld || !list.next_cursor ? undefined : list.next_cursor;
+
+  function step(name: "first" | "previous" | "next" | "last", icon: ReactNode, to: PagePlace | undefined): ReactNode {
+    return (
+      <IconButton color="primary" aria-label={t(`jobs.${name}`)} title={t(`jobs.${name}`)} disabled={to === undefined} onClick={() => onOpen(to ?? FIRST)}>
+        {icon}
+      </IconButton>
+    );
+  }
+
   return (
     <Stack direction="row" sx={{ mt: 1.5, columnGap: 1.5, rowGap: 1, alignItems: "center", justifyContent: "flex-end", flexWrap: "wrap" }}>
       <Typography variant="body2" color="textSecondary" sx={{ flexGrow: { xs: 1, sm: 0 } }}>
@@ -44,35 +52,14 @@ export function Pager({ list, isOld, place, pageSize, onOpen }: Props): ReactNod
           settings.getState().change({ pageSize: size });
         }}
       />
-      <Stack direction="row" sx={{ columnGap: { xs: 0.5, sm: 1 }, alignItems: "center", justifyContent: "flex-end", flexBasis: { xs: "100%", sm: "auto" } }}>
-        <IconButton size="small" color="primary" aria-label={t("jobs.first")} title={t("jobs.first")} disabled={previous === undefined} onClick={() => onOpen(FIRST)}>
-          <FirstPageIcon />
-        </IconButton>
-        <Button size="small" disabled={previous === undefined} onClick={() => onOpen(previous ?? FIRST)}>
-          {t("jobs.previous")}
-        </Button>
+      <Stack direction="row" sx={{ columnGap: 0.5, alignItems: "center", justifyContent: "flex-end", flexBasis: { xs: "100%", sm: "auto" } }}>
+        {step("first", <FirstPageIcon />, previous && FIRST)}
+        {step("previous", <PreviousPageIcon />, previous)}
         <Typography variant="body2" noWrap>
           {t("jobs.page", { page: formats.count(page), pages: formats.count(pages) })}
         </Typography>
-        <Button
-          size="small"
-          disabled={!next || isOld}
-          onClick={() => {
-            if (next) onOpen(nextPlace(place, next));
-          }}
-        >
-          {t("jobs.next")}
-        </Button>
-        <IconButton
-          size="small"
-          color="primary"
-          aria-label={t("jobs.last")}
-          title={t("jobs.last")}
-          disabled={!next || isOld}
-          onClick={() => onOpen(lastPlace(list.total, pageSize))}
-        >
-          <LastPageIcon />
-        </IconButton>
+        {step("next", <NextPageIcon />, next === undefined ? undefined : nextPlace(place, next))}
+        {step("last", <LastPageIcon />, next === undefined ? undefined : lastPlace(list.total, pageSize))}
       </Stack>
     </Stack>
   );

@@ -6,12 +6,17 @@ import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { useSchedules } from "../../api/schedules";
+import type { Reading } from "../../api/queries";
+import { SCHEDULES_READING, useSchedules } from "../../api/schedules";
 import { Loaded } from "../../components/loaded";
 import { PageHeading } from "../../components/page_heading";
 import { ScheduleCard } from "./schedule_card";
 
 const NEW = "/generate?start=repeated";
+
+export function readings(): readonly Reading[] {
+  return [SCHEDULES_READING];
+}
 
 export default function Schedules(): ReactNode {
   const { t } = useTranslation();
