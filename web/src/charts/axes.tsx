@@ -51,10 +51,10 @@ interface ColumnsProps {
 /** Names of columns at the bottom, as many as there is room for. */
 export function BottomNames({ columns, at, room, y }: ColumnsProps): ReactNode {
   const step = labelStep(columns, room);
-  // Not at the edge, where half of the name would have no room.
+  // Not at an edge, where half of the name would have no room.
   const first = Math.floor(step / 2);
   return columns.map((name, column) =>
-    column % step === first ? (
+    column % step === first && column + first < columns.length ? (
       <text key={column} x={at(column)} y={y + LABEL_GAP} dy="0.71em" textAnchor="middle" fill="currentColor">
         {name}
       </text>
