@@ -15,10 +15,16 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from kinolog_gateway.responses.attempts.attempt import (
+    AttemptView,
+    StepCacheView,
+    UsedLoraView,
+    UsedProfileView,
+    UsedUpscalerView,
+)
 from kinolog_gateway.responses.job import JobDetail
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
-    AttemptView,
     ErrorView,
     InputView,
     JobLinks,
@@ -26,8 +32,6 @@ from kinolog_gateway.responses.job_parts import (
     MediaView,
     StageView,
     TimingsView,
-    UsedLoraView,
-    UsedUpscalerView,
 )
 from kinolog_gateway.responses.reproductions.comparison import (
     FrameComparisonView,
@@ -53,14 +57,22 @@ PARTS: dict[type, str] = {
     FrameComparisonView: "FrameComparisonInfo",
     RuntimeDifferenceView: "RuntimeDifferenceInfo",
     StageView: "StageInfo",
+    StepCacheView: "StepCacheInfo",
     TimingsView: "TimingsInfo",
     UsedUpscalerView: "UsedUpscalerInfo",
     UsedLoraView: "UsedLoraInfo",
+    UsedProfileView: "UsedProfileInfo",
 }
 """The client's model of each part of a job."""
 
 _EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
-_WITHIN_PARTS = {"FrameComparisonInfo", "RuntimeDifferenceInfo", "UsedLoraInfo", "UsedUpscalerInfo"}
+_WITHIN_PARTS = {
+    "FrameComparisonInfo",
+    "RuntimeDifferenceInfo",
+    "UsedLoraInfo",
+    "UsedProfileInfo",
+    "UsedUpscalerInfo",
+}
 """Those that only other parts have."""
 _IMPORTED = "".join(f"    {name},\n" for name in sorted(set(PARTS.values()) - _WITHIN_PARTS))
 _HEAD = f'''\

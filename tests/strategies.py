@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.checkpoint import StoredCheckpoint
+from kinolog.job.rendering.profile import StepCache, UsedProfile
 from kinolog.job.reproduction import ComparedOriginal, FrameComparison, Reproduction, RuntimeDifference
 from kinolog.job.values import (
     Artifact,
@@ -59,6 +60,9 @@ artifacts = st.builds(
     signed_by=words,
 )
 errors = st.builds(JobError, code=words, message=st.text(max_size=30), retryable=st.booleans())
+caches = st.builds(
+    StepCache, kind=words, threshold=st.floats(0, 10), interval=numbers, full_steps=numbers, order=numbers
+)
 runtimes = st.builds(
     Runtime,
     hardware=words,
@@ -75,6 +79,22 @@ runtimes = st.builds(
     loras=st.lists(
         st.builds(UsedLora, name=words, weight=st.floats(-4, 4), sha256=words, licence=words), max_size=2
     ).map(tuple),
+    profile=st.none()
+    | st.builds(
+        UsedProfile,
+        name=words,
+        cache=st.none() | caches,
+        calibration=words,
+        psnr_db=st.floats(0, 100),
+        ssim=st.floats(-1, 1),
+        speed=st.floats(0, 100),
+        clips=numbers,
+        width=numbers,
+        height=numbers,
+        frames=numbers,
+        steps=numbers,
+        exact_steps=numbers,
+    ),
 )
 inputs = st.builds(
     JobInput,
@@ -113,6 +133,7 @@ specs = st.builds(
     sigmas=st.lists(st.floats(0, 1), max_size=2).map(tuple),
     flow_shift=st.floats(0, 100),
     interpolate_fps=numbers,
+    cache=st.none() | caches,
 )
 media = st.builds(
     MediaFacts,

@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from kinolog.job.values import Interpolation, UsedLora, UsedUpscaler
+from kinolog.job.rendering.interpolation import Interpolation
+from kinolog.job.rendering.profile import UsedProfile
+from kinolog.job.values import UsedLora, UsedUpscaler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Provenance:
     upscaler: UsedUpscaler | None = None
     loras: tuple[UsedLora, ...] = ()
     interpolation: Interpolation | None = None
+    profile: UsedProfile | None = None
 
 
 class SigningFailed(Exception):

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from kinolog.job.values import Interpolation, UsedUpscaler
+from kinolog.job.rendering.interpolation import Interpolation
+from kinolog.job.rendering.profile import UsedProfile
+from kinolog.job.values import UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_details
-from kinolog_client import GatewayError, HistoryInfo, NotFound
+from kinolog_cli.output.formats import profile_figures
+from kinolog_client import GatewayError, HistoryInfo, NotFound, UsedProfileInfo
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
 
@@ -165,6 +168,7 @@ def _print_text(
                 for lora in provenance.loras
             ),
             ("between", _interpolation(provenance.interpolation)),
+            ("profile", _profile(provenance.profile)),
             ("job", provenance.job_id),
             ("built on", f"the commit {provenance.log_hash} of the job's log"),
             ("signed by", _signer(found)),
@@ -177,6 +181,14 @@ def _print_text(
 def _upscaler(used: UsedUpscaler | None) -> str:
     """Return what enlarged the frames, in words; empty for nothing."""
     return "" if used is None else f"{used.name}, {used.scale} times ({used.licence}, SHA-256 {used.sha256})"
+
+
+def _profile(used: UsedProfile | None) -> str:
+    """Return the profile, and how its clips compare with those of exact, in words; empty for exact."""
+    if used is None:
+        return ""
+    cache = f", {used.cache}" if used.cache is not None else ""
+    return f"{used.name}{cache}: {profile_figures(UsedProfileInfo.model_validate(asdict(used)))}"
 
 
 def _interpolation(computed: Interpolation | None) -> str:

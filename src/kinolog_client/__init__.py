@@ -11,12 +11,8 @@
 `KinologClient` and `AsyncKinologClient` have the same methods with the same arguments; one method per route of the
 gateway, and `iterate_jobs`, `stream`, `download` and `watch` on top. Answers are immutable models (`JobInfo`, ...):
 fields that this version does not know are ignored, fields that a gateway leaves out have defaults. Every error is a
-`GatewayError`: `InvalidSettings` if no client can be created, `GatewayUnreachable` if no answer comes, a
-`ProblemError` such as `NotFound` if the gateway refuses, `UnexpectedAnswer` if the client cannot read the answer. A
-command carries a request id of its own, so that sending it again after a lost connection has one effect. `watch`
-yields a `LiveUpdate` for each change, resumes a lost connection by position, and polls REST while there is no
-WebSocket.
-
+`GatewayError`, such as `GatewayUnreachable` or `NotFound`. A command carries a request id of its own, so that sending
+it again has one effect. `watch` yields a `LiveUpdate` for each change, and goes on by position after a lost connection.
 Names are loaded when they are first used, so that `import kinolog_client` takes no time.
 """
 
@@ -137,8 +133,10 @@ if TYPE_CHECKING:
         ReproductionInfo,
         RuntimeDifferenceInfo,
         StageInfo,
+        StepCacheInfo,
         TimingsInfo,
         UsedLoraInfo,
+        UsedProfileInfo,
         UsedUpscalerInfo,
     )
     from kinolog_client.models.jobs import (
@@ -281,6 +279,7 @@ __all__ = [
     "StageInfo",
     "StageTimeInfo",
     "StageTimesInfo",
+    "StepCacheInfo",
     "StoryboardInfo",
     "SuccessRateInfo",
     "SuccessRatesInfo",
@@ -299,6 +298,7 @@ __all__ = [
     "UpscalerInfo",
     "UsageInfo",
     "UsedLoraInfo",
+    "UsedProfileInfo",
     "UsedUpscalerInfo",
     "VideoInput",
     "VideoLora",

@@ -32,6 +32,7 @@ ROWS = (
     "worker",
     "queue_of_jobs",
     "batches",
+    "profiles",
     "dashboard",
     "fair_share",
     "attacks",

@@ -10,7 +10,8 @@ from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.media.encoder_settings import VideoEncoding
 
 from kinolog.adapters.c2pa.signer import C2paSigner
-from kinolog.job.values import Interpolation, UsedUpscaler
+from kinolog.job.rendering.interpolation import Interpolation
+from kinolog.job.values import UsedUpscaler
 from kinolog.models.codecs import VideoCodec
 from kinolog.provenance import Provenance
 from kinolog_stack.signing_certificates import SigningChain

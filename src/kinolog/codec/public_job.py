@@ -8,6 +8,7 @@ from typing import Any
 
 from kinolog.codec.enums import PRIORITY_TO_PROTO, ROLE_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
 from kinolog.codec.plain_fields import plain_fields
+from kinolog.codec.rendering.profile import cache_to_proto
 from kinolog.codec.state import reproduction_to_proto
 from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import (
@@ -98,6 +99,7 @@ def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
         **(plain_fields(pb.JobSpec, spec) | texts),
         loras=map(lora_to_proto, spec.loras),
         sigmas=spec.sigmas,
+        cache=cache_to_proto(spec.cache),
         webhook_events=spec.webhook_events,
     )
 

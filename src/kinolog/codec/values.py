@@ -14,6 +14,12 @@ from kinolog.codec.enums import (
     STAGE_FROM_PROTO,
     STAGE_TO_PROTO,
 )
+from kinolog.codec.rendering.profile import (
+    cache_from_proto,
+    cache_to_proto,
+    profile_from_proto,
+    profile_to_proto,
+)
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.job.values import (
     Artifact,
@@ -33,7 +39,8 @@ from kinolog.job.values import (
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
-_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name not in {"loras", "upscaler"})
+_COMPOSITE = {"loras", "upscaler", "profile"}
+_RUNTIME_FIELDS = tuple(field.name for field in fields(Runtime) if field.name not in _COMPOSITE)
 """They have the same names and values in proto messages."""
 
 
@@ -74,6 +81,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
         sigmas=value.sigmas,
         flow_shift=value.flow_shift,
         interpolate_fps=value.interpolate_fps,
+        cache=cache_to_proto(value.cache),
         webhook_format=value.webhook_format,
         webhook_events=value.webhook_events,
     )
@@ -116,6 +124,7 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
         sigmas=tuple(wire.sigmas),
         flow_shift=wire.flow_shift,
         interpolate_fps=wire.interpolate_fps,
+        cache=cache_from_proto(wire.cache) if wire.HasField("cache") else None,
         webhook_format=wire.webhook_format,
         webhook_events=tuple(wire.webhook_events),
     )
@@ -257,7 +266,8 @@ def runtime_fields(value: Runtime) -> dict[str, Any]:
         pb.UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
         for lora in value.loras
     ]
-    plain = {name: getattr(value, name) for name in _RUNTIME_FIELDS} | {"loras": loras}
+    plain = {name: getattr(value, name) for name in _RUNTIME_FIELDS}
+    plain |= {"loras": loras, "profile": profile_to_proto(value.profile)}
     upscaler = value.upscaler
     if upscaler is None:
         return plain
@@ -284,6 +294,7 @@ def runtime_from_proto(wire: ev.AttemptStarted | ev.RuntimeRecorded | pb.Attempt
             UsedLora(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
             for lora in wire.loras
         ),
+        profile=profile_from_proto(wire.profile) if wire.HasField("profile") else None,
     )
 
 

@@ -98,5 +98,7 @@ def _facts(runtime: Runtime) -> Iterator[tuple[str, str]]:
             yield from ((f"loras.{lora.name}", f"{lora.sha256} at {lora.weight:g}") for lora in value)
         elif field.name == "upscaler":
             yield "upscaler", f"{value.name} {value.sha256}" if value is not None else ""
+        elif field.name == "profile":
+            yield "profile", " ".join(map(str, filter(None, (value.name, value.cache)))) if value else ""
         elif field.name not in _EXPLANATIONS:
             yield field.name, value

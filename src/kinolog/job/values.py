@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from kinolog.job.interruption import INTERRUPTED
+from kinolog.job.rendering.profile import StepCache, UsedProfile
 from kinolog.job.server_errors import SERVER_ERRORS
 
 
@@ -128,7 +129,8 @@ class Spec:
     """The requested video: defaults filled in, personal data sealed.
 
     A `profile` filled in its LoRAs, its steps and the rest that it states. `sigmas` are the noise levels of the steps,
-    empty for those of the scheduler, and `flow_shift` shifts them, 0 for the shift of the model.
+    empty for those of the scheduler, and `flow_shift` shifts them, 0 for the shift of the model. A `cache` leaves out
+    work of steps that change little.
 
     Jobs of earlier versions have no `codec`, no `crf`, and files that are not `tagged` with what made them.
     `prompt_writer` is the language model that wrote the prompts of the scenes, `prompt_writer_trouble` why none did
@@ -168,6 +170,7 @@ class Spec:
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
     interpolate_fps: int = 0
+    cache: StepCache | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,15 +296,6 @@ class UsedLora:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpolation:
-    """Frames were computed between those that a model drew, by a filter of FFmpeg. Rates in frames per second."""
-
-    filter: str
-    drawn_fps: int
-    fps: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """What an attempt runs on, as far as it is known: the model is loaded after the attempt has started.
 
@@ -320,6 +314,7 @@ class Runtime:
     device: str = ""
     upscaler: UsedUpscaler | None = None
     loras: tuple[UsedLora, ...] = ()
+    profile: UsedProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

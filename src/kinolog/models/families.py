@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kinolog.counts import counted
+from kinolog.job.rendering.profile import CacheKind
 from kinolog.models.input_roles import InputRole
 from kinolog.models.number_rule import ANY_NUMBER, NumberRule
 from kinolog.models.table_row import RowError, row_as
@@ -158,6 +159,9 @@ class Family:
     with `fixed_steps` the folder states the steps. The first chunk of a call has `first_chunk_steps` times the steps of
     the others. A network that is `compiled` on a GPU has an attention that takes too much memory otherwise.
 
+    `caches` are the step caches that its networks take: diffusers knows their blocks, and the call tells them which of
+    its passes is which.
+
     A call of a family with `resumes` can go on from a step of an earlier one. The call of another holds more between
     steps than its schedulers and latents, such as what its network remembers.
 
@@ -209,6 +213,7 @@ class Family:
     first_chunk_steps: int = 1
     compiled: bool = False
     resumes: bool = True
+    caches: tuple[CacheKind, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[FamilyPackage, ...] = ()
     inputs: Mapping[InputRole, FamilyInput] = field(default_factory=dict)

@@ -81,6 +81,8 @@ def _state(family: Family) -> str:
         notes.append("no negative prompt")
     if family.packages:
         notes.append(f"with kinolog[{family.packages[0].extra}]")
+    if family.caches:
+        notes.append(f"step caches {', '.join(family.caches)}")
     if family.note:
         notes.append(family.note)
     return ", ".join(["works", *notes])

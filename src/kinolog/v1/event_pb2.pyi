@@ -221,6 +221,7 @@ class StoredSpec(_message.Message):
     SIGMAS_FIELD_NUMBER: _builtins.int
     FLOW_SHIFT_FIELD_NUMBER: _builtins.int
     INTERPOLATE_FPS_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model in the catalogue."""
     width: _builtins.int
@@ -295,6 +296,10 @@ class StoredSpec(_message.Message):
     def sigmas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Noise levels of the steps, from the noisiest on. Empty for those that the scheduler makes of the number of steps."""
 
+    @_builtins.property
+    def cache(self) -> _job_pb2.StepCache:
+        """What the profile leaves out of steps that change little. Missing for nothing."""
+
     def __init__(
         self,
         *,
@@ -327,10 +332,11 @@ class StoredSpec(_message.Message):
         sigmas: _abc.Iterable[_builtins.float] | None = ...,
         flow_shift: _builtins.float = ...,
         interpolate_fps: _builtins.int = ...,
+        cache: _job_pb2.StepCache | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "title", b"title", "webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "inputs", b"inputs", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "model_class", b"model_class", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "tagged", b"tagged", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -833,6 +839,7 @@ class AttemptStarted(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
     WORKER_KEY_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
@@ -870,6 +877,10 @@ class AttemptStarted(_message.Message):
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.UsedLora]:
         """The LoRAs that changed the model."""
 
+    @_builtins.property
+    def profile(self) -> _job_pb2.UsedProfile:
+        """The profile of the job, and how its clips compare with those of exact. Missing for exact."""
+
     def __init__(
         self,
         *,
@@ -886,11 +897,12 @@ class AttemptStarted(_message.Message):
         device: _builtins.str = ...,
         upscaler: _job_pb2.UsedUpscaler | None = ...,
         loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
+        profile: _job_pb2.UsedProfile | None = ...,
         worker_key: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["upscaler", b"upscaler"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "upscaler", b"upscaler", "worker", b"worker", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "profile", b"profile", "scheduler", b"scheduler", "upscaler", b"upscaler", "worker", b"worker", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -954,6 +966,7 @@ class RuntimeRecorded(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt, counted from 1."""
     hardware: _builtins.str
@@ -986,6 +999,10 @@ class RuntimeRecorded(_message.Message):
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.UsedLora]:
         """The LoRAs that changed the model."""
 
+    @_builtins.property
+    def profile(self) -> _job_pb2.UsedProfile:
+        """The profile of the job, and how its clips compare with those of exact. Missing for exact."""
+
     def __init__(
         self,
         *,
@@ -1001,10 +1018,11 @@ class RuntimeRecorded(_message.Message):
         device: _builtins.str = ...,
         upscaler: _job_pb2.UsedUpscaler | None = ...,
         loras: _abc.Iterable[_job_pb2.UsedLora] | None = ...,
+        profile: _job_pb2.UsedProfile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["upscaler", b"upscaler"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "upscaler", b"upscaler"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "device", b"device", "dtype", b"dtype", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "options", b"options", "placement", b"placement", "placement_reason", b"placement_reason", "profile", b"profile", "scheduler", b"scheduler", "upscaler", b"upscaler"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -308,6 +308,7 @@ class JobSpec(_message.Message):
     SIGMAS_FIELD_NUMBER: _builtins.int
     FLOW_SHIFT_FIELD_NUMBER: _builtins.int
     INTERPOLATE_FPS_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the video must show."""
     negative_prompt: _builtins.str
@@ -366,6 +367,10 @@ class JobSpec(_message.Message):
     def sigmas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Noise levels of the steps, from the noisiest on. Empty for those that the scheduler makes of the number of steps."""
 
+    @_builtins.property
+    def cache(self) -> Global___StepCache:
+        """What the profile leaves out of steps that change little. Missing for nothing. Lists do not return it."""
+
     def __init__(
         self,
         *,
@@ -395,10 +400,11 @@ class JobSpec(_message.Message):
         sigmas: _abc.Iterable[_builtins.float] | None = ...,
         flow_shift: _builtins.float = ...,
         interpolate_fps: _builtins.int = ...,
+        cache: Global___StepCache | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "chained", b"chained", "codec", b"codec", "crf", b"crf", "flow_shift", b"flow_shift", "fps", b"fps", "frames", b"frames", "guidance", b"guidance", "height", b"height", "interpolate_fps", b"interpolate_fps", "loras", b"loras", "model", b"model", "negative_prompt", b"negative_prompt", "profile", b"profile", "prompt", b"prompt", "prompt_writer", b"prompt_writer", "prompt_writer_trouble", b"prompt_writer_trouble", "seed", b"seed", "sigmas", b"sigmas", "steps", b"steps", "style", b"style", "title", b"title", "upscaler", b"upscaler", "webhook", b"webhook", "webhook_events", b"webhook_events", "webhook_format", b"webhook_format", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -497,6 +503,114 @@ class UsedLora(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UsedLora: _TypeAlias = UsedLora  # noqa: Y015
+
+@_typing.final
+class StepCache(_message.Message):
+    """What a profile leaves out of the steps that change little. Values that its kind does not have are 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    FULL_STEPS_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What is left out: first-block, all blocks but the first; taylor, attention; taylor-blocks, blocks."""
+    threshold: _builtins.float
+    """Relative change of what the first block adds, below which first-block leaves out the others."""
+    interval: _builtins.int
+    """Of the others every so many steps one is computed whole."""
+    full_steps: _builtins.int
+    """The first steps, which are computed whole."""
+    order: _builtins.int
+    """Order of the Taylor series that predicts what is left out."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        threshold: _builtins.float = ...,
+        interval: _builtins.int = ...,
+        full_steps: _builtins.int = ...,
+        order: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["full_steps", b"full_steps", "interval", b"interval", "kind", b"kind", "order", b"order", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepCache: _TypeAlias = StepCache  # noqa: Y015
+
+@_typing.final
+class UsedProfile(_message.Message):
+    """The profile of an attempt, and how its clips compare with those of exact. Figures are 0 without a calibration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
+    CALIBRATION_FIELD_NUMBER: _builtins.int
+    PSNR_DB_FIELD_NUMBER: _builtins.int
+    SSIM_FIELD_NUMBER: _builtins.int
+    SPEED_FIELD_NUMBER: _builtins.int
+    CLIPS_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    EXACT_STEPS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the profile."""
+    calibration: _builtins.str
+    """SHA-256 of the model, libraries, hardware and settings that the figures were measured with, in hexadecimal. Empty
+    if the worker has not measured the profile.
+    """
+    psnr_db: _builtins.float
+    """Peak signal-to-noise ratio to the clips of exact, in dB. 100 for equal frames."""
+    ssim: _builtins.float
+    """Mean structural similarity to the clips of exact. 1 for equal frames."""
+    speed: _builtins.float
+    """How many times as fast as exact they were denoised."""
+    clips: _builtins.int
+    """Number of compared pairs of clips."""
+    width: _builtins.int
+    """Their width in pixels."""
+    height: _builtins.int
+    """Their height in pixels."""
+    frames: _builtins.int
+    """Their frames."""
+    steps: _builtins.int
+    """Steps of the clips of the profile."""
+    exact_steps: _builtins.int
+    """Steps of the clips of exact."""
+    @_builtins.property
+    def cache(self) -> Global___StepCache:
+        """What it leaves out of steps that change little. Missing for nothing."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cache: Global___StepCache | None = ...,
+        calibration: _builtins.str = ...,
+        psnr_db: _builtins.float = ...,
+        ssim: _builtins.float = ...,
+        speed: _builtins.float = ...,
+        clips: _builtins.int = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        frames: _builtins.int = ...,
+        steps: _builtins.int = ...,
+        exact_steps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "calibration", b"calibration", "clips", b"clips", "exact_steps", b"exact_steps", "frames", b"frames", "height", b"height", "name", b"name", "psnr_db", b"psnr_db", "speed", b"speed", "ssim", b"ssim", "steps", b"steps", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsedProfile: _TypeAlias = UsedProfile  # noqa: Y015
 
 @_typing.final
 class Artifact(_message.Message):
@@ -1008,6 +1122,7 @@ class Attempt(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     UPSCALER_FIELD_NUMBER: _builtins.int
     LORAS_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the attempt, counted from 1."""
     worker: _builtins.str
@@ -1056,6 +1171,10 @@ class Attempt(_message.Message):
     def loras(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsedLora]:
         """The LoRAs that changed the model."""
 
+    @_builtins.property
+    def profile(self) -> Global___UsedProfile:
+        """The profile of the job, and how its clips compare with those of exact. Missing for exact."""
+
     def __init__(
         self,
         *,
@@ -1076,10 +1195,11 @@ class Attempt(_message.Message):
         device: _builtins.str = ...,
         upscaler: Global___UsedUpscaler | None = ...,
         loras: _abc.Iterable[Global___UsedLora] | None = ...,
+        profile: Global___UsedProfile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "started_at", b"started_at", "upscaler", b"upscaler"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "profile", b"profile", "started_at", b"started_at", "upscaler", b"upscaler"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dtype", b"dtype", "ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "number", b"number", "options", b"options", "percent", b"percent", "placement", b"placement", "placement_reason", b"placement_reason", "scheduler", b"scheduler", "started_at", b"started_at", "upscaler", b"upscaler", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dtype", b"dtype", "ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "loras", b"loras", "model_revision", b"model_revision", "number", b"number", "options", b"options", "percent", b"percent", "placement", b"placement", "placement_reason", b"placement_reason", "profile", b"profile", "scheduler", b"scheduler", "started_at", b"started_at", "upscaler", b"upscaler", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1627,8 +1747,9 @@ class Profile(_message.Message):
     LORAS_FIELD_NUMBER: _builtins.int
     SIGMAS_FIELD_NUMBER: _builtins.int
     FLOW_SHIFT_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name: exact, which is the model as it is, fast or turbo."""
+    """Name, such as fast: exact is the model as it is."""
     description: _builtins.str
     """Description of the profile."""
     steps: _builtins.int
@@ -1645,6 +1766,10 @@ class Profile(_message.Message):
     def sigmas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Noise levels of the steps. Empty for those that the scheduler makes."""
 
+    @_builtins.property
+    def cache(self) -> Global___StepCache:
+        """What it leaves out of steps that change little. Missing for nothing."""
+
     def __init__(
         self,
         *,
@@ -1655,10 +1780,11 @@ class Profile(_message.Message):
         loras: _abc.Iterable[Global___JobLora] | None = ...,
         sigmas: _abc.Iterable[_builtins.float] | None = ...,
         flow_shift: _builtins.float = ...,
+        cache: Global___StepCache | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "flow_shift", b"flow_shift", "guidance", b"guidance", "loras", b"loras", "name", b"name", "sigmas", b"sigmas", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "description", b"description", "flow_shift", b"flow_shift", "guidance", b"guidance", "loras", b"loras", "name", b"name", "sigmas", b"sigmas", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

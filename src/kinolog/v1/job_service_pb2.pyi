@@ -448,7 +448,7 @@ class SubmitJobRequest(_message.Message):
     interpolate_fps: _builtins.int
     """Frames per second of the video, 2 or 4 times fps: frames between the drawn ones are computed."""
     profile: _builtins.str
-    """One of the profiles of the model: exact, which is the default, fast or turbo."""
+    """One of the profiles of the model. exact, which is the default, is the model as it is."""
     earlier_tries: _builtins.int
     """For clients that send no id and repeat a request that was not answered: how often they sent it before. The api makes
     the id, and request_id is only what it begins with. 0 is a new job. With 1 or more it is the job of the last equal

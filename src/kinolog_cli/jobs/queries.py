@@ -19,7 +19,16 @@ from kinolog_cli.jobs.reproduction import comparison
 from kinolog_cli.jobs.selection_options import moment_or_position
 from kinolog_cli.jobs.watch import print_log_lines
 from kinolog_cli.output.columns import print_columns, print_details
-from kinolog_cli.output.formats import age, duration, job_facts, job_status, local_time, status_text
+from kinolog_cli.output.formats import (
+    age,
+    duration,
+    job_facts,
+    job_status,
+    local_time,
+    profile_figures,
+    status_text,
+    step_cache,
+)
 from kinolog_cli.output.history import print_history
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_client import InputInfo, JobInfo, KinologClient
@@ -67,7 +76,7 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         ),
         ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
         ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
-        ("profile", "" if job.profile in ("", "exact") else job.profile),
+        *_profile(job),
         ("loras", ", ".join(f"{lora.name} {lora.weight:g}" for lora in job.loras)),
         *((f"input {number}", _input(one)) for number, one in enumerate(job.inputs, 1)),
         ("error", f"{error.code}: {error.message}" if error else ""),
@@ -76,6 +85,16 @@ def _details(job: JobInfo) -> list[tuple[str, Any]]:
         *comparison(job),
         ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
     ]
+
+
+def _profile(job: JobInfo) -> list[tuple[str, str]]:
+    """Return the profile of a job, and how its clips compare with those of exact, as far as that is known."""
+    if job.profile in ("", "exact"):
+        return []
+    used = next((one.profile for one in reversed(job.attempts) if one.profile is not None), None)
+    cache = f", {step_cache(job.cache)}" if job.cache is not None else ""
+    pairs = [("profile", f"{job.profile}{cache}")]
+    return pairs if used is None else [*pairs, ("compared with exact", profile_figures(used))]
 
 
 def _input(one: InputInfo) -> str:

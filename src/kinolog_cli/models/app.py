@@ -6,6 +6,7 @@ import typer
 
 from kinolog.counts import counted
 from kinolog_cli.context import JsonOption, command, current_context
+from kinolog_cli.models.calibrate import calibrate
 from kinolog_cli.models.check import check
 from kinolog_cli.models.local_list import list_
 from kinolog_cli.models.measure import measure
@@ -22,6 +23,7 @@ app.command("list")(list_)
 app.command("pull")(pull)
 app.command("check")(check)
 app.command("measure")(measure)
+app.command("calibrate")(calibrate)
 app.command("remove")(remove)
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from kinolog.counts import counted
 from kinolog.durations import age_text, length_text
-from kinolog_client import JobInfo
+from kinolog_client import JobInfo, StepCacheInfo, UsedProfileInfo
 
 COLOURS = {
     "queued": "yellow",
@@ -61,3 +61,23 @@ def job_facts(job: JobInfo) -> list[tuple[str, object]]:
         ("steps", f"{job.steps}, guidance {job.guidance:g}"),
         ("seed", job.seed),
     ]
+
+
+def step_cache(cache: StepCacheInfo) -> str:
+    """Return what a profile leaves out of steps that change little."""
+    if cache.threshold:
+        return f"{cache.kind} cache, threshold {cache.threshold:g}"
+    each = f"each {counted(cache.interval, 'step')} after {cache.full_steps}"
+    return f"{cache.kind} cache, {each}, order {cache.order}"
+
+
+def profile_figures(used: UsedProfileInfo) -> str:
+    """Return how the clips of a profile compare with those of exact, or that nobody measured it."""
+    if not used.calibration:
+        return "not measured: kinolog models calibrate does"
+    size = f"{used.width}x{used.height}, {counted(used.frames, 'frame')}"
+    steps = counted(used.steps, "step")
+    if used.exact_steps != used.steps:
+        steps = f"{used.steps} instead of {counted(used.exact_steps, 'step')}"
+    likeness = f"PSNR {used.psnr_db:.1f} dB, SSIM {used.ssim:.4f}, {used.speed:.2f} times as fast"
+    return f"{likeness} ({counted(used.clips, 'clip')} of {size}, {steps})"

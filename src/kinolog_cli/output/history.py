@@ -11,8 +11,8 @@ from rich.text import Text
 
 from kinolog.counts import counted
 from kinolog_cli.output.columns import print_columns
-from kinolog_cli.output.formats import duration, local_time
-from kinolog_client import CommitInfo, EventInfo
+from kinolog_cli.output.formats import duration, local_time, profile_figures, step_cache
+from kinolog_client import CommitInfo, EventInfo, StepCacheInfo, UsedProfileInfo
 
 WIDE = 120
 """Columns from which on who did something has a column of its own."""
@@ -73,7 +73,7 @@ def _summary(event: EventInfo) -> str:
         case "runtime_recorded":
             known = ("device", "dtype", "scheduler", "placement", "placement_reason", "model_revision")
             facts = [str(data[name]) for name in known if data.get(name)]
-            return ", ".join([*facts, *map(_lora, data.get("loras") or ())])
+            return ", ".join([*facts, *map(_lora, data.get("loras") or ()), *_profile(data)])
     return ", ".join(_facts(data))
 
 
@@ -89,6 +89,7 @@ def _submitted(data: dict[str, Any]) -> str:
         f"style {spec['style']}" if spec.get("style") else "",
         f"enlarged by {spec['upscaler']}" if spec.get("upscaler") else "",
         f"profile {spec['profile']}" if spec.get("profile") else "",
+        step_cache(StepCacheInfo.model_validate(spec["cache"])) if spec.get("cache") else "",
         *map(_lora, spec.get("loras") or ()),
         f"interpolated to {spec['interpolate_fps']} fps" if spec.get("interpolate_fps") else "",
         f"prompts written by {spec['prompt_writer']}" if spec.get("prompt_writer") else "",
@@ -100,6 +101,12 @@ def _submitted(data: dict[str, Any]) -> str:
 def _lora(data: dict[str, Any]) -> str:
     content = f", sha256 {data['sha256'][:12]}, {data.get('licence')}" if data.get("sha256") else ""
     return f"LoRA {data.get('name')} with weight {data.get('weight', 0):g}{content}"
+
+
+def _profile(data: dict[str, Any]) -> Iterator[str]:
+    if data.get("profile"):
+        used = UsedProfileInfo.model_validate(data["profile"])
+        yield f"profile {used.name}: {profile_figures(used)}"
 
 
 def _facts(data: dict[str, Any]) -> Iterator[str]:

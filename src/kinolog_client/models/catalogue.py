@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from kinolog_client.models.base import ClientModel
-from kinolog_client.models.job_parts import JobLoraInfo
+from kinolog_client.models.job_parts import JobLoraInfo, StepCacheInfo
 
 
 class ModelDefaultsInfo(ClientModel):
@@ -43,6 +43,7 @@ class ProfileInfo(ClientModel):
     loras: tuple[JobLoraInfo, ...] = ()
     sigmas: tuple[float, ...] = ()
     flow_shift: float | None = None
+    cache: StepCacheInfo | None = None
 
 
 class ModelInfo(ClientModel):

@@ -17,6 +17,7 @@ from kinolog_client.models.job_parts import (
     MediaInfo,
     ReproductionInfo,
     StageInfo,
+    StepCacheInfo,
     TimingsInfo,
 )
 
@@ -124,6 +125,8 @@ class JobFields(ClientModel):
     """Noise levels of the steps, from the noisiest on; empty for those that the scheduler makes."""
     flow_shift: float | None = None
     """Shift of the noise levels; None for that of the model."""
+    cache: StepCacheInfo | None = None
+    """What is left out of steps that change little; None for nothing."""
     interpolate_fps: int | None = None
     """Frames per second of the video, if frames between the drawn ones are computed."""
     prompt_writer: str | None = None

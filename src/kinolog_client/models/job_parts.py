@@ -52,6 +52,42 @@ class UsedLoraInfo(ClientModel):
     licence: str = ""
 
 
+class StepCacheInfo(ClientModel):
+    """What a profile leaves out of steps that change little. Values that its kind does not have are 0.
+
+    `first-block` leaves out all blocks but the first while that changes by less than the `threshold`. `taylor` and
+    `taylor-blocks` compute every `interval`-th step whole, after the first `full_steps`, and predict the others by a
+    Taylor series of this `order`.
+    """
+
+    kind: str
+    threshold: float = 0.0
+    interval: int = 0
+    full_steps: int = 0
+    order: int = 0
+
+
+class UsedProfileInfo(ClientModel):
+    """The profile of an attempt, and how its clips compare with those of `exact`, as the worker had measured it.
+
+    `calibration` is the SHA-256 of what it was measured with. Without it nothing was measured, and the figures are 0.
+    `clips` pairs of clips were compared; those of the profile were denoised `speed` times as fast.
+    """
+
+    name: str
+    cache: StepCacheInfo | None = None
+    calibration: str | None = None
+    psnr_db: float = 0.0
+    ssim: float = 0.0
+    speed: float = 0.0
+    clips: int = 0
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    steps: int = 0
+    exact_steps: int = 0
+
+
 class FrameComparisonInfo(ClientModel):
     """How the frames of two videos differ. `first_frame` is the first that does, from 0. `ssim` of equal ones is 1."""
 
@@ -104,6 +140,7 @@ class AttemptInfo(ClientModel):
     device: str = ""
     upscaler: UsedUpscalerInfo | None = None
     loras: tuple[UsedLoraInfo, ...] = ()
+    profile: UsedProfileInfo | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: ErrorInfo | None = None

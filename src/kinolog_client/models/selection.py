@@ -127,7 +127,7 @@ class VideoRequest:
     auto: the prompt is cut at marks such as "Scene 1:", or written: a language model writes the shots. With `scenes`
     the prompt may be empty; it precedes each. With `enhance_prompt` a language model rewrites the prompt of one shot.
     `inputs` are what the video starts from, `loras` change the model, and a
-    `profile` (exact, fast, turbo) fills in steps, guidance and LoRAs. With `chained` each scene goes on from the end of
+    `profile` fills in steps, guidance and LoRAs. With `chained` each scene goes on from the end of
     the one before. `upscaler` is one of the catalogue: it enlarges the frames, which are drawn in `size`.
     With `interpolate_fps`, 2 or 4 times `fps`, frames between those that are drawn are computed.
 

@@ -58,3 +58,34 @@ async def test_a_job_shows_its_loras(kinolog: Kinolog, api: RecordingApi) -> Non
     job.spec.loras.append(job_pb2.JobLora(name="ink", weight=0.8))
     api.commit(job, "queued")
     assert "ink 0.8" in (await kinolog("show", job.id)).stdout
+
+
+async def test_a_job_shows_its_profile(kinolog: Kinolog, api: RecordingApi) -> None:
+    """With its step cache, and how its clips compare with those of exact, or that nobody measured it."""
+    job = api.add_job()
+    job.spec.profile = "cached"
+    job.spec.cache.CopyFrom(job_pb2.StepCache(kind="taylor", interval=4, full_steps=3, order=1))
+    attempt = job.attempts.add(number=1, worker="w1")
+    attempt.profile.CopyFrom(job_pb2.UsedProfile(name="cached", cache=job.spec.cache))
+    api.commit(job, "queued")
+    shown = (await kinolog("show", job.id)).stdout
+    assert "cached, taylor cache, each 4 steps after 3, order 1" in shown
+    assert "not measured" in shown
+    attempt.profile.MergeFrom(
+        job_pb2.UsedProfile(
+            calibration="ab" * 32,
+            psnr_db=31.46,
+            ssim=0.951,
+            speed=1.8,
+            clips=4,
+            width=832,
+            height=480,
+            frames=81,
+            steps=20,
+            exact_steps=50,
+        )
+    )
+    api.commit(job, "queued")
+    shown = " ".join((await kinolog("show", job.id)).stdout.split())
+    assert "PSNR 31.5 dB, SSIM 0.9510, 1.80 times as fast" in shown
+    assert "4 clips of 832x480, 81 frames, 20 instead of 50 steps" in shown

@@ -226,8 +226,7 @@ class _JobStreams(ExportStreams):
                 if not received:
                     self.api.admit("UploadInput", part, context)
                 received.append(part)
-            content = b"".join(part.data for part in received)
-            return jobs.UploadInputResponse(upload=canned.upload(content))
+            return jobs.UploadInputResponse(upload=canned.upload(b"".join(part.data for part in received)))
         except Refusal as refusal:
             async for _ in parts:
                 pass

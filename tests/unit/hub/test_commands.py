@@ -11,6 +11,7 @@ import pytest
 from kinolog.models.hub.hub_model import HubModel
 from tests.fixtures.kinolog_command import kinolog_here
 from tests.fixtures.model_hub import COMMIT, ModelHub, ServedModel
+from tests.renderers.installed import PYTHONPATH
 from tests.unit.hub.conftest import NAME
 
 
@@ -166,3 +167,19 @@ def test_names_that_are_none(hub: ModelHub, tmp_path: Path, monkeypatch: pytest.
     assert "it holds no pipeline" in _done("check", ".", code=1)
     assert "there is no model ; write" in _done("check", "", code=3)
     assert "is installed with kinolog" in _done("measure", "kinolog-tiny", code=3)
+
+
+def test_a_profile_is_measured_by_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clips are drawn by a process of its own. What cannot be measured is said with its code."""
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[[models]]\nname = "card"\nsource = "/models/card"\nrenderer = "testcard"\nsizes = ["64x48"]\n'
+        "defaults = { width = 64, height = 48, frames = 4, steps = 3 }\n[models.profiles.fast]\nsteps = 2\n"
+    )
+    found = _json("calibrate", "card", "fast", "--clips", "1", KINOLOG_CATALOGUE=str(file))
+    assert (found["psnr_db"], found["ssim"], found["clips"], found["steps"]) == (100.0, 1.0, 1, 2)
+    assert (tmp_path / "kinolog/calibrations" / f"{found['calibration']}.json").is_file()
+    problem = _done("calibrate", "card", "quick", code=1, KINOLOG_CATALOGUE=str(file))
+    assert "CALIBRATION_UNSUITABLE: card has no profile quick; it has fast" in problem

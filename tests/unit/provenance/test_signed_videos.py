@@ -20,6 +20,7 @@ from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog.adapters.c2pa.assertions import manifest_of, provenance_in
 from kinolog.adapters.c2pa.reader import SignatureState, read_signed_file
 from kinolog.adapters.c2pa.signer import C2paSigner
+from kinolog.job.rendering.profile import StepCache, UsedProfile
 from kinolog.job.values import UsedLora
 from kinolog.models.codecs import SOFTWARE_CODECS, VideoCodec
 from kinolog.provenance import SigningFailed, UnsignableVideo
@@ -66,6 +67,33 @@ def test_the_manifest_names_the_loras(chain: SigningChain, tmp_path: Path) -> No
     stated = replace(PROVENANCE, loras=(lora,))
     assert provenance_in(manifest_of(stated)) == stated
     assert "loras" not in str(manifest_of(PROVENANCE))
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        UsedProfile(name="fast"),
+        UsedProfile(
+            name="cached",
+            cache=StepCache(kind="first-block", threshold=0.08),
+            calibration="ef" * 32,
+            psnr_db=31.5,
+            ssim=0.95,
+            speed=1.8,
+            clips=4,
+            width=832,
+            height=480,
+            frames=81,
+            steps=50,
+            exact_steps=50,
+        ),
+    ],
+)
+def test_the_manifest_names_the_profile(profile: UsedProfile) -> None:
+    """With its step cache and its figures, or without. Videos of the model as it is say nothing of it."""
+    stated = replace(PROVENANCE, profile=profile)
+    assert provenance_in(manifest_of(stated)) == stated
+    assert "profile" not in str(manifest_of(PROVENANCE))
 
 
 @pytest.mark.parametrize("codec", SOFTWARE_CODECS)

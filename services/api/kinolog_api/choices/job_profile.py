@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kinolog.counts import counted
+from kinolog.job.rendering.profile import EXACT
 from kinolog.job.values import JobLora
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.choices.loras import MAX_LORAS, LoraEntry
-from kinolog.models.choices.profiles import EXACT, ModelProfile
+from kinolog.models.choices.profiles import ModelProfile
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RequestViolation
 

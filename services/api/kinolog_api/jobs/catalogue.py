@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kinolog.codec.enums import ROLE_TO_PROTO
+from kinolog.codec.rendering.profile import cache_to_proto
 from kinolog.codec.values import lora_to_proto
 from kinolog.codec.workers import worker_to_proto
+from kinolog.job.rendering.profile import EXACT
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.choices.loras import LoraEntry
-from kinolog.models.choices.profiles import EXACT
 from kinolog.models.input_roles import InputRole
 from kinolog.models.servers.video_server import FirstPicture, first_picture
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
@@ -117,6 +118,7 @@ def _profiles_to_proto(entry: ModelEntry, loras: Mapping[str, LoraEntry]) -> Ite
             loras=map(lora_to_proto, profile_loras(profile, (), loras)),
             sigmas=profile.sigmas,
             flow_shift=profile.flow_shift or 0.0,
+            cache=cache_to_proto(profile.step_cache),
         )
 
 

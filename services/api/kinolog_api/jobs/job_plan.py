@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.counts import counted
+from kinolog.job.rendering.profile import StepCache
 from kinolog.job.values import JobLora, Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.choices.profiles import ModelProfile
@@ -84,6 +85,7 @@ class JobPlan:
     profile: str = ""
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
+    cache: StepCache | None = None
     start_after: datetime | None = None
     start_timeout_seconds: int = 0
 
@@ -166,6 +168,7 @@ def _with_defaults(
         profile=profile_name(request),
         sigmas=profile.sigmas,
         flow_shift=profile.flow_shift or 0.0,
+        cache=profile.step_cache,
         seed=request.seed if has("seed") else draw_seed(),
         style=blank_as_empty(request.style).strip().lower(),
         webhook=request.webhook,

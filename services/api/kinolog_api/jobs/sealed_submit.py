@@ -170,6 +170,7 @@ def _sealed_spec(plan: JobPlan, sealer: Sealer, inputs: tuple[JobInput, ...]) ->
         profile=plan.profile,
         sigmas=plan.sigmas,
         flow_shift=plan.flow_shift,
+        cache=plan.cache,
     )
 
 

@@ -74,4 +74,5 @@ def _plan(original: Job, unsealed: UnsealedFields, priority: Priority) -> JobPla
         profile=spec.profile,
         sigmas=spec.sigmas,
         flow_shift=spec.flow_shift,
+        cache=spec.cache,
     )

@@ -181,8 +181,8 @@ class GenerateRequest(RequestModel):
     )
     profile: Annotated[str, Field(min_length=1, max_length=20), BeforeValidator(lower_case)] | None = Field(
         None,
-        description="One of the profiles of the model in GET /api/v1/models: exact, which is the default, fast or "
-        "turbo. It fills in steps, guidance and LoRAs.",
+        description="One of the profiles of the model in GET /api/v1/models: exact, the default, is the model "
+        "as it is. It fills in steps, guidance, LoRAs and what else it states.",
         examples=["turbo"],
     )
     negative_prompt: Text | None = Field(None, description="What the video must not show.")

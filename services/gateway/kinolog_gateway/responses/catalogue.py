@@ -9,6 +9,7 @@ from pydantic import Field
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import InputRoleName, StageName, input_role_name, stage_name, time_field
+from kinolog_gateway.responses.attempts.attempt import StepCacheView
 from kinolog_gateway.responses.job_parts import JobLoraView, ResponseModel, duration_seconds
 
 
@@ -39,7 +40,7 @@ class ModelInputView(ResponseModel):
 class ProfileView(ResponseModel):
     """A choice of settings that jobs of a model can name."""
 
-    name: str = Field(description="exact, which is the model as it is, fast or turbo.")
+    name: str = Field(description="Name, such as fast; exact is the model as it is.")
     description: str
     steps: int = Field(description="Denoising steps of jobs that give none.")
     guidance: float = Field(description="Guidance of jobs that give none.")
@@ -48,6 +49,7 @@ class ProfileView(ResponseModel):
         description="Noise levels of the steps; empty for those that the scheduler makes."
     )
     flow_shift: float | None = Field(description="Shift of the noise levels; null for that of the model.")
+    cache: StepCacheView | None = Field(description="What is left out of steps that change little.")
 
 
 class ModelView(ResponseModel):
@@ -191,6 +193,7 @@ def _profile(profile: pb.Profile) -> ProfileView:
         loras=JobLoraView.all_of(profile.loras),
         sigmas=list(profile.sigmas),
         flow_shift=profile.flow_shift or None,
+        cache=StepCacheView.of(profile),
     )
 
 

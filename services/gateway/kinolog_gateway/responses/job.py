@@ -26,9 +26,9 @@ from kinolog_gateway.enum_names import (
     time_field,
     to_datetime,
 )
+from kinolog_gateway.responses.attempts.attempt import AttemptView, StepCacheView
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
-    AttemptView,
     ErrorView,
     InputView,
     JobLinks,
@@ -185,6 +185,10 @@ class JobDetail(JobView):
     )
     flow_shift: float | None = job_field(
         lambda job: job.spec.flow_shift or None, "Shift of the noise levels; null for that of the model."
+    )
+    cache: StepCacheView | None = job_field(
+        lambda job: StepCacheView.of(job.spec),
+        "What is left out of steps that change little; null for nothing.",
     )
     interpolate_fps: int | None = job_field(
         lambda job: job.spec.interpolate_fps or None,

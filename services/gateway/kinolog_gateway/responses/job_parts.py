@@ -64,20 +64,6 @@ class StageView(ResponseModel):
         )
 
 
-class UsedUpscalerView(ResponseModel):
-    """The upscaler that enlarges the frames in an attempt."""
-
-    name: str
-    scale: int = Field(description="How many times wider and higher frames become.")
-    sha256: str = Field(description="SHA-256 of its weights, in hexadecimal.")
-    licence: str = Field(description="As the catalogue states it.")
-
-    @classmethod
-    def of(cls, used: pb.UsedUpscaler) -> UsedUpscalerView:
-        """Return the view of an upscaler."""
-        return cls(name=used.name, scale=used.scale, sha256=used.sha256, licence=used.licence)
-
-
 class JobLoraView(ResponseModel):
     """A LoRA that a job names."""
 
@@ -88,66 +74,6 @@ class JobLoraView(ResponseModel):
     def all_of(cls, loras: Iterable[pb.JobLora]) -> list[JobLoraView]:
         """Return the views of LoRAs."""
         return [cls(name=lora.name, weight=lora.weight) for lora in loras]
-
-
-class UsedLoraView(ResponseModel):
-    """A LoRA that changed the model in an attempt."""
-
-    name: str
-    weight: float
-    sha256: str = Field(description="SHA-256 of its file, in hexadecimal.")
-    licence: str = Field(description="Its licence, as the catalogue states it.")
-
-
-class AttemptView(ResponseModel):
-    """One attempt of a job by one worker."""
-
-    number: int = Field(description="Number of the attempt, from 1.")
-    worker: str
-    hardware: str
-    model_revision: str
-    libraries: dict[str, str] = Field(description="Library versions by name.")
-    dtype: str = Field(description="Data type of the weights; empty until the model is loaded.")
-    scheduler: str = Field(description="Class of the scheduler that makes the steps.")
-    placement: str = Field(
-        description="Where the networks are and how frames are decoded.",
-        examples=["text-offload, float16 decode"],
-    )
-    placement_reason: str = Field(description="Why, in a sentence.")
-    options: dict[str, str] = Field(description="Options of the model in the catalogue, by name.")
-    device: str = Field(examples=["cuda:0"])
-    upscaler: UsedUpscalerView | None = Field(description="What enlarges the frames; null for nothing.")
-    loras: list[UsedLoraView] = Field(
-        description="The LoRAs that change the model; empty until it is loaded."
-    )
-    started_at: datetime | None
-    ended_at: datetime | None
-    error: ErrorView | None
-
-    @classmethod
-    def of(cls, attempt: pb.Attempt) -> AttemptView:
-        """Return the view of a job's attempt."""
-        return cls(
-            number=attempt.number,
-            worker=attempt.worker,
-            hardware=attempt.hardware,
-            model_revision=attempt.model_revision,
-            libraries=dict(attempt.libraries),
-            dtype=attempt.dtype,
-            scheduler=attempt.scheduler,
-            placement=attempt.placement,
-            placement_reason=attempt.placement_reason,
-            options=dict(attempt.options),
-            device=attempt.device,
-            upscaler=UsedUpscalerView.of(attempt.upscaler) if attempt.HasField("upscaler") else None,
-            loras=[
-                UsedLoraView(name=lora.name, weight=lora.weight, sha256=lora.sha256, licence=lora.licence)
-                for lora in attempt.loras
-            ],
-            started_at=time_field(attempt, "started_at"),
-            ended_at=time_field(attempt, "ended_at"),
-            error=ErrorView.of(attempt),
-        )
 
 
 class ArtifactView(ResponseModel):

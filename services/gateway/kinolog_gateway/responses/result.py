@@ -10,9 +10,9 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from kinolog_gateway.enum_names import StatusName, time_field
+from kinolog_gateway.responses.attempts.attempt import AttemptView
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
-    AttemptView,
     JobLinks,
     MediaView,
     ResponseModel,

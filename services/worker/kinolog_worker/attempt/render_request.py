@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.job.rendering.profile import EXACT, UsedProfile
 from kinolog.job.state import Job
+from kinolog.job.values import Spec
 from kinolog.models.catalogue import ModelEntry
 from kinolog.models.choices.loras import LoraEntry
 from kinolog.models.codecs import VideoCodec
@@ -58,6 +60,7 @@ def build_render_job(
         loras=tuple(loras),
         sigmas=spec.sigmas,
         flow_shift=spec.flow_shift,
+        profile=_profile(spec),
         interpolation_factor=max(1, spec.interpolate_fps // spec.fps),
         live_video=True,
     )
@@ -119,6 +122,11 @@ def unsealed_scenes(job: Job, unsealed: UnsealedFields) -> tuple[PlannedScene, .
     """Return the scenes with their prompts in the clear, which end with the style."""
     scenes = recorded_scenes(job, unsealed.prompt, unsealed.scenes)
     return tuple(replace(scene, prompt=_styled(scene.prompt, job.spec.style)) for scene in scenes)
+
+
+def _profile(spec: Spec) -> UsedProfile | None:
+    """Return the profile of a job without figures; None for that of the model as it is."""
+    return None if spec.profile in ("", EXACT) else UsedProfile(name=spec.profile, cache=spec.cache)
 
 
 def _styled(prompt: str, style: str) -> str:

@@ -8,7 +8,8 @@ from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
 
-from kinolog.job.values import ArtifactKind, Interpolation, Spec
+from kinolog.job.rendering.interpolation import Interpolation
+from kinolog.job.values import ArtifactKind, Spec
 from kinolog.models.postprocess.interpolation import FILTER
 from kinolog.provenance import Provenance
 from kinolog_worker.attempt.artifact_files import StoredFileChanged
@@ -65,6 +66,7 @@ class VideoSigning:
             upscaler=runtime.upscaler,
             loras=runtime.loras,
             interpolation=_interpolation(spec),
+            profile=runtime.profile,
         )
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from kinolog.counts import counted
 from kinolog.durable_files import PRIVATE_FOLDER
+from kinolog.job.rendering.profile import UsedProfile
 from kinolog.storyboard.planner import PlannedScene
 from kinolog_worker.inference.checkpoints.scene_checkpoint_files import scene_checkpoints
 from kinolog_worker.inference.live_video.live_video import LiveVideo
@@ -36,6 +37,7 @@ from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.scene_clip import SceneClip
 from kinolog_worker.media.thumbnails import MiddleFrame
+from kinolog_worker.renderers.profiles.calibration import ProfileSettings, used_profile
 from kinolog_worker.renderers.renderer import (
     LoadedFacts,
     PlacedRenderer,
@@ -79,6 +81,7 @@ class JobRenderer:
         """Whether a scene of a chained job was rendered: those after it, of earlier attempts, are of no use."""
         self._revision = ""
         self._upscaler: Upscaler | None = None
+        self._profile: UsedProfile | None = None
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
@@ -116,7 +119,8 @@ class JobRenderer:
         self._revision = model.facts.revision
         if self._job.upscaler is not None:
             self._upscaler = self._cache.upscaler(self._job.upscaler)
-        facts = self._with_upscaler(model.facts)
+        self._profile = profile_of_job(self._job, model.facts)
+        facts = self._of_this_job(model.facts)
         self._send(LoadedMessage(job_id=self._job.job_id, facts=facts, cached=model.cached))
         self._stages.finish()
         return model.renderer
@@ -278,13 +282,15 @@ class JobRenderer:
         """Tell the supervisor where the networks are, if that is not what it knows."""
         if not isinstance(renderer, PlacedRenderer):
             return
-        facts = self._with_upscaler(renderer.current_facts())
+        facts = self._of_this_job(renderer.current_facts())
         if facts.placement != self._placement:
             self._placement = facts.placement
             self._send(PlacedMessage(job_id=self._job.job_id, facts=facts))
 
-    def _with_upscaler(self, facts: LoadedFacts) -> LoadedFacts:
-        return facts if self._upscaler is None else replace(facts, upscaler=self._upscaler.used)
+    def _of_this_job(self, facts: LoadedFacts) -> LoadedFacts:
+        """Return the facts with what the job has beside its model."""
+        upscaler = self._upscaler.used if self._upscaler is not None else None
+        return replace(facts, upscaler=upscaler, profile=self._profile)
 
     def _raise_if_cancelled(self) -> None:
         if self._should_stop():
@@ -303,6 +309,20 @@ def prefetch(job: RenderJob, cache: ModelCache) -> PrefetchedMessage:
         embeddings=embeddings,
         seconds=perf_counter() - started,
     )
+
+
+def profile_of_job(job: RenderJob, facts: LoadedFacts) -> UsedProfile | None:
+    """Return the profile of a job, with its figures if it was measured on this machine; None for `exact`."""
+    if job.profile is None:
+        return None
+    settings = ProfileSettings(
+        steps=job.steps,
+        guidance=job.guidance,
+        sigmas=job.sigmas,
+        flow_shift=job.flow_shift,
+        cache=job.profile.cache,
+    )
+    return used_profile(job.profile.name, settings, facts)
 
 
 def _is_intact(file: SceneFile, scene: PlannedScene) -> bool:

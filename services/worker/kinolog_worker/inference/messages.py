@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from kinolog.job.rendering.profile import UsedProfile
 from kinolog.models.input_roles import InputRole
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
@@ -53,11 +54,9 @@ class ArtifactFile:
 class RenderJob:
     """One attempt at a clip. All files are made in `folder`, which belongs to this attempt alone.
 
-    If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `seed` is that of the job.
-    `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash. With `chained`
-    each scene goes on from the one before. `loras` change the model. Frames are drawn in `width` and `height`, and
-    `upscaler` enlarges them. The video has `interpolation_factor` times those frames, and is compared with `original`.
-    A `live_video` is written meanwhile.
+    If it is `tagged`, the file states its title, what made it, and its scenes as chapters. `finished_scenes` come from
+    an earlier attempt; each is used again if its file still has its hash. `upscaler` enlarges frames of `width` and
+    `height`. The video has `interpolation_factor` times the drawn frames, and is compared with `original`.
     """
 
     job_id: str
@@ -85,6 +84,7 @@ class RenderJob:
     loras: tuple[LoraSource, ...] = ()
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
+    profile: UsedProfile | None = None
     interpolation_factor: int = 1
     checkpoints: checkpoint_messages.CheckpointPlan = checkpoint_messages.NO_CHECKPOINTS
     original: OriginalVideo | None = None
@@ -129,6 +129,7 @@ class RenderJob:
             inputs=self._inputs(scene, before),
             sigmas=self.sigmas,
             flow_shift=self.flow_shift,
+            cache=self.profile.cache if self.profile else None,
         )
 
     def _inputs(self, scene: PlannedScene, before: SceneFile | None) -> tuple[InputFile, ...]:

@@ -257,7 +257,7 @@ class TicketHandler:
         command = StartAttempt(
             id=new_id(),
             actor=dependencies.worker,
-            runtime=replace(last_runtime, upscaler=None, loras=()),  # those are of another job
+            runtime=replace(last_runtime, upscaler=None, loras=(), profile=None),  # of another job
             waited=waited,
             worker_key=dependencies.keys.public_key,
         )

@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from kinolog.job.rendering.profile import StepCache, UsedProfile
 from kinolog.job.values import UsedLora, UsedUpscaler
 from kinolog.models.input_roles import InputRole
 from kinolog.models.renderers import DEFAULT_RENDERER
@@ -92,7 +93,7 @@ class LoadedFacts:
 
     `options` are those of the model's entry that the renderer follows.
 
-    `loras` are those that change the model.
+    `loras` are those that change the model. `profile` is that of the job, None for the model as it is.
 
     `placement` names where the networks are and how frames are decoded, as docs/memory.md lists it, and
     `placement_reason` says why, for people. `upscaler` enlarges the frames; None for nothing.
@@ -111,6 +112,7 @@ class LoadedFacts:
     placement_reason: str = ""
     upscaler: UsedUpscaler | None = None
     loras: tuple[UsedLora, ...] = ()
+    profile: UsedProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ class SceneRequest:
 
     `inputs` are files that users made. Decoding one in `encode_prompt` is an error: a prefetched job has none yet.
     `sigmas` are the noise levels of the steps, empty for those of the scheduler; `flow_shift` shifts them, 0 for the
-    shift of the model.
+    shift of the model. A `cache` leaves out work of steps that change little.
     """
 
     prompt: str
@@ -154,6 +156,7 @@ class SceneRequest:
     inputs: tuple[InputFile, ...] = ()
     sigmas: tuple[float, ...] = ()
     flow_shift: float = 0.0
+    cache: StepCache | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class WorkerStatus:
             device=facts.device,
             upscaler=facts.upscaler,
             loras=facts.loras,
+            profile=facts.profile,
         )
         self.changed.set()
 

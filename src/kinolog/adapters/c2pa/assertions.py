@@ -11,7 +11,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from kinolog.job.values import Interpolation, UsedLora, UsedUpscaler
+from kinolog.job.rendering.interpolation import Interpolation
+from kinolog.job.rendering.profile import StepCache, UsedProfile
+from kinolog.job.values import UsedLora, UsedUpscaler
 from kinolog.provenance import Provenance
 from kinolog.texts import one_line
 
@@ -44,6 +46,8 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
         job["loras"] = [asdict(lora) for lora in provenance.loras]
     if provenance.interpolation is not None:
         job["interpolation"] = asdict(provenance.interpolation)
+    if provenance.profile is not None:
+        job["profile"] = asdict(provenance.profile)
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": provenance.version}],
         "title": f"{provenance.job_id}.mp4",
@@ -72,6 +76,7 @@ def provenance_in(manifest: Mapping[str, Any]) -> Provenance | None:
             upscaler=_upscaler(job["upscaler"]) if "upscaler" in job else None,
             loras=tuple(map(_lora, job.get("loras", ()))),
             interpolation=_interpolation(job["interpolation"]) if "interpolation" in job else None,
+            profile=_profile(job["profile"]) if "profile" in job else None,
         )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
@@ -92,6 +97,29 @@ def _lora(stated: Mapping[str, Any]) -> UsedLora:
         weight=float(stated["weight"]),
         sha256=_text(stated["sha256"]),
         licence=_text(stated["licence"]),
+    )
+
+
+def _profile(stated: Mapping[str, Any]) -> UsedProfile:
+    cache = stated.get("cache")
+    return UsedProfile(
+        name=_text(stated["name"]),
+        cache=None if cache is None else _cache(cache),
+        calibration=_text(stated["calibration"]),
+        psnr_db=float(stated["psnr_db"]),
+        ssim=float(stated["ssim"]),
+        speed=float(stated["speed"]),
+        **{
+            name: int(stated[name]) for name in ("clips", "width", "height", "frames", "steps", "exact_steps")
+        },
+    )
+
+
+def _cache(stated: Mapping[str, Any]) -> StepCache:
+    return StepCache(
+        kind=_text(stated["kind"]),
+        threshold=float(stated["threshold"]),
+        **{name: int(stated[name]) for name in ("interval", "full_steps", "order")},
     )
 
 

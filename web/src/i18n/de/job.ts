@@ -70,6 +70,8 @@ export const job: typeof english = {
     worker: "Der Worker ging beim Rendern verloren oder wurde angehalten. Wiederholen Sie den Auftrag.",
   },
   writer: "Prompt geschrieben von",
+  profileUnmeasured: "nicht gemessen: kinolog models calibrate misst es",
+  profileFigures: "{{psnr}} dB PSNR, {{ssim}} SSIM, {{speed}}-mal so schnell",
   writerTrouble: "Prompt unverändert, weil",
   player: "Das Video",
   manifest: "Manifest",

@@ -121,6 +121,7 @@ export const names: typeof english = {
     scheduler: "Scheduler",
     dtype: "Gewichte als",
     options: "Optionen des Modells",
+    likeness: "Verglichen mit exact",
     libraries: "Bibliotheken",
     startAfter: "Beginnt frühestens",
     startBefore: "Beginnt spätestens",

@@ -68,6 +68,8 @@ export const job = {
     worker: "The worker was lost or stopped while it rendered. Retry the job.",
   },
   writer: "Prompt written by",
+  profileUnmeasured: "not measured: kinolog models calibrate does",
+  profileFigures: "{{psnr}} dB PSNR, {{ssim}} SSIM, {{speed}} times as fast",
   writerTrouble: "Prompt used as it was, because",
   player: "The video",
   manifest: "Manifest",

@@ -119,6 +119,7 @@ export const names = {
     scheduler: "Scheduler",
     dtype: "Weights as",
     options: "Options of the model",
+    likeness: "Compared with exact",
     libraries: "Libraries",
     startAfter: "Starts not before",
     startBefore: "Must start by",

@@ -21,6 +21,17 @@ function AttemptFacts({ attempt }: { attempt: Attempt }): ReactNode {
   const formats = useFormats();
   const versions = Object.entries(attempt.libraries).map(([name, version]) => `${name} ${version}`);
   const options = Object.entries(attempt.options).map(([name, value]) => `${name} ${value}`);
+  const profile = attempt.profile;
+  const likeness =
+    profile === null
+      ? null
+      : profile.calibration === null
+        ? t("job.profileUnmeasured")
+        : t("job.profileFigures", {
+            psnr: formats.decimal(profile.psnr_db, 1),
+            ssim: formats.decimal(profile.ssim, 4),
+            speed: formats.decimal(profile.speed, 2),
+          });
   return (
     <Stack sx={{ gap: 1 }}>
       <Typography variant="h3">
@@ -37,6 +48,8 @@ function AttemptFacts({ attempt }: { attempt: Attempt }): ReactNode {
           [t("fields.placement"), attempt.placement],
           ["LoRA", withWeights(attempt.loras)],
           [t("generate.upscaler"), attempt.upscaler?.name],
+          [t("generate.profile"), attempt.profile?.name],
+          [t("fields.likeness"), likeness],
           [t("fields.options"), options.join(", ")],
           [t("fields.revision"), attempt.model_revision],
           [t("fields.libraries"), versions.join(", ")],

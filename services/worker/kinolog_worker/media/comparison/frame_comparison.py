@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +16,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from kinolog.job.reproduction import FrameComparison
+from kinolog_worker.media.frames import Frames
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,30 @@ def _summary(likenesses: list[_Likeness]) -> FrameComparison | None:
         first_frame=different[0],
         different_frames=len(different),
     )
+
+
+def likeness_of(originals: Iterable[Frames], others: Iterable[Frames]) -> tuple[float, float]:
+    """Return the signal-to-noise ratio in dB and the mean similarity of two sequences of runs of frames.
+
+    Frames are of one size. Raises ValueError if there is none, and for sequences of different lengths.
+    """
+    filters: _Filters | None = None
+    likenesses = []
+    for index, pair in enumerate(zip(_single(originals), _single(others), strict=True)):
+        one, other = (
+            VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="gbrp") for frame in pair
+        )
+        filters = filters or _Filters(one)
+        likenesses.append(filters.likeness(index, one, other))
+    if not likenesses:
+        raise ValueError("there is no frame")
+    summary = _summary(likenesses)
+    return (_MOST_DECIBELS, 1.0) if summary is None else (summary.psnr_db, summary.ssim)
+
+
+def _single(runs: Iterable[Frames]) -> Iterator[Frames]:
+    for run in runs:
+        yield from run
 
 
 def _likenesses(original: Path, video: Path) -> Iterator[_Likeness]:

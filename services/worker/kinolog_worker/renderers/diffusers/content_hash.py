@@ -14,6 +14,8 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TypeAlias
 
+from kinolog_worker.renderers.cache_folder import cache_folder
+
 _LARGE_BYTES = 64 << 20
 """Hashes of files from this size on are remembered. Smaller ones are read again."""
 
@@ -25,8 +27,7 @@ RememberedHashes: TypeAlias = dict[str, tuple[int, int, str]]
 
 def hash_cache() -> Path:
     """Return the file of remembered hashes, in the folder of this user for what can be computed again."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "kinolog" / "model-hashes.json"
+    return cache_folder() / "model-hashes.json"
 
 
 def revision_of(folder: Path, cache: Path | None = None, *, weights: Path | None = None) -> str:

@@ -45,6 +45,7 @@ from kinolog_worker.renderers.diffusers.placement.out_of_memory import (
 )
 from kinolog_worker.renderers.diffusers.placement.placed_model import PlacedModel
 from kinolog_worker.renderers.diffusers.scene_sound import sound_in
+from kinolog_worker.renderers.diffusers.step_caches.cached_steps import cached_steps
 from kinolog_worker.renderers.diffusers.step_observer import step_observer
 from kinolog_worker.renderers.diffusers.upscalers.swin2sr import Swin2srUpscaler, load_swin2sr
 from kinolog_worker.renderers.renderer import (
@@ -222,7 +223,7 @@ class DiffusersRenderer:
 
     def _start(self, loaded: LoadedPipeline, request: SceneRequest) -> SceneStart | None:
         """Return where a scene may begin; None if it has no checkpoints."""
-        if self._checkpoints is None or not loaded.call.family.resumes:
+        if self._checkpoints is None or request.cache or not loaded.call.family.resumes:
             return None
         conditions = conditions_of(self.current_facts(), loaded.call.family, request)
         return SceneStart(self._placed_model().checked.device, self._checkpoints, conditions)
@@ -300,6 +301,7 @@ def _draw(
         loaded.previews.begin()
         with (
             scene_schedule(loaded.pipe, family, request),
+            cached_steps(loaded.pipe, family, request),
             ended_within_passes(loaded.pipe, should_stop),
             step_observer(loaded, request, canvas, observe, should_stop) as observe_step,
         ):

@@ -6,7 +6,8 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
-from kinolog_worker.renderers.diffusers.content_hash import hash_cache, hash_of_file
+from kinolog_worker.renderers.cache_folder import cache_folder
+from kinolog_worker.renderers.diffusers.content_hash import hash_of_file
 
 _AUTOENCODERS = ("vae", "vqvae")
 _BLOB = re.compile("[0-9a-f]{64}")
@@ -24,7 +25,7 @@ def fit_file(folder: Path, pipeline: str) -> Path | None:
             hashes = [_hash(file) for file in files]
             if hashes:
                 digest = sha256("\0".join([pipeline, *hashes]).encode()).hexdigest()
-                return hash_cache().parent / "previews" / f"{digest}.safetensors"
+                return cache_folder() / "previews" / f"{digest}.safetensors"
         except (OSError, RuntimeError):  # weights that cannot be read, or a user without a home
             return None
     return None

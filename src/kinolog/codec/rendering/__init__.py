@@ -1,0 +1,1 @@
+"""Convert what frames are made with beside the model."""
