@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 from textual.app import App
+from textual.widget import Widget
 from textual.widgets import Static
 
 from kinolog.counts import counted
@@ -34,19 +35,21 @@ DURATIONS = {"seconds": "took", "gpu_seconds": "device time"}
 """Fields of events with a duration, and how each is called."""
 
 
-class JobHead(Static):
-    """Status, priority and id; the prompt; the progress."""
+class JobHead(Widget):
+    """Status, priority and id; the prompt; the progress. It is drawn for the width at which it is shown."""
 
     _shown: tuple[JobInfo, tuple[int, int] | None] | None = None
-
-    def on_resize(self) -> None:
-        """Draw the bar as long as the width allows, which is not known before the first layout."""
-        if self._shown is not None:
-            self.show(*self._shown)
 
     def show(self, job: JobInfo, step: tuple[int, int] | None) -> None:
         """Show the job; `step` is the current step and the number of steps, if known."""
         self._shown = (job, step)
+        self.refresh()
+
+    def render(self) -> Text:
+        """Draw three lines."""
+        return self._lines(*self._shown) if self._shown is not None else Text()
+
+    def _lines(self, job: JobInfo, step: tuple[int, int] | None) -> Text:
         colour = status_style(self.app, job.status, bold=True)
         muted = style(self.app, "text-muted")
         is_cancelled = job.cancel_requested and not job.ended
@@ -65,7 +68,7 @@ class JobHead(Static):
         else:
             text.append(bar(job.percent, self._bar_cells), style=status_style(self.app, job.status))
             text.append(f" {job.percent:3.0f}%  {self._progress_text(job, step)}")
-        self.update(text, layout=False)
+        return text
 
     @property
     def _bar_cells(self) -> int:
