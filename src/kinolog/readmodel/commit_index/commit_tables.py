@@ -36,7 +36,9 @@ commit_index = Table(
     Column("facts", ARRAY(BigInteger), nullable=False, comment="kinolog.event_query.facts.fact_hash."),
     Column("address", BigInteger, comment="A keyed hash; NULL without one, and once the job is erased."),
     PrimaryKeyConstraint("tenant", "position"),
-    Index("commits_by_facts", "facts", postgresql_using="gin"),
+    Index(
+        "commits_by_facts", "facts", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 256}
+    ),
     Index(
         "commits_by_address", "tenant", "address", "position", postgresql_where=text("address IS NOT NULL")
     ),
