@@ -38,6 +38,8 @@ class Replay:
     def __init__(self) -> None:
         self.answers: Json = recorded()["answers"]
         self.problems: dict[str, Json] = {}
+        self.refusals: list[str] = []
+        """Why jobs of bulk commands are refused."""
         self.held: dict[str, asyncio.Event] = {}
         """Paths whose responses wait for an event."""
         self.requests: list[tuple[str, str, Json]] = []
@@ -141,7 +143,8 @@ class Replay:
 
     def _find(self, path: str, query: dict[str, str], method: str) -> Any:
         if method == "POST" and path == "/api/v1/bulk":
-            return {"results": [], "succeeded": 1, "failed": 0, "position": 0}
+            refused = [{"job_id": "", "ok": False, "error": {"detail": detail}} for detail in self.refusals]
+            return {"results": refused, "succeeded": 1, "failed": len(refused), "position": 0}
         names = [{name: query[name] for name in sorted(query)}]
         names += [{k: query[k]} for k in ("as_of", "date_range") if k in query]
         for part in names:

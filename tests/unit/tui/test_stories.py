@@ -109,10 +109,10 @@ async def test_jobs_are_paused_and_resumed(gateway: Replay, pilot: Pilot[None]) 
     first["paused_at"] = first["created_at"]
     await press(pilot, "2")
     for key, action, job in (("g", "resume", first), ("j", "pause", second)):
-        path = f"/api/v1/{action}/{job['job_id']}"
-        gateway.problems[path] = {"status": 409, "detail": f"{action} is refused"}
+        gateway.refusals = [f"{action} is refused"]
         await press(pilot, key, "z")
-        assert len(requests_of(gateway, "POST", path)) == 1
+        asked = requests_of(gateway, "POST", "/api/v1/bulk")[-1]
+        assert asked == {"action": action, "job_ids": [job["job_id"]]}
         assert f"{action} is refused" in app_of(pilot).messages.latest[-1].text
 
 
