@@ -1,6 +1,7 @@
 /** The jobs that are rendered now, with the picture so far, and those that come next. */
 import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
+import IconButton from "@mui/material/IconButton";
 import List from "@mui/material/List";
 import ListItemButton from "@mui/material/ListItemButton";
 import Stack from "@mui/material/Stack";
@@ -14,6 +15,7 @@ import { useIsOperator } from "../../api/queue_pauses";
 import type { Job } from "../../api/types";
 import { Ago } from "../../components/ago";
 import { clamped } from "../../components/clamped";
+import { PauseIcon } from "../../components/icons";
 import { JobProgress } from "../../components/job_progress";
 import { Loaded } from "../../components/loaded";
 import { PictureFrame } from "../../components/picture_frame";
@@ -89,11 +91,12 @@ export function QueuedJobs(): ReactNode {
     <Panel
       title={t("dashboard.queue")}
       aside={
-        <Stack direction="row" sx={{ flexWrap: "wrap" }}>
+        <Stack direction="row">
+          {/* No wider than there is room for on a phone: it comes after the rest, and nothing moves then. */}
           {isOperator ? (
-            <Button size="small" onClick={() => setAsked(true)}>
-              {t("queue.pause")}
-            </Button>
+            <IconButton size="small" color="primary" aria-label={t("queue.pause")} title={t("queue.pause")} onClick={() => setAsked(true)}>
+              <PauseIcon fontSize="small" />
+            </IconButton>
           ) : null}
           <Button component={Link} to="/jobs?status=queued" size="small">
             {t("dashboard.allJobs")}
