@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from hashlib import sha256
 
 import grpc
@@ -154,3 +155,25 @@ async def test_the_queue_is_told_as_it_was(api: RunningApi) -> None:
     assert (empty.position, empty.HasField("at"), empty.queued_total) == (0, False, 0)
     problem = await refused(api.audit.GetQueueAt(au.GetQueueAtRequest(position=99), metadata=bearer(ADA)))
     assert problem.code == grpc.StatusCode.OUT_OF_RANGE
+
+
+async def test_a_time_that_has_come_is_no_longer_waited_for(api: RunningApi) -> None:
+    """A job for a time has a place once that has come, also if nothing happened since; not so at a position."""
+    at = api.clock() + timedelta(hours=1)
+    start = Timestamp()
+    start.FromDatetime(at)
+    request = pb.SubmitJobRequest(prompt="a kite", start_after=start)
+    await api.jobs.SubmitJob(request, metadata=bearer(ADA))
+
+    async def has_place(**moment: object) -> bool:
+        asked = au.GetQueueAtRequest(**moment)  # type: ignore[arg-type]
+        (place,) = (await api.audit.GetQueueAt(asked, metadata=bearer(ADA))).queued
+        return place.HasField("jobs_before")
+
+    assert not await has_place()
+    assert not await has_place(time=Timestamp(seconds=start.seconds + 60))
+    api.clock.now = at + timedelta(hours=1)
+    assert await has_place()
+    assert await has_place(time=Timestamp(seconds=start.seconds + 60))
+    assert not await has_place(time=Timestamp(seconds=start.seconds - 60))
+    assert not await has_place(position=1)

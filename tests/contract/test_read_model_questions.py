@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -114,6 +115,33 @@ async def test_pages_hold_every_commit_once(case: ReadModelCase, text: str, olde
     assert [(one.position, one.raw, one.job_id) for one in found] == [
         (one.position, one.raw, one.commit.job_id) for one in ordered
     ]
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+async def test_large_commits_make_short_pages(case: ReadModelCase, oldest_first: bool) -> None:
+    """A page ends before its commits have too many bytes, has at least one, and the next page goes on after it."""
+    text = "event=submitted position<=80"
+    wanted = expected(case.log, text)
+    sizes = sorted(len(one.raw) for one in wanted)
+    for max_bytes in (1, 3 * sizes[-1]):
+        found: list[ArchivedCommit] = []
+        search = EventSearch(
+            query=parse_query(text, START),
+            limit=1_000,
+            max_bytes=max_bytes,
+            oldest_first=oldest_first,
+        )
+        for _ in wanted:
+            page = await case.model.search_events("default", search)
+            assert len(page.commits) == 1 or sum(len(one.raw) for one in page.commits) <= max_bytes
+            assert len(page.commits) == 1 or max_bytes > 1
+            found += page.commits
+            if not page.next_position:
+                break
+            assert len(page.commits) >= (1 if max_bytes == 1 else 3)
+            search = replace(search, beyond=page.next_position)
+        positions = [one.position for one in wanted]
+        assert [one.position for one in found] == (positions if oldest_first else positions[::-1])
 
 
 async def test_tenants_have_their_own_commits(case: ReadModelCase) -> None:
@@ -261,4 +289,25 @@ async def test_places_change_with_pauses_and_priorities(growing: GrowingCase) ->
         ([(False, False, critical, 4), (True, False, medium, 5)], []),
         ([(False, False, critical, 4)], [("worker-1", 1, 6)]),
         ([], [("worker-1", 1, 6)]),
+    ]
+
+
+async def test_a_job_that_runs_keeps_its_worker(growing: GrowingCase) -> None:
+    """A pause or a priority of a running job is a new stay on the same worker, however commits were batched."""
+    jobs = growing.jobs
+    job_id = await jobs.submit()
+    await jobs.start(job_id, "worker-1", RUNTIME)
+    await growing.project()
+    await jobs.send(job_id, Reprioritize(id="r", actor="ann", priority=Priority.HIGH))
+    await growing.project()
+    await jobs.send(job_id, Pause(id="p", actor="ann"))
+    await growing.project()
+    workers = []
+    for position in (2, 3, 4):
+        (spell,) = (await growing.model.spells_at("default", position, Status.PROCESSING, 10)).spells
+        workers.append((spell.worker, spell.attempt, spell.priority, spell.paused))
+    assert workers == [
+        ("worker-1", 1, Priority.MEDIUM, False),
+        ("worker-1", 1, Priority.HIGH, False),
+        ("worker-1", 1, Priority.HIGH, True),
     ]

@@ -233,7 +233,7 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "GetConsistencyProof": proofs.prove_consistency,
         "SearchEvents": search.search,
         "CountCommands": search.count_commands,
-        "GetQueueAt": QueueAt(d.store, d.read_model).get_queue_at,
+        "GetQueueAt": QueueAt(d.store, d.read_model, d.clock).get_queue_at,
     }
 
 

@@ -259,7 +259,7 @@ def _addresses(word: _Word, values: tuple[str, ...]) -> tuple[str, ...]:
     plain = []
     for value in values:
         try:
-            address = ip_address(value)
+            address = ip_address(value.partition("%")[0])
         except ValueError:
             raise word.wrong(f"{value} is no IP address; networks cannot be searched for") from None
         plain.append(str(getattr(address, "ipv4_mapped", None) or address))

@@ -152,10 +152,11 @@ class PostgresReadModel:
     async def search_events(self, tenant: str, search: EventSearch) -> FoundCommits:
         positions, reached = await self._read(tenant, commit_search.found_positions, tenant, search)
         page = positions[: search.limit]
-        found = await self._read_as_operator(commit_search.archived_at, page) if page else {}
+        found = await self._read_as_operator(commit_search.archived_at, page, search) if page else []
+        last = found[-1].position if found else 0
         return FoundCommits(
-            commits=tuple(found[position] for position in page if position in found),
-            next_position=page[-1] if len(positions) > search.limit else 0,
+            commits=tuple(found),
+            next_position=last if last and last != positions[-1] else 0,
             position=reached,
         )
 

@@ -54,7 +54,7 @@ def events(
             for commit in found:
                 context.print_json(commit.to_json())
         else:
-            _print_commits(context, list(found))
+            _print_commits(context, found)
 
 
 @command
@@ -91,7 +91,7 @@ def _found(client: KinologClient, query: str, limit: int, *, oldest: bool) -> It
         size = min(PAGE, left) if limit else PAGE
         page = client.search_events(query, limit=size, oldest_first=oldest, after=after)
         yield from page.commits
-        left -= size
+        left -= len(page.commits)
         if page.next_position is None or (limit and left <= 0):
             return
         after = page.next_position
@@ -105,14 +105,14 @@ def _print_jobs(context: CliContext, job_ids: Iterable[str]) -> None:
             context.out.print(job_id, markup=False)
 
 
-def _print_commits(context: CliContext, commits: list[FoundCommitInfo]) -> None:
-    if not commits:
+def _print_commits(context: CliContext, commits: Iterable[FoundCommitInfo]) -> None:
+    wide = not context.out.is_terminal or context.out.width >= WIDE
+    rows = [_row(one, wide=wide) for one in commits]
+    if not rows:
         _say_nothing_found(context)
         return
-    wide = not context.out.is_terminal or context.out.width >= WIDE
     origin = ("key", "client", "address") if wide else ()
-    headings = ("position", "time", "job", "by", *origin, "command", "events")
-    print_columns(context.out, headings, [_row(one, wide=wide) for one in commits])
+    print_columns(context.out, ("position", "time", "job", "by", *origin, "command", "events"), rows)
 
 
 def _row(commit: FoundCommitInfo, *, wide: bool) -> tuple[str | Text, ...]:

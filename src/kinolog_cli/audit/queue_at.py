@@ -96,8 +96,7 @@ def why(
             facts | {"queue": state.to_json() | {"queued": [one.to_json() for one in rivals[:limit]]}}
         )
         return
-    before = own.jobs_before if own is not None else None
-    place = "" if before is None else f"; by weight alone {counted(before, 'job')} started before it"
+    place = _place_before(own)
     waited = f"{counted(len(rivals), 'job')} of this tenant waited for a worker{place}"
     line = f"Position {start.position}: {start.actor} started {known}. {waited}."
     context.out.print(line, soft_wrap=True, markup=False)
@@ -105,6 +104,15 @@ def why(
     rows = [_queue_row(one, own=known) for one in rivals[:limit]]
     if rows:
         print_columns(context.out, _QUEUE_HEADINGS, rows)
+
+
+def _place_before(place: JobPlaceInfo | None) -> str:
+    """Return what a sentence says of the place that a job had before it started."""
+    if place is None:
+        return ""
+    if place.jobs_before is None:
+        return f"; it waited for its time, {local_time(place.queued_at, '%Y-%m-%d %H:%M:%S')}"
+    return f"; by weight alone {counted(place.jobs_before, 'job')} started before it"
 
 
 def _start(commits: Sequence[CommitInfo], attempt: int) -> CommitInfo | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 
 from kinolog.event_query.facts import commit_facts
 from kinolog.event_query.query import CommitFact, QueryField
@@ -80,13 +81,15 @@ def page(commits: Sequence[RecordedCommit], search: EventSearch, reached: int) -
             for one in ordered
             if (one.position > search.beyond) == search.oldest_first and one.position != search.beyond
         ]
-    shown = ordered[: search.limit]
+    sizes = accumulate(len(one.raw) for one in ordered)
+    fitting = sum(1 for size in sizes if size <= search.max_bytes)
+    shown = ordered[: min(search.limit, max(1, fitting))]
     return FoundCommits(
         commits=tuple(
             ArchivedCommit(position=one.position, job_id=one.commit.job_id, raw=one.raw, digest=one.digest)
             for one in shown
         ),
-        next_position=shown[-1].position if len(ordered) > search.limit else 0,
+        next_position=shown[-1].position if len(ordered) > len(shown) else 0,
         position=reached,
     )
 

@@ -35,6 +35,7 @@ def parsed(text: str) -> EventQuery:
         ("command=Submit", Condition(QueryField.COMMAND, ("submit",))),
         ("outcome!=completed", Condition(QueryField.EVENT, ("completed",), excludes=True)),
         ("address=2001:DB8:0::1", Condition(QueryField.ADDRESS, ("2001:db8::1",))),
+        ("address=fe80::1%eth0", Condition(QueryField.ADDRESS, ("fe80::1",))),
         ("address=::ffff:192.0.2.7", Condition(QueryField.ADDRESS, ("192.0.2.7",))),
         (f"job={JOB}", Condition(QueryField.JOB, (JOB,))),
         ("model=a=b", Condition(QueryField.MODEL, ("a=b",))),

@@ -233,3 +233,24 @@ async def test_bulk_by_filter(gateway: RunningGateway, api: RecordingApi, action
     (request,) = api.requests(called)
     assert list(request.selection.filter.statuses) == [pb.STATUS_FAILED]
     assert request.selection.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {},
+        {"variant_of": None},
+        {"status": [], "model": []},
+        {"text": " "},
+        {"startable": False, "utc_offset": "+02:00"},
+    ],
+)
+async def test_a_filter_without_a_value_commands_no_job(
+    gateway: RunningGateway, api: RecordingApi, selection: dict[str, object]
+) -> None:
+    """A field that is null or empty selects nothing, as a missing field: no action is for every job by chance."""
+    api.add_job()
+    response = await gateway.client.post("/api/v1/bulk", json={"action": "erase", "filter": selection})
+    assert response.status_code == 422, response.text
+    assert "must have at least one field" in response.text
+    assert not api.requests("BulkEraseJobs")

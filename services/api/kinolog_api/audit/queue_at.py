@@ -9,6 +9,7 @@ from datetime import datetime
 from kinolog.codec.enums import PRIORITY_TO_PROTO
 from kinolog.codec.times import time_to_proto
 from kinolog.job.values import Priority, Status
+from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.search.event_search import JobSpell
@@ -27,9 +28,10 @@ MAX_WAIT_SECONDS = 10.0
 class QueueAt:
     """GetQueueAt."""
 
-    def __init__(self, store: EventStore, read_model: ReadModel) -> None:
+    def __init__(self, store: EventStore, read_model: ReadModel, clock: Clock) -> None:
         self._store = store
         self._read_model = read_model
+        self._clock = clock
 
     async def get_queue_at(self, request: pb.GetQueueAtRequest, call: RpcCall) -> pb.GetQueueAtResponse:
         """GetQueueAt. Raises OUT_OF_RANGE for a position that the log has not reached."""
@@ -42,13 +44,23 @@ class QueueAt:
         )
         if queued.at is not None:
             time_to_proto(answer.at, queued.at)
-        places = _places(queued.spells, queued.at)
+        places = _places(queued.spells, self._moment(request, queued.at))
         ordered = sorted(queued.spells, key=lambda one: places.get(one.job_id, MAX_QUEUED_JOBS + one.paused))
         for spell in ordered[:limit]:
             _fill(answer.queued.add(), spell, places.get(spell.job_id))
         for spell in running.spells:
             _fill(answer.running.add(), spell, None)
         return answer
+
+    def _moment(self, request: pb.GetQueueAtRequest, last_commit_at: datetime | None) -> datetime | None:
+        """Return when the jobs are compared with the times that they wait for. A position is as old as its commit."""
+        match request.WhichOneof("as_of"):
+            case "time":
+                return min(parse_time(request.time, "time"), self._clock())
+            case "position":
+                return last_commit_at
+            case _:
+                return self._clock()
 
     async def _position(self, request: pb.GetQueueAtRequest, call: RpcCall) -> int:
         match request.WhichOneof("as_of"):
@@ -64,8 +76,11 @@ class QueueAt:
 
 
 def _places(spells: Sequence[JobSpell], now: datetime | None) -> dict[str, int]:
-    """Return how many jobs start before each one that waits for a worker, in the order of `queue_positions`."""
-    waiting = [one for one in spells if not one.paused and now is not None and one.queued_at <= now]
+    """Return how many jobs start before each one that waits for a worker, in the order of `queue_positions`.
+
+    A job that was queued by its commit, and not for a later time, waits for a worker, however clocks differ.
+    """
+    waiting = [one for one in spells if not one.paused and one.queued_at <= max(one.since, now or one.since)]
     lanes = Counter((one.model_class, one.priority) for one in waiting)
     earlier: Counter[tuple[str, Priority]] = Counter()
     places = {}

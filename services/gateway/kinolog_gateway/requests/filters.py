@@ -125,8 +125,12 @@ class JobFilterQuery(SpanQuery):
 
     @property
     def empty(self) -> bool:
-        """Whether no field is given that selects jobs."""
-        return not (self.model_fields_set - {"utc_offset", "startable"} or self.startable)
+        """Whether no field has a value that selects jobs: null, no names and a blank text select all, as no field does.
+
+        A client that passes on the `variant_of` of a single job, which is null, must not command every job.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set - {"utc_offset"}}
+        return not any(value.strip() if isinstance(value, str) else value for value in given.values())
 
 
 @overload

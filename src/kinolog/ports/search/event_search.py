@@ -11,17 +11,22 @@ from kinolog.event_query.query import EventQuery
 from kinolog.job.values import Priority, Status
 from kinolog.ports.archive import ArchivedCommit
 
+PAGE_BYTES = 8 << 20
+"""Bytes of the commits of a page. A response of the api has room for four times as many."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSearch:
     """A page of the commits that a question asks for: the first `limit` after `beyond`, in the order of the log.
 
     `address_hashes` has the keyed hash of each address that the question names. `beyond` is None for the first page.
+    A page ends before the commit with which its commits have more than `max_bytes`, but it has at least one.
     """
 
     query: EventQuery
     address_hashes: Mapping[str, int] = field(default_factory=dict)
     limit: int = 100
+    max_bytes: int = PAGE_BYTES
     oldest_first: bool = False
     beyond: int | None = None
 

@@ -39,11 +39,31 @@ _BLOCKS = PreparedQuery(
     )
 )
 _POSITION = PreparedQuery(select(checkpoint.c.position))
-_ARCHIVED = PreparedQuery(
-    select(archive.c.position, archive.c.job_id, archive.c.raw, archive.c.digest).where(
-        archive.c.position == any_(bindparam("positions", type_=_NUMBERS))
+
+
+def _archived(*, oldest_first: bool) -> PreparedQuery:
+    """Return the statement that reads commits until they have a number of bytes; the database reads no others."""
+    order = archive.c.position.asc() if oldest_first else archive.c.position.desc()
+    size = func.length(archive.c.raw, type_=BigInteger())
+    rows = (
+        select(
+            archive.c.position,
+            archive.c.job_id,
+            archive.c.raw,
+            archive.c.digest,
+            (func.sum(size).over(order_by=order) - size).label("bytes_before"),
+            size.label("bytes"),
+        )
+        .where(archive.c.position == any_(bindparam("positions", type_=_NUMBERS)))
+        .subquery("sized")
     )
-)
+    c = rows.c
+    fits = c.bytes_before + c.bytes <= bindparam("max_bytes", type_=BigInteger())
+    page = select(c.position, c.job_id, c.raw, c.digest).where(or_(c.bytes_before == 0, fits))
+    return PreparedQuery(page.order_by(c.position.asc() if oldest_first else c.position.desc()))
+
+
+_ARCHIVED = {oldest_first: _archived(oldest_first=oldest_first) for oldest_first in (False, True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +228,13 @@ def _end_of(block: int) -> int:
     return ((block + 1) << TIME_BLOCK_BITS) - 1
 
 
-async def archived_at(snapshot: Snapshot, positions: Sequence[int]) -> dict[int, ArchivedCommit]:
-    """Return commits of the archive by their positions."""
-    rows = await _ARCHIVED.rows(snapshot, {"positions": list(positions)})
-    return {
-        int(position): ArchivedCommit(
-            position=int(position), job_id=str(job_id), raw=bytes(raw), digest=bytes(digest)
-        )
+async def archived_at(
+    snapshot: Snapshot, positions: Sequence[int], search: EventSearch
+) -> list[ArchivedCommit]:
+    """Return the first commits of a page by their positions, in the order of the search."""
+    values = {"positions": list(positions), "max_bytes": search.max_bytes}
+    rows = await _ARCHIVED[search.oldest_first].rows(snapshot, values)
+    return [
+        ArchivedCommit(position=int(position), job_id=str(job_id), raw=bytes(raw), digest=bytes(digest))
         for position, job_id, raw, digest in rows
-    }
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
@@ -23,6 +24,7 @@ class AddressHashes:
     def __init__(self, keys: ArchivableKeyStore) -> None:
         self._keys = keys
         self._secret: bytes | None = None
+        self._is_reported = False
 
     async def of(
         self, commits: Sequence[RecordedCommit], states: Mapping[str, Job], wrapped: Mapping[str, bytes]
@@ -55,11 +57,14 @@ class AddressHashes:
         return hashes
 
     def _read_secret(self, found: Mapping[str, bytes]) -> bytes | None:
+        """Return the secret of the installation; None if it is missing or cannot be read: the rows have no address."""
         if self._secret is None and ADDRESS_INDEX in found:
-            self._secret = self._keys.unwrap(ADDRESS_INDEX, found[ADDRESS_INDEX])
-        if self._secret is None:
+            with suppress(LogUnavailable):  # another master key wraps it
+                self._secret = self._keys.unwrap(ADDRESS_INDEX, found[ADDRESS_INDEX])
+        if self._secret is None and not self._is_reported:
+            self._is_reported = True
             logger.error(
-                "commits cannot be found by address: the key %s is missing",
+                "commits cannot be found by address: the key %s is missing or cannot be read",
                 ADDRESS_INDEX,
                 extra=fields("unreadable"),
             )

@@ -11,6 +11,7 @@ from kinolog.job import events as e
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Status
+from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.tables import Row
 from kinolog_projector.projection.current_row import CurrentRow
 
@@ -41,7 +42,6 @@ class JobSpells:
     def __init__(self, job: Job, number: int, before: CurrentRow | None) -> None:
         self._job = job
         self._number = number
-        self._worker = ""
         self._paused = before is not None and before.paused_at is not None
         self._attempt = before.attempt if before is not None else 0
         self._place: JobPlace | None = None
@@ -59,7 +59,7 @@ class JobSpells:
             case e.Resumed() | e.Completed() | e.Failed() | e.Cancelled():
                 self._paused = False
             case e.AttemptStarted():
-                self._attempt, self._worker = event.attempt, event.worker
+                self._attempt = event.attempt
 
     def move(self, recorded: RecordedCommit, status: str, urgency: int, queued_at: datetime) -> None:
         """Take in where the job is after a commit."""
@@ -97,6 +97,14 @@ class JobSpells:
             "queued_at": place.queued_at,
             "paused": place.paused,
             "attempt": place.attempt,
-            "worker": self._worker if place.status == Status.PROCESSING else "",
+            "worker": self._worker_of(place),
             "at": at,
         }
+
+    def _worker_of(self, place: JobPlace) -> str:
+        """Return the worker that runs the job, which an earlier batch may have recorded; empty for a queued job."""
+        if place.status != Status.PROCESSING:
+            return ""
+        if not 0 < place.attempt <= len(self._job.attempts):
+            raise DamagedLog(f"job {self._job.id} is in attempt {place.attempt}, which it does not have")
+        return self._job.attempts[place.attempt - 1].worker
