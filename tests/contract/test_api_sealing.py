@@ -10,6 +10,7 @@ import pytest
 from kinolog_api.rpc.access_tickets import SEALED_UNDER
 
 from kinolog.ids import job_id as job_id_of
+from kinolog.privacy.origin_address import ADDRESS_INDEX
 from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.jobs import sealed_spec, submit
@@ -48,12 +49,12 @@ async def test_racing_submits_create_one_job(api: RunningApi) -> None:
 
 
 async def test_a_stopped_api_keeps_only_keys_in_use(api: RunningApi) -> None:
-    """A stopping api deletes unused keys. It keeps those of jobs and the one of access tickets."""
+    """A stopping api deletes unused keys. It keeps those of jobs, that of access tickets and that of addresses."""
     job_ids = [await api.submit() for _ in range(5)]
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="again")
     job_ids += [(await api.jobs.SubmitJob(request)).job.id for _ in range(3)][:1]
     await api.server.stop(0)
-    assert set(api.keys._keys) == {SEALED_UNDER, *[await api.key_id(job_id) for job_id in job_ids]}
+    assert set(api.keys._keys) == {SEALED_UNDER, ADDRESS_INDEX, *[await api.key_id(job_id) for job_id in job_ids]}
 
 
 async def test_a_job_of_an_old_log(api: RunningApi) -> None:
