@@ -54,7 +54,11 @@ async def test_a_stopped_api_keeps_only_keys_in_use(api: RunningApi) -> None:
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="again")
     job_ids += [(await api.jobs.SubmitJob(request)).job.id for _ in range(3)][:1]
     await api.server.stop(0)
-    assert set(api.keys._keys) == {SEALED_UNDER, ADDRESS_INDEX, *[await api.key_id(job_id) for job_id in job_ids]}
+    assert set(api.keys._keys) == {
+        SEALED_UNDER,
+        ADDRESS_INDEX,
+        *[await api.key_id(job_id) for job_id in job_ids],
+    }
 
 
 async def test_a_job_of_an_old_log(api: RunningApi) -> None:
