@@ -91,6 +91,28 @@ async def test_lists_of_what_may_start_now(growing: GrowingCase) -> None:
     assert (await growing.model.list_jobs("default", JobQuery(filter=running_too))).rows == ()
 
 
+async def test_selections_by_pause_and_erasure(growing: GrowingCase) -> None:
+    """Bulk commands leave out by them what they would not change. Such jobs are counted one by one."""
+    jobs = growing.jobs
+    plain, paused, done, erased = [await jobs.submit() for _ in range(4)]
+    await jobs.send(paused, Pause(id="pause", actor="ann"))
+    for job_id in (done, erased):
+        await jobs.complete(job_id)
+    await jobs.erase(erased)
+    await growing.project()
+    for job_filter, expected in (
+        (JobFilter(paused=True), [paused]),
+        (JobFilter(paused=False), [plain, done, erased]),
+        (JobFilter(erased=True), [erased]),
+        (JobFilter(erased=False), [plain, paused, done]),
+        (JobFilter(paused=False, erased=False, statuses=(Status.QUEUED,)), [plain]),
+    ):
+        assert await growing.model.select_ids("default", job_filter) == expected
+        assert (await growing.model.summarize("default", job_filter)).total == len(expected)
+        page = await growing.model.list_jobs("default", JobQuery(filter=job_filter))
+        assert [row.id for row in page.rows] == expected[::-1]
+
+
 async def test_lists_of_the_variants_of_a_request(growing: GrowingCase) -> None:
     """They have the jobs of one group, in every order and page after page, and are counted."""
     jobs = growing.jobs

@@ -72,7 +72,8 @@ class JobFilter:
 
     `created_from` is inclusive, `created_before` exclusive. `text` is part of the prompt or the id, in any case.
     `variant_of` is the id of the first job of a request with variants. `startable_at` selects queued jobs that may
-    start at this time: not paused, and waiting for no later one.
+    start at this time: not paused, and waiting for no later one. `paused` and `erased` select jobs that are, or that
+    are not.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -84,11 +85,14 @@ class JobFilter:
     text: str = ""
     variant_of: str = ""
     startable_at: datetime | None = None
+    paused: bool | None = None
+    erased: bool | None = None
 
     @property
     def counted_one_by_one(self) -> bool:
         """Whether it has fields that no counter knows."""
-        return bool(self.text or self.variant_of) or self.startable_at is not None
+        others = (self.startable_at, self.paused, self.erased)
+        return bool(self.text or self.variant_of) or any(value is not None for value in others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

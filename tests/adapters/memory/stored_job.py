@@ -34,6 +34,8 @@ class StoredJob:
             and (text in self.prompt.lower() or text in job.id)
             and (not job_filter.variant_of or job.variant_of == job_filter.variant_of)
             and (job_filter.startable_at is None or self._may_start(job_filter.startable_at))
+            and job_filter.paused in (None, job.paused_at is not None)
+            and job_filter.erased in (None, job.erased)
         )
 
     def _may_start(self, at: datetime) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_TO_PROTO
@@ -15,11 +16,12 @@ from kinolog.job import commands as c
 from kinolog.job.checkpoint import StoredCheckpoint
 from kinolog.job.cost import job_cost
 from kinolog.job.state import Job
+from kinolog.job.values import Priority
 from kinolog.ports.artifacts import ArtifactStore, ArtifactsUnavailable
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict, LoadedJob
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.read_model import ReadModel
+from kinolog.ports.read_model import JobFilter, ReadModel
 from kinolog.privacy.sealed_fields import CANCEL_REASON
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.logs import fields
@@ -44,6 +46,12 @@ CONCURRENT_COMMANDS = 32
 
 ApplyCommand: TypeAlias = Callable[[str], Awaitable[HandledCommand]]
 """Applies a command to the job with this id."""
+
+NarrowFilter: TypeAlias = Callable[[JobFilter], JobFilter | None]
+"""Leaves out jobs that a command does not change. A repeated call would select them again, and none after them.
+
+None if no job is left.
+"""
 
 CommandResponse = TypeVar(
     "CommandResponse",
@@ -171,12 +179,17 @@ class JobCommands:
         return response(job=job, position=handled.position)
 
     async def apply_to_selection(
-        self, call: RpcCall, selection: pb.JobSelection, method: str, apply: ApplyCommand
+        self,
+        call: RpcCall,
+        selection: pb.JobSelection,
+        method: str,
+        apply: ApplyCommand,
+        narrow: NarrowFilter = lambda job_filter: job_filter,
     ) -> BulkOutcome:
         """Apply a command to each selected job. The results are in the order of the selection."""
         job_ids, remaining = list(selection.job_ids), 0
         if not job_ids:
-            job_ids, remaining = await self._select(call, selection)
+            job_ids, remaining = await self._select(call, selection, narrow)
         semaphore = asyncio.Semaphore(CONCURRENT_COMMANDS)
 
         async def result(job_id: str) -> pb.BulkResult:
@@ -248,7 +261,9 @@ class JobCommands:
         def retry(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Retry(id=new_id(), actor=call.actor))
 
-        outcome = await self.apply_to_selection(call, request.selection, "BulkRetryJobs", retry)
+        outcome = await self.apply_to_selection(
+            call, request.selection, "BulkRetryJobs", retry, without_erased
+        )
         return outcome.fill(pb.BulkRetryJobsResponse())
 
     async def bulk_reprioritize(
@@ -261,7 +276,12 @@ class JobCommands:
         def reprioritize(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority))
 
-        outcome = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
+        def narrow(job_filter: JobFilter) -> JobFilter | None:
+            return _of_other_priorities(job_filter, priority)
+
+        outcome = await self.apply_to_selection(
+            call, request.selection, "BulkReprioritizeJobs", reprioritize, narrow
+        )
         return outcome.fill(pb.BulkReprioritizeJobsResponse())
 
     async def bulk_pause(self, request: pb.BulkPauseJobsRequest, call: RpcCall) -> pb.BulkPauseJobsResponse:
@@ -270,7 +290,9 @@ class JobCommands:
         def pause(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Pause(id=new_id(), actor=call.actor))
 
-        outcome = await self.apply_to_selection(call, request.selection, "BulkPauseJobs", pause)
+        outcome = await self.apply_to_selection(
+            call, request.selection, "BulkPauseJobs", pause, partial(replace, paused=False)
+        )
         return outcome.fill(pb.BulkPauseJobsResponse())
 
     async def bulk_resume(
@@ -281,7 +303,9 @@ class JobCommands:
         def resume(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Resume(id=new_id(), actor=call.actor))
 
-        outcome = await self.apply_to_selection(call, request.selection, "BulkResumeJobs", resume)
+        outcome = await self.apply_to_selection(
+            call, request.selection, "BulkResumeJobs", resume, partial(replace, paused=True)
+        )
         return outcome.fill(pb.BulkResumeJobsResponse())
 
     async def _cancel(self, call: RpcCall, job_id: str, command: str, reason: str) -> HandledCommand:
@@ -299,11 +323,25 @@ class JobCommands:
                 )
         return await self.apply(call, job_id, c.Cancel(id=command, actor=call.actor, reason=sealed))
 
-    async def _select(self, call: RpcCall, selection: pb.JobSelection) -> tuple[list[str], int]:
+    async def _select(
+        self, call: RpcCall, selection: pb.JobSelection, narrow: NarrowFilter
+    ) -> tuple[list[str], int]:
         """Return the ids of the first jobs that match the filter, and the number of the further ones."""
-        job_filter = parse_filter(selection.filter, "selection.filter", self._clock())
+        job_filter = narrow(parse_filter(selection.filter, "selection.filter", self._clock()))
+        if job_filter is None:
+            return [], 0
         job_ids = await self._read_model.select_ids(call.tenant, job_filter, MAX_SELECTED_JOBS)
         if len(job_ids) < MAX_SELECTED_JOBS:
             return job_ids, 0
         matching = await self._read_model.summarize(call.tenant, job_filter)
         return job_ids, max(0, matching.total - len(job_ids))
+
+
+def without_erased(job_filter: JobFilter) -> JobFilter:
+    """Leave out erased jobs."""
+    return replace(job_filter, erased=False)
+
+
+def _of_other_priorities(job_filter: JobFilter, priority: Priority) -> JobFilter | None:
+    others = tuple(each for each in job_filter.priorities or Priority if each is not priority)
+    return replace(job_filter, priorities=others) if others else None

@@ -27,7 +27,7 @@ from kinolog.ports.read_model import PositionNotReached, ReadModel, ReadModelUna
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.audit.checks import artifacts_ever_made
-from kinolog_api.jobs.commands import JobCommands, command_id
+from kinolog_api.jobs.commands import JobCommands, command_id, without_erased
 from kinolog_api.rpc.calls import RpcCall
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,9 @@ class EraseJob:
         def erase(job_id: str) -> Awaitable[HandledCommand]:
             return self._erase(call, job_id, c.Erase(id=new_id(), actor=call.actor))
 
-        outcome = await self._commands.apply_to_selection(call, request.selection, "BulkEraseJobs", erase)
+        outcome = await self._commands.apply_to_selection(
+            call, request.selection, "BulkEraseJobs", erase, without_erased
+        )
         return outcome.fill(pb.BulkEraseJobsResponse())
 
     async def finish_interrupted(self) -> None:

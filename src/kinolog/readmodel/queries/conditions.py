@@ -7,7 +7,7 @@ their statements.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -58,6 +58,8 @@ class FilterShape:
     text: int
     variant_of: bool = False
     startable: bool = False
+    paused: bool | None = None
+    erased: bool | None = None
 
     @property
     def has_dates(self) -> bool:
@@ -67,8 +69,14 @@ class FilterShape:
     @property
     def of_kinds_only(self) -> FilterShape:
         """The shape with what counters know alone: statuses, priorities, models and styles."""
-        return replace(
-            self, created_from=False, created_before=False, text=NONE, variant_of=False, startable=False
+        return FilterShape(
+            statuses=self.statuses,
+            priorities=self.priorities,
+            models=self.models,
+            styles=self.styles,
+            created_from=False,
+            created_before=False,
+            text=NONE,
         )
 
 
@@ -86,6 +94,8 @@ def shape_of(job_filter: JobFilter) -> FilterShape:
         text=NONE if not text else LONG if len(text.lower()) >= trigrams.LENGTH else SHORT,
         variant_of=job_filter.variant_of != "",
         startable=job_filter.startable_at is not None,
+        paused=job_filter.paused,
+        erased=job_filter.erased,
     )
 
 
@@ -155,6 +165,10 @@ def job_conditions(shape: FilterShape, *, statuses: bool = True) -> list[Conditi
             jobs.c.paused_at.is_(None),
             jobs.c.queued_at <= startable_at,
         ]
+    if shape.paused is not None:
+        conditions.append(jobs.c.paused_at.is_not(None) if shape.paused else jobs.c.paused_at.is_(None))
+    if shape.erased is not None:
+        conditions.append(jobs.c.erased.is_(shape.erased))
     if shape.text:
         conditions.append(text_matches(shape, prompts.c.number == jobs.c.number).exists())
     return conditions
