@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -48,7 +49,8 @@ def calibrate(
     options = ["--model", name, "--profile", profile, "--clips", str(clips), "--device", device]
     for option, path in (("--prompts", prompts), ("--picture", picture)):
         options += [option, str(path)] if path is not None else []
-    figures = UsedProfileInfo.model_validate(_figures(context, options))
+    with TemporaryDirectory(prefix="kinolog-calibration-") as folder:  # outlives a process that is killed
+        figures = UsedProfileInfo.model_validate(_figures(context, [*options, "--folder", folder]))
     if context.as_json:
         context.print_json({"model": name, **figures.to_json()})
         return

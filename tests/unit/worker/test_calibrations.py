@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +13,20 @@ import pytest
 from kinolog_worker.calibration.compared_clips import ProfileMeasurement, calibrate
 from kinolog_worker.calibration.measurement import PROMPTS, measurement_of
 from kinolog_worker.inference.job_renderer import JobRenderer
-from kinolog_worker.inference.messages import LoadedMessage, Message, RenderJob
+from kinolog_worker.inference.messages import LoadedMessage, Message, PlacedMessage, RenderJob
 from kinolog_worker.inference.model_cache import LoadedModel, ModelCache
 from kinolog_worker.inference.postprocess.finish_thread import FinishThread
 from kinolog_worker.media.comparison.frame_comparison import likeness_of
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.profiles.calibration import ProfileSettings, store_calibration, used_profile
-from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
+from kinolog_worker.renderers.renderer import (
+    LoadedFacts,
+    ModelSource,
+    Observe,
+    RenderFailed,
+    SceneRequest,
+    ShouldStop,
+)
 
 from kinolog.job.rendering.profile import StepCache, UsedProfile
 from kinolog.job.reproduction import runtime_differences
@@ -67,6 +77,8 @@ def test_figures_are_found_for_what_they_were_measured_with() -> None:
     stored = store_calibration(MEASURED, SETTINGS, FACTS)
     assert replace(stored, calibration="") == MEASURED
     assert used_profile("cached", SETTINGS, replace(FACTS, seconds=9.0, device="cuda:1")) == stored
+    for placement in ("device", "group-offload, float16 decode", "text-offload, tiled decode"):
+        assert used_profile("cached", SETTINGS, replace(FACTS, placement=placement)) == stored
     others = [
         replace(FACTS, revision="abd"),
         replace(FACTS, libraries={"torch": "2.14.0"}),
@@ -74,6 +86,8 @@ def test_figures_are_found_for_what_they_were_measured_with() -> None:
         replace(FACTS, dtype="float16"),
         replace(FACTS, loras=(LORA,)),
         replace(FACTS, options={"flow_shift": "5.0"}),
+        replace(FACTS, placement="int8, float16 decode"),
+        replace(FACTS, placement="float8"),
     ]
     assert [used_profile("cached", SETTINGS, facts).calibration for facts in others] == [""] * len(others)
     changed = [
@@ -121,25 +135,46 @@ def test_the_likeness_of_frames() -> None:
         likeness_of([], [])
 
 
-class CardModel(ModelCache):
-    """Holds the renderer of test cards."""
+class PlacedCards(TestcardRenderer):
+    """Draws test cards. Memory runs out before the scene with a number, from 1 on: then it has weights of 8 bits."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs_out_at: int = 0) -> None:
+        super().__init__()
+        self._scenes_left = runs_out_at
+
+    def load(self, model: ModelSource, device: str) -> LoadedFacts:
+        self._facts = replace(super().load(model, device), placement="device")
+        return self._facts
+
+    def current_facts(self) -> LoadedFacts:
+        return self._facts
+
+    def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
+        self._scenes_left -= 1
+        if self._scenes_left == 0:
+            self._facts = replace(self._facts, placement="int8, tiled decode")
+        yield from super().render(request, observe, should_stop)
+
+
+class CardModel(ModelCache):
+    """Holds a renderer of test cards."""
+
+    def __init__(self, renderer: TestcardRenderer | None = None) -> None:
         super().__init__("cpu")
-        self._renderer = TestcardRenderer()
+        self._renderer = renderer or TestcardRenderer()
 
     def load(self, model: ModelSource) -> LoadedModel:
         return LoadedModel(self._renderer, self._renderer.load(model, "cpu"), cached=False)
 
 
-def _recorded(job: RenderJob) -> UsedProfile | None:
-    """Render a job. Return the profile that its attempt records."""
+def _recorded(job: RenderJob, renderer: TestcardRenderer | None = None) -> UsedProfile | None:
+    """Render a job. Return the profile that its attempt records last."""
     sent: list[Message] = []
     thread = FinishThread()
-    JobRenderer(job, CardModel(), sent.append, lambda: False, thread).draw()()
+    JobRenderer(job, CardModel(renderer), sent.append, lambda: False, thread).draw()()
     thread.end()
-    (loaded,) = [message for message in sent if isinstance(message, LoadedMessage)]
-    return loaded.facts.profile
+    loaded = [message for message in sent if isinstance(message, LoadedMessage | PlacedMessage)]
+    return loaded[-1].facts.profile
 
 
 def test_a_job_records_the_figures_of_its_profile(tmp_path: Path) -> None:
@@ -153,6 +188,18 @@ def test_a_job_records_the_figures_of_its_profile(tmp_path: Path) -> None:
     settings = ProfileSettings(steps=job.steps, guidance=job.guidance, cache=CACHE)
     stored = store_calibration(MEASURED, settings, facts)
     assert _recorded(replace(cached, folder=tmp_path / "measured")) == stored
+
+
+def test_weights_of_fewer_bits_have_figures_of_their_own(tmp_path: Path) -> None:
+    """A job for which memory runs out is not like the clips that were measured with the weights of the model."""
+    job = replace(card_job(tmp_path / "job", "a star", 4), profile=UsedProfile(name="cached", cache=CACHE))
+    renderer = PlacedCards()
+    facts = renderer.load(job.model, "cpu")
+    settings = ProfileSettings(steps=job.steps, guidance=job.guidance, cache=CACHE)
+    stored = store_calibration(MEASURED, settings, facts)
+    assert _recorded(job, renderer) == stored
+    job = replace(job, folder=tmp_path / "again")
+    assert _recorded(job, PlacedCards(runs_out_at=1)) == job.profile
 
 
 CATALOGUE = """
@@ -183,8 +230,9 @@ def _measurement(folder: Path, model: str, profile: str, clips: int = 3, **files
     return measurement_of(CatalogueSettings(catalogue=path), model, profile, clips, **files)
 
 
-def test_clips_are_drawn_twice_and_compared(tmp_path: Path) -> None:
+def test_clips_are_drawn_twice_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same prompts and seeds, with the settings of the profile. Its jobs then have the figures."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     measurement = _measurement(tmp_path, "card", "fast")
     assert [request.prompt for request in measurement.requests] == list(PROMPTS[:3])
     assert [request.seed for request in measurement.requests] == [1, 2, 3]
@@ -201,6 +249,43 @@ def test_clips_are_drawn_twice_and_compared(tmp_path: Path) -> None:
     facts = renderer.load(measurement.model, "cpu")
     assert used_profile("fast", measurement.settings, facts) == profile
     assert not list(tmp_path.glob("kinolog-calibration-*"))
+
+
+class UncountedCards(TestcardRenderer):
+    """Does not report its steps."""
+
+    def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
+        yield from super().render(request, lambda report: None, should_stop)
+
+
+@pytest.mark.parametrize(
+    ("renderer", "options", "code", "problem"),
+    [
+        (PlacedCards(runs_out_at=4), {}, "CALIBRATION_UNSUITABLE", "memory ran out: .*int8 and of the model"),
+        (UncountedCards(), {}, "CALIBRATION_UNSUITABLE", "this renderer does not report the steps"),
+        (TestcardRenderer(), {"frames_left_out": 1}, "FRAMES_WRONG", "drew 4 frames, not 6"),
+    ],
+)
+def test_clips_that_cannot_be_compared_are_refused(
+    renderer: TestcardRenderer, options: dict[str, object], code: str, problem: str, tmp_path: Path
+) -> None:
+    """Figures of those would be taken for figures of the profile. Nothing is stored."""
+    measurement = _measurement(tmp_path, "card", "fast", 1)
+    measurement = replace(measurement, model=replace(measurement.model, options=options))
+    with pytest.raises(RenderFailed, match=problem) as refused:
+        calibrate(renderer, "cpu", measurement, lambda drawn: None)
+    assert refused.value.code == code
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_figures_hold_for_the_weights_that_clips_were_drawn_with(tmp_path: Path) -> None:
+    """The model was loaded with its own, and drew with others from the first clip on."""
+    measurement = _measurement(tmp_path, "card", "fast", 1)
+    renderer = PlacedCards(runs_out_at=1)
+    profile = calibrate(renderer, "cpu", measurement, lambda drawn: None)
+    (file,) = tmp_path.rglob("*.json")
+    assert json.loads(file.read_text())["conditions"]["weights"] == "int8"
+    assert used_profile("fast", measurement.settings, renderer.current_facts()) == profile
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TextIO
 
 from kinolog.process.settings import CatalogueSettings
 from kinolog_worker.calibration.compared_clips import calibrate
@@ -22,9 +22,16 @@ from kinolog_worker.renderers.registry import renderer_named
 from kinolog_worker.renderers.renderer import RenderFailed
 
 
-def _print(**values: Any) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
+def _output() -> TextIO:
+    """Return what was the standard output. What libraries and models print goes to the standard error from now on."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return output
+
+
+def _print(output: TextIO, **values: Any) -> None:
+    output.write(json.dumps(values) + "\n")
+    output.flush()
 
 
 def _end_with_parent() -> None:
@@ -43,7 +50,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, required=True)
     parser.add_argument("--prompts", type=Path)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--folder", type=Path, help="where frames are kept meanwhile")
     arguments = parser.parse_args()
+    output = _output()
     settings = CatalogueSettings()
     environment = child_environment(os.environ)
     for name in set(os.environ) - set(environment):  # code of models runs here
@@ -62,16 +71,19 @@ def main() -> None:
         renderer = renderer_named(measurement.model.renderer)
         clips = 2 * len(measurement.requests)
         profile = calibrate(
-            renderer, arguments.device, measurement, lambda drawn: _print(drawn=drawn, clips=clips)
+            renderer,
+            arguments.device,
+            measurement,
+            lambda drawn: _print(output, drawn=drawn, clips=clips),
+            arguments.folder,
         )
     except RenderFailed as error:
-        _print(failed=error.code, message=error.message)
+        _print(output, failed=error.code, message=error.message)
     except OSError as error:
-        _print(
-            failed="CALIBRATION_FAILED", message=f"{error.filename or 'a file'}: {error.strerror or error}"
-        )
+        problem = f"{error.filename or 'a file'}: {error.strerror or error}"
+        _print(output, failed="CALIBRATION_FAILED", message=problem)
     else:
-        _print(figures=asdict(profile))
+        _print(output, figures=asdict(profile))
 
 
 if __name__ == "__main__":

@@ -10,15 +10,18 @@ from time import perf_counter
 
 import numpy as np
 
+from kinolog.counts import counted
 from kinolog.job.rendering.profile import UsedProfile
 from kinolog.job.values import UsedLora
 from kinolog_worker.media.comparison.frame_comparison import likeness_of
 from kinolog_worker.media.frames import Frames
-from kinolog_worker.renderers.profiles.calibration import ProfileSettings, store_calibration
+from kinolog_worker.renderers.profiles.calibration import ProfileSettings, lossy_weights, store_calibration
 from kinolog_worker.renderers.renderer import (
+    LoadedFacts,
     LoraSource,
     LoraUser,
     ModelSource,
+    PlacedRenderer,
     RenderAgain,
     Renderer,
     RenderFailed,
@@ -44,12 +47,18 @@ class ProfileMeasurement:
 
 
 def calibrate(
-    renderer: Renderer, device: str, measurement: ProfileMeasurement, report: ReportClip
+    renderer: Renderer,
+    device: str,
+    measurement: ProfileMeasurement,
+    report: ReportClip,
+    folder: Path | None = None,
 ) -> UsedProfile:
     """Draw all clips twice on a device. Return the profile with its figures, which are stored.
 
     The noise, the prompts and the inputs of both are the same. The time is that of denoising, on a device that has
-    drawn before. Raises RenderFailed and OSError.
+    drawn before. Frames are kept in `folder` meanwhile, else where temporary files are.
+
+    Raises RenderFailed and OSError.
     """
     facts = renderer.load(measurement.model, device)
     drawn = 0
@@ -59,12 +68,13 @@ def calibrate(
         drawn += 1
         report(drawn)
 
-    with TemporaryDirectory(prefix="kinolog-calibration-") as folder:
-        exact = _DrawnSide(renderer, measurement.requests, (), Path(folder) / "exact")
+    with TemporaryDirectory(prefix="kinolog-calibration-", dir=folder) as clips:
+        exact = _DrawnSide(renderer, measurement.requests, (), Path(clips) / "exact")
         exact.draw(report_one)
         changed = [_with(settings=measurement.settings, request=request) for request in measurement.requests]
-        other = _DrawnSide(renderer, changed, measurement.loras, Path(folder) / "profile")
+        other = _DrawnSide(renderer, changed, measurement.loras, Path(clips) / "profile")
         other.draw(report_one)
+        _check_sides(exact, other)
         psnr_db, ssim = likeness_of(exact.clips(), other.clips())
     first = measurement.requests[0]
     profile = UsedProfile(
@@ -80,7 +90,13 @@ def calibrate(
         steps=measurement.settings.steps,
         exact_steps=first.steps,
     )
-    return store_calibration(profile, measurement.settings, replace(facts, loras=other.used_loras))
+    drawn_with = replace(_current_facts(renderer, facts), loras=other.used_loras)
+    return store_calibration(profile, measurement.settings, drawn_with)
+
+
+def _current_facts(renderer: Renderer, loaded: LoadedFacts) -> LoadedFacts:
+    """Return the facts as the last clip was drawn; `loaded` are those as the model was loaded."""
+    return renderer.current_facts() if isinstance(renderer, PlacedRenderer) else loaded
 
 
 def _with(settings: ProfileSettings, request: SceneRequest) -> SceneRequest:
@@ -92,6 +108,22 @@ def _with(settings: ProfileSettings, request: SceneRequest) -> SceneRequest:
         flow_shift=settings.flow_shift,
         cache=settings.cache,
     )
+
+
+def _check_sides(exact: _DrawnSide, other: _DrawnSide) -> None:
+    """Raise RenderFailed if the clips of the sides differ in more than the profile, or if their times are unknown."""
+    if len(weights := exact.weights | other.weights) > 1:
+        named = " and ".join(sorted(one or "of the model" for one in weights))
+        raise _unsuitable(
+            f"memory ran out: clips were drawn with different weights ({named}). Free memory of the device, or name "
+            "the placement in the entry of the model"
+        )
+    if not (exact.seconds and other.seconds):
+        raise _unsuitable("this renderer does not report the steps that it makes")
+
+
+def _unsuitable(problem: str) -> RenderFailed:
+    return RenderFailed("CALIBRATION_UNSUITABLE", problem, retryable=False)
 
 
 class _DrawnSide:
@@ -112,6 +144,8 @@ class _DrawnSide:
         self.seconds = 0.0
         """How long all clips were denoised."""
         self.used_loras: tuple[UsedLora, ...] = ()
+        self.weights: set[str] = set()
+        """The weights that clips were drawn with, as `lossy_weights` names them."""
 
     def draw(self, report: Callable[[], None]) -> None:
         """Draw all clips. Raises RenderFailed."""
@@ -139,9 +173,13 @@ class _DrawnSide:
         self._renderer.encode_prompt(request)
         while True:
             try:
-                return self._drawn_once(request, file)
+                seconds = self._drawn_once(request, file)
+                break
             except RenderAgain:
                 continue
+        if isinstance(self._renderer, PlacedRenderer):
+            self.weights.add(lossy_weights(self._renderer.current_facts()))
+        return seconds
 
     def _drawn_once(self, request: SceneRequest, file: Path) -> float:
         started = ended = perf_counter()
@@ -153,9 +191,14 @@ class _DrawnSide:
                     report.settle()
                 ended = perf_counter()
 
+        drawn = 0
         with file.open("wb") as target:
             for run in self._renderer.render(request, observe, lambda: False):
+                drawn += len(run)
                 target.write(np.ascontiguousarray(run).data)
+        if drawn != request.frames:
+            problem = f"the renderer drew {counted(drawn, 'frame')}, not {request.frames}"
+            raise RenderFailed("FRAMES_WRONG", problem, retryable=False)
         return ended - started
 
 

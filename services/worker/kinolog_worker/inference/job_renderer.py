@@ -81,7 +81,6 @@ class JobRenderer:
         """Whether a scene of a chained job was rendered: those after it, of earlier attempts, are of no use."""
         self._revision = ""
         self._upscaler: Upscaler | None = None
-        self._profile: UsedProfile | None = None
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
@@ -119,7 +118,6 @@ class JobRenderer:
         self._revision = model.facts.revision
         if self._job.upscaler is not None:
             self._upscaler = self._cache.upscaler(self._job.upscaler)
-        self._profile = profile_of_job(self._job, model.facts)
         facts = self._of_this_job(model.facts)
         self._send(LoadedMessage(job_id=self._job.job_id, facts=facts, cached=model.cached))
         self._stages.finish()
@@ -282,15 +280,15 @@ class JobRenderer:
         """Tell the supervisor where the networks are, if that is not what it knows."""
         if not isinstance(renderer, PlacedRenderer):
             return
-        facts = self._of_this_job(renderer.current_facts())
+        facts = renderer.current_facts()
         if facts.placement != self._placement:
             self._placement = facts.placement
-            self._send(PlacedMessage(job_id=self._job.job_id, facts=facts))
+            self._send(PlacedMessage(job_id=self._job.job_id, facts=self._of_this_job(facts)))
 
     def _of_this_job(self, facts: LoadedFacts) -> LoadedFacts:
-        """Return the facts with what the job has beside its model."""
+        """Return the facts with what the job has beside its model. The figures of its profile are for these facts."""
         upscaler = self._upscaler.used if self._upscaler is not None else None
-        return replace(facts, upscaler=upscaler, profile=self._profile)
+        return replace(facts, upscaler=upscaler, profile=profile_of_job(self._job, facts))
 
     def _raise_if_cancelled(self) -> None:
         if self._should_stop():

@@ -16,6 +16,7 @@ from typing import Any
 
 from kinolog.durable_files import make_folder, rename_durably
 from kinolog.job.rendering.profile import StepCache, UsedProfile
+from kinolog.models.memory.placement import LOSSY
 from kinolog_worker.renderers.cache_folder import cache_folder
 from kinolog_worker.renderers.renderer import LoadedFacts
 
@@ -35,6 +36,12 @@ class ProfileSettings:
     cache: StepCache | None = None
 
 
+def lossy_weights(facts: LoadedFacts) -> str:
+    """Return the placement of a model whose weights were changed to have fewer bits; empty for its own weights."""
+    weights = facts.placement.partition(",")[0]
+    return weights if weights in LOSSY else ""
+
+
 def conditions_of(settings: ProfileSettings, facts: LoadedFacts) -> Mapping[str, Any]:
     """Return what the figures of a profile depend on. The LoRAs of the facts are those of the job."""
     return {
@@ -43,6 +50,7 @@ def conditions_of(settings: ProfileSettings, facts: LoadedFacts) -> Mapping[str,
         "model": facts.revision,
         "options": dict(facts.options),
         "dtype": facts.dtype,
+        "weights": lossy_weights(facts),
         "scheduler": facts.scheduler,
         "libraries": dict(facts.libraries),
         "hardware": facts.hardware,
