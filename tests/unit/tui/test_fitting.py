@@ -11,7 +11,17 @@ from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 from textual.widgets import Tab, TabbedContent
 
-from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, strips, text, until
+from tests.snapshot.dashboard_pilot import (
+    NARROW,
+    app_of,
+    dashboard,
+    press,
+    settled,
+    strips,
+    text,
+    until,
+    until_text,
+)
 from tests.snapshot.replay import Replay, recorded
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
@@ -59,6 +69,16 @@ async def test_numbers_and_lines_are_fitted_after_a_resize(gateway: Replay, pilo
     await pilot.resize_terminal(*NARROW)
     await settled(pilot)
     assert text(pilot).count("word") == 30
+
+
+async def test_the_problem_of_a_worker_with_jobs_at_servers_is_seen(
+    gateway: Replay, pilot: Pilot[None]
+) -> None:
+    """Its own device is gone, and jobs go on at servers: the panel says both."""
+    (worker,) = gateway.answers["/api/v1/workers"]["workers"]
+    worker |= {"job_id": None, "problem": "no device", "server_job_ids": [RUNNING]}
+    await press(pilot, "ctrl+r")
+    await until_text(pilot, f"no device, {RUNNING[:8]} at a")
 
 
 async def test_texts_of_others_do_not_control_the_terminal(gateway: Replay, pilot: Pilot[None]) -> None:

@@ -112,8 +112,9 @@ class WorkerList(Static):
         text.append("\n  ")
         if silent:
             text.append("silent", style=style(self.app, "error"))
-        elif worker.job_id is None and worker.problem and not worker.server_job_ids:
+        elif worker.job_id is None and worker.problem:
             text.append(plain(worker.problem), style=style(self.app, "error"))
+            text.append("".join(f", {each}" for each in _work(worker)))
         elif worker.job_id is None and not worker.server_job_ids:
             done = f"idle, {worker.jobs_completed} done, {worker.attempts_failed} failed"
             warm = f"; warm: {', '.join(map(plain, worker.loaded_models))}" if worker.loaded_models else ""
