@@ -96,6 +96,18 @@ async def test_an_erasure_takes_the_address(api: RunningApi) -> None:
     assert {one.command.address for one in history.commits} == {""}
 
 
+async def test_an_erasure_that_has_not_finished_takes_the_address(api: RunningApi) -> None:
+    """The event of the erasure suffices. The key exists for longer, while the files cannot be deleted."""
+    job_id = await submitted(api, ADA, *ORIGIN)
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id), metadata=bearer(ADA, *ORIGIN))
+    key_id = await api.key_id(job_id)
+    key = await api.keys.get(key_id)
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id), metadata=bearer(ADA, *ORIGIN))
+    api.keys._keys[key_id] = key
+    found = await search(api, f"job={job_id}")
+    assert [one.commit.command.address for one in found.commits] == [""] * 3
+
+
 async def test_pages_and_counts(api: RunningApi) -> None:
     """Pages continue at a position, and counts say who sent which commands."""
     job_ids = [await submitted(api) for _ in range(5)]

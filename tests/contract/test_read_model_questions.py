@@ -211,6 +211,9 @@ async def test_origins_are_found_until_the_job_is_erased(growing: GrowingCase) -
     assert await _found(growing, "address=192.0.2.7") == [3]
     assert await _found(growing, "address!=192.0.2.7") == [1, 2, 4]
     await jobs.send(first, Erase(id="e", actor="ann"))
+    assert await _found(growing, "address=192.0.2.7") == []
+    every = await growing.model.search_events("default", EventSearch(query=parse_query("", jobs.now)))
+    assert every.with_address == {4}
     await jobs.keys.erase(first)
     assert await _found(growing, "address=192.0.2.7") == []
     assert await _found(growing, "key=key1") == [3, 4]

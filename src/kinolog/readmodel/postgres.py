@@ -150,12 +150,14 @@ class PostgresReadModel:
         return await self._read_as_operator(feeds.archived_commits, job_id)
 
     async def search_events(self, tenant: str, search: EventSearch) -> FoundCommits:
-        positions, reached = await self._read(tenant, commit_search.found_positions, tenant, search)
+        addresses, reached = await self._read(tenant, commit_search.found_positions, tenant, search)
+        positions = list(addresses)
         page = positions[: search.limit]
         found = await self._read_as_operator(commit_search.archived_at, page, search) if page else []
         last = found[-1].position if found else 0
         return FoundCommits(
             commits=tuple(found),
+            with_address=frozenset(one.position for one in found if addresses[one.position]),
             next_position=last if last and last != positions[-1] else 0,
             position=reached,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import accumulate
 
@@ -32,8 +32,10 @@ class MemoryEventSearch(MemoryCommitTree, ABC):
     async def position(self) -> int: ...
 
     async def search_events(self, tenant: str, search: EventSearch) -> FoundCommits:
-        found = await matching(await self._commits(tenant), tenant, search, self._keys)
-        return page(found, search, await self.position())
+        commits = await self._commits(tenant)
+        found = await matching(commits, tenant, search, self._keys)
+        erased = {one.commit.job_id for one in commits if one.commit.state.erased}
+        return page(found, search, await self.position(), erased)
 
     async def count_commands(self, tenant: str, search: EventSearch) -> tuple[CommandCount, ...]:
         return counts(await matching(await self._commits(tenant), tenant, search, self._keys), search.limit)
@@ -50,30 +52,37 @@ async def matching(
     commits: Sequence[RecordedCommit], tenant: str, search: EventSearch, keys: MemoryKeyStore
 ) -> list[RecordedCommit]:
     """Return the commits of a tenant that a question asks for, oldest first."""
+    erased = {one.commit.job_id for one in commits if one.commit.state.erased}
     found = []
     for recorded in commits:
         commit = recorded.commit
         facts: set[CommitFact] = set(commit_facts(commit, commit.state.spec))
-        facts |= await _address_facts(recorded, tenant, search, keys)
+        facts |= await _address_facts(recorded, tenant, search, keys, erased)
         if search.query.matches(facts, commit.at, recorded.position):
             found.append(recorded)
     return found
 
 
 async def _address_facts(
-    recorded: RecordedCommit, tenant: str, search: EventSearch, keys: MemoryKeyStore
+    recorded: RecordedCommit,
+    tenant: str,
+    search: EventSearch,
+    keys: MemoryKeyStore,
+    erased: Collection[str],
 ) -> set[CommitFact]:
     sealed, secret = recorded.commit.command.origin.sealed_address, await keys.get(ADDRESS_INDEX)
     key = await keys.get(recorded.commit.state.sealing_key_id)
-    if sealed is None or secret is None or key is None:
+    if sealed is None or secret is None or key is None or recorded.commit.job_id in erased:
         return set()
     address = unseal_address(sealed, Sealer(recorded.commit.job_id, key)).address
     hashed = address_hash(secret, tenant, address)
     return {(QueryField.ADDRESS, asked) for asked, value in search.address_hashes.items() if value == hashed}
 
 
-def page(commits: Sequence[RecordedCommit], search: EventSearch, reached: int) -> FoundCommits:
-    """Return a page of the commits that match."""
+def page(
+    commits: Sequence[RecordedCommit], search: EventSearch, reached: int, erased: Collection[str]
+) -> FoundCommits:
+    """Return a page of the commits that match. `erased` has the ids of the jobs that are erased."""
     ordered = list(commits) if search.oldest_first else list(reversed(commits))
     if search.beyond is not None:
         ordered = [
@@ -88,6 +97,11 @@ def page(commits: Sequence[RecordedCommit], search: EventSearch, reached: int) -
         commits=tuple(
             ArchivedCommit(position=one.position, job_id=one.commit.job_id, raw=one.raw, digest=one.digest)
             for one in shown
+        ),
+        with_address=frozenset(
+            one.position
+            for one in shown
+            if one.commit.command.origin.sealed_address is not None and one.commit.job_id not in erased
         ),
         next_position=shown[-1].position if len(ordered) > len(shown) else 0,
         position=reached,

@@ -62,7 +62,8 @@ class SearchEvents:
         )
         found = await self._read_model.search_events(question.tenant, search)
         commits = [decode_commit(one.position, one.raw) for one in found.commits]
-        addresses = await unsealed_addresses(commits, self._keys)
+        shown = [one for one in commits if one.position in found.with_address]
+        addresses = await unsealed_addresses(shown, self._keys)
         answer = pb.SearchEventsResponse(next_position=found.next_position, position=found.position)
         for recorded in commits:
             if _answers(question, recorded, addresses.get(recorded.position)):

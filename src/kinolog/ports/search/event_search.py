@@ -33,9 +33,14 @@ class EventSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCommits:
-    """Commits as the archive holds them. `next_position` is that of the last one, 0 if no more follow."""
+    """Commits as the archive holds them. `next_position` is that of the last one, 0 if no more follow.
+
+    `with_address` has the positions of those whose address may be shown. Their jobs are not erased: the key of an
+    erased one exists until its erasure has finished.
+    """
 
     commits: tuple[ArchivedCommit, ...]
+    with_address: frozenset[int]
     next_position: int
     position: int
 

@@ -141,7 +141,7 @@ def _page(shape: _Shape, *, oldest_first: bool, near: bool) -> PreparedQuery:
         nearest = select(own_commits).where(*_in_range(own_commits))
         nearest = nearest.order_by(_order(own_commits, oldest_first=oldest_first)).limit(NEAR_COMMITS)
         rows = nearest.subquery("nearest")
-    page: Select[Any] = select(rows.c.position).where(*_conditions(shape, rows))
+    page: Select[Any] = select(rows.c.position, rows.c.address.is_not(None)).where(*_conditions(shape, rows))
     page = page if near else page.where(*_in_range(rows))
     order = _order(rows, oldest_first=oldest_first)
     return PreparedQuery(page.order_by(order).limit(bindparam("limit", type_=BigInteger())))
@@ -174,18 +174,23 @@ def _counts(shape: _Shape) -> PreparedQuery:
     return PreparedQuery(counts)
 
 
-async def found_positions(snapshot: Snapshot, tenant: str, search: EventSearch) -> tuple[list[int], int]:
-    """Return the positions of a page, and of one commit more if there is one; and up to where was searched."""
+async def found_positions(
+    snapshot: Snapshot, tenant: str, search: EventSearch
+) -> tuple[dict[int, bool], int]:
+    """Return the positions of a page, and of one commit more if there is one; and up to where was searched.
+
+    Each position comes with whether its commit has an address.
+    """
     values, reached = await _bounds(snapshot, tenant, search)
     if values is None:
-        return [], reached
+        return {}, reached
     shape, limit = _shape(search.query.conditions), search.limit + 1
     for near in (True, False):
         query = _page(shape, oldest_first=search.oldest_first, near=near)
         rows = await query.rows(snapshot, values | {"limit": limit})
         if len(rows) == limit:
             break
-    return [int(position) for (position,) in rows], reached
+    return {int(position): bool(has_address) for position, has_address in rows}, reached
 
 
 async def counted_commands(snapshot: Snapshot, tenant: str, search: EventSearch) -> tuple[CommandCount, ...]:
