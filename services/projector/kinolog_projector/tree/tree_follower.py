@@ -89,9 +89,8 @@ class TreeFollower:
                 await self._alarm.update(signer.problem)
                 if not grown:
                     await self._comparison.step(tree)
-                if (
-                    grown < BATCH_COMMITS
-                ):  # while jobs run, each pass would add the few commits of the one before
+                # While jobs run, a pass without a pause would add the few commits that came during the one before.
+                if grown < BATCH_COMMITS:
                     await asyncio.sleep(POLL_SECONDS)
 
     async def _grow_until(self, caught_up: asyncio.Event, tree: CommitTree) -> None:
