@@ -292,6 +292,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("ExportEvents", exported(first_position=2, last_position=1), "selection.last_position"),
     ("ExportBundle", ex.ExportBundleRequest(selection=ex.CommitSelection(job_id="x")), "selection.job_id"),
     ("ExportBundle", ex.ExportBundleRequest(earlier_sizes=[1] * 101), "earlier_sizes"),
+    ("ExportBundle", ex.ExportBundleRequest(earlier_sizes=[1, 2**63]), "earlier_sizes[1]"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id="wh_1"), "webhook_id"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, page_size=1001), "page_size"),
     ("ListDeliveries", wh.ListDeliveriesRequest(webhook_id=WEBHOOK, state=BEYOND), "state"),

@@ -9,12 +9,19 @@ import random
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kinolog.bundle import contents
 from kinolog.bundle.archive import ArchiveWriter, read_archive
 from kinolog.bundle.contents import BundleManifest
+from kinolog.bundle.verification import TrustedHeads
+from kinolog.merkle.signed_head import SignedHead
+from kinolog.merkle.signed_note import NoteKey, signed_note
+from kinolog.merkle.witness import PublishedHead
 from tests.builders.audit_bundles import (
     Contents,
     audited_api,
@@ -22,12 +29,14 @@ from tests.builders.audit_bundles import (
     bundle,
     first,
     packed,
+    second,
     unpacked,
 )
-from tests.builders.commit_tree import grow_tree
+from tests.builders.commit_tree import KEY, grow_tree
 from tests.builders.running_api import PROMPT, running_api
 
 CHANGES = 1_000
+FORGER = Ed25519PrivateKey.from_private_bytes(b"forger" + bytes(26))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,3 +208,86 @@ def test_a_foreign_part_is_found(bundles: Bundles) -> None:
     mine, theirs = unpacked(bundles.of_tenant), unpacked(bundles.of_another_log)
     for name in (contents.COMMITS, contents.HEADS, contents.PROOF):
         both_refuse(packed(mine | {name: theirs[name]}))
+
+
+def _heads_of(found: Contents) -> list[PublishedHead]:
+    return [PublishedHead.of(line) for line in found[contents.HEADS].decode().splitlines()]
+
+
+def _with_heads(found: Contents, heads: list[PublishedHead]) -> Contents:
+    return found | {contents.HEADS: "".join(f"{head.line}\n" for head in heads).encode()}
+
+
+def _signed_by_forger(published: PublishedHead, at: datetime | None = None) -> PublishedHead:
+    """Return the tree of a head as a head of the forger. Trees are public: any key of the service may read them."""
+    head = published.signed.head
+    stated = head if at is None else replace(head, at=at)
+    note = signed_note(stated.text, head.origin, [FORGER])
+    signed = SignedHead(number=published.signed.number, key=NoteKey.of(FORGER), note=note)
+    return replace(published, signed=signed)
+
+
+def test_the_tree_of_a_head_is_not_the_head(bundles: Bundles) -> None:
+    """A stranger signs a tree that the reader knows with his own key, and would sign his own commits after it."""
+    found = unpacked(bundles.of_job)
+    mine = _heads_of(found)
+    known = "".join(f"{head.line}\n" for head in mine)
+    first(bundles.of_job, TrustedHeads(heads=mine))
+    second(bundles.of_job, known=known)
+    forged = packed(_with_heads(found, [_signed_by_forger(head) for head in mine]))
+    first(forged)
+    reasons = both_refuse(forged, TrustedHeads(heads=mine), known=known)
+    assert all("none of your heads" in reason for reason in reasons)
+
+
+def test_a_forger_proves_no_earlier_time(bundles: Bundles) -> None:
+    """He puts a head of his own before that of the trusted key, and adds his signature to that, as if he introduced it.
+
+    The commits are in its tree, but only the time of the trusted head is proved.
+    """
+    found = unpacked(bundles.of_job)
+    earlier, trusted = _heads_of(found)
+    past = _signed_by_forger(earlier, datetime(2001, 1, 1, tzinfo=UTC))
+    head = trusted.signed.head
+    added = signed_note(head.text, head.origin, [FORGER]).rpartition("\n\n")[2]
+    signed = replace(trusted.signed, note=trusted.signed.note + added)
+    forged = packed(_with_heads(found, [past, replace(trusted, signed=signed)]))
+    key = NoteKey.of(KEY).id
+    report = first(forged, TrustedHeads(key=key))
+    assert not any("2001" in sentence for sentence in report.proved)
+    assert any("head 2, signed 2026-11-28 12:01:00" in sentence for sentence in report.proved)
+    assert any("2001-01-01" in sentence for sentence in report.unproved)
+    said = second(forged, key=key)
+    assert not any("2001" in sentence for sentence in said)
+    assert any("signed 2026-11-28T12:01:00" in sentence for sentence in said)
+    honest = first(bundles.of_job, TrustedHeads(key=key))
+    assert any("head 1, signed 2026-11-28 12:00:00" in sentence for sentence in honest.proved)
+    assert any("signed 2026-11-28T12:00:00" in sentence for sentence in second(bundles.of_job, key=key))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first_position": "1"},
+        {"last_position": None},
+        {"since": "yesterday"},
+        {"since": "2026-11-28T12:00:00"},
+        {"until": 7},
+        {"tenant": 7},
+        {"job_id": ["a"]},
+    ],
+)
+def test_a_selection_of_other_types(bundles: Bundles, change: dict[str, Any]) -> None:
+    """A sentence refuses it; nothing breaks."""
+    found = unpacked(bundles.of_job)
+    stated = BundleManifest.of(found[contents.MANIFEST].decode())
+    both_refuse(packed(found, selection=replace(stated.selection, **change)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"commits": "4"}, {"head": None}, {"missing_files": (7,)}, {"missing_files": ([],)}, {"log": 7}],
+)
+def test_a_manifest_of_other_types(bundles: Bundles, change: dict[str, Any]) -> None:
+    """As well."""
+    both_refuse(packed(unpacked(bundles.of_job), **change))

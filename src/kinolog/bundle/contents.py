@@ -110,12 +110,27 @@ class BundleManifest:
                 members=tuple(MemberFacts(**member) for member in facts["members"]),
                 missing_files=tuple(facts["missing_files"]),
             )
+            manifest._check_types()
             is_same = manifest.text == text
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleInvalid(f"{MANIFEST}: this is no manifest of a bundle: {error}") from error
         if not is_same:
             raise BundleInvalid(f"{MANIFEST}: it does not have the form of a manifest")
         return manifest
+
+    def _check_types(self) -> None:
+        """Raise TypeError or ValueError for a field of another type than it has here: the text is of a stranger."""
+        chosen = self.selection
+        texts = [self.log, chosen.job_id, chosen.actor, chosen.tenant, *self.missing_files]
+        numbers = [self.commits, self.head, chosen.first_position, chosen.last_position]
+        for member in self.members:
+            texts += [member.name, member.sha256]
+            numbers.append(member.size)
+        if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
+            raise TypeError("a field has another type")
+        for time in (chosen.since, chosen.until):
+            if time is not None and datetime.fromisoformat(time).tzinfo is None:
+                raise ValueError("a time has no offset from UTC")
 
 
 def _facts(value: BundleSelection | MemberFacts) -> dict[str, Any]:

@@ -87,7 +87,10 @@ def head_with_key(heads: Sequence[ProvedHead], verifier: str) -> ProvedHead:
 
 
 def known_head(heads: Sequence[ProvedHead], known: Sequence[PublishedHead]) -> ProvedHead:
-    """Return a head that the reader has already. Raises `BundleInvalid` without one, and if one contradicts them."""
+    """Return a head that the reader has already. Raises `BundleInvalid` without one, and if one contradicts them.
+
+    It has the key, the tree and the time of his own. The tree alone is public: anybody can sign it with another key.
+    """
     found, sizes = None, {str(proved.head.size) for proved in heads}
     for mine in known:
         if sizes.isdisjoint(mine.signed.note.split("\n")[1:2]):
@@ -105,11 +108,25 @@ def known_head(heads: Sequence[ProvedHead], known: Sequence[PublishedHead]) -> P
                     f"{HEADS}: head {proved.number} contradicts your head {mine.signed.number}: two trees of "
                     f"{counted(stated.size, 'commit')} have different roots, so history was rewritten"
                 )
-            if same_size:
+            if found is None and stated == proved.head and mine.signed.key == proved.published.signed.key:
                 found = proved
     if found is None:
         raise BundleInvalid(
-            f"{HEADS}: none of your heads is in the bundle; make it again with --head and your file, so that it proves "
-            "that its tree continues yours"
+            f"{HEADS}: none of your heads, with its key and its time, is in the bundle; make it again with --head and "
+            "your file, so that it proves that its tree continues yours"
         )
     return found
+
+
+def dated_head(under: ProvedHead, anchors: Sequence[ProvedHead]) -> ProvedHead:
+    """Return the head whose time is proved for the commits in the tree of `under`: itself, or the first anchor.
+
+    Heads from an anchor on are signed by its key, or by those that it introduced. A head before an anchor has a part of
+    the tree of the anchor, but whoever makes a bundle can sign that part with a key of his own, at any time.
+    """
+    if not anchors:
+        return under
+    first = min(anchors, key=lambda anchor: anchor.number)
+    keys = [anchor.published.signed.key for anchor in anchors]
+    is_vouched = under.number >= first.number or under.published.signed.key in keys
+    return under if is_vouched else first

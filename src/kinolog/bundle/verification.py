@@ -24,8 +24,9 @@ from kinolog.bundle.contents import (
     lines_in,
     package_file,
 )
-from kinolog.bundle.head_chain import ProvedHead, head_with_key, known_head, read_heads
+from kinolog.bundle.head_chain import ProvedHead, dated_head, head_with_key, known_head, read_heads
 from kinolog.bundle.job_chains import JobChains
+from kinolog.bundle.named_files import ANY_SIZE, NamedFiles
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.codec.enums import UnknownEvent
 from kinolog.codec.events import event_from_proto
@@ -38,11 +39,8 @@ from kinolog.merkle.witness import PublishedHead
 from kinolog.privacy.event_texts import unsealed_texts
 from kinolog.privacy.sealer import Sealer, UnsealFailed
 from kinolog.v1 import event_pb2 as ev
-from kinolog.v1 import job_pb2 as pb
 
 SHOWN_DIGITS = 16
-ANY_SIZE = -1
-"""The size of a certificate, which no commit names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,34 +71,9 @@ def verify_bundle(file: BinaryIO, trusted: TrustedHeads) -> BundleReport:
         return _Verification(file, trusted).run()
     except ArchiveInvalid as error:
         raise BundleInvalid(f"archive: {error}") from error
-
-
-@dataclass(slots=True)
-class _NamedFiles:
-    """The files that the commits name, by SHA-256, with their sizes; certificates have `ANY_SIZE`."""
-
-    sizes: dict[str, int] = field(default_factory=dict)
-
-    def add(self, event: ev.Event) -> None:
-        """Add the files of an event."""
-        for artifact in artifacts_in(event):
-            self.sizes[artifact.sha256] = artifact.size_bytes
-            if artifact.signed_by:
-                self.sizes[artifact.signed_by] = ANY_SIZE
-
-
-def artifacts_in(event: ev.Event) -> list[pb.Artifact]:
-    """Return the files that an event names, with what the job started from."""
-    match event.WhichOneof("kind"):
-        case "submitted":
-            return [each.file for each in event.submitted.spec.inputs]
-        case "scene_rendered":
-            rendered = event.scene_rendered
-            return [rendered.artifact, *([rendered.thumbnail] if rendered.HasField("thumbnail") else [])]
-        case "completed":
-            return list(event.completed.artifacts)
-        case _:
-            return []
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        # A stranger made it: what no check expects is no bundle either.
+        raise BundleInvalid(f"this is no bundle: {type(error).__name__}: {error}") from error
 
 
 @dataclass(slots=True)
@@ -128,7 +101,8 @@ class _Verification:
         self._manifest = self._checked_manifest()
         self._keys = keys_of(self._text_of(KEYS)) if KEYS in self._members else None
         self._report = BundleReport(manifest=self._manifest, members=self._members)
-        self._files = _NamedFiles()
+        self._files = NamedFiles()
+        self._anchors = list[ProvedHead]()  # the heads that the reader trusts
         self._has_files = any(name.startswith(FILES) for name in self._members)
 
     def run(self) -> BundleReport:
@@ -197,9 +171,11 @@ class _Verification:
         )
         if self._trusted.heads:
             known = known_head(heads, self._trusted.heads)
+            self._anchors.append(known)
             report.proved.append(f"trust: head {known.number} is one that you have")
         if self._trusted.key:
             anchor = head_with_key(heads, self._trusted.key)
+            self._anchors.append(anchor)
             report.proved.append(f"trust: head {anchor.number} is signed by the key that you named")
         if not self._trusted.heads and not self._trusted.key:
             report.unproved.append(
@@ -236,10 +212,16 @@ class _Verification:
         if selection.is_whole_range and seen.count != selection.last_position - selection.first_position + 1:
             raise BundleInvalid(f"{COMMITS}: commits between {seen.first} and {seen.last} are left out")
         commits = f"{counted(seen.count, 'commit')} of {counted(chains.jobs, 'job')}"
+        dated = dated_head(under, self._anchors)
         self._report.proved.append(
-            f"commits: {commits}, at positions {seen.first} to {seen.last}, are in the tree of head {under.number}, "
-            f"signed {_shown(under.head.at)}"
+            f"commits: {commits}, at positions {seen.first} to {seen.last}, are in the tree of head {dated.number}, "
+            f"signed {_shown(dated.head.at)}"
         )
+        if dated is not under:
+            self._report.unproved.append(
+                f"that they were there {_shown(under.head.at)}, as head {under.number} states: it comes before the "
+                f"head that you trust, and is signed by another key, {under.published.signed.key.id[:SHOWN_DIGITS]}"
+            )
         whole = ", and none between them is missing" if selection.has_whole_jobs else ""
         begun = "" if chains.begun_before else "; each job begins with its first commit"
         self._report.proved.append(f"chain: each commit continues the one before of its job{whole}{begun}")

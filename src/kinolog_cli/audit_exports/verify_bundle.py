@@ -22,11 +22,11 @@ from kinolog_cli.exit_codes import ExitCode
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Archive of kinolog audit bundle.")],
     key: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--key", help="The key of the log that you trust: as its owner publishes it, or its SHA-256."
         ),
-    ] = "",
+    ] = None,
     head: Annotated[
         Path | None,
         typer.Option(
@@ -46,7 +46,9 @@ def verify(
 ) -> ExitCode:
     """Check a bundle without any service: what it proves, and what it does not. Exit code 1 when it is invalid."""
     context = current_context(as_json)
-    trusted = TrustedHeads(key=key, heads=() if head is None else heads_in(head))
+    if key is not None and not key.strip():
+        raise CommandFailed(ExitCode.USAGE, "--key is empty; name the key, or leave out --key to trust none")
+    trusted = TrustedHeads(key=(key or "").strip(), heads=() if head is None else heads_in(head))
     try:
         with bundle.open("rb") as file:
             report = verify_bundle(file, trusted)

@@ -12,7 +12,7 @@ from kinolog.bundle import contents
 from kinolog.bundle.archive import ArchiveWriter
 from kinolog.bundle.certificates import CertificateSearch
 from kinolog.bundle.contents import BundleManifest, BundleSelection, MemberFacts, commit_line
-from kinolog.bundle.verification import artifacts_in
+from kinolog.bundle.named_files import artifacts_in
 from kinolog.codec.commits import parse_commit
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
@@ -50,6 +50,7 @@ class BundleWriter:
     def __init__(self, file: BinaryIO, selected: SelectedCommits) -> None:
         self._archive = ArchiveWriter(file)
         self._selected = selected
+        self._certificates = set[str]()
         self.named = NamedByCommits()
 
     async def write_commits(self, batches: AsyncIterator[Sequence[RecordedCommit]]) -> AsyncIterator[None]:
@@ -94,7 +95,8 @@ class BundleWriter:
     def _add_certificate(self, search: CertificateSearch) -> None:
         """Add the certificate that signed a file, once."""
         name = f"{contents.FILES}{search.fingerprint}.der"
-        if search.found is not None and name not in {member.name for member in self._archive.members}:
+        if search.found is not None and name not in self._certificates:
+            self._certificates.add(name)
             self._archive.add(name, search.found)
 
     async def write_keys(self, keys: KeyStore) -> None:

@@ -28,8 +28,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Members = dict[str, tuple[int, int, str]]  # offset of the content, size and SHA-256, by name
 class Invalid(Exception):
     """Something does not hold."""
-
-EXPECTED = (Invalid, InvalidSignature, InvalidTag, LookupError, ValueError, TypeError, struct.error, OSError)
+EXPECTED = (Invalid, InvalidSignature, InvalidTag, LookupError, ValueError, TypeError, AttributeError, ArithmeticError,
+            RuntimeError, struct.error, OSError)
 
 def need(condition: object, text: str) -> None:
     if not condition:
@@ -161,17 +161,18 @@ def read_heads(file: BinaryIO, members: Members, log: str) -> list[Head]:
         heads.append(head)
     return heads
 
-def trust(heads: list[Head], key: str, mine: list[Head]) -> str:
-    """Return the sentence about trust. Raises Invalid if the reader trusts something, and none of the heads."""
-    by_key = [head.number for head in heads if key in head.names]
+def trust(heads: list[Head], key: str, mine: list[Head]) -> tuple[str, list[Head]]:
+    """Return the sentence about trust, and the heads that the reader trusts. Raises Invalid if he trusts others."""
+    by_key = [head for head in heads if key in head.names]
     need(by_key or not key, "heads.jsonl: no head is signed by the key that you trust")
     same = [(head, own) for head in heads for own in mine if (own.log, own.size) == (head.log, head.size)]
     for head, own in same:
         need(head.root == own.root, f"heads.jsonl: head {head.number} contradicts yours, so history was rewritten")
-    need(same or not mine, "heads.jsonl: none of your heads is in the bundle")
-    if found := by_key + [head.number for head, _ in same]:
-        return f"proved: head {found[0]} is one that you trust"
-    return f"NOT proved: whose key signed it. Compare it with its owner's, or name it with --key: {heads[-1].names[0]}"
+    known = [head for head, own in same if (head.key, head.time) == (own.key, own.time)]
+    need(known or not mine, "heads.jsonl: none of your heads is in the bundle")
+    if found := sorted(by_key[:1] + known[:1], key=lambda head: int(head.number)):
+        return f"proved: head {found[0].number} is one that you trust", found
+    return f"NOT proved: whose key it is. Compare it with its owner's, or name it with --key: {heads[-1].names[0]}", []
 
 # Commits are messages of protobuf, read field by field.
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -253,7 +254,8 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
     manifest = read_manifest(file, members)
     heads = read_heads(file, members, manifest["log"])
     mine = [Head(line) for line in known.splitlines() if line.strip()]
-    said = [f"proved: the archive is what its manifest lists ({len(members)}), and no more", trust(heads, key, mine)]
+    sentence, anchors = trust(heads, key, mine)
+    said = [f"proved: the archive is what its manifest lists ({len(members)}), and no more", sentence]
     keys = read_json(file, members, "keys.json") if "keys.json" in members else {}
     commits = Commits(manifest["selection"], keys)
     for line in lines(file, members, "commits.jsonl"):
@@ -266,6 +268,8 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
     need(whole, f"proof.txt: the commits are not all in the tree of head {head.number}")
     is_part = commits.has_gaps or wanted["tenant"] != "*" or wanted["job_id"]
     need(is_part or count == wanted["last_position"] - wanted["first_position"] + 1, "commits.jsonl: some are left out")
+    for first in anchors[:1]:  # a head before it proves a time only with a key that is trusted
+        head = head if head.number >= first.number or head.key in [each.key for each in anchors] else first
     said.append(f"proved: in the log, signed {head.time.split()[-1]}: commits {count}, jobs {len(commits.tails)}")
     here = {name[6:].split(".")[0]: (size, sha) for name, (_, size, sha) in members.items() if name[:6] == "files/"}
     for name, (size, sha) in here.items():
@@ -279,14 +283,16 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check a bundle of kinolog.")
     parser.add_argument("bundle")
-    parser.add_argument("--key", default="", help="the key of the log, as its owner publishes it")
-    parser.add_argument("--head", default="", help="a file with heads that you have")
+    parser.add_argument("--key", help="the key of the log, as its owner publishes it")
+    parser.add_argument("--head", help="a file with heads that you have")
     parser.add_argument("--texts", action="store_true", help="print prompts and other texts, if the bundle has keys")
     asked = parser.parse_args()
     try:
-        known = Path(asked.head).read_text("utf-8") if asked.head else ""
+        need(asked.key != "" and asked.head != "", "--key and --head must name what you trust")
+        known = "" if asked.head is None else Path(asked.head).read_text("utf-8")
+        need(known.strip() or asked.head is None, f"{asked.head} has no head")
         with open(asked.bundle, "rb") as file:
-            said, commits = verify(file, asked.key, known)
+            said, commits = verify(file, asked.key or "", known)
     except EXPECTED as error:
         texts = {InvalidSignature: "heads.jsonl: a signature is wrong", InvalidTag: "keys.json: a key unseals no text"}
         what = error if isinstance(error, Invalid) else texts.get(type(error), f"this is no bundle: {error!r}")
