@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from kinolog.v1 import export_service_pb2 as ex
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import CommitSelection, ExportInterrupted, KinologClient
+from kinolog_client import CommitSelection, ExportInterrupted, GatewayError, KinologClient
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.unreliable_network import unreliable_network
@@ -103,22 +103,6 @@ async def test_what_a_selection_has(api: RunningApi) -> None:
     request.until.FromDatetime(until.astimezone(UTC))
     assert await export(api, since=request.since, until=request.until) == [3, 7, 8]
     assert await export(api, until=request.since) == [1, 2]
-
-
-async def test_a_time_is_found_in_a_long_log_whose_clocks_differ(api: RunningApi) -> None:
-    """Hours lie between the commits. Those of a machine whose clock is half an hour late are found as well."""
-    start, expected = api.clock.now, []
-    for number in range(40):
-        late = timedelta(minutes=30 if number % 3 == 0 else 0)
-        api.clock.now = start + timedelta(hours=number) - late
-        job = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT))).job
-        if timedelta(hours=10) <= job.created_at.ToDatetime(tzinfo=UTC) - start < timedelta(hours=20):
-            expected.append(job.position)
-    selection = ex.CommitSelection()
-    selection.since.FromDatetime(start + timedelta(hours=10))
-    selection.until.FromDatetime(start + timedelta(hours=20))
-    assert len(expected) == 10
-    assert await export(api, since=selection.since, until=selection.until) == expected
 
 
 async def test_what_a_key_may_not_export() -> None:
@@ -243,6 +227,34 @@ async def test_an_interrupted_export_is_continued(client: EitherClient, tmp_path
     await client.call("export_events", place, selection)
     assert place.read_bytes() == whole
     assert names_in(tmp_path) == ["events.jsonl", "whole.jsonl"]
+
+
+async def test_a_key_of_another_tenant_does_not_go_on(tmp_path: Path) -> None:
+    """Else one file had the events of two tenants. The key that began it goes on."""
+    team, other = "team-key-0123456789", "other-key-0123456789"
+    holders = {team: KeyHolder(tenant="team", actor="robot"), other: KeyHolder(tenant="other", actor="robot")}
+    place = tmp_path / "events.jsonl"
+
+    def stop(reached: int, last: int) -> None:
+        raise KeyboardInterrupt
+
+    def export_with(key: str, on_progress: Callable[[int, int], None] | None = None) -> None:
+        with KinologClient(running.url, api_key=key) as client:
+            client.export_events(place, on_progress=on_progress)
+
+    async with (
+        running_api({key_digest(key): holder for key, holder in holders.items()}) as api,
+        running_gateway(api.target) as running,
+    ):
+        for key in holders:
+            await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), metadata=bearer(key))
+        with pytest.raises(KeyboardInterrupt):
+            await asyncio.to_thread(export_with, team, stop)
+        with pytest.raises(GatewayError, match="not what tenant team did"):
+            await asyncio.to_thread(export_with, other)
+        assert not place.exists()
+        await asyncio.to_thread(export_with, team)
+    assert {event["tenant"] for event in events_in(place)} == {"team"}
 
 
 async def test_a_parquet_file_answers_questions(gateway: RunningGateway, tmp_path: Path) -> None:

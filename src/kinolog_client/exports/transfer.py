@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kinolog_client.errors import UnexpectedAnswer
@@ -22,17 +22,19 @@ POSITION_HEADER, SOURCE_HEADER = "x-kinolog-position", "x-kinolog-log"
 
 @dataclass(frozen=True, slots=True, order=True)
 class EventPlace:
-    """Where an event is in the log: the position of its commit, and its index there."""
+    """Where an event is in the log: the position of its commit, and its index there. And whose it is."""
 
     position: int
     index: int
+    tenant: str = field(default="", compare=False)
 
 
 def place_of(line: bytes) -> EventPlace:
     """Return the place of the event of a line. Raises ValueError for a line that is no event of an export."""
     try:
         event = json.loads(line)
-        return EventPlace(int(event["position"]), int(event["eventindex"]))
+        tenant = str(event.get("tenant", ""))
+        return EventPlace(int(event["position"]), int(event["eventindex"]), tenant)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this is no event of an export: {line[:80]!r}") from error
 
@@ -85,6 +87,8 @@ class EventTransfer(FileTransfer):
         params = dict(self.operation.params)
         if self.after is not None:
             params["from"] = str(self.after.position)
+            if self.after.tenant:  # else a key of another tenant would go on with that one
+                params.setdefault("tenant", self.after.tenant)
         if self.last_position is not None:
             params["to"] = str(self.last_position)
         if self.last_position != 0:  # else the log was empty, and has no last position to name

@@ -17,7 +17,7 @@ from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import export_service_pb2 as pb
 from kinolog_api.audit.job_owners import JobOwners
-from kinolog_api.audit_exports.time_search import CLOCK_DIFFERENCE, first_position_at
+from kinolog_api.audit_exports.time_search import CLOCK_DIFFERENCE, first_position_from, last_position_until
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
@@ -97,9 +97,11 @@ class CommitSelections:
             return
         first, last = selected.first, selected.last
         if selected.since is not None:
-            first = max(first, await first_position_at(self._store, selected.since - CLOCK_DIFFERENCE, last))
+            first = max(
+                first, await first_position_from(self._store, selected.since - CLOCK_DIFFERENCE, last)
+            )
         if selected.until is not None:
-            last = await first_position_at(self._store, selected.until + CLOCK_DIFFERENCE, last) - 1
+            last = await last_position_until(self._store, selected.until + CLOCK_DIFFERENCE, last)
         reached = first - 1
         try:
             async with aclosing(self._store.read(reached, max(last, reached))) as batches:
