@@ -59,11 +59,11 @@ async def sign(database: Projected, rules: HeadRules) -> None:
 
 @asynccontextmanager
 async def sending(
-    database: Projected, *targets: HeadTarget, alarms: MemoryAlarms | None = None
+    database: Projected, *targets: HeadTarget, alarms: MemoryAlarms | None = None, now: datetime = NOW
 ) -> AsyncIterator[HeadSender]:
     """Send heads to places beside a test."""
     alarm = HeadsAlarm(alarms or MemoryAlarms("projector"), "audit-heads", lambda: NOW)
-    sender = HeadSender(database.url, targets, alarm, lambda: NOW, poll_seconds=0.01, backoff=AT_ONCE)
+    sender = HeadSender(database.url, targets, alarm, lambda: now, poll_seconds=0.01, backoff=AT_ONCE)
     caught_up = asyncio.Event()
     caught_up.set()
     async with background_task(sender.run(database.writer, caught_up)):
@@ -196,6 +196,8 @@ async def test_a_timestamp_authority(database: Projected, rules: HeadRules) -> N
         token = decode_timestamp_response(bytes(receipt))
         verifier = VerifierBuilder().add_root_certificate(authority.certificate).build()
         assert verifier.verify_message(token, first.note.encode())
+        async with sending(database, target, now=NOW - timedelta(days=1)):  # the clock was a day ahead
+            await wait_for(database, target, 2)
         authority.stamps = bytes(32)
         with pytest.raises(HeadNotSent, match="the authority stamped something else"):
             await target.send(PublishedHead(signed=second))
@@ -206,18 +208,30 @@ async def test_a_timestamp_authority(database: Projected, rules: HeadRules) -> N
     assert target.every_seconds == timedelta(hours=1).total_seconds()
 
 
-async def test_an_object_of_another_log_stays(database: Projected, rules: HeadRules, tmp_path: Path) -> None:
+async def test_what_another_log_has_sent_stays(database: Projected, rules: HeadRules, tmp_path: Path) -> None:
+    """An object, and a line of a file. A head that is not stored there is not noted as sent."""
     await sign(database, rules)
-    (target,) = configured_targets([(tmp_path / "store").as_uri()])
     (signed,) = await heads(database.connection)
-    for _ in range(2):
-        await target.send(PublishedHead(signed=signed))
-    with pytest.raises(
-        HeadNotSent, match="has another head: history was rewritten, or two logs use one place"
+    for place, text in (
+        ((tmp_path / "store").as_uri(), "has another head: history was rewritten, or two logs use one place"),
+        (str(tmp_path / "copy.log"), "has another head 1.*history was rewritten, or two logs use one file"),
     ):
-        await target.send(PublishedHead(signed=signed, proof=(bytes(32),)))
-    (line,) = lines_of(tmp_path / "store")
-    assert json.loads(line)["note"] == signed.note
+        (target,) = configured_targets([place])
+        for _ in range(2):
+            await target.send(PublishedHead(signed=signed))
+        with pytest.raises(HeadNotSent, match=text):
+            await target.send(PublishedHead(signed=signed, proof=(bytes(32),)))
+    for stored in (tmp_path / "store", tmp_path / "copy.log"):
+        (line,) = lines_of(stored)
+        assert json.loads(line)["note"] == signed.note
+
+
+def test_a_token_in_an_address_is_not_in_its_name() -> None:
+    """The name is in metrics, alarms and the database."""
+    targets = configured_targets(
+        ["https://user:secret@host/a?token=secret", "tsa+https://host/b?token=secret"]
+    )
+    assert [target.name for target in targets] == ["https://host/a?…", "tsa+https://host/b?…"]
 
 
 async def test_the_doctor_says_how_the_tree_is(database: Projected, rules: HeadRules, tmp_path: Path) -> None:

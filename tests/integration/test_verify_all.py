@@ -150,6 +150,19 @@ async def test_a_difference_is_named(
     assert difference.position == loaded.position
 
 
+async def test_a_hash_above_the_leaves_that_was_changed(history: StoredHistory) -> None:
+    """Proofs over many commits are made of it."""
+    await history.jobs.many(10)
+    await history.database.catch_up(history.store, history.jobs.keys)
+    await history.sign()
+    await history.database.connection.execute(
+        "UPDATE kinolog.tree_tiles SET hashes = set_byte(hashes, 0, 255 - get_byte(hashes, 0)) WHERE level = 1"
+    )
+    ((name, difference),) = (await history.found()).items()
+    assert (name, difference.position) == ("tree", 1)
+    assert "the hash over 256 commits from here on" in difference.text
+
+
 async def test_keys_that_are_lost_or_not_erased(history: StoredHistory) -> None:
     job_id = history.jobs.job_ids[0]
     job = await history.jobs.job(job_id)

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import httpx
 
+from kinolog.network_addresses import without_credentials
+
 SECONDS = 30.0
 """How long an address or a command may take."""
 
@@ -39,7 +41,7 @@ def complain(complaint: Complaint, *, webhook: str, command: str) -> Iterator[st
         try:
             httpx.post(webhook, content=complaint.json, headers=headers, timeout=SECONDS).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            yield f"the complaint could not be sent to {webhook}: {error}"
+            yield f"the complaint could not be sent to {without_credentials(webhook)}: {error}"
     if command:
         try:
             subprocess.run(shlex.split(command), input=complaint.json.encode(), timeout=SECONDS, check=True)

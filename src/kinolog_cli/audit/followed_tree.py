@@ -15,7 +15,7 @@ from kinolog.merkle.hashes import HASH_BYTES
 from kinolog.merkle.leaf_hashes import LeafHashes
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, Witness
 from kinolog_cli.audit.published import published_head
-from kinolog_client import KinologClient, NotFound, UnexpectedAnswer
+from kinolog_client import GatewayError, KinologClient, NotFound, UnexpectedAnswer
 
 
 def remembered(state: Path) -> Witness | None:
@@ -77,10 +77,7 @@ class FollowedTree:
         reader.forget()
         if (position := self._leaves.first_difference(reader.read)) is not None:
             if self._leaves.is_missing(position, reader.read):
-                raise TreeNotWhole(
-                    f"the gateway has the hashes of {counted(position - 1, 'commit')} only, but signed "
-                    f"{counted(self._leaves.size, 'commit')}: the tree is made again, or its end was cut off"
-                )
+                raise TreeNotWhole(_missing(position - 1, self._leaves.size))
             raise HistoryRewritten(self._changed(position))
         return self.seen
 
@@ -88,14 +85,19 @@ class FollowedTree:
         try:
             seen = self.seen.accept(published) if self.seen else Witness.begin(published, self._key_id)
         except HistoryRewritten as error:
-            reader.forget()
-            position = self._leaves.first_difference(reader.read)
-            where = f". {self._changed(position)}" if position is not None else ""
-            raise HistoryRewritten(
-                f"{error}{where}{stored_contradiction(self._state, self.seen, published)}"
-            ) from error
+            stored = stored_contradiction(self._state, self.seen, published)
+            raise HistoryRewritten(f"{error}{self._where(reader)}{stored}") from error
         if seen is not self.seen or self._leaves.size < seen.seen.signed.head.size:
             self._grow(seen.seen, reader)
+
+    def _where(self, reader: _Tiles) -> str:
+        """Say which commit differs first; nothing if the gateway does not answer that."""
+        reader.forget()
+        try:
+            position = self._leaves.first_difference(reader.read)
+        except GatewayError:  # whoever rewrote history must not be able to keep the complaint back
+            return ""
+        return f". {self._changed(position)}" if position is not None else ""
 
     def _changed(self, position: int) -> str:
         seen = counted(self._leaves.size, "commit")
@@ -108,7 +110,11 @@ class FollowedTree:
         if self._leaves.size < head.size:  # the tree has grown since its last tile was read
             reader.forget()
             self._leaves.append(self._leaves.grown(head.size, reader.read))
-        if self._leaves.size != head.size or self._leaves.root() != head.root:
+        if self._leaves.size < head.size:
+            there = self._leaves.size
+            self._leaves.cut(before)
+            raise TreeNotWhole(_missing(there, head.size))
+        if self._leaves.root() != head.root:
             self._leaves.cut(before)
             raise HistoryRewritten(f"the hashes of the tree are not those of head {published.signed.number}")
         self.seen = Witness(seen=published)
@@ -126,6 +132,13 @@ class FollowedTree:
             os.fsync(file.fileno())
         write_durably(self._state, f"{self.seen.seen.line}\n")
         self._stored, self._stored_head = self._leaves.size, self.seen
+
+
+def _missing(there: int, signed: int) -> str:
+    return (
+        f"the gateway has the hashes of {counted(there, 'commit')} only, but signed {counted(signed, 'commit')}: the "
+        "tree is made again, or its end was cut off"
+    )
 
 
 class _Tiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shlex
 import sys
@@ -21,7 +22,7 @@ from kinolog_cli.app import app
 from kinolog_cli.audit.followed_tree import FollowedTree
 from kinolog_cli.audit.witness import follow_gateway
 from kinolog_cli.context import current_context, set_context
-from kinolog_client import KinologClient
+from kinolog_client import GatewayError, KinologClient, TreeTileInfo
 from tests.builders.commit_tree import KEY, grow_tree
 from tests.builders.running_api import RunningApi, running_api
 from tests.builders.webhook_receiver import webhook_receiver
@@ -245,6 +246,44 @@ async def test_a_tree_that_is_made_again_is_no_rewrite(api: RunningApi, look: Lo
     api.read_model.tree_tiles = {HashTileId(0, 0): bytes(HASH_BYTES)}
     assert "is at position 1" in output_of(await look())
     api.read_model.tree_tiles = tiles
+    assert (await look()).exit_code == 0
+
+
+async def test_whoever_rewrote_history_cannot_keep_the_complaint_back(
+    api: RunningApi, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contradiction is said also if the gateway does not serve the hashes that would name the commit."""
+    await look()
+    await rewrite(api, 2)
+    await grow(api)
+
+    def away(client: KinologClient, level: int, tile: int) -> TreeTileInfo:
+        raise GatewayError("it is away")
+
+    monkeypatch.setattr(KinologClient, "tree_tile", away)
+    done = await look()
+    assert done.exit_code == 1
+    assert "head 2 contradicts head 1" in output_of(done)
+
+
+async def test_hashes_that_are_not_there_yet_are_no_rewrite(
+    api: RunningApi, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head is new, but the tiles that are served lack its end. The head is accepted when they have it."""
+    await look()
+    await grow(api, 2)
+    served = KinologClient.tree_tile
+
+    def short(client: KinologClient, level: int, tile: int) -> TreeTileInfo:
+        info = served(client, level, tile)
+        hashes = base64.b64decode(info.hashes)[: 4 * HASH_BYTES]
+        return info.model_copy(update={"hashes": base64.b64encode(hashes).decode()})
+
+    with monkeypatch.context() as changed:
+        changed.setattr(KinologClient, "tree_tile", short)
+        done = await look()
+    assert done.exit_code == 5
+    assert "the hashes of 4 commits only, but signed 5 commits" in output_of(done)
     assert (await look()).exit_code == 0
 
 

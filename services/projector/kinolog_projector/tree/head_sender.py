@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 
@@ -16,6 +17,7 @@ from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.problem_alarm import ProblemAlarm
+from kinolog.process.tasks import keep_running
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.tree.commit_tree import DamagedTree
@@ -94,7 +96,8 @@ class HeadSender:
         try:
             async with asyncio.TaskGroup() as group:
                 for place in self._places:
-                    group.create_task(self._serve(place))
+                    serve = partial(self._serve, place)
+                    group.create_task(keep_running("sending heads", serve, self._poll_seconds))
         finally:
             for place in self._places:
                 await place.target.close()
@@ -124,7 +127,10 @@ class HeadSender:
         last = await last_head(connection)
         if last is None or place.sent >= last.number:
             return []
-        if sent is not None and self._clock() - sent.at < timedelta(seconds=place.target.every_seconds):
+        every = timedelta(seconds=place.target.every_seconds)
+        if (
+            sent is not None and timedelta(0) <= self._clock() - sent.at < every
+        ):  # not after a clock was set back
             return []
         is_of_last_alone = sent is None or place.target.every_seconds > 0
         after = last.number - 1 if is_of_last_alone else place.sent

@@ -42,6 +42,13 @@ class LogComparisonState:
     tails: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """Position and hash of the last commit of each job."""
     tree: GrowingTree = field(default_factory=GrowingTree)
+    upper_tiles: dict[HashTileId, bytes] = field(default_factory=dict)
+    """The tiles above the leaves, as they follow from the commits so far."""
+
+    def grow(self, leaves: Sequence[bytes]) -> None:
+        """Add leaves to the tree."""
+        made = self.tree.append(leaves)
+        self.upper_tiles |= {tile: hashes for tile, hashes in made.items() if tile.level}
 
 
 class LogAndTree:
@@ -83,6 +90,7 @@ class LogAndTree:
                 )
             self._grow(leaves, heads)
             advance(chunk.until - chunk.after)
+        self.tree_difference = self.tree_difference or await self._compare_upper_tiles()
         self.tree_difference = self.tree_difference or self._head_difference
 
     async def _chunks(self, until: int) -> AsyncIterator[ComparedChunk]:
@@ -153,6 +161,19 @@ class LogAndTree:
                     )
         return None
 
+    async def _compare_upper_tiles(self) -> Difference | None:
+        """Return the first hash above the leaves that is not the one that follows from the commits."""
+        upper = self._state.upper_tiles
+        stored = await read_tiles(self._connection, list(upper))
+        for tile in sorted(stored):
+            pairs = zip(split_hashes(stored[tile]), split_hashes(upper[tile]), strict=False)
+            for at, (found, expected) in enumerate(pairs, start=tile.index * TILE_HASHES):
+                if found != expected:
+                    leaves = TILE_HASHES**tile.level
+                    text = f"the hash over {counted(leaves, 'commit')} from here on, in the stored tree, is not theirs"
+                    return Difference(position=at * leaves + 1, text=text)
+        return None
+
     def _compare_witnessed(self, chunk: ComparedChunk, leaves: Sequence[bytes]) -> Difference | None:
         """Return the first commit that is not the one that a witness has seen."""
         for hashes in self._witnessed:
@@ -191,7 +212,7 @@ class LogAndTree:
             signed = heads.pop()
             head = signed.head
             if head.size > tree.size:
-                tree.append(leaves[tree.size - start : head.size - start])
+                self._state.grow(leaves[tree.size - start : head.size - start])
             if tree.root() == head.root:
                 self._matched = head.size
             elif self.tree_difference is None:
@@ -200,7 +221,7 @@ class LogAndTree:
                     f"{signed.number} of the tree was signed"
                 )
                 self.tree_difference = Difference(position=head.size, text=text)
-        tree.append(leaves[tree.size - start :])
+        self._state.grow(leaves[tree.size - start :])
 
 
 def _at(stored: RawCommit, text: str) -> DifferenceFound:

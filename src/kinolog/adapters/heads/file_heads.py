@@ -32,6 +32,11 @@ class FileHeads:
     def _append(self, head: PublishedHead) -> None:
         if self._file.last_number() < head.signed.number:
             self._file.append([head])
+        elif not self._file.has_line(head.line):
+            raise HeadNotSent(
+                f"the file has another head {head.signed.number}, or later ones without it: history was rewritten, or "
+                "two logs use one file"
+            )
 
     async def close(self) -> None:
         """Nothing is open."""

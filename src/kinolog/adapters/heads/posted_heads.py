@@ -16,7 +16,8 @@ class HttpAddress:
 
     def __init__(self, url: str) -> None:
         """Take an address. Raises `ValueError` if it is none."""
-        self.name = without_credentials(url)
+        address, question, _ = without_credentials(url).partition("?")
+        self.name = f"{address}?…" if question else address  # a query often has a token
         try:
             if not httpx.URL(url).host:
                 raise ValueError(f"{self.name} has no host")

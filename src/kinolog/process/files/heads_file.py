@@ -37,6 +37,12 @@ class HeadsFile:
                 continue
         return 0
 
+    def has_line(self, line: str) -> bool:
+        """Return whether a line is in the file. It reads the whole file."""
+        wanted = line.encode()
+        with self.path.open("rb") as file:
+            return any(found.rstrip(b"\n") == wanted for found in file)
+
     def lines(self, start: int) -> tuple[list[str], int]:
         """Return the next lines from an offset on, and the offset of their end. The last one may be cut off."""
         with self.path.open("rb") as file:

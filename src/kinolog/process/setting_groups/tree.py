@@ -35,6 +35,7 @@ class TreeSettings(ProcessSettings):
     verify_hours: float = Field(
         0.0,
         ge=0.0,
+        le=100_000.0,
         description="Everything that is stored is compared again after this many hours; 0 for never. "
         "`kinolog audit verify-all` does it once.",
     )

@@ -17,7 +17,7 @@ SECONDS = 10.0
 
 
 class SubjectHeads:
-    """Publishes each head and waits until a stream has stored it. A head that comes twice is stored once.
+    """Publishes each head and waits until a stream has stored it. One that comes again soon is stored once.
 
     The address is `nats://USER:PASSWORD@HOST:PORT/SUBJECT`, or `tls://` for an encrypted connection.
     """
