@@ -184,9 +184,13 @@ async def test_prompts_are_exported_if_they_are_asked_for(client: EitherClient, 
     assert all(event["unsealed"] is True for event in events)
     assert events[0]["data"]["texts"]["prompt"] == PROMPT
     assert PROMPT in events[1]["data"]["texts"]["scene/0"]
+    key_id = await api.key_id(events[0]["subject"])
+    key = await api.keys.get(key_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=events[0]["subject"]))
-    events = await client.items("exported_events", selection, prompts=True)
-    assert [event["data"]["texts"] for event in events] == [{}] * 5
+    for left in (None, key):  # the key exists for longer, while the files cannot be deleted
+        api.keys._keys[key_id] = left
+        events = await client.items("exported_events", selection, prompts=True)
+        assert [event["data"]["texts"] for event in events] == [{}] * 5
     cancelled = await api.submit("to be cancelled")
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=cancelled, reason="because of Quillfeather"))
     events = await client.items("exported_events", CommitSelection(job_id=cancelled), prompts=True)

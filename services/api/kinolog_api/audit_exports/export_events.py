@@ -26,6 +26,7 @@ class ExportEvents:
 
     def __init__(self, store: EventStore, keys: KeyStore, read_model: ReadModel) -> None:
         self._selections = CommitSelections(store, read_model)
+        self._store = store
         self._keys = keys
 
     async def export_events(
@@ -63,6 +64,6 @@ class ExportEvents:
             commit=recorded_to_proto(recorded),
         )
         if unseal:
-            texts = await texts_of(recorded, self._keys)
+            texts = await texts_of(recorded, self._store, self._keys)
             exported.texts.extend(pb.UnsealedTexts(texts=each) for each in texts)
         return exported
