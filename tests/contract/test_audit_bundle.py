@@ -234,6 +234,17 @@ async def test_the_second_verifier_stands_alone(api: RunningApi, tmp_path: Path)
     found = await asyncio.to_thread(run, command)
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.startswith(f"VALID {place}\n")
+    (tmp_path / "none").touch()
+    for trusted in (
+        ["--key", ""],
+        ["--head", ""],
+        ["--head", str(tmp_path / "none")],
+    ):  # as of an unset variable
+        assert (await asyncio.to_thread(run, [*command, *trusted])).returncode == 1
+    refused_key = await asyncio.to_thread(
+        CliRunner().invoke, app, ["audit", "verify", str(place), "--key", ""]
+    )
+    assert (refused_key.exit_code, "--key is empty" in refused_key.output) == (2, True)
     place.write_bytes(archive[:-1])
     found = await asyncio.to_thread(run, command)
     assert (found.returncode, found.stderr) == (1, "")
