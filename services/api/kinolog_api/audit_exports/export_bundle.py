@@ -26,6 +26,8 @@ from kinolog_api.rpc.errors import RpcError, scope_missing
 
 AT_ONCE = 2
 RETRY_SECONDS = 10.0
+JOBS_BETWEEN_SIGNS = 200
+"""Jobs that are read before the connection shows that the export goes on."""
 
 
 class ExportBundle:
@@ -37,6 +39,7 @@ class ExportBundle:
         self._selections = CommitSelections(store, read_model)
         self._keys = keys
         self._read_model = read_model
+        self._store = store
         self._artifacts = artifacts
         self._running = 0
 
@@ -96,8 +99,19 @@ class ExportBundle:
             async for _ in bundle.write_files(self._artifacts):
                 yield 0
         if request.with_keys:
+            async for _ in self._forget_erased(bundle.named.key_ids):
+                yield 0
             await bundle.write_keys(self._keys)
         yield bundle.finish(heads)
+
+    async def _forget_erased(self, key_ids: dict[str, str]) -> AsyncGenerator[None, None]:
+        """Take out the keys of erased jobs, which exist until their files are deleted; yield now and then."""
+        for number, job_id in enumerate(tuple(key_ids), 1):
+            last = await self._store.load(job_id)
+            if last is None or last.job.erased:
+                del key_ids[job_id]
+            if number % JOBS_BETWEEN_SIGNS == 0:
+                yield
 
     async def _batches(self, selected: SelectedCommits) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         async with aclosing(self._selections.read(selected)) as batches:
