@@ -18,13 +18,17 @@ function asWords(name: string): string {
   return name.replaceAll("_", " ");
 }
 
+function isKey<Names extends object>(names: Names, name: string): name is Extract<keyof Names, string> {
+  return Object.hasOwn(names, name);
+}
+
 export function useNames(): Names {
   const { t } = useTranslation();
   const stage = (name: string | null | undefined): string => {
     if (!name) return t("stage.none");
-    return name in en.stage ? t(`stage.${name as keyof typeof en.stage}`) : asWords(name);
+    return isKey(en.stage, name) ? t(`stage.${name}`) : asWords(name);
   };
-  const event = (name: string): string => (name in en.event ? t(`event.${name as keyof typeof en.event}`) : asWords(name));
+  const event = (name: string): string => (isKey(en.event, name) ? t(`event.${name}`) : asWords(name));
   return {
     stage,
     event,
@@ -37,10 +41,10 @@ export function useNames(): Names {
     },
     camera: (name) => {
       if (name === "" || name === "static") return "";
-      return name in en.camera ? t(`camera.${name as keyof typeof en.camera}`) : asWords(name);
+      return isKey(en.camera, name) ? t(`camera.${name}`) : asWords(name);
     },
-    transition: (name) => (name in en.transition ? t(`transition.${name as keyof typeof en.transition}`) : asWords(name)),
+    transition: (name) => (isKey(en.transition, name) ? t(`transition.${name}`) : asWords(name)),
     weekday: (name) => t(`schedules.weekdayOf.${name}`),
-    profile: (name) => (name in en.profile ? t(`profile.${name as keyof typeof en.profile}`) : name),
+    profile: (name) => (isKey(en.profile, name) ? t(`profile.${name}`) : name),
   };
 }

@@ -42,10 +42,11 @@ export default function Jobs(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const [params, setParams] = useSearchParams();
-  // A change shows at once, and the next one builds on it. The address follows in a transition.
-  const [changed, setChanged] = useState<JobsSearch>();
-  const search = changed ?? searchOf(params);
-  if (changed !== undefined && paramsOf(changed).toString() === params.toString()) setChanged(undefined);
+  // A change shows at once, and the next one builds on it. The address follows in a transition: it still is one of
+  // `before`. Any other address, such as that of a link, counts instead of the change.
+  const [changed, setChanged] = useState<{ search: JobsSearch; before: readonly string[] }>();
+  const search = changed?.search ?? searchOf(params);
+  if (changed !== undefined && !changed.before.includes(params.toString())) setChanged(undefined);
   const view = useSettings((state) => state.jobsView);
   const pageSize = useSettings((state) => state.pageSize);
   const opened = placeOf(useLocation().state);
@@ -68,7 +69,9 @@ export default function Jobs(): ReactNode {
   function change(part: Partial<JobsSearch>): void {
     unmark();
     const next = { ...search, ...part };
-    setChanged(next);
+    const before = changed === undefined ? [params.toString()] : [...changed.before, paramsOf(search).toString()];
+    const isOther = !before.includes(paramsOf(next).toString());
+    setChanged(isOther ? { search: next, before } : undefined);
     setParams(paramsOf(next), { replace: true });
   }
 
