@@ -60,8 +60,7 @@ def read_archive(file: BinaryIO) -> Members:
         need(file.read(len(header)) == header, f"archive: the header of {text} is another one")
         digest, checksum, left = hashlib.sha256(), 0, size
         while left:
-            part = file.read(min(left, 1 << 18))
-            need(part, f"archive: {text} is cut off")
+            need(part := file.read(min(left, 1 << 18)), f"archive: {text} is cut off")
             digest.update(part)
             checksum, left = zlib.crc32(part, checksum), left - len(part)
         need(checksum == crc, f"archive: {text} was changed")
@@ -111,8 +110,7 @@ def roots(old: int, new: int, known: bytes | None, proof: list[bytes]) -> tuple[
     if old <= middle:
         first, second = roots(old, middle, known, proof)
         return first, node(second, proof.pop(0))
-    first, second = roots(old - middle, new - middle, None, proof)
-    left = proof.pop(0)
+    (first, second), left = roots(old - middle, new - middle, None, proof), proof.pop(0)
     return node(left, first), node(left, second)
 
 def root_of(start: int, end: int, leaves: list[tuple[int, bytes]], proof: list[bytes]) -> bytes:
@@ -122,8 +120,7 @@ def root_of(start: int, end: int, leaves: list[tuple[int, bytes]], proof: list[b
     if end - start == 1:
         return leaves.pop()[1]
     middle = start + (1 << ((end - start - 1).bit_length() - 1))
-    left = root_of(start, middle, leaves, proof)
-    return node(left, root_of(middle, end, leaves, proof))
+    return node(root_of(start, middle, leaves, proof), root_of(middle, end, leaves, proof))
 
 def is_signed(note: str, origin: str, key: bytes) -> bool:
     """Return whether a note has a signature of a key under a name (C2SP signed-note). Raises InvalidSignature."""
@@ -219,8 +216,7 @@ class Commits:
     def __init__(self, selection: Any, keys: dict[str, str]) -> None:
         self.selection, self.keys = selection, {job: bytes.fromhex(key) for job, key in dict(keys).items()}
         self.has_gaps = bool(selection["actor"] or selection["since"] or selection["until"])
-        self.leaves: list[tuple[int, bytes]] = []
-        self.tails: dict[str, tuple[int, bytes]] = {}
+        self.leaves, self.tails = list[tuple[int, bytes]](), dict[str, tuple[int, bytes]]()
         self.files, self.texts = dict[str, int](), dict[str, dict[str, str]]()
 
     def add(self, line: str) -> None:
@@ -230,9 +226,9 @@ class Commits:
         need(not self.leaves or self.leaves[-1][0] < position - 1, f"{where}: it is not in order")
         job, wanted, at = sub(commit, 1).decode(), self.selection, sub(commit, 9)
         time = EPOCH + timedelta(seconds=sub(at, 1, default=0), microseconds=sub(at, 2, default=0) // 1000)
-        tenant, actor = sub(commit, 4, 2).decode(), sub(commit, 2, 3).decode()
         is_in = wanted["first_position"] <= position <= wanted["last_position"] and wanted["job_id"] in ("", job)
-        is_in &= wanted["tenant"] in ("*", tenant) and wanted["actor"] in ("", actor)
+        is_in &= wanted["tenant"] in ("*", sub(commit, 4, 2).decode())
+        is_in &= wanted["actor"] in ("", sub(commit, 2, 3).decode())
         is_in &= not wanted["since"] or time >= datetime.fromisoformat(wanted["since"])
         is_in &= not wanted["until"] or time < datetime.fromisoformat(wanted["until"])
         need(is_in, f"{where}: it is not one that the manifest selects")
@@ -253,16 +249,14 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
     members = read_archive(file)
     manifest = read_manifest(file, members)
     heads = read_heads(file, members, manifest["log"])
-    mine = [Head(line) for line in known.splitlines() if line.strip()]
-    sentence, anchors = trust(heads, key, mine)
+    sentence, anchors = trust(heads, key, [Head(line) for line in known.splitlines() if line.strip()])
     said = [f"proved: the archive is what its manifest lists ({len(members)}), and no more", sentence]
-    keys = read_json(file, members, "keys.json") if "keys.json" in members else {}
-    commits = Commits(manifest["selection"], keys)
+    commits = Commits(manifest["selection"], read_json(file, members, "keys.json") if "keys.json" in members else {})
     for line in lines(file, members, "commits.jsonl"):
         commits.add(line)
     proof = [bytes.fromhex(line) for line in lines(file, members, "proof.txt")][::-1]
     (head,) = [each for each in heads if each.number == manifest["head"]]
-    count, leaves, wanted = len(commits.leaves), commits.leaves[::-1], manifest["selection"]
+    count, leaves, wanted = len(commits.leaves), commits.leaves[::-1], commits.selection
     need(count and count == manifest["commits"], f"commits.jsonl: the manifest lists another number than {count}")
     whole = root_of(0, head.size, leaves, proof) == head.root and not leaves and not proof
     need(whole, f"proof.txt: the commits are not all in the tree of head {head.number}")
@@ -275,7 +269,7 @@ def verify(file: BinaryIO, key: str = "", known: str = "") -> tuple[list[str], C
     for name, (size, sha) in here.items():
         need(name == sha and commits.files.get(sha) in (size, -1), f"files/{name}: no commit names this file")
     need(commits.files.keys() - here == set(manifest["missing_files"]), "manifest.json: other files are missing")
-    need(commits.keys.keys() == commits.texts.keys(), "keys.json: a key unseals nothing")
+    need((keys := commits.keys).keys() == commits.texts.keys(), "keys.json: a key unseals nothing")
     said.append(f"proved: files that commits name: {len(here)}; not here: {len(commits.files) - len(here)}")
     said.append(f"proved: texts unseal, of jobs: {len(keys)}" if keys else "NOT proved: texts, which are sealed")
     return said, commits
