@@ -114,7 +114,7 @@ verify: gen ## Generated code is up to date
 	git diff --exit-code --stat -- src/kinolog/v1 src/buf src/kinolog_client/models/job_fields.py
 
 unit: $(INSTALLED) ## Unit and contract tests without servers
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q tests/unit -m "not slow"
+	$(BIN)/python -m pytest -n 5 --dist worksteal -q tests/unit -m "not slow"
 
 image: $(INSTALLED) ## Record the wire contract that later changes must not break (at a release)
 	$(BIN)/buf build -o $(BASE_IMAGE)
