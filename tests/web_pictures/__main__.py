@@ -28,7 +28,7 @@ from tests.fixtures.whole_stack import whole_stack
 from tests.snapshot.week import week
 from tests.web_pictures import subjects
 from tests.web_pictures.camera import LOOKS, PageCamera, PageLook
-from tests.web_pictures.work import jobs_by_state, longest_job, make_documented, schedules, work
+from tests.web_pictures.work import jobs_by_state, long_work, longest_job, make_documented, schedules
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = {"dashboard": "light", "jobs-wall": "light", "job": "dark", "generate-scenes": "light"}
@@ -57,9 +57,9 @@ def take_full(camera: PageCamera, folder: Path) -> None:
     """Take the pages of a kinolog with jobs: while some run and wait, and then the others."""
     busy = subjects.working("")
     if camera.takes_any(busy):
-        for look in LOOKS:
-            with work(camera.url) as running:
-                camera.take_all(subjects.working(running), folder, [look])
+        with long_work(camera.url) as work:
+            for look in LOOKS:
+                camera.take_all(subjects.working(work.running()), folder, [look])
     with jobs_by_state(camera.url) as jobs, schedules(camera.url):
         ended = [*subjects.pages(longest_job(camera.url)), *subjects.states(jobs)]
         names = {subject.name for subject in busy}

@@ -49,20 +49,55 @@ WORDS = (
     * 20,
 )
 """Prompts that are hard to lay out."""
+MOST_PERCENT = 40
+"""A job that has got further may end before the pictures of it are taken."""
 STATES = ("failed", "cancelled", "erased", "waiting")
 """Jobs that do not run, beside a completed one, whose pages are taken."""
 
 
+class LongWork:
+    """Jobs that render for long, one after another, while others wait that are hard to lay out."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self._running = ""
+        self._waiting: list[str] = []
+
+    def running(self) -> str:
+        """Return the id of a job that runs and has most of its work before it."""
+        if self._running and self._percent() < MOST_PERCENT:
+            return self._running
+        before = self._running
+        self._running = submit(
+            self._http, prompt=LONG_STORY, shots="auto", duration=48.0, steps=100, priority="critical"
+        )
+        if before:
+            self._cancel([before])
+        else:
+            self._waiting = [submit(self._http, prompt=words, priority="low") for words in WORDS]
+        wait(self._http, self._running, lambda job: job["status"] == "processing")
+        return self._running
+
+    def end(self) -> None:
+        """Cancel all."""
+        self._cancel([self._running, *self._waiting])
+        wait(self._http, self._running, lambda job: job["status"] in ENDED)
+
+    def _percent(self) -> float:
+        job = self._http.get(f"/api/v1/status/{self._running}").raise_for_status().json()
+        return 100 if job["status"] in ENDED else float(job["percent"])
+
+    def _cancel(self, jobs: list[str]) -> None:
+        self._http.post("/api/v1/bulk", json={"action": "cancel", "job_ids": jobs}).raise_for_status()
+
+
 @contextmanager
-def work(url: str) -> Iterator[str]:
-    """Let a job run for long, and have jobs wait that are hard to lay out. Yield the id of the one; cancel all."""
+def long_work(url: str) -> Iterator[LongWork]:
+    """Have jobs run and wait for the duration of the block, from the first call of `running` on."""
     with httpx.Client(base_url=url, timeout=60) as http:
-        running = submit(http, prompt=LONG_STORY, shots="auto", duration=48.0, steps=100, priority="critical")
-        jobs = [running, *(submit(http, prompt=words, priority="low") for words in WORDS)]
-        wait(http, running, lambda job: job["status"] == "processing")
-        yield running
-        http.post("/api/v1/bulk", json={"action": "cancel", "job_ids": jobs}).raise_for_status()
-        wait(http, running, lambda job: job["status"] in ENDED)
+        work = LongWork(http)
+        yield work
+        work.end()
 
 
 @contextmanager
