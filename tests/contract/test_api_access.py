@@ -15,13 +15,13 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 from kinolog_api.access import manage_keys
 from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY
-from kinolog_api.rpc.call_origin import CLIENT_ADDRESS_KEY
 from kinolog_api.rpc.scopes import NEEDS
 
 import kinolog.v1
 from kinolog.access.api_key import ALL_SCOPES, Scope
 from kinolog.access.key_text import key_digest
 from kinolog.codec.access import SCOPE_TO_PROTO, scopes_from_proto
+from kinolog.connections.named_client import CLIENT_ADDRESS_KEY
 from kinolog.process.api_keys import KeyHolder
 from kinolog.process.logs import TextLines
 from kinolog.v1 import access_pb2, job_pb2

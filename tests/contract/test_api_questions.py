@@ -10,8 +10,8 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from kinolog_api.rpc.authentication import TENANT_KEY
-from kinolog_api.rpc.call_origin import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY
 
+from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import access_pb2, job_pb2
 from kinolog.v1 import access_service_pb2 as ac

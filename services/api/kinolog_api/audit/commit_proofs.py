@@ -14,7 +14,7 @@ from grpc import StatusCode
 from kinolog.codec.times import time_to_proto
 from kinolog.counts import counted
 from kinolog.job.commit import RecordedCommit
-from kinolog.merkle.hash_tiles import HashTileId, MissingHashes, range_root, tiles_of
+from kinolog.merkle.hash_tiles import HashTileId, tiles_of
 from kinolog.merkle.hashes import leaf_hash
 from kinolog.merkle.leaf_range import LeafRange, consistency_ranges, inclusion_ranges
 from kinolog.merkle.signed_head import SignedHead
@@ -24,6 +24,7 @@ from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.tree.commit_tree import CommitTreeReader
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit.history import JobHistory
+from kinolog_api.audit.tree_roots import roots_over
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
@@ -200,13 +201,7 @@ class CommitProofs:
     async def _roots(self, ranges: Sequence[LeafRange]) -> list[bytes]:
         """Return the roots over ranges of leaves. Raises UNAVAILABLE while the tree is made again."""
         tiles = await self._tree.hash_tiles(tiles_of(ranges))
-        try:
-            return [range_root(leaves, tiles) for leaves in ranges]
-        except MissingHashes as error:
-            message = (
-                f"the tree over all commits is made again, or damaged: {error}; kinolog doctor says more"
-            )
-            raise RpcError(StatusCode.UNAVAILABLE, "TREE_INCOMPLETE", message) from error
+        return roots_over(ranges, tiles)
 
 
 def _stated(signed: SignedHead) -> TreeHead:

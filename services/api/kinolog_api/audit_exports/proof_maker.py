@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from kinolog.connections.recent_entries import RecentEntries
 from kinolog.counts import counted
-from kinolog.merkle.hash_tiles import HashTileId, MissingHashes, range_root, tiles_of
+from kinolog.merkle.hash_tiles import HashTileId, tiles_of
 from kinolog.merkle.leaf_range import LeafRange, consistency_ranges
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import InvalidNote
@@ -18,6 +18,7 @@ from kinolog.merkle.subset_proof import subset_ranges
 from kinolog.merkle.tree_head import TreeHead
 from kinolog.merkle.witness import PublishedHead
 from kinolog.ports.tree.commit_tree import CommitTreeReader
+from kinolog_api.audit.tree_roots import roots_over
 from kinolog_api.rpc.errors import RETRY_SECONDS, RequestViolation, RpcError, invalid_argument
 
 TILES_AT_ONCE = 200
@@ -139,13 +140,7 @@ class ProofMaker:
             fetched |= await self._tree.hash_tiles(missing[start : start + TILES_AT_ONCE])
         for tile, hashes in fetched.items():
             self._tiles[tile] = hashes
-        try:
-            return [range_root(leaves, fetched) for leaves in ranges]
-        except MissingHashes as error:
-            message = (
-                f"the tree over all commits is made again, or damaged: {error}; kinolog doctor says more"
-            )
-            raise RpcError(StatusCode.UNAVAILABLE, "TREE_INCOMPLETE", message) from error
+        return roots_over(ranges, fetched)
 
 
 def not_signed_yet(position: int, size: int) -> RpcError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -10,18 +9,13 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from kinolog.connections.local_peer import is_own_peer
+from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY, first_product
 from kinolog.job.commands import CommandOrigin
 from kinolog.privacy.origin_address import OriginAddress, seal_address
 from kinolog.privacy.sealer import Sealer
 from kinolog_api.rpc.arriving_messages import Context
 
-CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
-"""Metadata with the address of the client for whom a gateway calls. It is recorded, and not trusted."""
 MAX_ADDRESS_LENGTH = 64
-CLIENT_PROGRAM_KEY = "x-kinolog-client-program"
-"""Metadata with the program of the client for whom a gateway calls. It is recorded, and not trusted."""
-_PRODUCT = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~/-]{1,80}")
-"""The first product of a user agent, with its version: RFC 9110. The OpenAI client has two slashes."""
 
 
 def call_origin(context: Context) -> Mapping[str, str]:
@@ -40,8 +34,7 @@ def call_origin(context: Context) -> Mapping[str, str]:
 def client_program(metadata: Iterable[tuple[str, str | bytes]]) -> str:
     """Return the program of the caller: what a gateway names, else the first product of the user agent."""
     named = {name: str(value) for name, value in metadata if name in (CLIENT_PROGRAM_KEY, "user-agent")}
-    product = _PRODUCT.match(named.get(CLIENT_PROGRAM_KEY) or named.get("user-agent", ""))
-    return product.group() if product else ""
+    return first_product(named.get(CLIENT_PROGRAM_KEY) or named.get("user-agent", ""))
 
 
 def origin_address(origin: Mapping[str, str]) -> OriginAddress:

@@ -6,7 +6,6 @@ The api decides which actor a key stands for, and what it may do. `callers` besi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -14,15 +13,10 @@ from pathlib import Path
 
 from kinolog.access.api_key import ALL_SCOPES, Scope
 from kinolog.access.key_text import is_ticket, key_digest
+from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY
 from kinolog.network_addresses import is_loopback
 from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, read_keys
 from kinolog_gateway.http.problems import HttpProblemError
-
-CLIENT_ADDRESS_KEY = "x-kinolog-client-address"
-"""Metadata of calls to the api: the address of the client, for log lines and the record of commands."""
-CLIENT_PROGRAM_KEY = "x-kinolog-client-program"
-"""Metadata of calls to the api: the program of the client, for the same."""
-_PRODUCT = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~/-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +110,6 @@ def keys_for(
             "a key (kinolog keys create), or KINOLOG_GATEWAY_HOST to 127.0.0.1"
         )
     return ApiKeys(own_user_only=not no_auth)
-
-
-def client_program(user_agent: str) -> str:
-    """Return the first product of a user agent, such as curl/8.5.0; empty if there is none."""
-    product = _PRODUCT.match(user_agent)
-    return product.group() if product else ""
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:

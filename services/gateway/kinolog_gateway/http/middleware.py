@@ -14,10 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from kinolog.access.api_key import Scope as KeyScope
 from kinolog.access.key_text import is_judged_by_api, is_ticket
 from kinolog.connections.local_peer import is_own_peer
+from kinolog.connections.named_client import first_product
 from kinolog.network_addresses import is_loopback
 from kinolog.process.logs import fields
 from kinolog_gateway.http.callers import Callers, key_required
-from kinolog_gateway.http.credentials import HttpCaller, client_program, presented_key
+from kinolog_gateway.http.credentials import HttpCaller, presented_key
 from kinolog_gateway.http.edge.browser_credentials import (
     is_file_request,
     offered_key,
@@ -173,7 +174,7 @@ class RequestMiddleware:
         caller = await self._callers.identify(credential, address, opens_connection=connects)
         if connects:
             caller.check_scope(KeyScope.READ)
-        return replace(caller, program=client_program(headers.get("user-agent", "")))
+        return replace(caller, program=first_product(headers.get("user-agent", "")))
 
     def _check_machine(self, address: str) -> None:
         """Raise the problem of a request without a key that a proxy has taken from another machine.
