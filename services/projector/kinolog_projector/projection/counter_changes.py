@@ -16,8 +16,6 @@ from kinolog.readmodel.priority_order import ALL_PRIORITIES
 from kinolog.readmodel.tables import ROLLUP_SUMS, Row
 from kinolog.readmodel.time_buckets import BINS, BUCKET_SECONDS, TIMING_SECONDS
 
-T = TypeVar("T")
-
 
 class CountedJob(NamedTuple):
     """What counters count a job by."""
@@ -206,9 +204,12 @@ class CounterChanges:
         return [{**key._asdict(), **_durations_in(totals[key])} for key in sorted(totals)]
 
 
-def _columns_of(kind: type[T]) -> Callable[[T], dict[str, int]]:
+Sums = TypeVar("Sums", DepthSum, DurationSum)
+
+
+def _columns_of(kind: type[Sums]) -> Callable[[Sums], dict[str, int]]:
     """Return what reads the columns of sums. `dataclasses.asdict` copies each number, which takes ten times as long."""
-    names = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+    names = tuple(field.name for field in fields(kind))
     values = attrgetter(*names)
     return lambda sums: dict(zip(names, values(sums), strict=True))
 
