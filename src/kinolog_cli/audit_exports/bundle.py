@@ -24,7 +24,7 @@ from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.queries import saving_bar
-from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_cli.output.places import checked_place, writes_standard_output, writing
 
 
 @command
@@ -65,7 +65,7 @@ def bundle(
     place = checked_place(output)
     with context.client() as client, saving_bar(context) as on_progress:
         chosen = replace(selection, job_id=whole_job_id(client, job))
-        try:
+        with writing(place):
             client.audit_bundle(
                 place,
                 chosen,
@@ -74,9 +74,6 @@ def bundle(
                 earlier_sizes=earlier,
                 on_progress=on_progress,
             )
-        except OSError as error:
-            text = f"cannot write {place}: {error.strerror}; save it elsewhere with --output"
-            raise CommandFailed(ExitCode.FAILED, text) from error
     if writes_standard_output(place):
         return
     if context.as_json:

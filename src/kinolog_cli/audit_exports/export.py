@@ -24,7 +24,7 @@ from kinolog_cli.audit_exports.commit_options import (
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_cli.output.places import checked_place, writes_standard_output, writing
 from kinolog_client import ExportInterrupted
 
 FORMATS = ("jsonl", "parquet")
@@ -64,19 +64,15 @@ def export(
     with context.client() as client, _bar(context, selection.first_position or 1) as on_progress:
         chosen_commits = replace(selection, job_id=whole_job_id(client, job))
         try:
-            client.export_events(
-                place, chosen_commits, file_format=chosen, prompts=prompts, on_progress=on_progress
-            )
+            with writing(place, "repeat the command to go on, or save it elsewhere"):
+                client.export_events(
+                    place, chosen_commits, file_format=chosen, prompts=prompts, on_progress=on_progress
+                )
         except (ExportInterrupted, ValueError) as error:
             raise CommandFailed(ExitCode.USAGE, str(error)) from error
         except ModuleNotFoundError as error:
             text = "Parquet cannot be written here; install it with: pip install 'kinolog[parquet]'"
             raise CommandFailed(ExitCode.USAGE, text) from error
-        except OSError as error:
-            text = (
-                f"cannot write {place}: {error.strerror}; repeat the command to go on, or save it elsewhere"
-            )
-            raise CommandFailed(ExitCode.FAILED, text) from error
     if writes_standard_output(place):
         return
     if context.as_json:

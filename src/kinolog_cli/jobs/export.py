@@ -12,7 +12,7 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_cli.jobs.queries import saving_bar
-from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_cli.output.places import checked_place, writes_standard_output, writing
 from kinolog_client.http.file_transfer import EXPORT_TYPES
 
 _SUFFIXES = {"gif": ".gif", "webp": ".webp", "png": ".zip", "spritesheet": ".jpg"}
@@ -44,12 +44,8 @@ def export(
     with context.client() as client:
         whole = job_id(client, job)
         place = place or checked_place(Path(f"{whole}{_SUFFIXES[wanted]}"))
-        with saving_bar(context) as on_progress:
-            try:
-                client.export(whole, place, file_format=wanted, on_progress=on_progress)
-            except OSError as error:
-                text = f"cannot write {place}: {error.strerror}; save it elsewhere with --output"
-                raise CommandFailed(ExitCode.FAILED, text) from error
+        with saving_bar(context) as on_progress, writing(place):
+            client.export(whole, place, file_format=wanted, on_progress=on_progress)
     if writes_standard_output(place):
         return
     if context.as_json:

@@ -12,8 +12,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress
 
 from kinolog.counts import counted
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
-from kinolog_cli.errors import CommandFailed
-from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_cli.jobs.reproduction import comparison
 from kinolog_cli.jobs.selection_options import moment_or_position
@@ -30,7 +28,7 @@ from kinolog_cli.output.formats import (
     step_cache,
 )
 from kinolog_cli.output.history import print_history
-from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_cli.output.places import checked_place, writes_standard_output, writing
 from kinolog_client import InputInfo, JobInfo, KinologClient
 
 LOG_LINES = 10
@@ -140,14 +138,9 @@ def result(
 
 def save_video(context: CliContext, client: KinologClient, job_id: str, path: Path) -> None:
     """Save a job's video at a checked place, whole or not at all."""
-    with saving_bar(context) as on_progress:
-        try:
-            client.download(job_id, path, on_progress=on_progress)
-        except OSError as error:
-            text = (
-                f"cannot write {path}: {error.strerror}; save it elsewhere: kinolog result {job_id} -o FILE"
-            )
-            raise CommandFailed(ExitCode.FAILED, text) from error
+    advice = f"save it elsewhere: kinolog result {job_id} -o FILE"
+    with saving_bar(context) as on_progress, writing(path, advice):
+        client.download(job_id, path, on_progress=on_progress)
 
 
 @contextmanager

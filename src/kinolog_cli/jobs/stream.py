@@ -11,7 +11,7 @@ from kinolog_cli.context import command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
-from kinolog_cli.output.places import checked_place
+from kinolog_cli.output.places import checked_place, writing
 from kinolog_client import Conflict, NotFound
 
 CHANGED = "LIVE_VIDEO_CHANGED"
@@ -33,7 +33,8 @@ def stream(
     It waits for the first frames, and ends with the last one. It has no sound: the finished video has.
     """
     place = checked_place(output)
-    with current_context(as_json=False).client() as client:
+    advice = "choose another --output"
+    with current_context(as_json=False).client() as client, writing(output, advice):
         whole = job_id(client, job)
         try:
             with place.open("wb", buffering=0) as file:
@@ -55,6 +56,3 @@ def stream(
             raise CommandFailed(ExitCode.FAILED, text) from missing
         except BrokenPipeError:
             return  # the player was closed
-        except OSError as error:
-            text = f"cannot write {output}: {error.strerror}; choose another --output"
-            raise CommandFailed(ExitCode.FAILED, text) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kinolog_cli.errors import CommandFailed
@@ -28,6 +30,16 @@ def checked_place(path: Path) -> Path:
     if problem:
         raise CommandFailed(ExitCode.USAGE, f"cannot write {path}: {problem}; choose another --output")
     return place
+
+
+@contextmanager
+def writing(place: Path, advice: str = "save it elsewhere with --output") -> Iterator[None]:
+    """Write to a place for the length of the block. An `OSError` there is raised as `CommandFailed` with the advice."""
+    try:
+        yield
+    except OSError as error:
+        text = f"cannot write {place}: {error.strerror}; {advice}"
+        raise CommandFailed(ExitCode.FAILED, text) from error
 
 
 def _problem(place: Path) -> str:
