@@ -70,14 +70,15 @@ async def sending(
         yield sender
 
 
-async def wait_for(database: Projected, target: HeadTarget, number: int) -> None:
-    """Wait until a place has a head."""
+async def wait_for(database: Projected, number: int, *targets: HeadTarget) -> None:
+    """Wait until places have a head. What a new place begins with is decided when its sender first looks."""
+    for target in targets:
 
-    async def has_it() -> bool:
-        sent = await last_sent(database.connection, target.name)
-        return sent is not None and sent.number >= number
+        async def has_it(name: str = target.name) -> bool:
+            sent = await last_sent(database.connection, name)
+            return sent is not None and sent.number >= number
 
-    await until(has_it, f"head {number} at {target.name}")
+        await until(has_it, f"head {number} at {target.name}")
 
 
 def lines_of(folder: Path) -> list[str]:
@@ -105,10 +106,10 @@ async def test_files_and_objects_have_every_head(
         await sign(database, rules)
     for last in (3, 5):  # the second time another projector goes on
         async with sending(database, *targets) as sender:
-            while (number := len(await heads(database.connection))) < last:
+            await wait_for(database, len(await heads(database.connection)), *targets)
+            while len(await heads(database.connection)) < last:
                 await sign(database, rules)
-            for target in targets:
-                await wait_for(database, target, number)
+            await wait_for(database, last, *targets)
             assert {metric.value for metric in sender.metrics()} == {last}
     for place in places:
         lines = lines_of(place)
@@ -127,9 +128,11 @@ async def test_a_place_that_is_away_gets_all_heads_later(
         alarms = MemoryAlarms("projector")
         await sign(database, rules)
         async with sending(database, *targets, alarms=alarms):
+            await until_true(lambda: bool(receiver.calls), "the first head")
+            await wait_for(database, 1, targets[1])
             for _ in range(2):
                 await sign(database, rules)
-            await wait_for(database, targets[1], 3)
+            await wait_for(database, 3, targets[1])
 
             async def is_alarm() -> bool:
                 return bool(await alarms.current())
@@ -141,7 +144,7 @@ async def test_a_place_that_is_away_gets_all_heads_later(
             assert "127.0.0.1" not in alarm.text
             assert await last_sent(database.connection, targets[0].name) is None
             is_away = False
-            await wait_for(database, targets[0], 3)
+            await wait_for(database, 3, targets[0])
 
             async def is_over() -> bool:
                 return not await alarms.current()
@@ -166,9 +169,9 @@ async def test_a_subject_of_another_server(
             await target.send(PublishedHead(signed=first))
         await jetstream.add_stream(name="HEADS", subjects=["heads.*"])
         async with sending(database, target):
-            await wait_for(database, target, 1)
+            await wait_for(database, 1, target)
             await sign(database, rules)
-            await wait_for(database, target, 2)
+            await wait_for(database, 2, target)
         await target.send(PublishedHead(signed=(await heads(database.connection))[1]))
         stored = await jetstream.stream_info("HEADS")
         assert stored.state.messages == 2
@@ -187,7 +190,7 @@ async def test_a_timestamp_authority(database: Projected, rules: HeadRules) -> N
         (target,) = configured_targets([f"tsa+{authority.address}"])
         await sign(database, rules)
         async with sending(database, target):
-            await wait_for(database, target, 1)
+            await wait_for(database, 1, target)
             await sign(database, rules)
         assert len(authority.requests) == 1
         cursor = await database.connection.execute("SELECT receipt FROM kinolog.tree_receipts")
@@ -197,7 +200,7 @@ async def test_a_timestamp_authority(database: Projected, rules: HeadRules) -> N
         verifier = VerifierBuilder().add_root_certificate(authority.certificate).build()
         assert verifier.verify_message(token, first.note.encode())
         async with sending(database, target, now=NOW - timedelta(days=1)):  # the clock was a day ahead
-            await wait_for(database, target, 2)
+            await wait_for(database, 2, target)
         authority.stamps = bytes(32)
         with pytest.raises(HeadNotSent, match="the authority stamped something else"):
             await target.send(PublishedHead(signed=second))
