@@ -105,7 +105,7 @@ def _open_palette(page: Page) -> None:
 
 def _miss_page(page: Page) -> None:
     page.evaluate("history.pushState(null, '', '/nothing'); dispatchEvent(new PopStateEvent('popstate'))")
-    page.locator("main .MuiAlert-root").wait_for()
+    page.locator("main a[href$='/jobs']").wait_for()
 
 
 def _open_menu(page: Page) -> None:
