@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -28,10 +29,13 @@ _readers: dict[tuple[type[Message], type], _Reader] = {}
 
 
 def _reader(message: type[Message], kind: type) -> _Reader:
+    own = {field.name for field in fields(kind)} if is_dataclass(kind) else set()
     names = [
         field.name
         for field in message.DESCRIPTOR.fields
-        if field.type not in _NOT_PLAIN and not field.is_repeated and hasattr(kind, field.name)
+        if field.type not in _NOT_PLAIN
+        and not field.is_repeated
+        and (field.name in own or hasattr(kind, field.name))
     ]
     values = attrgetter(*names)
     return lambda source: dict(zip(names, values(source), strict=True))

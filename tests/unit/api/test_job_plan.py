@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kinolog_api.jobs import job_plan
 from kinolog_api.jobs.job_plan import JobPlan, plan_job
 from kinolog_api.rpc.errors import RpcError
 
@@ -11,6 +12,7 @@ from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import SceneSpec, Shots
 from kinolog.storyboard.shots import Transition
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import CATALOGUE
 
@@ -155,3 +157,51 @@ def test_errors_about_codecs_say_what_is_possible() -> None:
     assert violations(codec="av1_nvenc", width=128, height=128) == {
         "codec": "av1_nvenc encodes sizes from 192x128"
     }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"seed": 5},
+        {"seed": 2**32},
+        {"model": "large", "frames": 33, "priority": job_pb2.PRIORITY_HIGH},
+        {"model": "large", "negative_prompt": "dark"},
+        {"title": "a title"},
+        {"scenes": [pb.SceneRequest(prompt="an owl")]},
+        {"shots": pb.SHOTS_AUTO},
+        {"shots": pb.SHOTS_ONE, "width": 128, "height": 128},
+    ],
+)
+def test_a_remembered_plan_is_that_of_its_request(fields: dict[str, object]) -> None:
+    """Plans of requests that differ in prompt, id and seed follow from each, whatever was planned before."""
+    catalogue = Catalogue(CATALOGUE, TINY.name)
+    prompts = ["a fox. Cut to: an owl", " two\nlines ", "", "a fox"]
+    for number, prompt in enumerate(prompts if "scenes" in fields else filter(None, prompts)):
+        own = {"seed": 9 - number} if fields.get("seed") == 5 else {}
+        request = pb.SubmitJobRequest(**{"prompt": prompt, "request_id": f"r{number}"} | fields | own)  # type: ignore[arg-type]  # fields of any type
+        fresh = Catalogue(CATALOGUE, TINY.name)
+        assert plan_job(request, catalogue, lambda: 77) == plan_job(request, fresh, lambda: 77)
+
+
+def test_a_wrong_request_is_refused_each_time() -> None:
+    """A plan that the model does not take is not remembered, and neither is another one taken for it."""
+    plan(frames=17)
+    for _ in range(2):
+        assert "frames" in violations(frames=100_000)
+    assert plan(frames=17).frames == 17
+
+
+def test_a_prompt_is_in_no_remembered_plan() -> None:
+    """What is kept of a plan has no text of a user."""
+    catalogue = Catalogue(CATALOGUE, TINY.name)
+    for fields in (
+        {},
+        {"negative_prompt": "owls"},
+        {"title": "owls"},
+        {"scenes": [pb.SceneRequest(prompt="owls")]},
+    ):
+        plan_job(pb.SubmitJobRequest(prompt="a fox", seed=1, **fields), catalogue, lambda: 77)
+    kept = repr(job_plan._remembered[catalogue])
+    assert "fox" not in kept
+    assert "owls" not in kept

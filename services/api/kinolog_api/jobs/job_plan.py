@@ -6,20 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.counts import counted
 from kinolog.job.rendering.profile import StepCache
 from kinolog.job.values import JobLora, Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.models.choices.profiles import ModelProfile
-from kinolog.models.codecs import VideoCodec
 from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS, MAX_SCENES, MIN_SCENE_FRAMES, SceneSpec, Shots
 from kinolog.storyboard.shots import MarkedPrompt, Transition, joined, marked_shots
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.webhooks.formats import stored_format
 from kinolog_api.choices.interpolation import interpolation_violations
+from kinolog_api.choices.job_codec import codec_violations, usual_crf
 from kinolog_api.choices.job_loras import job_loras, lora_violations
 from kinolog_api.choices.job_profile import (
     chosen_profile,
@@ -28,6 +30,7 @@ from kinolog_api.choices.job_profile import (
     profile_violations,
 )
 from kinolog_api.choices.job_upscaler import result_size, upscaler_violations
+from kinolog_api.choices.remembered_requests import remembered_by
 from kinolog_api.choices.server_model import server_violations
 from kinolog_api.choices.start_time import start_after
 from kinolog_api.jobs.family_limits import CUT_AT_MARKS, family_violations, longest_scene
@@ -37,13 +40,13 @@ from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_
 DEFAULT_MAX_ATTEMPTS = 3
 """Attempts of a job whose request does not limit them."""
 
-_CODECS = {codec.value: codec for codec in VideoCodec}
-
 SEED_LIMIT = 2**32
 """Drawn seeds are less than this."""
 
+REMEMBERED_PLANS = 500
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class JobPlan:
     """A complete specification of a job, without optional fields. Holds prompts unsealed.
 
@@ -89,6 +92,12 @@ class JobPlan:
     start_after: datetime | None = None
     start_timeout_seconds: int = 0
 
+    def of_another(self, prompt: str, seed: int) -> JobPlan:
+        """Return the plan of a request that differs in prompt and seed. `replace` takes ten times as long."""
+        copied = object.__new__(JobPlan)
+        vars(copied).update(vars(self), prompt=prompt, common_prompt=prompt, seed=seed)
+        return copied
+
     @property
     def wished_video(self) -> WishedVideo:
         """What a language model writes scenes for."""
@@ -108,7 +117,29 @@ class JobPlan:
 
 
 def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Callable[[], int]) -> JobPlan:
-    """Return the plan of a request. Raises INVALID_ARGUMENT with one violation per exceeded limit of the model."""
+    """Return the plan of a request. Raises INVALID_ARGUMENT with one violation per exceeded limit of the model.
+
+    Plans are remembered: the next request that differs in prompt, id and seed alone takes a fifth of the time.
+    """
+    others = remembered_by(request)
+    if others is None:
+        return _new_plan(request, catalogue, draw_seed)
+    remembered = _remembered.get(catalogue)
+    if remembered is None:
+        remembered = _remembered[catalogue] = RecentEntries(REMEMBERED_PLANS)
+    plan = remembered.get(others)
+    if plan is None:
+        plan = _new_plan(request, catalogue, draw_seed)
+        remembered[others] = plan.of_another("", 0)
+        return plan
+    return plan.of_another(request.prompt, request.seed if request.HasField("seed") else draw_seed())
+
+
+_remembered: WeakKeyDictionary[Catalogue, RecentEntries[bytes, JobPlan]] = WeakKeyDictionary()
+"""Plans without prompt and seed, of requests without other texts, by the other fields of the request."""
+
+
+def _new_plan(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Callable[[], int]) -> JobPlan:
     model = catalogue.get(request.model)
     if model is None:
         known = ", ".join(catalogue.names)
@@ -119,7 +150,7 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     size = result_size(plan.upscaler, plan.width, plan.height, catalogue)
     violations = [
         *_violations(request, plan, model),
-        *_codec_violations(plan, size),
+        *codec_violations(plan.codec, plan.crf, size),
         *family_violations(request, model),
         *server_violations(request, plan.frames, plan.fps, model),
         *upscaler_violations(plan.upscaler, plan.width, plan.height, catalogue),
@@ -175,7 +206,7 @@ def _with_defaults(
         webhook_format=stored_format(request.webhook_format),
         webhook_events=tuple(request.webhook_events),
         codec=codec,
-        crf=request.crf if has("crf") else _usual_crf(codec, model),
+        crf=request.crf if has("crf") else usual_crf(codec, model),
         title=blank_as_empty(request.title).strip(),
         priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
         max_attempts=request.max_attempts if has("max_attempts") else DEFAULT_MAX_ATTEMPTS,
@@ -261,30 +292,6 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
     if plan.style and plan.style not in _lower_case(model.styles):
         known = ", ".join(model.styles) or "none"
         found.append(RequestViolation("style", f"must be a style of {model.name}: {known}"))
-    return found
-
-
-def _usual_crf(codec: str, model: ModelEntry) -> int:
-    """Return the rate factor of a codec: that of the model if it is the model's codec. 0 for an unknown one."""
-    if codec == model.defaults.codec and model.defaults.crf is not None:
-        return model.defaults.crf
-    return _CODECS[codec].crf_range.usual if codec in _CODECS else 0
-
-
-def _codec_violations(plan: JobPlan, size: tuple[int, int]) -> list[RequestViolation]:
-    """Return what the codec does not take of a video of this size."""
-    codec = _CODECS.get(plan.codec)
-    if codec is None:
-        return [RequestViolation("codec", f"must be one of {', '.join(VideoCodec)}")]
-    found = []
-    if plan.crf > codec.crf_range.largest:
-        found.append(RequestViolation("crf", f"must be 1 to {codec.crf_range.largest} for {codec}"))
-    width, height = codec.least_size
-    if size[0] < width or size[1] < height:
-        found.append(RequestViolation("codec", f"{codec} encodes sizes from {width}x{height}"))
-    if max(size) > codec.most_side:
-        limit = f"{codec} encodes sides of at most {counted(codec.most_side, 'pixel')}"
-        found.append(RequestViolation("codec", f"{limit}, and the video has {size[0]}x{size[1]}"))
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -16,8 +17,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.unknown_fields import UnknownFieldSet
 from protovalidate import Validator, Violation
 
+from kinolog.connections.recent_entries import RecentEntries
 from kinolog.ids import JOB_ID_PATTERN
 from kinolog.texts import is_blank, refusal
+from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
 
 _FIELD_OF_MESSAGE_RULE = {
@@ -58,12 +61,21 @@ _UNKNOWN_FIELD = "is a field that this version of the api does not have; leave i
 _RULES = Validator()
 """The rules of the proto files. Those of a message are compiled when the first one of its type is validated."""
 
+_MAX_PROMPT_CHARACTERS = 4_000
+_REQUEST_ID = re.compile("[A-Za-z0-9._:-]{0,128}")
+USUAL_SEEDS = 2**32
+"""Seeds below this are valid whatever the other fields are."""
+REMEMBERED_SUBMITS = 1_000
+
 _MIN_SECONDS = -62_135_596_800
 _MAX_SECONDS = 253_402_300_799
 
 
 class RequestRules:
     """The rules in the proto files."""
+
+    def __init__(self) -> None:
+        self._valid_submits = ValidSubmits()
 
     def check(self, request: Message) -> None:
         """Raise INVALID_ARGUMENT with one violation per wrong field."""
@@ -73,13 +85,69 @@ class RequestRules:
 
     def violations(self, request: Message) -> list[RequestViolation]:
         """Return the violations of a request; empty for a valid one."""
-        found = [
-            _field_violation(violation, request.DESCRIPTOR)
-            for violation in _RULES.collect_violations(request) or ()
-        ]
-        named = {violation.field for violation in found}
-        texts = [violation for violation in _text_violations(request) if violation.field not in named]
-        return [_with_scene_number(violation) for violation in found + texts]
+        if not isinstance(request, pb.SubmitJobRequest):
+            return _violations(request)
+        if self._valid_submits.include(request):
+            return []
+        found = _violations(request)
+        if not found:
+            self._valid_submits.add(request)
+        return found
+
+
+class ValidSubmits:
+    """Remembers valid requests for jobs, by everything but what differs from job to job: prompt, request id and seed.
+
+    To check all rules takes several times as long as to check these fields. Other rules read the length of the id,
+    whether the prompt has a visible character, and whether the seed is one of the last few: a test holds this to them.
+    """
+
+    def __init__(self) -> None:
+        self._known = RecentEntries[bytes, None](REMEMBERED_SUBMITS)
+
+    def include(self, request: pb.SubmitJobRequest) -> bool:
+        """Return whether a request is certainly valid."""
+        prompt = request.prompt
+        return (
+            len(prompt) <= _MAX_PROMPT_CHARACTERS
+            and not is_blank(prompt)
+            and not refusal(prompt, lines=True)
+            and _REQUEST_ID.fullmatch(request.request_id) is not None
+            and _hash_of_others(request) in self._known
+        )
+
+    def add(self, request: pb.SubmitJobRequest) -> None:
+        """Remember a valid request. One without a prompt tells nothing about requests with one."""
+        if not is_blank(request.prompt):
+            self._known[_hash_of_others(request)] = None
+
+
+def other_fields(request: pb.SubmitJobRequest) -> pb.SubmitJobRequest:
+    """Return the fields of a request without prompt and request id, and without a seed that is below `USUAL_SEEDS`."""
+    fields = pb.SubmitJobRequest()
+    fields.CopyFrom(request)
+    fields.ClearField("prompt")
+    fields.ClearField("request_id")
+    if 0 <= request.seed < USUAL_SEEDS:
+        fields.ClearField("seed")
+    return fields
+
+
+def _hash_of_others(request: pb.SubmitJobRequest) -> bytes:
+    """Return a hash of the other fields, and of the length of the id. It holds no text."""
+    fields = other_fields(request)
+    fields.request_id = str(len(request.request_id))
+    return sha256(fields.SerializeToString(deterministic=True)).digest()
+
+
+def _violations(request: Message) -> list[RequestViolation]:
+    found = [
+        _field_violation(violation, request.DESCRIPTOR)
+        for violation in _RULES.collect_violations(request) or ()
+    ]
+    named = {violation.field for violation in found}
+    texts = [violation for violation in _text_violations(request) if violation.field not in named]
+    return [_with_scene_number(violation) for violation in found + texts]
 
 
 def check_known_fields(request: Message, raw: bytes) -> None:
