@@ -8,6 +8,8 @@ BASE_IMAGE := proto/kinolog.v1.image.binpb
 # Tests run in several processes: mostly they wait. Files stay together, and so do the tests of one whole stack.
 PROCESSES  ?= 5
 PYTEST     := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+# Hashes of all files of a release. Its header would name options of this machine.
+COMPILE    := $(BIN)/uv pip compile --quiet --universal --python-version 3.13 -c constraints.txt --generate-hashes --no-header --no-annotate --no-emit-index-url
 INSTALLED  := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 # The web page is built where Node.js 20.19 or newer is. Without it the rest works, and / says how to get the page.
@@ -18,7 +20,7 @@ WEB_FILES := services/gateway/kinolog_gateway/web_files/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print -o -type d -path 'web/*' -print)
 
 .DEFAULT_GOAL := help
-.PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench image clean
+.PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench pins sbom env image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -115,6 +117,19 @@ verify: gen ## Generated code is up to date
 
 unit: $(INSTALLED) ## Unit and contract tests without servers
 	$(BIN)/python -m pytest -n 5 --dist worksteal -q tests/unit -m "not slow"
+
+pins: $(INSTALLED) ## Write the hashes of what the images install, after a change of pyproject.toml or constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.8'
+	for extra in api gateway projector worker; do $(COMPILE) pyproject.toml --extra $$extra -o deploy/requirements/$$extra.txt || exit 1; done
+	grep -oE 'hatchling==[0-9.]+' pyproject.toml | $(COMPILE) - -o deploy/requirements/build.txt
+
+sbom: $(INSTALLED) ## Write what the images hold as software bills of materials (CycloneDX) into build/sbom
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'cyclonedx-bom==7.5.0'
+	mkdir -p build/sbom
+	for extra in api gateway projector worker; do $(BIN)/cyclonedx-py requirements deploy/requirements/$$extra.txt --pyproject pyproject.toml --mc-type application --output-reproducible -o build/sbom/$$extra.cdx.json || exit 1; done
+
+env: ## Make what docker compose needs: passwords in .env, and the keys in deploy/
+	$(PYTHON) deploy/make_env.py
 
 image: $(INSTALLED) ## Record the wire contract that later changes must not break (at a release)
 	$(BIN)/buf build -o $(BASE_IMAGE)

@@ -9,9 +9,16 @@ from kinolog_worker.reporting.device_memory import machine_bytes
 from pydantic import ValidationError
 
 from kinolog.access.api_key import Scope
+from kinolog.process.setting_groups.common import ProcessSettings
 from kinolog.process.setting_groups.identity_tokens import TokenSettings
 from kinolog.process.setting_groups.mail import MailSettings
-from kinolog.process.settings import WorkerSettings, describe_invalid_setting
+from kinolog.process.settings import (
+    ApiSettings,
+    GatewaySettings,
+    ProjectorSettings,
+    WorkerSettings,
+    describe_invalid_setting,
+)
 
 NAME = "KINOLOG_WORKER_ACK_WAIT_SECONDS"
 MODEL_MEMORY = "KINOLOG_WORKER_MODEL_MEMORY"
@@ -168,3 +175,17 @@ def test_values_of_a_claim_become_scopes(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("KINOLOG_OIDC_SCOPES", "lead=admin, lead=read,group=x=submit")
     granted = {"lead": frozenset({Scope.ADMIN, Scope.READ}), "group=x": frozenset({Scope.SUBMIT})}
     assert TokenSettings().granted_scopes() == granted
+
+
+@pytest.mark.parametrize("settings", [ApiSettings, GatewaySettings, ProjectorSettings, WorkerSettings])
+def test_an_empty_variable_without_a_default_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
+) -> None:
+    """A compose file passes on an empty text for what is not set. Where there is a default, an empty text stays one."""
+    optional = [name for name, field in settings.model_fields.items() if field.default is None]
+    assert optional
+    for name in optional:
+        monkeypatch.setenv(f"KINOLOG_{name.upper()}", "")
+    assert all(getattr(settings(), name) is None for name in optional)
+    monkeypatch.setenv("KINOLOG_OIDC_SCOPE_CLAIM", "")
+    assert TokenSettings().oidc_scope_claim == ""

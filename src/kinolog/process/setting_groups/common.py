@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KINOLOG_"
@@ -35,7 +35,10 @@ LogLevelName = Annotated[str, AfterValidator(_log_level)]
 
 
 class ProcessSettings(BaseSettings):
-    """The settings of every process: logging."""
+    """The settings of every process: logging.
+
+    An empty variable of a setting that is None by default is not set. Compose files cannot leave a variable out.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -45,3 +48,10 @@ class ProcessSettings(BaseSettings):
     log_format: str = Field(
         "text", pattern="^(text|json)$", description="`text` for people, `json` for machines."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, values: dict[str, Any]) -> dict[str, Any]:
+        fields = cls.model_fields
+        optional = {name for name in values if name in fields and fields[name].default is None}
+        return {name: value for name, value in values.items() if value != "" or name not in optional}
