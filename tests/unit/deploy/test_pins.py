@@ -22,11 +22,10 @@ OF_CUDA = ("cuda-", "nvidia-", "triton")
 
 
 def _environment(python: str) -> dict[str, str]:
-    """Return the markers of a Python on Linux."""
+    """Return the markers of a CPython on Linux."""
     here = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
-    return (
-        dict(default_environment()) | here | {"python_version": python, "python_full_version": f"{python}.0"}
-    )
+    machine = {name: str(value) for name, value in default_environment().items()}
+    return machine | here | {"python_version": python, "python_full_version": f"{python}.0"}
 
 
 @cache
