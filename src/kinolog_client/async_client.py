@@ -109,6 +109,7 @@ class AsyncKinologClient(AsyncExportMethods):
     history = awaitable(job_operations.history)
     verify = awaitable(job_operations.verify)
     search_events = awaitable(question_operations.search_events)
+    search_reads = awaitable(question_operations.search_reads)
     count_commands = awaitable(question_operations.count_commands)
     queue_at = awaitable(question_operations.queue_at)
     result = awaitable(job_operations.result)

@@ -108,6 +108,7 @@ class KinologClient(ExportMethods):
     history = blocking(job_operations.history)
     verify = blocking(job_operations.verify)
     search_events = blocking(question_operations.search_events)
+    search_reads = blocking(question_operations.search_reads)
     count_commands = blocking(question_operations.count_commands)
     queue_at = blocking(question_operations.queue_at)
     result = blocking(job_operations.result)

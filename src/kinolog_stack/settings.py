@@ -13,7 +13,8 @@ from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import Port
 from kinolog.process.setting_groups.common import COMMA_SEPARATED
-from kinolog.process.settings import AccountSettings, SigningSettings
+from kinolog.process.setting_groups.signing import SigningSettings
+from kinolog.process.settings import AccountSettings
 
 SYSTEM_DATA = Path("/var/lib/kinolog")
 

@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc_status import rpc_status
 from kinolog_api.api_keys.key_directory import KeyDirectory
-from kinolog_api.dependencies import ApiDependencies, InputLimits
+from kinolog_api.dependencies import ApiDependencies, InputLimits, ReadRules
 from kinolog_api.identity_tokens.token_verifier import TokenVerifier
 from kinolog_api.installation_secret import address_secret
 from kinolog_api.rpc.access_tickets import load_ticket_sealer
@@ -51,6 +51,7 @@ from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.adapters.memory.raw_log import MemoryRawLog
+from tests.adapters.memory.read_log import MemoryReadHistory, MemoryReadLog
 from tests.adapters.memory.read_model import MemoryReadModel
 from tests.adapters.memory.webhook_history import MemoryWebhookHistory
 from tests.adapters.memory.workers import MemoryWorkerRegistry
@@ -79,9 +80,7 @@ MEDIA = MediaFacts(
     frame_hash="f" * 64,
 )
 LIMITS = InputLimits()
-
-ANSWER_SECONDS = 20.0
-"""A test that waits longer fails."""
+ANSWER_SECONDS = 20.0  # a test that waits longer fails
 
 
 @dataclass(slots=True)
@@ -149,6 +148,7 @@ class RunningApi:
     access_log: MemoryAccessLog
     key_uses: MemoryKeyUses
     webhook_history: MemoryWebhookHistory
+    read_log: MemoryReadLog
 
     @property
     def jobs(self) -> job_service_pb2_grpc.JobServiceAsyncStub:
@@ -181,8 +181,7 @@ class RunningApi:
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
         """Submit a job. Return its id."""
-        answer = await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))
-        return answer.job.id
+        return (await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))).job.id
 
     async def job(self, job_id: str) -> job_pb2.Job:
         """Read a job."""
@@ -214,8 +213,9 @@ class RunningApi:
 
     async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> HandledCommand:
         """Start an attempt of a worker."""
-        command = c.StartAttempt(id=new_id(), actor=worker, runtime=Runtime(hardware="test"))
-        return await self.work(job_id, command)
+        return await self.work(
+            job_id, c.StartAttempt(id=new_id(), actor=worker, runtime=Runtime(hardware="test"))
+        )
 
     async def complete(self, job_id: str, content: bytes = b"video bytes") -> Artifact:
         """Start an attempt and complete the job with a video of these bytes."""
@@ -272,6 +272,7 @@ async def running_api(
     webhook_rules: AddressRules | None = None,
     policies: FollowedPolicies | None = None,
     tokens: TokenVerifier | None = None,
+    read_rules: ReadRules | None = None,
     certificate: ServerCertificate | None = None,
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the stores of another api, and stop it."""
@@ -282,6 +283,7 @@ async def running_api(
     access_log = stores_of.access_log if stores_of else MemoryAccessLog()
     key_directory, key_uses, alarms = KeyDirectory(access_log), MemoryKeyUses(), MemoryAlarms()
     read_model, webhook_history = MemoryReadModel(store, keys), MemoryWebhookHistory()
+    read_log = stores_of.read_log if stores_of else MemoryReadLog()
     server = ApiServer(
         ApiDependencies(
             store=store,
@@ -295,6 +297,9 @@ async def running_api(
             live_videos=artifacts.live_videos,
             read_model=read_model,
             webhook_history=webhook_history,
+            read_log=read_log,
+            read_history=MemoryReadHistory(read_log),
+            read_rules=read_rules or ReadRules(),
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
             address_secret=await address_secret(keys),
@@ -330,6 +335,7 @@ async def running_api(
                 access_log,
                 key_uses,
                 webhook_history,
+                read_log,
             )
     finally:
         await server.stop(grace_seconds=1.0)

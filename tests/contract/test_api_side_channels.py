@@ -99,6 +99,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
         "GetTrends": an.GetTrendsRequest(**YEAR),
         "ListActivity": an.ListActivityRequest(),
         "SearchEvents": au.SearchEventsRequest(),
+        "SearchReads": au.SearchReadsRequest(query="actor!=ann"),
         "CountCommands": au.CountCommandsRequest(),
         "GetQueueAt": au.GetQueueAtRequest(),
         "WhoAmI": ac.WhoAmIRequest(),

@@ -90,6 +90,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/analytics/trends"),
         ("GET", "/api/v1/models"),
         ("GET", "/api/v1/audit/events"),
+        ("GET", "/api/v1/audit/reads"),
         ("GET", "/api/v1/audit/commands"),
         ("GET", "/api/v1/audit/queue"),
         ("GET", "/api/v1/workers"),

@@ -60,7 +60,7 @@ READS = {
     ),
     *(("GET", f"/api/v1/analytics/{name}") for name in ("overview", "queue-depth", "stage-times")),
     *(("GET", f"/api/v1/analytics/{name}") for name in ("status-distribution", "success-rate", "trends")),
-    *(("GET", f"/api/v1/audit/{name}") for name in ("events", "commands", "queue")),
+    *(("GET", f"/api/v1/audit/{name}") for name in ("events", "reads", "commands", "queue")),
     *(("GET", path) for path in ("/v1/videos", "/v1/models", "/v1/models/{model}")),
     *(("GET", path) for path in ("/", "/docs", "/docs/start.js", "/health", "/ready", "/metrics")),
     *(("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/replicate/v1/predictions")),
@@ -117,7 +117,7 @@ READ_METHODS = (
     ),
     *("ListTreeHeads", "ReplayLog", "ExportEvents"),
     *("ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms", "ListQueuePauses"),
-    *("SearchEvents", "CountCommands", "GetQueueAt"),
+    *("SearchEvents", "SearchReads", "CountCommands", "GetQueueAt"),
 )
 OWN_METHODS = (
     *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "PlanJob", "BatchSubmitJobs"),

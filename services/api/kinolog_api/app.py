@@ -17,6 +17,7 @@ from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.log.raw_log import JetStreamRawLog
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.adapters.jetstream.read_log import JetStreamReadLog
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
@@ -41,13 +42,14 @@ from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, end_this_process, refuse_arguments, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
+from kinolog.process.setting_groups.reads import RecordedReads
 from kinolog.process.settings import ApiSettings
 from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy_file import InvalidTenantsFile
 from kinolog_api.api_keys.key_directory import KeyDirectory
-from kinolog_api.dependencies import ApiDependencies, InputLimits
+from kinolog_api.dependencies import ApiDependencies, InputLimits, ReadRules
 from kinolog_api.identity_tokens.claims import DEFAULT_SCOPES, ClaimRules
 from kinolog_api.identity_tokens.token_verifier import TokenRules, TokenVerifier
 from kinolog_api.installation_secret import address_secret
@@ -95,6 +97,8 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         stack.push_async_callback(workers.close)
         access_log = JetStreamAccessLog(client, replicas=settings.nats_replicas)
         stack.push_async_callback(access_log.close)
+        read_log = JetStreamReadLog(client)
+        stack.push_async_callback(read_log.close)
         key_uses = JetStreamKeyUses(client)
         stack.push_async_callback(key_uses.close)
         key_directory = KeyDirectory(access_log)
@@ -129,6 +133,11 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             live_videos=configured_live_videos(settings.artifacts_url),
             read_model=read_model,
             webhook_history=read_model.webhook_history(),
+            read_log=read_log,
+            read_history=read_model.read_history(),
+            read_rules=ReadRules(
+                everything=settings.record_reads is RecordedReads.ALL, days=settings.reads_days
+            ),
             webhook_rules=settings.webhook_rules,
             catalogue=catalogue,
             ticket_sealer=await load_ticket_sealer(keys),
@@ -178,7 +187,9 @@ async def serve(settings: ApiSettings) -> None:
             settings.api_probe_port,
             host=settings.probe_host,
             missing=monitor.missing,
-            metrics=(lambda: metrics_text([*monitor.metrics(), *process_metrics()]),),
+            metrics=(
+                lambda: metrics_text([*monitor.metrics(), *server.reads.metrics(), *process_metrics()]),
+            ),
         )
         port = await server.start(settings.api_host, settings.api_port, settings.server_certificate())
         try:

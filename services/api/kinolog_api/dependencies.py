@@ -16,6 +16,7 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
+from kinolog.reads.read_log import ReadBatchLog, ReadHistory
 from kinolog.storyboard.prompt_writer import PromptWriter
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.webhooks.address import AddressRules
@@ -38,6 +39,15 @@ class InputLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRules:
+    """Which reads are stored, and for how many days."""
+
+    everything: bool = False
+    """Whether reads are stored that are neither of files, nor of texts, nor of the record."""
+    days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
     """What the api needs from its surroundings. The composition root selects the implementations."""
 
@@ -54,6 +64,9 @@ class ApiDependencies:
     """Those in the same store."""
     read_model: ReadModel
     webhook_history: WebhookHistory
+    read_log: ReadBatchLog
+    """Where reads of callers are stored (decision 139)."""
+    read_history: ReadHistory
     catalogue: Catalogue
     authenticator: Authenticator
     ticket_sealer: TicketSealer
@@ -72,6 +85,8 @@ class ApiDependencies:
     """Checks tokens of identity providers, as the authenticator does."""
     webhook_rules: AddressRules = field(default_factory=AddressRules)
     """Which addresses webhooks may have."""
+    read_rules: ReadRules = ReadRules()
+    """Which reads are stored, and for how long."""
     policies: FollowedPolicies = field(default_factory=FollowedPolicies)
     """What each tenant may use."""
 

@@ -23,6 +23,7 @@ from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
 from kinolog_api.limits import use_follower
 from kinolog_api.public_services import health_handler, reflection_handler
+from kinolog_api.reads.read_recorder import FLUSH_SECONDS, ReadRecorder
 from kinolog_api.rpc.arriving_messages import StrangerMessages
 from kinolog_api.rpc.call_origin import OwnUserCalls
 from kinolog_api.rpc.calls import CallGuard, service_handler
@@ -110,6 +111,14 @@ class ApiServer:
         self._log_watch = LogWatch(
             dependencies.raw_log, dependencies.read_model, dependencies.alarms, dependencies.clock
         )
+        self.reads = ReadRecorder(
+            dependencies.read_log,
+            dependencies.store,
+            dependencies.keys,
+            dependencies.alarms,
+            dependencies.clock,
+            dependencies.read_rules,
+        )
         self._server = grpc.aio.server(options=OPTIONS)
         services = {
             JOB_SERVICE: self._job_service.methods(),
@@ -126,7 +135,10 @@ class ApiServer:
         names = [*(service.full_name for service in services), health.SERVICE_NAME, reflection.SERVICE_NAME]
         self._server.add_generic_rpc_handlers(
             (
-                *(service_handler(service, guard, methods) for service, methods in services.items()),
+                *(
+                    service_handler(service, guard, self.reads.recording(service, methods))
+                    for service, methods in services.items()
+                ),
                 health_handler(self._health, guard.strangers),
                 reflection_handler(names, StrangerMessages()),
             )
@@ -191,6 +203,11 @@ class ApiServer:
         ]
         self._tasks.append(
             asyncio.create_task(
+                keep_running("the record of reads", self.reads.run, FLUSH_SECONDS), name="reads"
+            )
+        )
+        self._tasks.append(
+            asyncio.create_task(
                 keep_running("the runs of schedules", self._job_service.schedule_runs.run, CHECK_SECONDS),
                 name="schedules",
             )
@@ -214,3 +231,4 @@ class ApiServer:
         await self._job_service.key_pool.close()
         await self._job_service.writes.close()
         await self._key_uses.close()
+        await self.reads.close()

@@ -25,6 +25,7 @@ from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.queue.ticket_lanes import JetStreamTicketLanes
+from kinolog.adapters.jetstream.read_log import JetStreamReadLog
 from kinolog.adapters.jetstream.streams import StreamMismatch
 from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
@@ -67,6 +68,7 @@ from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.log_connection import log_connection
 from kinolog_projector.maintenance import COMMANDS as LOG_COMMANDS
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
+from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
 from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
@@ -159,6 +161,15 @@ async def run(settings: ProjectorSettings) -> None:
         verify = VerifySchedule(
             settings.verify_every, VerifyAlarm(alarms, "verify", system_clock), system_clock
         )
+        read_log = JetStreamReadLog(log.client)
+        log.stack.push_async_callback(read_log.close)
+        reads = ReadArchive(
+            database_url,
+            read_log,
+            ReadRetention(days=settings.reads_days, size_bytes=settings.reads_bytes),
+            ProblemAlarm(alarms, "reads-damaged", system_clock),
+            system_clock,
+        )
         projector = Projector(
             database_url,
             log.store,
@@ -177,6 +188,7 @@ async def run(settings: ProjectorSettings) -> None:
                 tree.run,
                 heads.run,
                 verify.run,
+                reads.run,
             ),
         )
         handler = CommandHandler(log.store, system_clock)
@@ -203,7 +215,7 @@ async def run(settings: ProjectorSettings) -> None:
         )
         measured = (
             *(projector.metrics, guarded.metrics, issuer.metrics, guard.metrics, notifier.metrics),
-            *(tree.metrics, heads.metrics, verify.metrics, process_metrics),
+            *(tree.metrics, heads.metrics, verify.metrics, reads.metrics, process_metrics),
         )
         probe = Probe(
             settings.projector_probe_port,

@@ -30,9 +30,11 @@ from kinolog.network_addresses import (
     WebOrigin,
     nats_schemes,
 )
-from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, CertificateFile, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, ProcessSettings
 from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
+from kinolog.process.setting_groups.reads import ReadRetentionSettings, RecordedReadSettings
+from kinolog.process.setting_groups.signing import SigningSettings
 from kinolog.process.setting_groups.tenants import TenantSettings
 from kinolog.process.setting_groups.tls import (
     ApiTlsSettings,
@@ -147,22 +149,6 @@ class KeySettings(AccountSettings, IssuerSettings):
     )
 
 
-class SigningSettings(ProcessSettings):
-    """The certificate with which videos are signed."""
-
-    signing: bool = Field(
-        True, description="Whether videos carry a signed C2PA manifest. False makes unsigned videos."
-    )
-    signing_certificate: CertificateFile = Field(
-        None,
-        description="PEM file: the signing certificate and those up to its root. `up` makes its own; a worker that is "
-        "started alone makes unsigned videos without it.",
-    )
-    signing_key: CertificateFile = Field(
-        None, description="PEM file with the private key of that certificate."
-    )
-
-
 class ProbeSettings(ProcessSettings):
     """The address of /health, /ready and /metrics of a process without another HTTP server."""
 
@@ -183,6 +169,8 @@ class ApiSettings(
     CatalogueSettings,
     ProbeSettings,
     PromptWriterSettings,
+    RecordedReadSettings,
+    ReadRetentionSettings,
     TenantSettings,
     WebhookAddressSettings,
 ):
@@ -214,6 +202,7 @@ class ProjectorSettings(
     MasterKeySettings,
     DatabaseSettings,
     ProbeSettings,
+    ReadRetentionSettings,
     TenantSettings,
     TreeSettings,
     WebhookSettings,

@@ -64,6 +64,58 @@ access_archive = Table(
 )
 """The messages of the stream of facts about API keys: what a lost stream is filled from."""
 
+read_checkpoint = Table(
+    "read_checkpoint",
+    permanent,
+    Column("one_row", Boolean, CheckConstraint("one_row"), primary_key=True),
+    Column("position", BigInteger, nullable=False, comment="Of the last archived batch in the stream READS."),
+    Column("number", BigInteger, nullable=False, comment="How many batches were archived, deleted ones too."),
+)
+"""One row: up to where reads are archived."""
+
+read_batches = Table(
+    "read_batches",
+    permanent,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("tenant", Key, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+"""The messages of the stream of reads, until they are too old."""
+
+reads = Table(
+    "reads",
+    permanent,
+    Column("batch", BigInteger, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("tenant", Key, nullable=False),
+    Column("first_at", Time, nullable=False),
+    Column("last_at", Time, nullable=False),
+    Column("times", BigInteger, nullable=False),
+    Column("actor", Key, nullable=False),
+    Column("api_key_id", Key, nullable=False),
+    Column("client", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("method", Key, nullable=False),
+    Column("route", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("resource", Key, nullable=False),
+    Column("first_byte", BigInteger, nullable=False),
+    Column("most_bytes", BigInteger, nullable=False, comment="That were asked for; 0 for all."),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("outcome", Key, nullable=False),
+    Column("address_key", Key, nullable=False, comment="Under which the address is sealed."),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("address", LargeBinary, nullable=False, comment="Sealed; empty if it is not known."),
+    PrimaryKeyConstraint("batch", "place"),
+    Index("reads_of_tenant", "tenant", "batch", "place"),
+    Index("reads_of_job", "tenant", "job_id", "batch", "place"),
+    Index("reads_of_actor", "tenant", "actor", "batch", "place"),
+    Index("reads_by_time", "tenant", "last_at"),
+)
+"""The reads in those batches, for questions."""
+
 erased_prompts = Table(
     "erased_prompts",
     permanent,

@@ -38,6 +38,7 @@ from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shar
 from kinolog.readmodel.queries.position_watch import PositionWatch
 from kinolog.readmodel.queries.statements import Snapshot
 from kinolog.readmodel.queries.use import tenant_use as tenant_uses
+from kinolog.readmodel.reads.read_history import PostgresReadHistory
 from kinolog.readmodel.roles import READER
 from kinolog.readmodel.webhook_history import PostgresWebhookHistory
 
@@ -214,6 +215,10 @@ class PostgresReadModel:
     def webhook_history(self) -> PostgresWebhookHistory:
         """Return the history of webhooks, on the same pool."""
         return PostgresWebhookHistory(self._pool)
+
+    def read_history(self) -> PostgresReadHistory:
+        """Return the record of reads, on the same pool."""
+        return PostgresReadHistory(self._pool)
 
     async def close(self) -> None:
         await self._watch.close()

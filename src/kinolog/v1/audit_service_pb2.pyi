@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from kinolog.v1 import event_pb2 as _event_pb2
 from kinolog.v1 import job_pb2 as _job_pb2
+from kinolog.v1 import read_pb2 as _read_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -1000,3 +1001,107 @@ class JobPlace(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__jobs_before) -> _WhichOneofReturnType__jobs_before | None: ...
 
 Global___JobPlace: _TypeAlias = JobPlace  # noqa: Y015
+
+@_typing.final
+class SearchReadsRequest(_message.Message):
+    """A question about reads, and the page of its answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    OLDEST_FIRST_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Conditions that a read must all meet, such as: actor=alice since=7d kind=file. Empty for all reads."""
+    page_size: _builtins.int
+    """The maximum number of reads in the response. 0 for 100."""
+    oldest_first: _builtins.bool
+    """Whether the oldest reads come first. Else the newest do."""
+    after: _builtins.str
+    """Continues after the page before, with its next_cursor. Empty for the first page."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        oldest_first: _builtins.bool = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "oldest_first", b"oldest_first", "page_size", b"page_size", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchReadsRequest: _TypeAlias = SearchReadsRequest  # noqa: Y015
+
+@_typing.final
+class SearchReadsResponse(_message.Message):
+    """Reads of many callers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Where the next page continues. Empty if no more reads follow. A page may have fewer reads than were asked for, or none,
+    although more follow: a question about an address looks through some thousand reads at a time.
+    """
+    @_builtins.property
+    def reads(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundRead]:
+        """The reads, in the order in which they were stored or the reverse one."""
+
+    def __init__(
+        self,
+        *,
+        reads: _abc.Iterable[Global___FoundRead] | None = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_cursor", b"next_cursor", "reads", b"reads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchReadsResponse: _TypeAlias = SearchReadsResponse  # noqa: Y015
+
+@_typing.final
+class FoundRead(_message.Message):
+    """A read that a question found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    READ_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    VIA_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """Number of its batch in the record of reads, from 1."""
+    index: _builtins.int
+    """Its place in the batch, from 0."""
+    address: _builtins.str
+    """The address from which it came. Empty if it is not known, or its key is deleted."""
+    via: _builtins.str
+    """The address of the gateway that named the address of its client. Empty for a direct call."""
+    @_builtins.property
+    def read(self) -> _read_pb2.Read:
+        """The read. It has no sealed address."""
+
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        index: _builtins.int = ...,
+        read: _read_pb2.Read | None = ...,
+        address: _builtins.str = ...,
+        via: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read", b"read"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batch", b"batch", "index", b"index", "read", b"read", "via", b"via"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundRead: _TypeAlias = FoundRead  # noqa: Y015

@@ -90,6 +90,11 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.FromString,
                 _registered_method=True)
+        self.SearchReads = channel.unary_unary(
+                '/kinolog.v1.AuditService/SearchReads',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -173,6 +178,13 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchReads(self, request, context):
+        """Finds reads of the tenant's callers by a question, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -230,6 +242,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetQueueAt,
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.SerializeToString,
+            ),
+            'SearchReads': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchReads,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -530,6 +547,33 @@ class AuditService:
             '/kinolog.v1.AuditService/GetQueueAt',
             kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchReads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/SearchReads',
+            kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

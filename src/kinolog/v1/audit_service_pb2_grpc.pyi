@@ -55,6 +55,8 @@ class AuditServiceStub:
     """Counts the commits that a question asks for by actor and command: who did what."""
     GetQueueAt: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetQueueAtRequest, _audit_service_pb2.GetQueueAtResponse]
     """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
+    SearchReads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]
+    """Finds reads of the tenant's callers by a question, a page at a time."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -83,6 +85,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Counts the commits that a question asks for by actor and command: who did what."""
     GetQueueAt: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetQueueAtRequest, _audit_service_pb2.GetQueueAtResponse]  # type: ignore[assignment]
     """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
+    SearchReads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]  # type: ignore[assignment]
+    """Finds reads of the tenant's callers by a question, a page at a time."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """History and verification of jobs, read from the log itself, and questions about the commits of all jobs."""
@@ -174,5 +178,13 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetQueueAtResponse, _abc.Awaitable[_audit_service_pb2.GetQueueAtResponse]]:
         """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
+
+    @_abc_1.abstractmethod
+    def SearchReads(
+        self,
+        request: _audit_service_pb2.SearchReadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.SearchReadsResponse, _abc.Awaitable[_audit_service_pb2.SearchReadsResponse]]:
+        """Finds reads of the tenant's callers by a question, a page at a time."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

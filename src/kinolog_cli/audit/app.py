@@ -7,6 +7,7 @@ import typer
 from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, verify_all, witness
 from kinolog_cli.audit.questions import events, who
 from kinolog_cli.audit.queue_at import fleet, queue, why
+from kinolog_cli.audit.reads import reads
 from kinolog_cli.audit_exports import bundle, export, verify_bundle
 
 app = typer.Typer(
@@ -26,5 +27,5 @@ app.command()(verify_bundle.verify)
 app.command()(witness.witness)
 app.command("verify-all")(verify_all.verify_all)
 app.command("rotate-key")(rotate_key.rotate_key)
-for question in (events, who, queue, fleet, why):
+for question in (events, who, reads, queue, fleet, why):
     app.command()(question)

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
-from kinolog_cli.output.columns import print_columns
+from kinolog_cli.output.columns import print_columns, print_streamed_columns
 from kinolog_cli.output.formats import local_time
 from kinolog_client import KinologClient
 from kinolog_client.models.history import FoundCommitInfo
@@ -72,7 +72,7 @@ def who(
             context.print_json(count.to_json())
         return
     if not counts:
-        _say_nothing_found(context)
+        say_nothing_found(context)
         return
     print_columns(
         context.out,
@@ -106,13 +106,16 @@ def _print_jobs(context: CliContext, job_ids: Iterable[str]) -> None:
 
 
 def _print_commits(context: CliContext, commits: Iterable[FoundCommitInfo]) -> None:
-    wide = not context.out.is_terminal or context.out.width >= WIDE
-    rows = [_row(one, wide=wide) for one in commits]
-    if not rows:
-        _say_nothing_found(context)
-        return
+    wide = shows_origins(context)
     origin = ("key", "client", "address") if wide else ()
-    print_columns(context.out, ("position", "time", "job", "by", *origin, "command", "events"), rows)
+    headings = ("position", "time", "job", "by", *origin, "command", "events")
+    if not print_streamed_columns(context.out, headings, (_row(one, wide=wide) for one in commits)):
+        say_nothing_found(context)
+
+
+def shows_origins(context: CliContext) -> bool:
+    """Return whether rows have key, client and address: in a pipe, and on a wide terminal."""
+    return not context.out.is_terminal or context.out.width >= WIDE
 
 
 def _row(commit: FoundCommitInfo, *, wide: bool) -> tuple[str | Text, ...]:
@@ -130,6 +133,7 @@ def _row(commit: FoundCommitInfo, *, wide: bool) -> tuple[str | Text, ...]:
     )
 
 
-def _say_nothing_found(context: CliContext) -> None:
+def say_nothing_found(context: CliContext, what: str = "commit") -> None:
+    """Say that nothing was found, and not on the standard output of a pipe."""
     notes = context.out if context.out.is_terminal else context.err
-    notes.print("no commit meets these conditions", style="dim", markup=False)
+    notes.print(f"no {what} meets these conditions", style="dim", markup=False)

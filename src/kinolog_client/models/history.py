@@ -71,6 +71,41 @@ class FoundCommitsInfo(ClientModel):
     position: int
 
 
+class ReadInfo(ClientModel):
+    """A read of a caller, or several equal ones within some seconds: who read what, from where, and when.
+
+    `outcome` is `ok`, the name of an error, `started` for a stream that may go on, or `lost`: then `times` is the
+    number of reads of which nothing else is known.
+    """
+
+    batch: int
+    index: int
+    first_at: datetime | None
+    last_at: datetime | None
+    times: int
+    actor: str
+    api_key_id: str = ""
+    client: str = ""
+    address: str = ""
+    via: str = ""
+    kind: str
+    method: str
+    route: str = ""
+    job_id: str = ""
+    resource: str = ""
+    offset: int = 0
+    limit: int = 0
+    size_bytes: int = 0
+    outcome: str
+
+
+class FoundReadsInfo(ClientModel):
+    """A page of reads. `next_cursor` reads the next page, which may follow an empty one; None if no more follow."""
+
+    reads: tuple[ReadInfo, ...]
+    next_cursor: str | None = None
+
+
 class CommandCountInfo(ClientModel):
     """How many commits of an actor have a command, and the first and the last of them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from kinolog_client.http.operation import API_PREFIX, Operation, model_of
-from kinolog_client.models.history import CommandCountsInfo, FoundCommitsInfo, QueueAtInfo
+from kinolog_client.models.history import CommandCountsInfo, FoundCommitsInfo, FoundReadsInfo, QueueAtInfo
 
 
 def search_events(
@@ -22,6 +22,21 @@ def search_events(
     params |= {"min_position": str(min_position)} if min_position else {}
     return Operation(
         method="GET", route=f"{API_PREFIX}/audit/events", params=params, read=model_of(FoundCommitsInfo)
+    )
+
+
+def search_reads(
+    query: str = "", *, limit: int = 100, oldest_first: bool = False, after: str = ""
+) -> Operation[FoundReadsInfo]:
+    """Return a page of the reads that a question asks for, such as `actor=alice since=7d kind=file`: who read what.
+
+    `limit` is 1 to 1000; `after` is the `next_cursor` of the page before.
+    """
+    params = {"query": query, "limit": str(limit)}
+    params |= {"oldest_first": "true"} if oldest_first else {}
+    params |= {"after": after} if after else {}
+    return Operation(
+        method="GET", route=f"{API_PREFIX}/audit/reads", params=params, read=model_of(FoundReadsInfo)
     )
 
 

@@ -76,3 +76,18 @@ async def test_why_a_job_started(kinolog: Kinolog, api: RecordingApi) -> None:
     never = await kinolog("audit", "why", jobs[2].id)
     assert (never.exit_code, never.stdout) == (ExitCode.REFUSED, "")
     assert "has no attempt" in never.stderr
+
+
+async def test_reads_are_listed(kinolog: Kinolog, api: RecordingApi) -> None:
+    """One line per read with all pages; JSON has one read a line; a narrow terminal has no origin."""
+    done = await kinolog("audit", "reads", "kind=file", "since=7d", "--limit", "0")
+    head, *lines = done.stdout.splitlines()
+    assert head.split()[-5:] == ["job", "times", "bytes", "outcome", "read"]
+    assert len(lines) == 2
+    assert lines[0].endswith("GET /api/v1/result/{job_id}/download video bytes 10-29")
+    assert "192.0.2.7 via 127.0.0.1" in lines[0]
+    first, second = api.requests("SearchReads")
+    assert (first.query, first.page_size, second.after) == ("kind=file since=7d", 1_000, "2.0")
+    done = await kinolog("--json", "audit", "reads", "--limit", "1", "--oldest")
+    assert [json.loads(line)["batch"] for line in done.stdout.splitlines()] == [2]
+    assert "192.0.2.7" not in (await kinolog("audit", "reads", columns=80)).stdout

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinolog.event_query.grammar import FIELDS, InvalidQuery, parse_query
+from kinolog.event_query.grammar import FIELDS, parse_query
 from kinolog.event_query.query import Condition, EventQuery, QueryField
+from kinolog.event_query.words import InvalidQuery
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 JOB = "abcdefghijklmnopqrstuvwxyz"

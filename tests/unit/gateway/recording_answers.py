@@ -8,6 +8,7 @@ from typing import Any
 from kinolog.v1 import access_service_pb2 as access
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
+from kinolog.v1 import read_pb2
 from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.unit.gateway import canned
 from tests.unit.gateway.canned_usage import USAGE
@@ -42,6 +43,30 @@ def search_events(api: RecordingApi, request: audit.SearchEventsRequest) -> audi
     ]
     more = page[-1].position if len(before) > len(page) else 0
     return audit.SearchEventsResponse(commits=found, next_position=more, position=api.position)
+
+
+def search_reads(api: RecordingApi, request: audit.SearchReadsRequest) -> audit.SearchReadsResponse:
+    """Return two pages of one read each, whatever the question."""
+    read = read_pb2.Read(
+        times=2,
+        actor="ada",
+        api_key_id="k1",
+        client="curl/8.5.0",
+        kind=read_pb2.READ_KIND_FILE,
+        method="ReadArtifact",
+        route="GET /api/v1/result/{job_id}/download",
+        job_id="a" * 26,
+        resource="video",
+        offset=10,
+        limit=20,
+        bytes=40,
+        outcome="ok",
+    )
+    read.first_at.FromSeconds(1_795_359_600)
+    read.last_at.FromSeconds(1_795_359_601)
+    page = 2 if request.after else 1
+    found = audit.FoundRead(batch=3 - page, index=0, read=read, address="192.0.2.7", via="127.0.0.1")
+    return audit.SearchReadsResponse(reads=[found], next_cursor="" if request.after else "2.0")
 
 
 COUNT = audit.CommandCount(
@@ -79,6 +104,7 @@ AUDIT: dict[str, Callable[..., Any]] = {
     "GetHistory": get_history,
     "VerifyJob": verify_job,
     "SearchEvents": search_events,
+    "SearchReads": search_reads,
     "GetQueueAt": get_queue_at,
     **TREE,
     "CountCommands": lambda api, request: audit.CountCommandsResponse(counts=[COUNT]),

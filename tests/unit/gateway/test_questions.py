@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kinolog.connections.named_client import CLIENT_ROUTE_KEY, known_route
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
@@ -103,3 +104,49 @@ async def test_the_queue_as_it_was(gateway: RunningGateway, api: RecordingApi) -
     refused = await gateway.client.get("/api/v1/audit/queue", params={"as_of": "yesterday"})
     assert refused.status_code == 400
     assert "must be a position, or a time" in refused.text
+
+
+async def test_reads_are_found_page_by_page(gateway: RunningGateway, api: RecordingApi) -> None:
+    """The question and the page reach the api; each read says who read what, from where and when."""
+    params: dict[str, str | int] = {"query": "kind=file", "limit": 2, "oldest_first": "true"}
+    answer = await gateway.client.get("/api/v1/audit/reads", params=params)
+    assert answer.json() == {
+        "reads": [
+            {
+                "batch": 2,
+                "index": 0,
+                "first_at": "2026-11-22T15:00:00Z",
+                "last_at": "2026-11-22T15:00:01Z",
+                "times": 2,
+                "actor": "ada",
+                "api_key_id": "k1",
+                "client": "curl/8.5.0",
+                "address": "192.0.2.7",
+                "via": "127.0.0.1",
+                "kind": "file",
+                "method": "ReadArtifact",
+                "route": "GET /api/v1/result/{job_id}/download",
+                "job_id": "a" * 26,
+                "resource": "video",
+                "offset": 10,
+                "limit": 20,
+                "size_bytes": 40,
+                "outcome": "ok",
+            }
+        ],
+        "next_cursor": "2.0",
+    }
+    last = await gateway.client.get("/api/v1/audit/reads", params={"after": "2.0"})
+    assert last.json()["next_cursor"] is None
+    first, second = api.requests("SearchReads")
+    assert (first.query, first.page_size, first.oldest_first) == ("kind=file", 2, True)
+    assert (second.query, second.page_size, second.after) == ("", 100, "2.0")
+
+
+async def test_the_api_learns_the_route_of_a_request(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Method and path template, without what the client filled in."""
+    job = api.add_job()
+    await gateway.client.get(f"/api/v1/status/{job.id}", headers={"User-Agent": "curl/8.5.0"})
+    (metadata,) = [metadata for name, _, metadata in api.calls if name == "GetJob"]
+    assert metadata[CLIENT_ROUTE_KEY] == "GET /api/v1/status/{job_id}"
+    assert known_route(metadata[CLIENT_ROUTE_KEY])

@@ -9,8 +9,9 @@ from grpc import StatusCode
 from kinolog.codec.commits import decode_commit
 from kinolog.codec.times import time_to_proto
 from kinolog.event_query.facts import commit_facts
-from kinolog.event_query.grammar import InvalidQuery, parse_query
+from kinolog.event_query.grammar import parse_query
 from kinolog.event_query.query import CommitFact, EventQuery, QueryField
+from kinolog.event_query.words import InvalidQuery
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore

@@ -9,7 +9,13 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from kinolog.connections.local_peer import is_own_peer
-from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY, first_product
+from kinolog.connections.named_client import (
+    CLIENT_ADDRESS_KEY,
+    CLIENT_PROGRAM_KEY,
+    CLIENT_ROUTE_KEY,
+    first_product,
+    known_route,
+)
 from kinolog.job.commands import CommandOrigin
 from kinolog.privacy.origin_address import OriginAddress, seal_address
 from kinolog.privacy.sealer import Sealer
@@ -24,10 +30,12 @@ def call_origin(context: Context) -> Mapping[str, str]:
     named = next((str(value) for name, value in metadata if name == CLIENT_ADDRESS_KEY), "")
     client = named[:MAX_ADDRESS_LENGTH] if named.isprintable() else ""
     program = client_program(metadata)
+    route = next((known_route(str(value)) for name, value in metadata if name == CLIENT_ROUTE_KEY), "")
     return {
         "peer": context.peer(),
         **({"client": client} if client else {}),
         **({"program": program} if program else {}),
+        **({"route": route} if route else {}),
     }
 
 

@@ -43,7 +43,7 @@ _METHODS: dict[Need, str] = {
         JobService.PauseJob JobService.ResumeJob JobService.BulkPauseJobs JobService.BulkResumeJobs
         """,
     Scope.AUDIT: """
-        AuditService.SearchEvents AuditService.CountCommands AuditService.GetQueueAt
+        AuditService.SearchEvents AuditService.SearchReads AuditService.CountCommands AuditService.GetQueueAt
         AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog AuditService.GetInclusionProof
         AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kinolog.access.api_key import ALL_SCOPES, Scope
 from kinolog.access.key_text import is_ticket, key_digest
-from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY
+from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY, CLIENT_ROUTE_KEY
 from kinolog.network_addresses import is_loopback
 from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, read_keys
 from kinolog_gateway.http.problems import HttpProblemError
@@ -31,6 +31,8 @@ class HttpCaller:
     """For the api's log lines, and for the record of commands."""
     program: str = ""
     """The first product of its user agent, for the same."""
+    route: str = ""
+    """Method and path template of the request, for the record of reads."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -38,7 +40,8 @@ class HttpCaller:
         key = (("authorization", f"Bearer {self.key}"),) if self.key else ()
         address = ((CLIENT_ADDRESS_KEY, self.address),) if self.address else ()
         program = ((CLIENT_PROGRAM_KEY, self.program),) if self.program else ()
-        return (*key, *address, *program)
+        route = ((CLIENT_ROUTE_KEY, self.route),) if self.route else ()
+        return (*key, *address, *program, *route)
 
     @property
     def has_ticket(self) -> bool:

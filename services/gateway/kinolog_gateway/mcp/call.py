@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http.credentials import HttpCaller
-from kinolog_gateway.http.middleware import CALLER
+from kinolog_gateway.http.middleware import CALLER, MCP_PATH
 from kinolog_gateway.mcp.job_waits import JobWaits
 from kinolog_gateway.upstream import Upstream
 
@@ -45,7 +45,7 @@ class McpCall:
         return cls(
             api=state.upstream,
             waits=state.job_waits,
-            caller=request.scope[CALLER],
+            caller=replace(request.scope[CALLER], route=f"{request.method} {MCP_PATH}"),
             now=state.clock(),
             base_url=str(request.base_url).rstrip("/"),
             context=context,

@@ -30,6 +30,21 @@ class EventsQuery(RequestModel):
     min_position: MinPosition = Field(0, description="Wait until the answer contains this position.")
 
 
+class ReadsQuery(RequestModel):
+    """A question about reads, and a page of its answer."""
+
+    query: Question = Field(
+        "",
+        description="Conditions that a read must all meet. Empty for all reads.",
+        examples=["actor=alice since=7d kind=file"],
+    )
+    limit: int = Field(100, ge=1, le=1000, description="Most reads in the page.")
+    oldest_first: bool = Field(False, description="Whether the oldest reads come first.")
+    after: Annotated[Text, Field(max_length=64)] = Field(
+        "", description="next_cursor of the page before; empty for the first page."
+    )
+
+
 class CommandsQuery(RequestModel):
     """A question whose commits are counted."""
 

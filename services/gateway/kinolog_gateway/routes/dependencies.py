@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -37,7 +38,7 @@ async def _upstream(request: Request) -> Upstream:
 
 async def _caller(request: Request) -> HttpCaller:
     caller: HttpCaller = request.scope[CALLER]
-    return caller
+    return replace(caller, route=f"{request.method} {request.scope['route'].path}")
 
 
 async def _now(request: Request) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -36,7 +37,7 @@ async def ws(socket: WebSocket) -> None:
     async def send(text: str, _: OutgoingMessage) -> None:
         await socket.send_text(text)
 
-    caller: HttpCaller = socket.scope[CALLER]
+    caller: HttpCaller = replace(socket.scope[CALLER], route="GET /ws")
     client = Subscriber(broadcasts.for_caller(caller), SendQueue(send, broadcasts.counts), caller)
     with broadcasts.connected(client):
         close = await run_session(client, socket.app.state.callers, _read(socket, client))

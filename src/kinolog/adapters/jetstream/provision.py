@@ -21,7 +21,7 @@ from kinolog.adapters.jetstream.client.api_request import STREAM_NAME_IN_USE, Je
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
-from kinolog.adapters.jetstream.subjects import PROGRESS, Service
+from kinolog.adapters.jetstream.subjects import PROGRESS, READS, Service
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.main import refuse_arguments
 from kinolog.process.settings import AdminSettings, describe_invalid_setting
@@ -77,10 +77,10 @@ async def _create(client: Client, config: StreamConfig) -> None:
 def _first_position(config: StreamConfig) -> dict[str, int]:
     """Return where the positions of a new stream begin.
 
-    Log lines are stored by their position in PROGRESS, which outlives the stream in Postgres. The time in microseconds
-    is after every position of an earlier PROGRESS, so that no later line takes the place of an old one.
+    Log lines and reads are stored by their position in PROGRESS and READS, which outlives the stream in Postgres. The
+    time in microseconds is after every position of an earlier stream, so that nothing takes the place of what is old.
     """
-    return {"first_seq": time.time_ns() // 1_000} if config.name == PROGRESS else {}
+    return {"first_seq": time.time_ns() // 1_000} if config.name in (PROGRESS, READS) else {}
 
 
 async def _run(settings: AdminSettings) -> list[str]:

@@ -59,6 +59,7 @@ STREAMS_OF: dict[Service, tuple[str, ...]] = {
     Service.API: (
         subjects.EVENTS,
         subjects.ACCESS,
+        subjects.READS,
         subjects.WORK,
         subjects.PROGRESS,
         subjects.KEYS_STREAM,
@@ -68,6 +69,7 @@ STREAMS_OF: dict[Service, tuple[str, ...]] = {
     Service.PROJECTOR: (
         subjects.EVENTS,
         subjects.ACCESS,
+        subjects.READS,
         subjects.WORK,
         subjects.PROGRESS,
         subjects.ADVISORIES,
@@ -89,6 +91,7 @@ def stream_configs(replicas: int) -> dict[str, StreamConfig]:
     configs = (
         _events(replicas),
         _access(replicas),
+        _reads(replicas),
         _work(replicas),
         _progress(replicas),
         _advisories(replicas),
@@ -124,6 +127,17 @@ def _access(replicas: int) -> StreamConfig:
         deny_purge=True,
         allow_atomic=True,
         republish=RePublish(src=subjects.ACCESS_SUBJECTS, dest="live.access.key.{{wildcard(1)}}"),
+    )
+
+
+def _reads(replicas: int) -> StreamConfig:
+    return _stream(
+        replicas,
+        name=subjects.READS,
+        description="Who read what; the projector deletes what is older than it is to be kept",
+        subjects=[subjects.READS_RECORDED],
+        discard=DiscardPolicy.NEW,
+        deny_delete=True,
     )
 
 

@@ -13,22 +13,25 @@ WORK = "WORK"
 PROGRESS = "PROGRESS"
 ADVISORIES = "ADVISORIES"
 ACCESS = "ACCESS"
+READS = "READS"
 KEYS_BUCKET = "kinolog-keys"
 WORKERS_BUCKET = "kinolog-workers"
 KEY_USES_BUCKET = "kinolog-key-uses"
 KEYS_STREAM = f"KV_{KEYS_BUCKET}"
 WORKERS_STREAM = f"KV_{WORKERS_BUCKET}"
 KEY_USES_STREAM = f"KV_{KEY_USES_BUCKET}"
-STREAMS = (EVENTS, ACCESS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM, KEY_USES_STREAM)
+STREAMS = (EVENTS, ACCESS, READS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM, KEY_USES_STREAM)
 """Every stream."""
 
-QUEUE_STREAMS = (WORK, ADVISORIES, PROGRESS, WORKERS_STREAM, KEY_USES_STREAM)
-"""Streams whose content follows from the log or is made again: the projector creates them when they are missing."""
+QUEUE_STREAMS = (READS, WORK, ADVISORIES, PROGRESS, WORKERS_STREAM, KEY_USES_STREAM)
+"""Streams whose content follows from the log, is made again or is archived: the projector creates missing ones."""
 
 EVENTS_SUBJECTS = "evt.job.*"
 LIVE_SUBJECTS = "live.evt.>"
 ACCESS_SUBJECTS = "access.key.*"
 LIVE_ACCESS_SUBJECTS = "live.access.>"
+READS_RECORDED = "reads.recorded"
+"""Subject of batches of reads."""
 WORK_SUBJECTS = "work.*.*.*"
 PROGRESS_SUBJECTS = "prg.*.*"
 ADVISORY_SUBJECTS = (
@@ -171,6 +174,7 @@ def permissions(service: Service) -> Permissions:
             publish = (
                 "evt.job.*",
                 ACCESS_SUBJECTS,
+                READS_RECORDED,
                 ALARM_SUBJECTS,
                 f"{inbox_prefix(Service.WORKER)}.>",
                 key_values,
@@ -186,6 +190,7 @@ def permissions(service: Service) -> Permissions:
                 *_get(WORK),
                 *_get(ACCESS),
                 *_get(KEY_USES_STREAM),
+                *_get(READS),
             )
             return Permissions(
                 publish=publish,
@@ -219,6 +224,8 @@ def permissions(service: Service) -> Permissions:
                 *_get(KEYS_STREAM),
                 *_get(WORKERS_STREAM),
                 f"$JS.API.STREAM.INFO.{KEY_USES_STREAM}",
+                *_get(READS),
+                f"$JS.API.STREAM.PURGE.{READS}",
             )
             return Permissions(
                 publish=publish,

@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog_gateway.requests.moments import fill_moment
-from kinolog_gateway.requests.questions import CommandsQuery, EventsQuery
+from kinolog_gateway.requests.questions import CommandsQuery, EventsQuery, ReadsQuery
 from kinolog_gateway.responses.search.found_commits import (
     CommandCountsView,
     FoundCommitsView,
     command_counts_view,
     found_commits_view,
 )
+from kinolog_gateway.responses.search.found_reads import FoundReadsView, found_reads_view
 from kinolog_gateway.responses.search.queue_at import QueueAtView, queue_at_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, PositionHeader, json_response
 
@@ -47,6 +48,15 @@ async def count_commands(
         query=query.query, limit=query.limit, min_position=max(query.min_position, read_after)
     )
     return json_response(command_counts_view(await api.call(api.audit.CountCommands, request, caller)))
+
+
+@router.get("/reads", response_model=FoundReadsView, summary="Find reads by a question: who read what")
+async def search_reads(query: Annotated[ReadsQuery, Query()], api: Api, caller: Caller) -> Response:
+    """Find recorded reads that meet every condition of a question, newest first."""
+    request = audit.SearchReadsRequest(
+        query=query.query, page_size=query.limit, oldest_first=query.oldest_first, after=query.after
+    )
+    return json_response(found_reads_view(await api.call(api.audit.SearchReads, request, caller)))
 
 
 @router.get("/queue", response_model=QueueAtView, summary="The queue and the fleet at a time or position")

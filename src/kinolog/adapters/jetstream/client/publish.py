@@ -42,6 +42,15 @@ async def publish(inbox: RequestInbox, stream: str, message: OutgoingWrite) -> i
     return await _acknowledged(inbox, message, headers)
 
 
+async def publish_next(inbox: RequestInbox, stream: str, message: OutgoingWrite) -> int:
+    """Store one message, whatever the last of its subject is. Return its position, of a repeat that of the first.
+
+    Raises as `publish` does.
+    """
+    headers = {"Nats-Msg-Id": message.repeat_id, "Nats-Expected-Stream": stream}
+    return await _acknowledged(inbox, message, headers)
+
+
 async def publish_batch(inbox: RequestInbox, messages: Sequence[OutgoingWrite]) -> int:
     """Store all messages or none, at contiguous positions. Return the position of the last.
 

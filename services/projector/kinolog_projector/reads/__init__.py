@@ -1,0 +1,1 @@
+"""The archive of reads, and the end of those that are too old."""

@@ -1,0 +1,212 @@
+"""Copies the stream of reads into Postgres, where questions find them, and deletes what is not to be kept longer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from kinolog.counts import counted
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.logs import fields
+from kinolog.process.probe import Metric
+from kinolog.process.problem_alarm import ProblemAlarm
+from kinolog.readmodel import permanent_tables
+from kinolog.readmodel.database import Connection, writer_connection
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
+from kinolog.reads.read import RecordedReadBatch
+from kinolog.reads.read_log import ReadBatchLog
+from kinolog_projector.bulk.upserts import insert
+from kinolog_projector.projection.writer import BatchWriter
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""How often the stream is read for new batches."""
+RETRY_SECONDS = 5.0
+"""Pause before the stream is followed again after an error."""
+DELETE_EVERY = timedelta(hours=1)
+"""How often old reads are deleted."""
+
+CHECKPOINT = sql.SQL("SELECT position, number FROM kinolog.read_checkpoint")
+MOVE = sql.SQL(
+    "UPDATE kinolog.read_checkpoint SET position = %s, number = %s WHERE position = %s RETURNING position"
+)
+DELETE_OLD = sql.SQL("DELETE FROM kinolog.read_batches WHERE at < %s RETURNING number")
+SIZE = sql.SQL("SELECT coalesce(sum(octet_length(raw)), 0) FROM kinolog.read_batches")
+DELETE_BEYOND = sql.SQL(
+    "DELETE FROM kinolog.read_batches WHERE number <= (SELECT number FROM"
+    " (SELECT number, sum(octet_length(raw)) OVER (ORDER BY number DESC) AS newer FROM kinolog.read_batches)"
+    " AS sizes WHERE newer > %s ORDER BY number DESC LIMIT 1) RETURNING number"
+)
+DELETE_READS = sql.SQL("DELETE FROM kinolog.reads WHERE batch = ANY(%s::bigint[])")
+FIRST_KEPT = sql.SQL("SELECT min(position) FROM kinolog.read_batches")
+
+ADD_BATCHES = insert(permanent_tables.read_batches, PERMANENT_SCHEMA)
+ADD_READS = insert(permanent_tables.reads, PERMANENT_SCHEMA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRetention:
+    """How long reads are kept, and how many bytes of them."""
+
+    days: int
+    size_bytes: int
+
+
+class ReadArchive:
+    """Follows the stream while this process leads."""
+
+    def __init__(
+        self, database_url: str, log: ReadBatchLog, kept: ReadRetention, alarm: ProblemAlarm, clock: Clock
+    ) -> None:
+        self._database_url = database_url
+        self._log = log
+        self._kept = kept
+        self._alarm = alarm
+        self._clock = clock
+        self._deleted_at: datetime | None = None
+        self._damaged = 0
+        self.archived = 0
+
+    def metrics(self) -> list[Metric]:
+        """Return the metrics of the probe."""
+        return [
+            Metric(
+                name="kinolog_read_batches_archived_total",
+                value=self.archived,
+                help="Batches of reads that were archived.",
+                kind="counter",
+            )
+        ]
+
+    async def run(self, writer: BatchWriter, caught_up: asyncio.Event) -> None:
+        """Archive what comes, until cancelled."""
+        while True:
+            try:
+                async with await writer_connection(self._database_url, "kinolog-reads") as connection:
+                    while True:
+                        await self.archive_new(connection)
+                        await self._delete_if_due(connection)
+                        await asyncio.sleep(POLL_SECONDS)
+            except (LogUnavailable, psycopg.OperationalError) as error:
+                logger.warning("reads are not archived now: %s", type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def archive_new(self, connection: Connection) -> None:
+        """Archive what the stream has after the checkpoint. Raises `LogUnavailable`."""
+        position, number = await _checkpoint(connection)
+        while True:
+            page = await self._log.after(position)
+            ends = [*(recorded.position for recorded in page.batches), *page.damaged]
+            if not ends:
+                return
+            async with connection.transaction():
+                await _add(connection, page.batches, number)
+                moved = (max(ends), number + len(page.batches))
+                cursor = await connection.execute(MOVE, [*moved, position])
+                if await cursor.fetchone() is None:  # another projector was faster
+                    raise psycopg.OperationalError("another process archives reads")
+            position, number = moved
+            self.archived += len(page.batches)
+            await self._report(page.damaged)
+
+    async def delete_old(self, connection: Connection) -> int:
+        """Delete reads that are too old or too many. Return the number of batches. Raises `LogUnavailable`."""
+        limit = self._clock() - timedelta(days=self._kept.days)
+        async with connection.transaction():
+            deleted = [*await _numbers(connection, DELETE_OLD, limit)]
+            ((size,),) = await (await connection.execute(SIZE)).fetchall()
+            if int(size) > self._kept.size_bytes:
+                deleted += await _numbers(connection, DELETE_BEYOND, self._kept.size_bytes)
+            await connection.execute(DELETE_READS, [deleted])
+            ((first,),) = await (await connection.execute(FIRST_KEPT)).fetchall()
+            position, _ = await _checkpoint(connection)
+        if deleted:
+            await self._log.forget_until(position if first is None else int(first) - 1)
+            logger.info("old reads are deleted", extra=fields("reads_deleted", batches=len(deleted)))
+        return len(deleted)
+
+    async def _delete_if_due(self, connection: Connection) -> None:
+        now = self._clock()
+        if self._deleted_at is None or now - self._deleted_at >= DELETE_EVERY:
+            await self.delete_old(connection)
+            self._deleted_at = now
+
+    async def _report(self, damaged: Sequence[int]) -> None:
+        if not damaged:
+            return
+        self._damaged += len(damaged)
+        logger.error(
+            "messages of the stream of reads are damaged", extra=fields("reads_damaged", at=damaged[0])
+        )
+        await self._alarm.update(
+            f"{counted(self._damaged, 'batch', 'batches')} of recorded reads were damaged in the stream READS"
+            " before they were archived, and are lost"
+        )
+
+
+async def _checkpoint(connection: Connection) -> tuple[int, int]:
+    """Return position and number of the last archived batch."""
+    cursor = await connection.execute(CHECKPOINT)
+    ((position, number),) = await cursor.fetchall()
+    return int(position), int(number)
+
+
+async def _add(connection: Connection, batches: Sequence[RecordedReadBatch], number: int) -> None:
+    numbered = list(enumerate(batches, start=number + 1))
+    rows = [_batch_row(at, recorded) for at, recorded in numbered]
+    reads = [row for at, recorded in numbered for row in _read_rows(at, recorded)]
+    await ADD_BATCHES.send(connection, rows)
+    await ADD_READS.send(connection, reads)
+
+
+async def _numbers(connection: Connection, statement: sql.SQL, limit: object) -> list[int]:
+    cursor = await connection.execute(statement, [limit])
+    return [int(number) for (number,) in await cursor.fetchall()]
+
+
+def _batch_row(number: int, recorded: RecordedReadBatch) -> dict[str, Any]:
+    return {
+        "number": number,
+        "position": recorded.position,
+        "tenant": recorded.batch.tenant,
+        "at": recorded.batch.at,
+        "raw": recorded.raw,
+    }
+
+
+def _read_rows(number: int, recorded: RecordedReadBatch) -> Iterator[dict[str, Any]]:
+    batch = recorded.batch
+    for place, read in enumerate(batch.reads):
+        facts, sealed = read.facts, read.sealed_address
+        yield {
+            "batch": number,
+            "place": place,
+            "tenant": batch.tenant,
+            "first_at": read.first_at,
+            "last_at": read.last_at,
+            "times": read.times,
+            "actor": facts.actor,
+            "api_key_id": facts.api_key_id,
+            "client": facts.client,
+            "kind": facts.kind.value,
+            "method": facts.method,
+            "route": facts.route,
+            "job_id": facts.job_id,
+            "resource": facts.resource,
+            "first_byte": facts.offset,
+            "most_bytes": facts.limit,
+            "size_bytes": read.size_bytes,
+            "outcome": facts.outcome,
+            "address_key": batch.address_key,
+            "nonce": sealed.nonce if sealed else b"",
+            "address": sealed.ciphertext if sealed else b"",
+        }

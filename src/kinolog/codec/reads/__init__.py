@@ -1,0 +1,1 @@
+"""Reads of callers as messages."""

@@ -1,0 +1,168 @@
+"""Reads in the database: archived from the stream, found by questions, and deleted when they are old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+from kinolog_projector.reads import read_archive
+from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
+
+from kinolog.process.problem_alarm import ProblemAlarm
+from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.reads.read import LOST, ReadKind
+from kinolog.reads.read_log import ReadHistory, ReadLogPage, ReadPlace, ReadSearch, StoredRead
+from kinolog.reads.read_query import ReadQuery, parse_read_query
+from tests.adapters.memory.alarms import MemoryAlarms
+from tests.adapters.memory.read_log import MemoryReadHistory, MemoryReadLog
+from tests.contract.test_read_log import AT, BATCH, READ
+from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import until
+from tests.integration.readmodel_database import Projected, projected
+
+NOW = AT + timedelta(hours=1)
+FOREVER = ReadRetention(days=36_500, size_bytes=1 << 40)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedCase:
+    """A stream, its archive in the database, and what answers questions from it."""
+
+    log: MemoryReadLog
+    database: Projected
+    alarms: MemoryAlarms
+    history: ReadHistory
+
+    def archive(self, kept: ReadRetention = FOREVER) -> ReadArchive:
+        """Return what copies the stream."""
+        alarm = ProblemAlarm(self.alarms, "reads-damaged", lambda: NOW)
+        return ReadArchive(self.database.url, self.log, kept, alarm, lambda: NOW)
+
+    async def numbers(self) -> list[tuple[int, int]]:
+        """Return numbers and positions of the archived batches."""
+        cursor = await self.database.connection.execute(
+            "SELECT number, position FROM kinolog.read_batches ORDER BY number"
+        )
+        return list(await cursor.fetchall())
+
+
+@pytest.fixture
+async def case(migrated_database_url: str) -> AsyncIterator[ArchivedCase]:
+    """An empty stream and an empty archive."""
+    model = await PostgresReadModel.connect(migrated_database_url, 2)
+    async with projected(migrated_database_url) as database:
+        yield ArchivedCase(MemoryReadLog(), database, MemoryAlarms(), model.read_history())
+    await model.close()
+
+
+async def filled(log: MemoryReadLog) -> None:
+    """Store batches of two tenants whose reads differ in everything that questions ask for."""
+    facts = READ.facts
+    texts = replace(facts, kind=ReadKind.TEXT, method="GetJob", resource="", client="kinolog/1.0 (x)"[:11])
+    others = replace(facts, actor="bob", api_key_id="", client="", job_id="b" * 26, outcome="not_found")
+    lost = replace(facts, actor="", method="", kind=ReadKind.OTHER, job_id="", outcome=LOST)
+    late = timedelta(days=3)
+    await log.append(replace(BATCH, reads=(READ, replace(READ, facts=texts))))
+    await log.append(replace(BATCH, tenant="other", number=2))
+    await log.append(
+        replace(
+            BATCH,
+            number=3,
+            reads=tuple(
+                replace(READ, facts=one, first_at=AT + late, last_at=AT + late) for one in (others, lost)
+            ),
+        )
+    )
+
+
+QUESTIONS = (
+    "",
+    "actor=ada",
+    "actor=bob,ada outcome!=lost",
+    "key=k1",
+    "client=curl",
+    "client=curl/8.5.0",
+    "client!=curl",
+    "client=kinolog",
+    "kind=text,other",
+    "method=GetJob",
+    f"job={'b' * 26}",
+    "outcome=not_found",
+    "since=2026-05-02",
+    "until=2026-05-02",
+    "since=2026-05-01T12:00:01 until=2026-05-01T12:00:02",
+    "actor=nobody",
+)
+
+
+async def test_questions_are_answered_as_in_memory(case: ArchivedCase) -> None:
+    """Postgres finds what a comparison of each read with the question finds, in the same order, page by page."""
+    await filled(case.log)
+    await case.archive().archive_new(case.database.connection)
+    memory, matched = MemoryReadHistory(case.log), 0
+    for question, oldest_first in product(QUESTIONS, (True, False)):
+        query = parse_read_query(question, NOW)
+        for tenant in ("studio", "other"):
+            search = ReadSearch(query=query, limit=10, oldest_first=oldest_first)
+            expected = list(await memory.search(tenant, search))
+            assert list(await case.history.search(tenant, search)) == expected, question
+            found, beyond = list[StoredRead](), None
+            while page := await case.history.search(tenant, replace(search, limit=1, beyond=beyond)):
+                found += page
+                beyond = page[-1].place
+            assert found == expected, question
+            matched += bool(expected)
+    assert matched > len(QUESTIONS)
+
+
+async def test_the_stream_is_archived_as_it_grows(
+    case: ArchivedCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch once, under the next number, also after another start. A damaged message is an alarm."""
+    monkeypatch.setattr(read_archive, "POLL_SECONDS", 0.01)
+    writer, caught_up = case.database.writer, asyncio.Event()
+    await case.log.append(BATCH)
+    async with background_task(case.archive().run(writer, caught_up)):
+        await until(case.numbers, "the first is archived", lambda found: len(found) == 1)
+        await case.log.append(replace(BATCH, number=2))
+        await until(case.numbers, "the second is archived", lambda found: len(found) == 2)
+    await case.log.append(replace(BATCH, number=3))
+    archive = case.archive()
+    await archive.archive_new(case.database.connection)
+    await archive.archive_new(case.database.connection)
+    assert await case.numbers() == [(1, 1), (2, 2), (3, 3)]
+    assert not await case.alarms.current()
+
+    async def damaged(position: int) -> ReadLogPage:
+        return ReadLogPage(damaged=(4,)) if position < 4 else ReadLogPage()
+
+    monkeypatch.setattr(case.log, "after", damaged)
+    await archive.archive_new(case.database.connection)
+    (alarm,) = await case.alarms.current()
+    assert "1 batch of recorded reads" in alarm.text
+
+
+async def test_old_reads_are_deleted_from_archive_and_stream(case: ArchivedCase) -> None:
+    """By age and by size, the oldest first. Numbers go on after a deletion of everything."""
+    for number, days in ((1, 40), (2, 20), (3, 0)):
+        await case.log.append(replace(BATCH, number=number, at=NOW - timedelta(days=days)))
+    connection = case.database.connection
+    await case.archive().archive_new(connection)
+    assert await case.archive().delete_old(connection) == 0
+    assert await case.archive(ReadRetention(days=30, size_bytes=1 << 40)).delete_old(connection) == 1
+    assert await case.numbers() == [(2, 2), (3, 3)]
+    assert [one.position for one in case.log.batches] == [2, 3]
+    size = len(case.log.batches[-1].raw)
+    assert await case.archive(ReadRetention(days=30, size_bytes=size)).delete_old(connection) == 1
+    assert await case.numbers() == [(3, 3)]
+    found = await case.history.search("studio", ReadSearch(query=ReadQuery(), limit=10))
+    assert [one.place for one in found] == [ReadPlace(3, 0)]
+    assert await case.archive(ReadRetention(days=30, size_bytes=0)).delete_old(connection) == 1
+    assert (await case.numbers(), case.log.batches) == ([], [])
+    await case.log.append(replace(BATCH, number=4, at=datetime.now(UTC)))
+    await case.archive().archive_new(connection)
+    assert await case.numbers() == [(4, 4)]
