@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
 import json
 import subprocess
@@ -181,25 +180,6 @@ async def test_what_cannot_be_proved_is_refused(api: RunningApi) -> None:
         assert (
             await refused(unsigned.method("ExportBundle")(ex.ExportBundleRequest()))
         ).reason == "NO_TREE_HEAD"
-
-
-async def test_limits_of_bundles(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is too large, others that are being made, a full disk: each is refused, and the next one is made."""
-
-    def full_disk() -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    for name, value, reason in (
-        ("kinolog.bundle.archive.MAX_BYTES", 500, "BUNDLE_TOO_LARGE"),
-        ("kinolog.bundle.archive.MAX_MEMBERS", 2, "BUNDLE_TOO_LARGE"),
-        ("kinolog_api.audit_exports.export_bundle.AT_ONCE", 0, "EXPORTS_BUSY"),
-        ("tempfile.TemporaryFile", full_disk, "NO_TEMPORARY_SPACE"),
-    ):
-        with monkeypatch.context() as changed:
-            changed.setattr(name, value)
-            problem = await refused(api.method("ExportBundle")(ex.ExportBundleRequest()))
-        assert problem.reason == reason
-    first(await bundle(api))
 
 
 async def test_the_certificate_of_a_signed_video_is_beside_it(api: RunningApi) -> None:

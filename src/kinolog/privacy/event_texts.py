@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from kinolog.job.events import CancelRequested, Event, StoryboardPlanned, Submitted
 from kinolog.job.values import Sealed
@@ -14,7 +15,7 @@ from kinolog.privacy.sealed_fields import (
     WEBHOOK,
     scene_purpose,
 )
-from kinolog.privacy.sealer import Sealer
+from kinolog.privacy.sealer import Sealer, UnsealFailed
 
 
 def has_texts(events: Sequence[Event]) -> bool:
@@ -27,6 +28,25 @@ def unsealed_texts(events: Sequence[Event], sealer: Sealer) -> list[dict[str, st
     return [
         {purpose: sealer.unseal(text, purpose) for purpose, text in _sealed_in(event)} for event in events
     ]
+
+
+@dataclass(slots=True)
+class EventTexts:
+    """The texts of an event by their purpose, and the purposes of those that do not unseal."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def readable_texts(event: Event, sealer: Sealer) -> EventTexts:
+    """Return the texts of an event. One that does not unseal hides no other."""
+    found = EventTexts()
+    for purpose, text in _sealed_in(event):
+        try:
+            found.texts[purpose] = sealer.unseal(text, purpose)
+        except UnsealFailed:
+            found.unreadable.append(purpose)
+    return found
 
 
 def _sealed_in(event: Event) -> Iterable[tuple[str, Sealed]]:

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kinolog.v1 import audit_service_pb2 as kinolog_dot_v1_dot_audit__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkinolog/v1/export_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekinolog/v1/audit_service.proto\"\xf3\x01\n\x0f\x43ommitSelection\x12(\n\x06job_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x10\x32\x0e^[a-z0-9]{26}$\xd8\x01\x01\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x04\x12\x15\n\rlast_position\x18\x03 \x01(\x04\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x05\x61\x63tor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x06tenant\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"[\n\x13\x45xportEventsRequest\x12.\n\tselection\x18\x01 \x01(\x0b\x32\x1b.kinolog.v1.CommitSelection\x12\x14\n\x0cunseal_texts\x18\x02 \x01(\x08\"{\n\x14\x45xportEventsResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x15\n\rlast_position\x18\x02 \x01(\x04\x12+\n\x07\x63ommits\x18\x03 \x03(\x0b\x32\x1a.kinolog.v1.ExportedCommit\x12\x0f\n\x07reached\x18\x04 \x01(\x04\"\x86\x01\n\x0e\x45xportedCommit\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12*\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\x1a.kinolog.v1.RecordedCommit\x12(\n\x05texts\x18\x04 \x03(\x0b\x32\x19.kinolog.v1.UnsealedTexts\"r\n\rUnsealedTexts\x12\x33\n\x05texts\x18\x01 \x03(\x0b\x32$.kinolog.v1.UnsealedTexts.TextsEntry\x1a,\n\nTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\x13\x45xportBundleRequest\x12.\n\tselection\x18\x01 \x01(\x0b\x32\x1b.kinolog.v1.CommitSelection\x12\x12\n\nwith_files\x18\x02 \x01(\x08\x12\x11\n\twith_keys\x18\x03 \x01(\x08\x12/\n\rearlier_sizes\x18\x04 \x03(\x04\x42\x18\xbaH\x15\x92\x01\x12\x10\x64\"\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\"8\n\x14\x45xportBundleResponse\x12\x12\n\nsize_bytes\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x32\xbe\x01\n\x12\x41uditExportService\x12S\n\x0c\x45xportEvents\x12\x1f.kinolog.v1.ExportEventsRequest\x1a .kinolog.v1.ExportEventsResponse0\x01\x12S\n\x0c\x45xportBundle\x12\x1f.kinolog.v1.ExportBundleRequest\x1a .kinolog.v1.ExportBundleResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fkinolog/v1/export_service.proto\x12\nkinolog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekinolog/v1/audit_service.proto\"\xf3\x01\n\x0f\x43ommitSelection\x12(\n\x06job_id\x18\x01 \x01(\tB\x18\xbaH\x15r\x10\x32\x0e^[a-z0-9]{26}$\xd8\x01\x01\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x04\x12\x15\n\rlast_position\x18\x03 \x01(\x04\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x05\x61\x63tor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x06tenant\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"[\n\x13\x45xportEventsRequest\x12.\n\tselection\x18\x01 \x01(\x0b\x32\x1b.kinolog.v1.CommitSelection\x12\x14\n\x0cunseal_texts\x18\x02 \x01(\x08\"{\n\x14\x45xportEventsResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x15\n\rlast_position\x18\x02 \x01(\x04\x12+\n\x07\x63ommits\x18\x03 \x03(\x0b\x32\x1a.kinolog.v1.ExportedCommit\x12\x0f\n\x07reached\x18\x04 \x01(\x04\"\x86\x01\n\x0e\x45xportedCommit\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12*\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\x1a.kinolog.v1.RecordedCommit\x12(\n\x05texts\x18\x04 \x03(\x0b\x32\x19.kinolog.v1.UnsealedTexts\"\x86\x01\n\rUnsealedTexts\x12\x33\n\x05texts\x18\x01 \x03(\x0b\x32$.kinolog.v1.UnsealedTexts.TextsEntry\x12\x12\n\nunreadable\x18\x02 \x03(\t\x1a,\n\nTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\x13\x45xportBundleRequest\x12.\n\tselection\x18\x01 \x01(\x0b\x32\x1b.kinolog.v1.CommitSelection\x12\x12\n\nwith_files\x18\x02 \x01(\x08\x12\x11\n\twith_keys\x18\x03 \x01(\x08\x12/\n\rearlier_sizes\x18\x04 \x03(\x04\x42\x18\xbaH\x15\x92\x01\x12\x10\x64\"\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\"8\n\x14\x45xportBundleResponse\x12\x12\n\nsize_bytes\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x32\xbe\x01\n\x12\x41uditExportService\x12S\n\x0c\x45xportEvents\x12\x1f.kinolog.v1.ExportEventsRequest\x1a .kinolog.v1.ExportEventsResponse0\x01\x12S\n\x0c\x45xportBundle\x12\x1f.kinolog.v1.ExportBundleRequest\x1a .kinolog.v1.ExportBundleResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,14 +52,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTEVENTSRESPONSE']._serialized_end=603
   _globals['_EXPORTEDCOMMIT']._serialized_start=606
   _globals['_EXPORTEDCOMMIT']._serialized_end=740
-  _globals['_UNSEALEDTEXTS']._serialized_start=742
-  _globals['_UNSEALEDTEXTS']._serialized_end=856
-  _globals['_UNSEALEDTEXTS_TEXTSENTRY']._serialized_start=812
-  _globals['_UNSEALEDTEXTS_TEXTSENTRY']._serialized_end=856
-  _globals['_EXPORTBUNDLEREQUEST']._serialized_start=859
-  _globals['_EXPORTBUNDLEREQUEST']._serialized_end=1016
-  _globals['_EXPORTBUNDLERESPONSE']._serialized_start=1018
-  _globals['_EXPORTBUNDLERESPONSE']._serialized_end=1074
-  _globals['_AUDITEXPORTSERVICE']._serialized_start=1077
-  _globals['_AUDITEXPORTSERVICE']._serialized_end=1267
+  _globals['_UNSEALEDTEXTS']._serialized_start=743
+  _globals['_UNSEALEDTEXTS']._serialized_end=877
+  _globals['_UNSEALEDTEXTS_TEXTSENTRY']._serialized_start=833
+  _globals['_UNSEALEDTEXTS_TEXTSENTRY']._serialized_end=877
+  _globals['_EXPORTBUNDLEREQUEST']._serialized_start=880
+  _globals['_EXPORTBUNDLEREQUEST']._serialized_end=1037
+  _globals['_EXPORTBUNDLERESPONSE']._serialized_start=1039
+  _globals['_EXPORTBUNDLERESPONSE']._serialized_end=1095
+  _globals['_AUDITEXPORTSERVICE']._serialized_start=1098
+  _globals['_AUDITEXPORTSERVICE']._serialized_end=1288
 # @@protoc_insertion_point(module_scope)

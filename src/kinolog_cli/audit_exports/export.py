@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from kinolog.counts import counted
 from kinolog_cli.audit_exports.commit_options import (
     ActorOption,
     FromOption,
@@ -60,19 +61,28 @@ def export(
     if chosen not in FORMATS:
         raise CommandFailed(ExitCode.USAGE, f"--format must be one of {', '.join(FORMATS)}")
     selection = commit_selection(since=since, until=until, first=first, last=last, actor=actor, tenant=tenant)
-    place = checked_place(output)
+    place, unreadable = checked_place(output), list[int]()
     with context.client() as client, _bar(context, selection.first_position or 1) as on_progress:
         chosen_commits = replace(selection, job_id=whole_job_id(client, job))
         try:
             with writing(place, "repeat the command to go on, or save it elsewhere"):
                 client.export_events(
-                    place, chosen_commits, file_format=chosen, prompts=prompts, on_progress=on_progress
+                    place,
+                    chosen_commits,
+                    file_format=chosen,
+                    prompts=prompts,
+                    on_progress=on_progress,
+                    on_unreadable=unreadable.append,
                 )
         except (ExportInterrupted, ValueError) as error:
             raise CommandFailed(ExitCode.USAGE, str(error)) from error
         except ModuleNotFoundError as error:
             text = "Parquet cannot be written here; install it with: pip install 'kinolog[parquet]'"
             raise CommandFailed(ExitCode.USAGE, text) from error
+    if unreadable:
+        events = counted(sum(unreadable), "event")
+        text = f"{events} with texts that could not be unsealed: data.unreadable_texts names which"
+        context.err.print(text, style="yellow", markup=False, soft_wrap=True)
     if writes_standard_output(place):
         return
     if context.as_json:

@@ -42,6 +42,7 @@ class AsyncExportMethods:
         file_format: str = "jsonl",
         prompts: bool = False,
         on_progress: Callable[[int, int], object] | None = None,
+        on_unreadable: Callable[[int], object] | None = None,
     ) -> Path:
         """Save the events of the selected commits under `to`, whole or not at all; return the path.
 
@@ -58,6 +59,7 @@ class AsyncExportMethods:
             file_format=file_format,
             prompts=prompts,
             on_progress=on_progress,
+            on_unreadable=on_unreadable,
         ) as file:
             async for chunk in self._transport.read_file(file.transfer):
                 file.write(chunk)

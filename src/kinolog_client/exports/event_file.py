@@ -19,6 +19,8 @@ FORMATS = ("jsonl", "parquet")
 PARTIAL, STATE = ".partial", ".partial.json"
 """What is added to the name of the file while it is not whole."""
 _BLOCK = 1 << 16
+UNREADABLE = b'"unreadable_texts":['
+"""In the line of an event with a text that could not be unsealed. A quote in a text is written otherwise."""
 
 
 class ExportInterrupted(Exception):
@@ -41,11 +43,13 @@ class EventFile:
         file_format: str = "jsonl",
         prompts: bool = False,
         on_progress: Callable[[int, int], object] | None = None,
+        on_unreadable: Callable[[int], object] | None = None,
     ) -> None:
         if file_format not in FORMATS:
             raise ValueError(f"file_format must be one of {', '.join(FORMATS)}")
         self._to, self._file_format, self._prompts = to, file_format, prompts
-        self._on_progress = on_progress
+        self._on_progress, self._on_unreadable = on_progress, on_unreadable
+        self._unreadable = 0
         self._stack = ExitStack()
         self._file: BinaryIO
         self._is_plain = is_plain_place(to)
@@ -99,11 +103,14 @@ class EventFile:
             }
             self._state.write_text(json.dumps(facts), encoding="utf-8")
         self._file.write(b"".join(lines))
+        self._unreadable += sum(UNREADABLE in line for line in lines)
         if self._on_progress is not None and transfer.after is not None:
             self._on_progress(transfer.after.position, transfer.last_position or 0)
 
     def finish(self) -> Path:
         """Put the whole file into its place; return it. It blocks until the disk has it. Raises `OSError`."""
+        if self._unreadable and self._on_unreadable is not None:
+            self._on_unreadable(self._unreadable)
         if self._is_plain:
             flush_to_disk(self._file)
             if self._file_format == "parquet":
@@ -139,6 +146,8 @@ class EventFile:
                 f"delete {self._partial.name} and {self._state.name}, or name another file"
             )
         last = last_line(self._file)
+        self._file.seek(0)
+        self._unreadable = sum(UNREADABLE in line for line in self._file)
         if last is None:
             self._state.unlink()
             return

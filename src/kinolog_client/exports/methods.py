@@ -40,12 +40,14 @@ class ExportMethods:
         file_format: str = "jsonl",
         prompts: bool = False,
         on_progress: Callable[[int, int], object] | None = None,
+        on_unreadable: Callable[[int], object] | None = None,
     ) -> Path:
         """Save the events of the selected commits under `to`, whole or not at all; return the path.
 
         `file_format` is jsonl (a CloudEvent 1.0 a line) or parquet, which needs the extra `parquet`. What is
         interrupted stays beside `to` and is continued by the same call. `on_progress` is called with the position that
-        is reached and the last one. Raises `ExportInterrupted` if the beginning of another export is there, ValueError
+        is reached and the last one, `on_unreadable` at the end with the number of events whose texts could not all be
+        unsealed, if there are any. Raises `ExportInterrupted` if the beginning of another export is there, ValueError
         for another format, and OSError if the file cannot be written. See `exported_events`.
         """
         with EventFile(
@@ -56,6 +58,7 @@ class ExportMethods:
             file_format=file_format,
             prompts=prompts,
             on_progress=on_progress,
+            on_unreadable=on_unreadable,
         ) as file:
             for chunk in self._transport.read_file(file.transfer):
                 file.write(chunk)

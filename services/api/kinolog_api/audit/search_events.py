@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grpc import StatusCode
@@ -13,6 +15,7 @@ from kinolog.event_query.grammar import parse_query
 from kinolog.event_query.query import CommitFact, EventQuery, QueryField
 from kinolog.event_query.words import InvalidQuery
 from kinolog.job.commit import RecordedCommit
+from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
@@ -27,6 +30,8 @@ from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 from kinolog_api.rpc.positions import require_position_in_log
 
 DEFAULT_PAGE_SIZE = 100
+DECODED_AT_ONCE = 20
+"""Commits of a page that are decoded in one go: a millisecond."""
 MAX_WAIT_SECONDS = 10.0
 
 
@@ -62,7 +67,7 @@ class SearchEvents:
             beyond=request.after or None,
         )
         found = await self._read_model.search_events(question.tenant, search)
-        commits = [decode_commit(one.position, one.raw) for one in found.commits]
+        commits = await _decoded(found.commits)
         shown = [one for one in commits if one.position in found.with_address]
         addresses = await unsealed_addresses(shown, self._keys)
         answer = pb.SearchEventsResponse(next_position=found.next_position, position=found.position)
@@ -116,6 +121,16 @@ class SearchEvents:
         if position:
             await require_position_in_log(self._store, position, "min_position")
             await self._read_model.wait_for(position, call.seconds_left(MAX_WAIT_SECONDS))
+
+
+async def _decoded(commits: Sequence[ArchivedCommit]) -> list[RecordedCommit]:
+    """Return the commits. Other calls have their turn meanwhile: a page may have 8 MiB."""
+    decoded = []
+    for number, one in enumerate(commits, 1):
+        decoded.append(decode_commit(one.position, one.raw))
+        if number % DECODED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return decoded
 
 
 def _answers(question: _Question, recorded: RecordedCommit, address: OriginAddress | None) -> bool:

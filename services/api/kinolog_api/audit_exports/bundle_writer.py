@@ -25,10 +25,11 @@ from kinolog_api.audit_exports.selected_commits import SelectedCommits
 
 @dataclass(slots=True)
 class NamedByCommits:
-    """What the commits of a bundle name: their leaves, files and certificates by SHA-256, and ids of keys by job."""
+    """What the commits of a bundle name: leaves, files by job and SHA-256, certificates, and ids of keys by job."""
 
     leaves: array[int] = field(default_factory=lambda: array("Q"))
-    files: dict[str, pb.Artifact] = field(default_factory=dict)
+    files_of: dict[str, dict[str, pb.Artifact]] = field(default_factory=dict)
+    all_files: set[str] = field(default_factory=set)
     certificates: set[str] = field(default_factory=set)
     key_ids: dict[str, str] = field(default_factory=dict)
 
@@ -38,7 +39,8 @@ class NamedByCommits:
         wire, _ = parse_commit(recorded.raw)
         for event in wire.events:
             for artifact in artifacts_in(event):
-                self.files[artifact.sha256] = artifact
+                self.files_of.setdefault(wire.job_id, {})[artifact.sha256] = artifact
+                self.all_files.add(artifact.sha256)
                 self.certificates |= {artifact.signed_by} - {""}
         if has_texts(recorded.commit.events):
             self.key_ids[recorded.commit.job_id] = recorded.commit.state.sealing_key_id
@@ -72,7 +74,8 @@ class BundleWriter:
 
     async def write_files(self, artifacts: ArtifactStore) -> AsyncIterator[None]:
         """Write the files that are still stored; yield now and then. Raises `ArtifactsUnavailable`."""
-        for sha256, artifact in sorted(self.named.files.items()):
+        files = {sha256: one for of_job in self.named.files_of.values() for sha256, one in of_job.items()}
+        for sha256, artifact in sorted(files.items()):
             suffix = artifact.key.rpartition(".")[2]
             if await artifacts.head(artifact.key) is None:
                 continue
@@ -126,7 +129,7 @@ class BundleWriter:
             commits=len(self.named.leaves),
             head=heads.under.number,
             members=tuple(MemberFacts(name=m.name, size=m.size, sha256=m.sha256) for m in members),
-            missing_files=tuple(sorted((self.named.files.keys() | self.named.certificates) - present)),
+            missing_files=tuple(sorted((self.named.all_files | self.named.certificates) - present)),
         )
         self._archive.add(contents.MANIFEST, manifest.text.encode())
         return self._archive.finish()

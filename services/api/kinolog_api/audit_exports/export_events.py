@@ -65,5 +65,7 @@ class ExportEvents:
         )
         if unseal:
             texts = await texts_of(recorded, self._store, self._keys)
-            exported.texts.extend(pb.UnsealedTexts(texts=each) for each in texts)
+            exported.texts.extend(
+                pb.UnsealedTexts(texts=each.texts, unreadable=each.unreadable) for each in texts
+            )
         return exported

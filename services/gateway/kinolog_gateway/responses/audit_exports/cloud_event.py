@@ -49,6 +49,8 @@ def event_lines(source: str, exported: pb.ExportedCommit) -> Iterator[str]:
         if exported.texts:
             line["unsealed"] = True
             data["texts"] = dict(exported.texts[index].texts)
+            if unreadable := list(exported.texts[index].unreadable):
+                data["unreadable_texts"] = unreadable
         line["data"] = data
         yield json.dumps(_present(line), ensure_ascii=False, separators=(",", ":"), default=_text) + "\n"
 
