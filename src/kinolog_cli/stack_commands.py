@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import threading
 from dataclasses import asdict
@@ -25,6 +26,7 @@ from kinolog_stack.log_files import LogFileFollower
 from kinolog_stack.settings import StackSettings
 
 if TYPE_CHECKING:  # what they import is not installed everywhere, and takes time to load
+    from kinolog_stack.checks.doctor_check import DoctorCheck
     from kinolog_stack.processes.supervised_process import SupervisedProcess
     from kinolog_stack.stack import Stack
 
@@ -109,6 +111,13 @@ def _missing_library(error: ModuleNotFoundError) -> typer.Exit:
 def doctor(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    support_bundle: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write a ZIP archive with what was found, metrics and the ends of logs, without secrets and "
+            "prompts, for those who help."
+        ),
+    ] = None,
 ) -> None:
     """Check every part, print what is wrong and what to do about it. Exit code 1 when something is wrong."""
     as_json = wants_json(as_json)
@@ -119,6 +128,8 @@ def doctor(
 
     folder = DataFolder(_settings({"data": data}).data)
     checks = run_checks(folder)
+    if support_bundle is not None:
+        _write_bundle(support_bundle, folder, checks)
     healthy = all(check.status != "wrong" for check in checks)
     if as_json:
         found = {"healthy": healthy, "data": str(folder.path), "checks": [asdict(check) for check in checks]}
@@ -130,6 +141,21 @@ def doctor(
             if check.status != "ok" and check.remedy:
                 sys.stdout.write(f"{'':<{width + 11}}{check.remedy}\n")
     raise typer.Exit(int(ExitCode.OK if healthy else ExitCode.FAILED))
+
+
+def _write_bundle(path: Path, folder: DataFolder, checks: list[DoctorCheck]) -> None:
+    """Write the archive of `--support-bundle`, for its owner alone. Exits with status 1 if that cannot be done."""
+    from kinolog_stack.checks.support_bundle import write_support_bundle
+
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            write_support_bundle(file, folder, checks, os.environ)
+    except OSError as error:
+        _print_line(f"cannot write {path}: {error.strerror or error}; name another --support-bundle")
+        raise typer.Exit(int(ExitCode.FAILED)) from error
+    _print_line(
+        f"{path} is written; look into it before you give it away: it names jobs, tenants and addresses"
+    )
 
 
 def _settings(options: dict[str, object]) -> StackSettings:

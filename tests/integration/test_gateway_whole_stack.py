@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
 
+from kinolog_stack.checks.doctor_check import DoctorCheck
+from kinolog_stack.checks.support_bundle import write_support_bundle
 from kinolog_stack.stack import Stack
+from tests.fixtures.metric_table import documented, processes_of, served
+from tests.fixtures.waits import until
 from tests.unit.gateway.ws_client import WsClient, connected
 
 PROMPT = "a lantern called Marigold drifts over a lake"
+SOMETIMES = {
+    "kinolog_alarm",
+    "kinolog_log_append_seconds",
+    "kinolog_queue_jobs",
+    "kinolog_queue_oldest_seconds",
+    "kinolog_tenant_started_jobs_total",
+    "kinolog_tenant_wait_seconds_total",
+    "kinolog_tree_head_sent",
+    "kinolog_verify_commits",
+    "kinolog_verify_end_seconds",
+    "kinolog_verify_holds",
+    "kinolog_verify_seconds",
+    "kinolog_worker_device_use_ratio",
+}
+"""Metrics that a process serves only once there is something to tell."""
 ENDS = {"job_completed", "job_failed", "job_cancelled"}
 
 
@@ -156,3 +178,67 @@ async def test_many_clients_that_reconnect(client: httpx.AsyncClient, ws_url: st
     async with asyncio.timeout(120):
         for ended in await asyncio.gather(watch(), watch(), watch()):
             assert sorted(ended) == sorted(ids)
+
+
+async def test_every_process_serves_the_metrics_of_the_table(stack: Stack, client: httpx.AsyncClient) -> None:
+    """What the processes serve is in the table of docs/monitoring.md with its type and labels, and nothing lacks."""
+    job_id = (await generate(client))["job_id"]
+    await until(
+        lambda: client.get(f"/api/v1/status/{job_id}"),
+        "the job is completed",
+        lambda answer: answer.json()["status"] == "completed",
+    )
+    table = documented()
+    for process, address in {
+        "api": stack.addresses["api-probe"],
+        "gateway": stack.addresses["gateway"],
+        "projector": stack.addresses["projector-probe"],
+        "worker": stack.addresses["worker-1-probe"],
+    }.items():
+        found = served((await client.get(f"{address}/metrics")).text)
+        assert {name: family for name, family in found.items() if table.get(name) != family} == {}, process
+        expected = {name for name in table if process in processes_of(name)}
+        assert set(found) <= expected, process
+        assert expected - set(found) <= SOMETIMES, process
+
+
+async def test_a_support_bundle_has_no_prompts_and_no_secrets(
+    stack: Stack, client: httpx.AsyncClient
+) -> None:
+    """After a job whose error quotes its prompt no part of the bundle has the prompt, a password or a key."""
+    job_id = (await generate(client, model="quoting-card"))["job_id"]
+    await until(
+        lambda: client.get(f"/api/v1/status/{job_id}"),
+        "the job has failed",
+        lambda answer: answer.json()["status"] == "failed",
+    )
+    environment = {
+        "KINOLOG_API_KEY": "a-key-of-a-caller",
+        "KINOLOG_WORKERS": "1",
+        "KINOLOG_SMTP_URL": "smtp://mail",
+    }
+    checks = [DoctorCheck(name="mail", status="wrong", found="a-key-of-a-caller was refused")]
+    file = BytesIO()
+    await asyncio.to_thread(write_support_bundle, file, stack.folder, checks, environment)
+    with ZipFile(file) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {
+        "checks.json",
+        "versions.json",
+        "settings.json",
+        "files.json",
+        "logs/worker-1.log",
+    } <= parts.keys()
+    assert {"metrics/gateway.txt", "metrics/api.txt", "ready/projector.json"} <= parts.keys()
+    assert "kinolog_worker_stage_seconds_bucket" in parts["metrics/worker-1.txt"]
+    assert job_id in parts["logs/worker-1.log"]
+    passwords = json.loads(stack.folder.passwords.read_text(encoding="utf-8"))
+    master_key = (stack.folder.path / "secrets" / "master.key").read_text(encoding="utf-8").strip()
+    for secret in ("Marigold", "a-key-of-a-caller", master_key, *passwords.values()):
+        assert [name for name, text in parts.items() if secret in text] == [], secret
+    assert json.loads(parts["settings.json"]) == {
+        "KINOLOG_API_KEY": "(set)",
+        "KINOLOG_SMTP_URL": "(set)",
+        "KINOLOG_WORKERS": "1",
+    }
+    assert "(secret) was refused" in parts["checks.json"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
-from kinolog_projector.dispatch import unfinished_jobs
+from kinolog_projector.dispatch import queue_metrics, unfinished_jobs
+from kinolog_projector.dispatch.queue_metrics import OTHERS, QueueMetrics
 from kinolog_projector.dispatch.reconciler import UnfinishedJob
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelLateStarts, ReadModelUnfinishedJobs
 
@@ -75,3 +77,40 @@ async def test_late_jobs_are_read(database: Projected, monkeypatch: pytest.Monke
             assert time is not None
             read_late = ReadModelLateStarts(pool)
             assert [job_id async for page in read_late(time) for job_id in page] == expected
+
+
+async def test_the_queue_is_counted_by_tenant_and_priority(
+    database: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that may start now, and the age of the oldest; the tenants with fewest jobs are counted together."""
+    monkeypatch.setattr(queue_metrics, "MOST_TENANTS", 1)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(120)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
+    expected: Counter[tuple[str, str]] = Counter()
+    states: dict[str, Job] = {}
+    async for batch in memory_jobs.store.read(0):
+        states |= {recorded.commit.job_id: recorded.commit.state for recorded in batch}
+    for job in states.values():
+        if job.status is Status.QUEUED and job.paused_at is None:
+            expected[job.tenant, job.priority.value] += 1
+    async with reader_pool(database.url, 1, "test") as pool:
+        counted = QueueMetrics(pool)
+        assert counted.metrics() == []
+        await counted.read()
+    found = counted.metrics()
+    numbers = {
+        (m.labels["tenant"], m.labels["priority"]): m.value for m in found if m.name == "kinolog_queue_jobs"
+    }
+    ages = [m.value for m in found if m.name == "kinolog_queue_oldest_seconds"]
+    assert sum(numbers.values()) == sum(expected.values()) > 0
+    totals: Counter[str] = Counter()
+    for (tenant, _), number in expected.items():
+        totals[tenant] += number
+    largest = min(totals, key=lambda tenant: (-totals[tenant], tenant))
+    assert {k: n for k, n in numbers.items() if k[0] == largest} == {
+        k: n for k, n in expected.items() if k[0] == largest
+    }
+    assert {tenant for tenant, _ in numbers} <= {largest, OTHERS}
+    assert len(ages) == len(numbers)
+    assert min(ages) >= 0

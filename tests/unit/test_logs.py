@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -12,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.process.logs import MALFORMED, WITHHELD, JsonLines, TextLines, error_trace, fields
+from kinolog.process.logs import MALFORMED, WITHHELD, JsonLines, TextLines, annotate, error_trace, fields
 
 SECRET = "a red circle, moving"
 
@@ -137,3 +138,22 @@ def test_a_malformed_log_call_is_one_line() -> None:
     line = TextLines("api").format(record)
     assert SECRET not in line
     assert line.endswith(f"kinolog.test {MALFORMED} action=submit")
+
+
+async def test_annotations_belong_to_a_task_and_those_that_it_starts() -> None:
+    """Records about a job name it although their calls do not. Other tasks have none of it, and own fields win."""
+
+    async def logged(**values: object) -> dict[str, object]:
+        entry: dict[str, object] = json.loads(JsonLines("worker").format(_record("line", **values)))
+        return entry
+
+    async def of_job(job: str) -> list[dict[str, object]]:
+        annotate(job=job, prompt=SECRET)
+        annotate(attempt=2)
+        return [await asyncio.create_task(logged()), await logged(job="other")]
+
+    found = await asyncio.gather(*(asyncio.create_task(of_job(job)) for job in ("01A", "01B")))
+    assert [(lines[0]["job"], lines[0]["attempt"]) for lines in found] == [("01A", 2), ("01B", 2)]
+    assert {lines[1]["job"] for lines in found} == {"other"}
+    assert {lines[0]["prompt"] for lines in found} == {WITHHELD}
+    assert "job" not in await logged()

@@ -41,7 +41,8 @@ from kinolog.process import logs, ready_line
 from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, end_this_process, refuse_arguments, run_process, stop_requested
-from kinolog.process.probe import Probe, metrics_text, process_metrics
+from kinolog.process.metrics.process_metrics import process_metrics
+from kinolog.process.probe import Probe, metrics_text
 from kinolog.process.setting_groups.reads import RecordedReads
 from kinolog.process.settings import ApiSettings
 from kinolog.process.tasks import end_tasks

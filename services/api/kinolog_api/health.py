@@ -16,7 +16,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from kinolog.ports.alarms import Alarm, AlarmSeverity
+from kinolog.ports.alarms import Alarm, AlarmSeverity, public_alarms
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.problem_alarm import StandstillAlarm
@@ -69,6 +69,7 @@ class HealthMonitor:
         self._clock = dependencies.clock
         self._unavailable: frozenset[str] = frozenset()
         self._log_end = 0
+        self._standing: tuple[Alarm, ...] = ()
         self._endings = BackgroundTasks()
 
     async def run(self) -> None:
@@ -98,6 +99,7 @@ class HealthMonitor:
         if log_end is not None and position is not None:
             self._freshness.observe(log_end, position)
         await self._tell_staleness()
+        self._standing = public_alarms(await self._alarms.current())
         await self._alarm.update(self._broadcast.problem)
         await self._set(LIVE_UPDATES, is_serving=not self._broadcast.problem)
         for name in answers:
@@ -149,6 +151,15 @@ class HealthMonitor:
                 value=broadcast.restarts,
                 help="Starts of the readers of live updates after they stood still.",
                 kind="counter",
+            ),
+            *(
+                Metric(
+                    name="kinolog_alarm",
+                    value=1,
+                    help="1 for each alarm that stands, of whatever process.",
+                    labels={"name": alarm.name, "severity": alarm.severity.value, "source": alarm.source},
+                )
+                for alarm in self._standing
             ),
         ]
 

@@ -38,7 +38,8 @@ from kinolog.privacy.job_keys import StoredJobKeys
 from kinolog.privacy.master_keys import MasterKeyUnusable
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, run_process, stop_requested
-from kinolog.process.probe import Probe, metrics_text, process_metrics
+from kinolog.process.metrics.process_metrics import process_metrics
+from kinolog.process.probe import Probe, metrics_text
 from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.tasks import end_tasks, keep_running
@@ -55,6 +56,8 @@ from kinolog_projector.database_logins import COMMANDS as LOGIN_COMMANDS
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.fair_issuer import FairTicketIssuer
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
+from kinolog_projector.dispatch.queue_metrics import READ_SECONDS as QUEUE_SECONDS
+from kinolog_projector.dispatch.queue_metrics import QueueMetrics
 from kinolog_projector.dispatch.queue_pauses import FollowedQueuePauses
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
@@ -208,6 +211,7 @@ async def run(settings: ProjectorSettings) -> None:
             StartDeadlines(ReadModelLateStarts(pool), handler, system_clock),
         )
         guarded = GuardedDispatch(dispatch, commits)
+        queue_metrics = QueueMetrics(pool)
         problems: tuple[tuple[ProblemAlarm, Callable[[], str]], ...] = (
             (DatabaseDamageAlarm(alarms, "projection", system_clock), lambda: projector.damage),
             (StandstillAlarm(alarms, "projection", system_clock), lambda: projector.standstill),
@@ -215,7 +219,8 @@ async def run(settings: ProjectorSettings) -> None:
         )
         measured = (
             *(projector.metrics, guarded.metrics, issuer.metrics, guard.metrics, notifier.metrics),
-            *(tree.metrics, heads.metrics, verify.metrics, reads.metrics, process_metrics),
+            *(queue_metrics.metrics, tree.metrics, heads.metrics, verify.metrics, reads.metrics),
+            process_metrics,
         )
         probe = Probe(
             settings.projector_probe_port,
@@ -231,6 +236,10 @@ async def run(settings: ProjectorSettings) -> None:
             keep_running("the file of tenants", policies.check, TENANTS_FILE_SECONDS), name="file of tenants"
         )
         pausing = asyncio.create_task(queue_pauses.run(), name="pauses of the queue")
+        counting = asyncio.create_task(
+            keep_running("the count of the queue", queue_metrics.run, QUEUE_SECONDS),
+            name="count of the queue",
+        )
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:
@@ -238,7 +247,7 @@ async def run(settings: ProjectorSettings) -> None:
             await alarms.leave()  # the others know it for longer than a restart of this one takes
             raise
         finally:
-            await end_tasks((announcing, following, pausing))
+            await end_tasks((announcing, following, pausing, counting))
 
 
 async def _announce(problems: Iterable[tuple[ProblemAlarm, Callable[[], str]]]) -> None:

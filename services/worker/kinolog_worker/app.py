@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
+from urllib.parse import unquote, urlsplit
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
@@ -137,6 +138,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             signer=signer,
             most_preemptions=settings.worker_preemptions,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
+            disks=_measured_folders(settings),
             status=WorkerStatus(
                 name,
                 settings.worker_device,
@@ -149,6 +151,13 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             ),
             timing=_timing(settings),
         )
+
+
+def _measured_folders(settings: WorkerSettings) -> dict[str, Path]:
+    folders = {"scratch": _scratch_root(settings)}
+    if settings.artifacts_url.startswith("file://"):
+        folders["artifacts"] = Path(unquote(urlsplit(settings.artifacts_url).path))
+    return folders
 
 
 def _model_memory(settings: WorkerSettings) -> int:

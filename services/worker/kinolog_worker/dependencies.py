@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,6 +86,8 @@ class WorkerDependencies:
     """How often a job gives its device to a critical one; 0 for never."""
 
     scratch: Path
+    disks: Mapping[str, Path] = field(default_factory=dict)
+    """Folders on whose disks room is reported, by their names."""
     status: WorkerStatus
     timing: Timing = Timing()
     rates: StageRates = field(default_factory=StageRates)

@@ -12,7 +12,7 @@ from kinolog.job.values import DEVICE_MISSING
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import COLDEST, HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
-from kinolog.process.logs import fields
+from kinolog.process.logs import annotate, fields
 from kinolog.process.tasks import END_SECONDS, BackgroundTasks, end_tasks
 from kinolog.scheduling.preemption import PREEMPTING
 from kinolog_worker.attempt.device_line import DeviceLine, DevicePlace
@@ -201,6 +201,7 @@ class Supervisor:
 
     async def _handle(self, held: HeldTicket, place: DevicePlace) -> None:
         """Handle a ticket and extend its ack wait meanwhile. On shutdown, release it after the grace period."""
+        annotate(job=held.ticket.job_id)
         handling = asyncio.create_task(self._handler.handle(held, place))
         extending = asyncio.create_task(self._extend_ack_wait(held))
         shutdown = asyncio.create_task(self._shutdown_deadline())

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
 
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.metrics.process_metrics import process_metrics
 from kinolog.process.probe import Metric, metrics_text
 from kinolog.process.tasks import keep_running
 from kinolog_worker.dependencies import WorkerDependencies
-from kinolog_worker.reporting.device_memory import device_memory
+from kinolog_worker.reporting.device_memory import device_state
+from kinolog_worker.reporting.worker_status import DiskRoom
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +54,25 @@ class WorkerReporter:
         status, inference = self._dependencies.status, self._dependencies.inference
         status.loaded_models = inference.loaded_models
         status.codecs = inference.codecs
-        status.memory_used_bytes, status.memory_total_bytes = await device_memory(
-            status.device, inference.pid
-        )
+        state = await device_state(status.device, inference.pid)
+        status.memory_used_bytes, status.memory_total_bytes, status.device_use = state
+        status.disks = await asyncio.to_thread(_disks, self._dependencies.disks)
         try:
             await self._dependencies.workers.report(status.report(self._dependencies.clock()))
             self.problem = ""
         except LogUnavailable as unavailable:
             self.problem = "the log does not answer"
             logger.debug("a report was lost: %s", unavailable)
+
+
+def _disks(folders: Mapping[str, Path]) -> dict[str, DiskRoom]:
+    """Return the room of the disks with these folders. One that cannot be read is left out."""
+    found = {}
+    for name, folder in folders.items():
+        with contextlib.suppress(OSError):
+            usage = shutil.disk_usage(folder)
+            found[name] = DiskRoom(free=usage.free, total=usage.total)
+    return found
 
 
 def metrics_of(dependencies: WorkerDependencies) -> str:
@@ -97,5 +112,24 @@ def metrics_of(dependencies: WorkerDependencies) -> str:
                 value=status.memory_total_bytes,
                 help="Memory of the device.",
             ),
+            *_device_use(status.device_use),
+            *_of_disks("free", "Room that is left on the disk of a folder.", status.disks, "free"),
+            *_of_disks("size", "Size of the disk of a folder.", status.disks, "total"),
+            *status.stage_seconds.metrics(),
+            *process_metrics(),
         ]
     )
+
+
+def _device_use(use: float | None) -> list[Metric]:
+    text = "Part of the last second in which the device worked."
+    return [] if use is None else [Metric(name="kinolog_worker_device_use_ratio", value=use, help=text)]
+
+
+def _of_disks(name: str, text: str, disks: Mapping[str, DiskRoom], part: str) -> list[Metric]:
+    return [
+        Metric(
+            name=f"kinolog_disk_{name}_bytes", value=getattr(room, part), help=text, labels={"folder": folder}
+        )
+        for folder, room in disks.items()
+    ]

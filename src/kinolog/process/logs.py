@@ -16,8 +16,10 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 PRIVATE_FIELDS = frozenset(
@@ -61,6 +63,17 @@ def configure(process: str, level: str = "INFO", log_format: str = "text") -> No
     root.setLevel(logging.WARNING)
     for name in ("kinolog", "kinolog_api", "kinolog_projector", "kinolog_worker", "kinolog_gateway"):
         logging.getLogger(name).setLevel(level.upper())
+
+
+_ANNOTATIONS: ContextVar[Mapping[str, object]] = ContextVar("annotations", default=MappingProxyType({}))
+
+
+def annotate(**values: object) -> None:
+    """Add fields to all later records of this task and of the tasks that it starts, such as the job that it is about.
+
+    A record keeps its own value of a field.
+    """
+    _ANNOTATIONS.set(MappingProxyType({**_ANNOTATIONS.get(), **values}))
 
 
 def fields(action: str, **values: object) -> dict[str, object]:
@@ -153,7 +166,8 @@ def _message(record: logging.LogRecord) -> str:
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {name: WITHHELD if name in PRIVATE_FIELDS else value for name, value in extra.items()}
+    named = {**extra, **{name: value for name, value in _ANNOTATIONS.get().items() if name not in extra}}
+    return {name: WITHHELD if name in PRIVATE_FIELDS else value for name, value in named.items()}
 
 
 def _time(record: logging.LogRecord) -> str:

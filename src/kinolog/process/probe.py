@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from kinolog.ids import without_job_ids
-from kinolog.process.tasks import TaskCounts
 
 REQUEST_SECONDS = 5.0
 REQUEST_BYTES = 8_192
@@ -23,13 +22,14 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One sample of a metric family. Samples of a family must be adjacent."""
+    """One sample of a metric family. Samples of a family must be adjacent. `family` is empty where it is the name."""
 
     name: str
     value: float
     help: str
     kind: str = "gauge"
     labels: Mapping[str, str] = field(default_factory=dict)
+    family: str = ""
 
 
 class Probe:
@@ -106,29 +106,19 @@ class Probe:
                 return HTTPStatus.NOT_FOUND, "text/plain", "try /health, /ready or /metrics\n"
 
 
-def process_metrics() -> list[Metric]:
-    """Return the metrics that every process has."""
-    return [
-        Metric(
-            name="kinolog_abandoned_tasks_total",
-            value=TaskCounts.abandoned,
-            help="Tasks that did not end when they were cancelled.",
-            kind="counter",
-        )
-    ]
-
-
 def metrics_text(metrics: Iterable[Metric]) -> str:
     """Return samples in the Prometheus text format, version 0.0.4."""
     lines: list[str] = []
     family = ""
     for metric in metrics:
-        if metric.name != family:
-            family = metric.name
+        if (metric.family or metric.name) != family:
+            family = metric.family or metric.name
             lines += [f"# HELP {family} {metric.help}", f"# TYPE {family} {metric.kind}"]
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in metric.labels.items())
         lines.append(
-            f"{family}{{{labels}}} {metric.value:.16g}" if labels else f"{family} {metric.value:.16g}"
+            f"{metric.name}{{{labels}}} {metric.value:.16g}"
+            if labels
+            else f"{metric.name} {metric.value:.16g}"
         )
     return "".join(f"{line}\n" for line in lines)
 

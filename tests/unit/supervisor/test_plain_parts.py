@@ -11,7 +11,7 @@ import pytest
 from kinolog_worker.attempt.render_request import build_render_job, model_source
 from kinolog_worker.attempt.retry_delay import LONGEST_SECONDS, retry_at
 from kinolog_worker.attempt.scratch_folder import NOTE, DeadWorker, remove_dead_folders, scratch_folder
-from kinolog_worker.reporting.device_memory import device_memory
+from kinolog_worker.reporting.device_memory import device_state, gpu_state_of
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.progress_reporter import MOST_LINES, ProgressReporter
 from kinolog_worker.worker_reports import metrics_of
@@ -112,14 +112,21 @@ def test_libraries_are_named() -> None:
 
 async def test_memory_of_a_cpu() -> None:
     """On a CPU the memory of the process is counted against the machine; without a process it is zero."""
-    used, total = await device_memory("cpu", pid=None)
+    used, total, use = await device_state("cpu", pid=None)
     assert used == 0 < total
+    assert use is None
 
 
 async def test_memory_of_a_gpu_without_nvidia_smi(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without nvidia-smi the memory of a GPU is unknown: zeros."""
     monkeypatch.setenv("PATH", "/nowhere")
-    assert await device_memory("cuda:0", pid=1) == (0, 0)
+    assert await device_state("cuda:0", pid=1) == (0, 0, None)
+
+
+def test_what_nvidia_smi_says() -> None:
+    """Memory is in MiB and the use in percent. A part of a GPU does not tell how much it works."""
+    assert gpu_state_of("1024, 81920, 37\n") == (1 << 30, 80 << 30, 0.37)
+    assert gpu_state_of("1, 2, [N/A]") == (1 << 20, 2 << 20, None)
 
 
 def test_scratch_folders(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from kinolog.ports.artifacts import job_folder
 from kinolog.ports.workers import FINISHING_STAGES
 from kinolog.privacy.sealer import Sealer
 from kinolog.process.log_retry import retry_until_log_available
+from kinolog.process.logs import annotate
 from kinolog.process.tasks import end_tasks, first_error
 from kinolog.scheduling.preemption import DrawnJob
 from kinolog_worker.attempt.artifact_files import (
@@ -137,6 +138,7 @@ class RunningAttempt:
         Raises `LeaseLost` if another worker has taken the job over, and `DamagedLog` and `LogUnavailable`: the attempt
         has not ended then, and can be run again.
         """
+        annotate(attempt=self._lease.attempt, position=self._lease.position)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [

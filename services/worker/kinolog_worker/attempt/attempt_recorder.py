@@ -185,6 +185,7 @@ class AttemptRecorder:
         """Record that a stage finishes now, after `seconds`."""
         self._running = None
         self.stages.finish(stage, seconds, scene)
+        self._dependencies.status.stage_seconds.observe(seconds, self._lease.job.spec.model, stage.value)
         self._estimate.finish(stage, scene, seconds)
         self._put_progress(stage, scene, step=self._steps, steps=self._steps)
 

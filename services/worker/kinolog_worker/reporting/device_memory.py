@@ -1,4 +1,4 @@
-"""Memory of the device that a worker uses."""
+"""Memory of the device that a worker uses, and how much it works."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 _GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -13,38 +14,59 @@ QUERY_SECONDS = 5.0
 """Time limit of a query with nvidia-smi."""
 
 
-async def device_memory(device: str, pid: int | None) -> tuple[int, int]:
-    """Return the bytes in use and the total bytes; zeros if they cannot be read.
+class DeviceState(NamedTuple):
+    """Memory of a device in bytes, and the part of the last second in which it worked; None if it does not tell."""
+
+    used_bytes: int = 0
+    total_bytes: int = 0
+    use: float | None = None
+
+
+async def device_state(device: str, pid: int | None) -> DeviceState:
+    """Return the state of a device; zeros if it cannot be read.
 
     Of a GPU, the whole device is counted, as nvidia-smi reports it. Of a CPU, the resident memory of the inference
     process `pid` is counted against the memory of the machine.
     """
     if device.startswith("cuda"):
-        return await _gpu_memory(device)
-    return _resident_bytes(pid), machine_bytes()
+        return await _gpu_state(device)
+    return DeviceState(_resident_bytes(pid), machine_bytes())
 
 
-async def _gpu_memory(device: str) -> tuple[int, int]:
+async def _gpu_state(device: str) -> DeviceState:
     index = device.partition(":")[2] or "0"
-    query = ("--query-gpu=memory.used,memory.total", "--format=csv,noheader,nounits", f"--id={index}")
+    query = (
+        "--query-gpu=memory.used,memory.total,utilization.gpu",
+        "--format=csv,noheader,nounits",
+        f"--id={index}",
+    )
     try:
         process = await asyncio.create_subprocess_exec(
             "nvidia-smi", *query, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )
     except OSError:
-        return 0, 0
+        return DeviceState()
     try:
         async with asyncio.timeout(QUERY_SECONDS):
             output, _ = await process.communicate()
-        used, total = (int(mebibytes) << 20 for mebibytes in output.decode().split(","))
+        return gpu_state_of(output.decode())
     except (TimeoutError, ValueError):
         if process.returncode is None:
             process.kill()
             with contextlib.suppress(TimeoutError):  # a driver that hangs holds even a killed process
                 async with asyncio.timeout(QUERY_SECONDS):
                     await process.wait()
-        return 0, 0
-    return used, total
+        return DeviceState()
+
+
+def gpu_state_of(line: str) -> DeviceState:
+    """Return what a line of nvidia-smi states. A part of a GPU (MIG) does not tell how much it works.
+
+    Raises ValueError.
+    """
+    used, total, percent = (part.strip() for part in line.split(","))
+    use = int(percent) / 100 if percent.isdigit() else None
+    return DeviceState(int(used) << 20, int(total) << 20, use)
 
 
 def _resident_bytes(pid: int | None) -> int:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from kinolog.job.values import Runtime, Stage
 from kinolog.ports.workers import FINISHING_STAGES, MemoryNeed, WorkerReport
+from kinolog.process.metrics.histogram import WORK_SECONDS, Histogram
 from kinolog_worker.renderers.file_renderer import ELSEWHERE
 from kinolog_worker.renderers.renderer import LoadedFacts
 
@@ -25,6 +26,20 @@ class AttemptStatus:
     stage: Stage | None = None
     step: int = 0
     steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRoom:
+    """Room of a disk, in bytes."""
+
+    free: int
+    total: int
+
+
+def _stage_seconds() -> Histogram:
+    return Histogram(
+        "kinolog_worker_stage_seconds", "Seconds of finished stages.", ("model", "stage"), WORK_SECONDS
+    )
 
 
 @dataclass(slots=True)
@@ -52,6 +67,10 @@ class WorkerStatus:
     attempts_failed: int = 0
     memory_used_bytes: int = 0
     memory_total_bytes: int = 0
+    device_use: float | None = None
+    """The part of the last second in which the device worked, 0 to 1; None if it does not tell."""
+    disks: Mapping[str, DiskRoom] = field(default_factory=lambda: MappingProxyType({}))
+    stage_seconds: Histogram = field(default_factory=_stage_seconds)
     codecs: tuple[str, ...] = ()
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by every change that is reported at once."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from time import perf_counter
 from typing import TypeAlias
 
 from nats.aio.client import Client
@@ -18,6 +19,7 @@ from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.grouped_calls import GroupLimits
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.metrics.histogram import APPEND_SECONDS
 
 MIN_BATCH_SIZE = 8
 """Number of messages from which one atomic batch is faster than single publishes (measured, docs/log.md)."""
@@ -64,7 +66,11 @@ class Appender:
 
     async def store(self, message: OutgoingWrite) -> Outcome:
         """Store one message. Raises `LogUnavailable`, `MissingPredecessor`."""
-        return await retry_until_answered(partial(self._store, message), self.retry_timeout_seconds)
+        started = perf_counter()
+        try:
+            return await retry_until_answered(partial(self._store, message), self.retry_timeout_seconds)
+        finally:
+            APPEND_SECONDS.observe(perf_counter() - started, self.stream)
 
     async def store_first(self, messages: Sequence[OutgoingWrite]) -> list[Outcome]:
         """Store messages that are each the first of their subject. Return an outcome for each, in order."""
@@ -115,7 +121,9 @@ class Appender:
                 break
             try:
                 await self.before_write()
+                started = perf_counter()
                 last = await publish_batch(self.reader.inbox, messages)
+                APPEND_SECONDS.observe(perf_counter() - started, self.stream)
             except (JetStreamApiError, LogUnavailable):
                 stored = await self._already_stored(messages)
                 outcomes |= stored
