@@ -115,6 +115,11 @@ class Authenticator:
         self._file_keys = file_keys
         self._tokens = tokens
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether tokens of identity providers are accepted as keys."""
+        return self._tokens is not None
+
     async def prepare(self, key: str) -> None:
         """Wait for what `identify` needs to judge a key: those of the issuer, if it is a token. Raises `RpcError`."""
         if self._tokens is not None and is_token(key):

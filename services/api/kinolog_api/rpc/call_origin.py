@@ -19,30 +19,36 @@ from kinolog.connections.named_client import (
 from kinolog.job.commands import CommandOrigin
 from kinolog.privacy.origin_address import OriginAddress, seal_address
 from kinolog.privacy.sealer import Sealer
-from kinolog_api.rpc.arriving_messages import Context
 
 MAX_ADDRESS_LENGTH = 64
 
 
-def call_origin(context: Context) -> Mapping[str, str]:
-    """Return where a call comes from, as fields of a log line: the peer, and the client that a gateway names."""
-    metadata = context.invocation_metadata() or ()
-    named = next((str(value) for name, value in metadata if name == CLIENT_ADDRESS_KEY), "")
-    client = named[:MAX_ADDRESS_LENGTH] if named.isprintable() else ""
-    program = client_program(metadata)
-    route = next((known_route(str(value)) for name, value in metadata if name == CLIENT_ROUTE_KEY), "")
-    return {
-        "peer": context.peer(),
-        **({"client": client} if client else {}),
-        **({"program": program} if program else {}),
-        **({"route": route} if route else {}),
-    }
+def call_origin(peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> Mapping[str, str]:
+    """Return where a call comes from, as fields of a log line: the peer, and the client that a gateway names.
+
+    The program is the one that a gateway names, else the first product of the user agent.
+    """
+    origin = {"peer": peer}
+    client = program = agent = route = ""
+    for name, value in metadata:
+        if name == CLIENT_ADDRESS_KEY:
+            client = client or str(value)
+        elif name == CLIENT_PROGRAM_KEY:
+            program = str(value)
+        elif name == CLIENT_ROUTE_KEY:
+            route = route or known_route(str(value))
+        elif name == "user-agent":
+            agent = str(value)
+    if client and client.isprintable():
+        origin["client"] = client[:MAX_ADDRESS_LENGTH]
+    if product := _product(program or agent):
+        origin["program"] = product
+    if route:
+        origin["route"] = route
+    return origin
 
 
-def client_program(metadata: Iterable[tuple[str, str | bytes]]) -> str:
-    """Return the program of the caller: what a gateway names, else the first product of the user agent."""
-    named = {name: str(value) for name, value in metadata if name in (CLIENT_PROGRAM_KEY, "user-agent")}
-    return first_product(named.get(CLIENT_PROGRAM_KEY) or named.get("user-agent", ""))
+_product = lru_cache(maxsize=256)(first_product)
 
 
 def origin_address(origin: Mapping[str, str]) -> OriginAddress:
@@ -69,9 +75,9 @@ class OwnUserCalls:
         with suppress(ValueError):  # a name: localhost
             self._hosts[f"ipv{ip_address(host).version}"] = host
 
-    def admits(self, context: Context) -> bool:
-        """Return whether a call comes from a process of this user, or of root."""
-        kind, host, port = _ends(context.peer())
+    def admits(self, peer: str) -> bool:
+        """Return whether a call of a peer, as gRPC names it, comes from a process of this user, or of root."""
+        kind, host, port = _ends(peer)
         if kind not in self._hosts or not port:
             return True
         return is_own_peer((host, port), (self._hosts[kind], self._port))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
@@ -53,6 +53,8 @@ LONGEST_TIMER_SECONDS = 30 * 24 * 3600.0
 
 RESPONSE_SECONDS = 0.05
 """Part of the caller's deadline that is reserved for sending the response."""
+
+_ENDLESS = nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,17 +145,19 @@ class CallGuard:
 
     async def prepare(self, context: Context) -> None:
         """Wait for what `caller_of` needs: it waits for nothing itself, so that no revocation is missed after it."""
-        await self._authenticator.prepare(context.invocation_metadata() or ())
+        if self._authenticator.has_to_wait:
+            await self._authenticator.prepare(context.invocation_metadata() or ())
 
     def caller_of(self, method: ServedMethod, context: Context) -> RpcCall:
         """Return the caller. Raises `RpcError` for one without a valid key, or whose key lacks the scope."""
-        origin = call_origin(context)
+        metadata, peer = context.invocation_metadata() or (), context.peer()
+        origin = call_origin(peer, metadata)
         try:
-            caller = self._authenticator.identify(context.invocation_metadata() or ())
+            caller = self._authenticator.identify(metadata)
             if caller.ticket is not None and not caller.ticket.allows(method.name):
                 raise _ticket_too_narrow(method, caller.ticket)
             _check_scope(method, caller)
-            if self.own_user is not None and caller.is_keyless and not self.own_user.admits(context):
+            if self.own_user is not None and caller.is_keyless and not self.own_user.admits(peer):
                 raise KeyRefused("KEY_REQUIRED", OTHER_ACCOUNT)
         except RpcError as refusal:
             key_id = refusal.key_id if isinstance(refusal, KeyRefused) else ""
@@ -167,7 +171,7 @@ class CallGuard:
             **caller.as_arguments(),
             deadline=None if remaining is None else time.monotonic() + remaining,
             origin=origin,
-            is_sent_again=_is_sent_again(context.invocation_metadata() or ()),
+            is_sent_again=any(key == ATTEMPTS_KEY for key, _ in metadata),
         )
 
     def checked(self, kind: type[Message], raw: bytes) -> Message:
@@ -177,16 +181,16 @@ class CallGuard:
         self._rules.check(request)
         return request
 
-    @contextmanager
-    def while_key_is_live(self, call: RpcCall) -> Iterator[None]:
+    def while_key_is_live(self, call: RpcCall) -> AbstractContextManager[None]:
         """End what the current task does in the block when the caller's key or ticket ends. Raises `RpcError` then.
 
         An end before the block is missed, so the task may not wait between `caller_of` and the block.
         """
-        task = asyncio.current_task()
-        if task is None or (not call.key_id and call.expires_at is None):
-            yield
-            return
+        task = asyncio.current_task() if call.key_id or call.expires_at is not None else None
+        return _ENDLESS if task is None else self._until_key_ends(call, task)
+
+    @contextmanager
+    def _until_key_ends(self, call: RpcCall, task: asyncio.Task[Any]) -> Iterator[None]:
         ended_by = ""
 
         def end(reason: str) -> None:
@@ -224,10 +228,6 @@ class CallGuard:
         except RpcError:
             return request, RpcCall(tenant="", actor="", scopes=frozenset())
         return request, RpcCall(tenant=caller.tenant, actor=caller.actor, is_operator=caller.is_operator)
-
-
-def _is_sent_again(metadata: Iterable[tuple[str, str | bytes]]) -> bool:
-    return any(key == ATTEMPTS_KEY for key, _ in metadata)
 
 
 def _ticket_too_narrow(method: ServedMethod, ticket: AccessTicket) -> RpcError:

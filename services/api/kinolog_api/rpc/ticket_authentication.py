@@ -22,6 +22,11 @@ class TicketAuthenticator:
         self._sealer = sealer
         self._clock = clock
 
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether `prepare` has something to wait for."""
+        return self._keys.takes_tokens
+
     async def prepare(self, metadata: Metadata) -> None:
         """Wait for what `identify` needs to judge a call with this metadata."""
         await self._keys.prepare(_presented(metadata))

@@ -48,37 +48,52 @@ class CallerMessages:
         many wait for theirs.
         """
         key = caller.key_digest.hex() or context.peer().rpartition(":")[0]
-        with ExitStack() as arrival:
-            await self._turns(arrival, (self._of_key, key), (self._of_tenant, caller.tenant))
-            with ExitStack() as reading:
-                await self._turns(reading, (self._of_all, ""))
+        own = (self._of_key, key), (self._of_tenant, caller.tenant)
+        await _take(*own)
+        try:
+            await _take((self._of_all, ""))
+            try:
                 message = await one_message(context, MESSAGE_SECONDS)
+            finally:
+                self._of_all.end("")
             if len(message) >= LARGE_BYTES:
                 await self._wait_for_large_turn(ending, key, caller.tenant)
             return message
+        finally:
+            for turns, name in own:
+                turns.end(name)
 
     async def _wait_for_large_turn(self, ending: ExitStack, key: str, tenant: str) -> None:
-        turns = (self._large_of_key, key), (self._large_of_all, "")
-        with ExitStack() as waiting:
-            if not all(each.is_free(name) for each, name in turns):
-                places = (self._waiting_of_tenant, tenant), (self._waiting_of_all, "")
-                if not all(each.is_free(name) for each, name in places):
-                    raise _too_many_at_once()
-                await self._turns(waiting, *places)
-            await self._turns(ending, *turns)
+        wanted = (self._large_of_key, key), (self._large_of_all, "")
+        places: tuple[tuple[Turns, str], ...] = ()
+        if not all(turns.is_free(name) for turns, name in wanted):
+            places = (self._waiting_of_tenant, tenant), (self._waiting_of_all, "")
+            if not all(turns.is_free(name) for turns, name in places):
+                raise _too_many_at_once()
+            await _take(*places)
+        try:
+            await _take(*wanted)
+        finally:
+            for turns, name in places:
+                turns.end(name)
+        for turns, name in wanted:
+            ending.callback(turns.end, name)
 
-    async def _turns(self, ending: ExitStack, *waits: tuple[Turns, str]) -> None:
-        """Wait for turns, which end with `ending`."""
-        if all(turns.is_free(name) for turns, name in waits):  # the usual case, and a time limit takes longer
-            for turns, name in waits:
-                ending.callback(await turns.acquire(name))
-            return
+
+async def _take(*wanted: tuple[Turns, str]) -> None:
+    """Wait for all of these turns. Raises `RpcError`, and takes none, if they do not come in time."""
+    if all(turns.is_free(name) for turns, name in wanted):  # the usual case, and a time limit takes longer
+        for turns, name in wanted:
+            turns.take(name)
+        return
+    with ExitStack() as taken:
         try:
             async with asyncio.timeout(MESSAGE_SECONDS):
-                for turns, name in waits:
-                    ending.callback(await turns.acquire(name))
+                for turns, name in wanted:
+                    taken.callback(await turns.acquire(name))
         except TimeoutError:
             raise _too_many_at_once() from None
+        taken.pop_all()
 
 
 def _too_many_at_once() -> RpcError:
