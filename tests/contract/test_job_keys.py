@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.key_requests import KeyRequests, RequestedJobKeys
+from kinolog.adapters.jetstream.key_requests import API_SUBSCRIPTIONS, KeyRequests, RequestedJobKeys
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.job.commands import Prefetch
@@ -194,3 +194,41 @@ def test_an_envelope_is_for_one_job() -> None:
     for changed, job_id in ((envelope, "other"), (envelope[:-1], "one"), (b"", "one")):
         with pytest.raises(EnvelopeUnreadable):
             receiver.read(changed, job_id)
+
+
+async def test_who_has_more_subscriptions_answers_more_often(nats_server: NatsServer) -> None:
+    """Each request has one answer, whoever gives it. Who closed answers no more."""
+    jobs = MemoryJobs()
+    job_id = await jobs.submit()
+    async with (
+        connected(nats_server, Service.API) as api,
+        connected(nats_server, Service.PROJECTOR) as projector,
+        connected(nats_server, Service.WORKER) as worker,
+    ):
+        often, seldom = CountedJobKeys(jobs.store, jobs.keys), CountedJobKeys(jobs.store, jobs.keys)
+        answering = KeyRequests(api, often, API_SUBSCRIPTIONS), KeyRequests(projector, seldom)
+        for each, client in zip(answering, (api, projector), strict=True):
+            await each.open()
+            await client.flush()
+        keys = RequestedJobKeys(worker)
+        for _ in range(100):
+            assert await keys.is_stored(job_id)
+        assert often.count + seldom.count == 100
+        assert often.count > seldom.count
+        await answering[0].close()
+        await api.flush()
+        before = often.count
+        for _ in range(20):
+            assert await keys.is_stored(job_id)
+        assert often.count == before
+        await answering[1].close()
+
+
+class CountedJobKeys(StoredJobKeys):
+    """Counts the requests."""
+
+    count = 0
+
+    async def is_stored(self, job_id: str) -> bool:
+        self.count += 1
+        return await super().is_stored(job_id)

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from kinolog.adapters.jetstream.access_log import JetStreamAccessLog
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
-from kinolog.adapters.jetstream.key_requests import KeyRequests
+from kinolog.adapters.jetstream.key_requests import API_SUBSCRIPTIONS, KeyRequests
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
 from kinolog.adapters.jetstream.key_uses import JetStreamKeyUses
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
@@ -89,7 +89,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         if not await keys.check():
             rewrapping = asyncio.create_task(rewrap_until_done(stored_keys, master_keys))
             stack.push_async_callback(end_tasks, (rewrapping,))
-        key_requests = KeyRequests(client, StoredJobKeys(store, keys))
+        key_requests = KeyRequests(client, StoredJobKeys(store, keys), API_SUBSCRIPTIONS)
         stack.push_async_callback(key_requests.close)
         await key_requests.open()
         progress = JetStreamProgressFeed(client)

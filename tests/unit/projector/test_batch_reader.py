@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import pytest
-from kinolog_projector.projection.batch import BatchPreparer
-from kinolog_projector.projection.batch_reader import BatchReader
+from kinolog_projector.projection.batch import BatchPreparer, CommitBatch
+from kinolog_projector.projection.batch_reader import COLLECTION_SECONDS, BatchReader
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
@@ -106,3 +106,42 @@ async def test_an_error_of_the_end_of_the_reading_is_raised(memory_jobs: MemoryJ
         with pytest.raises(LogUnavailable, match="while it ended"):
             await collect()
     assert positions == list(range(1, await memory_jobs.store.last_position() + 1))
+
+
+async def test_a_new_job_waits_for_commits_that_follow_it(memory_jobs: MemoryJobs) -> None:
+    """A commit that begins a job is written with what arrives in the pause after it. Other commits do not wait."""
+    recorded = [each async for commits in memory_jobs.store.read(0) for each in commits]
+    first, other = recorded[0], next(each for each in recorded if each.commit.previous_position)
+    assert first.commit.previous_position == 0
+    pauses: list[float] = []
+    paused, over = asyncio.Event(), asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        paused.set()
+        await over.wait()
+
+    reader = BatchReader(UncheckedPreparer(memory_jobs.store, memory_jobs.keys), 100, pause)
+
+    async def arriving() -> AsyncIterator[Sequence[RecordedCommit]]:
+        yield [first]
+        await paused.wait()
+        yield [other]
+        over.set()
+
+    batches = [batch.commits async for batch in reader.batches(0, arriving())]
+    assert [list(commits) for commits in batches] == [[first, other]]
+
+    async def known() -> AsyncIterator[Sequence[RecordedCommit]]:
+        yield [other]
+
+    reader = BatchReader(UncheckedPreparer(memory_jobs.store, memory_jobs.keys), 100, pause)
+    assert [list(batch.commits) async for batch in reader.batches(0, known())] == [[other]]
+    assert pauses == [COLLECTION_SECONDS]
+
+
+class UncheckedPreparer(BatchPreparer):
+    """Prepares commits with gaps between them."""
+
+    async def prepare(self, previous: int, commits: Sequence[RecordedCommit]) -> CommitBatch:
+        return CommitBatch(commits, {}, {}, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.process.tasks import end_tasks
@@ -12,11 +12,24 @@ from kinolog_projector.projection.batch import BatchPreparer, CommitBatch
 
 READ_AHEAD_BATCHES = 2
 
+FEW_COMMITS = 64
+COLLECTION_SECONDS = 0.008
+"""How long a few commits with new jobs wait for others. See docs/decisions/0146.
+
+The dispatch of tickets runs beside, and the worker that starts such a job has the processors meanwhile.
+"""
+
 
 class BatchReader:
     """Groups commits from the log into batches of all that have arrived, at most `batch_size`."""
 
-    def __init__(self, preparer: BatchPreparer, batch_size: int) -> None:
+    def __init__(
+        self,
+        preparer: BatchPreparer,
+        batch_size: int,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._pause = pause
         self._preparer = preparer
         self._batch_size = batch_size
         self._pending: deque[RecordedCommit] = deque()
@@ -80,7 +93,14 @@ class BatchReader:
         """Wait for commits and return those that have arrived, up to a batch; empty at the end."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._pending or self._ended)
+        if len(self._pending) < FEW_COMMITS and any(map(_begins_job, self._pending)):
+            await self._pause(COLLECTION_SECONDS)
+        async with self._changed:
             size = min(len(self._pending), self._batch_size)
             taken = [self._pending.popleft() for _ in range(size)]
             self._changed.notify_all()
             return taken
+
+
+def _begins_job(recorded: RecordedCommit) -> bool:
+    return recorded.commit.previous_position == 0

@@ -37,6 +37,8 @@ MOST_ANSWERS = 200
 OTHER_VERSION = (
     "this worker is of another version than the api and the projector: upgrade it (docs/running.md)"
 )
+API_SUBSCRIPTIONS = 16
+"""Of an api, while the projector has one: as a job starts, the projector is busy with the commit that submitted it."""
 _INBOXES = f"{inbox_prefix(Service.WORKER)}."
 
 
@@ -97,29 +99,38 @@ class RequestedJobKeys:
 
 
 class KeyRequests:
-    """Answers the requests of workers. `open` it first, `close` it before its connection."""
+    """Answers the requests of workers. `open` it first, `close` it before its connection.
 
-    def __init__(self, client: Client, keys: StoredJobKeys) -> None:
+    The server gives each request to one of all `subscriptions` of all processes: a process with several of them answers
+    more often than one that has one.
+    """
+
+    def __init__(self, client: Client, keys: StoredJobKeys, subscriptions: int = 1) -> None:
         self._client = client
         self._keys = keys
         self._answers = BackgroundTasks()
-        self._subscription: Subscription | None = None
+        self._count = subscriptions
+        self._subscriptions: list[Subscription] = []
 
     async def open(self) -> None:
         """Subscribe. The client subscribes again with each connection. Raises `LogUnavailable`."""
         try:
-            self._subscription = await self._client.subscribe(
-                subjects.KEY_REQUESTS, queue=subjects.KEY_ANSWERERS, cb=self._receive
-            )
+            for _ in range(self._count):
+                self._subscriptions.append(
+                    await self._client.subscribe(
+                        subjects.KEY_REQUESTS, queue=subjects.KEY_ANSWERERS, cb=self._receive
+                    )
+                )
         except (nats.errors.Error, *NO_ANSWER) as error:
             raise log_unavailable("requests for keys cannot be subscribed to", error) from error
 
     async def close(self) -> None:
-        """End the subscription and the answers in preparation."""
-        if self._subscription is not None and not self._client.is_closed:
-            with contextlib.suppress(nats.errors.Error, *NO_ANSWER):
-                await self._subscription.unsubscribe()
-        self._subscription = None
+        """End the subscriptions and the answers in preparation."""
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            if not self._client.is_closed:
+                with contextlib.suppress(nats.errors.Error, *NO_ANSWER):
+                    await subscription.unsubscribe()
         await self._answers.ended()
 
     async def _receive(self, message: Msg) -> None:

@@ -33,7 +33,7 @@ class Turns:
         self._taken[name] = self._taken.get(name, 0) + 1
 
     def end(self, name: str) -> None:
-        """End a turn. The first who waits has it then, so that it is never free while somebody waits."""
+        """End a turn. The first who waits has it then, so that it is never free while another call waits."""
         waiting = self._waiting.get(name)
         while waiting:
             waiter = waiting.popleft()
