@@ -20,7 +20,7 @@ WEB_FILES := services/gateway/kinolog_gateway/web_files/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print -o -type d -path 'web/*' -print)
 
 .DEFAULT_GOAL := help
-.PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench pins sbom env image clean
+.PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench docs pins sbom env image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -117,6 +117,9 @@ verify: gen ## Generated code is up to date
 
 unit: $(INSTALLED) ## Unit and contract tests without servers
 	$(BIN)/python -m pytest -n 5 --dist worksteal -q tests/unit -m "not slow"
+
+docs: $(INSTALLED) ## Build the documentation as a site into build/site; `python -m http.server -d build/site` serves it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 pins: $(INSTALLED) ## Write the hashes of what the images install, after a change of pyproject.toml or constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.8'
