@@ -23,7 +23,7 @@ PAGES = {
 }
 
 
-class BuiltPage(HTMLParser):
+class SitePage(HTMLParser):
     """What the tests look at of a page: paragraphs, pictures, ids and links within the site."""
 
     def __init__(self, path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_site_has_every_page_with_its_pictures_lists_and_links(site: Path) -
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     pages |= {Path(f"{name}.html") for name in PAGES.values()}
     pages = {path.with_name("index.html") if path.name == "README.html" else path for path in pages}
-    read = {path: BuiltPage(site / path) for path in pages}
+    read = {path: SitePage(site / path) for path in pages}
     assert len(read) > 100
     wrong: list[str] = []
     for path, page in read.items():
