@@ -126,6 +126,9 @@ EXAMPLES: Examples = {
     c.Resume: lambda job, name: [c.Resume(id=name, actor="ann")],
     c.Prefetch: lambda job, name: [c.Prefetch(id=name, actor="ann")],
     c.Erase: lambda job, name: [c.Erase(id=name, actor="ann")],
+    c.FinishErasure: lambda job, name: [
+        c.FinishErasure(id=name, actor="ann", files=1, sha256=(_ARTIFACT.sha256,))
+    ],
     c.FinishPrefetch: lambda job, name: [
         c.FinishPrefetch(id=name, actor=_holder(job), assets=("weights",), size_bytes=1)
     ],

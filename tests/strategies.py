@@ -281,7 +281,8 @@ kinds_of_event = (
     ),
     st.builds(e.Failed, at=times, attempt=numbers, error=errors, percent=st.floats(0.0, 100.0)),
     st.builds(e.Retried, at=times, actor=words),
-    st.builds(e.Erased, at=times, actor=words),
+    st.builds(e.Erased, at=times, actor=words, erasure_id=words),
+    st.builds(e.ErasureFinished, at=times, files=numbers, sha256=st.tuples(words, words)),
 )
 """One strategy for each member of the union `Event`."""
 events = st.one_of(*kinds_of_event)

@@ -30,7 +30,7 @@ COMMANDS = {
     "pause": "kinolog_cli.jobs.commands:pause",
     "resume": "kinolog_cli.jobs.commands:resume",
     "prefetch": "kinolog_cli.jobs.commands:prefetch",
-    "erase": "kinolog_cli.jobs.commands:erase",
+    "erase": "kinolog_cli.erasures.erase:erase",
     "bulk": "kinolog_cli.jobs.bulk:bulk",
     "result": "kinolog_cli.jobs.queries:result",
     "export": "kinolog_cli.jobs.export:export",

@@ -33,6 +33,8 @@ ADVICE = {
     "lists": "Lists do not show what the log holds: kinolog projections check names all differences, and kinolog "
     "projections rebuild makes the lists again.",
     "seals": "Restore the job's key from a backup; of a job that is erased, run `kinolog erase JOB` again.",
+    "erasure": "Run `kinolog erase JOB` again, which finishes an erasure. Compare a certificate that was changed with "
+    "your copy of it.",
     "artifacts": "Put the named file back from a backup, under the same key, and verify again.",
 }
 """What to do, by the name of the check that does not hold."""

@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         TrendPointInfo,
         TrendsInfo,
     )
+    from kinolog_client.models.audit.erasures import ErasureCertificateInfo, ErasureInfo, ErasureListInfo
     from kinolog_client.models.audit.tree import (
         ConsistencyInfo,
         InclusionInfo,
@@ -208,6 +209,9 @@ __all__ = [
     "DeliveryListInfo",
     "DepthPointInfo",
     "DistributionInfo",
+    "ErasureCertificateInfo",
+    "ErasureInfo",
+    "ErasureListInfo",
     "ErrorInfo",
     "EventInfo",
     "ExportInterrupted",
@@ -320,8 +324,8 @@ __all__ = [
 _MODULES = """
     errors models.base models.job_parts models.jobs models.commands models.history models.results
     models.catalogue models.access models.analytics models.selection models.tickets models.audit.tree
-    models.uploads endpoint models.usage exports.event_file live.updates live.steps live.flow client
-    live.async_feed async_client
+    models.audit.erasures models.uploads endpoint models.usage exports.event_file live.updates live.steps live.flow
+    client live.async_feed async_client
 """
 """Modules that define the public names, each after those that it imports."""
 

@@ -112,6 +112,8 @@ class AsyncKinologClient(AsyncExportMethods):
     search_reads = awaitable(question_operations.search_reads)
     count_commands = awaitable(question_operations.count_commands)
     queue_at = awaitable(question_operations.queue_at)
+    erasures = awaitable(tree_operations.erasures)
+    erasure = awaitable(tree_operations.erasure)
     result = awaitable(job_operations.result)
     manifest = awaitable(job_operations.manifest)
     tree_head = awaitable(tree_operations.tree_head)

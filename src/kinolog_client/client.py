@@ -111,6 +111,8 @@ class KinologClient(ExportMethods):
     search_reads = blocking(question_operations.search_reads)
     count_commands = blocking(question_operations.count_commands)
     queue_at = blocking(question_operations.queue_at)
+    erasures = blocking(tree_operations.erasures)
+    erasure = blocking(tree_operations.erasure)
     result = blocking(job_operations.result)
     manifest = blocking(job_operations.manifest)
     tree_head = blocking(tree_operations.tree_head)

@@ -40,7 +40,7 @@ async def test_erasing_deletes_prompt_files_and_progress(api: RunningApi) -> Non
     assert await api.artifacts.head(artifact.key) is None
     assert await api.progress.recent(job_id) == []
     history = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
-    assert [commit.command.name for commit in history.commits][-1] == "erase"
+    assert [commit.command.name for commit in history.commits][-2:] == ["erase", "finish_erasure"]
     assert PROMPT not in str(history)
     verdict = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
     assert verdict.valid

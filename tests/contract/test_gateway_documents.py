@@ -93,6 +93,8 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/audit/reads"),
         ("GET", "/api/v1/audit/commands"),
         ("GET", "/api/v1/audit/queue"),
+        ("GET", "/api/v1/audit/erasures"),
+        ("GET", "/api/v1/audit/erasures/{number}"),
         ("GET", "/api/v1/workers"),
         ("GET", "/api/v1/alarms"),
         ("GET", "/api/v1/live"),

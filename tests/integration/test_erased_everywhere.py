@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from kinolog.merkle.erasure_certificate import SignedCertificate
+from kinolog.merkle.signed_note import NoteKey
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import JobEnded, KinologClient, PreviewReceived, VideoInput, VideoScene
@@ -172,9 +174,27 @@ def _use(stack: Stack, backup: Path) -> tuple[str, str]:
         assert reasons == ["(erased)"]
         client.erase(kept)
         _wait_until_gone(stack.folder.path, NEGATIVE_WORD)  # with its last job
+        for job_id in (failed, cancelled, erased, pictured, kept):
+            _wait_until_certified(client, job_id)
         _back_up(stack, backup)
         assert not sealed.exists()
     return erased, kept
+
+
+def _wait_until_certified(client: KinologClient, job_id: str) -> None:
+    """Wait for the certificate of an erased job. It holds, and names the job."""
+    (listed,) = wait_until(
+        lambda: client.erasures(job_id=job_id).certificates,
+        "the erasure is certified",
+        lambda found: bool(found),
+        seconds=ERASE_SECONDS,
+    )
+    info = client.erasure(listed.number)
+    signed = SignedCertificate(number=info.number, key=NoteKey(bytes.fromhex(info.key)), note=info.note)
+    assert job_id in [job.job_id for job in signed.certificate.jobs]
+    checks = {check.name: check for check in client.verify(job_id).checks}
+    assert f"certificate {info.number}, signed" in checks["erasure"].detail
+    assert all(check.holds for check in checks.values())
 
 
 def _folders_of(folder: Path, job_id: str) -> list[Path]:
@@ -185,7 +205,7 @@ def _folders_of(folder: Path, job_id: str) -> list[Path]:
 def test_no_file_holds_what_was_erased(folder: Path) -> None:
     """Nothing of an erased job is left, nor of its errors: in the running stack, the stopped one, a backup."""
     backup = folder.with_name("backup")
-    with whole_stack(folder) as stack:
+    with whole_stack(folder, env={"KINOLOG_TREE_HEAD_COMMITS": "1"}) as stack:
         erased, kept = _use(stack, backup)
     assert not _holders([*folder.rglob("*"), *backup.rglob("*")], (*WORDS, OTHER, PIXELS))
     assert not _holders(DataFolder(folder).nats.rglob("*"), [JPEG])

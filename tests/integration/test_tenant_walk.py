@@ -60,7 +60,8 @@ READS = {
     ),
     *(("GET", f"/api/v1/analytics/{name}") for name in ("overview", "queue-depth", "stage-times")),
     *(("GET", f"/api/v1/analytics/{name}") for name in ("status-distribution", "success-rate", "trends")),
-    *(("GET", f"/api/v1/audit/{name}") for name in ("events", "reads", "commands", "queue")),
+    *(("GET", f"/api/v1/audit/{name}") for name in ("events", "reads", "commands", "queue", "erasures")),
+    ("GET", "/api/v1/audit/erasures/{number}"),
     *(("GET", path) for path in ("/v1/videos", "/v1/models", "/v1/models/{model}")),
     *(("GET", path) for path in ("/", "/docs", "/docs/start.js", "/health", "/ready", "/metrics")),
     *(("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/replicate/v1/predictions")),
@@ -117,7 +118,7 @@ READ_METHODS = (
     ),
     *("ListTreeHeads", "ReplayLog", "ExportEvents"),
     *("ListJobs", "SummarizeJobs", "ListModels", "ListWorkers", "ListAlarms", "ListQueuePauses"),
-    *("SearchEvents", "SearchReads", "CountCommands", "GetQueueAt"),
+    *("SearchEvents", "SearchReads", "CountCommands", "GetQueueAt", "ListErasures"),
 )
 OWN_METHODS = (
     *("CreateKey", "ListKeys", "RevokeKey", "UploadInput", "SubmitJob", "PlanJob", "BatchSubmitJobs"),
@@ -125,7 +126,7 @@ OWN_METHODS = (
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
     *("PauseQueue", "ResumeQueue"),
-    *("GetTreeHead", "GetTreeTile", "GetConsistencyProof", "ExportBundle"),
+    *("GetTreeHead", "GetTreeTile", "GetConsistencyProof", "ExportBundle", "GetErasure"),
     *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )
 

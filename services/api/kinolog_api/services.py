@@ -22,6 +22,7 @@ from kinolog_api.alarms.watched_writes import WatchedWrites
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.commit_proofs import CommitProofs
+from kinolog_api.audit.erasures import Erasures
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.queue_at import QueueAt
 from kinolog_api.audit.search_events import SearchEvents
@@ -158,7 +159,9 @@ class JobService:
         schedule_facts = ScheduleFacts(d.access_log, d.key_directory, d.keys, d.clock)
         self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)
         self.schedules = ManageSchedules(schedule_facts, self.schedule_runs, d.store, self._plans.checked)
-        self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
+        self.erase_job = EraseJob(
+            self._commands, handler, d.store, d.keys, d.artifacts, d.progress, d.read_model
+        )
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self.queries)
         self._live_videos = ReadLiveVideo(self.queries, self.broadcast, d.live_videos)
@@ -221,6 +224,7 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
     """Return the methods of AuditService."""
     d = dependencies
     history = JobHistory(d.store, d.keys, d.read_model)
+    erasures = Erasures(d.read_model)
     proofs = CommitProofs(d.store, d.read_model, history)
     search = SearchEvents(d.store, d.read_model, d.keys, d.clock, d.address_secret)
     return {
@@ -235,6 +239,8 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "SearchEvents": search.search,
         "CountCommands": search.count_commands,
         "SearchReads": SearchReads(d.read_history, d.keys, d.clock).search,
+        "ListErasures": erasures.list_erasures,
+        "GetErasure": erasures.get_erasure,
         "GetQueueAt": QueueAt(d.store, d.read_model, d.clock).get_queue_at,
     }
 

@@ -99,7 +99,9 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
         case e.Retried():
             return ev.Event(retried=ev.Retried(actor=event.actor))
         case e.Erased():
-            return ev.Event(erased=ev.Erased(actor=event.actor))
+            return ev.Event(erased=ev.Erased(actor=event.actor, erasure_id=event.erasure_id))
+        case e.ErasureFinished():
+            return ev.Event(erasure_finished=ev.ErasureFinished(files=event.files, sha256=event.sha256))
         case _:
             return _attempt_kind_to_proto(event)
 
@@ -242,7 +244,10 @@ def event_from_proto(wire: ev.Event) -> e.Event:
         case "retried":
             return e.Retried(at=at, actor=wire.retried.actor)
         case "erased":
-            return e.Erased(at=at, actor=wire.erased.actor)
+            return e.Erased(at=at, actor=wire.erased.actor, erasure_id=wire.erased.erasure_id)
+        case "erasure_finished":
+            finished = wire.erasure_finished
+            return e.ErasureFinished(at=at, files=finished.files, sha256=tuple(finished.sha256))
         case _:
             return _attempt_event_from_proto(wire, kind, at)
 

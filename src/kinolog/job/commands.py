@@ -130,11 +130,22 @@ class Prefetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erase:
-    """Erase the prompts and files of an ended job."""
+    """Erase the prompts and files of an ended job, as part of an erasure of one or many jobs."""
 
     id: str
     actor: str
+    erasure_id: str = ""
     origin: CommandOrigin = NO_ORIGIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishErasure:
+    """Record that key, files and progress of an erased job are deleted. See `ErasureFinished`."""
+
+    id: str
+    actor: str
+    files: int
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +289,7 @@ Command: TypeAlias = (
     | Resume
     | Prefetch
     | Erase
+    | FinishErasure
     | FinishPrefetch
     | StartAttempt
     | RecordRuntime

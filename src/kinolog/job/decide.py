@@ -64,6 +64,8 @@ def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
             return _decide_pause(job, command, at)
         case c.Cancel() | c.Retry() | c.Reprioritize() | c.Prefetch() | c.Erase():
             return _decide_client_command(job, command, at)
+        case c.FinishErasure():
+            return _finish_erasure(job, command, at)
         case c.GiveUp():
             return _give_up(job, command, at)
         case c.Expire():
@@ -157,10 +159,18 @@ def _decide_client_command(
             return [] if job.prefetch_requested else [e.PrefetchRequested(at=at, actor=actor)]
         case c.Prefetch(), status:
             raise Refused("JOB_NOT_QUEUED", f"job {job.id} is {status}; only queued jobs are prefetched")
-        case c.Erase(actor=actor), status if status.terminal:
-            return [] if job.erased else [e.Erased(at=at, actor=actor)]
+        case c.Erase(actor=actor, erasure_id=erasure_id), status if status.terminal:
+            return [] if job.erased else [e.Erased(at=at, actor=actor, erasure_id=erasure_id)]
         case _, status:
             raise Refused("JOB_NOT_ENDED", f"job {job.id} is {status}; cancel it before you erase it")
+
+
+def _finish_erasure(job: Job, command: c.FinishErasure, at: datetime) -> list[e.Event]:
+    if not job.erased:
+        raise Refused("JOB_NOT_ERASED", f"job {job.id} is not erased")
+    if job.erasure_finished:
+        return []
+    return [e.ErasureFinished(at=at, files=command.files, sha256=command.sha256)]
 
 
 def _decide_pause(job: Job, command: c.Pause | c.Resume, at: datetime) -> list[e.Event]:

@@ -231,10 +231,24 @@ class Retried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """Prompts and files of the job were erased."""
+    """Prompts and files of the job were erased. `erasure_id` is shared by jobs that are erased together."""
 
     at: datetime
     actor: str
+    erasure_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureFinished:
+    """Key, files and progress of the erased job were deleted.
+
+    `files` counts the files that were found and those that the history names; `sha256` has the known hashes of their
+    contents, sorted.
+    """
+
+    at: datetime
+    files: int
+    sha256: tuple[str, ...]
 
 
 Event: TypeAlias = (
@@ -259,6 +273,7 @@ Event: TypeAlias = (
     | Failed
     | Retried
     | Erased
+    | ErasureFinished
 )
 
 TERMINAL = (Completed, Failed, Cancelled)

@@ -90,6 +90,8 @@ def evolve(job: Job, event: e.Event) -> Changes:
                 "scenes": _without_artifacts(job.scenes),
                 "checkpoint": None,
             }
+        case e.ErasureFinished():
+            return {"erasure_finished": True}
         case e.RuntimeRecorded():
             attempts = (
                 replace(attempt, runtime=event.runtime) if attempt.number == event.attempt else attempt

@@ -82,6 +82,8 @@ class Job(ListedFields):
     prefetch_requested: bool = False
     checkpoint: StoredCheckpoint | None = None
     """The checkpoint that the next attempt goes on from."""
+    erasure_finished: bool = False
+    """Whether the key, the files and the progress of the erased job were deleted."""
     applied_commands: tuple[str, ...] = ()
     key_id: str = ""
     worker_key: bytes = b""

@@ -18,7 +18,7 @@ content that is there already, and `read` before it yields the first byte (decis
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -221,6 +221,12 @@ def is_shared(key: str) -> bool:
 def is_artifact(key: str) -> bool:
     """Return whether a key is that of an artifact in a folder of its own, and not of another file in the store."""
     return _KEY.fullmatch(key) is not None
+
+
+def digests_in(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the SHA-256 in the keys of artifacts, sorted, each once. Other keys, as of staged content, have none."""
+    matches = (_KEY.fullmatch(key) or _SHARED_KEY.fullmatch(key) for key in keys)
+    return tuple(sorted({"".join(match.groups()) for match in matches if match is not None}))
 
 
 def digest_in(key: str) -> str:

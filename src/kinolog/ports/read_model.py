@@ -28,6 +28,7 @@ from kinolog.ports.charts.figures import Trends as Trends
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.search.event_search import EventSearcher
 from kinolog.ports.tree.commit_tree import CommitTreeReader
+from kinolog.ports.tree.erasure_certificates import ErasureCertificateReader
 from kinolog.ports.use.tenant_use import TenantUseReader
 
 
@@ -197,7 +198,9 @@ class ReadModelDamaged(ReadModelUnavailable):
     """Stored bytes of the database cannot be right. The message says what to do."""
 
 
-class ReadModel(Archive, CommitTreeReader, EventSearcher, TenantUseReader, Protocol):
+class ReadModel(
+    Archive, CommitTreeReader, ErasureCertificateReader, EventSearcher, TenantUseReader, Protocol
+):
     """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:

@@ -1,16 +1,18 @@
-"""The tree over all commits: its last signed head, and the tiles of its hashes."""
+"""The tree over all commits: its signed heads, the tiles of its hashes, and certificates of erasure under its heads."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, Integer, bindparam, column, func, select
+from sqlalchemy import BigInteger, Integer, Text, bindparam, column, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import NoteKey
-from kinolog.readmodel.permanent_tables import tree_heads, tree_tiles
+from kinolog.readmodel.permanent_tables import erasure_certificates, tree_heads, tree_tiles
+from kinolog.readmodel.projection_metadata import Key
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 
 _HEADS = select(tree_heads.c.number, tree_heads.c.public_key, tree_heads.c.note)
@@ -38,6 +40,20 @@ _TILES = PreparedQuery(
         _wanted, (tree_tiles.c.level == _wanted.c.level) & (tree_tiles.c.number == _wanted.c.number)
     )
 )
+_stored = erasure_certificates.c
+_erasure_id = bindparam("erasure_id", type_=Text())
+_of_tenant = (
+    select(_stored.number, _stored.public_key, _stored.note)
+    .where(
+        _stored.tenant == bindparam("tenant", type_=Text()),
+        _stored.number > bindparam("after", type_=BigInteger),
+        or_(_erasure_id == "", _stored.erasure_id == _erasure_id),
+    )
+    .order_by(_stored.number)
+    .limit(bindparam("most", type_=Integer))
+)
+_ALL = PreparedQuery(_of_tenant)
+_OF_JOB = PreparedQuery(_of_tenant.where(_stored.job_ids.contains(bindparam("job_ids", type_=ARRAY(Key)))))
 
 
 async def last_tree_head(snapshot: Snapshot) -> SignedHead | None:
@@ -68,3 +84,21 @@ async def hash_tiles(snapshot: Snapshot, tiles: Collection[HashTileId]) -> dict[
         HashTileId(int(level), int(number)): bytes(hashes)
         for level, number, hashes in await _TILES.rows(snapshot, values)
     }
+
+
+async def certificates_after(
+    snapshot: Snapshot, tenant: str, after: int, limit: int, erasure_id: str, job_id: str
+) -> list[SignedCertificate]:
+    """Return the tenant's certificates after one with a number: all, those of an erasure, or those of a job."""
+    values = {
+        "tenant": tenant,
+        "after": after,
+        "most": limit,
+        "erasure_id": erasure_id,
+        "job_ids": [job_id],
+    }
+    rows = await (_OF_JOB if job_id else _ALL).rows(snapshot, values)
+    return [
+        SignedCertificate(number=int(number), key=NoteKey(bytes(public_key)), note=str(note))
+        for number, public_key, note in rows
+    ]

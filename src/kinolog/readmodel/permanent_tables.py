@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.readmodel.projection_metadata import Key, Time
 
@@ -170,6 +171,24 @@ tree_receipts = Table(
     PrimaryKeyConstraint("target", "number"),
 )
 """Which heads were sent to which place outside."""
+
+erasure_certificates = Table(
+    "erasure_certificates",
+    permanent,
+    Column("tenant", Key, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="Counts the certificates of the tenant."),
+    Column("erasure_id", Key, nullable=False),
+    Column("job_ids", ARRAY(Key), nullable=False),
+    Column("last_position", BigInteger, nullable=False, comment="Of the commits of its jobs."),
+    Column("issued_at", Time, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "number"),
+    Index("erasure_certificates_by_position", "last_position"),
+    Index("erasure_certificates_of_erasure", "tenant", "erasure_id", "number"),
+    Index("erasure_certificates_of_job", "job_ids", postgresql_using="gin"),
+)
+"""Signed certificates of erasure (`kinolog.merkle.erasure_certificate`)."""
 
 webhook_deliveries = Table(
     "webhook_deliveries",

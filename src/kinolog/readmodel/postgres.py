@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from psycopg_pool import AsyncConnectionPool
 
 from kinolog.job.values import Status
+from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.ports.archive import ArchivedCommit
@@ -183,6 +184,13 @@ class PostgresReadModel:
 
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return await self._read_as_operator(commit_tree.hash_tiles, tiles)
+
+    async def erasure_certificates(
+        self, tenant: str, *, after: int = 0, limit: int = 100, erasure_id: str = "", job_id: str = ""
+    ) -> list[SignedCertificate]:
+        return await self._read(
+            tenant, commit_tree.certificates_after, tenant, after, limit, erasure_id, job_id
+        )
 
     async def job_row(self, tenant: str, job_id: str) -> JobRow | None:
         return await self._read(tenant, feeds.job_row, tenant, job_id)

@@ -1105,3 +1105,183 @@ class FoundRead(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FoundRead: _TypeAlias = FoundRead  # noqa: Y015
+
+@_typing.final
+class ErasureCertificate(_message.Message):
+    """A certificate: the erasures of jobs that are finished, signed with the key of the tree under one of its heads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    FIRST_ERASED_AT_FIELD_NUMBER: _builtins.int
+    LAST_ERASED_AT_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    ISSUED_AT_FIELD_NUMBER: _builtins.int
+    HEAD_NUMBER_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number of the certificate, from 1. Each tenant's certificates are numbered by themselves."""
+    erasure_id: _builtins.str
+    """Id of the erasure. A large one has several certificates."""
+    actor: _builtins.str
+    """Who erased the jobs."""
+    jobs: _builtins.int
+    """Number of the jobs."""
+    files: _builtins.int
+    """Number of their deleted files."""
+    head_number: _builtins.int
+    """Number of the signed head of the tree that has the commits of the erasures."""
+    tree_size: _builtins.int
+    """Number of commits in the tree of that head."""
+    key_id: _builtins.str
+    """SHA-256 of the public key."""
+    key: _builtins.str
+    """The public Ed25519 key, in hexadecimal."""
+    note: _builtins.str
+    """The signed text, in the format of C2SP signed-note. Empty in lists."""
+    @_builtins.property
+    def first_erased_at(self) -> _timestamp_pb2.Timestamp:
+        """When the first of the jobs was erased."""
+
+    @_builtins.property
+    def last_erased_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last of them was erased."""
+
+    @_builtins.property
+    def issued_at(self) -> _timestamp_pb2.Timestamp:
+        """When the certificate was signed."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        erasure_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        first_erased_at: _timestamp_pb2.Timestamp | None = ...,
+        last_erased_at: _timestamp_pb2.Timestamp | None = ...,
+        jobs: _builtins.int = ...,
+        files: _builtins.int = ...,
+        issued_at: _timestamp_pb2.Timestamp | None = ...,
+        head_number: _builtins.int = ...,
+        tree_size: _builtins.int = ...,
+        key_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_erased_at", b"first_erased_at", "issued_at", b"issued_at", "last_erased_at", b"last_erased_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "erasure_id", b"erasure_id", "files", b"files", "first_erased_at", b"first_erased_at", "head_number", b"head_number", "issued_at", b"issued_at", "jobs", b"jobs", "key", b"key", "key_id", b"key_id", "last_erased_at", b"last_erased_at", "note", b"note", "number", b"number", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasureCertificate: _TypeAlias = ErasureCertificate  # noqa: Y015
+
+@_typing.final
+class ListErasuresRequest(_message.Message):
+    """Selects certificates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    NAMED_JOB_ID_FIELD_NUMBER: _builtins.int
+    after: _builtins.int
+    """Starts after the certificate with this number."""
+    page_size: _builtins.int
+    """The maximum number of certificates in the response. 0 means 100."""
+    erasure_id: _builtins.str
+    """Only those of this erasure."""
+    named_job_id: _builtins.str
+    """Only those that name this job."""
+    def __init__(
+        self,
+        *,
+        after: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        erasure_id: _builtins.str = ...,
+        named_job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "erasure_id", b"erasure_id", "named_job_id", b"named_job_id", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasuresRequest: _TypeAlias = ListErasuresRequest  # noqa: Y015
+
+@_typing.final
+class ListErasuresResponse(_message.Message):
+    """Certificates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErasureCertificate]:
+        """The certificates, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        certificates: _abc.Iterable[Global___ErasureCertificate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificates", b"certificates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasuresResponse: _TypeAlias = ListErasuresResponse  # noqa: Y015
+
+@_typing.final
+class GetErasureRequest(_message.Message):
+    """Selects a certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number of the certificate."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetErasureRequest: _TypeAlias = GetErasureRequest  # noqa: Y015
+
+@_typing.final
+class GetErasureResponse(_message.Message):
+    """A certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def certificate(self) -> Global___ErasureCertificate:
+        """The certificate. NOT_FOUND if the tenant has none with this number."""
+
+    def __init__(
+        self,
+        *,
+        certificate: Global___ErasureCertificate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetErasureResponse: _TypeAlias = GetErasureResponse  # noqa: Y015

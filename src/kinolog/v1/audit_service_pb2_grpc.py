@@ -95,6 +95,16 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.FromString,
                 _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/kinolog.v1.AuditService/ListErasures',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
+        self.GetErasure = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetErasure',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -185,6 +195,20 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListErasures(self, request, context):
+        """Lists the certificates of erasures of the tenant, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetErasure(self, request, context):
+        """Reads a certificate of an erasure with its signed text.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -247,6 +271,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.SearchReads,
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ListErasuresRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'GetErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetErasure,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -574,6 +608,60 @@ class AuditService:
             '/kinolog.v1.AuditService/SearchReads',
             kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/ListErasures',
+            kinolog_dot_v1_dot_audit__service__pb2.ListErasuresRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetErasure',
+            kinolog_dot_v1_dot_audit__service__pb2.GetErasureRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetErasureResponse.FromString,
             options,
             channel_credentials,
             insecure,

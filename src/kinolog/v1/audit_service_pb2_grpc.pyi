@@ -57,6 +57,10 @@ class AuditServiceStub:
     """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
     SearchReads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]
     """Finds reads of the tenant's callers by a question, a page at a time."""
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListErasuresRequest, _audit_service_pb2.ListErasuresResponse]
+    """Lists the certificates of erasures of the tenant, oldest first."""
+    GetErasure: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetErasureRequest, _audit_service_pb2.GetErasureResponse]
+    """Reads a certificate of an erasure with its signed text."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -87,6 +91,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
     SearchReads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]  # type: ignore[assignment]
     """Finds reads of the tenant's callers by a question, a page at a time."""
+    ListErasures: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListErasuresRequest, _audit_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists the certificates of erasures of the tenant, oldest first."""
+    GetErasure: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetErasureRequest, _audit_service_pb2.GetErasureResponse]  # type: ignore[assignment]
+    """Reads a certificate of an erasure with its signed text."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """History and verification of jobs, read from the log itself, and questions about the commits of all jobs."""
@@ -186,5 +194,21 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.SearchReadsResponse, _abc.Awaitable[_audit_service_pb2.SearchReadsResponse]]:
         """Finds reads of the tenant's callers by a question, a page at a time."""
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _audit_service_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListErasuresResponse, _abc.Awaitable[_audit_service_pb2.ListErasuresResponse]]:
+        """Lists the certificates of erasures of the tenant, oldest first."""
+
+    @_abc_1.abstractmethod
+    def GetErasure(
+        self,
+        request: _audit_service_pb2.GetErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetErasureResponse, _abc.Awaitable[_audit_service_pb2.GetErasureResponse]]:
+        """Reads a certificate of an erasure with its signed text."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

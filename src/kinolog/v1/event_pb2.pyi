@@ -476,6 +476,7 @@ class Event(_message.Message):
     CHECKPOINT_STORED_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     RESUMED_FIELD_NUMBER: _builtins.int
+    ERASURE_FINISHED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -564,6 +565,10 @@ class Event(_message.Message):
     def resumed(self) -> Global___Resumed:
         """The job is paused no more."""
 
+    @_builtins.property
+    def erasure_finished(self) -> Global___ErasureFinished:
+        """The key, the files and the progress of the erased job were deleted."""
+
     def __init__(
         self,
         *,
@@ -589,12 +594,13 @@ class Event(_message.Message):
         checkpoint_stored: Global___CheckpointStored | None = ...,
         paused: Global___Paused | None = ...,
         resumed: Global___Resumed | None = ...,
+        erasure_finished: Global___ErasureFinished | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "paused", b"paused", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "resumed", b"resumed", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "erasure_finished", b"erasure_finished", "failed", b"failed", "kind", b"kind", "paused", b"paused", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "resumed", b"resumed", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "failed", b"failed", "kind", b"kind", "paused", b"paused", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "resumed", b"resumed", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt_failed", b"attempt_failed", "attempt_started", b"attempt_started", "cancel_requested", b"cancel_requested", "cancelled", b"cancelled", "checkpoint_stored", b"checkpoint_stored", "completed", b"completed", "erased", b"erased", "erasure_finished", b"erasure_finished", "failed", b"failed", "kind", b"kind", "paused", b"paused", "prefetch_finished", b"prefetch_finished", "prefetch_requested", b"prefetch_requested", "queued", b"queued", "reprioritized", b"reprioritized", "resumed", b"resumed", "retried", b"retried", "runtime_recorded", b"runtime_recorded", "scene_rendered", b"scene_rendered", "stage_finished", b"stage_finished", "stage_started", b"stage_started", "storyboard_planned", b"storyboard_planned", "submitted", b"submitted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded", "checkpoint_stored", "paused", "resumed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["submitted", "queued", "storyboard_planned", "prefetch_requested", "prefetch_finished", "attempt_started", "stage_started", "stage_finished", "scene_rendered", "attempt_failed", "cancel_requested", "cancelled", "reprioritized", "completed", "failed", "retried", "erased", "runtime_recorded", "checkpoint_stored", "paused", "resumed", "erasure_finished"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1439,20 +1445,52 @@ class Erased(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACTOR_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     """The actor who sent the command."""
+    erasure_id: _builtins.str
+    """Id of the erasure, which jobs that are erased together share. Empty in old logs."""
     def __init__(
         self,
         *,
         actor: _builtins.str = ...,
+        erasure_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "erasure_id", b"erasure_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Erased: _TypeAlias = Erased  # noqa: Y015
+
+@_typing.final
+class ErasureFinished(_message.Message):
+    """The key, the files and the progress of the erased job were deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    files: _builtins.int
+    """Number of the deleted files: those that were found, and those that the history names."""
+    @_builtins.property
+    def sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 of their contents in hexadecimal, where it is known, in ascending order."""
+
+    def __init__(
+        self,
+        *,
+        files: _builtins.int = ...,
+        sha256: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasureFinished: _TypeAlias = ErasureFinished  # noqa: Y015
 
 @_typing.final
 class StageState(_message.Message):
@@ -1541,6 +1579,7 @@ class JobState(_message.Message):
     PAUSED_AT_FIELD_NUMBER: _builtins.int
     VARIANT_OF_FIELD_NUMBER: _builtins.int
     VARIANT_FIELD_NUMBER: _builtins.int
+    ERASURE_FINISHED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job."""
     tenant: _builtins.str
@@ -1581,6 +1620,8 @@ class JobState(_message.Message):
     """Id of the first job of the request whose variants this job and others are. Empty for a single job."""
     variant: _builtins.int
     """Which of these variants it is, from 1. 0 for a single job."""
+    erasure_finished: _builtins.bool
+    """Whether the key, the files and the progress of the erased job were deleted."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What the job renders."""
@@ -1694,10 +1735,11 @@ class JobState(_message.Message):
         paused_at: _timestamp_pb2.Timestamp | None = ...,
         variant_of: _builtins.str = ...,
         variant: _builtins.int = ...,
+        erasure_finished: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "reproduction", b"reproduction", "spec", b"spec", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "variant", b"variant", "variant_of", b"variant_of", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "checkpoint", b"checkpoint", "created_at", b"created_at", "erased", b"erased", "erasure_finished", b"erasure_finished", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "paused_at", b"paused_at", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "reproduces", b"reproduces", "reproduction", b"reproduction", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "start_after", b"start_after", "start_before", b"start_before", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "variant", b"variant", "variant_of", b"variant_of", "version", b"version", "worker_key", b"worker_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2077,19 +2077,23 @@ class EraseJobRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id of the job."""
     request_id: _builtins.str
     """Id of this request. A repeated request with the same id has no further effect."""
+    erasure_id: _builtins.str
+    """Id of the erasure. Requests with one id are one erasure in certificates. Empty for a new one."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        erasure_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasure_id", b"erasure_id", "job_id", b"job_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2130,6 +2134,12 @@ class BulkEraseJobsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SELECTION_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    erasure_id: _builtins.str
+    """Id of the erasure. Requests with one id are one erasure in certificates. Empty for a new one."""
+    dry_run: _builtins.bool
+    """Erases nothing: remaining says how many jobs the filter, or the list of ids, selects."""
     @_builtins.property
     def selection(self) -> Global___JobSelection:
         """The jobs."""
@@ -2138,10 +2148,12 @@ class BulkEraseJobsRequest(_message.Message):
         self,
         *,
         selection: Global___JobSelection | None = ...,
+        erasure_id: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "erasure_id", b"erasure_id", "selection", b"selection"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from kinolog_cli.audit.questions import events, who
 from kinolog_cli.audit.queue_at import fleet, queue, why
 from kinolog_cli.audit.reads import reads
 from kinolog_cli.audit_exports import bundle, export, verify_bundle
+from kinolog_cli.erasures.list_erasures import erasures
 
 app = typer.Typer(
     help="For auditors: questions about all commits; the tree over them, whose signed heads prove that history was not "
@@ -27,5 +28,5 @@ app.command()(verify_bundle.verify)
 app.command()(witness.witness)
 app.command("verify-all")(verify_all.verify_all)
 app.command("rotate-key")(rotate_key.rotate_key)
-for question in (events, who, reads, queue, fleet, why):
+for question in (events, who, reads, queue, fleet, why, erasures):
     app.command()(question)

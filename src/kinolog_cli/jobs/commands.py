@@ -1,4 +1,4 @@
-"""Commands that change one job: cancel, retry, priority, pause, resume, prefetch, erase."""
+"""Commands that change one job: cancel, retry, priority, pause, resume, prefetch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
-from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_client import CommandInfo, KinologClient
 
@@ -55,23 +54,6 @@ def resume(job: JobArgument, as_json: JsonOption = False) -> None:
 def prefetch(job: JobArgument, as_json: JsonOption = False) -> None:
     """Load the model and encode the prompt of a queued job before it starts."""
     _command_job(current_context(as_json), job, lambda client, whole: client.prefetch(whole))
-
-
-@command
-def erase(
-    job: JobArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: JsonOption = False,
-) -> ExitCode:
-    """Erase the prompts and files of a job that has ended, for good. Its history without them stays."""
-    context = current_context(as_json)
-    with context.client() as client:
-        whole = job_id(client, job)
-        if not yes and not typer.confirm(f"Erase the prompts and files of job {whole} for good?", err=True):
-            return ExitCode.CANCELLED
-        answer = client.erase(whole)
-    _print_answer(context, answer, f"job {whole} is erased")
-    return ExitCode.OK
 
 
 def _command_job(context: CliContext, job: str, send: Callable[[KinologClient, str], CommandInfo]) -> None:

@@ -175,9 +175,15 @@ def prefetch(job_id: str, *, request_id: str | None = None) -> Operation[Command
     return _command("POST", "/prefetch/{job_id}", job_id, request_id)
 
 
-def erase(job_id: str, *, request_id: str | None = None) -> Operation[CommandInfo]:
-    """Erase the prompts and files of a job that has ended, for good. Its history without them stays."""
-    return _command("DELETE", "/jobs/{job_id}", job_id, request_id)
+def erase(job_id: str, *, erasure_id: str = "", request_id: str | None = None) -> Operation[CommandInfo]:
+    """Erase the prompts and files of a job that has ended, for good. Its history without them stays.
+
+    Jobs that are erased with one `erasure_id`, of 26 lower-case letters and digits, have common certificates.
+    """
+    operation = _command("DELETE", "/jobs/{job_id}", job_id, request_id)
+    return (
+        replace(operation, params={**operation.params, "erasure_id": erasure_id}) if erasure_id else operation
+    )
 
 
 def bulk(
@@ -187,10 +193,14 @@ def bulk(
     selection: JobSelection | None = None,
     priority: str | None = None,
     reason: str | None = None,
+    erasure_id: str | None = None,
+    dry_run: bool = False,
 ) -> Operation[BulkInfo]:
     """Cancel, retry, reprioritize, pause, resume or erase jobs: by ids, or the first 1,000 of the selection.
 
-    A refused job does not affect the others. The request has no id, so it is sent once only.
+    Requests to erase with one `erasure_id` have common certificates; a `dry_run` erases nothing, and `remaining` says
+    how many jobs would be erased. A refused job does not affect the others. The request has no id, so it is sent once
+    only.
     """
     body = {
         "action": action,
@@ -198,6 +208,8 @@ def bulk(
         "filter": None if selection is None else selection.body(),
         "priority": priority,
         "reason": reason,
+        "erasure_id": erasure_id,
+        "dry_run": dry_run or None,
     }
     return Operation(
         method="POST",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kinolog_client.http.operation import API_PREFIX, Operation, model_of
+from kinolog_client.models.audit.erasures import ErasureCertificateInfo, ErasureListInfo
 from kinolog_client.models.audit.tree import (
     ConsistencyInfo,
     InclusionInfo,
@@ -81,4 +82,26 @@ def prove_consistency(old_size: int, new_size: int = 0) -> Operation[Consistency
         path_values={"old_size": str(old_size)},
         params={"new_size": str(new_size)},
         read=model_of(ConsistencyInfo),
+    )
+
+
+def erasures(
+    *, after: int = 0, limit: int = 100, erasure_id: str = "", job_id: str = ""
+) -> Operation[ErasureListInfo]:
+    """Return 1 to 100 certificates of erasure after that with a number: all, of one erasure, or that name a job."""
+    params = {"after": str(after), "limit": str(limit)}
+    params |= {"erasure_id": erasure_id} if erasure_id else {}
+    params |= {"job_id": job_id} if job_id else {}
+    return Operation(
+        method="GET", route=f"{API_PREFIX}/audit/erasures", params=params, read=model_of(ErasureListInfo)
+    )
+
+
+def erasure(number: int) -> Operation[ErasureCertificateInfo]:
+    """Return a certificate of erasure with its signed text. Raises `NotFound`."""
+    return Operation(
+        method="GET",
+        route=f"{API_PREFIX}/audit/erasures/{{number}}",
+        path_values={"number": str(number)},
+        read=model_of(ErasureCertificateInfo),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
 
@@ -14,6 +15,22 @@ class MemoryCommitTree:
     def __init__(self) -> None:
         self.signed_heads: list[SignedHead] = []
         self.tree_tiles: dict[HashTileId, bytes] = {}
+        self.certificates: list[SignedCertificate] = []
+
+    async def erasure_certificates(
+        self, tenant: str, *, after: int = 0, limit: int = 100, erasure_id: str = "", job_id: str = ""
+    ) -> list[SignedCertificate]:
+        found = []
+        for signed in self.certificates:
+            stated = signed.certificate
+            if (
+                stated.tenant == tenant
+                and signed.number > after
+                and stated.erasure_id == (erasure_id or stated.erasure_id)
+                and (not job_id or job_id in [job.job_id for job in stated.jobs])
+            ):
+                found.append(signed)
+        return found[:limit]
 
     async def last_tree_head(self) -> SignedHead | None:
         return self.signed_heads[-1] if self.signed_heads else None

@@ -290,6 +290,28 @@ async def test_the_tree_over_all_commits(client: EitherClient, api: RecordingApi
     assert (between.old_head.size, between.new_head) == (3, None)
 
 
+async def test_certificates_of_erasure(client: EitherClient, api: RecordingApi) -> None:
+    """They are listed, narrowed, and read with their text. Jobs are erased as one erasure."""
+    page = await client.call("erasures", after=1, limit=7, erasure_id="e" * 26, job_id="a" * 26)
+    assert ([one.number for one in page.certificates], page.next_after) == ([2], 2)
+    (request,) = api.requests("ListErasures")
+    assert (request.after, request.page_size, request.erasure_id, request.named_job_id) == (
+        1,
+        7,
+        "e" * 26,
+        "a" * 26,
+    )
+    assert (await client.call("erasures", after=2)).next_after is None
+    one = await client.call("erasure", 2)
+    assert (one.number, one.jobs, one.files, one.actor, one.note) == (2, 2, 6, "ada", "a signed text\n")
+    job = completed_job(api)
+    await client.call("erase", job.id, erasure_id="e" * 26)
+    await client.call("bulk", "erase", [job.id], erasure_id="f" * 26, dry_run=True)
+    assert api.requests("EraseJob")[0].erasure_id == "e" * 26
+    (bulk,) = api.requests("BulkEraseJobs")
+    assert (bulk.erasure_id, bulk.dry_run) == ("f" * 26, True)
+
+
 async def test_numbers_and_catalogue(client: EitherClient, api: RecordingApi) -> None:
     """Charts, counts, activity, models and workers."""
     api.add_job()

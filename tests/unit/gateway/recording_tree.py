@@ -92,6 +92,25 @@ def prove_consistency(
     )
 
 
+def _erasure(number: int, note: str) -> audit.ErasureCertificate:
+    """Return a certificate whose text is made up: the gateway passes it on."""
+    wire = audit.ErasureCertificate(
+        number=number,
+        erasure_id="e" * 26,
+        actor="ada",
+        jobs=2,
+        files=6,
+        head_number=3,
+        tree_size=20,
+        key_id=HEADS[2].signed.key.id,
+        key=HEADS[2].signed.key.public.hex(),
+        note=note,
+    )
+    for time in (wire.first_erased_at, wire.last_erased_at, wire.issued_at):
+        time_to_proto(time, HEADS[2].signed.head.at)
+    return wire
+
+
 TREE: dict[str, Callable[..., Any]] = {
     "GetTreeHead": lambda api, request: audit.GetTreeHeadResponse(head=_head(request.number or len(HEADS))),
     "ListTreeHeads": list_heads,
@@ -99,5 +118,11 @@ TREE: dict[str, Callable[..., Any]] = {
         hashes=TILES[HashTileId(request.level, request.index)]
     ),
     "GetInclusionProof": prove_inclusion,
+    "ListErasures": lambda api, request: audit.ListErasuresResponse(
+        certificates=[_erasure(number, "") for number in (1, 2) if number > request.after]
+    ),
+    "GetErasure": lambda api, request: audit.GetErasureResponse(
+        certificate=_erasure(request.number, "a signed text\n")
+    ),
     "GetConsistencyProof": prove_consistency,
 }

@@ -38,6 +38,7 @@ CLIENT_COMMANDS: dict[type[c.Command], Arguments] = {
     c.Resume: st.just({}),
     c.Prefetch: st.just({}),
     c.Erase: st.just({}),
+    c.FinishErasure: st.fixed_dictionaries({"files": numbers, "sha256": st.just(("ab" * 32,))}),
     c.GiveUp: st.fixed_dictionaries({"error": errors}),
     c.Expire: st.just({}),
 }

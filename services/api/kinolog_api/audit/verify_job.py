@@ -19,6 +19,7 @@ from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit import checks
 from kinolog_api.audit.checks import RecordCheck
+from kinolog_api.audit.erasures import check_erasure
 from kinolog_api.audit.job_owners import owners_in
 from kinolog_api.audit.list_check import check_listed
 from kinolog_api.audit.tree_check import check_tree
@@ -110,6 +111,7 @@ class VerifyJob:
             check_listed(history, record.row, record.archived_up_to, await self._texts(job)),
             await self._check_seals(job),
             await (self._check_erased(job, history) if job.erased else self._check_files(job)),
+            *([await check_erasure(job, history, self._read_model)] if job.erased else []),
         ]
 
     async def _texts(self, job: Job) -> UnsealedFields | None:

@@ -189,7 +189,7 @@ class JobCommands:
         """Apply a command to each selected job. The results are in the order of the selection."""
         job_ids, remaining = list(selection.job_ids), 0
         if not job_ids:
-            job_ids, remaining = await self._select(call, selection, narrow)
+            job_ids, remaining = await self.select(call, selection, narrow)
         semaphore = asyncio.Semaphore(CONCURRENT_COMMANDS)
 
         async def result(job_id: str) -> pb.BulkResult:
@@ -323,7 +323,7 @@ class JobCommands:
                 )
         return await self.apply(call, job_id, c.Cancel(id=command, actor=call.actor, reason=sealed))
 
-    async def _select(
+    async def select(
         self, call: RpcCall, selection: pb.JobSelection, narrow: NarrowFilter
     ) -> tuple[list[str], int]:
         """Return the ids of the first jobs that match the filter, and the number of the further ones."""

@@ -1,7 +1,8 @@
 """Erase the key, the files and the progress of jobs permanently. Their history stays.
 
 The event is appended first: from then on no response shows the job's prompts or files, and the read model deletes
-them. The key is deleted last, so that an existing key marks an interrupted erasure; `finish_interrupted` finds those.
+them. The key is deleted last, and then `ErasureFinished` says so, with what was deleted: certificates state it
+(decision 143). An erased job without that event was interrupted; `finish_interrupted` finds those.
 
 Everything in the job's folder of the artifact store is deleted, whether an event names it or not, and once more after
 a while: a worker that lost the job may store a file late. A file of an earlier version may belong to other jobs too.
@@ -13,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 
-from kinolog.command_handler import HandledCommand
+from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
-from kinolog.ports.artifacts import ArtifactStore, is_shared, job_folder
+from kinolog.job.values import Artifact
+from kinolog.ports.artifacts import ArtifactStore, digests_in, is_shared, job_folder
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.progress import ProgressFeed
@@ -55,12 +57,18 @@ class _Sweep:
     round: int
 
 
+ACTOR = "kinolog"
+"""The actor of the commands that finish interrupted erasures."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Data:
     """What an erased job may have left: files in the folder of its tenant, and the key with this id."""
 
     tenant: str
     key_id: str
+    position: int
+    """That of the last commit of the job."""
 
 
 class EraseJob:
@@ -69,6 +77,7 @@ class EraseJob:
     def __init__(
         self,
         commands: JobCommands,
+        handler: CommandHandler,
         store: EventStore,
         keys: ArchivableKeyStore,
         artifacts: ArtifactStore,
@@ -76,6 +85,7 @@ class EraseJob:
         read_model: ReadModel,
     ) -> None:
         self._commands = commands
+        self._handler = handler
         self._store = store
         self._keys = keys
         self._artifacts = artifacts
@@ -83,27 +93,39 @@ class EraseJob:
         self._read_model = read_model
         self._unfinished: dict[str, _Data] = {}
         """Jobs whose erasure may be incomplete."""
-        self._undecided: dict[str, int] = {}
-        """Erased jobs with files of an earlier version that may have to be deleted, each with its last position."""
         self._sweeps: list[_Sweep] = []
 
     async def erase(self, request: pb.EraseJobRequest, call: RpcCall) -> pb.EraseJobResponse:
         """EraseJob. A repeated call finishes an interrupted erasure."""
-        command = c.Erase(id=command_id("erase", request.request_id), actor=call.actor)
+        command = c.Erase(
+            id=command_id("erase", request.request_id),
+            actor=call.actor,
+            erasure_id=request.erasure_id or new_id(),
+        )
         return await self._commands.respond(
             await self._erase(call, request.job_id, command), pb.EraseJobResponse
         )
 
     async def bulk_erase(self, request: pb.BulkEraseJobsRequest, call: RpcCall) -> pb.BulkEraseJobsResponse:
-        """BulkEraseJobs."""
+        """BulkEraseJobs. Its jobs are one erasure."""
+        if request.dry_run:
+            return pb.BulkEraseJobsResponse(remaining=await self._selected(call, request.selection))
+        erasure_id = request.erasure_id or new_id()
 
         def erase(job_id: str) -> Awaitable[HandledCommand]:
-            return self._erase(call, job_id, c.Erase(id=new_id(), actor=call.actor))
+            return self._erase(call, job_id, c.Erase(id=new_id(), actor=call.actor, erasure_id=erasure_id))
 
         outcome = await self._commands.apply_to_selection(
             call, request.selection, "BulkEraseJobs", erase, without_erased
         )
         return outcome.fill(pb.BulkEraseJobsResponse())
+
+    async def _selected(self, call: RpcCall, selection: pb.JobSelection) -> int:
+        """Return how many jobs a selection has, those beyond the first 1,000 of a filter too."""
+        if selection.job_ids:
+            return len(set(selection.job_ids))
+        job_ids, remaining = await self._commands.select(call, selection, without_erased)
+        return len(job_ids) + remaining
 
     async def finish_interrupted(self) -> None:
         """Finish interrupted erasures of this or another api. Runs until it is cancelled."""
@@ -112,13 +134,11 @@ class EraseJob:
             if not searched:
                 searched = await self._succeeds(self._find_interrupted())
             for job_id, data in tuple(self._unfinished.items()):
-                await self._succeeds(self._delete_data(job_id, data))
-            for job_id, position in tuple(self._undecided.items()):
-                await self._succeeds(self._delete_shared_files(job_id, position))
+                await self._succeeds(self._finish(job_id, data, ACTOR))
             await self._sweep()
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _succeeds(self, step: Awaitable[None]) -> bool:
+    async def _succeeds(self, step: Awaitable[object]) -> bool:
         """Return whether a step raises nothing. A step that fails is tried again later, and others go on."""
         try:
             await step
@@ -130,39 +150,52 @@ class EraseJob:
 
     async def _erase(self, call: RpcCall, job_id: str, command: c.Erase) -> HandledCommand:
         handled = await self._commands.apply(call, job_id, command)
-        data = self._unfinished[job_id] = _Data(handled.job.tenant, handled.job.sealing_key_id)
-        self._undecided[job_id] = handled.position
-        await self._delete_data(job_id, data)
+        data = _Data(handled.job.tenant, handled.job.sealing_key_id, handled.position)
+        self._unfinished[job_id] = data
         try:
-            await self._delete_shared_files(job_id, handled.position)
+            return await self._finish(job_id, data, call.actor)
         except (ReadModelUnavailable, PositionNotReached) as error:
             extra = fields("erase_undecided", job=job_id, error=type(error).__name__)
             logger.info("files of an earlier version are deleted later", extra=extra)
         return handled
 
-    async def _delete_data(self, job_id: str, data: _Data) -> None:
-        """Delete files, progress and key, in this order. Idempotent."""
-        await self._artifacts.delete_all(job_folder(data.tenant, job_id))
+    async def _finish(self, job_id: str, data: _Data, actor: str) -> HandledCommand:
+        """Delete files, progress and key, in this order, and record it. Idempotent.
+
+        Raises `PositionNotReached` or `ReadModelUnavailable` while files of an earlier version may belong to others.
+        """
+        folder = job_folder(data.tenant, job_id)
+        deleted = set(await self._artifacts.keys_of(folder))
+        await self._artifacts.delete_all(folder)
         await self._progress.erase(job_id)
         await self._keys.erase(data.key_id)
-        self._unfinished.pop(job_id, None)
         self._schedule_sweep(job_id, data.tenant, 0)
+        made = artifacts_ever_made([recorded async for recorded in self._store.history(job_id)])
+        deleted |= {artifact.key for artifact in made if not is_shared(artifact.key)}
+        deleted |= set(await self._delete_shared_files(job_id, made, data.position))
+        command = c.FinishErasure(
+            id=f"finish-erasure:{job_id}", actor=actor, files=len(deleted), sha256=digests_in(deleted)
+        )
+        handled = await self._handler.handle(job_id, command)
+        self._unfinished.pop(job_id, None)
         logger.info("job erased", extra=fields("erase", job=job_id))
+        return handled
 
-    async def _delete_shared_files(self, job_id: str, position: int) -> None:
-        """Delete files of an earlier version that no other job lists. `position` is that of the erasure.
+    async def _delete_shared_files(self, job_id: str, made: Iterable[Artifact], position: int) -> list[str]:
+        """Delete files of an earlier version that no other job lists. Return their keys.
 
-        Raises `PositionNotReached` and deletes nothing while the read model may lack a job that lists them.
+        Raises `PositionNotReached` and deletes nothing while the read model may lack a job that lists them: it has to
+        have reached `position`, that of the erasure.
         """
-        history = [recorded async for recorded in self._store.history(job_id)]
-        keys = [artifact.key for artifact in artifacts_ever_made(history) if is_shared(artifact.key)]
-        if keys:
-            await self._read_model.wait_for(position, SHARED_FILES_SECONDS)
-            in_use = await self._read_model.artifacts_in_use(keys, job_id)
-            for key in keys:
-                if key not in in_use:
-                    await self._artifacts.delete(key)
-        self._undecided.pop(job_id, None)
+        keys = [artifact.key for artifact in made if is_shared(artifact.key)]
+        if not keys:
+            return []
+        await self._read_model.wait_for(position, SHARED_FILES_SECONDS)
+        in_use = await self._read_model.artifacts_in_use(keys, job_id)
+        unused = [key for key in keys if key not in in_use]
+        for key in unused:
+            await self._artifacts.delete(key)
+        return unused
 
     def _schedule_sweep(self, job_id: str, tenant: str, number: int) -> None:
         if number < len(SWEEP_SECONDS):
@@ -188,18 +221,16 @@ class EraseJob:
             logger.warning("a worker stored files of an erased job; they are deleted", extra=extra)
 
     async def _find_interrupted(self) -> None:
-        """Note the jobs that the end of the log erases: those whose key still exists, and the files of all."""
+        """Note the jobs that the end of the log erases: those that are not finished, and the folders of all."""
         last = await self._store.last_position()
         async for batch in self._store.read(max(0, last - RECOVERY_COMMITS), last):
-            erased = {r.commit.job_id: r for r in batch if r.commit.state.erased}
-            key_ids = {r.commit.state.sealing_key_id: r.commit.state for r in erased.values()}
-            remaining = (
-                await self._keys.get_wrapped(sorted(key_ids)) if key_ids else {}
-            )  # also unreadable ones
-            for key_id in remaining:
-                state = key_ids[key_id]
-                self._unfinished[state.id] = _Data(state.tenant, key_id)
-            for job_id, recorded in erased.items():
-                self._undecided[job_id] = recorded.position
-                self._schedule_sweep(job_id, recorded.commit.state.tenant, 0)
+            for recorded in batch:
+                job = recorded.commit.state
+                if not job.erased:
+                    continue
+                if job.erasure_finished:
+                    self._unfinished.pop(job.id, None)
+                    self._schedule_sweep(job.id, job.tenant, 0)
+                else:
+                    self._unfinished[job.id] = _Data(job.tenant, job.sealing_key_id, recorded.position)
             await asyncio.sleep(0)

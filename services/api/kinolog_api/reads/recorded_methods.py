@@ -18,7 +18,8 @@ _METHODS: dict[ReadKind | None, str] = {
         """,
     ReadKind.RECORD: """
         AuditService.GetHistory AuditService.ReplayLog AuditService.SearchEvents AuditService.SearchReads
-        AuditService.GetInclusionProof AuditExportService.ExportEvents AuditExportService.ExportBundle
+        AuditService.GetInclusionProof AuditService.ListErasures AuditService.GetErasure
+        AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,
     ReadKind.OTHER: """
         JobService.SummarizeJobs JobService.ListModels JobService.ListWorkers JobService.ListQueuePauses

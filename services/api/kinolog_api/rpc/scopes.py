@@ -44,6 +44,7 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.AUDIT: """
         AuditService.SearchEvents AuditService.SearchReads AuditService.CountCommands AuditService.GetQueueAt
+        AuditService.ListErasures AuditService.GetErasure
         AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog AuditService.GetInclusionProof
         AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,

@@ -8,6 +8,7 @@ from kinolog.process import api_keys
 SIZE = r"^\d{2,4}[xX]\d{2,4}$"
 WEBHOOK_URL = r"^(https?://[^/ ]+|mailto:[^@ ]+@[^@ ]+$)"
 ID = f"^{JOB_ID_PATTERN}$"
+ID_OR_NONE = f"^({JOB_ID_PATTERN})?$"
 REQUEST_ID = r"^[A-Za-z0-9._:-]+$"
 TENANT = f"^({api_keys.TENANT.pattern}|[*])?$"
 ONE_TENANT = f"^({api_keys.TENANT.pattern})?$"
@@ -30,6 +31,7 @@ IN_WORDS = {
     SIZE: "must be WIDTHxHEIGHT in pixels, such as 832x480",
     WEBHOOK_URL: "must be an address that begins with https:// or http://, or a mailbox such as mailto:ada@example.org",
     ID: "must be an id of 26 letters and digits, as kinolog gave it",
+    ID_OR_NONE: "must be an id of 26 letters and digits, as kinolog gave it",
     REQUEST_ID: "must consist of letters without accents, digits and . _ : -",
     TENANT: f"{_TENANT_IN_WORDS}; or be * for all tenants",
     ONE_TENANT: _TENANT_IN_WORDS,

@@ -138,6 +138,14 @@ class BulkRequest(RequestModel):
     )
     priority: Priority | None = Field(None, description="The new priority, if the action is reprioritize.")
     reason: Reason | None = Field(None, description="Reason, if the action is cancel.")
+    erasure_id: JobId | None = Field(
+        None,
+        description="Id of the erasure, if the action is erase. Requests with one id are one erasure in certificates.",
+    )
+    dry_run: bool | None = Field(
+        None,
+        description="If the action is erase: erase nothing, and say in `remaining` how many jobs would be erased.",
+    )
 
     @field_validator("filter")
     @classmethod

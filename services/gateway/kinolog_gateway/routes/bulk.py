@@ -52,6 +52,10 @@ def _check(body: BulkRequest) -> None:
         raise invalid("priority", f"does not belong to {body.action}; to choose jobs, give filter.priority")
     if body.reason is not None and body.action != "cancel":
         raise invalid("reason", f"does not belong to {body.action}; leave it out")
+    if body.erasure_id is not None and body.action != "erase":
+        raise invalid("erasure_id", f"does not belong to {body.action}; leave it out")
+    if body.dry_run and body.action != "erase":
+        raise invalid("dry_run", f"does not belong to {body.action}; leave it out")
 
 
 def _send(body: BulkRequest, api: Upstream, caller: HttpCaller, now: datetime) -> Awaitable[BulkApiResponse]:
@@ -72,7 +76,9 @@ def _send(body: BulkRequest, api: Upstream, caller: HttpCaller, now: datetime) -
             resume = pb.BulkResumeJobsRequest(selection=jobs)
             return api.call(api.jobs.BulkResumeJobs, resume, caller, BULK_SECONDS)
         case "erase":
-            erase = pb.BulkEraseJobsRequest(selection=jobs)
+            erase = pb.BulkEraseJobsRequest(
+                selection=jobs, erasure_id=body.erasure_id or "", dry_run=body.dry_run
+            )
             return api.call(api.jobs.BulkEraseJobs, erase, caller, BULK_SECONDS)
         case _:
             number = PRIORITY_NUMBERS[body.priority or "medium"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Body, Depends, Header
+from fastapi import APIRouter, Body, Depends, Header, Query
 from starlette.responses import Response
 
 from kinolog.ids import new_id, new_request_id
@@ -12,6 +12,7 @@ from kinolog.ports.clock import system_clock
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
+from kinolog_gateway.http import text_patterns
 from kinolog_gateway.http.edge.public_path import public_path
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.generate import GenerateRequest
@@ -44,6 +45,13 @@ async def _request_id(idempotency_key: IdempotencyKey = None) -> str:
 
 
 CommandRequestId = Annotated[str, Depends(_request_id)]
+ErasureId = Annotated[
+    str,
+    Query(
+        pattern=text_patterns.ID_OR_NONE,
+        description="Id of the erasure. Requests with one id are one erasure in certificates.",
+    ),
+]
 
 
 @router.post(
@@ -188,8 +196,10 @@ async def prefetch(job_id: JobIdPath, api: Api, caller: Caller, request_id: Comm
 
 
 @router.delete("/jobs/{job_id}", response_model=CommandResponse, summary="Erase a job")
-async def erase(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
+async def erase(
+    job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId, erasure_id: ErasureId = ""
+) -> Response:
     """Permanently erase the prompts and files of a job that has ended. Its history stays, without them."""
-    request = pb.EraseJobRequest(job_id=job_id, request_id=request_id)
+    request = pb.EraseJobRequest(job_id=job_id, request_id=request_id, erasure_id=erasure_id)
     response = await api.call(api.jobs.EraseJob, request, caller)
     return _command_response(response)

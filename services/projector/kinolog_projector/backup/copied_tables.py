@@ -56,6 +56,12 @@ COPIED_TABLES = {
     "tree_receipts": CopiedTable(
         name="tree_receipts", columns="target, number, sent_at, receipt", order="target, number"
     ),
+    "erasure_certificates": CopiedTable(
+        name="erasure_certificates",
+        columns="tenant, number, erasure_id, job_ids, last_position, issued_at, public_key, note",
+        order="tenant, number",
+        changes=True,  # a new database has others, which were signed again
+    ),
     "webhook_deliveries": CopiedTable(
         name="webhook_deliveries",
         columns="delivery_id, webhook_id, tenant, lane, message_id, event, job_id, body, status, redelivery,"

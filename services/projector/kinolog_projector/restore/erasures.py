@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
-from kinolog.job.commands import Cancel, Erase, GiveUp
+from kinolog.job.commands import Cancel, Erase, FinishErasure, GiveUp
 from kinolog.job.decide import WORKER_LOST
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.artifacts import ArtifactStore, job_folder
+from kinolog.ports.artifacts import ArtifactStore, digests_in, job_folder
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 
@@ -30,17 +30,21 @@ async def erase_again(
     A job that had not ended when the backup was made is ended first. Nothing else may write meanwhile. Raises
     `LogUnavailable`, `ArtifactsUnavailable`.
     """
-    changed = []
+    changed, erasure_id = [], new_id()
     for job_id in job_ids:
         loaded = await store.load(job_id)
         if loaded is None:
             continue
         if not loaded.job.erased:
             await _end(handler, loaded.job)
-            await handler.handle(job_id, Erase(id=new_id(), actor=ACTOR))
+            await handler.handle(job_id, Erase(id=new_id(), actor=ACTOR, erasure_id=erasure_id))
             changed.append(job_id)
-        await artifacts.delete_all(job_folder(loaded.job.tenant, job_id))
+        folder = job_folder(loaded.job.tenant, job_id)
+        deleted = await artifacts.keys_of(folder)
+        await artifacts.delete_all(folder)
         await keys.erase(loaded.job.sealing_key_id)
+        finish = FinishErasure(id=new_id(), actor=ACTOR, files=len(deleted), sha256=digests_in(deleted))
+        await handler.handle(job_id, finish)
     return changed
 
 

@@ -132,6 +132,11 @@ class HeadSigner:
         self._last, self.last, self.problem = signed, head, ""
         await self._write_file()
 
+    @property
+    def last_signed(self) -> SignedHead | None:
+        """The last signed head with its signature."""
+        return self._last
+
     def _is_due(self) -> bool:
         if self.last is None:
             return self._tree.size > 0

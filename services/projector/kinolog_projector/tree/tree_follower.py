@@ -15,6 +15,7 @@ from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel.database import writer_connection
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.tree.commit_tree import BATCH_COMMITS, CommitTree, DamagedTree, TreeConflict
+from kinolog_projector.tree.erasure_certifier import ErasureCertifier
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
 
 logger = logging.getLogger(__name__)
@@ -82,9 +83,11 @@ class TreeFollower:
             await self._grow_until(caught_up, tree)
             signer = HeadSigner(connection, tree, self._rules, self._clock)
             await signer.open()
+            certifier = ErasureCertifier(connection, tree, self._rules.key_file, self._clock)
             while True:
                 grown = await tree.grow()
                 await signer.sign_if_due()
+                await certifier.certify(signer.last_signed)
                 self.size, self.signed_size = tree.size, signer.last.size if signer.last else 0
                 await self._alarm.update(signer.problem)
                 if not grown:

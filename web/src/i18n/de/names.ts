@@ -45,6 +45,7 @@ export const names: typeof english = {
     reprioritized: "Priorität geändert",
     paused: "angehalten",
     resumed: "fortgesetzt",
+    erasure_finished: "Löschung beendet",
     completed: "fertig",
     failed: "gescheitert",
     retried: "wieder eingereiht",

@@ -43,6 +43,7 @@ export const names = {
     reprioritized: "priority changed",
     paused: "paused",
     resumed: "resumed",
+    erasure_finished: "erasure finished",
     completed: "completed",
     failed: "failed",
     retried: "queued again",

@@ -1,0 +1,1 @@
+"""Erasure of jobs, and its certificates."""
