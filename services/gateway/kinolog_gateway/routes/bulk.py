@@ -77,7 +77,7 @@ def _send(body: BulkRequest, api: Upstream, caller: HttpCaller, now: datetime) -
             return api.call(api.jobs.BulkResumeJobs, resume, caller, BULK_SECONDS)
         case "erase":
             erase = pb.BulkEraseJobsRequest(
-                selection=jobs, erasure_id=body.erasure_id or "", dry_run=body.dry_run
+                selection=jobs, erasure_id=body.erasure_id or "", dry_run=body.dry_run or False
             )
             return api.call(api.jobs.BulkEraseJobs, erase, caller, BULK_SECONDS)
         case _:
