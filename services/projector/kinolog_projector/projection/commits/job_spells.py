@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from psycopg import sql
 
@@ -17,6 +17,8 @@ from kinolog_projector.projection.current_row import CurrentRow
 
 LIVE = (Status.QUEUED, Status.PROCESSING)
 
+_NOTED = (e.Paused, e.Resumed, e.Completed, e.Failed, e.Cancelled, e.AttemptStarted)
+
 END_SPELLS = sql.SQL(
     "UPDATE {table} AS spells SET last_position = ended.position"
     " FROM unnest(%s::bigint[], %s::bigint[]) AS ended(number, position)"
@@ -25,8 +27,7 @@ END_SPELLS = sql.SQL(
 """Ends the spells that jobs of earlier batches are in."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPlace:
+class JobPlace(NamedTuple):
     """Where a job is. Two commits after which it is in the same place are of one spell."""
 
     status: str
@@ -53,6 +54,8 @@ class JobSpells:
 
     def apply(self, event: e.Event) -> None:
         """Take in an event."""
+        if type(event) not in _NOTED:  # most are stages
+            return
         match event:
             case e.Paused():
                 self._paused = True

@@ -17,6 +17,7 @@ from nats.aio.client import DEFAULT_BUFFER_SIZE, DEFAULT_FLUSH_TIMEOUT, Client, 
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 
+from kinolog.adapters.jetstream.client.headers import LINE, MessageHeaders, parsed_headers
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.adapters.jetstream.websocket_library import load_websockets
 from kinolog.connections.tls import CertificateUnusable
@@ -112,13 +113,12 @@ class Connection(Client):
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        """Return the headers in `Name: value` lines. The client's parser took half of a read; a test compares both."""
-        headers = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                headers[name.strip()] = value.strip()
-        return headers
+        return parsed_headers(raw)
+
+    async def _process_headers(self, headers: bytes) -> Any:
+        if headers and headers.startswith(LINE) and len(headers) > len(LINE) + 2:  # without a status
+            return MessageHeaders(bytes(headers[len(LINE) - 2 :]))
+        return await super()._process_headers(headers)
 
     async def _send_publish(
         self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
