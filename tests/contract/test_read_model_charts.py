@@ -108,6 +108,7 @@ async def test_the_use_of_tenants(case: ReadModelCase) -> None:
     jobs = {one.commit.job_id: one.commit.state for one in commits}.values()
     whole = await case.model.all_use(since)
     assert whole.position == case.log.position
+    assert await case.model.tenants() == sorted({job.tenant for job in jobs})
     assert set(whole.queued) == {(job.tenant, job.id) for job in jobs if job.status is Status.QUEUED}
     for tenant in {job.tenant for job in jobs}:
         mine = [job for job in jobs if job.tenant == tenant]

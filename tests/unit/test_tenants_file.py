@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ from kinolog.tenants.policy_file import InvalidTenantsFile, read_policies
             r"mail_recipients: must be a list of mailboxes .*, not \['@example.com'\]",
         ),
         ("[default]\nmax_job_cost = -1\n", "max_job_cost: .* greater than or equal to 0, not -1"),
+        (
+            '[default]\nkeep_jobs = "90"\n',
+            r"keep_jobs: must be a length of time such as \"90d\", .*, not '90'",
+        ),
+        ('[default]\nkeep_jobs = "59m"\n', "keep_jobs: must be .* at least an hour, not '59m'"),
+        ("[default]\nkeep_jobs = 90\n", "keep_jobs: must be a length of time"),
         ("[default\n", "is not TOML"),
     ],
 )
@@ -56,6 +63,9 @@ def test_a_tenant_takes_the_rest_from_the_default(tmp_path: Path) -> None:
     assert read_policies(path).of("a") == TenantPolicy(
         priorities=frozenset({Priority.LOW}), max_job_cost=None
     )
+    path.write_text('[default]\nkeep_jobs = "90d"\n[tenant.a]\nkeep_jobs = "unlimited"\n', encoding="utf-8")
+    kept = read_policies(path)
+    assert (kept.of("b").retention, kept.of("a").retention) == (timedelta(days=90), None)
     path.write_text("", encoding="utf-8")
     assert read_policies(path) == TenantPolicies(default=TenantPolicy(weight=1.0))
 

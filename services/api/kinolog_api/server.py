@@ -22,6 +22,7 @@ from kinolog_api.identity_tokens import token_verifier
 from kinolog_api.inputs.store_sweep import SWEEP_SECONDS
 from kinolog_api.jobs import erase_job
 from kinolog_api.limits import use_follower
+from kinolog_api.limits.retention import ROUND_SECONDS
 from kinolog_api.public_services import health_handler, reflection_handler
 from kinolog_api.reads.read_recorder import FLUSH_SECONDS, ReadRecorder
 from kinolog_api.rpc.arriving_messages import StrangerMessages
@@ -181,6 +182,12 @@ class ApiServer:
                     erase_job.RETRY_SECONDS,
                 ),
                 name="erasures",
+            ),
+            asyncio.create_task(
+                keep_running(
+                    "the end of jobs that are kept no longer", self._job_service.retention.run, ROUND_SECONDS
+                ),
+                name="retention",
             ),
             asyncio.create_task(
                 keep_running("the sweep of the store", self._job_service.store_sweep.run, SWEEP_SECONDS),

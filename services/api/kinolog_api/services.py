@@ -50,6 +50,7 @@ from kinolog_api.jobs.worker_limits import CodecCheck, MemoryCheck, NewJobChecks
 from kinolog_api.limits.current_use import CurrentUse
 from kinolog_api.limits.job_limits import JobLimits
 from kinolog_api.limits.queue_limits import QueueLimits
+from kinolog_api.limits.retention import Retention
 from kinolog_api.limits.stored_bytes import TenantBytes
 from kinolog_api.limits.use_follower import UseFollower
 from kinolog_api.plans.plan_job import PlanJob
@@ -162,6 +163,7 @@ class JobService:
         self.erase_job = EraseJob(
             self._commands, handler, d.store, d.keys, d.artifacts, d.progress, d.read_model
         )
+        self.retention = Retention(d.policies, d.read_model, self.erase_job.erase_expired, d.clock)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self.queries)
         self._live_videos = ReadLiveVideo(self.queries, self.broadcast, d.live_videos)

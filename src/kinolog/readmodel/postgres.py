@@ -205,6 +205,9 @@ class PostgresReadModel:
     async def all_use(self, since: datetime) -> AllUse:
         return await self._read_as_operator(tenant_uses.all_use, since)
 
+    async def tenants(self) -> list[str]:
+        return await self._read_as_operator(tenant_uses.tenants)
+
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         return await self._read(tenant, tenant_uses.tenant_use, tenant, since)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from kinolog.durations import written_length
 from kinolog.job.values import Priority
 from kinolog.memory_size import MemorySize
 from kinolog.webhooks.address import is_recipient
@@ -45,6 +47,19 @@ def _rate(value: object) -> object:
         raise ValueError('must be a rate such as "20/second", of a second, minute or hour')
     return value
 
+
+def _length(value: object) -> object:
+    if value in (None, UNLIMITED):
+        return None
+    length = written_length(value) if isinstance(value, str) else None
+    if length is None or length < SHORTEST_KEEP:
+        raise ValueError('must be a length of time such as "90d", at least an hour')
+    return value
+
+
+SHORTEST_KEEP = timedelta(hours=1)
+Keep = Annotated[str | None, BeforeValidator(_length)]
+"""How long something is kept, such as `90d`; None for without end."""
 
 Rate = Annotated[str | None, BeforeValidator(_rate)]
 """Most requests in a time, such as `20/second`; None for no limit."""
@@ -100,6 +115,9 @@ class TenantPolicy(BaseModel):
         description='Mailboxes and domains that may get its e-mail, such as `["example.com"]`, of those that '
         "`KINOLOG_MAIL_RECIPIENTS` allows.",
     )
+    keep_jobs: Keep = Field(
+        None, description="How long jobs are kept after their submit; those that have ended are erased then."
+    )
     max_log_bytes: SizeLimit = Field(None, description="Most bytes that its jobs may have in the log.")
     reads: Rate = Field(None, description="Most requests that read.")
     writes: Rate = Field(None, description="Most requests that change something.")
@@ -107,6 +125,11 @@ class TenantPolicy(BaseModel):
     key_reads: Rate = Field(None, description="Most requests of one key that read.")
     key_writes: Rate = Field(None, description="Most requests of one key that change something.")
     key_uploads: Rate = Field(None, description="Most uploads of one key.")
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long jobs are kept after their submit; None for without end."""
+        return None if self.keep_jobs is None else written_length(self.keep_jobs)
 
     @property
     def counts_use(self) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 
 _KINDS = ("reads", "writes", "uploads")
+_SHORT = timedelta(days=1)
 _REFUSING = ("max_job_cost", "max_prompt_characters", "max_queued_jobs", "max_cost_per_day")
 
 
@@ -29,6 +31,8 @@ def _remarks(policy: TenantPolicy) -> Iterator[str]:
     job, day = policy.max_job_cost, policy.max_cost_per_day
     if job is not None and day is not None and job > day:
         yield "max_job_cost is more than max_cost_per_day, so it is never reached"
+    if (kept := policy.retention) is not None and kept < _SHORT:
+        yield f"keep_jobs is {policy.keep_jobs}: videos are erased soon after they are made"
     for kind in _KINDS:
         of_key, of_tenant = getattr(policy, f"key_{kind}"), getattr(policy, kind)
         if of_key and of_tenant and _exceeds(of_key, of_tenant):

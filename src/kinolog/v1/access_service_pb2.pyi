@@ -347,6 +347,7 @@ class TenantLimits(_message.Message):
     KEY_WRITES_FIELD_NUMBER: _builtins.int
     KEY_UPLOADS_FIELD_NUMBER: _builtins.int
     MAX_LOG_BYTES_FIELD_NUMBER: _builtins.int
+    KEEP_JOBS_FIELD_NUMBER: _builtins.int
     weight: _builtins.float
     """Share of the workers within a priority, against the weights of the other tenants that wait."""
     max_job_cost: _builtins.int
@@ -373,6 +374,8 @@ class TenantLimits(_message.Message):
     """Most uploads of each key."""
     max_log_bytes: _builtins.int
     """Most bytes of all commits of its jobs in the log."""
+    keep_jobs: _builtins.str
+    """How long jobs are kept after their submit, such as 90d; those that have ended are erased then. Empty for without end."""
     @_builtins.property
     def priorities(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.Priority.ValueType]:
         """Priorities that its jobs may have."""
@@ -394,10 +397,11 @@ class TenantLimits(_message.Message):
         key_writes: _builtins.str = ...,
         key_uploads: _builtins.str = ...,
         max_log_bytes: _builtins.int | None = ...,
+        keep_jobs: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_log_bytes", b"_max_log_bytes", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_log_bytes", b"max_log_bytes", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_log_bytes", b"_max_log_bytes", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "key_reads", b"key_reads", "key_uploads", b"key_uploads", "key_writes", b"key_writes", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_log_bytes", b"max_log_bytes", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs", "priorities", b"priorities", "reads", b"reads", "uploads", b"uploads", "weight", b"weight", "writes", b"writes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes", "_max_cost_per_day", b"_max_cost_per_day", "_max_job_cost", b"_max_job_cost", "_max_log_bytes", b"_max_log_bytes", "_max_prompt_characters", b"_max_prompt_characters", "_max_queued_jobs", b"_max_queued_jobs", "keep_jobs", b"keep_jobs", "key_reads", b"key_reads", "key_uploads", b"key_uploads", "key_writes", b"key_writes", "max_artifact_bytes", b"max_artifact_bytes", "max_cost_per_day", b"max_cost_per_day", "max_job_cost", b"max_job_cost", "max_log_bytes", b"max_log_bytes", "max_prompt_characters", b"max_prompt_characters", "max_queued_jobs", b"max_queued_jobs", "priorities", b"priorities", "reads", b"reads", "uploads", b"uploads", "weight", b"weight", "writes", b"writes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_artifact_bytes: _TypeAlias = _typing.Literal["max_artifact_bytes"]  # noqa: Y015
     _WhichOneofArgType__max_artifact_bytes: _TypeAlias = _typing.Literal["_max_artifact_bytes", b"_max_artifact_bytes"]  # noqa: Y015

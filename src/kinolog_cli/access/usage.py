@@ -30,6 +30,7 @@ def _rows(info: UsageInfo) -> list[tuple[str, str, str]]:
         ("cost of a job", "", _number(limits.max_job_cost)),
         ("characters of a prompt", "", _number(limits.max_prompt_characters)),
         ("priorities", "", ", ".join(limits.priorities)),
+        *([("jobs are kept for", "", limits.keep_jobs)] if limits.keep_jobs else []),
         ("weight in the queue", "", f"{limits.weight:g}"),
     ]
     for name in ("reads", "writes", "uploads", "key_reads", "key_writes", "key_uploads"):

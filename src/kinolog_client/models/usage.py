@@ -6,7 +6,7 @@ from kinolog_client.models.base import ClientModel
 
 
 class LimitsInfo(ClientModel):
-    """What a tenant may use; None for no limit. Rates are texts such as `600/minute`."""
+    """What a tenant may use; None for no limit. Rates are texts such as `600/minute`, `keep_jobs` one such as `90d`."""
 
     weight: float = 1.0
     priorities: tuple[str, ...] = ()
@@ -16,6 +16,7 @@ class LimitsInfo(ClientModel):
     max_cost_per_day: int | None = None
     max_artifact_bytes: int | None = None
     max_log_bytes: int | None = None
+    keep_jobs: str | None = None
     reads: str | None = None
     writes: str | None = None
     uploads: str | None = None

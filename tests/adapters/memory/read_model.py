@@ -182,6 +182,9 @@ class MemoryReadModel(MemoryEventSearch):
         jobs = [one.job for one in await self._jobs()]
         return tenant_uses.all_use(jobs, await self._commits(), since, await self.position())
 
+    async def tenants(self) -> list[str]:
+        return tenant_uses.tenants(one.job for one in await self._jobs())
+
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         jobs = [one.job for one in await self._jobs()]
         return tenant_uses.tenant_use(tenant, jobs, await self._commits(), since)

@@ -19,6 +19,11 @@ def all_use(jobs: Iterable[Job], commits: Iterable[RecordedCommit], since: datet
     return AllUse(position=position, queued=queued, costs=list(_costs(commits, since)))
 
 
+def tenants(jobs: Iterable[Job]) -> list[str]:
+    """Return the names of all tenants that have submitted jobs, sorted."""
+    return sorted({job.tenant for job in jobs})
+
+
 def tenant_use(
     tenant: str, jobs: Iterable[Job], commits: Iterable[RecordedCommit], since: datetime
 ) -> TenantUse:

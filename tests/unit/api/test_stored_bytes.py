@@ -34,6 +34,9 @@ class CountedReads:
     async def log_bytes(self, tenant: str) -> int:
         raise ReadModelUnavailable("away")
 
+    async def tenants(self) -> list[str]:
+        raise ReadModelUnavailable("away")
+
 
 async def test_many_jobs_at_once_ask_the_database_once() -> None:
     """Whether it answers or not; while it is away no job waits for its time-out after another one did."""

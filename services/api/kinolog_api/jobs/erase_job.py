@@ -106,6 +106,11 @@ class EraseJob:
             await self._erase(call, request.job_id, command), pb.EraseJobResponse
         )
 
+    async def erase_expired(self, call: RpcCall, job_id: str, erasure_id: str) -> int:
+        """Erase a job that is kept no longer. Return the position of its last commit."""
+        command = c.Erase(id=new_id(), actor=call.actor, erasure_id=erasure_id)
+        return (await self._erase(call, job_id, command)).position
+
     async def bulk_erase(self, request: pb.BulkEraseJobsRequest, call: RpcCall) -> pb.BulkEraseJobsResponse:
         """BulkEraseJobs. Its jobs are one erasure."""
         if request.dry_run:

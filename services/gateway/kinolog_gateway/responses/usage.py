@@ -22,6 +22,10 @@ class LimitsView(ResponseModel):
     max_cost_per_day: int | None = Field(description="Most that the jobs of 24 hours may cost.")
     max_artifact_bytes: int | None = Field(description="Most bytes of all files of its jobs.")
     max_log_bytes: int | None = Field(description="Most bytes of all commits of its jobs in the log.")
+    keep_jobs: str | None = Field(
+        description="How long jobs are kept after their submit; those that have ended are erased then.",
+        examples=["90d"],
+    )
     reads: str | None = Field(description="Most requests that read.", examples=["600/minute"])
     writes: str | None = Field(description="Most requests that change something.")
     uploads: str | None = Field(description="Most uploads.")

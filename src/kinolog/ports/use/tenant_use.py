@@ -48,6 +48,10 @@ class TenantUseReader(Protocol):
         """Return what all tenants use. Costs are those from the minute of `since` on."""
         ...
 
+    async def tenants(self) -> list[str]:
+        """Return the names of all tenants that have submitted jobs, sorted."""
+        ...
+
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         """Return what a tenant uses."""
         ...

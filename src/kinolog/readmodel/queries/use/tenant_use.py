@@ -26,6 +26,7 @@ _COSTS = PreparedQuery(
     .where(minute_costs.c.at >= _SINCE)
     .group_by(minute_costs.c.tenant, minute_costs.c.at)
 )
+_TENANTS = PreparedQuery(select(minute_costs.c.tenant).distinct().order_by(minute_costs.c.tenant))
 _TENANT_COST = PreparedQuery(
     select(_COST).where(
         rollups.c.tenant == _TENANT,
@@ -46,6 +47,11 @@ _TENANT_LOG_BYTES = PreparedQuery(
 
 def _minute(since: datetime) -> datetime:
     return since.replace(second=0, microsecond=0)
+
+
+async def tenants(snapshot: Snapshot) -> list[str]:
+    """Return the names of all tenants that have submitted jobs, sorted. Every job costs something."""
+    return [str(tenant) for (tenant,) in await _TENANTS.rows(snapshot)]
 
 
 async def all_use(snapshot: Snapshot, since: datetime) -> AllUse:
