@@ -7,6 +7,7 @@ OUT    ?= kinolog-demo.mp4
 BASE_IMAGE := proto/kinolog.v1.image.binpb
 # Tests run in several processes: mostly they wait. Files stay together, and so do the tests of one whole stack.
 PROCESSES  ?= 5
+LATE       ?= 0.1
 PYTEST     := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
 # Hashes of all files of a release. Its header would name options of this machine.
 COMPILE    := $(BIN)/uv pip compile --quiet --universal --python-version 3.13 -c constraints.txt --generate-hashes --no-header --no-annotate --no-emit-index-url
@@ -82,6 +83,10 @@ up: setup ## Start everything on this machine and leave it running; Ctrl-C stops
 
 test: setup ## The suite
 	$(PYTEST) -n $(PROCESSES) -m "not drill" $(ARGS)
+
+.PHONY: test-late
+test-late: setup ## Tests whose tasks, threads, programs and connections begin up to LATE=0.1 seconds later
+	$(PYTEST) -n $(PROCESSES) -m "not drill" --late-starts $(LATE) tests/contract tests/integration tests/chaos tests/e2e tests/snapshot $(ARGS)
 
 drills: setup ## Minutes of kills, freezes, full disks, flipped bytes and interrupted backups, before a release
 	$(PYTEST) -n 1 -m drill $(ARGS)

@@ -44,6 +44,7 @@ pytest_plugins = [
     "tests.fixtures.whole_stack",
     "tests.fixtures.filled_folder",
     "tests.fixtures.flushes",
+    "tests.fixtures.late_starts",
 ]
 
 

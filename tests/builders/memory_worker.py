@@ -35,6 +35,7 @@ from tests.builders.jobs import JobDriver
 from tests.builders.scripted_downloads import ScriptedDownloads
 from tests.builders.scripted_inference import ScriptedInference
 from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import WAIT_SECONDS
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 ME = "worker-me"
@@ -130,7 +131,7 @@ class MemoryWorker(JobDriver):
 
     async def work(self, job_id: str) -> Job:
         """Take the job's ticket, deal with it, and see what has become of the job."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await self.ticket_handler.handle(await self.ticket(job_id))
         return await self.job(job_id)
 

@@ -57,6 +57,7 @@ from tests.adapters.memory.webhook_history import MemoryWebhookHistory
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.builders.api_stubs import method_of
 from tests.builders.ticking_clock import TickingClock
+from tests.fixtures.waits import WAIT_SECONDS
 
 PROMPT = "a heron named Quillfeather stands in a pond"
 LARGE = ModelEntry(
@@ -80,7 +81,6 @@ MEDIA = MediaFacts(
     frame_hash="f" * 64,
 )
 LIMITS = InputLimits()
-ANSWER_SECONDS = 20.0  # a test that waits longer fails
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def problem_of(error: aio.AioRpcError) -> RpcProblem:
 async def refused(call: Any) -> RpcProblem:
     """Return the error with which a call or a stream ends."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             if hasattr(call, "__aiter__"):
                 async for _ in call:
                     pass
@@ -344,7 +344,7 @@ async def running_api(
 async def collected(stream: Any, number: int) -> Sequence[Any]:
     """Return the next messages of a stream."""
     found: list[Message] = []
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(WAIT_SECONDS):
         while len(found) < number and (message := await stream.read()) is not aio.EOF:  # type: ignore[attr-defined]
             found.append(message)
     return found

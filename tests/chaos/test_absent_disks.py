@@ -16,7 +16,7 @@ from kinolog.ports.artifacts import job_folder
 from kinolog_client import GatewayError, KinologClient
 from kinolog_stack.doctor import run_checks
 from kinolog_stack.stack import Stack
-from tests.fixtures.waits import wait_until
+from tests.fixtures.waits import WAIT_SECONDS, wait_until
 from tests.fixtures.whole_stack import whole_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(900)]
@@ -142,4 +142,4 @@ def _until_alarm(stack: Stack, text: str) -> None:
 
 
 def _ready(stack: Stack) -> httpx.Response:
-    return httpx.get(f"{stack.addresses['gateway']}/ready", timeout=10, trust_env=False)
+    return httpx.get(f"{stack.addresses['gateway']}/ready", timeout=WAIT_SECONDS, trust_env=False)

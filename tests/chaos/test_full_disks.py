@@ -16,7 +16,7 @@ from kinolog_stack.doctor import run_checks
 from kinolog_stack.stack import Stack
 from tests.fixtures.small_disks import MEBIBYTE, SmallDisk, small_disks
 from tests.fixtures.threads import background_thread
-from tests.fixtures.waits import wait_until
+from tests.fixtures.waits import WAIT_SECONDS, wait_until
 from tests.fixtures.whole_stack import whole_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(1800)]
@@ -49,7 +49,7 @@ class Submitter:
 
     def run(self, stopping: threading.Event) -> None:
         """Submit until `stopping`."""
-        with KinologClient(self._url, timeout_seconds=30) as client:
+        with KinologClient(self._url, timeout_seconds=WAIT_SECONDS) as client:
             while not stopping.wait(0.2):
                 try:
                     job_id = client.generate("a card", model="card").job_id
@@ -145,7 +145,7 @@ def _fill_for_a_while(stack: Stack, disk: SmallDisk, alarm: str) -> None:
 
 
 def _ready(stack: Stack) -> httpx.Response:
-    return httpx.get(f"{stack.addresses['gateway']}/ready", timeout=10, trust_env=False)
+    return httpx.get(f"{stack.addresses['gateway']}/ready", timeout=WAIT_SECONDS, trust_env=False)
 
 
 def _completed(client: KinologClient, accepted: list[str]) -> list[JobInfo]:

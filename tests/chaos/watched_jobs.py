@@ -23,7 +23,7 @@ from kinolog.v1 import audit_service_pb2, audit_service_pb2_grpc, job_service_pb
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 from tests.fixtures.whole_stack import whole_stack
 
 MODEL = "card"
@@ -93,7 +93,7 @@ def _over_events(url: str) -> Watch:
         headers = {"Last-Event-ID": str(after)} if after else {}
         path = f"{url}/api/v1/live?channel=jobs{'' if after else '&after=0'}"
         async with (
-            httpx.AsyncClient(timeout=30) as client,
+            httpx.AsyncClient(timeout=WAIT_SECONDS) as client,
             client.stream("GET", path, headers=headers) as stream,
         ):
             stream.raise_for_status()
@@ -131,7 +131,7 @@ async def _submit(url: str, number: int) -> None:
     body = {"prompt": f"clip {number}", "model": MODEL, "request_id": f"watched-{number}"}
     while True:
         try:
-            async with httpx.AsyncClient(timeout=30) as client:
+            async with httpx.AsyncClient(timeout=WAIT_SECONDS) as client:
                 if (await client.post(f"{url}/api/v1/generate", json=body)).is_success:
                     return
         except httpx.HTTPError:

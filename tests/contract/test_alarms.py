@@ -14,7 +14,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.alarms import KNOWN_SECONDS, MAX_ALARMS, Alarm, Alarms, AlarmSeverity, public_alarms
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.alarms import Board, MemoryAlarms
-from tests.fixtures.log import Server, connected
+from tests.fixtures.log import connected, server_of
 from tests.fixtures.waits import until
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
@@ -55,9 +55,7 @@ async def alarms(request: pytest.FixtureRequest) -> AsyncIterator[AlarmPair]:
         raiser, reader, twin = (MemoryAlarms(source, board) for source in ("raiser", "reader", "raiser"))
         yield AlarmPair(raiser, reader, twin)
         return
-    server: Server = request.getfixturevalue(
-        "nats_server" if request.param == "one server" else "nats_cluster"
-    )
+    server = server_of(request, request.param)
     async with AsyncExitStack() as stack:
         raising = await stack.enter_async_context(connected(server, Service.PROJECTOR))
         reading = await stack.enter_async_context(connected(server, Service.API))

@@ -22,7 +22,7 @@ from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
-from tests.fixtures.waits import until
+from tests.fixtures.waits import until, until_true
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -230,7 +230,7 @@ async def test_a_write_that_works_at_once_does_not_end_later_alarms(
         with contextlib.suppress(LogUnavailable, AppendConflict):
             await writes.append(first.commit)
         if answer is append:
-            await asyncio.sleep(0)  # the cancelled task ends
+            await until_true(lambda: not writes._is_refusing, "the cancelled task has ended")
     (alarm,) = await until(api.alarms.current, "the alarm", bool)
     assert alarm.name == watched_writes.UNWRITABLE
 

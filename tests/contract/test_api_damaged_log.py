@@ -219,6 +219,7 @@ async def test_only_ids_that_may_be_old_are_looked_up(api: RunningApi) -> None:
     assert model.looked_up == ["old"]
 
 
+@pytest.mark.task_order
 async def test_concurrent_lookups_share_reads(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is looked up during a read is answered by one more, and each job gets its own answer."""
     lost = await given_lost_job(api)

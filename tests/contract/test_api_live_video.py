@@ -21,7 +21,6 @@ from kinolog.privacy.sealer import Sealer
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.builders.running_api import (
-    ANSWER_SECONDS,
     MEDIA,
     RpcProblem,
     RunningApi,
@@ -30,6 +29,7 @@ from tests.builders.running_api import (
     refused,
     running_api,
 )
+from tests.fixtures.waits import WAIT_SECONDS
 
 CRASH = JobError(code="WORKER_CRASHED", message="it exited", retryable=True)
 
@@ -108,7 +108,7 @@ async def drawing(api: RunningApi) -> Drawing:
 async def _data(call: Any, size: int) -> bytes:
     """Read so many bytes of a call, or up to its end."""
     data = b""
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(WAIT_SECONDS):
         while len(data) < size and (messages := await collected(call, 1)):
             data += messages[0].data
     return data
@@ -211,7 +211,7 @@ async def test_a_reader_that_waits_long_gets_signs(drawing: Drawing, monkeypatch
     await drawing.add(b"one")
     call = drawing.read()
     assert await _data(call, 3) == b"one"
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(WAIT_SECONDS):
         assert await call.read() == pb.ReadLiveVideoResponse()
     call.cancel()
 

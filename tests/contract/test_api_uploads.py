@@ -26,6 +26,7 @@ from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, refused, running_api
 from tests.builders.uploaded_files import WEBM, parts, picture, uploaded
+from tests.fixtures.waits import until_true
 
 OTHER = (("x-kinolog-tenant", "other"),)
 LIMITS = InputLimits(max_bytes=1_000_000, max_pixels=100_000, upload_seconds=3_600)
@@ -135,6 +136,8 @@ WRONG: dict[str, tuple[Iterable[pb.UploadInputRequest], str, str]] = {
 async def test_a_wrong_file_is_refused(api: RunningApi, name: str) -> None:
     """The error says what is wrong and what to do. Nothing stays stored, neither the file nor its key."""
     messages, reason, text = WRONG[name]
+    pool = api.server._job_service.key_pool
+    await until_true(lambda: pool._ready and pool._refilling is None, "the keys in advance are stored")
     known = set(api.keys._keys)
     problem = await refused(api.jobs.UploadInput(iter(messages)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)

@@ -15,10 +15,11 @@ from kinolog.ports.commit_feed import CommitFeed
 from kinolog.ports.event_store import EventStore
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
 from tests.adapters.memory.event_store import MemoryEventStore
-from tests.fixtures.log import KINDS, Kind, connected, empty_streams, given_job, open_stores
+from tests.fixtures.log import KINDS, Kind, connected, empty_streams, given_job, open_stores, server_of
 from tests.fixtures.waits import WAIT_SECONDS, until
 
-ACK_WAIT_SECONDS = 1.0
+LOST_SECONDS = 1.0
+"""An ack wait for a test in which commits come again. In the others a slow machine must not make them come again."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +30,28 @@ class ReadLog:
     open_feed: Callable[[str], CommitFeed]
 
 
+@pytest.fixture
+def ack_wait_seconds() -> float:
+    """After so long a commit that was not acknowledged comes again."""
+    return 10 * WAIT_SECONDS
+
+
 @pytest.fixture(params=KINDS)
-async def read_log(request: pytest.FixtureRequest) -> AsyncIterator[ReadLog]:
+async def read_log(request: pytest.FixtureRequest, ack_wait_seconds: float) -> AsyncIterator[ReadLog]:
     """One of the logs with its feeds."""
     kind: Kind = request.param
     if kind == "memory":
         memory = MemoryEventStore()
         yield ReadLog(memory, lambda name: MemoryCommitFeed(memory, name))
         return
-    server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
+    server = server_of(request, kind)
     await empty_streams(server, [EVENTS])
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(server, Service.API))
         projector = await stack.enter_async_context(connected(server, Service.PROJECTOR))
 
         def open_feed(name: str) -> CommitFeed:
-            feed = JetStreamCommitFeed(projector, name, ack_wait_seconds=ACK_WAIT_SECONDS)
+            feed = JetStreamCommitFeed(projector, name, ack_wait_seconds=ack_wait_seconds)
             stack.push_async_callback(feed.close)
             return feed
 
@@ -102,6 +109,7 @@ async def test_acknowledged_commits_do_not_come_again(read_log: ReadLog) -> None
     assert await taken(read_log.open_feed("reader"), 1) == [3]
 
 
+@pytest.mark.parametrize("ack_wait_seconds", [LOST_SECONDS])
 async def test_commits_that_are_not_acknowledged_come_again(read_log: ReadLog) -> None:
     """What a reader took and did not acknowledge comes to the next reader of its name."""
     await given_job(read_log.log, commits=3)

@@ -18,7 +18,16 @@ from kinolog.ports.commit_notifications import CommitNotifier, CommitSubscriptio
 from kinolog.ports.event_store import EventStore
 from tests.adapters.memory.commit_notifications import MemoryCommitNotifier
 from tests.adapters.memory.event_store import MemoryEventStore
-from tests.fixtures.log import KINDS, Kind, commit_of, connected, empty_streams, given_job, open_stores
+from tests.fixtures.log import (
+    KINDS,
+    Kind,
+    commit_of,
+    connected,
+    empty_streams,
+    given_job,
+    open_stores,
+    server_of,
+)
 from tests.fixtures.waits import WAIT_SECONDS
 
 COMMIT_SECONDS = 1.0
@@ -59,7 +68,7 @@ async def notifying(request: pytest.FixtureRequest) -> AsyncIterator[NotifyingLo
         memory = MemoryEventStore()
         yield NotifyingLog(memory, MemoryCommitNotifier(memory))
         return
-    server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
+    server = server_of(request, kind)
     await empty_streams(server, [EVENTS])
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(server, Service.API))

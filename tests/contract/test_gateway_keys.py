@@ -24,6 +24,7 @@ from kinolog.v1 import access_service_pb2 as pb
 from kinolog_cli.app import app
 from kinolog_client import AsyncKinologClient, CreatedKeyInfo, Forbidden, NotFound, Unauthorized
 from tests.builders.running_api import PROMPT, RunningApi, running_api
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.event_source import listening
 from tests.unit.gateway.ws_client import connected
@@ -110,7 +111,7 @@ async def test_a_key_from_its_creation_to_its_end(
 
 async def until_refused(client: AsyncKinologClient) -> None:
     """Return once the gateway refuses the key of a client."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
                 await client.models()
@@ -244,7 +245,7 @@ async def test_keys_may_be_required_without_a_file() -> None:
 
 async def until_known(client: AsyncKinologClient) -> None:
     """Return once the gateway accepts the key of a client."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
                 await client.models()

@@ -12,7 +12,7 @@ from kinolog.ids import new_id as key_name
 from kinolog.ports.keys import KeyErased, KeyStore
 from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.privacy.wrapped_keys import WrappedKeyStore
-from tests.fixtures.log import KINDS, Kind, empty_streams, memory_stores, open_stores
+from tests.fixtures.log import KINDS, Kind, empty_streams, memory_stores, open_stores, server_of
 from tests.fixtures.master_key import MASTER_KEYS
 
 
@@ -23,9 +23,9 @@ async def stored(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
     if kind == "memory":
         yield memory_stores().keys
         return
-    server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
+    server = server_of(request, kind)
     await empty_streams(server, [KEYS_STREAM])
-    async with open_stores(server, Service.API, retry_timeout_seconds=5) as stores:
+    async with open_stores(server, Service.API) as stores:
         yield stores.keys
 
 

@@ -18,8 +18,8 @@ from kinolog.ids import new_id
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, ProgressUpdate
 from tests.adapters.memory.progress import MemoryProgressFeed
-from tests.fixtures.log import Server, connected, settings_of
-from tests.fixtures.waits import until
+from tests.fixtures.log import connected, server_of, settings_of
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 
@@ -73,9 +73,7 @@ async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[Feeds]:
         memory = MemoryProgressFeed()
         yield Feeds(memory, memory)
         return
-    server: Server = request.getfixturevalue(
-        "nats_server" if request.param == "one server" else "nats_cluster"
-    )
+    server = server_of(request, request.param)
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(server, Service.ADMIN))
         worker = await stack.enter_async_context(connected(server, Service.WORKER))
@@ -171,7 +169,7 @@ async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> No
         assert seen != progress(job_id, 1)
         await feeds.worker_feed.publish(progress(other, 9))
         await feeds.worker_feed.publish(line(job_id, "last"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             async for update in following:
                 assert update.job_id == job_id
                 if isinstance(update, LogLine):
@@ -185,7 +183,7 @@ async def test_all_jobs_can_be_followed(feeds: Feeds) -> None:
     async with aclosing(feeds.reader_feed.follow()) as following:
         await _first(feeds, following, one)
         await feeds.worker_feed.publish(progress(other, 2))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             async for update in following:
                 if update.job_id == other:
                     break
@@ -213,7 +211,7 @@ async def _first(feeds: Feeds, following: AsyncIterator[ProgressUpdate], job_id:
             await asyncio.sleep(0.01)
 
     publishing = asyncio.create_task(publish())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         async for update in following:
             if update.job_id == job_id:
                 break

@@ -23,6 +23,7 @@ from tests.contract.read_models import (
     GrowingCase,
     growing_read_model,
 )
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -175,7 +176,7 @@ async def test_artifacts_in_use_are_those_of_other_jobs(growing: GrowingCase) ->
 async def test_waiting_for_a_position_returns_when_it_is_reached(growing: GrowingCase) -> None:
     """A wait for a later position ends once the read model contains it."""
     assert await growing.model.wait_for(0) == 0
-    waiting = asyncio.create_task(growing.model.wait_for(1, timeout_seconds=30))
+    waiting = asyncio.create_task(growing.model.wait_for(1, timeout_seconds=WAIT_SECONDS))
     await asyncio.sleep(0)
     await growing.jobs.submit()
     await growing.project()

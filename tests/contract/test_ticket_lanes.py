@@ -20,8 +20,7 @@ from kinolog.ports.tickets import StoredTicket, Ticket, TicketIssuer, TicketLane
 from tests.adapters.memory.ticket_lanes import MemoryTicketLanes
 from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.fixtures.log import Server, connected, settings_of
-
-SOON_SECONDS = 20.0
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @dataclass
@@ -63,7 +62,7 @@ class LaneSetup:
     async def taken(self, count: int) -> list[Ticket]:
         """Return what a worker takes, in its order."""
         queue = self.queue()
-        async with asyncio.timeout(SOON_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             return [(await queue.take([self.model_class])).ticket for _ in range(count)]
 
 

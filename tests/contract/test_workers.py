@@ -15,7 +15,7 @@ from kinolog.job.values import Stage
 from kinolog.ports.workers import PRESENT_SECONDS, MemoryNeed, WorkerRegistry, WorkerReport
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
-from tests.fixtures.log import Server, connected, empty_streams
+from tests.fixtures.log import connected, empty_streams, server_of
 from tests.fixtures.waits import until
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
@@ -72,9 +72,7 @@ async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries
         memory = MemoryWorkerRegistry()
         yield Registries(memory, memory)
         return
-    server: Server = request.getfixturevalue(
-        "nats_server" if request.param == "one server" else "nats_cluster"
-    )
+    server = server_of(request, request.param)
     await empty_streams(server, [WORKERS_STREAM])
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(connected(server, Service.WORKER))

@@ -17,6 +17,7 @@ from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import JobSelection, KinologClient
 from kinolog_stack.stack import Stack
+from tests.fixtures.waits import WAIT_SECONDS
 
 SECRET = "capybara"
 UNKNOWN = "a" * 26
@@ -199,11 +200,11 @@ def test_a_wrong_live_message_is_answered(stack: Stack, text: str) -> None:
     address = stack.addresses["gateway"].replace("http://", "ws://") + "/ws"
     with connect(address) as socket:
         socket.send(text)
-        answer = json.loads(socket.recv(timeout=30))
+        answer = json.loads(socket.recv(timeout=WAIT_SECONDS))
         assert answer["type"] == "error"
         assert answer["data"]["message"]
         socket.send('{"type": "ping"}')
-        assert json.loads(socket.recv(timeout=30))["type"] == "pong"
+        assert json.loads(socket.recv(timeout=WAIT_SECONDS))["type"] == "pong"
 
 
 def test_bad_input_is_neither_stored_nor_logged(

@@ -34,6 +34,7 @@ from kinolog_worker.renderers.renderer import ModelSource
 
 from tests.builders.render_jobs import card_job
 from tests.fixtures.programs import frozen
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.renderers.testcard import RENDERER
 
 SECRET = "a purple unicorn whispers the launch code"
@@ -323,7 +324,7 @@ async def test_the_process_ends_with_its_supervisor(tmp_path: Path) -> None:
     try:
         supervisor.kill()
         await supervisor.wait()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await gone.wait()
     finally:
         asyncio.get_running_loop().remove_reader(descriptor)

@@ -183,7 +183,7 @@ async def test_an_unreachable_log_raises(own_nats_server: NatsServer) -> None:
 async def test_an_orderly_restart_is_retried(own_nats_server: NatsServer) -> None:
     """Given a server that is stopped and started in order, the same connection continues."""
     await empty_streams(own_nats_server)
-    async with open_stores(own_nats_server, Service.WORKER, retry_timeout_seconds=30) as stores:
+    async with open_stores(own_nats_server, Service.WORKER) as stores:
         job_id = await given_job(stores.log)
         await asyncio.to_thread(own_nats_server.restart)
         assert await stores.log.load(job_id) is not None

@@ -60,7 +60,7 @@ async def test_each_service_can_use_the_log(
     await empty_streams(own_nats_server)
     async with connected(own_nats_server, service) as client:
         await check_streams(client, 1, STREAMS_OF[service])
-    async with open_stores(own_nats_server, service, retry_timeout_seconds=2) as stores:
+    async with open_stores(own_nats_server, service) as stores:
         job_id = await given_job(stores.log, commits=3)
         await given_jobs(stores.log, 40)
         assert await stores.log.load(job_id) is not None

@@ -151,7 +151,7 @@ async def test_a_commit_that_is_too_large_is_refused(own_nats_server: NatsServer
     commit = first_commit(job_name())
     huge = replace(commit, state=replace(commit.state, tenant="t" * size))
     others = [first_commit(job_name()) for _ in range(100)]
-    async with open_stores(own_nats_server, Service.API, retry_timeout_seconds=1) as stores:
+    async with open_stores(own_nats_server, Service.API) as stores:
         appends = map(stores.log.append, [*others[:50], huge, *others[50:]])
         answers = await asyncio.gather(*appends, return_exceptions=True)
         assert isinstance(answers.pop(50), ValueError)

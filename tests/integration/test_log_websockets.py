@@ -19,6 +19,7 @@ from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
 from tests.builders.certificates import Authority, IssuedFiles
 from tests.fixtures.programs import started
+from tests.fixtures.waits import WAIT_SECONDS
 
 PROCESSES = ("kinolog_api.app", "kinolog_projector.app", "kinolog_worker.app")
 
@@ -73,7 +74,7 @@ async def test_a_process_connects_by_websocket(tmp_path: Path, scheme: str) -> N
             try:
                 subscription = await client.subscribe("heron")
                 await client.publish("heron", b"lands")
-                assert (await subscription.next_msg(timeout=30)).data == b"lands"
+                assert (await subscription.next_msg(timeout=WAIT_SECONDS)).data == b"lands"
             finally:
                 await client.close()
 

@@ -11,6 +11,7 @@ from kinolog_projector.rebuild.replay_check import ReplayCheck
 
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.running_projector import projecting
 
@@ -84,7 +85,7 @@ async def test_a_check_beside_a_projector_under_load(database: Projected, memory
             await asyncio.sleep(0.01)
 
     async with projecting(database.url, memory_jobs):
-        await model.wait_for(await memory_jobs.store.last_position(), 30)
+        await model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         async with asyncio.TaskGroup() as group:
             group.create_task(submit())
             for _ in range(3):
@@ -92,5 +93,5 @@ async def test_a_check_beside_a_projector_under_load(database: Projected, memory
                 assert checked.differences == []
             stop.set()
         last = await memory_jobs.store.last_position()
-        assert await model.wait_for(last, 30) == last
+        assert await model.wait_for(last, WAIT_SECONDS) == last
     await model.close()

@@ -25,7 +25,7 @@ from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.damage import flip_in_table
 from tests.fixtures.master_key import MASTER_KEYS
 from tests.fixtures.tasks import background_task
-from tests.fixtures.waits import until, until_true
+from tests.fixtures.waits import WAIT_SECONDS, until, until_true
 from tests.integration.readmodel_database import projected
 from tests.integration.running_projector import Feed, projecting
 
@@ -40,7 +40,7 @@ async def test_a_damaged_page_at_start_ends_the_projector(
     flip_in_table(own_postgres_server, url, "kinolog.log_checkpoint")
     projector = Projector(own_postgres_server.url(), memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(DamagedLog, match=r"the database is damaged.*kinolog restore"):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.run()
 
 

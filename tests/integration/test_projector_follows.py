@@ -19,7 +19,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import MemoryJobs
-from tests.fixtures.waits import until
+from tests.fixtures.waits import WAIT_SECONDS, until
 from tests.integration.readmodel_database import projected
 from tests.integration.running_projector import Feed, projecting
 
@@ -32,7 +32,7 @@ async def test_what_is_appended_can_be_read_at_its_position(
         for _ in range(5):
             job_id = await memory_jobs.submit("something new")
             position = await memory_jobs.store.last_position()
-            assert await read_model.wait_for(position, 20) >= position
+            assert await read_model.wait_for(position, WAIT_SECONDS) >= position
             page = await read_model.list_jobs("default", JobQuery(page_size=1))
             assert page.rows[0].id == job_id
             assert page.position >= position
@@ -43,16 +43,16 @@ async def test_one_leads_and_another_takes_over(
 ) -> None:
     """The second projector stands by, is ready, and continues where the first one stopped."""
     async with projecting(migrated_database_url, memory_jobs) as second:
-        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        await read_model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         first = second
         async with projecting(migrated_database_url, memory_jobs) as second:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_SECONDS):
                 await second.checked.wait()
             assert (first.leads, second.leads) == (True, False)
             assert second.missing() == []
             await _cut_leader(migrated_database_url)
             await memory_jobs.many(5)
-            await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+            await read_model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
             assert second.leads or first.leads
             summary = await read_model.summarize("other", JobFilter())
             assert summary.position == await memory_jobs.store.last_position()
@@ -65,7 +65,7 @@ async def test_the_projector_waits_for_a_killed_database(
     url = own_postgres_server.url()
     model = await PostgresReadModel.connect(url, 2)
     async with projecting(url, memory_jobs):
-        await model.wait_for(await memory_jobs.store.last_position(), 20)
+        await model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         own_postgres_server.kill()
         await memory_jobs.many(10)
         own_postgres_server.start()
@@ -99,18 +99,18 @@ async def test_a_cancelled_projector_ends_at_once(
             migrated_database_url, memory_jobs.store, memory_jobs.keys, Feed(), batch_size=20
         )
         running = asyncio.create_task(projector.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.checked.wait()
         await memory_jobs.many(2)
         for _ in range(number * 4):  # turns of the event loop, to stop at another point each time
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_SECONDS):
                 await running
     assert caplog.messages == []
     async with projecting(migrated_database_url, memory_jobs):
-        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        await read_model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
 
 
 async def _cut_leader(migrated_database_url: str) -> None:
@@ -141,6 +141,6 @@ async def test_the_projector_waits_for_unavailable_keys(
     memory_jobs = MemoryJobs(keys=UnavailableKeys())
     await memory_jobs.submit("worth waiting for")
     async with projecting(migrated_database_url, memory_jobs):
-        await read_model.wait_for(1, 20)
+        await read_model.wait_for(1, WAIT_SECONDS)
     page = await read_model.list_jobs("default", JobQuery())
     assert page.rows[0].prompt == "worth waiting for"

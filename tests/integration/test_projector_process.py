@@ -34,7 +34,7 @@ from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.damage import flip_in_log, flip_in_table
 from tests.fixtures.log import connected, empty_streams, open_stores
 from tests.fixtures.master_key import MASTER_KEY_ENV
-from tests.fixtures.waits import until, until_true
+from tests.fixtures.waits import WAIT_SECONDS, until, until_true
 
 Env = Mapping[str, str]
 
@@ -106,7 +106,7 @@ async def running(env: Env) -> AsyncIterator[Running]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await process.wait()
         await reading
 
@@ -152,7 +152,7 @@ async def test_the_commands_of_the_process(own_nats_server: NatsServer, env: Env
     with_probe = {**env, "KINOLOG_PROJECTOR_PROBE_PORT": str(probe)}
     async with running(with_probe) as projector:
         last = await submit(own_nats_server, 9)
-        assert await model.wait_for(last, 30) == last
+        assert await model.wait_for(last, WAIT_SECONDS) == last
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"http://127.0.0.1:{probe}/ready")).json()["status"] == "ready"
             metrics = (await http.get(f"http://127.0.0.1:{probe}/metrics")).text
@@ -181,7 +181,7 @@ async def test_read_models_of_another_version_are_rebuilt(
     model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running(env):
         last = await submit(own_nats_server, 5)
-        await model.wait_for(last, 30)
+        await model.wait_for(last, WAIT_SECONDS)
     await model.close()
     before = await hashes(migrated_database_url)
     with psycopg.connect(migrated_database_url, autocommit=True) as connection:
@@ -202,7 +202,7 @@ async def test_a_lost_log_is_restored_from_the_archive(
     model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running(env):
         last = await submit(own_nats_server, 5)
-        await model.wait_for(last, 30)
+        await model.wait_for(last, WAIT_SECONDS)
     await model.close()
     await empty_streams(own_nats_server, [EVENTS])
     status, _, errors = await command(env)
@@ -280,7 +280,7 @@ async def test_a_restarted_projector_heals_its_read_models(
     last = await submit(own_nats_server, 6)
     async with running(env):
         model = await PostgresReadModel.connect(url, 2)
-        await model.wait_for(last, 30)
+        await model.wait_for(last, WAIT_SECONDS)
         await model.close()
     before = await hashes(url)
     for damage in ("page", "schema", "table", "row", "column"):
@@ -317,7 +317,7 @@ async def test_a_damaged_log_of_servers_of_ones_own_is_restored(
     model = await PostgresReadModel.connect(migrated_database_url, 2)
     async with running(env):
         last = await submit(own_nats_server, 5)
-        await model.wait_for(last, 30)
+        await model.wait_for(last, WAIT_SECONDS)
     await model.close()
     own_nats_server.stop()
     flip_in_log(own_nats_server.folder, last // 2)

@@ -18,7 +18,7 @@ from kinolog.ports.read_model import (
 from kinolog.process.probe import metrics_text
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.builders.memory_jobs import MemoryJobs
-from tests.fixtures.waits import until, until_true
+from tests.fixtures.waits import WAIT_SECONDS, until, until_true
 from tests.integration.running_projector import Feed, projecting
 
 
@@ -109,13 +109,13 @@ async def test_a_commit_keeps_what_was_reported_of_its_attempt(
         return row.percent, row.eta_seconds
 
     async with projecting(migrated_database_url, memory_jobs, feed):
-        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        await read_model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         await feed.publish(report)
         await until(shown, "the report is written", met=lambda row: row == (37.25, 12.5))
         mark = c.StageMark(stage=Stage.ENCODE_PROMPT, scene=0, at=memory_jobs.now, seconds=None)
         stages = c.RecordStages(id=memory_jobs.command_id(), actor="worker-1", attempt=attempt, marks=(mark,))
         await memory_jobs.send(job_id, stages)
-        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        await read_model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         assert await shown() == (37.25, 12.5)
         error = JobError(code="OUT_OF_MEMORY", message="no room", retryable=True)
         failure = c.FailAttempt(
@@ -127,7 +127,7 @@ async def test_a_commit_keeps_what_was_reported_of_its_attempt(
         )
         await memory_jobs.send(job_id, failure)
         await memory_jobs.start(job_id)
-        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        await read_model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         assert await shown() == (0.0, None)
 
 

@@ -16,6 +16,7 @@ from kinolog.ports.read_model import JobFilter, JobQuery, SortField, SortOrder, 
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.queries import job_list
 from tests.builders.memory_jobs import START, MemoryJobs
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.running_projector import projecting
 
@@ -120,7 +121,7 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
 
     model = await PostgresReadModel.connect(migrated_database_url, 4)
     async with projecting(migrated_database_url, memory_jobs):
-        await model.wait_for(await memory_jobs.store.last_position(), 30)
+        await model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         async with asyncio.TaskGroup() as group:
             group.create_task(write())
             for _ in range(3):
@@ -131,7 +132,7 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
                 ).run()
             stop.set()
         last = await memory_jobs.store.last_position()
-        await model.wait_for(last, 30)
+        await model.wait_for(last, WAIT_SECONDS)
     await model.close()
     assert reads > 20
     live = await table_hashes(database.connection)

@@ -15,6 +15,7 @@ from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import START, MemoryJobs
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.integration.readmodel_database import migrate, projected
 from tests.integration.running_projector import Feed
 
@@ -29,7 +30,7 @@ async def test_a_log_that_lost_its_end_stops_the_projector(
     await shorter.many(3)
     projector = Projector(migrated_database_url, shorter.store, shorter.keys, Feed())
     with pytest.raises(DamagedLog, match=r"has lost its end.*restore"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.run()
 
 
@@ -43,7 +44,7 @@ async def test_another_log_stops_the_projector(
     await other.many(30)
     projector = Projector(migrated_database_url, other.store, other.keys, Feed())
     with pytest.raises(DamagedLog, match="another commit"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.run()
 
 
@@ -63,7 +64,7 @@ async def test_a_gap_in_the_log_stops_the_projector(
     await memory_jobs.many(10)
     projector = Projector(migrated_database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(DamagedLog, match="from position 6 to 8"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.run()
     assert await read_model.position() == 0
 
@@ -74,11 +75,11 @@ async def test_a_database_that_was_not_migrated_is_refused(
     """The projector refuses a database of another version, and names the command to run."""
     projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(WrongSchema, match="kinolog-projector migrate"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.run()
     await migrate(database_url)
     async with projected(database_url) as database:
         await database.connection.execute("UPDATE projection.checkpoint SET projection_version = 0")
     with pytest.raises(WrongSchema, match="kinolog-projector rebuild"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await projector.run()

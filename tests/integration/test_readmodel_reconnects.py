@@ -10,7 +10,7 @@ import pytest
 from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.readmodel import database
 from kinolog.readmodel.postgres import PostgresReadModel
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 
 TRIES = 7
 """More than a pool makes within a minute if its pauses double."""
@@ -37,5 +37,5 @@ async def test_a_database_that_is_away_is_tried_often(monkeypatch: pytest.Monkey
         reading = asyncio.create_task(read())
         await until_true(lambda: len(tries) >= TRIES, "the database was tried often")
         reading.cancel()
-        await asyncio.wait((reading,), timeout=30)
+        await asyncio.wait((reading,), timeout=WAIT_SECONDS)
         await model.close()

@@ -14,6 +14,7 @@ from typing import IO
 import pytest
 
 from tests.fixtures.up_command import ROOT, UP, all_gone, processes_of, up_command
+from tests.fixtures.waits import WAIT_SECONDS
 
 RECEIVED_ELSEWHERE = """
 import signal, sys, threading, time
@@ -86,7 +87,7 @@ def test_up_that_cannot_work_says_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         with up_command(tmp_path, "--port", port) as up:
-            output = up.communicate(timeout=60)[1]
+            output = up.communicate(timeout=WAIT_SECONDS)[1]
             assert up.returncode == 1
     assert port in output
     assert "--port (KINOLOG_GATEWAY_PORT)" in output
@@ -106,7 +107,7 @@ def test_up_that_cannot_work_says_so(tmp_path: Path) -> None:
 def test_impossible_options_are_named(tmp_path: Path, option: str, value: str, named: str) -> None:
     """A value that cannot work ends `up` with status 2 and the name of the option, before anything is made."""
     with up_command(tmp_path / "data", option, value) as up:
-        output = up.communicate(timeout=60)[1]
+        output = up.communicate(timeout=WAIT_SECONDS)[1]
         assert up.returncode == 2
     assert named in output
     assert not (tmp_path / "data").exists()
@@ -116,7 +117,7 @@ def test_a_model_without_its_folder_is_named(tmp_path: Path) -> None:
     """A model folder that does not exist ends `up` with status 2 and the folder, before anything is made."""
     env = {"KINOLOG_MODEL": str(tmp_path / "weights")}
     with up_command(tmp_path / "data", env=env) as up:
-        output = up.communicate(timeout=60)[1]
+        output = up.communicate(timeout=WAIT_SECONDS)[1]
         assert up.returncode == 2
     assert str(tmp_path / "weights") in output
     assert not (tmp_path / "data").exists()

@@ -20,6 +20,7 @@ from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.programs import started
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.up_command import ROOT, UP, up_command
+from tests.fixtures.waits import WAIT_SECONDS
 
 DEAD = "http://127.0.0.1:9"
 FREE_PORTS = ("--port", "0", "--api-port", "0")
@@ -49,7 +50,7 @@ def _running(folder: Path, **options: Any) -> Iterator[dict[str, Any]]:
         assert up.stdout is not None
         line = up.stdout.readline()
         if not line:
-            raise AssertionError(up.communicate(timeout=60)[1])
+            raise AssertionError(up.communicate(timeout=WAIT_SECONDS)[1])
         yield json.loads(line)
         up.send_signal(signal.SIGINT)
         assert up.wait(60) == 0
@@ -118,7 +119,7 @@ def test_a_user_without_a_name() -> None:
         ) as up:
             assert up.stdout is not None
             if not up.stdout.readline():
-                output = up.communicate(timeout=60)[1]
+                output = up.communicate(timeout=WAIT_SECONDS)[1]
                 assert "12345" in output, output
                 assert "/etc/passwd" in output
                 return

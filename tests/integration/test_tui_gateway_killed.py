@@ -22,6 +22,7 @@ from kinolog_tui.widgets.frame import LinkBanner
 from kinolog_client import JobEnded, JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 from kinolog_stack.tcp_ports import free_port
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.snapshot.dashboard_pilot import linked, press, running, settled, until, until_text
 from tests.snapshot.environment import fixed_environment, settings_file
 
@@ -100,7 +101,7 @@ async def test_commits_of_an_outage_are_received_once(stack: Stack, tmp_path: Pa
     port = free_port()
     app = RecordingApp(f"http://127.0.0.1:{port}", PreferenceStore(settings_file(tmp_path)))
     async with (
-        httpx.AsyncClient(base_url=stack.addresses["gateway"], timeout=30) as others,
+        httpx.AsyncClient(base_url=stack.addresses["gateway"], timeout=WAIT_SECONDS) as others,
         running(app) as pilot,
     ):
         async with gateway(stack, port) as process:

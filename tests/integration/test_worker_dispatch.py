@@ -40,9 +40,7 @@ from tests.builders.jobs import submit
 from tests.builders.running_workers import no_jobs
 from tests.fixtures.log import connected, empty_streams
 from tests.fixtures.tasks import background_task
-from tests.fixtures.waits import until
-
-SOON_SECONDS = 30.0
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 
 @dataclass
@@ -126,7 +124,7 @@ async def dispatching(
 async def test_a_submitted_job_reaches_a_worker(dispatch: RunningDispatch) -> None:
     """A waiting worker receives the ticket of a job soon after it is submitted."""
     queue = JetStreamTicketQueue(dispatch.worker)
-    async with dispatching(dispatch), asyncio.timeout(SOON_SECONDS):
+    async with dispatching(dispatch), asyncio.timeout(WAIT_SECONDS):
         taking = asyncio.create_task(queue.take(["tiny"]))
         job_id = await dispatch.submit()
         held = await taking
@@ -156,7 +154,7 @@ async def test_a_dispatcher_continues_where_the_last_one_stopped(dispatch: Runni
         first = await dispatch.submit()
         await dispatch.tickets_of(first)
     queue = JetStreamTicketQueue(dispatch.worker)
-    async with asyncio.timeout(SOON_SECONDS):
+    async with asyncio.timeout(WAIT_SECONDS):
         held = await queue.take(["tiny"])
     second = await dispatch.submit()
     async with dispatching(dispatch):
@@ -174,7 +172,7 @@ async def test_the_queue_survives_the_broker(dispatch: RunningDispatch) -> None:
         await asyncio.sleep(0)
         dispatch.server.kill()
         dispatch.server.start()
-        async with asyncio.timeout(SOON_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             job_id = await dispatch.submit()
             held = await taking
     assert held.ticket.job_id == job_id
@@ -191,7 +189,7 @@ async def test_a_job_waits_for_its_time_over_restarts(dispatch: RunningDispatch)
     dispatch.server.kill()
     dispatch.server.start()
     taken: dict[str, datetime] = {}
-    async with dispatching(dispatch), asyncio.timeout(SOON_SECONDS):
+    async with dispatching(dispatch), asyncio.timeout(WAIT_SECONDS):
         soon = await dispatch.submit()
         for _ in range(2):
             held = await queue.take(["tiny"])
@@ -207,7 +205,7 @@ async def test_a_ticket_that_nobody_finishes_ends_its_job(dispatch: RunningDispa
     async with dispatching(dispatch):
         job_id = await dispatch.submit()
         for _ in range(2 * MAX_ROUNDS):
-            async with asyncio.timeout(SOON_SECONDS):
+            async with asyncio.timeout(WAIT_SECONDS):
                 held = await queue.take(["tiny"])
             await held.release()
         asking = asyncio.create_task(queue.take(["tiny"]))
@@ -235,7 +233,7 @@ async def test_a_flood_does_not_delay_another_tenant(dispatch: RunningDispatch) 
     queue, taken = JetStreamTicketQueue(dispatch.worker), list[str]()
 
     async def render(jobs: int) -> None:
-        async with asyncio.timeout(SOON_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             for _ in range(jobs):
                 held = await queue.take(["tiny"])
                 taken.append(held.ticket.job_id)
@@ -265,14 +263,14 @@ async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispa
     queue = JetStreamTicketQueue(dispatch.worker)
     async with dispatching(dispatch, unfinished):
         await dispatch.tickets_of(*job_ids)
-        async with asyncio.timeout(SOON_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             held = await queue.take(["tiny"])
         async with connected(dispatch.server, Service.ADMIN) as admin:
             for stream in (WORK, ADVISORIES):
                 await api_request(admin, f"$JS.API.STREAM.DELETE.{stream}")
         await held.release()
         taken: set[str] = set()
-        async with asyncio.timeout(2 * SOON_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             while taken != set(job_ids):
                 held = await queue.take(["tiny"])
                 taken.add(held.ticket.job_id)
@@ -283,7 +281,7 @@ async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispa
 async def test_deleted_consumers_come_back(dispatch: RunningDispatch) -> None:
     """Consumers that an operator deletes while their readers wait are created again, and jobs go on."""
     queue = JetStreamTicketQueue(dispatch.worker)
-    async with dispatching(dispatch), asyncio.timeout(2 * SOON_SECONDS):
+    async with dispatching(dispatch), asyncio.timeout(WAIT_SECONDS):
         taking = asyncio.create_task(queue.take(["tiny"]))
         first = await dispatch.submit()
         await (await taking).acknowledge()
@@ -312,7 +310,7 @@ async def test_a_ticket_whose_notice_is_lost_is_replaced(dispatch: RunningDispat
     loaded = await dispatch.store.load(job_id)
     assert loaded is not None
     queue = JetStreamTicketQueue(dispatch.worker, max_deliveries=2)
-    async with asyncio.timeout(SOON_SECONDS), connected(dispatch.server, Service.PROJECTOR) as client:
+    async with asyncio.timeout(WAIT_SECONDS), connected(dispatch.server, Service.PROJECTOR) as client:
         registry, store = JetStreamWorkerRegistry(client), JetStreamEventStore(client)
         await dispatch.issuer.issue(ticket_of(loaded.job, loaded.position))
         assert await dispatch.issuer.undeliverable() == set()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from kinolog.grouped_calls import GroupedCalls, GroupLimits
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 class Writer:
@@ -80,7 +81,7 @@ async def test_a_group_with_too_few_answers_fails_the_others() -> None:
     tasks = _submit(grouped, range(3))
     await writer.started.wait()
     writer.released.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert answers[:2] == ["wrote 0", "wrote 1"]
     assert isinstance(answers[2], ValueError)

@@ -22,8 +22,8 @@ from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.builders.jobs import sealed_spec, submit
-from tests.builders.running_api import ANSWER_SECONDS
 from tests.builders.ticking_clock import TickingClock
+from tests.fixtures.waits import WAIT_SECONDS
 
 ALL = WatchFilter(tenant="default")
 
@@ -49,7 +49,7 @@ class BroadcastHarness:
     async def received(self, watcher: Watcher, number: int) -> list[pb.WatchJobsResponse]:
         """Return the next commits that a watcher receives."""
         found: list[pb.WatchJobsResponse] = []
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
             while len(found) < number:
                 pending = await watcher.take()
                 found += [pb.WatchJobsResponse.FromString(message.encoded) for message in pending.commits]

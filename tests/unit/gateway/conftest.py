@@ -12,6 +12,7 @@ import pytest
 from kinolog_gateway.app import GatewayServer, listen, server_for
 
 from kinolog.process.settings import GatewaySettings
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.fixtures.web_server import serving
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
@@ -53,7 +54,7 @@ async def running_gateway(
     async with (
         serving(server, listener),
         # Certificates, which HTTP does not need, take as long to load as a test.
-        httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, verify=False) as client,  # noqa: S501 - HTTP
+        httpx.AsyncClient(base_url=url, timeout=WAIT_SECONDS, trust_env=False, verify=False) as client,  # noqa: S501 - HTTP
     ):
         yield RunningGateway(url, client, server)
 

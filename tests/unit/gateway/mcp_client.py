@@ -11,6 +11,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextResourceContents
 
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.unit.gateway.conftest import RunningGateway
 
 MODERN, HANDSHAKE = "2026-07-28", "legacy"
@@ -20,7 +21,9 @@ MODERN, HANDSHAKE = "2026-07-28", "legacy"
 async def mcp_connected(gateway: RunningGateway, mode: str = MODERN, **headers: str) -> AsyncIterator[Client]:
     """Connect a client. A handshake is what clients before protocol version 2026-07-28 begin with."""
     # Certificates, which HTTP does not need, take as long to load as a test.
-    async with httpx2.AsyncClient(headers=headers, trust_env=False, verify=False, timeout=20) as http:
+    async with httpx2.AsyncClient(
+        headers=headers, trust_env=False, verify=False, timeout=WAIT_SECONDS
+    ) as http:
         transport = streamable_http_client(f"{gateway.url}/mcp", http_client=http)
         async with Client(transport, mode=mode) as client:
             yield client

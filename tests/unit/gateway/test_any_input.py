@@ -20,6 +20,7 @@ from kinolog_gateway.requests.generate import GenerateRequest
 from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
 from websockets.exceptions import ConnectionClosed
 
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.ws_client import connected
 
@@ -77,7 +78,7 @@ async def test_any_body_and_query(gateway: RunningGateway) -> None:
     cases: list[tuple[bytes, dict[str, str]]] = []
     check()
     headers = {"Content-Type": "application/json"}
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=WAIT_SECONDS) as client:
         for body, query in cases:
             responses = [
                 await client.post("/api/v1/generate", content=body, headers=headers),

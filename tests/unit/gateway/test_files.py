@@ -12,6 +12,7 @@ from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as pb_jobs
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
@@ -264,7 +265,7 @@ async def test_a_download_that_is_abandoned(gateway: RunningGateway, api: Record
     async with gateway.client.stream("GET", f"/api/v1/result/{job.id}/video") as response:
         assert await anext(response.aiter_raw())
         assert response.headers["content-length"] == str(len(large))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         await api.download_ended.wait()
     assert api.downloads_done == 0
     assert api.read_bytes < len(large)

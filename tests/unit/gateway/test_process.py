@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 from kinolog.process import ready_line
 from kinolog.process.settings import GatewaySettings
 from kinolog_client.http.connection_pool import IDLE_SECONDS
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 def start(**environment: str) -> subprocess.Popen[str]:
@@ -50,7 +51,7 @@ def test_start_and_stop(number: signal.Signals) -> None:
             with suppress(ConnectionClosed):
                 while True:
                     assert json.loads(watching.recv())["type"] == "error"
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=WAIT_SECONDS)
     assert (watching.close_code, watching.close_reason) == (1012, "the gateway stops")
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
@@ -65,7 +66,7 @@ def test_idle_connections_end_at_the_client_first() -> None:
 def test_an_address_without_keys() -> None:
     """An address that other machines can reach is refused without keys, with what to do."""
     with start(gateway_host="0.0.0.0", gateway_port="0") as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=WAIT_SECONDS)
     assert (process.returncode, out) == (2, "")
     assert "KINOLOG_API_KEY_FILE" in err
     assert "Traceback" not in err
@@ -78,7 +79,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         with start(gateway_port=port) as process:
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=WAIT_SECONDS)
     assert (process.returncode, out) == (2, "")
     assert f"127.0.0.1:{port}" in err
     assert "KINOLOG_GATEWAY_PORT" in err
@@ -87,7 +88,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_an_invalid_port() -> None:
     """An invalid setting is named."""
     with start(gateway_port="99999") as process:
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 2
     assert err.startswith("kinolog-gateway: KINOLOG_GATEWAY_PORT: ")
     assert len(err.splitlines()) == 1

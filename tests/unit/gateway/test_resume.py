@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from kinolog.v1 import job_pb2 as pb
+from tests.fixtures.waits import WAIT_SECONDS
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
@@ -218,7 +219,7 @@ async def test_a_slow_client(
             await quick.receive_until(jobs[-1].position)
         assert positions(quick.received) == [job.position for job in jobs]
         counts = gateway.state.metrics.live
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             while counts.clients > 1:
                 await quick.settle()
         assert counts.slow_clients_closed == 1

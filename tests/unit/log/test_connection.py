@@ -12,7 +12,7 @@ from nats.errors import ConnectionReconnectingError
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client import connection as connection_module
-from kinolog.adapters.jetstream.client.connection import Connection, connect
+from kinolog.adapters.jetstream.client.connection import Connection, _Transport, connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings
@@ -222,6 +222,28 @@ async def test_a_server_that_reads_nothing_is_noticed(monkeypatch: pytest.Monkey
                 await asyncio.sleep(0)
             await lost.wait()
         await client.close()
+
+
+async def test_a_connection_that_wrote_its_rest_and_closed_is_not_aborted() -> None:
+    """Asyncio raises AttributeError then, in a close or at the beginning of a reconnect."""
+    reads = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reads.wait()
+        while await reader.read(1 << 20):
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        client = Connection()
+        client._transport = _Transport()
+        client._transport._io_writer = writer
+        writer.write(bytes(50_000_000))  # more than sockets hold
+        writer.close()
+        reads.set()
+        await until_true(lambda: writer.get_extra_info("socket").fileno() == -1, "the socket is closed")
+        client._abort_transport()
 
 
 async def test_a_program_that_is_no_server_is_reported() -> None:

@@ -14,6 +14,7 @@ from kinolog.adapters.jetstream.log import extent_check
 from kinolog.adapters.jetstream.log.extent_check import ExtentCheck
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.raw_log import LogExtent
+from tests.fixtures.waits import WAIT_SECONDS
 
 APPENDS = 20
 WHOLE = LogExtent(1, 9, 9)
@@ -54,7 +55,7 @@ async def checks_of(check: ExtentCheck, server: Server) -> list[BaseException | 
     waiting = [asyncio.create_task(check.check()) for _ in range(APPENDS)]
     await asyncio.sleep(0)  # each of them runs until it waits
     server.released.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         return await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -98,7 +99,7 @@ async def test_a_cancelled_append_ends_no_check_of_others(monkeypatch: pytest.Mo
     await asyncio.sleep(0)
     first.cancel()
     server.released.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await second
     assert first.cancelled()
     assert server.requests == 1
@@ -113,7 +114,7 @@ async def test_a_connection_that_is_lost_meanwhile_is_checked_again(monkeypatch:
     await asyncio.sleep(0)  # the request is under way
     server.reconnect()
     server.released.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         with pytest.raises(DamagedLog, match="lost its end"):
             await waiting
     assert server.requests == 2

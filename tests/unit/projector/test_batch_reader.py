@@ -13,6 +13,7 @@ from kinolog_projector.projection.batch_reader import COLLECTION_SECONDS, BatchR
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ async def test_an_error_of_the_end_of_the_reading_is_raised(memory_jobs: MemoryJ
         async for batch in batch_reader(memory_jobs, 7).batches(0, Unclosable()):
             positions.extend(recorded.position for recorded in batch.commits)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         with pytest.raises(LogUnavailable, match="while it ended"):
             await collect()
     assert positions == list(range(1, await memory_jobs.store.last_position() + 1))

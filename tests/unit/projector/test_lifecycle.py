@@ -12,6 +12,7 @@ from kinolog_projector.projection.projector import Projector
 
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process.probe import Probe
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 async def _wait() -> None:
@@ -38,6 +39,6 @@ async def test_the_cause_of_a_group_is_raised(error: Exception, kind: type[Excep
     async def dispatch() -> None:
         raise error
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         with pytest.raises(kind):
             await serve(projector, dispatch, Probe(0), asyncio.Event())

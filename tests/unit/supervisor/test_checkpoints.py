@@ -29,7 +29,7 @@ from kinolog.ports.progress import LogLevel, LogLine
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import ScriptedInference, failing, rendering
-from tests.fixtures.waits import until, until_true
+from tests.fixtures.waits import WAIT_SECONDS, until, until_true
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ async def test_a_worker_that_stops_does_not_wait_for_the_store(
     memory_worker.inference.script = stopped
     async with supervised(memory_worker):
         job_id = await issued(memory_worker)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await held_store.reached.wait()
     job = await memory_worker.job(job_id)
     assert (job.status, job.checkpoint) == (Status.QUEUED, None)
@@ -304,7 +304,7 @@ async def test_a_job_that_is_cancelled_as_its_files_are_fetched_ends_no_process(
     held_store.reached.clear()
     memory_worker.now = job.not_before or memory_worker.now
     working = asyncio.create_task(memory_worker.work(job.id))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await held_store.reached.wait()
     await memory_worker.send(job.id, Cancel(id=new_id(), actor="ann"))
 

@@ -30,7 +30,7 @@ from kinolog.job.values import Status
 from kinolog.ports.workers import WorkerReport
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import FACTS, ScriptedInference, finished
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ async def test_a_held_ticket_returns_when_the_worker_stops(memory_worker: Memory
     handler = memory_worker.ticket_handler
     job_id, handling = await holding(memory_worker, handler)
     handler.start_no_more()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await handling
     again = await memory_worker.dependencies.queue.take(["tiny"])
     assert (again.ticket.job_id, again.deliveries) == (job_id, 2)
@@ -202,7 +202,7 @@ async def test_a_held_ticket_returns_for_an_idle_worker(
     )
     if not stage_is_free:
         handler.line._places[0].leave()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await handling
     assert (await memory_worker.job(job_id)).attempt == (0 if stage_is_free else 1)
 
@@ -215,7 +215,7 @@ async def test_a_job_that_is_cancelled_while_its_ticket_is_held_does_not_start(
     job_id, handling = await holding(memory_worker, handler)
     await memory_worker.handler.handle(job_id, Cancel(id=new_id(), actor="ann"))
     handler.line._places[0].leave()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await handling
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, await memory_worker.issuer.outstanding()) == (Status.CANCELLED, 0, {})
@@ -230,7 +230,7 @@ async def test_an_attempt_that_runs_again_is_not_given_back(memory_worker: Memor
     await memory_worker.start(job_id, ME, worker_key=memory_worker.dependencies.keys.public_key)
     handler.start_no_more()
     handler.stop()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await handler.handle(held)
     job = await memory_worker.job(job_id)
     assert job.attempts[0].error is not None
@@ -253,7 +253,7 @@ async def test_a_second_copy_of_a_running_job_s_ticket_starts_nothing(
         copy = await memory_worker.dependencies.queue.take(["tiny"])
     else:
         copy = await memory_worker.ticket(job_id)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await handler.handle(copy)
     assert (copy.deliveries, set(await memory_worker.issuer.outstanding())) == (
         deliveries,
@@ -261,7 +261,7 @@ async def test_a_second_copy_of_a_running_job_s_ticket_starts_nothing(
     )
     renders.gates[0]["draw"].set()
     renders.gates[0]["finish"].set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await running
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, len(memory_worker.inference.jobs)) == (Status.COMPLETED, 1, 1)

@@ -23,7 +23,7 @@ from kinolog.process.files.full_disk import is_full
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import ME, MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference
-from tests.fixtures.waits import until
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 SHORT = Backoff(first_seconds=0.001, longest_seconds=0.001)
 MORE_THAN_ALLOWED = 25
@@ -81,7 +81,7 @@ async def test_a_log_that_cannot_be_written_uses_no_delivery(
     job_id = await memory_worker.submit()
     held = await memory_worker.ticket(job_id)
     monkeypatch.setattr(memory_worker.store, "append", full)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, refused) == (Status.COMPLETED, 1, MORE_THAN_ALLOWED)
@@ -105,7 +105,7 @@ async def test_a_job_that_another_worker_started_meanwhile_keeps_its_ticket(
     held = await memory_worker.ticket(job_id)
     await memory_worker.start_elsewhere(job_id)
     monkeypatch.setattr(memory_worker.store, "load", unreadable)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     monkeypatch.setattr(memory_worker.store, "load", load)
     job = await memory_worker.job(job_id)

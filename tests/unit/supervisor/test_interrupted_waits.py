@@ -19,7 +19,7 @@ from kinolog.ports.tickets import Coldness, HeldTicket
 from kinolog.process.tasks import end_tasks
 from tests.builders.memory_worker import MemoryWorker, issued, supervised
 from tests.fixtures.tasks import background_task
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 
 Take = Callable[[Sequence[str]], Awaitable[HeldTicket]]
 
@@ -80,7 +80,7 @@ async def test_an_abandoned_request_for_a_ticket_returns_it(
         raise AssertionError
 
     real = replace_take(memory_worker, monkeypatch, deaf, idle)
-    async with supervised(memory_worker), asyncio.timeout(30):
+    async with supervised(memory_worker), asyncio.timeout(WAIT_SECONDS):
         try:
             await begun.wait()
             memory_worker.inference.alive = False
@@ -109,7 +109,7 @@ async def test_an_error_of_a_request_that_nobody_waits_for_ends_no_shutdown(
         raise AssertionError
 
     replace_take(memory_worker, monkeypatch, failing)
-    async with supervised(memory_worker), asyncio.timeout(30):
+    async with supervised(memory_worker), asyncio.timeout(WAIT_SECONDS):
         await begun.wait()
     assert "ended late, with an error: LookupError" in caplog.text
 
@@ -133,10 +133,10 @@ async def test_a_ticket_that_arrives_as_the_worker_ends_is_released(
         raise AssertionError
 
     real = replace_take(memory_worker, monkeypatch, just_in_time)
-    async with run(memory_worker), asyncio.timeout(30):
+    async with run(memory_worker), asyncio.timeout(WAIT_SECONDS):
         await issued(memory_worker)
         await arrived.wait()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         held = await memory_worker.issuer.queue().take(["tiny"])
     assert held.deliveries == 2
 
@@ -175,6 +175,6 @@ async def test_a_cancellation_that_escapes_the_start_is_no_shutdown(
 
     memory_worker.inference.alive = False
     monkeypatch.setattr(memory_worker.inference, "start", interrupted)
-    async with supervised(memory_worker) as supervisor, asyncio.timeout(30):
+    async with supervised(memory_worker) as supervisor, asyncio.timeout(WAIT_SECONDS):
         await supervisor.ready.wait()
     assert starts == 2

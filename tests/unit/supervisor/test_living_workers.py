@@ -12,6 +12,7 @@ from kinolog.job.values import Status
 from kinolog.ports.tickets import HeldTicket
 from kinolog.ports.workers import WorkerReport
 from tests.builders.memory_worker import START, MemoryWorker
+from tests.fixtures.waits import WAIT_SECONDS
 
 OTHER = "worker-other"
 
@@ -76,7 +77,7 @@ async def test_the_job_of_a_silent_worker_is_taken_over(memory_worker: MemoryWor
     elif last_words == "removed":
         memory_worker.set_timing(holder_look_seconds=3600.0)
         await memory_worker.workers.deregister(OTHER)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, 2)
@@ -100,7 +101,7 @@ async def test_a_worker_that_is_removed_meanwhile_is_not_waited_for(
         return found
 
     monkeypatch.setattr(memory_worker.workers, "is_deregistered", removed_after_a_look)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, looks) == (Status.COMPLETED, 2, 2)

@@ -14,6 +14,7 @@ from kinolog.job.values import Status
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.tickets import HeldTicket
 from tests.builders.memory_worker import MemoryWorker
+from tests.fixtures.waits import WAIT_SECONDS
 
 DEAD = "worker-1-before"
 
@@ -110,7 +111,7 @@ async def test_a_worker_notes_the_ticket_that_it_holds(memory_worker: MemoryWork
         return await loading(loaded_id)
 
     memory_worker.store.load = load  # type: ignore[method-assign, assignment]  # it looks at the note meanwhile
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     assert seen
     assert not [*memory_worker.folder.glob(f"{NOTE}*")]

@@ -24,7 +24,7 @@ from tests.adapters.memory.alarms import MemoryAlarms
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import failing, rendering
 from tests.fixtures.mounted_disks import MountPoint
-from tests.fixtures.waits import until
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 
 class ScratchDisk:
@@ -75,7 +75,7 @@ async def test_the_jobs_are_there_for_others(
         assert (alarm.name, alarm.source) == ("storage-full-scratch", ME)
         assert "takes no job until then" in alarm.text
         job_id = await issued(memory_worker)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             held = await memory_worker.issuer.queue().take(["tiny"])
         assert (held.ticket.job_id, held.deliveries) == (job_id, 1)
         await held.release()
@@ -92,7 +92,7 @@ async def test_a_ticket_that_comes_while_the_disk_fills_is_released(
     held = await memory_worker.ticket(job_id)
     events = await memory_worker.events(job_id)
     disk.free = 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
         again = await memory_worker.issuer.queue().take(["tiny"])
     assert again.deliveries == 2
@@ -123,7 +123,7 @@ async def test_a_full_scratch_disk_uses_no_attempt(memory_worker: MemoryWorker, 
     waiting = asyncio.create_task(room.wait())
     await the_alarm(memory_worker)
     disk.free += 1
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await waiting
     assert (await memory_worker.work(job_id)).status is Status.COMPLETED
     assert room.needed_bytes == FIRST_BYTES
@@ -225,6 +225,6 @@ async def test_a_folder_that_cannot_be_used_is_an_alarm(
     assert f"make the folder {tmp_path / 'file'} again; this worker takes no job until then" in alarm.text
     (tmp_path / "file").unlink()
     (tmp_path / "file").mkdir()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await waiting
     assert not await alarms.current()

@@ -13,7 +13,7 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.workers import WorkerReport
 from tests.builders.memory_worker import ME, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import FACTS, endless
-from tests.fixtures.waits import until, until_true
+from tests.fixtures.waits import WAIT_SECONDS, until, until_true
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def test_a_worker_is_ready_once_its_model_is_loaded(memory_worker: MemoryW
     """Before it takes tickets a worker starts the inference process and loads the default model."""
     memory_worker.inference.alive = False
     async with supervised(memory_worker) as supervisor:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await supervisor.ready.wait()
         assert [render_job.model.name for render_job in memory_worker.inference.jobs] == ["card"]
         assert memory_worker.dependencies.status.loaded_models == ("card",)
@@ -134,7 +134,7 @@ async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
 async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_worker: MemoryWorker) -> None:
     """When the inference process of an idle worker dies, a new one is started and loads the model at once."""
     async with supervised(memory_worker) as supervisor:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await supervisor.ready.wait()
         assert memory_worker.inference.jobs == []
         memory_worker.inference.alive = False
@@ -168,7 +168,7 @@ async def test_an_inference_process_that_dies_while_it_loads_is_started_again_af
 
     monkeypatch.setattr(inference, "start", count_start)
     async with supervised(memory_worker) as supervisor:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await supervisor.ready.wait()
         assert starts == [False, False]
         assert ready_after_death == [False]

@@ -22,6 +22,7 @@ from kinolog.ports.workers import MemoryNeed, WorkerReport
 from tests.adapters.memory.commit_notifications import MemoryCommitSubscription
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued
 from tests.builders.scripted_inference import ScriptedInference, rendering
+from tests.fixtures.waits import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ async def test_appends_are_retried_during_an_outage_of_the_log(
     job_id = await memory_worker.submit()
     held = await memory_worker.ticket(job_id)
     monkeypatch.setattr(memory_worker.store, "append", unreliable)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert job.status is Status.COMPLETED
@@ -170,7 +171,7 @@ async def test_a_damaged_log_fails_no_job(
 
     monkeypatch.setattr(memory_worker.store, "append", damaged)
     monkeypatch.setattr(memory_worker.store, "load", repaired)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, refusals) == (Status.COMPLETED, 1, 2)
@@ -211,7 +212,7 @@ async def test_trouble_of_the_log_fails_no_running_attempt(
     memory_worker.inference.script = watched
     monkeypatch.setattr(memory_worker.store, "append", sick_append)
     monkeypatch.setattr(memory_worker.store, "load", sick_load)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, raised.is_set()) == (Status.COMPLETED, 1, True)

@@ -125,7 +125,7 @@ def test_what_a_terminal_that_is_gone_does_not_take_is_dropped() -> None:
             writer.write("text")
         writer.stop()
 
-    with background_thread(write, "writes", join_seconds=10):
+    with background_thread(write, "writes"):
         pass
     with pytest.raises(OSError, match="Input/output error"):
         terminal.close()

@@ -235,10 +235,12 @@ class Connection(Client):
         await self._transport.connect(s.uri, DEFAULT_BUFFER_SIZE, self.options["connect_timeout"])
 
     def _abort_transport(self) -> None:
-        """Close the socket now; what was not sent is dropped."""
+        """Close the socket now; what was not sent is dropped. Asyncio may not be told to abort what is closed."""
         writer = getattr(self._transport, "_io_writer", None)
         if isinstance(writer, asyncio.StreamWriter):
-            writer.transport.abort()
+            used = writer.get_extra_info("socket")
+            if used is not None and used.fileno() != -1:
+                writer.transport.abort()
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """Take in what the server says of itself, before anything is sent to it.
@@ -273,9 +275,7 @@ class Connection(Client):
         reconnect = self._reconnection_task
         if reconnect is not None and reconnect is not asyncio.current_task():
             await end_tasks((reconnect,))
-        if (
-            not self.is_connected
-        ):  # the client would write it to the lost socket; from Python 3.12 on that raises
+        if not self.is_connected:  # the client would write it to the lost socket; Python 3.12 raises then
             self._pending = []
             self._pending_data_size = 0
         try:
