@@ -20,7 +20,7 @@ from kinolog.ports.tickets import COLDEST, LAST_RESORT, Coldness, HeldTicket
 from kinolog.process.tasks import end_tasks
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.tickets import MemoryTicketIssuer
-from tests.contract.test_tickets import LOST_SECONDS, TicketSetup, ack_wait_seconds, setup
+from tests.contract.ticket_queues import LOST_SECONDS, TicketSetup, ack_wait_seconds, setup
 from tests.fixtures.log import connected
 from tests.fixtures.waits import WAIT_SECONDS, until, until_true
 
