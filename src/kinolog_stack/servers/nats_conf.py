@@ -1,6 +1,7 @@
-"""The nats-server configuration of docker-compose, with the permissions of each service's user.
+"""The nats-server configuration of docker-compose and of the Helm chart, with the permissions of each service's user.
 
-After a change of the permissions run `python -m kinolog_stack.servers.nats_conf > deploy/nats.conf`.
+After a change of the permissions run `python -m kinolog_stack.servers.nats_conf > deploy/nats.conf` and
+`python -m kinolog_stack.servers.nats_conf users > deploy/helm/kinolog/files/users.conf`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ http: "127.0.0.1:8222"
 max_connections: 1000
 max_payload: 1048576
 jetstream { store_dir: "/data", sync_interval: "always", max_file_store: 1PB }
+"""
+_USERS = """\
 authorization {
   users: [
 """
@@ -26,7 +29,12 @@ authorization {
 
 def render() -> str:
     """Return the text of the configuration file."""
-    return _HEAD + "".join(_user(service) for service in Service) + "  ]\n}\n"
+    return _HEAD + users()
+
+
+def users() -> str:
+    """Return the part of the configuration with the users."""
+    return _USERS + "".join(_user(service) for service in Service) + "  ]\n}\n"
 
 
 def _user(service: Service) -> str:
@@ -46,4 +54,4 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    sys.stdout.write(users() if sys.argv[1:] == ["users"] else render())
