@@ -249,6 +249,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("ListErasures", au.ListErasuresRequest(erasure_id="E"), "erasure_id"),
     ("ListErasures", au.ListErasuresRequest(named_job_id="x"), "named_job_id"),
     ("GetErasure", au.GetErasureRequest(), "number"),
+    ("NoteLiveRead", au.NoteLiveReadRequest(channel="queue"), "channel"),
     ("GetQueueAt", au.GetQueueAtRequest(position=2**63), "position"),
     ("GetQueueAt", au.GetQueueAtRequest(time=NO_TIME), "time"),
     ("GetQueueAt", au.GetQueueAtRequest(limit=1_001), "limit"),

@@ -45,9 +45,8 @@ VIDEO = b"video bytes"
 
 
 @pytest.fixture
-async def api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningApi]:
+async def api() -> AsyncIterator[RunningApi]:
     """An api over memory that needs keys, and stores reads when a test says so."""
-    monkeypatch.setattr(read_recorder, "FLUSH_SECONDS", 3_600.0)
     async with running_api(KEYS) as running:
         yield running
 
@@ -131,7 +130,9 @@ async def test_commands_and_charts_are_no_recorded_reads_unless_all_are_wanted(a
     await finished(api)
     await api.method("GetOverview")(an.GetOverviewRequest(), metadata=bearer(ADA))
     assert await recorded(api) == []
-    async with running_api(KEYS, stores_of=api, read_rules=ReadRules(everything=True)) as other:
+    async with running_api(
+        KEYS, stores_of=api, read_rules=ReadRules(everything=True, flush_seconds=3_600.0)
+    ) as other:
         await other.method("GetOverview")(an.GetOverviewRequest(), metadata=bearer(ADA))
         await other.jobs.ListModels(pb.ListModelsRequest(), metadata=bearer(ADA))
         await other.server.reads.flush()
@@ -152,6 +153,15 @@ async def test_failed_and_endless_reads_are_recorded(api: RunningApi) -> None:
         ("WatchJobs", "started"),
     }
     watch.cancel()
+
+
+async def test_a_gateway_has_its_clients_noted(api: RunningApi) -> None:
+    """Each client of live updates is a reader of what the channel shows."""
+    job_id = await finished(api)
+    for channel in ("jobs", f"job:{job_id}"):
+        await api.audit.NoteLiveRead(au.NoteLiveReadRequest(channel=channel), metadata=bearer(ADA, *ORIGIN))
+    found = await recorded(api, "method=NoteLiveRead kind=text address=192.0.2.7")
+    assert [(one.read.resource, one.read.job_id) for one in found] == [("jobs", ""), ("job", job_id)]
 
 
 async def test_a_caller_that_leaves_has_read_what_was_sent(api: RunningApi) -> None:
@@ -244,19 +254,17 @@ async def test_no_read_waits_or_fails_while_reads_cannot_be_stored(
     assert (metrics["kinolog_reads_lost_total"], metrics["kinolog_reads_recorded_total"]) == (3, 2)
 
 
-async def test_the_last_reads_are_stored_when_the_api_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_last_reads_are_stored_when_the_api_ends() -> None:
     """What was noted just before the end is in the stream."""
-    monkeypatch.setattr(read_recorder, "FLUSH_SECONDS", 3_600.0)
     async with running_api(KEYS) as api:
         job_id = await finished(api)
         await download(api, job_id)
     assert [read.facts.method for read in api.read_log.reads()] == ["ReadArtifact"]
 
 
-async def test_reads_are_stored_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reads_are_stored_by_themselves() -> None:
     """Nobody asks for it: the task of the api stores what was noted, and raises an alarm while it cannot."""
-    monkeypatch.setattr(read_recorder, "FLUSH_SECONDS", 0.01)
-    async with running_api(KEYS) as api:
+    async with running_api(KEYS, read_rules=ReadRules(flush_seconds=0.01)) as api:
         api.read_log.unavailable = True
         job_id = await finished(api)
         await download(api, job_id)
@@ -288,10 +296,9 @@ async def test_pages_follow_each_other(api: RunningApi) -> None:
     assert [one.read.offset for one in await recorded(api, "kind=file address!=192.0.2.7")] == [0, 1, 2, 3]
 
 
-async def test_old_keys_of_addresses_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_keys_of_addresses_are_deleted() -> None:
     """Once a day the key of a month is deleted of which no read is kept; that of this month stays."""
-    monkeypatch.setattr(read_recorder, "FLUSH_SECONDS", 0.01)
-    async with running_api(KEYS, read_rules=ReadRules(days=1)) as api:
+    async with running_api(KEYS, read_rules=ReadRules(days=1, flush_seconds=0.01)) as api:
         now = api.clock()
         old = address_key(now - timedelta(days=62))
         current = address_key(now)

@@ -101,6 +101,7 @@ async def answers(api: RunningApi, job_ids: list[str]) -> dict[str, bytes]:
         "GetTrends": an.GetTrendsRequest(**YEAR),
         "ListActivity": an.ListActivityRequest(),
         "SearchEvents": au.SearchEventsRequest(),
+        "NoteLiveRead": au.NoteLiveReadRequest(channel="jobs"),
         "SearchReads": au.SearchReadsRequest(query="actor!=ann"),
         "CountCommands": au.CountCommandsRequest(),
         "GetQueueAt": au.GetQueueAtRequest(),

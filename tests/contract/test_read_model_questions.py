@@ -314,3 +314,24 @@ async def test_a_job_that_runs_keeps_its_worker(growing: GrowingCase) -> None:
         ("worker-1", 1, Priority.HIGH, False),
         ("worker-1", 1, Priority.HIGH, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [(None, None), (timedelta(hours=1), None), (None, timedelta(hours=2)), (timedelta(days=9_000), None)],
+)
+async def test_a_span_of_time_has_all_its_commits(
+    case: ReadModelCase, since: timedelta | None, until: timedelta | None
+) -> None:
+    """No commit of any tenant is outside of the positions of its time; there are none of a time without commits."""
+    begin, end = (None if one is None else START + one for one in (since, until))
+    found = await case.model.positions_between(begin, end)
+    assert found.searched == case.log.position
+    wanted = [
+        one.position
+        for one in case.log.commits
+        if (begin is None or one.commit.at >= begin) and (end is None or one.commit.at < end)
+    ]
+    assert all(found.first <= position <= found.last for position in wanted)
+    assert found.last <= found.searched
+    assert wanted or found.first > found.last

@@ -45,6 +45,8 @@ class ReadRules:
     everything: bool = False
     """Whether reads are stored that are neither of files, nor of texts, nor of the record."""
     days: int = 90
+    flush_seconds: float = 2.0
+    """Equal reads within this time are stored as one, with their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

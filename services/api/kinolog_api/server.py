@@ -24,7 +24,8 @@ from kinolog_api.jobs import erase_job
 from kinolog_api.limits import use_follower
 from kinolog_api.limits.retention import ROUND_SECONDS
 from kinolog_api.public_services import health_handler, reflection_handler
-from kinolog_api.reads.read_recorder import FLUSH_SECONDS, ReadRecorder
+from kinolog_api.reads import read_recorder
+from kinolog_api.reads.read_recorder import ReadRecorder
 from kinolog_api.rpc.arriving_messages import StrangerMessages
 from kinolog_api.rpc.call_origin import OwnUserCalls
 from kinolog_api.rpc.calls import CallGuard, service_handler
@@ -210,7 +211,7 @@ class ApiServer:
         ]
         self._tasks.append(
             asyncio.create_task(
-                keep_running("the record of reads", self.reads.run, FLUSH_SECONDS), name="reads"
+                keep_running("the record of reads", self.reads.run, read_recorder.RETRY_SECONDS), name="reads"
             )
         )
         self._tasks.append(

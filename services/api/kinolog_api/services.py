@@ -56,7 +56,7 @@ from kinolog_api.limits.use_follower import UseFollower
 from kinolog_api.plans.plan_job import PlanJob
 from kinolog_api.plans.run_estimates import RunEstimates
 from kinolog_api.prompts.written_scenes import WriteScenes
-from kinolog_api.reads.search_reads import SearchReads
+from kinolog_api.reads.search_reads import SearchReads, note_live_read
 from kinolog_api.repeats.repeated_submit import RepeatedSubmit
 from kinolog_api.reproductions.reproduce_job import ReproduceJob
 from kinolog_api.rpc.calls import Methods
@@ -240,6 +240,7 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "GetConsistencyProof": proofs.prove_consistency,
         "SearchEvents": search.search,
         "CountCommands": search.count_commands,
+        "NoteLiveRead": note_live_read,
         "SearchReads": SearchReads(d.read_history, d.keys, d.clock).search,
         "ListErasures": erasures.list_erasures,
         "GetErasure": erasures.get_erasure,

@@ -57,7 +57,7 @@ _RETRIED_METHODS = [
     "PauseQueue ResumeQueue ListQueuePauses",
 ]
 _RETRIED_AUDIT_METHODS = (
-    "GetHistory VerifyJob SearchEvents CountCommands GetQueueAt SearchReads ListErasures GetErasure"
+    "GetHistory VerifyJob SearchEvents CountCommands GetQueueAt SearchReads NoteLiveRead ListErasures GetErasure"
     " GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof"
 )
 _RETRY_POLICY = {

@@ -30,7 +30,13 @@ from kinolog.ports.read_model import (
     TimeRange,
     Trends,
 )
-from kinolog.ports.search.event_search import CommandCount, EventSearch, FoundCommits, SpellsAt
+from kinolog.ports.search.event_search import (
+    CommandCount,
+    EventSearch,
+    FoundCommits,
+    SpellsAt,
+    TimedPositions,
+)
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.readmodel import commit_tree
 from kinolog.readmodel.commit_index import commit_search, spells_at
@@ -166,6 +172,9 @@ class PostgresReadModel:
 
     async def count_commands(self, tenant: str, search: EventSearch) -> tuple[CommandCount, ...]:
         return await self._read(tenant, commit_search.counted_commands, tenant, search)
+
+    async def positions_between(self, since: datetime | None, until: datetime | None) -> TimedPositions:
+        return await self._read("", commit_search.positions_between, since, until)
 
     async def position_at(self, tenant: str, time: datetime) -> int:
         return await self._read(tenant, spells_at.position_at, time)

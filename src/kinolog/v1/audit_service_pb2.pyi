@@ -1003,6 +1003,45 @@ class JobPlace(_message.Message):
 Global___JobPlace: _TypeAlias = JobPlace  # noqa: Y015
 
 @_typing.final
+class NoteLiveReadRequest(_message.Message):
+    """Which live updates a caller is shown from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """The channel: jobs, job:ID or logs:ID."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteLiveReadRequest: _TypeAlias = NoteLiveReadRequest  # noqa: Y015
+
+@_typing.final
+class NoteLiveReadResponse(_message.Message):
+    """Nothing: the read is noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteLiveReadResponse: _TypeAlias = NoteLiveReadResponse  # noqa: Y015
+
+@_typing.final
 class SearchReadsRequest(_message.Message):
     """A question about reads, and the page of its answer."""
 

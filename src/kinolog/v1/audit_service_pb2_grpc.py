@@ -90,6 +90,11 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.FromString,
                 _registered_method=True)
+        self.NoteLiveRead = channel.unary_unary(
+                '/kinolog.v1.AuditService/NoteLiveRead',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.NoteLiveReadRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.NoteLiveReadResponse.FromString,
+                _registered_method=True)
         self.SearchReads = channel.unary_unary(
                 '/kinolog.v1.AuditService/SearchReads',
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
@@ -188,6 +193,13 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def NoteLiveRead(self, request, context):
+        """Notes that a gateway shows its caller live updates that it receives already, for another client of the tenant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchReads(self, request, context):
         """Finds reads of the tenant's callers by a question, a page at a time.
         """
@@ -266,6 +278,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetQueueAt,
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.SerializeToString,
+            ),
+            'NoteLiveRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteLiveRead,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.NoteLiveReadRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.NoteLiveReadResponse.SerializeToString,
             ),
             'SearchReads': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchReads,
@@ -581,6 +598,33 @@ class AuditService:
             '/kinolog.v1.AuditService/GetQueueAt',
             kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.GetQueueAtResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteLiveRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/NoteLiveRead',
+            kinolog_dot_v1_dot_audit__service__pb2.NoteLiveReadRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.NoteLiveReadResponse.FromString,
             options,
             channel_credentials,
             insecure,

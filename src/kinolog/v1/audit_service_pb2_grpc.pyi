@@ -55,6 +55,8 @@ class AuditServiceStub:
     """Counts the commits that a question asks for by actor and command: who did what."""
     GetQueueAt: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetQueueAtRequest, _audit_service_pb2.GetQueueAtResponse]
     """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
+    NoteLiveRead: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.NoteLiveReadRequest, _audit_service_pb2.NoteLiveReadResponse]
+    """Notes that a gateway shows its caller live updates that it receives already, for another client of the tenant."""
     SearchReads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]
     """Finds reads of the tenant's callers by a question, a page at a time."""
     ListErasures: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListErasuresRequest, _audit_service_pb2.ListErasuresResponse]
@@ -89,6 +91,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Counts the commits that a question asks for by actor and command: who did what."""
     GetQueueAt: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetQueueAtRequest, _audit_service_pb2.GetQueueAtResponse]  # type: ignore[assignment]
     """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
+    NoteLiveRead: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.NoteLiveReadRequest, _audit_service_pb2.NoteLiveReadResponse]  # type: ignore[assignment]
+    """Notes that a gateway shows its caller live updates that it receives already, for another client of the tenant."""
     SearchReads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]  # type: ignore[assignment]
     """Finds reads of the tenant's callers by a question, a page at a time."""
     ListErasures: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListErasuresRequest, _audit_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
@@ -186,6 +190,14 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetQueueAtResponse, _abc.Awaitable[_audit_service_pb2.GetQueueAtResponse]]:
         """Reads which jobs of the tenant were queued, in which order, and which ran on which workers, at a time or position."""
+
+    @_abc_1.abstractmethod
+    def NoteLiveRead(
+        self,
+        request: _audit_service_pb2.NoteLiveReadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.NoteLiveReadResponse, _abc.Awaitable[_audit_service_pb2.NoteLiveReadResponse]]:
+        """Notes that a gateway shows its caller live updates that it receives already, for another client of the tenant."""
 
     @_abc_1.abstractmethod
     def SearchReads(

@@ -12,7 +12,13 @@ from kinolog.event_query.query import CommitFact, QueryField
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.values import Status
 from kinolog.ports.archive import ArchivedCommit
-from kinolog.ports.search.event_search import CommandCount, EventSearch, FoundCommits, SpellsAt
+from kinolog.ports.search.event_search import (
+    CommandCount,
+    EventSearch,
+    FoundCommits,
+    SpellsAt,
+    TimedPositions,
+)
 from kinolog.privacy.origin_address import ADDRESS_INDEX, address_hash, unseal_address
 from kinolog.privacy.sealer import Sealer
 from tests.adapters.memory import job_places
@@ -39,6 +45,16 @@ class MemoryEventSearch(MemoryCommitTree, ABC):
 
     async def count_commands(self, tenant: str, search: EventSearch) -> tuple[CommandCount, ...]:
         return counts(await matching(await self._commits(tenant), tenant, search, self._keys), search.limit)
+
+    async def positions_between(self, since: datetime | None, until: datetime | None) -> TimedPositions:
+        found = [
+            one.position
+            for one in await self._commits()
+            if (since is None or one.commit.at >= since) and (until is None or one.commit.at < until)
+        ]
+        return TimedPositions(
+            first=min(found, default=1), last=max(found, default=0), searched=await self.position()
+        )
 
     async def position_at(self, tenant: str, time: datetime) -> int:
         commits = await self._commits(tenant)

@@ -105,6 +105,7 @@ AUDIT: dict[str, Callable[..., Any]] = {
     "VerifyJob": verify_job,
     "SearchEvents": search_events,
     "SearchReads": search_reads,
+    "NoteLiveRead": lambda api, request: audit.NoteLiveReadResponse(),
     "GetQueueAt": get_queue_at,
     **TREE,
     "CountCommands": lambda api, request: audit.CountCommandsResponse(counts=[COUNT]),

@@ -84,3 +84,14 @@ async def test_counts_are_read_with_the_key_of_who_gets_them(api: RecordingApi, 
             await stays.receive_type("queue_updated")
     counted = [metadata for method, _, metadata in api.calls if method == "SummarizeJobs"]
     assert {metadata["authorization"] for metadata in counted} == {f"Bearer {second}"}
+
+
+async def test_each_client_is_noted_as_a_reader(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Clients share one stream, so the api learns of each of them; numbers of the queue are no texts."""
+    job = api.add_job()
+    async with connected(gateway.ws_url) as one, connected(gateway.ws_url) as other:
+        await one.subscribe("jobs")
+        await other.send(type="subscribe", channel=f"job:{job.id}")
+        await other.subscribe("queue")
+        await until_true(lambda: len(api.requests("NoteLiveRead")) == 2, "both clients are noted")
+    assert {request.channel for request in api.requests("NoteLiveRead")} == {"jobs", f"job:{job.id}"}

@@ -14,10 +14,9 @@ from kinolog.job.commit import RecordedCommit
 from kinolog.merkle.hashes import leaf_hash
 from kinolog.merkle.tree_head import origin_of
 from kinolog.ports.event_store import DamagedLog, EventStore
-from kinolog.ports.read_model import ReadModel
+from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.v1 import export_service_pb2 as pb
 from kinolog_api.audit.job_owners import JobOwners
-from kinolog_api.audit_exports.time_search import CLOCK_DIFFERENCE, first_position_from, last_position_until
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument, job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
@@ -54,6 +53,7 @@ class CommitSelections:
 
     def __init__(self, store: EventStore, read_model: ReadModel) -> None:
         self._store = store
+        self._read_model = read_model
         self._owners = JobOwners(read_model)
 
     async def check(self, wire: pb.CommitSelection, call: RpcCall) -> SelectedCommits:
@@ -95,19 +95,14 @@ class CommitSelections:
         if selected.job_id:
             yield selected.last, await self._of_job(selected)
             return
-        first, last = selected.first, selected.last
-        if selected.since is not None:
-            first = max(
-                first, await first_position_from(self._store, selected.since - CLOCK_DIFFERENCE, last)
-            )
-        if selected.until is not None:
-            last = await last_position_until(self._store, selected.until + CLOCK_DIFFERENCE, last)
-        reached = first - 1
+        reached = selected.first - 1
         try:
-            async with aclosing(self._store.read(reached, max(last, reached))) as batches:
-                async for batch in batches:
-                    reached = batch[-1].position
-                    yield reached, [recorded for recorded in batch if selected.has(recorded)]
+            for first, last in await self._ranges(selected):
+                reached = max(reached, first - 1)
+                async with aclosing(self._store.read(reached, max(last, reached))) as batches:
+                    async for batch in batches:
+                        reached = batch[-1].position
+                        yield reached, [recorded for recorded in batch if selected.has(recorded)]
         except DamagedLog:
             if selected.tenant is None:
                 raise
@@ -116,6 +111,24 @@ class CommitSelections:
                 StatusCode.DATA_LOSS, "DATA_DAMAGED", message
             ) from None  # it may name another tenant's job
         yield selected.last, ()
+
+    async def _ranges(self, selected: SelectedCommits) -> list[tuple[int, int]]:
+        """Return the positions that may have commits of the selection: those of its time, and those without an index.
+
+        The read models are behind the log for a moment. Without them everything is read.
+        """
+        whole = [(selected.first, selected.last)]
+        if selected.since is None and selected.until is None:
+            return whole
+        try:
+            timed = await self._read_model.positions_between(selected.since, selected.until)
+        except ReadModelUnavailable:
+            return whole
+        found = (
+            (max(timed.first, selected.first), min(timed.last, selected.last)),
+            (max(timed.searched + 1, selected.first), selected.last),
+        )
+        return [(first, last) for first, last in found if first <= last]
 
     async def _of_job(self, selected: SelectedCommits) -> list[RecordedCommit]:
         try:

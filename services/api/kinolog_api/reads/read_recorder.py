@@ -39,8 +39,8 @@ from kinolog_api.rpc.tenants import TenantLookup
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 2.0
-"""Equal reads within this time are stored as one, with their number."""
+RETRY_SECONDS = 2.0
+"""Pause before the record is kept again after an unexpected error."""
 CLOSE_SECONDS = 3.0
 """How long the end of the api may wait until its last reads are stored."""
 MAX_NOTED = 10_000
@@ -81,7 +81,7 @@ class UnrecordedReadsAlarm(ProblemAlarm):
 
 
 class ReadRecorder:
-    """Notes reads in memory and stores them every `FLUSH_SECONDS`."""
+    """Notes reads in memory and stores them every few seconds."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class ReadRecorder:
     async def run(self) -> None:
         """Store what was noted, again and again until cancelled."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(self._rules.flush_seconds)
             try:
                 await self.flush()
                 await self._delete_old_keys()
@@ -264,9 +264,13 @@ class ReadRecorder:
         now = self._clock()
         if self._keys_deleted_at is not None and now - self._keys_deleted_at < KEY_PASS:
             return
-        for key_id in await self._keys.get_many(ended_address_keys(now, self._rules.days)):
-            await self._keys.erase(key_id)
         self._keys_deleted_at = now
+        try:
+            for key_id in await self._keys.get_many(ended_address_keys(now, self._rules.days)):
+                await self._keys.erase(key_id)
+        except LogUnavailable:
+            self._keys_deleted_at = None
+            raise
 
 
 def _lost_reads(number: int, at: datetime) -> Read:

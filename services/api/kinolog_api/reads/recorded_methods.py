@@ -14,7 +14,8 @@ _METHODS: dict[ReadKind | None, str] = {
     ReadKind.FILE: "JobService.ReadArtifact JobService.ExportVideo JobService.ReadLiveVideo",
     ReadKind.TEXT: """
         JobService.GetJob JobService.GetStoryboard JobService.GetResult JobService.ListLogEntries JobService.ListJobs
-        JobService.WatchJob JobService.WatchJobs AnalyticsService.ListActivity ScheduleService.ListSchedules
+        JobService.WatchJob JobService.WatchJobs AuditService.NoteLiveRead
+        AnalyticsService.ListActivity ScheduleService.ListSchedules
         """,
     ReadKind.RECORD: """
         AuditService.GetHistory AuditService.ReplayLog AuditService.SearchEvents AuditService.SearchReads
@@ -79,6 +80,9 @@ class RequestedPart:
 def requested_part(request: Message) -> RequestedPart:
     """Return what a request asks for, by the fields that it has."""
     selection = getattr(request, "selection", request)
+    if channel := str(getattr(request, "channel", "")):
+        resource, _, job_id = channel.partition(":")
+        return RequestedPart(job_id=job_id, resource=resource)
     return RequestedPart(
         job_id=str(getattr(selection, "job_id", "")),
         tenant=str(getattr(selection, "tenant", "")).replace("*", ""),

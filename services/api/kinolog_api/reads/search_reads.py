@@ -30,6 +30,11 @@ _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})")
 _UNKNOWN = OriginAddress("", "")
 
 
+async def note_live_read(request: pb.NoteLiveReadRequest, call: RpcCall) -> pb.NoteLiveReadResponse:
+    """NoteLiveRead. The recorder of reads notes it, as it notes every call of this method."""
+    return pb.NoteLiveReadResponse()
+
+
 class SearchReads:
     """Answers from the archived reads of one tenant."""
 

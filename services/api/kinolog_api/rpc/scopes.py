@@ -36,6 +36,7 @@ _METHODS: dict[Need, str] = {
         AnalyticsService.GetOverview AnalyticsService.GetSuccessRates AnalyticsService.GetStageTimes
         AnalyticsService.GetQueueDepth AnalyticsService.GetTrends AnalyticsService.ListActivity
         ScheduleService.ListSchedules
+        AuditService.NoteLiveRead
         AccessService.GetUsage TicketService.CreateFileTicket TicketService.CreateLiveTicket
         """,
     Scope.CANCEL: """

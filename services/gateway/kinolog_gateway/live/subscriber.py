@@ -102,6 +102,7 @@ class Subscriber:
         floor = self.broadcast.log_end if after is None else after
         subscription = self.subscriptions[channel] = ChannelSubscription(channel, floor=floor)
         self.broadcast.add_subscriber(channel, self)
+        self.broadcast.note_read(self.caller, channel)
         match channel.kind:
             case "queue":
                 self.broadcast.queue_counts.on_subscribe(self)

@@ -18,14 +18,14 @@ from grpc.aio import AioRpcError
 from kinolog.connections.conflation import Conflation
 from kinolog.connections.recent_entries import RecentEntries
 from kinolog.process.logs import fields
-from kinolog.process.tasks import end_tasks, keep_running
-from kinolog.v1 import job_pb2
+from kinolog.process.tasks import BackgroundTasks, end_tasks, keep_running
+from kinolog.v1 import audit_service_pb2, job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.live import outgoing_message
-from kinolog_gateway.live.channels import JOBS, Channel
+from kinolog_gateway.live.channels import JOBS, QUEUE, Channel
 from kinolog_gateway.live.outgoing_message import MessageKind, OutgoingMessage
 from kinolog_gateway.live.queue_counts import QueueCounts
 from kinolog_gateway.live.recent_commits import RecentCommits
@@ -54,6 +54,8 @@ POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
 """Close code when the log was replaced."""
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+NOTE_SECONDS = 1.0
+"""How long the end of a broadcast waits until its last clients are noted as readers."""
 STEADY_SECONDS = 5.0
 """A stream that lasted this long resets the count of failures."""
 PAUSED = (
@@ -95,11 +97,13 @@ class TenantBroadcast:
             keep_running("passing on progress", self._pass_on_conflated, RETRY_SECONDS)
         )
         self.queue_counts = QueueCounts(self)
+        self._notes = BackgroundTasks()
 
     async def close(self) -> None:
         """Stop the stream and the counts."""
         await end_tasks((self._task, self._passing_on))
         await self.queue_counts.close()
+        await self._notes.ended(NOTE_SECONDS)
         self._on_stream_works()
 
     async def wait_started(self) -> None:
@@ -114,6 +118,21 @@ class TenantBroadcast:
     def will_publish(self, position: int) -> bool:
         """Return whether the stream has yet to bring the commit at this position."""
         return self.recent_commits.floor is not None and position > self.position
+
+    def note_read(self, caller: HttpCaller, channel: Channel) -> None:
+        """Have the api note that a client is shown the channel: it shares the stream of another one."""
+        if channel.kind != QUEUE.kind:  # numbers alone
+            self._notes.start(self._note_read(caller, channel))
+
+    async def _note_read(self, caller: HttpCaller, channel: Channel) -> None:
+        request = audit_service_pb2.NoteLiveReadRequest(channel=str(channel))
+        try:
+            await self.upstream.call(self.upstream.audit.NoteLiveRead, request, caller)
+        except AioRpcError as error:
+            logger.warning(
+                "a client of live updates is not recorded as a reader",
+                extra=fields("read_not_noted", error=type(error).__name__),
+            )
 
     def add_subscriber(self, channel: Channel, client: Subscriber) -> None:
         """Send the channel's updates to the client from now on."""

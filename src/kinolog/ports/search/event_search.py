@@ -88,6 +88,18 @@ class SpellsAt:
     total: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedPositions:
+    """Positions among which are all commits of all tenants that were decided in a span of time, up to `searched`.
+
+    There are none if `first` is after `last`.
+    """
+
+    first: int
+    last: int
+    searched: int
+
+
 class EventSearcher(Protocol):
     """Answers questions about commits. Every method raises `ReadModelUnavailable`.
 
@@ -100,6 +112,10 @@ class EventSearcher(Protocol):
 
     async def count_commands(self, tenant: str, search: EventSearch) -> tuple[CommandCount, ...]:
         """Return who sent which commands, most commits first, at most `limit` rows. `beyond` is of no effect."""
+        ...
+
+    async def positions_between(self, since: datetime | None, until: datetime | None) -> TimedPositions:
+        """Return where commits are that were decided at a time or later, and before another; None for no limit."""
         ...
 
     async def position_at(self, tenant: str, time: datetime) -> int:

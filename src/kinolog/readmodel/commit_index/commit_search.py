@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from kinolog.event_query.facts import fact_hash
 from kinolog.event_query.query import Condition, QueryField
 from kinolog.ports.archive import ArchivedCommit
-from kinolog.ports.search.event_search import CommandCount, EventSearch
+from kinolog.ports.search.event_search import CommandCount, EventSearch, TimedPositions
 from kinolog.readmodel.commit_index.commit_tables import TIME_BLOCK_BITS, commit_times, own_commits
 from kinolog.readmodel.permanent_tables import archive
 from kinolog.readmodel.projection_metadata import Time
@@ -227,6 +227,19 @@ async def _bounds(snapshot: Snapshot, tenant: str, search: EventSearch) -> tuple
     elif search.beyond is not None:
         last = min(last, search.beyond - 1)
     return (values | {"first": first, "last": last}) if first <= last else None, int(reached)
+
+
+async def positions_between(
+    snapshot: Snapshot, since: datetime | None, until: datetime | None
+) -> TimedPositions:
+    """Return where commits of a span of time are, of all tenants, whatever the clocks of their machines."""
+    values = {"since": since or _EARLIEST, "until": until or _LATEST}
+    ((reached,),), ((first, last),) = await snapshot.run((_POSITION, {}), (_BLOCKS, values))
+    if first is None:
+        return TimedPositions(first=1, last=0, searched=int(reached))
+    return TimedPositions(
+        first=max(first << TIME_BLOCK_BITS, 1), last=min(_end_of(last), int(reached)), searched=int(reached)
+    )
 
 
 def _end_of(block: int) -> int:

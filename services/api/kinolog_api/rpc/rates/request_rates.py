@@ -41,7 +41,7 @@ class RequestClass(StrEnum):
 
 def class_of(method: str, need: Need) -> RequestClass | None:
     """Return the class of the requests of a method; None for methods that no scope guards."""
-    if not isinstance(need, Scope):
+    if not isinstance(need, Scope) or method == "NoteLiveRead":  # its caller has read already
         return None
     if method == "UploadInput":
         return RequestClass.UPLOADS
