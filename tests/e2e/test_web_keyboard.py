@@ -43,7 +43,7 @@ def test_a_job_by_keys_alone(page: Page, gateway: KinologClient) -> None:
     expect(prompt).to_be_visible()
     page.get_by_role("link", name="Generate").focus()
     names = press_until(page, "Tab", "Settings")
-    assert names == ["Schedules", "Analytics", "Settings"]
+    assert names == ["Schedules", "Analytics", "Audit", "Settings"]
     page.keyboard.press("Tab")
     expect(prompt).to_be_focused()
     page.keyboard.type("a job made by keys")
@@ -80,7 +80,7 @@ def test_on_a_phone(open_page: OpenPage) -> None:
     """At 390 pixels a menu has the pages, nothing is wider than the screen, and nothing moves if that is unwanted."""
     page = open_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce", has_touch=True)
     page.goto("/")
-    for name in ("Jobs", "Generate", "Analytics", "Settings", "Dashboard"):
+    for name in ("Jobs", "Generate", "Analytics", "Audit", "Settings", "Dashboard"):
         page.get_by_role("button", name="Open the menu").tap()
         link = page.get_by_role("link", name=name, exact=True)
         expect(link).to_be_visible()

@@ -76,7 +76,17 @@ def test_every_page_is_accessible(page: Page) -> None:
     job = submitted(page)
     page.locator("video[src]").wait_for()
     tabs = [f"/jobs/{job}?tab={tab}" for tab in ("scenes", "log", "history", "record")]
-    for path in ("/", "/jobs", f"/jobs/{job}", *tabs, "/generate", "/schedules", "/analytics", "/settings"):
+    for path in (
+        "/",
+        "/jobs",
+        f"/jobs/{job}",
+        *tabs,
+        "/generate",
+        "/schedules",
+        "/analytics",
+        "/audit",
+        "/settings",
+    ):
         page.goto(path)
         page.wait_for_load_state("networkidle")
         expect(page.locator("main")).not_to_be_empty()

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from kinolog_tui.screens.audit.audit_page import TABS as AUDIT_TABS
 from kinolog_tui.screens.job.job_page import TABS, JobPage
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import TabbedContent, TextArea
 
+from tests.snapshot.audit import offer_audit
 from tests.snapshot.colours import bare_lines, colours, contrasts
 from tests.snapshot.dashboard_pilot import (
     NARROW,
@@ -68,7 +70,12 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
     yield "analytics"
     await press(pilot, "6")
     yield "films"
-    await press(pilot, "5")
+    await press(pilot, "7")
+    for tab in AUDIT_TABS:
+        app.screen.query_one(TabbedContent).active = tab
+        await settled(pilot)
+        yield f"audit-{tab}"
+    await press(pilot, "escape", "5")
     yield "settings"
     await press(pilot, "K")
     yield "keys"
@@ -99,6 +106,7 @@ async def test_pages_look_as_they_did(
     changed, faint, bare = [], [], []
     async with replay() as gateway, dashboard(gateway.url, tmp_path, size) as pilot:
         offer_webhooks(gateway)
+        offer_audit(gateway)
         async for page in walk(pilot):
             for theme in sorted(THEMES, key=lambda theme: theme != pilot.app.theme):  # the one it has first
                 if theme != pilot.app.theme:

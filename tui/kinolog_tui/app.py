@@ -30,7 +30,7 @@ from kinolog_tui.session_app import SessionApp
 from kinolog_tui.terminal_driver import TerminalDriver
 from kinolog_tui.widgets.frame import PAGES
 
-STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings", "films")
+STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings", "films", "audit")
 
 
 class KinologApp(SessionApp):
@@ -49,6 +49,7 @@ class KinologApp(SessionApp):
         "analytics": lambda: lazy_pages.analytics_page()(),
         "settings": lambda: lazy_pages.settings_page()(),
         "films": lambda: lazy_pages.films_page()(),
+        "audit": lambda: lazy_pages.audit_page()(),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(key_binding(f"everywhere.{mode}", f"page('{mode}')", name, show=False) for _, mode, name in PAGES),

@@ -36,6 +36,7 @@ export const ROUTES: readonly PageRoute[] = [
   route("/generate", () => import("./pages/generate/generate")),
   route("/schedules", () => import("./pages/schedules/schedules")),
   route("/analytics", () => import("./pages/analytics/analytics")),
+  route("/audit", () => import("./pages/audit/audit")),
   route("/settings", () => import("./pages/settings/settings")),
 ];
 

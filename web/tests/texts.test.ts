@@ -5,7 +5,7 @@ import { en } from "../src/i18n/en";
 
 /** Words that German has from English, or shares with it. */
 const SHARED = new Set(
-  "kinolog turbo Status Prompt Guidance Seed Worker Hardware Position Codec Scheduler Hash Manifest Median Name GIF English Deutsch".split(" "),
+  "kinolog turbo Status Prompt Guidance Seed Worker Hardware Position Codec Scheduler Hash Manifest Median Name GIF Commits Log Format English Deutsch".split(" "),
 );
 
 type Leaves = Map<string, string>;

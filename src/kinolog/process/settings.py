@@ -47,7 +47,7 @@ from kinolog.process.setting_groups.webhooks import WebhookAddressSettings, Webh
 
 GATEWAY_PATHS = (
     *("api", "docs", "fal", "health", "mcp", "metrics", "ready", "replicate", "v1", "veo", "ws"),
-    *("analytics", "assets", "generate", "jobs", "schedules", "settings"),  # of the web page
+    *("analytics", "assets", "audit", "generate", "jobs", "schedules", "settings"),  # of the web page
 )
 """What paths of the gateway's own begin with."""
 

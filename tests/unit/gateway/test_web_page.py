@@ -44,7 +44,16 @@ async def test_its_addresses_show_the_page(api: RecordingApi, tmp_path: Path, we
     keys.chmod(0o600)
     nonces = set()
     async with running_gateway(api.target, keys, web_files=web_files) as gateway:
-        for path in ("/", "/jobs", f"/jobs/{'a' * 26}", "/generate", "/schedules", "/analytics", "/settings"):
+        for path in (
+            "/",
+            "/jobs",
+            f"/jobs/{'a' * 26}",
+            "/generate",
+            "/schedules",
+            "/analytics",
+            "/audit",
+            "/settings",
+        ):
             page = await gateway.client.get(path)
             assert page.headers["content-type"] == "text/html; charset=utf-8", path
             assert page.headers["cache-control"] == "no-cache"
@@ -55,7 +64,7 @@ async def test_its_addresses_show_the_page(api: RecordingApi, tmp_path: Path, we
             assert f"'nonce-{nonce}'" in policy
             assert f'<style nonce="{nonce}">' in page.text
             nonces.add(nonce)
-        assert len(nonces) == 7
+        assert len(nonces) == 8
         assert (await gateway.client.get("/api/v1/jobs")).status_code == 401
 
 

@@ -59,6 +59,7 @@ EVERYWHERE = KeyGroup(
                 Key("everywhere.analytics", "4", "analytics"),
                 Key("everywhere.settings", "5", "settings"),
                 Key("everywhere.films", "6", "films"),
+                Key("everywhere.audit", "7", "audit"),
             )
         ),
         KeyRow(
@@ -241,6 +242,32 @@ FILMS = KeyGroup(
     ),
     frozenset({"films"}),
 )
+AUDIT = KeyGroup(
+    "audit",
+    (
+        KeyRow(
+            (
+                Key("audit.previous_tab", "left_square_bracket", "tab before"),
+                Key("audit.next_tab", "right_square_bracket", "next tab"),
+            )
+        ),
+        KeyRow((Key("audit.find", "slash", "into the field: a question, a time, a job"),)),
+        KeyRow(
+            (
+                Key("audit.order", "s", "oldest or newest first"),
+                Key("audit.counts", "t", "who did what"),
+                Key("audit.more", "n", "more commits"),
+            )
+        ),
+        KeyRow(
+            (Key("audit.earlier", "h", "back in time"), Key("audit.later", "l", "later")),
+            "; so do left and right",
+        ),
+        KeyRow((Key("audit.present", "0", "now"), Key("audit.forget", "F", "forget the first head"))),
+        KeyRow((Key("audit.export", "x", "export"),)),
+    ),
+    frozenset({"audit"}),
+)
 SETTINGS = KeyGroup(
     "settings",
     (
@@ -297,6 +324,7 @@ KEY_GROUPS = (
     GENERATE,
     ANALYTICS,
     FILMS,
+    AUDIT,
     SETTINGS,
     WEBHOOKS,
     DIALOGS,

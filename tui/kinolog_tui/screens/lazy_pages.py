@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kinolog_tui.screens.analytics import AnalyticsPage
+    from kinolog_tui.screens.audit.audit_page import AuditPage
     from kinolog_tui.screens.dashboard import DashboardPage
     from kinolog_tui.screens.films import FilmsPage
     from kinolog_tui.screens.generate import GeneratePage
@@ -63,4 +64,20 @@ def films_page() -> type[FilmsPage]:
     return FilmsPage
 
 
-ALL = (dashboard_page, jobs_page, job_page, generate_page, analytics_page, settings_page, films_page)
+def audit_page() -> type[AuditPage]:
+    """Import and return the page of audits."""
+    from kinolog_tui.screens.audit.audit_page import AuditPage
+
+    return AuditPage
+
+
+ALL = (
+    dashboard_page,
+    jobs_page,
+    job_page,
+    generate_page,
+    analytics_page,
+    settings_page,
+    films_page,
+    audit_page,
+)

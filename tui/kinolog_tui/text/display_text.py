@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
@@ -124,3 +126,11 @@ def short_path(path: Path) -> str:
 def plain(word: str) -> str:
     """Return a name of the gateway as people write it: `encode prompt` for `encode_prompt`."""
     return word.replace("_", " ")
+
+
+def event_label(name: str, data: Mapping[str, Any]) -> str:
+    """Return the name of an event as people write it, with its stage and scene."""
+    stage = data.get("stage")
+    scene = data.get("scene")
+    words = f"{plain(str(stage))} {name.removeprefix('stage_')}" if stage else plain(name)
+    return f"{words} {scene + 1}" if isinstance(scene, int) and stage else words

@@ -19,8 +19,13 @@ PAGES = (
     ("4", "analytics", "Analytics"),
     ("5", "settings", "Settings"),
     ("6", "films", "Films"),
+    ("7", "audit", "Audit"),
 )
 """Default key, mode and name of each page."""
+ROOMY_COLUMNS = 90
+"""From this width on, the bar has room for the product's name and blanks around the names of pages."""
+SHORT_NAMES = {"dashboard": "Board"}
+"""Names of pages for narrow screens."""
 LINK_MARKS = {
     "live": ("● live", "success"),
     "connecting": ("◌ connecting", "warning"),
@@ -46,17 +51,19 @@ class TopBar(Static):
         """Render one line; on a narrow screen without the product's name."""
         text = Text(no_wrap=True, end="")
         self._starts: list[tuple[int, str]] = []
-        if self.size.width >= 90:
+        roomy = self.size.width >= ROOMY_COLUMNS
+        if roomy:
             text.append(" kinolog ", style=style(self.app, "primary", bold=True))
         for number, mode, name in PAGES:
             self._starts.append((len(text), mode))
             here = number == self._number
             key = key_label(self.app, f"everywhere.{mode}")
             text.append(f" {key}", style=style(self.app, "accent", bold=True))
-            text.append(f" {name} ", style="reverse bold" if here else "")
+            name = name if roomy else SHORT_NAMES.get(mode, name)
+            text.append(f" {name} " if roomy else f" {name}", style="reverse bold" if here else "")
         words, colour = LINK_MARKS[self.link.state]
         if getattr(self.app, "read_only", False):
-            words = f"{'read only' if self.size.width >= 90 else 'ro'} {words}"
+            words = f"{'read only' if roomy else 'ro'} {words}"
         room = self.content_size.width - len(text) - len(words)
         text.append(" " * max(1, room))
         text.append(words, style=style(self.app, colour))

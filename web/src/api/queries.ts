@@ -245,12 +245,13 @@ export function useUsage(): UseQueryResult<Usage> {
   );
 }
 
+export const CALLER_READING: Reading<Caller> = {
+  queryKey: queryKeys.caller,
+  queryFn: ({ signal }) => answered(gateway.GET("/api/v1/whoami", { signal })),
+};
+
 export function useCaller(): UseQueryResult<Caller> {
-  return useReading(
-    queryKeys.caller,
-    (signal) => answered(gateway.GET("/api/v1/whoami", { signal })),
-    false,
-  );
+  return useQuery(CALLER_READING);
 }
 
 export function useKeys(): UseQueryResult<ApiKey[]> {

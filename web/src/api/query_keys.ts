@@ -24,5 +24,10 @@ export const queryKeys = {
   history: (jobId: string, asOf: number | undefined) => ["parts", jobId, "history", asOf] as const,
   proof: (jobId: string) => ["proof", jobId] as const,
   ticket: (jobId: string, apiKey: string) => ["ticket", jobId, apiKey] as const,
+  foundCommits: (query: string, isOldestFirst: boolean) => ["audit", "commits", query, isOldestFirst] as const,
+  commandCounts: (query: string) => ["audit", "commands", query] as const,
+  queueAt: (asOf: string | undefined) => ["audit", "queue", asOf] as const,
+  treeHead: ["audit", "head"] as const,
+  treeHeads: (number: number) => ["audit", "heads", number] as const,
   file: (link: string, apiKey: string) => ["file", link, apiKey] as const,
 };

@@ -1,6 +1,7 @@
 /** Texts in German. */
 import { actions } from "./de/actions";
 import { analytics } from "./de/analytics";
+import { audit } from "./de/audit";
 import { dashboard } from "./de/dashboard";
 import { frame } from "./de/frame";
 import { generate } from "./de/generate";
@@ -13,4 +14,4 @@ import { schedules } from "./de/schedules";
 import { settings } from "./de/settings";
 import type { Texts } from "./en";
 
-export const de: Texts = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, queue, schedules, settings, problems };
+export const de: Texts = { ...frame, ...names, ...actions, audit, dashboard, jobs, job, generate, analytics, queue, schedules, settings, problems };

@@ -1,6 +1,7 @@
 /** Texts in English. Every other language has the same keys. */
 import { actions } from "./en/actions";
 import { analytics } from "./en/analytics";
+import { audit } from "./en/audit";
 import { dashboard } from "./en/dashboard";
 import { frame } from "./en/frame";
 import { generate } from "./en/generate";
@@ -12,7 +13,7 @@ import { queue } from "./en/queue";
 import { schedules } from "./en/schedules";
 import { settings } from "./en/settings";
 
-export const en = { ...frame, ...names, ...actions, dashboard, jobs, job, generate, analytics, queue, schedules, settings, problems };
+export const en = { ...frame, ...names, ...actions, audit, dashboard, jobs, job, generate, analytics, queue, schedules, settings, problems };
 
 /** The texts of a language: the keys of the English ones. */
 export type Texts = typeof en;

@@ -90,6 +90,16 @@ export function clockTime(time: string | null | undefined, language: string): st
   return time ? dateFormat(language, { timeStyle: "medium" }).format(new Date(time)) : "";
 }
 
+export function day(time: string | null | undefined, language: string): string {
+  return time ? dateFormat(language, { dateStyle: "full" }).format(new Date(time)) : "–";
+}
+
+/** Return a moment in the person's zone, as a field of the browser for date and time has it. */
+export function localMoment(time: string): string {
+  const at = new Date(time);
+  return new Date(at.getTime() - at.getTimezoneOffset() * MINUTE * 1000).toISOString().slice(0, "2026-11-29T09:30:00".length);
+}
+
 /** Return the person's offset from UTC, such as `+02:00`, for days that begin at their midnight. */
 export function utcOffset(at: Date = new Date()): string {
   const minutes = -at.getTimezoneOffset();

@@ -14,6 +14,8 @@ export interface Formats {
   isAhead: (time: string | null | undefined) => boolean;
   moment: (time: string | null | undefined) => string;
   clockTime: (time: string | null | undefined) => string;
+  /** The day of a moment, such as `Sunday, 29 November 2026`. */
+  day: (time: string | null | undefined) => string;
 }
 
 /** Return how dates and numbers are written: as in the browser's own region, if it speaks the language of the page. */
@@ -35,6 +37,7 @@ export function useFormats(): Formats {
       isAhead: (time) => format.isAhead(time, Date.now()),
       moment: (time) => format.moment(time, language),
       clockTime: (time) => format.clockTime(time, language),
+      day: (time) => format.day(time, language),
     }),
     [language],
   );

@@ -51,7 +51,7 @@ CONNECTION = "kinolog.connection"
 UPLOAD_PATH = f"{API_PREFIX}/inputs"
 """The route whose body is no JSON and of any size: it reads it piece by piece, and the api limits it."""
 
-PAGE_PATHS = ("/jobs", "/jobs/{job_id}", "/generate", "/schedules", "/analytics", "/settings")
+PAGE_PATHS = ("/jobs", "/jobs/{job_id}", "/generate", "/schedules", "/analytics", "/audit", "/settings")
 """Addresses of the web page beside `/`, which a person may reload or link. `_PUBLIC_FOLDERS` has that of a job."""
 
 _PUBLIC_PATHS = frozenset(

@@ -22,6 +22,7 @@ PAGE_MODULES = {
     "/generate": ("generate/generate",),
     "/schedules": ("schedules/schedules",),
     "/analytics": ("analytics/analytics",),
+    "/audit": ("audit/audit", "audit/search_tab"),
     "/settings": ("settings/settings",),
 }
 """Modules of `web/src/pages` that the page begins with at each of its addresses."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.events import DescendantFocus
 from textual.widget import Widget
-from textual.widgets import TabbedContent, TabPane
 
 from kinolog_client import JobInfo
-from kinolog_tui.screens.request_owner import RequestOwner
+from kinolog_tui.screens.page_tab import PageTab
 
 
-class JobTab(RequestOwner, TabPane):
-    """A tab that starts its own requests and shows their answers. The page passes it the job and live updates."""
+class JobTab(PageTab):
+    """A tab that the page passes the job and live updates."""
 
     LOAD_KEY: ClassVar[str] = ""
     """Key of the request that `load` starts."""
@@ -24,29 +22,9 @@ class JobTab(RequestOwner, TabPane):
         self.job: JobInfo | None = None
         self._stale = False
 
-    def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """Do not have the focus open this tab, as Textual would: with quick keys it comes after another tab was opened,
-        and the tabs would change without end."""
-        event.prevent_default()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether this tab is the visible one."""
-        tabs = self.query_ancestor(TabbedContent)
-        return tabs.active == self.id
-
-    def load(self) -> None:
-        """Start the requests for what the tab shows."""
-
     def show_job(self, job: JobInfo) -> None:
         """Show the job as it is now."""
         self.job = job
-
-    def show_open(self) -> None:
-        """The tab became visible."""
-
-    def redraw(self) -> None:
-        """Draw again after the theme or a key changed."""
 
     def mark_stale(self) -> None:
         """A commit changed what the tab shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from kinolog_client import CommitInfo, JobInfo
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.text.display_text import plain, span, time_of_day
+from kinolog_tui.text.display_text import event_label, span, time_of_day
 from kinolog_tui.widgets.job.job_details import NAME_CELLS, state_grid
 from kinolog_tui.widgets.job.proof import ProofPanel
 from kinolog_tui.widgets.theme_styles import style
@@ -171,13 +171,6 @@ class HistoryPanel(Vertical):
     def _line(self, commit: CommitInfo) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{time_of_day(commit.at)} ", style=style(self.app, "text-muted"))
-        text.append(", ".join(_event_label(event.type, event.data) for event in commit.events))
+        text.append(", ".join(event_label(event.type, event.data) for event in commit.events))
         text.append(f"  {commit.actor}", style=style(self.app, "text-muted"))
         return text
-
-
-def _event_label(name: str, data: dict[str, Any]) -> str:
-    stage = data.get("stage")
-    scene = data.get("scene")
-    words = f"{plain(str(stage))} {name.removeprefix('stage_')}" if stage else plain(name)
-    return f"{words} {scene + 1}" if isinstance(scene, int) and stage else words

@@ -1,6 +1,4 @@
 /** The check of a job's record: hashes, chain, files. It runs when a person asks. */
-import Alert from "@mui/material/Alert";
-import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
 import Stack from "@mui/material/Stack";
 import Typography from "@mui/material/Typography";
@@ -9,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { pathOf } from "../../api/address";
 import { useProof } from "../../api/queries";
 import type { JobDetail } from "../../api/types";
-import { Loaded } from "../../components/loaded";
+import { RecordChecks } from "../../components/record_checks";
 import { useSettings } from "../../session/settings";
 
 export default function RecordTab({ job }: { job: JobDetail }): ReactNode {
@@ -34,28 +32,7 @@ export default function RecordTab({ job }: { job: JobDetail }): ReactNode {
           </Button>
         )}
       </Stack>
-      {isAsked ? (
-        <Loaded query={proof} lines={6}>
-          {({ valid, checks }) => (
-            <Box sx={{ width: "100%" }}>
-              <Alert severity={valid ? "success" : "error"}>{valid ? t("job.valid") : t("job.broken")}</Alert>
-              <Box component="ul" sx={{ p: 0, mt: 2, listStyle: "none", display: "grid", gap: 1 }}>
-                {checks.map((check) => (
-                  <Box component="li" key={check.name}>
-                    <Typography color={check.holds ? "success" : "error"}>
-                      <span aria-hidden>{check.holds ? "✓" : "✖"} </span>
-                      {check.name}: {check.holds ? t("job.holds") : t("job.fails")}
-                    </Typography>
-                    <Typography variant="body2" color="textSecondary">
-                      {check.detail}
-                    </Typography>
-                  </Box>
-                ))}
-              </Box>
-            </Box>
-          )}
-        </Loaded>
-      ) : null}
+      {isAsked ? <RecordChecks proof={proof} /> : null}
     </Stack>
   );
 }

@@ -1,0 +1,1 @@
+"""The page of audits and its tabs."""
