@@ -1,14 +1,16 @@
 /** The first jobs of a queue that is longer than a list. */
 import { expect, test, vi } from "vitest";
 import type { JobsQuery } from "../src/api/queries";
-import { type Job, PRIORITIES } from "../src/api/types";
+import { type Job, PRIORITIES, type Priority } from "../src/api/types";
 
 const QUEUE: Job[] = [];
+const PAUSES: { priority: Priority | null }[] = [];
 
 vi.mock("../src/api/gateway", () => ({
   answered: (answer: unknown) => answer,
   gateway: {
     GET: (path: string, options: { params?: { query: JobsQuery } }): unknown => {
+      if (path === "/api/v1/queue") return { pauses: PAUSES };
       if (path === "/api/v1/models") return { models: [{ name: "one" }, { name: "other" }] };
       const { priority = PRIORITIES, model, sort, limit = 0, startable = false } = options.params?.query ?? {};
       const order = sort === "updated_at" ? "updated_at" : "created_at";
@@ -28,7 +30,7 @@ function wait(place: number, created: number, updated: number, priority: Job["pr
 
 test("each line of a long queue is asked for its first jobs", async () => {
   const places = async (): Promise<unknown> => {
-    const { jobs, isWhole } = await readNextJobs(2, new AbortController().signal);
+    const { jobs, isWhole } = await readNextJobs(2, false, new AbortController().signal);
     return [jobs.map((job) => job.queue_position), isWhole];
   };
   wait(1, 10, 10, "low", "one");
@@ -50,7 +52,21 @@ test("jobs that may start come before those that wait for a time, and those befo
   QUEUE.push({ ...held, job_id: "soon", paused_at: null, not_before: new Date(8e12).toISOString() } as Job);
   wait(0, 10, 10, "low", "one");
   const ids = async (limit: number): Promise<string[]> =>
-    (await readNextJobs(limit, new AbortController().signal)).jobs.map((job) => job.job_id);
+    (await readNextJobs(limit, false, new AbortController().signal)).jobs.map((job) => job.job_id);
   expect(await ids(1)).toEqual(["0"]);
   expect(await ids(9)).toEqual(["0", "soon", "late", "paused"]);
+});
+
+test("jobs of a paused priority come after those that may start", async () => {
+  QUEUE.length = 0;
+  wait(0, 10, 10, "critical", "one");
+  wait(1, 20, 20, "low", "one");
+  wait(2, 30, 30, "high", "one");
+  const ids = async (): Promise<string[]> =>
+    (await readNextJobs(2, true, new AbortController().signal)).jobs.map((job) => job.job_id);
+  expect(await ids()).toEqual(["0", "1"]);
+  PAUSES.push({ priority: "critical" });
+  expect(await ids()).toEqual(["1", "2"]);
+  PAUSES.push({ priority: null });
+  expect(await ids()).toEqual(["0", "1"]);
 });

@@ -112,6 +112,18 @@ async def test_each_tool(gateway: RunningGateway, api: RecordingApi) -> None:
     assert (await gateway.client.get(over_http)).content == POSTER
 
 
+async def test_variants_are_named(gateway: RunningGateway, api: RecordingApi) -> None:
+    """The result of a request with variants is the first job, with the ids of all."""
+    async with mcp_connected(gateway) as client:
+        wanted = {"prompt": "a heron", "variants": 3, "wait_seconds": 0}
+        made = (await client.call_tool("generate_video", wanted)).structured_content
+        found = (await client.call_tool("get_video", {"job_id": made["job"]["job_id"]})).structured_content
+    assert made["variants"] == list(api.jobs)
+    assert made["variants"][0] == made["job"]["job_id"]
+    assert f"call list_videos with variant_of {made['variants'][0]}" in made["next_step"]
+    assert found["variants"] == []
+
+
 async def test_calls_that_are_wrong(gateway: RunningGateway, api: RecordingApi) -> None:
     """Wrong arguments and unknown jobs are results that say what to do. The next call of the client is served."""
     async with mcp_connected(gateway) as client:

@@ -83,20 +83,22 @@ async def test_progress_until_the_end(gateway: RunningGateway, api: RecordingApi
 async def test_a_call_that_is_cancelled(
     gateway: RunningGateway, api: RecordingApi, mode: str, with_call: bool
 ) -> None:
-    """A cancelled call stops waiting. The job is cancelled too only if the call asked for it."""
+    """A cancelled call stops waiting. Its jobs, of which these are two, are cancelled too only if it asked for it."""
     waits: JobWaits = gateway.state.job_waits
     reports = Reports()
     async with mcp_connected(gateway, mode) as client:
-        call = start(client, reports, cancel_with_call=with_call)
+        call = start(client, reports, cancel_with_call=with_call, variants=2)
         await reports.wait_for(1)
         assert len(waits.followers) == 1
         call.cancel()
         await asyncio.wait([call])
         await until_true(lambda: not waits.followers, "the call stopped waiting")
+        cancelled = 2 * with_call
+        await until_true(lambda: len(api.requests("CancelJob")) >= cancelled, "the jobs are cancelled")
         assert not (await client.call_tool("list_models", {})).is_error
-    assert len(api.requests("CancelJob")) == with_call
-    (job,) = api.jobs.values()
-    assert job.status == (pb.STATUS_CANCELLED if with_call else pb.STATUS_QUEUED)
+    assert len(api.requests("CancelJob")) == cancelled
+    status = pb.STATUS_CANCELLED if with_call else pb.STATUS_QUEUED
+    assert [job.status for job in api.jobs.values()] == [status, status]
 
 
 @pytest.mark.parametrize("version", [LATEST_MODERN_VERSION, LATEST_HANDSHAKE_VERSION])

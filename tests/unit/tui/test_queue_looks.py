@@ -33,7 +33,7 @@ class Looks:
         self.answer: WaitingJobs | None = None
         self._answered = asyncio.Event()
 
-    async def look(self, client: AsyncKinologClient, limit: int) -> WaitingJobs:
+    async def look(self, client: AsyncKinologClient, limit: int, *, has_pauses: bool = False) -> WaitingJobs:
         """Wait for the answer."""
         self.number += 1
         await self._answered.wait()

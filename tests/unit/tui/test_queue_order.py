@@ -89,6 +89,24 @@ async def test_jobs_that_may_start_come_before_those_that_wait(
     assert rest == [*ready, *later[::-1], held]
 
 
+async def test_jobs_of_a_paused_priority_come_after_the_others(
+    api: RunningApi, client: AsyncKinologClient
+) -> None:
+    """They keep their order, however many they are. A pause of the whole queue changes nothing."""
+    urgent = [await api.submit(priority=job_pb2.PRIORITY_CRITICAL) for _ in range(LONG)]
+    ready = [await api.submit(priority=job_pb2.PRIORITY_LOW) for _ in range(2)]
+    await client.pause_queue(priority="critical")
+
+    async def first() -> list[str]:
+        found = await first_waiting_jobs(client, LIMIT, has_pauses=True)
+        return [job.job_id for job in found.jobs]
+
+    assert await first() == [*ready, *urgent][:LIMIT]
+    before = [job.job_id for job in (await first_waiting_jobs(client, LIMIT)).jobs]
+    await client.pause_queue()
+    assert await first() == before
+
+
 async def test_raised_jobs_are_in_front(api: RunningApi, client: AsyncKinologClient) -> None:
     """A job with another priority keeps its age, whenever it was raised."""
     jobs = [await api.submit(priority=job_pb2.PRIORITY_LOW) for _ in range(LONG)]

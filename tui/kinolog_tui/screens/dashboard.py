@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -15,6 +16,7 @@ from textual.widgets import OptionList
 
 from kinolog_client import (
     ActivityInfo,
+    AlarmInfo,
     JobCountsInfo,
     JobEnded,
     JobPageInfo,
@@ -30,7 +32,7 @@ from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
-from kinolog_tui.session.job_orders import WaitingJobs, first_waiting_jobs
+from kinolog_tui.session.job_orders import PAUSE_ALARM, WaitingJobs, first_waiting_jobs
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import COLOURS
@@ -111,12 +113,26 @@ class DashboardPage(Page):
         self.request("activity", lambda: self.kinolog.client.activity(limit=ACTIVITY_ENTRIES))
         self.request("workers", self.kinolog.client.workers)
 
+    _queue_is_stale = False
+    _has_pauses = False
+    """Whether the queue, or a priority of it, is paused."""
+
+    def show_alarms(self, alarms: Sequence[AlarmInfo]) -> None:
+        """Request the queue again when a pause begins or ends."""
+        super().show_alarms(alarms)
+        has_pauses = any(alarm.name == PAUSE_ALARM for alarm in alarms)
+        if has_pauses != self._has_pauses:
+            self._has_pauses, self._queue_is_stale = has_pauses, True
+
     def _reload_queue_if_stale(self) -> None:
         rests = time.monotonic() < self._queue_rests_until
         if not self._queue_is_stale or rests or self.requesting("queue"):
             return
         self._queue_is_stale = False
-        self.request("queue", partial(first_waiting_jobs, self.kinolog.client, MOST_QUEUED))
+        self.request(
+            "queue",
+            partial(first_waiting_jobs, self.kinolog.client, MOST_QUEUED, has_pauses=self._has_pauses),
+        )
 
     def load_periodically(self) -> None:
         """Request the charts and the workers."""

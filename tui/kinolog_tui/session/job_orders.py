@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from kinolog_client import PRIORITIES, AsyncKinologClient, JobInfo, JobPageInfo, JobSelection
 
@@ -13,6 +14,8 @@ STATUS_SORT = "status"
 STATUS_ORDER = ("processing", "queued", "failed", "cancelled", "completed")
 """What a person may have to do something about comes first."""
 SEPARATOR = "~"
+PAUSE_ALARM = "queue-paused"
+"""Name of the alarm about pauses of the queue."""
 SHORT_LOOK_LISTS = 2
 """A look at the queue that needs more lists is long."""
 
@@ -71,16 +74,21 @@ class WaitingJobs:
         return self.lists > SHORT_LOOK_LISTS
 
 
-async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJobs:
+async def first_waiting_jobs(
+    client: AsyncKinologClient, limit: int, *, has_pauses: bool = False
+) -> WaitingJobs:
     """Return the first `limit` waiting jobs: those that may start, in the order of their places, before the others.
 
     One request has all of a short queue. In a longer one each model and each priority has a line of its own, and
     workers take turns between the lines, so the first jobs of the queue are among the first of each line. These are the
     oldest ones, unless jobs were retried: a retry puts an old job at the end of its line. If so, they are the ones that
     changed least recently.
+
+    With `has_pauses` the pauses of the queue are read too: jobs of a paused priority come after others with a place.
     """
     jobs: dict[str, JobInfo] = {}
     lists = 0
+    paused = await _paused_priorities(client) if has_pauses else frozenset[str]()
 
     async def goes_on(line: JobSelection, sort: str = "created_at") -> bool:
         """Add the first jobs of a line. Return whether it has more."""
@@ -102,13 +110,27 @@ async def first_waiting_jobs(client: AsyncKinologClient, limit: int) -> WaitingJ
             await goes_on(line, "updated_at")
     elif len(jobs) < limit:
         await goes_on(replace(queue, startable=False))
-    return WaitingJobs(tuple(sorted(jobs.values(), key=_place)[:limit]), lists)
+    return WaitingJobs(tuple(sorted(jobs.values(), key=partial(_place, paused=paused))[:limit]), lists)
 
 
-def _place(job: JobInfo) -> tuple[bool, int, bool, datetime]:
-    """Return a key that puts jobs without a place last: those that wait for a time by that time, then paused ones."""
+async def _paused_priorities(client: AsyncKinologClient) -> frozenset[str]:
+    """Return the priorities whose jobs do not start: all of them while the whole queue is paused."""
+    pauses = (await client.queue_pauses()).pauses
+    return frozenset(
+        PRIORITIES
+        if any(pause.priority is None for pause in pauses)
+        else [str(pause.priority) for pause in pauses]
+    )
+
+
+def _place(job: JobInfo, paused: frozenset[str]) -> tuple[int, int, bool, datetime]:
+    """Return a key that orders jobs by place, those of paused priorities after the others.
+
+    Jobs without a place come last: those that wait for a time by that time, then paused ones.
+    """
+    line = 2 if job.queue_position is None else int(job.priority in paused)
     starts_at = job.not_before or job.created_at
-    return job.queue_position is None, job.queue_position or 0, job.paused_at is not None, starts_at
+    return line, job.queue_position or 0, job.paused_at is not None, starts_at
 
 
 def _ordered(chosen: Sequence[str], *, descending: bool) -> list[str]:

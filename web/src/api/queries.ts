@@ -43,6 +43,9 @@ export type ChartQuery = NonNullable<paths["/api/v1/analytics/trends"]["get"]["p
 export type RangeQuery = Omit<ChartQuery, "bucket_seconds">;
 export type CountsQuery = NonNullable<paths["/api/v1/analytics/status-distribution"]["get"]["parameters"]["query"]>;
 
+/** The alarm that tells of pauses of the queue. */
+export const PAUSE_ALARM = "queue-paused";
+
 const MINUTE_MS = 60_000;
 const LONG_QUEUE_MS = 10_000;
 /** Links with a ticket are asked for again this long before their end. */
@@ -122,9 +125,11 @@ export function usePlan(request: GenerateRequest | undefined): UseQueryResult<Jo
 /** The first jobs of the queue. A long one is read again every few seconds, and not after each commit. */
 export function useNextJobs(limit: number): UseQueryResult<NextJobs> {
   const polling = usePolling();
+  const hasPauses = useAlarms().data?.some(({ name }) => name === PAUSE_ALARM) ?? false;
   return useQuery({
-    queryKey: queryKeys.next,
-    queryFn: ({ signal }) => readNextJobs(limit, signal),
+    queryKey: queryKeys.nextJobs(hasPauses),
+    queryFn: ({ signal }) => readNextJobs(limit, hasPauses, signal),
+    placeholderData: keepPreviousData,
     refetchInterval: ({ state }) => (state.data?.isWhole === false ? LONG_QUEUE_MS : polling),
   });
 }

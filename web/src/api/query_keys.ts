@@ -7,6 +7,7 @@ export const queryKeys = {
   counts: (query: object) => ["many", "counts", query] as const,
   charts: (name: string, query: object) => ["charts", name, query] as const,
   next: ["next"] as const,
+  nextJobs: (hasPauses: boolean) => ["next", hasPauses] as const,
   activity: ["many", "activity"] as const,
   workers: ["workers"] as const,
   models: ["models"] as const,

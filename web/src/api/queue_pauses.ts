@@ -2,12 +2,9 @@
 import { type UseMutationResult, type UseQueryResult, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useSettings } from "../session/settings";
 import { answered, gateway } from "./gateway";
-import { useAlarms, useCaller } from "./queries";
+import { PAUSE_ALARM, useAlarms, useCaller } from "./queries";
 import { queryKeys } from "./query_keys";
 import type { Priority, QueuePause } from "./types";
-
-/** The alarm that tells of pauses. */
-export const PAUSE_ALARM = "queue-paused";
 
 interface QueueAction {
   what: "pause" | "resume";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import anyio
 from grpc.aio import AioRpcError
@@ -43,16 +44,17 @@ NOT_WAITED = "This call did not wait, because too many others wait already."
 
 
 async def generate_video(call: McpCall, arguments: GenerateVideoArguments) -> ToolOutput:
-    """Submit a job, and wait for its end."""
+    """Submit a job, and wait for its end. Of variants the first one is waited for."""
     request = arguments.to_proto(arguments.request_id or new_request_id(call.now))
     # A submit that is cancelled half-way may have made a job, which would not be cancelled with the call.
     with anyio.CancelScope(shield=arguments.cancel_with_call):
         submitted = await call.api.submit(request, call.caller)
+    variants = [variant.id for variant in submitted.variants]
     try:
-        return await _waited(call, submitted.job, arguments.wait_seconds)
+        return await _waited(call, submitted.job, arguments.wait_seconds, variants)
     except asyncio.CancelledError:
         if arguments.cancel_with_call and not call.waits.is_stopping:
-            await _cancel_left_job(call, submitted.job.id)
+            await _cancel_left_jobs(call, variants or [submitted.job.id])
         raise
 
 
@@ -117,30 +119,32 @@ async def share_video(call: McpCall, arguments: ShareVideoArguments) -> ToolOutp
     return ToolOutput(result, f"The video: {result.video}")
 
 
-async def _waited(call: McpCall, job: job_pb2.Job, seconds: int) -> ToolOutput:
+async def _waited(call: McpCall, job: job_pb2.Job, seconds: int, variants: Sequence[str] = ()) -> ToolOutput:
     if not seconds or job.status in TERMINAL:
-        return _output(call, job)
+        return _output(call, job, variants)
     if not call.waits.has_room(call.caller):
-        return _output(call, job, NOT_WAITED)
+        return _output(call, job, variants, NOT_WAITED)
     try:
-        return _output(call, await call.waits.wait(call.caller, job.id, seconds, call.report))
+        return _output(call, await call.waits.wait(call.caller, job.id, seconds, call.report), variants)
     except (AioRpcError, HttpProblemError) as error:
         detail = grpc_errors.refusal(error).problem.detail
-        return _output(call, job, f"This call could not wait: {detail}.")
+        return _output(call, job, variants, f"This call could not wait: {detail}.")
 
 
-def _output(call: McpCall, job: job_pb2.Job, note: str = "") -> ToolOutput:
-    step = " ".join(filter(None, (note, next_step(job))))
-    result = VideoResult(job=video_job(job, call.base_url), next_step=step)
+def _output(call: McpCall, job: job_pb2.Job, variants: Sequence[str] = (), note: str = "") -> ToolOutput:
+    others = f"Its {len(variants)} variants are jobs of their own: call list_videos with variant_of {job.id}."
+    step = " ".join(filter(None, (note, next_step(job), others if variants else "")))
+    result = VideoResult(job=video_job(job, call.base_url), variants=list(variants), next_step=step)
     sentence = f"Job {job.id} is {status_name(job.status)}. {step}"
     return ToolOutput(result, sentence, file_links(job, call.base_url))
 
 
-async def _cancel_left_job(call: McpCall, job_id: str) -> None:
-    """Cancel the job of a call that was cancelled. If the api does not answer, the job goes on."""
-    request = pb.CancelJobRequest(job_id=job_id, request_id=new_id())
+async def _cancel_left_jobs(call: McpCall, job_ids: Sequence[str]) -> None:
+    """Cancel the jobs of a call that was cancelled. If the api does not answer, they go on."""
     with anyio.move_on_after(READ_SECONDS, shield=True):
-        try:
-            await call.api.call(call.api.jobs.CancelJob, request, call.caller)
-        except AioRpcError:
-            return
+        for job_id in job_ids:
+            request = pb.CancelJobRequest(job_id=job_id, request_id=new_id())
+            try:
+                await call.api.call(call.api.jobs.CancelJob, request, call.caller)
+            except AioRpcError:
+                continue

@@ -91,6 +91,11 @@ class VideoResult(UntrustedResult):
     """A job, and what to do next."""
 
     job: VideoJob
+    variants: list[str] = Field(
+        default_factory=list,
+        description="Ids of all jobs of a request with variants, in the order of their seeds; the first is job. Empty "
+        "for a single job.",
+    )
     next_step: str = Field(description="What to do next with this job.")
 
 
