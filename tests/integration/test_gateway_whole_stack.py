@@ -135,6 +135,16 @@ async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: s
     found = (await client.get(f"/api/v1/jobs?text=marigold&{query}")).json()
     assert job_id in [job["job_id"] for job in found["jobs"]]
 
+    async def recorded() -> dict[str, dict[str, Any]]:
+        params: dict[str, str | int] = {"query": f"job={job_id} client=python-httpx", "limit": 1_000}
+        answer = (await client.get("/api/v1/audit/reads", params=params)).json()
+        return {read["method"]: read for read in answer["reads"]}
+
+    methods = {"GetJob", "GetStoryboard", "ListLogEntries", "GetHistory", "GetResult"}
+    reads = await until(recorded, "the reads are recorded", lambda found: methods <= found.keys())
+    assert reads["GetStoryboard"]["route"] == "GET /api/v1/storyboard/{job_id}"
+    assert (reads["GetStoryboard"]["outcome"], reads["GetStoryboard"]["address"]) == ("ok", "127.0.0.1")
+
 
 async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> None:
     """Progress, with stages, reaches subscribers of a running job; cancelled, it ends between two steps."""
