@@ -36,7 +36,7 @@ COMMANDS = {
     "export": "kinolog_cli.jobs.export:export",
     "stream": "kinolog_cli.jobs.stream:stream",
     "link": "kinolog_cli.jobs.link:link",
-    "replay": "kinolog_cli.jobs.queries:replay",
+    "replay": "kinolog_cli.replay.command:replay",
     "verify": "kinolog_cli.verify:verify",
     "analytics": "kinolog_cli.jobs.analytics:analytics",
     "models": "kinolog_cli.models.app:app",

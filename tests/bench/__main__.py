@@ -29,6 +29,7 @@ ROWS = (
     "rest",
     "lists",
     "questions",
+    "what_if",
     "worker",
     "queue_of_jobs",
     "batches",

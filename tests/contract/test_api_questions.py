@@ -105,7 +105,7 @@ async def test_an_erasure_that_has_not_finished_takes_the_address(api: RunningAp
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id), metadata=bearer(ADA, *ORIGIN))
     api.keys._keys[key_id] = key
     found = await search(api, f"job={job_id}")
-    assert [one.commit.command.address for one in found.commits] == [""] * 3
+    assert [one.commit.command.address for one in found.commits] == [""] * 4
 
 
 async def test_pages_and_counts(api: RunningApi) -> None:

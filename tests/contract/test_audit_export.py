@@ -93,6 +93,7 @@ async def test_what_a_selection_has(api: RunningApi) -> None:
     assert await export(api, first_position=3, last_position=7) == [3, 7]
     assert await export(api, actor="w1") == [2, 3, 8, 9]
     assert await export(api, actor="nobody") == []
+    assert await export(api, first_position=12) == []
     whole = [commit async for batch in api.store.read(0) for commit in batch]
     job_id = whole[6].commit.job_id
     assert await export(api, job_id=job_id) == [7, 8, 9]

@@ -62,6 +62,7 @@ PLANTED = (
     Planted("torch", "services/worker/kinolog_worker/app.py", "import torch"),
     Planted("torch", "services/worker/kinolog_worker/supervisor.py", "import torch"),
     Planted("torch", "services/worker/kinolog_worker/attempt/planted.py", "import diffusers"),
+    Planted("plot", "src/kinolog_cli/jobs/planted.py", "import matplotlib"),
     Planted(
         "renderers", "services/worker/kinolog_worker/app.py", "import kinolog_worker.renderers.diffusers"
     ),

@@ -96,6 +96,11 @@ class LazyCommit(Commit):
     def state(self, state: Job | ev.JobState) -> None:
         _STATE.__set__(self, state)
 
+    @property
+    def tenant(self) -> str:
+        """The tenant of the job. The state is not decoded for it."""
+        return cast("Job | ev.JobState", _STATE.__get__(self)).tenant
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Commit):
             return NotImplemented

@@ -38,6 +38,11 @@ class Commit:
     previous_hash: bytes
     at: datetime
 
+    @property
+    def tenant(self) -> str:
+        """The tenant of the job."""
+        return self.state.tenant
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedCommit:

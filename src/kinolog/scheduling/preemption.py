@@ -14,6 +14,9 @@ from kinolog.job.values import Priority, Stage
 PREEMPTING = Priority.CRITICAL
 """The priority of the jobs that take a device from others."""
 
+PREEMPTIONS = 3
+"""How often a job is preempted at most, unless the setting of its worker says otherwise."""
+
 STAGES = frozenset({Stage.STORYBOARD, Stage.PREFETCH, Stage.ENCODE_PROMPT, Stage.DENOISE})
 """Stages that a job may be preempted in. In the others its device is free soon, and their work would be lost."""
 

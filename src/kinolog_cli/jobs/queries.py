@@ -1,4 +1,4 @@
-"""Commands that read one job, or what the service offers: show, result, replay, storyboard, workers."""
+"""Commands that read one job, or what the service offers: show, result, storyboard, workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from kinolog.counts import counted
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_cli.jobs.reproduction import comparison
-from kinolog_cli.jobs.selection_options import moment_or_position
 from kinolog_cli.jobs.watch import print_log_lines
 from kinolog_cli.output.columns import print_columns, print_details
 from kinolog_cli.output.formats import (
@@ -27,7 +26,6 @@ from kinolog_cli.output.formats import (
     status_text,
     step_cache,
 )
-from kinolog_cli.output.history import print_history
 from kinolog_cli.output.places import checked_place, writes_standard_output, writing
 from kinolog_client import InputInfo, JobInfo, KinologClient
 
@@ -149,47 +147,6 @@ def saving_bar(context: CliContext) -> Iterator[Callable[[int, int | None], None
     with Progress("saving", BarColumn(), DownloadColumn(), console=context.err, transient=True) as bar:
         task = bar.add_task("saving", total=None)
         yield lambda done, size: bar.update(task, completed=done, total=size)
-
-
-@command
-def replay(
-    job: JobArgument,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="TIME|POSITION",
-            help="Stop at this time or position: 2026-11-22, with T15:00, or 4711.",
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print a job's history from the log, and its state at the end or at an earlier moment."""
-    context = current_context(as_json)
-    as_of = moment_or_position("--at", at)
-    with context.client() as client:
-        history = client.history(job_id(client, job), as_of=as_of)
-    if context.as_json:
-        context.print_json(history.to_json())
-        return
-    state = history.job
-    if state is None:
-        context.out.print("the job was not submitted yet", style="dim")
-        return
-    print_history(context.out, history.commits)
-    context.out.print()
-    print_details(context.out, [("job", state.job_id), *_state(state)])
-
-
-def _state(job: JobInfo) -> list[tuple[str, Any]]:
-    """Return how a job stands after the last event that is shown, and what it makes."""
-    worker = f" by {job.worker}" if job.worker else ""
-    return [
-        ("status", status_text(job.status)),
-        ("attempt", f"{job.attempt}{worker}" if job.attempt else ""),
-        *job_facts(job),
-        ("events", f"{job.version}, the last at position {job.position}"),
-    ]
 
 
 @command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from kinolog_client.exports.transfer import EventTransfer, events_operation, par
 from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, bundle_operation
 from kinolog_client.partial_file import flush_to_disk, partial_file
+from kinolog_client.replay.commit_transfer import CommitTransfer
+from kinolog_client.replay.job_events import JobEvent
+from kinolog_client.replay.replayed_commit import ReplayedCommit
 
 
 class AsyncExportMethods:
@@ -33,6 +36,31 @@ class AsyncExportMethods:
         async for chunk in self._transport.read_file(transfer):
             for line in transfer.lines(chunk):
                 yield parsed(line)
+
+    async def replayed_commits(
+        self,
+        selection: CommitSelection | None = None,
+        *,
+        events: Collection[type[JobEvent]] = (),
+        prompts: bool = False,
+        on_begin: Callable[[str, int], object] | None = None,
+    ) -> AsyncIterator[ReplayedCommit]:
+        """Yield the selected commits as typed objects, in the order of the log, up to its end now.
+
+        With `events` they have those alone, and commits without any of them are left out. `on_begin` is called with the
+        name of the log and the last position. See `exported_events`.
+        """
+        operation = events_operation(selection or CommitSelection(), prompts)
+        transfer = CommitTransfer(self._transport.endpoint.url, operation, self._transport.policy, events)
+        begun = False
+        async for chunk in self._transport.read_file(transfer):
+            if not begun and on_begin is not None:
+                on_begin(transfer.source, transfer.last_position or 0)
+            begun = True
+            for commit in transfer.commits(chunk):
+                yield commit
+        for commit in transfer.last_commit():
+            yield commit
 
     async def export_events(
         self,

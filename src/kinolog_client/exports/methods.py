@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from kinolog_client.exports.transfer import EventTransfer, events_operation, par
 from kinolog_client.http.file_transfer import FileTransfer, bundle_operation
 from kinolog_client.http.sync_transport import SyncTransport
 from kinolog_client.partial_file import partial_file
+from kinolog_client.replay.commit_transfer import CommitTransfer
+from kinolog_client.replay.job_events import JobEvent
+from kinolog_client.replay.replayed_commit import ReplayedCommit
 
 
 class ExportMethods:
@@ -31,6 +34,29 @@ class ExportMethods:
         transfer = EventTransfer(self._transport.endpoint.url, operation, self._transport.policy)
         for chunk in self._transport.read_file(transfer):
             yield from map(parsed, transfer.lines(chunk))
+
+    def replayed_commits(
+        self,
+        selection: CommitSelection | None = None,
+        *,
+        events: Collection[type[JobEvent]] = (),
+        prompts: bool = False,
+        on_begin: Callable[[str, int], object] | None = None,
+    ) -> Iterator[ReplayedCommit]:
+        """Yield the selected commits as typed objects, in the order of the log, up to its end now.
+
+        With `events` they have those alone, and commits without any of them are left out. `on_begin` is called with the
+        name of the log and the last position. See `exported_events`.
+        """
+        operation = events_operation(selection or CommitSelection(), prompts)
+        transfer = CommitTransfer(self._transport.endpoint.url, operation, self._transport.policy, events)
+        begun = False
+        for chunk in self._transport.read_file(transfer):
+            if not begun and on_begin is not None:
+                on_begin(transfer.source, transfer.last_position or 0)
+            begun = True
+            yield from transfer.commits(chunk)
+        yield from transfer.last_commit()
 
     def export_events(
         self,

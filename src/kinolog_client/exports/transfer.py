@@ -119,13 +119,17 @@ class EventTransfer(FileTransfer):
             if not line:
                 continue
             try:
-                place = place_of(line)
+                place = self._place(line)
             except ValueError as error:
                 raise UnexpectedAnswer(self._url, str(error)) from error
             if self.after is None or place > self.after:
                 self.after = place
                 new.append(line + b"\n")
         return new
+
+    def _place(self, line: bytes) -> EventPlace:
+        """Return the place of the event of a line. Raises ValueError for a line that is no event."""
+        return place_of(line)
 
     def on_end(self) -> None:
         """Check that the last line is whole. Raises `UnexpectedAnswer`."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from kinolog.codec.commits import DamagedCommit, encode_commit, parse_commit
+from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit, parse_commit
 from kinolog.codec.enums import UnknownEvent
 from kinolog.codec.events import event_from_proto, event_to_proto
 from kinolog.codec.progress import decode_progress_update
@@ -45,6 +45,17 @@ def test_a_changed_byte_is_found(submit: Submit, place: int, change: int) -> Non
     raw[place % len(raw)] ^= change
     with pytest.raises(DamagedCommit):
         parse_commit(bytes(raw))
+
+
+@given(submits)
+def test_the_tenant_of_a_commit_is_that_of_its_state(submit: Submit) -> None:
+    """It is told before the state is decoded, and afterwards."""
+    commit = CommandHandler(None, lambda: START).decide_from("job", None, submit)  # type: ignore[arg-type]  # stores nothing
+    assert commit is not None
+    decoded = decode_commit(7, encode_commit(commit).raw).commit
+    assert decoded.tenant == commit.tenant == submit.tenant
+    assert decoded.state.tenant == submit.tenant
+    assert decoded.tenant == submit.tenant
 
 
 @pytest.mark.parametrize(

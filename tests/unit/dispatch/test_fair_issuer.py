@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kinolog_projector.dispatch.fair_issuer import LEAST_WINDOW
 
 from kinolog.job.values import Priority
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import StoredTicket, Ticket
+from kinolog.scheduling.turn_order import LEAST_WINDOW
 from tests.fixtures.tasks import background_task
 from tests.unit.dispatch.fair_queue import FairQueue
 

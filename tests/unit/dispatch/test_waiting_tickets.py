@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from kinolog_projector.dispatch import fair_issuer
-from kinolog_projector.dispatch.fair_issuer import LEAST_WINDOW
 
 from kinolog.job.values import Priority
 from kinolog.ports.tickets import Ticket
+from kinolog.scheduling.turn_order import LEAST_WINDOW
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until_true
 from tests.unit.dispatch.fair_queue import FairQueue

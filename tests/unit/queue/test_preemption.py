@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from kinolog.job.values import Priority, Stage
+from kinolog.process.settings import WorkerSettings
 from kinolog.scheduling.lane_choice import LaneChoice
-from kinolog.scheduling.preemption import DEAR_SECONDS, PREEMPTING, DrawnJob
+from kinolog.scheduling.preemption import DEAR_SECONDS, PREEMPTING, PREEMPTIONS, DrawnJob
 
 MOST = 3
 
@@ -41,6 +42,10 @@ def test_a_job_is_preempted_while_it_draws_and_not_too_often(job: DrawnJob, may:
     assert not job.may_be_preempted(0)
 
 
+def test_a_job_is_preempted_as_often_as_the_setting_of_workers_says() -> None:
+    assert WorkerSettings.model_fields["worker_preemptions"].default == PREEMPTIONS
+
+
 def test_the_job_that_loses_least_goes_first() -> None:
     """A low one before a medium one. Of equals, one that loses little and has long to go."""
     jobs = [
@@ -53,7 +58,7 @@ def test_the_job_that_loses_least_goes_first() -> None:
 
 
 @dataclass
-class SimulatedJob:
+class SteppedJob:
     """A job that needs so many steps of a device."""
 
     number: int
@@ -66,15 +71,15 @@ class SimulatedJob:
     waited_since: int = 0
 
 
-def simulated(jobs: list[SimulatedJob], workers: int, most_preemptions: int) -> None:
+def simulated(jobs: list[SteppedJob], workers: int, most_preemptions: int) -> None:
     """Let a fleet draw the jobs, a step of each worker at a time, and note when each ends.
 
     Lanes take turns as those of a worker do. A job that was preempted is the next one of its lane, and a critical job
     takes the device of no job that started while it waited already.
     """
-    lanes: dict[Priority, deque[SimulatedJob]] = {priority: deque() for priority in Priority}
+    lanes: dict[Priority, deque[SteppedJob]] = {priority: deque() for priority in Priority}
     choices = [LaneChoice() for _ in range(workers)]
-    drawing: list[SimulatedJob | None] = [None] * workers
+    drawing: list[SteppedJob | None] = [None] * workers
     coming, now = deque(sorted(jobs, key=lambda job: job.arrives)), 0
     while any(job.ended is None for job in jobs):
         while coming and coming[0].arrives <= now:
@@ -94,9 +99,9 @@ def simulated(jobs: list[SimulatedJob], workers: int, most_preemptions: int) -> 
 
 
 def _preempt_for(
-    job: SimulatedJob,
-    lanes: dict[Priority, deque[SimulatedJob]],
-    drawing: list[SimulatedJob | None],
+    job: SteppedJob,
+    lanes: dict[Priority, deque[SteppedJob]],
+    drawing: list[SteppedJob | None],
     most_preemptions: int,
 ) -> None:
     """Let a critical job that has just come take a device, if none is free and it is the first of its lane."""
@@ -119,7 +124,7 @@ def _preempt_for(
     drawing[number] = job
 
 
-def _next(choice: LaneChoice, lanes: dict[Priority, deque[SimulatedJob]], now: int) -> SimulatedJob | None:
+def _next(choice: LaneChoice, lanes: dict[Priority, deque[SteppedJob]], now: int) -> SteppedJob | None:
     for lane in choice.order(float(now)):
         waiting = lanes.get(Priority(lane)) if lane != "prefetch" else None
         if waiting:
@@ -142,7 +147,7 @@ def test_of_200_mixed_jobs_none_starves(workers: int) -> None:
     for most in (0, MOST):
         chance.seed(7)
         jobs = [
-            SimulatedJob(number, priority, chance.randrange(4_000 // workers), chance.randrange(5, 40))
+            SteppedJob(number, priority, chance.randrange(4_000 // workers), chance.randrange(5, 40))
             for number, priority in enumerate(priorities)
         ]
         length = {job.number: job.steps for job in jobs}

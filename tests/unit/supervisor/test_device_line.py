@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.attempt import device_line
-from kinolog_worker.attempt.device_line import START_SECONDS, DeviceLine
+from kinolog_worker.attempt.device_line import DeviceLine
 from kinolog_worker.inference.exchange import KILLED, Exchange
 from kinolog_worker.inference.messages import (
     CancelledMessage,
@@ -28,6 +28,7 @@ from kinolog.job.commands import Cancel
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.workers import WorkerReport
+from kinolog.scheduling.next_job import START_SECONDS
 from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import FACTS, ScriptedInference, finished
 from tests.fixtures.waits import WAIT_SECONDS, until_true

@@ -194,7 +194,7 @@ class CommitProofs:
         except DamagedLog:  # which names the job, perhaps of another tenant
             message = f"the log is damaged at position {position}"
             raise RpcError(StatusCode.DATA_LOSS, "DATA_DAMAGED", message) from None
-        if not found or found[0].commit.state.tenant != call.tenant:
+        if not found or found[0].commit.tenant != call.tenant:
             raise missing
         return found[0]
 

@@ -72,7 +72,7 @@ class JobHistory:
         async with aclosing(batches):
             async for batch in batches:
                 for recorded in batch:
-                    if recorded.commit.state.tenant == call.tenant:
+                    if recorded.commit.tenant == call.tenant:
                         yield pb.ReplayLogResponse(
                             position=recorded.position,
                             job_id=recorded.commit.job_id,
@@ -85,7 +85,7 @@ class JobHistory:
             history = [recorded async for recorded in self._store.history(job_id)]
         except DamagedLog as damage:
             raise await self._owners.error_for(call.tenant, job_id, damage) from None
-        if not history or history[-1].commit.state.tenant != call.tenant:
+        if not history or history[-1].commit.tenant != call.tenant:
             raise job_not_found(job_id)
         return history
 

@@ -20,7 +20,7 @@ def owners_in(archive: Iterable[ArchivedCommit]) -> set[str]:
     owners = set()
     for archived in archive:
         with contextlib.suppress(DamagedCommit):
-            owners.add(decode_commit(archived.position, archived.raw).commit.state.tenant)
+            owners.add(decode_commit(archived.position, archived.raw).commit.tenant)
     return owners
 
 

@@ -140,7 +140,7 @@ def _answers(question: _Question, recorded: RecordedCommit, address: OriginAddre
     if address is not None:
         facts.add((QueryField.ADDRESS, plain_address(address.address)))
     matches = question.query.matches(facts, commit.at, recorded.position)
-    return matches and commit.state.tenant == question.tenant
+    return matches and commit.tenant == question.tenant
 
 
 def _found(recorded: RecordedCommit, address: OriginAddress | None) -> pb.FoundCommit:

@@ -87,7 +87,7 @@ class VerifyJob:
                 history.append(recorded)
         except DamagedLog as error:
             damage = str(error)
-        owners = {history[-1].commit.state.tenant} if history else owners_in(archived)
+        owners = {history[-1].commit.tenant} if history else owners_in(archived)
         if not (history or damage or archived) or (owners and call.tenant not in owners):
             raise job_not_found(job_id)
         archive = {commit.position: commit.raw for commit in archived}

@@ -60,7 +60,7 @@ class ExportEvents:
     async def _exported(self, recorded: RecordedCommit, *, unseal: bool) -> pb.ExportedCommit:
         exported = pb.ExportedCommit(
             job_id=recorded.commit.job_id,
-            tenant=recorded.commit.state.tenant,
+            tenant=recorded.commit.tenant,
             commit=recorded_to_proto(recorded),
         )
         if unseal:

@@ -44,7 +44,7 @@ class SelectedCommits:
             and (self.until is None or commit.at < self.until)
             and self.actor in ("", commit.command.actor)
             and self.job_id in ("", commit.job_id)
-            and self.tenant in (None, commit.state.tenant)
+            and self.tenant in (None, commit.tenant)
         )
 
 
@@ -117,7 +117,7 @@ class CommitSelections:
 
         The read models are behind the log for a moment. Without them everything is read.
         """
-        whole = [(selected.first, selected.last)]
+        whole = [(selected.first, selected.last)] if selected.first <= selected.last else []
         if selected.since is None and selected.until is None:
             return whole
         try:
@@ -137,7 +137,7 @@ class CommitSelections:
             if selected.tenant is None:
                 raise
             raise await self._owners.error_for(selected.tenant, selected.job_id, damage) from None
-        if not history or selected.tenant not in (None, history[-1].commit.state.tenant):
+        if not history or selected.tenant not in (None, history[-1].commit.tenant):
             raise job_not_found(selected.job_id)
         return [recorded for recorded in history if selected.has(recorded)]
 

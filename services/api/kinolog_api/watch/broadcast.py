@@ -230,7 +230,7 @@ class WatchBroadcast:
         self.position = batch[-1].position
 
     def _is_watched(self, recorded: RecordedCommit) -> bool:
-        return bool(self._subscriptions.of(recorded.commit.state.tenant, recorded.commit.job_id))
+        return bool(self._subscriptions.of(recorded.commit.tenant, recorded.commit.job_id))
 
     async def _look_up_progress(self, recorded: RecordedCommit) -> None:
         """Read what a running attempt reported before this process followed the feed, until it was read once.

@@ -135,7 +135,7 @@ class WatchJobs:
             watcher.discard_commits()
             async with aclosing(self._store.read(after, until)) as batches:
                 async for batch in batches:
-                    own = [r for r in batch if r.commit.state.tenant == watcher.watch_filter.tenant]
+                    own = [r for r in batch if r.commit.tenant == watcher.watch_filter.tenant]
                     for message in await self._broadcast.encode_all(own):
                         yield message.position, message.encoded
                     if own:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import Field
 
+from kinolog.codec.plain_fields import json_values
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import event_pb2 as events
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import LogLevelName, log_level_name, time_field, to_datetime
+from kinolog_gateway.enum_names import LogLevelName, log_level_name, time_field
 from kinolog_gateway.responses.job import JobDetail, job_detail
 from kinolog_gateway.responses.job_parts import ResponseModel
 
@@ -120,45 +119,6 @@ def _event(event: events.Event) -> EventView:
     kind = event.WhichOneof("kind") or "unknown"
     data = json_values(getattr(event, kind)) if kind != "unknown" else {}
     return EventView(type=kind, at=time_field(event, "at"), data=data)
-
-
-def json_values(message: Message) -> dict[str, Any]:
-    """Return a message as JSON values: enums as names, bytes in hexadecimal, without sealed texts.
-
-    Zeros are included; empty texts, lists and messages are omitted.
-    """
-    values: dict[str, Any] = {}
-    for field in message.DESCRIPTOR.fields:
-        value = getattr(message, field.name)
-        if field.has_presence and not message.HasField(field.name):
-            continue
-        if (
-            field.message_type is not None
-            and field.message_type.full_name == events.Sealed.DESCRIPTOR.full_name
-        ):
-            continue
-        if (field.is_repeated or isinstance(value, str | bytes)) and not value:
-            continue
-        if field.is_repeated:
-            is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-            values[field.name] = dict(value) if is_map else [_json_value(field, item) for item in value]
-        else:
-            values[field.name] = _json_value(field, value)
-    return values
-
-
-def _json_value(field: Any, value: Any) -> Any:
-    if isinstance(value, Timestamp):
-        return to_datetime(value)
-    if isinstance(value, Message):
-        return json_values(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    if field.enum_type is not None:
-        prefix = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
-        known = field.enum_type.values_by_number.get(value)
-        return known.name.removeprefix(prefix).lower() if known is not None else value
-    return value
 
 
 def log_entry_view(entry: pb.LogEntry) -> LogEntryView:

@@ -16,14 +16,11 @@ from kinolog.ports.tickets import StoredTicket, Ticket, TicketIssuer, TicketLane
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.process.probe import Metric
 from kinolog.scheduling.tenant_turns import Weight
+from kinolog.scheduling.turn_order import lane_window
 from kinolog_projector.dispatch.fair_lane import FairLane
 from kinolog_projector.dispatch.waiting_tickets import WaitingTickets
 
 logger = logging.getLogger(__name__)
-
-LEAST_WINDOW = 8
-TICKETS_PER_WORKER = 2
-"""A lane holds so many tickets for each worker and `LEAST_WINDOW` more: workers go on while this process stalls."""
 
 SHORTEST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
@@ -245,7 +242,7 @@ class FairTicketIssuer:
                 *key,
                 self._tickets,
                 weight=self._weight,
-                window=lambda: LEAST_WINDOW + TICKETS_PER_WORKER * self._worker_count,
+                window=lambda: lane_window(self._worker_count),
                 lock=self._lock,
                 is_paused=partial(self._is_paused, ticket),
             )

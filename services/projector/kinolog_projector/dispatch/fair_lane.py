@@ -10,6 +10,7 @@ from kinolog.grouped_calls import GroupedCalls, GroupLimits
 from kinolog.job.values import Priority
 from kinolog.ports.tickets import StoredTicket, Ticket, TicketLanes
 from kinolog.scheduling.tenant_turns import TenantTurns, Weight
+from kinolog.scheduling.turn_order import turn_order, turn_taker
 
 ONE_AT_A_TIME = GroupLimits(max_single_calls=1, max_group_size=500)
 
@@ -281,19 +282,12 @@ def _number(queued: _PlacedTicket) -> int:
 
 
 def _turn_taker(ticket: Ticket) -> str:
-    """Return whose turn a job takes. One that goes first has had its turn: it takes that of a tenant without any."""
-    return f"{ticket.tenant}/{ticket.job_id}" if ticket.goes_first else ticket.tenant
+    return turn_taker(ticket.tenant, ticket.job_id, goes_first=ticket.goes_first)
 
 
 def _order(ticket: Ticket) -> tuple[float, int]:
-    """Return what orders the jobs of a tenant: since when they can start.
-
-    A new priority puts no job behind younger ones, and one that goes first is behind none.
-    """
-    if ticket.goes_first:
-        return (-1.0, ticket.position)
     times = (at.timestamp() for at in (ticket.created_at, ticket.not_before) if at is not None)
-    return (max(times, default=0.0), ticket.position)
+    return turn_order(times, ticket.position, goes_first=ticket.goes_first)
 
 
 def _length_of_common_start(one: Sequence[_PlacedTicket], other: Sequence[_PlacedTicket]) -> int:

@@ -7,13 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-TAKE_SECONDS = 2.0
-"""The next ticket is taken when the running job is expected to leave the device within this time."""
-
-START_SECONDS = 0.5
-"""Its attempt starts when the running job is expected to leave the device within this time."""
-
-MOST_PLACES = 2
+from kinolog.scheduling.next_job import MOST_PLACES, START_SECONDS, TAKE_SECONDS
 
 
 class DeviceLine:

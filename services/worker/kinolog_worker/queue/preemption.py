@@ -9,9 +9,10 @@ from math import inf
 from kinolog.job.state import Job
 from kinolog.ports.tickets import COLDEST, LAST_RESORT, HeldTicket
 from kinolog.process.logs import fields
+from kinolog.scheduling.next_job import TAKE_SECONDS
 from kinolog.scheduling.preemption import PREEMPTING, DrawnJob
 from kinolog_worker.attempt.attempt import RunningAttempt
-from kinolog_worker.attempt.device_line import TAKE_SECONDS, DeviceLine, DevicePlace
+from kinolog_worker.attempt.device_line import DeviceLine, DevicePlace
 from kinolog_worker.queue.warm_workers import MOST_DELIVERIES, WarmWorkers
 
 logger = logging.getLogger(__name__)

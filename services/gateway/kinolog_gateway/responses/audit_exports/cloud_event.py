@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from kinolog.codec.plain_fields import json_values
 from kinolog.v1 import export_service_pb2 as pb
 from kinolog_gateway.enum_names import to_datetime
-from kinolog_gateway.responses.history import json_values
 
 MEDIA_TYPE = "application/x-ndjson"
 TYPE_PREFIX = "kinolog.job."
