@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from kinolog.job.values import Sealed
@@ -30,7 +31,12 @@ class OriginAddress:
 
 def seal_address(address: OriginAddress, sealer: Sealer) -> Sealed:
     """Return the sealed address. Raises `KeyErased`."""
-    return sealer.seal(json.dumps([address.address, address.via]), PURPOSE)
+    return sealer.seal(_sealed_text(address), PURPOSE)
+
+
+@lru_cache(maxsize=256)
+def _sealed_text(address: OriginAddress) -> str:
+    return json.dumps([address.address, address.via])
 
 
 def unseal_address(sealed: Sealed, sealer: Sealer) -> OriginAddress:

@@ -120,6 +120,8 @@ def _frame_counts(lengths: Sequence[float | None], frames: int, fps: int) -> lis
     Lengths that fill the clip are kept to a frame: they are not stretched to its whole number of frames. No scene has
     less than five frames, unless there are too few for that.
     """
+    if len(lengths) == 1:
+        return [frames]
     weights = _weights(lengths, frames / fps)
     least = min(MIN_SCENE_FRAMES, frames // len(weights))
     total = sum(weights)

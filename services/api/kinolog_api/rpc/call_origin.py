@@ -53,9 +53,13 @@ _product = lru_cache(maxsize=256)(first_product)
 
 def origin_address(origin: Mapping[str, str]) -> OriginAddress:
     """Return the address of a caller, and of the gateway that named it."""
-    kind, _, address = origin.get("peer", "").partition(":")
+    return _address(origin.get("peer", ""), origin.get("client", ""))
+
+
+@lru_cache(maxsize=1_024)
+def _address(caller: str, client: str) -> OriginAddress:
+    kind, _, address = caller.partition(":")
     peer = unquote(address).rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else ""
-    client = origin.get("client", "")
     return OriginAddress(client, peer) if client else OriginAddress(peer, "")
 
 
