@@ -140,6 +140,24 @@ def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], 
     assert json.loads(out)["job"]["status"] == "queued"
 
 
+def test_a_replay_of_the_log_computes_what_a_file_says(
+    made: tuple[str, Path], stack: Stack, tmp_path: Path
+) -> None:
+    """`--with` runs the first example of the page over the log, `--what-if` simulates the jobs of it."""
+    page = (Path(__file__).parents[2] / "docs" / "replay.md").read_text(encoding="utf-8")
+    (tmp_path / "costs.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    code, out, err = kinolog(stack, "--json", "replay", "--with", str(tmp_path / "costs.py"))
+    assert code == ExitCode.OK, err
+    actors = [json.loads(line) for line in out.splitlines()]
+    assert sum(actor["jobs"] for actor in actors) >= 1
+    assert all(actor["seconds"] > 0 for actor in actors)
+    code, out, err = kinolog(stack, "--json", "replay", "--what-if", "workers=2,policy=strict")
+    assert code == ExitCode.OK, err
+    rows = [row for row in map(json.loads, out.splitlines()) if row["group"] == "all"]
+    assert [row["setting"] for row in rows] == ["recorded", "recorded, simulated", "workers=2,policy=strict"]
+    assert len({row["jobs"] for row in rows}) == 1
+
+
 def test_live_progress_ends_with_the_end(stack: Stack, gateway: KinologClient) -> None:
     """A watch of a job yields rising progress through its stages, and its end exactly once."""
     job = gateway.generate("bars", model="slow-card", steps=20)
