@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from kinolog_projector.backup.copied_tables import COPIED_TABLES
 from kinolog_projector.reads import read_archive
 from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
 
 from kinolog.process.problem_alarm import ProblemAlarm
+from kinolog.readmodel.permanent_tables import read_batches, reads
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.reads.read import LOST, ReadKind
 from kinolog.reads.read_log import ReadHistory, ReadLogPage, ReadPlace, ReadSearch, StoredRead
@@ -166,3 +168,17 @@ async def test_old_reads_are_deleted_from_archive_and_stream(case: ArchivedCase)
     await case.log.append(replace(BATCH, number=4, at=datetime.now(UTC)))
     await case.archive().archive_new(connection)
     assert await case.numbers() == [(4, 4)]
+
+
+async def test_a_restored_database_goes_on_after_its_batches(case: ArchivedCase) -> None:
+    """A backup has the batches and their reads, and no checkpoint: neither numbers nor positions come twice."""
+    await case.log.append(BATCH)
+    await case.log.append(replace(BATCH, number=2))
+    connection = case.database.connection
+    await case.archive().archive_new(connection)
+    await connection.execute("UPDATE kinolog.read_checkpoint SET position = 0, number = 0")
+    await case.log.append(replace(BATCH, number=3))
+    await case.archive().archive_new(connection)
+    assert await case.numbers() == [(1, 1), (2, 2), (3, 3)]
+    for table in (reads, read_batches):
+        assert COPIED_TABLES[table.name].columns.split(", ") == [column.name for column in table.columns]

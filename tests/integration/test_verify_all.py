@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import LiteralString
 
 import pytest
+from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
 from kinolog_projector.tree.head_signer import HeadRules
 from kinolog_projector.verify.difference import Difference
 from kinolog_projector.verify.verify_all import VerifiedAll, VerifyAll, VerifyChoices, VerifyProgress
 
 from kinolog.codec.commits import decode_commit
 from kinolog.merkle.hashes import leaf_hash
+from kinolog.ports.clock import system_clock
 from kinolog.ports.raw_log import RawCommit
 from kinolog.process.files.head_keys import new_head_key
+from kinolog.process.problem_alarm import ProblemAlarm
+from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.raw_log import MemoryRawLog
+from tests.adapters.memory.read_log import MemoryReadLog
 from tests.builders.memory_jobs import MemoryJobs
 from tests.builders.rewritten_history import log_of, replace_history, rewritten
+from tests.contract.test_read_log import BATCH
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.test_commit_tree import signer
 
@@ -36,11 +42,12 @@ class StoredHistory:
     rules: HeadRules
     store: MemoryEventStore
     raw_log: MemoryRawLog
+    reads: MemoryReadLog = field(default_factory=MemoryReadLog)
     progress: VerifyProgress = field(default_factory=VerifyProgress)
 
     async def verify(self, *heads: Path) -> VerifiedAll:
         """Compare everything."""
-        made = VerifyAll(self.database.url, self.raw_log, self.store, self.jobs.keys, None)
+        made = VerifyAll(self.database.url, self.raw_log, self.store, self.jobs.keys, None, self.reads)
         self.progress = VerifyProgress()
         return await made.run(VerifyChoices(head_files=heads), self.progress)
 
@@ -57,6 +64,15 @@ class StoredHistory:
         self.store = log_of(rewritten(self.store._log, drop=drop, change=change))
         self.raw_log = MemoryRawLog(self.store)
         await replace_history(self.database.connection, self.database.url, self.store, self.jobs.keys)
+
+    async def record_reads(self) -> None:
+        """Archive batches of two apis."""
+        for recorder, number in (("api-1", 1), ("api-2", 1), ("api-1", 2)):
+            await self.reads.append(replace(BATCH, recorder=recorder, number=number))
+        alarm = ProblemAlarm(MemoryAlarms(), "reads-damaged", system_clock)
+        kept = ReadRetention(days=36_500, size_bytes=1 << 40)
+        archive = ReadArchive(self.database.url, self.reads, kept, alarm, system_clock)
+        await archive.archive_new(self.database.connection)
 
     async def make_tree_again(self, *, heads: bool) -> None:
         """Delete the hashes of the tree, and with the key also its heads."""
@@ -85,6 +101,7 @@ async def history(
         await memory_jobs.many(40)
         await database.catch_up(store, memory_jobs.keys)
         await made.sign()
+        await made.record_reads()
         yield made
 
 
@@ -115,6 +132,7 @@ async def test_nothing_differs(history: StoredHistory) -> None:
         "tree": 2,
         "lists": jobs,
         "keys": jobs,
+        "reads": 3,
     }
     progress = history.progress
     assert (progress.commits, progress.jobs, progress.all_commits) == (commits, jobs, commits)
@@ -234,3 +252,81 @@ async def test_the_hashes_of_a_witness_name_the_commit(history: StoredHistory, t
     await history.sign()
     found = (await history.found(copy))["tree"]
     assert (found.position, found.text) == (change, "the commit is another one than the witness has seen")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            "UPDATE kinolog.reads SET actor = 'eve' WHERE batch = 2",
+            "batch 2 of the recorded reads: the reads that",
+        ),
+        (
+            "DELETE FROM kinolog.reads WHERE batch = 1",
+            "batch 1 of the recorded reads: the reads that questions",
+        ),
+        (
+            "UPDATE kinolog.reads SET batch = 9 WHERE batch = 3",
+            "batch 3 of the recorded reads: the reads that",
+        ),
+        (
+            "UPDATE kinolog.read_batches SET raw = 'x' WHERE number = 3",
+            "batch 3 of the recorded reads: the stream",
+        ),
+        (
+            "UPDATE kinolog.read_batches SET tenant = 'eve' WHERE number = 1",
+            "batch 1 of the recorded reads: the",
+        ),
+    ],
+)
+async def test_reads_that_differ(history: StoredHistory, change: LiteralString, text: str) -> None:
+    """The first batch whose bytes or rows are not what was recorded."""
+    await history.database.connection.execute(change)
+    result = await history.verify()
+    ((part, difference),) = result.differences
+    assert part == "reads"
+    assert text in str(difference)
+
+
+async def test_a_batch_of_reads_that_is_missing(history: StoredHistory) -> None:
+    """One that was taken away with its rows, between two of its api; the oldest ones may be deleted."""
+    connection = history.database.connection
+    await history.reads.append(replace(BATCH, recorder="api-1", number=4))
+    await history.record_reads()
+    result = await history.verify()
+    assert "1 before it of the api process api-1 are missing" in str(result.differences)
+    await connection.execute("DELETE FROM kinolog.read_batches WHERE number < 4")
+    await connection.execute("DELETE FROM kinolog.reads WHERE batch < 4")
+    assert (await history.verify()).holds
+
+
+async def test_hashes_of_the_tree_that_are_missing(history: StoredHistory) -> None:
+    """The first commit without its hash is named: in a gap, at the end, and below a hash above the commits."""
+    await history.jobs.many(200)
+    await history.database.catch_up(history.store, history.jobs.keys)
+    await history.sign()
+    connection, size = history.database.connection, await history.store.last_position()
+    assert size > 2 * 256
+    for change, position, text in (
+        ("DELETE FROM kinolog.tree_tiles WHERE level = 1", 1, "the stored tree lacks the hashes above"),
+        (
+            "UPDATE kinolog.tree_tiles SET hashes = substring(hashes FROM 1 FOR 320) WHERE (level, number) = (0, 0)",
+            11,
+            "the stored tree lacks the hash of the commit, and has later ones",
+        ),
+        (
+            "DELETE FROM kinolog.tree_tiles WHERE (level, number) = (0, 0)",
+            1,
+            "the stored tree lacks the hash of",
+        ),
+        (
+            "DELETE FROM kinolog.tree_tiles",
+            1,
+            f"the stored tree has 0 commits, and a head of {size} was signed",
+        ),
+    ):
+        await connection.execute(change)
+        ((part, difference),) = (await history.verify()).differences
+        assert part == "tree"
+        assert difference.position == position, difference
+        assert difference.text.startswith(text), difference

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from kinolog.adapters.jetstream.read_log import JetStreamReadLog
 from kinolog.adapters.obstore.configured_store import configured_artifacts
 from kinolog.counts import counted
 from kinolog.process.settings import BackupSettings, ProjectorSettings
@@ -35,10 +36,15 @@ async def verify_all(settings: ProjectorSettings, options: CommandOptions) -> Re
     bar = _Bar()
     async with log_connection(settings) as log:
         url = settings.database_url.get_secret_value()
-        verification = VerifyAll(url, log.raw_log, log.store, log.keys, artifacts)
+        reads = JetStreamReadLog(log.client)
+        log.stack.push_async_callback(reads.close)
+        verification = VerifyAll(url, log.raw_log, log.store, log.keys, artifacts, reads)
         found = await verification.run(choices, VerifyProgress(report=bar.show))
     bar.end()
     return Report(_text(found), _facts(found), failed=not found.holds)
+
+
+PLURALS = {"batch": "batches"}
 
 
 def _text(found: VerifiedAll) -> str:
@@ -46,7 +52,8 @@ def _text(found: VerifiedAll) -> str:
     lines = [f"compared {counted(found.position, 'commit')} in {found.seconds:.1f} s{rate}"]
     for part in found.parts:
         result = f"differs: {part.difference}" if part.difference else "ok"
-        lines.append(f"  {part.name:<16} {counted(part.count, part.unit):>20}  {result}")
+        count = counted(part.count, part.unit, PLURALS.get(part.unit, ""))
+        lines.append(f"  {part.name:<16} {count:>20}  {result}")
     if found.holds:
         return "\n".join((*lines, "Nothing differs."))
     name, first = found.differences[0]

@@ -75,6 +75,16 @@ COPIED_TABLES = {
         order="delivery_id, number",
         changes=True,
     ),
+    "read_batches": CopiedTable(
+        name="read_batches", columns="number, position, tenant, at, raw", order="number", changes=True
+    ),
+    "reads": CopiedTable(
+        name="reads",
+        columns="batch, place, tenant, first_at, last_at, times, actor, api_key_id, client, kind, method, route,"
+        " job_id, resource, first_byte, most_bytes, size_bytes, outcome, address_key, nonce, address",
+        order="batch, place",
+        changes=True,
+    ),
     "webhooks_off": CopiedTable(
         name="webhooks_off",
         columns="webhook_id, tenant, position, at, reason",

@@ -21,7 +21,7 @@ from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel import permanent_tables
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
-from kinolog.reads.read import RecordedReadBatch
+from kinolog.reads.read import ReadBatch, RecordedReadBatch
 from kinolog.reads.read_log import ReadBatchLog
 from kinolog_projector.bulk.upserts import insert
 from kinolog_projector.projection.writer import BatchWriter
@@ -35,9 +35,15 @@ RETRY_SECONDS = 5.0
 DELETE_EVERY = timedelta(hours=1)
 """How often old reads are deleted."""
 
-CHECKPOINT = sql.SQL("SELECT position, number FROM kinolog.read_checkpoint")
+CHECKPOINT = sql.SQL(
+    "SELECT greatest(last.position, max(batches.position)), greatest(last.number, max(batches.number))"
+    " FROM kinolog.read_checkpoint AS last LEFT JOIN kinolog.read_batches AS batches ON batches.number > last.number"
+    " GROUP BY last.position, last.number"
+)
+"""A database that was restored has the batches of the backup, and the checkpoint of an empty one."""
 MOVE = sql.SQL(
-    "UPDATE kinolog.read_checkpoint SET position = %s, number = %s WHERE position = %s RETURNING position"
+    "UPDATE kinolog.read_checkpoint SET position = %s, number = %s WHERE position <= %s AND number <= %s"
+    " RETURNING position"
 )
 DELETE_OLD = sql.SQL("DELETE FROM kinolog.read_batches WHERE at < %s RETURNING number")
 SIZE = sql.SQL("SELECT coalesce(sum(octet_length(raw)), 0) FROM kinolog.read_batches")
@@ -111,7 +117,7 @@ class ReadArchive:
             async with connection.transaction():
                 await _add(connection, page.batches, number)
                 moved = (max(ends), number + len(page.batches))
-                cursor = await connection.execute(MOVE, [*moved, position])
+                cursor = await connection.execute(MOVE, [*moved, position, number])
                 if await cursor.fetchone() is None:  # another projector was faster
                     raise psycopg.OperationalError("another process archives reads")
             position, number = moved
@@ -163,7 +169,7 @@ async def _checkpoint(connection: Connection) -> tuple[int, int]:
 async def _add(connection: Connection, batches: Sequence[RecordedReadBatch], number: int) -> None:
     numbered = list(enumerate(batches, start=number + 1))
     rows = [_batch_row(at, recorded) for at, recorded in numbered]
-    reads = [row for at, recorded in numbered for row in _read_rows(at, recorded)]
+    reads = [row for at, recorded in numbered for row in read_rows(at, recorded.batch)]
     await ADD_BATCHES.send(connection, rows)
     await ADD_READS.send(connection, reads)
 
@@ -183,8 +189,8 @@ def _batch_row(number: int, recorded: RecordedReadBatch) -> dict[str, Any]:
     }
 
 
-def _read_rows(number: int, recorded: RecordedReadBatch) -> Iterator[dict[str, Any]]:
-    batch = recorded.batch
+def read_rows(number: int, batch: ReadBatch) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the reads of a batch with this number."""
     for place, read in enumerate(batch.reads):
         facts, sealed = read.facts, read.sealed_address
         yield {

@@ -17,7 +17,7 @@ from kinolog.ports.raw_log import RawCommit, RawLog
 from kinolog.readmodel.database import Connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import compare, range_hash
-from kinolog_projector.tree.commit_tree import read_tiles
+from kinolog_projector.tree.commit_tree import read_tiles, stored_size
 from kinolog_projector.verify.difference import Advance, Difference, DifferenceFound
 
 CHUNK_COMMITS = 4 * TILE_HASHES
@@ -73,6 +73,8 @@ class LogAndTree:
         self._matched = 0
         """Size of the largest head that the log was found to match."""
         self._state = LogComparisonState()
+        self._stored = 0
+        """Commits in the stored tree when the comparison began. It may grow meanwhile."""
         self._head_difference: Difference | None = None
         """A head that is not signed, or of more commits than there are. A changed commit counts before it."""
         self.tree_difference: Difference | None = None
@@ -81,6 +83,7 @@ class LogAndTree:
     async def run(self, until: int, advance: Advance) -> None:
         """Compare the commits up to a position. Raises `DifferenceFound` for log and archive, `LogUnavailable`."""
         heads = self._heads(until)
+        self._stored = await stored_size(self._connection)
         async for chunk in self._chunks(until):
             await self._compare(chunk)
             leaves = [leaf_hash(chunk.logged[position].raw) for position in sorted(chunk.logged)]
@@ -91,7 +94,7 @@ class LogAndTree:
             self._grow(leaves, heads)
             advance(chunk.until - chunk.after)
         self.tree_difference = self.tree_difference or await self._compare_upper_tiles()
-        self.tree_difference = self.tree_difference or self._head_difference
+        self.tree_difference = self.tree_difference or self._head_difference or self._missing_end()
 
     async def _chunks(self, until: int) -> AsyncIterator[ComparedChunk]:
         """Yield the ranges. The next one is read while one is compared."""
@@ -149,9 +152,17 @@ class LogAndTree:
 
     def _compare_tiles(self, chunk: ComparedChunk, leaves: Sequence[bytes]) -> Difference | None:
         """Return the first commit that is not the one that the tree was made of, as far as the tree has grown."""
-        for tile in sorted(chunk.tiles):
-            first = tile.index * TILE_HASHES - chunk.after
-            for at, hashed in enumerate(split_hashes(chunk.tiles[tile]), start=first):
+        for index in range(chunk.after // TILE_HASHES, -(-chunk.until // TILE_HASHES)):
+            hashes = split_hashes(chunk.tiles.get(HashTileId(0, index), b""))
+            first = index * TILE_HASHES - chunk.after
+            lacks = chunk.after + first + len(hashes) + 1
+            if lacks <= min(self._stored, chunk.until, (index + 1) * TILE_HASHES):
+                return Difference(
+                    position=lacks,
+                    job_id=chunk.logged[lacks].job_id,
+                    text="the stored tree lacks the hash of the commit, and has later ones",
+                )
+            for at, hashed in enumerate(hashes, start=first):
                 if at < len(leaves) and leaves[at] != hashed:
                     position = chunk.after + at + 1
                     return Difference(
@@ -161,10 +172,25 @@ class LogAndTree:
                     )
         return None
 
+    def _missing_end(self) -> Difference | None:
+        """Return that the stored tree has fewer commits than a head that was signed."""
+        if self._matched <= self._stored:
+            return None
+        text = (
+            f"the stored tree has {counted(self._stored, 'commit')}, and a head of {self._matched} was signed: it is "
+            "made again after a restore and not whole yet, or its end was taken away"
+        )
+        return Difference(position=self._stored + 1, text=text)
+
     async def _compare_upper_tiles(self) -> Difference | None:
         """Return the first hash above the leaves that is not the one that follows from the commits."""
         upper = self._state.upper_tiles
         stored = await read_tiles(self._connection, list(upper))
+        missing = sorted(tile for tile in upper.keys() - stored.keys() if _end_of(tile) <= self._stored)
+        if missing:
+            leaves = TILE_HASHES ** (missing[0].level + 1)
+            text = "the stored tree lacks the hashes above the commits from here on"
+            return Difference(position=missing[0].index * leaves + 1, text=text)
         for tile in sorted(stored):
             pairs = zip(split_hashes(stored[tile]), split_hashes(upper[tile]), strict=False)
             for at, (found, expected) in enumerate(pairs, start=tile.index * TILE_HASHES):
@@ -226,3 +252,9 @@ class LogAndTree:
 
 def _at(stored: RawCommit, text: str) -> DifferenceFound:
     return DifferenceFound(Difference(position=stored.position, job_id=stored.job_id, text=text))
+
+
+def _end_of(tile: HashTileId) -> int:
+    """Return how many commits a tree has at least that has the first hash of this tile."""
+    above = TILE_HASHES**tile.level
+    return int(tile.index * above * TILE_HASHES + above)

@@ -16,11 +16,13 @@ from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.raw_log import RawLog
 from kinolog.readmodel.database import Connection, writer_connection
+from kinolog.reads.read_log import ReadBatchLog
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.tree.stored_heads import heads_after
 from kinolog_projector.verify.difference import Difference, DifferenceFound, VerifiedPart
 from kinolog_projector.verify.jobs_and_keys import JobsAndKeys
 from kinolog_projector.verify.log_and_tree import LogAndTree
+from kinolog_projector.verify.recorded_reads import ReadComparison
 
 HEADS_PER_READ = 1_000
 LEAVES_SUFFIX = ".leaves"
@@ -87,12 +89,14 @@ class VerifyAll:
         store: EventStore,
         keys: ArchivableKeyStore,
         artifacts: ArtifactStore | None,
+        reads: ReadBatchLog | None = None,
     ) -> None:
         self._database_url = database_url
         self._log = log
         self._store = store
         self._keys = keys
         self._artifacts = artifacts
+        self._reads = reads
 
     async def run(self, choices: VerifyChoices, progress: VerifyProgress) -> VerifiedAll:
         """Compare. Raises `LogUnavailable`, `psycopg.Error`, `ArtifactsUnavailable`; `OSError` for files of heads."""
@@ -115,6 +119,8 @@ class VerifyAll:
                     _found(self._compare_log(whole, position, progress)),
                     _found(jobs.run(position, progress.add_jobs, read_files=choices.read_files)),
                 )
+                recorded = ReadComparison(snapshot, self._reads)
+                reads_difference = await _found(recorded.run())
         parts = [
             VerifiedPart(
                 name="log and archive", count=progress.commits, unit="commit", difference=log_difference
@@ -127,6 +133,7 @@ class VerifyAll:
                 difference=jobs_difference or jobs.listed_difference,
             ),
             VerifiedPart(name="keys", count=progress.jobs, unit="job", difference=jobs.key_difference),
+            VerifiedPart(name="reads", count=recorded.batches, unit="batch", difference=reads_difference),
         ]
         if artifacts is not None:
             parts.append(
