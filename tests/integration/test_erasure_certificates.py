@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 from kinolog_projector.tree import erasure_certifier
-from kinolog_projector.tree.commit_tree import CommitTree
+from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree
 from kinolog_projector.tree.erasure_certifier import ErasureCertifier
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
+from kinolog_projector.verify.certificates import CertificateComparison
+from kinolog_projector.verify.difference import Difference, DifferenceFound
 
 from kinolog.job.commands import Cancel, Erase, FinishErasure
 from kinolog.merkle.erasure_certificate import SignedCertificate
@@ -142,6 +145,30 @@ async def test_an_erasure_is_certified_when_it_is_finished(
     assert named(await reader.erasure_certificates("default")) == [(1, "two", [fast]), (2, "one", [slow])]
 
 
+async def test_an_archive_that_lacks_an_erasure_certifies_nothing(
+    database: Projected, key_file: Path
+) -> None:
+    """It is damage, which the alarm about the tree names."""
+    jobs = MemoryJobs()
+    job_id = await jobs.submit("a job")
+    await erase(jobs, job_id, "one")
+    await database.catch_up(jobs.store, jobs.keys)
+    await scrubbed(database)
+    tree = await CommitTree.open(database.connection)
+    await tree.grow()
+    signer = HeadSigner(database.connection, tree, HeadRules(key_file=key_file, every_commits=1), lambda: NOW)
+    await signer.open()
+    await signer.sign_if_due()
+    erased = [recorded.position async for recorded in jobs.store.history(job_id)][-2]
+    async with database.connection.transaction():
+        await database.connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER USER")
+        await database.connection.execute("DELETE FROM kinolog.archive WHERE position = %s", [erased])
+        await database.connection.execute("ALTER TABLE kinolog.archive ENABLE TRIGGER USER")
+    certifier = ErasureCertifier(database.connection, tree, key_file, lambda: NOW)
+    with pytest.raises(DamagedTree, match=f"lacks the commit at position {erased}"):
+        await certifier.certify(signer.last_signed)
+
+
 async def test_a_large_erasure_has_several_certificates(
     database: Projected, reader: PostgresReadModel, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,3 +197,85 @@ async def test_erasures_of_earlier_versions_have_no_id(
     assert await ErasureCertifier(database.connection, tree, None, lambda: NOW).certify(None) == 0
     assert await certify(database, key_file) == 1
     assert named(await reader.erasure_certificates("default")) == [(1, "", [job_id])]
+
+
+async def differing(database: Projected) -> Difference | None:
+    """Compare all certificates as `kinolog audit verify-all` does. Return the first difference."""
+    try:
+        await CertificateComparison(database.connection).run()
+    except DifferenceFound as found:
+        return found.difference
+    return None
+
+
+async def change(database: Projected, statement: LiteralString) -> None:
+    """Change certificates, as an administrator may."""
+    async with database.connection.transaction():
+        await database.connection.execute("ALTER TABLE kinolog.erasure_certificates DISABLE TRIGGER USER")
+        await database.connection.execute(statement)
+        await database.connection.execute("ALTER TABLE kinolog.erasure_certificates ENABLE TRIGGER USER")
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        (
+            "UPDATE kinolog.erasure_certificates SET note = replace(note, 'ann', 'bob') WHERE number = 2",
+            "certificate 2 of tenant default was changed",
+        ),
+        (
+            "UPDATE kinolog.erasure_certificates SET public_key = decode(repeat('00', 32), 'hex')",
+            "certificate 1 of tenant default was changed",
+        ),
+        (
+            "UPDATE kinolog.erasure_certificates SET job_ids = ARRAY['another'] WHERE number = 1",
+            "certificate 1 of tenant default is stored for other jobs than it names",
+        ),
+        (
+            "DELETE FROM kinolog.erasure_certificates WHERE number = 1",
+            "the job is erased, later ones are certified, and no certificate names it",
+        ),
+    ],
+)
+async def test_all_certificates_are_compared(
+    database: Projected, key_file: Path, statement: LiteralString, text: str
+) -> None:
+    """One that was changed, or that is missing, is named. An erasure whose end is not recorded needs none."""
+    jobs = MemoryJobs()
+    unfinished, first, second = [await jobs.submit(f"job {number}") for number in range(3)]
+    await erase(jobs, unfinished, "old", finish=False)
+    for job_id in (first, second):
+        await erase(jobs, job_id, job_id)
+        await database.catch_up(jobs.store, jobs.keys)
+        await scrubbed(database)
+        assert await certify(database, key_file) == 1
+    assert await differing(database) is None
+    await change(database, statement)
+    found = await differing(database)
+    assert found is not None
+    assert text in found.text
+    if statement.startswith("DELETE"):
+        assert found.job_id == first
+
+
+async def test_a_certificate_of_another_key_or_commit_is_found(database: Projected, key_file: Path) -> None:
+    """The one key signed no head; of the other the archive has another commit."""
+    jobs = MemoryJobs()
+    job_id = await jobs.submit("a job")
+    await erase(jobs, job_id, "one")
+    await database.catch_up(jobs.store, jobs.keys)
+    await scrubbed(database)
+    assert await certify(database, key_file) == 1
+    async with database.connection.transaction(force_rollback=True):
+        await database.connection.execute("ALTER TABLE kinolog.tree_heads DISABLE TRIGGER USER")
+        await database.connection.execute("DELETE FROM kinolog.tree_heads")
+        found = await differing(database)
+        assert found is not None
+        assert found.text == "certificate 1 of tenant default is signed by a key that signed no head"
+    async with database.connection.transaction(force_rollback=True):
+        await database.connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER USER")
+        await database.connection.execute("UPDATE kinolog.archive SET raw = raw || '\\x00'::bytea")
+        found = await differing(database)
+        assert found is not None
+        assert (found.job_id, found.position) == (job_id, await jobs.store.last_position())
+        assert found.text == "certificate 1 of tenant default names another commit than the archive has"

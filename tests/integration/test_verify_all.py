@@ -132,6 +132,7 @@ async def test_nothing_differs(history: StoredHistory) -> None:
         "tree": 2,
         "lists": jobs,
         "keys": jobs,
+        "erasures": 0,
         "reads": 3,
     }
     progress = history.progress

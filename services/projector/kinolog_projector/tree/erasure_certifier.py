@@ -49,7 +49,7 @@ FINISHED = sql.SQL(
     " LIMIT 1) AS erased JOIN kinolog.archive USING (position) ORDER BY searched.position LIMIT %s"
 )
 """The last commits of erased jobs, and whether files of the database may still hold texts of the job."""
-COMMITS = sql.SQL("SELECT raw FROM kinolog.archive WHERE position = ANY(%s::bigint[]) ORDER BY position")
+COMMITS = sql.SQL("SELECT position, raw FROM kinolog.archive WHERE position = ANY(%s::bigint[])")
 ADD = sql.SQL(
     "INSERT INTO kinolog.erasure_certificates"
     " (number, tenant, erasure_id, job_ids, last_position, issued_at, public_key, note)"
@@ -118,11 +118,13 @@ class ErasureCertifier:
         """Return the commits with `Erased` by job, and their positions: these, or earlier ones of the same jobs."""
         begun = {}
         while positions:
-            ordered = sorted(positions)
-            cursor = await self._connection.execute(COMMITS, [ordered])
+            cursor = await self._connection.execute(COMMITS, [sorted(positions)])
+            archived = {int(at): bytes(raw) for at, raw in await cursor.fetchall()}
+            if missing := positions - archived.keys():
+                raise DamagedTree(f"the archive lacks the commit at position {min(missing)}")
             positions = set()
-            for at, (raw,) in zip(ordered, await cursor.fetchall(), strict=True):
-                wire = _parsed(at, bytes(raw))
+            for at, raw in archived.items():
+                wire = _parsed(at, raw)
                 if any(event.HasField("erased") for event in wire.events):
                     begun[wire.job_id] = (at, wire)
                 elif wire.previous_position:

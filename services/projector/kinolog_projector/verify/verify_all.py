@@ -19,6 +19,7 @@ from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.reads.read_log import ReadBatchLog
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.tree.stored_heads import heads_after
+from kinolog_projector.verify.certificates import CertificateComparison
 from kinolog_projector.verify.difference import Difference, DifferenceFound, VerifiedPart
 from kinolog_projector.verify.jobs_and_keys import JobsAndKeys
 from kinolog_projector.verify.log_and_tree import LogAndTree
@@ -121,6 +122,8 @@ class VerifyAll:
                 )
                 recorded = ReadComparison(snapshot, self._reads)
                 reads_difference = await _found(recorded.run())
+                certificates = CertificateComparison(snapshot)
+                erasures_difference = await _found(certificates.run())
         parts = [
             VerifiedPart(
                 name="log and archive", count=progress.commits, unit="commit", difference=log_difference
@@ -133,6 +136,12 @@ class VerifyAll:
                 difference=jobs_difference or jobs.listed_difference,
             ),
             VerifiedPart(name="keys", count=progress.jobs, unit="job", difference=jobs.key_difference),
+            VerifiedPart(
+                name="erasures",
+                count=certificates.certificates,
+                unit="certificate",
+                difference=erasures_difference,
+            ),
             VerifiedPart(name="reads", count=recorded.batches, unit="batch", difference=reads_difference),
         ]
         if artifacts is not None:
