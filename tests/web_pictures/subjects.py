@@ -45,10 +45,15 @@ def pages(job: str | None = None) -> list[Subject]:
         Subject(name="generate-repeated", path="/generate?start=repeated", awaited="main form"),
         Subject(name="schedules", path="/schedules", awaited="main h2"),
         Subject(name="analytics", path="/analytics"),
+        Subject(name="audit", path="/audit"),
+        Subject(name="audit-who", path="/audit?show=who"),
+        Subject(name="audit-wrong", path="/audit?q=actor%3Dada+colour%3Dred", act=_open_fields),
+        *(Subject(name=f"audit-{tab}", path=f"/audit?tab={tab}") for tab in ("past", "heads", "export")),
         Subject(name="settings", path="/settings"),
         Subject(name="palette", path="/settings", act=_open_palette, is_whole=False),
         Subject(name="menu", path="/settings", act=_open_menu, widths=(PHONE, TABLET), is_whole=False),
         Subject(name="missing", path="/settings", act=_miss_page, is_whole=False),
+        Subject(name="mistyped", path="/jbos/today", is_whole=False),
         Subject(name="missing-job", path=f"/jobs/{'a' * 26}", is_whole=False),
         Subject(name="away", path="/settings", act=_lose_server, is_whole=False),
     ]
@@ -64,6 +69,8 @@ def pages(job: str | None = None) -> list[Subject]:
         *(Subject(name=f"job-{tab}", path=f"{path}?tab={tab}") for tab in ("scenes", "log", "history")),
         Subject(name="job-record", path=f"{path}?tab=record", act=_verify),
         Subject(name="generate-scenes", path=f"/generate?from={job}", awaited="main section ol li"),
+        Subject(name="audit-commit", path=f"/audit?q=job%3D{job}", act=_open_commit),
+        Subject(name="audit-verify", path=f"/audit?job={job}", awaited="[role=tabpanel] .MuiAlert-root"),
     ]
 
 
@@ -101,6 +108,17 @@ def keyed(key: str) -> list[Subject]:
 def _open_palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.locator("[role=dialog] input").wait_for()
+
+
+def _open_fields(page: Page) -> None:
+    page.locator("[role=search] [role=alert]").wait_for()
+    page.locator("[role=search] button[aria-expanded]").click()
+    page.locator("[role=search] .MuiCollapse-entered dl").wait_for()
+
+
+def _open_commit(page: Page) -> None:
+    page.locator("[role=tabpanel] ol li button[aria-expanded]").first.click()
+    page.locator("[role=tabpanel] ol li pre").first.wait_for()
 
 
 def _miss_page(page: Page) -> None:

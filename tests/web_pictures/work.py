@@ -51,7 +51,7 @@ WORDS = (
 """Prompts that are hard to lay out."""
 MOST_PERCENT = 40
 """A job that has got further may end before the pictures of it are taken."""
-STATES = ("failed", "cancelled", "erased", "waiting")
+STATES = ("failed", "cancelled", "erased", "waiting", "variants")
 """Jobs that do not run, beside a completed one, whose pages are taken."""
 
 
@@ -111,7 +111,11 @@ def jobs_by_state(url: str) -> Iterator[dict[str, str]]:
         wait(http, erased, lambda job: job["erased"])
         start = datetime.now(UTC) + timedelta(days=2)
         waiting = submit(http, prompt=WORK[1], start_after=start.isoformat())
-        found |= {"erased": erased, "waiting": waiting}
+        request = {"prompt": WORK[3], "duration": 1.0, "variants": 3}
+        made = http.post("/api/v1/generate", json=request).raise_for_status().json()
+        for variant in made["variants"]:
+            wait(http, variant["job_id"], lambda job: job["status"] in ENDED)
+        found |= {"erased": erased, "waiting": waiting, "variants": made["job_id"]}
         yield {state: job_id for state, job_id in found.items() if job_id is not None}
         http.post(f"/api/v1/cancel/{waiting}").raise_for_status()
 
