@@ -83,6 +83,7 @@ def test_a_start_without_passwords_names_one(checkout: Path) -> None:
         read_compose({})
 
 
+@pytest.mark.timeout(600)  # nine programs start one after the other
 def test_every_service_runs_and_a_job_is_rendered(
     checkout: Path, stopped_postgres: Path, tmp_path: Path
 ) -> None:
