@@ -20,7 +20,7 @@ from kinolog.models.choices.render_defaults import RenderDefaults
 from kinolog.ports.tickets import Ticket
 from tests.builders.memory_worker import START, MemoryWorker, supervised
 from tests.builders.scripted_inference import ScriptedInference, finished
-from tests.fixtures.waits import until_true
+from tests.fixtures.waits import until, until_true
 
 DRAWN = ModelEntry(name="card", source="embedded:card", model_class="tiny")
 REMOTE = ModelEntry(
@@ -101,8 +101,9 @@ async def test_jobs_at_a_server_take_no_place_of_the_device(memory_worker: Memor
         for job_id in (first, third, drawn):
             renders.released[job_id].set()
             await memory_worker.until(job_id, _completed)
-        assert not status.report(START).job_ids
-        assert not await memory_worker.issuer.outstanding()
+        # A job is completed in the log before its worker has acknowledged its ticket and forgotten it.
+        await until_true(lambda: not status.report(START).job_ids, "no job runs")
+        await until(memory_worker.issuer.outstanding, "no ticket is left", met=lambda found: not found)
 
 
 def test_who_is_blamed_beside_a_drawn_job() -> None:
