@@ -133,12 +133,14 @@ async def test_no_answer_is_an_error(nats_server: NatsServer) -> None:
     """A stream that is missing: the caller keeps the batch."""
     async with connected(nats_server, Service.ADMIN) as admin:
         await delete_stream(admin, READS)
-    async with connected(nats_server, Service.API) as client:
-        log = JetStreamReadLog(client, retry_timeout_seconds=0.05)
-        with pytest.raises(LogUnavailable):
-            await log.append(BATCH)
-        await log.close()
-    await empty_streams(nats_server, [READS])
+    try:
+        async with connected(nats_server, Service.API) as client:
+            log = JetStreamReadLog(client, retry_timeout_seconds=0.05)
+            with pytest.raises(LogUnavailable):
+                await log.append(BATCH)
+            await log.close()
+    finally:
+        await empty_streams(nats_server, [READS])
 
 
 def test_a_batch_without_its_hash_is_refused() -> None:
