@@ -50,7 +50,7 @@ async def test_a_turn_that_comes_with_a_cancellation_is_the_next_ones() -> None:
 
 
 @given(st.lists(st.sampled_from(["come", "end", "cancel", "run"]), max_size=60), st.integers(1, 3))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 async def test_turns_are_never_more_nor_lost(steps: list[str], at_once: int) -> None:
     """No more calls than allowed have a turn, whatever comes, ends and is cancelled. At last all turns are free."""
     turns = Turns(at_once)

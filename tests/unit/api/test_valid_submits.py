@@ -50,8 +50,8 @@ def submits(draw: st.DrawFn) -> pb.SubmitJobRequest:
     return pb.SubmitJobRequest(**fields)
 
 
-@given(requests=st.lists(submits(), min_size=2, max_size=30))
-@settings(deadline=None, max_examples=200)
+@given(requests=st.lists(submits(), min_size=2, max_size=20))
+@settings(deadline=None, max_examples=60)
 def test_what_is_remembered_changes_no_verdict(requests: list[pb.SubmitJobRequest]) -> None:
     """Requests after each other have the violations that each has by itself."""
     rules = RequestRules()
