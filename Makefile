@@ -20,6 +20,9 @@ WEB_FILES := services/gateway/kinolog_gateway/web_files/index.html
 # A folder changes when a file in it is deleted or renamed.
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f ! -name rest_types.ts ! -name message_types.ts -print -o -type d -path 'web/*' -print)
 
+# What loads from a registry is tried again: $(call again,COMMAND).
+again = @for pause in 5 20 0; do $(1) && exit 0; [ $$pause = 0 ] || { echo "that failed: again in $$pause s"; sleep $$pause; }; done; exit 1
+
 .DEFAULT_GOAL := help
 .PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench docs pins sbom env image clean
 
@@ -29,8 +32,8 @@ help: ## List the targets
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kinolog needs Python 3.11 or newer; this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(call again,$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0')
+	$(call again,$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]')
 	touch $@
 
 setup: $(INSTALLED) ## Make the virtual environment and install everything; build the web page where Node.js is
@@ -40,7 +43,7 @@ demo: $(INSTALLED) ## From a prompt to an MP4: make demo PROMPT="…" OUT=film.m
 	$(BIN)/kinolog demo "$(PROMPT)" --output "$(OUT)"
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && npm ci --no-audit --no-fund --loglevel=error
+	$(call again,(cd web && npm ci --no-audit --no-fund --loglevel=error))
 	touch $@
 
 # Documents, and so the types and the checks made from them, are as old as their last change.

@@ -17,7 +17,7 @@ from kinolog.job.events import TERMINAL
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.v1 import audit_service_pb2, audit_service_pb2_grpc
-from kinolog_client import GatewayError, JobEnded, JobUpdated, KinologClient
+from kinolog_client import GatewayError, JobEnded, KinologClient
 from kinolog_stack.stack import Stack
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
@@ -105,14 +105,20 @@ def _ended_jobs(client: KinologClient) -> int:
     return counts.completed + counts.failed + counts.cancelled
 
 
+def denoises(client: KinologClient, job_id: str) -> bool:
+    """Return whether a scene of a job is denoised, by its history."""
+    events = [event for commit in client.history(job_id).commits for event in commit.events]
+    return any(event.type == "stage_started" and event.data["stage"] == "denoise" for event in events)
+
+
 def test_a_killed_workers_job_is_completed_by_the_next_attempt(data_folder: Path) -> None:
     """SIGKILL to the worker in the middle of denoising: the same job completes in attempt 2, exactly once."""
+    go_on = data_folder.parent / "go"
     with whole_stack(data_folder, env=ACK_WAIT) as stack, KinologClient(stack.addresses["gateway"]) as client:
-        job_id = client.generate("bars", model="slow-card", steps=30).job_id
-        for update in client.watch(job_id):
-            if isinstance(update, JobUpdated) and (update.state.step or 0) >= 3:
-                break
+        job_id = client.generate(f"bars until {go_on}", model="card").job_id
+        wait_until(lambda: denoises(client, job_id), "the job is in the middle of denoising")
         stack.process("worker-1").kill()
+        go_on.touch()
         last = list(client.watch(job_id))[-1]
         assert isinstance(last, JobEnded)
         assert last.state.status == "completed"

@@ -16,7 +16,15 @@ import numpy as np
 import pytest
 
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import GatewayError, JobEnded, JobSelection, JobUpdated, KinologClient, VideoScene
+from kinolog_client import (
+    GatewayError,
+    JobEnded,
+    JobSelection,
+    JobUpdated,
+    KinologClient,
+    LiveUpdate,
+    VideoScene,
+)
 from kinolog_stack.stack import Stack
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
@@ -158,17 +166,22 @@ def test_a_replay_of_the_log_computes_what_a_file_says(
     assert len({row["jobs"] for row in rows}) == 1
 
 
-def test_live_progress_ends_with_the_end(stack: Stack, gateway: KinologClient) -> None:
+def test_live_progress_ends_with_the_end(stack: Stack, gateway: KinologClient, tmp_path: Path) -> None:
     """A watch of a job yields rising progress through its stages, and its end exactly once."""
-    job = gateway.generate("bars", model="slow-card", steps=20)
-    updates = list(gateway.watch(job.job_id))
+    go_on = tmp_path / "go"
+    job = gateway.generate(f"bars until {go_on}", model="slow-card", steps=20)
+    updates = list[LiveUpdate]()
+    for update in gateway.watch(job.job_id):
+        updates.append(update)
+        if isinstance(update, JobUpdated) and update.state.status == "processing":
+            go_on.touch()
     ends = [update for update in updates if isinstance(update, JobEnded)]
     assert [end.state.status for end in ends] == ["completed"]
     assert updates[-1] is ends[0]
     states = [update.state for update in updates if isinstance(update, JobUpdated)]
     running = [state.percent for state in states if state.status == "processing"]
     assert running == sorted(running)
-    assert len(set(running)) > 5
+    assert len(set(running)) > 2
     assert "denoise" in {state.stage for state in states}
 
 

@@ -149,14 +149,14 @@ async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: s
 async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> None:
     """Progress, with stages, reaches subscribers of a running job; cancelled, it ends between two steps."""
     async with connected(ws_url) as live:
-        job_id = (await generate(client, model="slow-card"))["job_id"]
+        job_id = (await generate(client, model="endless-card"))["job_id"]
         await live.subscribe(f"job:{job_id}")
         while True:
             message = await live.receive_type("job_status_update")
             if message["data"]["step"]:
                 break
         data = message["data"]
-        assert (data["status"], data["stage"], data["steps"]) == ("processing", "denoise", 100)
+        assert (data["status"], data["stage"], data["steps"]) == ("processing", "denoise", 900)
         assert 0 < data["percent"] < 100
         assert any(stage["stage"] == "denoise" and stage["percent"] for stage in data["stages"])
         await client.post(f"/api/v1/cancel/{job_id}")

@@ -71,16 +71,22 @@ async def test_an_idle_process_that_is_frozen_is_ended(process: InferenceProcess
         await until(partial(_value, lambda: not process.alive), "the end of the process")
 
 
-async def test_a_process_that_is_frozen_as_it_starts_is_ended(process: InferenceProcess) -> None:
+async def test_a_process_that_is_frozen_as_it_starts_is_ended(
+    process: InferenceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A start has no other limit."""
-    starting = asyncio.create_task(process.start())
-    os.kill(await until(partial(_value, lambda: process.pid or 0), "the process"), signal.SIGSTOP)
+    start = asyncio.create_subprocess_exec
+
+    async def start_stopped(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        return await start("/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_stopped)
     async with asyncio.timeout(LIMIT_SECONDS):
         with pytest.raises(
             RuntimeError,
             match="the inference process was stopped by a signal or a debugger before it was ready",
         ):
-            await starting
+            await process.start()
 
 
 async def test_a_process_that_computes_without_an_answer_is_left_alone(

@@ -15,7 +15,6 @@ from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import MODEL, RunningWorkers, running_workers
 from tests.fixtures.waits import until_true
 
-PROMPT = "A star. Then a ring. Then a square."
 SCENES = 3
 
 
@@ -23,7 +22,7 @@ SCENES = 3
 async def workers(own_nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[RunningWorkers]:
     """A log and worker processes of its own for each test. The renderer counts scenes."""
     async with running_workers(own_nats_server, tmp_path) as workers:
-        workers.offer(step_seconds=0.03, count_file=str(tmp_path / "scenes"))
+        workers.offer(count_file=str(tmp_path / "scenes"))
         yield workers
 
 
@@ -37,7 +36,14 @@ async def _submit(workers: RunningWorkers, max_attempts: int = 5) -> str:
         "guidance": 1.0,
         "chained": True,
     }
-    return await workers.submit_sealed(new_id(), PROMPT, spec, max_attempts=max_attempts)
+    shapes = enumerate(("a star", "a ring", "a square"))
+    prompt = ". ".join(f"Scene {n + 1}: {shape} until {_gate(workers, n)}" for n, shape in shapes)
+    return await workers.submit_sealed(new_id(), prompt, spec, max_attempts=max_attempts)
+
+
+def _gate(workers: RunningWorkers, scene: int) -> Path:
+    """Return the file for which a scene waits after its first step."""
+    return workers.folder / f"goes-on-{scene}"
 
 
 async def _begins(workers: RunningWorkers, job_id: str, scene: int, *, begun: int) -> None:
@@ -63,6 +69,7 @@ async def test_a_film_whose_worker_is_killed_in_each_scene(workers: RunningWorke
         worker = await workers.start_worker(ack_wait_seconds=1)
         await _begins(workers, job_id, scene, begun=2 * scene + 1)
         await worker.kill()
+        _gate(workers, scene).touch()
     await workers.start_worker(ack_wait_seconds=1)
     job = await workers.ended(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, SCENES + 1)
@@ -77,9 +84,12 @@ async def test_a_cancelled_film_goes_on_when_it_is_retried(workers: RunningWorke
     """The scenes before the cancel are used again."""
     await workers.start_worker(ack_wait_seconds=1)
     job_id = await _submit(workers)
+    _gate(workers, 0).touch()
     await _begins(workers, job_id, 1, begun=2)
     await workers.send(job_id, Cancel(id=new_id(), actor="ann"))
     assert (await workers.ended(job_id)).status is Status.CANCELLED
+    for scene in (1, 2):
+        _gate(workers, scene).touch()
     await workers.send(job_id, Retry(id=new_id(), actor="ann"))
     job = await workers.ended(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, 2)

@@ -141,12 +141,13 @@ async def test_a_crash_of_the_renderer_costs_one_attempt(workers: RunningWorkers
 
 async def test_killing_the_renderer_costs_one_attempt(workers: RunningWorkers) -> None:
     """A renderer that is killed while denoising is replaced."""
-    workers.offer(step_seconds=0.05)
+    go_on = workers.folder / "go"
     worker = await workers.start_worker()
-    job_id = await workers.submit(steps=40)
+    job_id = await workers.submit(f"A star until {go_on}")
     await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     for pid in worker.inference_pids():
         os.kill(pid, signal.SIGKILL)
+    go_on.touch()
     job = await workers.ended(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, 2)
 
@@ -188,11 +189,12 @@ async def test_two_workers_share_jobs(workers: RunningWorkers) -> None:
 
 async def test_a_killed_worker_s_job_is_completed_by_another(workers: RunningWorkers) -> None:
     """After kill -9 of a worker while denoising, another one completes the job in attempt 2, once."""
-    workers.offer(step_seconds=0.05)
+    go_on = workers.folder / "go"
     first = await workers.start_worker()
-    job_id = await workers.submit("A star. Then a ring.", steps=30)
+    job_id = await workers.submit(f"Scene 1: a star. Scene 2: a ring until {go_on}")
     await workers.until(job_id, lambda job: any(scene.artifact for scene in job.scenes))
     await first.kill()
+    go_on.touch()
     second = await workers.start_worker()
     job = await workers.ended(job_id)
     assert (job.status, job.attempt, job.worker) == (Status.COMPLETED, 2, second.name)
@@ -207,13 +209,14 @@ async def test_a_killed_worker_s_job_is_completed_by_another(workers: RunningWor
 
 async def test_a_stalled_worker_loses_its_job(workers: RunningWorkers) -> None:
     """A worker that was stopped while another took its job over appends nothing more, and takes jobs afterwards."""
-    workers.offer(step_seconds=0.05)
+    go_on = workers.folder / "go"
     first = await workers.start_worker()
-    job_id = await workers.submit("A star.", steps=40)
+    job_id = await workers.submit(f"A star until {go_on}")
     await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     with frozen(first.process.pid):
         second = await workers.start_worker()
         await workers.until(job_id, lambda job: job.worker == second.name)
+    go_on.touch()
     job = await workers.ended(job_id)
     assert (job.status, job.attempt, job.worker) == (Status.COMPLETED, 2, second.name)
     await second.stop()
@@ -224,9 +227,9 @@ async def test_a_stalled_worker_loses_its_job(workers: RunningWorkers) -> None:
 
 async def test_a_stopped_worker_queues_its_job_again(workers: RunningWorkers) -> None:
     """A worker that is stopped during a long job leaves it to another one at once, and exits with status 0."""
-    workers.offer(step_seconds=0.05)
+    go_on = workers.folder / "go"
     first = await workers.start_worker(grace_seconds=0.1)
-    job_id = await workers.submit("A star.", steps=60)
+    job_id = await workers.submit(f"A star until {go_on}")
     await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     assert await first.stop() == 0
     job = await workers.job(job_id)
@@ -234,6 +237,7 @@ async def test_a_stopped_worker_queues_its_job_again(workers: RunningWorkers) ->
         Status.QUEUED,
         "WORKER_STOPPED",
     )
+    go_on.touch()
     await workers.start_worker()
     assert (await workers.ended(job_id)).status is Status.COMPLETED
 
@@ -300,23 +304,28 @@ async def test_a_long_outage_of_the_broker_takes_no_job_from_its_worker(workers:
 
 async def test_prefetch(workers: RunningWorkers) -> None:
     """A prefetch for a queued job is done and recorded while the job is queued."""
-    workers.offer(step_seconds=0.02)
-    blocking = await workers.submit("A star.", steps=30)
+    go_on = workers.folder / "go"
+    blocking = await workers.submit(f"A star until {go_on}")
     job_id = await workers.submit("A ring.", steps=1)
     await workers.send(job_id, Prefetch(id=new_id(), actor="ann"))
     worker = await workers.start_worker()
+
+    async def prefetches() -> list[e.PrefetchFinished]:
+        events = await workers.events(job_id)
+        return [event for event in events if isinstance(event, e.PrefetchFinished)]
+
+    finished = await until(prefetches, "the prefetch")
+    assert (await workers.job(job_id)).status is Status.QUEUED
+    go_on.touch()
     await workers.ended(blocking)
     await workers.ended(job_id)
-    events = await workers.events(job_id)
-    finished = [event for event in events if isinstance(event, e.PrefetchFinished)]
     assert [event.worker for event in finished] == [worker.name]
 
 
 async def test_a_worker_reports_itself(workers: RunningWorkers) -> None:
     """A worker is in the registry with its loaded model and its job, and leaves when it stops."""
-    workers.offer(step_seconds=0.05)
     worker = await workers.start_worker()
-    job_id = await workers.submit("A star.", steps=60)
+    job_id = await workers.submit(f"A star until {workers.folder / 'never'}")
 
     async def reports_of_the_job() -> list[WorkerReport]:
         return [report for report in await workers.registry.present_workers() if report.job_id == job_id]

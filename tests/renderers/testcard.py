@@ -44,7 +44,7 @@ RENDERER = "testcard"
 
 _RUN_FRAMES = 4
 _LOOK_SECONDS = 0.05
-_AWAITED = re.compile(r" until (/\S+)$")
+_AWAITED = re.compile(r" until (/\S+?)\.?$")
 EVEN = NumberRule(2)
 _FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute", "lose", "misuse", "pause")
 
@@ -65,7 +65,7 @@ class TestcardRenderer:
     count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names
     a file that must not exist yet. `count_file` gets a line for each scene that is begun, and one when it is drawn. A
     scene that goes on from another one moves the bars on. One whose prompt ends in `until` and the path of a file waits
-    for that file.
+    for that file after its first step.
     """
 
     __test__ = False  # the name starts like a test class
@@ -116,8 +116,9 @@ class TestcardRenderer:
         self._count("begun")
         if self._options.get("is_blank"):
             bars[:] = 0
-        _wait_for_file(request.prompt, should_stop)
         for step in range(1, request.steps + 1):
+            if step == min(2, request.steps):
+                _wait_for_file(request.prompt, should_stop)
             time.sleep(self._number("step_seconds"))
             self._fault(step, request)
             if should_stop():
