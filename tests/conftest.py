@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.fixtures.run_folder import use_run_folder
@@ -32,7 +32,7 @@ remove_run_folder = None if "PYTEST_XDIST_WORKER" in os.environ else use_run_fol
 gc.set_threshold(100_000, 10, 10)
 
 # No example fails for being slow: that depends on what else the machine does.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 pytest_plugins = [

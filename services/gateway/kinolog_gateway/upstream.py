@@ -99,7 +99,8 @@ OPTIONS: tuple[tuple[str, object], ...] = (
     # environment is for the web, and would see every key and prompt.
     ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # In spite of its name the time that an attempt to connect may take at least: on a busy machine it takes a while.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # A ping detects a host that disappeared. Servers accept at most one in five minutes on idle streams.
     ("grpc.keepalive_time_ms", 310_000),
