@@ -15,6 +15,9 @@ from tests.fixtures.waits import WAIT_SECONDS
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.running_projector import projecting
 
+MOST_BATCHES = 300
+"""So many are written meanwhile: without end a slow machine would never compare them all."""
+
 
 @pytest.fixture
 async def database(migrated_database_url: str, memory_jobs: MemoryJobs) -> AsyncIterator[Projected]:
@@ -80,7 +83,9 @@ async def test_a_check_beside_a_projector_under_load(database: Projected, memory
     stop = asyncio.Event()
 
     async def submit() -> None:
-        while not stop.is_set():
+        for _ in range(MOST_BATCHES):
+            if stop.is_set():
+                return
             await memory_jobs.many(2)
             await asyncio.sleep(0.01)
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import grpc
@@ -81,8 +81,8 @@ class HealthMonitor:
     async def check(self) -> None:
         """Check all dependencies once and update the health of all services."""
         log_end, position = await asyncio.gather(
-            self._answer(LOG, self._store.last_position()),
-            self._answer(DATABASE, self._read_model.position()),
+            self._answer(LOG, self._store.last_position),
+            self._answer(DATABASE, self._read_model.position),
         )
         answers = {LOG: log_end, DATABASE: position}
         unavailable = frozenset(name for name, answer in answers.items() if answer is None)
@@ -163,10 +163,10 @@ class HealthMonitor:
             ),
         ]
 
-    async def _answer(self, name: str, request: Coroutine[Any, Any, int]) -> int | None:
+    async def _answer(self, name: str, request: Callable[[], Coroutine[Any, Any, int]]) -> int | None:
         """Return what a dependency answers; None if it does not in time."""
         try:
-            return await within(TIMEOUT_SECONDS, request, self._endings)
+            return await within(TIMEOUT_SECONDS, request(), self._endings)
         except Exception as error:  # any error means that the dependency cannot be used
             logger.debug("the %s does not answer: %s", name, type(error).__name__)
             return None
