@@ -13,6 +13,12 @@ const GATEWAY = process.env["KINOLOG_URL"] ?? "http://127.0.0.1:8085";
 /** What `main.tsx` imports. */
 const CORE = /rolldown.runtime|node_modules.(react|react-dom|scheduler|react-router|i18next|react-i18next|zustand)\/|src.(i18n.(setup|en)|session.settings|api.address|routes)/;
 
+/** The parts of the interface. */
+const PARTS = /node_modules.(@mui|@emotion|stylis)/;
+
+/** Those of them that the first page has no use for, though others share them. */
+const LATER_PARTS = /node_modules.@mui.material.(esm.)?(Slider|Tab|Checkbox|FormControlLabel)/;
+
 /** What draws charts. */
 const CHARTS = /node_modules.(d3-|internmap)|src.(charts|components.status_colours)/;
 
@@ -50,8 +56,9 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            { name: "core", test: CORE, priority: 4 },
-            { name: "parts", test: /node_modules.(@mui|@emotion|stylis)/, minShareCount: 2, priority: 3 },
+            { name: "core", test: CORE, priority: 5 },
+            { name: "parts", test: (id) => PARTS.test(id) && !LATER_PARTS.test(id), minShareCount: 2, priority: 4 },
+            { name: "later", test: LATER_PARTS, minShareCount: 2, priority: 3 },
             { name: "base", test: (id) => !CHARTS.test(id), minShareCount: 2, priority: 2 },
             { name: "charts", test: CHARTS, priority: 1 },
           ],
