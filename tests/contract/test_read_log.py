@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -15,6 +16,7 @@ from kinolog.job.values import Sealed
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.reads.read import Read, ReadBatch, ReadFacts, ReadKind
 from kinolog.reads.read_log import ReadBatchLog
+from kinolog.v1 import read_pb2 as pb
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.read_log import MemoryReadLog
 from tests.fixtures.log import KINDS, Kind, connected, delete_stream, empty_streams
@@ -141,6 +143,26 @@ async def test_no_answer_is_an_error(nats_server: NatsServer) -> None:
             await log.close()
     finally:
         await empty_streams(nats_server, [READS])
+
+
+def test_numbers_that_postgres_lacks_are_read_as_the_largest() -> None:
+    """A client may ask for bytes up to 2**64 - 1. The archive of all reads goes on."""
+    large = replace(
+        READ, facts=replace(READ.facts, offset=2**64 - 1, limit=2**63), times=2**64 - 1, size_bytes=2**63
+    )
+    (read,) = decode_read_batch(encode_read_batch(replace(BATCH, reads=(large,)))).reads
+    assert {read.facts.offset, read.facts.limit, read.times, read.size_bytes} == {2**63 - 1}
+
+
+def test_a_time_that_is_none_is_damage() -> None:
+    """Whatever wrote it: the hash is right."""
+    stored = pb.StoredReadBatch.FromString(encode_read_batch(BATCH))
+    wire = pb.ReadBatch.FromString(stored.batch)
+    wire.at.seconds = 10**15
+    body = wire.SerializeToString()
+    raw = pb.StoredReadBatch(batch=body, hash=sha256(body).digest()).SerializeToString()
+    with pytest.raises(DamagedReadBatch):
+        decode_read_batch(raw)
 
 
 def test_a_batch_without_its_hash_is_refused() -> None:

@@ -121,6 +121,16 @@ async def test_questions_are_answered_as_in_memory(case: ArchivedCase) -> None:
     assert matched > len(QUESTIONS)
 
 
+async def test_no_number_of_a_client_stops_the_archive(case: ArchivedCase) -> None:
+    """One may ask for bytes from and up to 2**64 - 1."""
+    largest = replace(READ.facts, offset=2**64 - 1, limit=2**64 - 1)
+    await case.log.append(replace(BATCH, reads=(replace(READ, facts=largest, size_bytes=2**64 - 1),)))
+    await case.log.append(replace(BATCH, number=2))
+    await case.archive().archive_new(case.database.connection)
+    found = await case.history.search("studio", ReadSearch(query=ReadQuery(), limit=10, oldest_first=True))
+    assert [one.read.facts.limit for one in found] == [2**63 - 1, READ.facts.limit]
+
+
 async def test_the_stream_is_archived_as_it_grows(
     case: ArchivedCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

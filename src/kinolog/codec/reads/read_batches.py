@@ -15,6 +15,8 @@ KIND_TO_PROTO: dict[ReadKind, pb.ReadKind.ValueType] = {
     kind: pb.ReadKind.Value(f"READ_KIND_{kind.name}") for kind in ReadKind
 }
 KIND_FROM_PROTO: dict[int, ReadKind] = {number: kind for kind, number in KIND_TO_PROTO.items()}
+LARGEST_NUMBER = 2**63 - 1
+"""Larger numbers are read as this one: a client may ask for bytes up to 2**64 - 1, which Postgres does not store."""
 
 
 class DamagedReadBatch(ValueError):
@@ -41,9 +43,14 @@ def decode_read_batch(raw: bytes) -> ReadBatch:
         stored = pb.StoredReadBatch.FromString(raw)
         if sha256(stored.batch).digest() != stored.hash:
             raise DamagedReadBatch("the hash of a batch of reads does not match its bytes")
-        wire = pb.ReadBatch.FromString(stored.batch)
-    except DecodeError as error:
+        return _batch_from_proto(pb.ReadBatch.FromString(stored.batch))
+    except DamagedReadBatch:
+        raise
+    except (DecodeError, ValueError, OverflowError) as error:  # also a time outside of the years 1 to 9999
         raise DamagedReadBatch("the bytes in the stream are no batch of reads") from error
+
+
+def _batch_from_proto(wire: pb.ReadBatch) -> ReadBatch:
     return ReadBatch(
         tenant=wire.tenant,
         recorder=wire.recorder,
@@ -89,15 +96,15 @@ def _read_from_proto(wire: pb.Read) -> Read:
         route=wire.route,
         job_id=wire.job_id,
         resource=wire.resource,
-        offset=wire.offset,
-        limit=wire.limit,
+        offset=min(wire.offset, LARGEST_NUMBER),
+        limit=min(wire.limit, LARGEST_NUMBER),
         outcome=wire.outcome,
     )
     return Read(
         facts=facts,
         first_at=time_from_proto(wire.first_at),
         last_at=time_from_proto(wire.last_at),
-        times=wire.times,
-        size_bytes=wire.bytes,
+        times=min(wire.times, LARGEST_NUMBER),
+        size_bytes=min(wire.bytes, LARGEST_NUMBER),
         sealed_address=sealed_from_proto(wire.sealed_address) if wire.HasField("sealed_address") else None,
     )
