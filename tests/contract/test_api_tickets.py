@@ -22,6 +22,7 @@ from kinolog.access.key_text import key_digest
 from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import access_pb2, job_pb2
 from kinolog.v1 import access_service_pb2 as ac
+from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import ticket_service_pb2 as tk
 from tests.builders.call_metadata import bearer
@@ -91,7 +92,10 @@ async def test_no_ticket_calls_anything_else(api: RunningApi) -> None:
     allowed = {
         await file_ticket(api, job_id): {"ReadArtifact", "ReadLiveVideo", "ExportVideo"},
         await live_ticket(api): set(),
-        redeemed.credential: {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"},
+        redeemed.credential: {
+            *("WatchJob", "WatchJobs", "NoteLiveRead"),
+            *("GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"),
+        },
     }
     fields = {"job_id": job_id, "kind": job_pb2.ARTIFACT_KIND_VIDEO, "format": pb.EXPORT_FORMAT_GIF}
     for service in (JOB_SERVICE, ANALYTICS_SERVICE, AUDIT_SERVICE, ACCESS_SERVICE, TICKET_SERVICE):
@@ -129,6 +133,15 @@ async def test_a_live_ticket_opens_one_connection(api: RunningApi) -> None:
     assert "used before" in problem.message
     problem = await refused(api.tickets.RedeemTicket(tk.RedeemTicketRequest(ticket=good[0].credential)))
     assert "for live updates" in problem.message
+
+
+async def test_a_client_with_a_ticket_is_noted_as_a_reader(api: RunningApi) -> None:
+    """Browsers open their connections with tickets: the gateway has them noted like those with keys."""
+    redeemed = await api.tickets.RedeemTicket(tk.RedeemTicketRequest(ticket=await live_ticket(api)))
+    request = au.NoteLiveReadRequest(channel="jobs")
+    await api.audit.NoteLiveRead(request, metadata=bearer(redeemed.credential))
+    await api.server.reads.flush()
+    assert [read.facts.method for read in api.read_log.reads("team")] == ["NoteLiveRead"]
 
 
 async def test_a_ticket_ends(api: RunningApi) -> None:

@@ -42,7 +42,7 @@ _METHODS_OF_USE = {
     TicketUse.FILES: frozenset({"ReadArtifact", "ReadLiveVideo", "ExportVideo"}),
     TicketUse.LIVE: frozenset[str](),
     TicketUse.CONNECTION: frozenset(
-        {"WatchJob", "WatchJobs", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"}
+        {"WatchJob", "WatchJobs", "NoteLiveRead", "GetJob", "SummarizeJobs", "ListLogEntries", "WhoAmI"}
     ),
 }
 

@@ -54,6 +54,8 @@ POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
 """Close code when the log was replaced."""
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+NOTES_AT_ONCE = 16
+"""Clients that are noted as readers at the same time: one may subscribe to a thousand channels at once."""
 NOTE_SECONDS = 1.0
 """How long the end of a broadcast waits until its last clients are noted as readers."""
 STEADY_SECONDS = 5.0
@@ -98,6 +100,7 @@ class TenantBroadcast:
         )
         self.queue_counts = QueueCounts(self)
         self._notes = BackgroundTasks()
+        self._note_turns = asyncio.Semaphore(NOTES_AT_ONCE)
 
     async def close(self) -> None:
         """Stop the stream and the counts."""
@@ -127,7 +130,8 @@ class TenantBroadcast:
     async def _note_read(self, caller: HttpCaller, channel: Channel) -> None:
         request = audit_service_pb2.NoteLiveReadRequest(channel=str(channel))
         try:
-            await self.upstream.call(self.upstream.audit.NoteLiveRead, request, caller)
+            async with self._note_turns:
+                await self.upstream.call(self.upstream.audit.NoteLiveRead, request, caller)
         except AioRpcError as error:
             logger.warning(
                 "a client of live updates is not recorded as a reader",
