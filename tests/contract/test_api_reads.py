@@ -262,6 +262,19 @@ async def test_the_last_reads_are_stored_when_the_api_ends() -> None:
     assert [read.facts.method for read in api.read_log.reads()] == ["ReadArtifact"]
 
 
+async def test_what_waited_and_what_came_since_are_stored_when_the_api_ends() -> None:
+    """While the stream was away a batch waited, and reads went on."""
+    async with running_api(KEYS) as api:
+        job_id = await finished(api)
+        await download(api, job_id)
+        api.read_log.unavailable = True
+        with pytest.raises(Exception, match="does not answer"):
+            await api.server.reads.flush()
+        await download(api, job_id, offset=3)
+        api.read_log.unavailable = False
+    assert [read.facts.offset for read in api.read_log.reads()] == [0, 3]
+
+
 async def test_reads_are_stored_by_themselves() -> None:
     """Nobody asks for it: the task of the api stores what was noted, and raises an alarm while it cannot."""
     async with running_api(KEYS, read_rules=ReadRules(flush_seconds=0.01)) as api:

@@ -18,7 +18,7 @@ _VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]+)')
 _SPAN = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _JOB_ID = re.compile(r"[a-z0-9]{26}")
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class InvalidQuery(ValueError):

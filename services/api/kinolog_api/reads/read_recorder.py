@@ -204,6 +204,7 @@ class ReadRecorder:
         with suppress(LogUnavailable, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.flush()
+                await self.flush()  # the first one may have stored batches that waited alone
         left = len(self._noted) + sum(len(batch.reads) for batch in self._waiting)
         if left:
             logger.error("reads were not recorded before the end", extra=fields("reads_lost", reads=left))
