@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import grpc
 import pytest
+from kinolog_api.audit import erasures
 
 from kinolog.job import commands as c
 from kinolog.job import events as e
@@ -181,6 +182,26 @@ async def test_certificates_are_listed_and_read(api: RunningApi) -> None:
     assert (read.note, bytes.fromhex(read.key)) == (two.note, two.key.public)
     problem = await refused(api.audit.GetErasure(au.GetErasureRequest(number=3)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.NOT_FOUND, "ERASURE_NOT_FOUND")
+
+
+async def test_a_page_ends_with_so_many_jobs(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates of many jobs take long to check. The next page goes on after the last one, until one is empty."""
+    monkeypatch.setattr(erasures, "JOBS_PER_PAGE", 2)
+    monkeypatch.setattr(erasures, "CERTIFICATES_PER_READ", 1)
+    made = [await ended(api) for _ in range(5)]
+    for each in made:
+        await api.jobs.EraseJob(pb.EraseJobRequest(job_id=each))
+    await certify(api, made[0])
+    await certify(api, *made[1:4])
+    await certify(api, made[4])
+    pages, after = list[list[int]](), 0
+    while True:
+        answer = await api.audit.ListErasures(au.ListErasuresRequest(after=after))
+        pages.append([one.number for one in answer.certificates])
+        if not pages[-1]:
+            break
+        after = pages[-1][-1]
+    assert pages == [[1, 2], [3], []]
 
 
 async def test_another_tenant_reads_none_of_them() -> None:

@@ -56,25 +56,27 @@ def save_certificates(
     client: KinologClient,
     place: Path,
     *,
-    jobs: int,
+    job_id: str,
+    jobs: int = 1,
     erasure_id: str = "",
-    job_id: str = "",
 ) -> None:
-    """Wait until so many jobs of an erasure, or a job, are certified. Write the certificates to a file.
+    """Wait until a job is certified, and so many jobs of its erasure if there is one. Write all certificates to a file.
 
-    Raises `CommandFailed` if they are not signed in time.
+    Jobs are certified in the order in which their erasures ended. An erasure that goes on may have certificates of
+    before, so the number alone does not say that the last job has one. Raises `CommandFailed` if they are not signed in
+    time.
     """
     context.print_note("waiting for the certificate, which follows the next signed head of the tree")
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        numbers, certified = _numbers(client, erasure_id, job_id)
-        if (numbers and job_id) or certified >= jobs:
+        numbers, certified = _numbers(client, erasure_id, "" if erasure_id else job_id)
+        if certified >= jobs and (not erasure_id or client.erasures(job_id=job_id).certificates):
             break
         if time.monotonic() > deadline:
             raise CommandFailed(
                 ExitCode.FAILED,
-                f"{certified} of {jobs} erased jobs are certified after {WAIT_SECONDS:.0f} s; kinolog doctor says "
-                "whether heads of the tree are signed. Later, kinolog audit erasures --output FILE saves them",
+                f"not all erased jobs are certified after {WAIT_SECONDS:.0f} s; kinolog doctor says whether heads of "
+                "the tree are signed. Later, kinolog audit erasures --output FILE saves them",
             )
         time.sleep(POLL_SECONDS)
     write_certificates(client, place, numbers)

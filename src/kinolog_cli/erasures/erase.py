@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kinolog.counts import counted
 from kinolog.durations import written_length
-from kinolog.ids import new_id
+from kinolog.ids import is_job_id, new_id
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.erasures.certificate_file import save_certificates
 from kinolog_cli.errors import CommandFailed
@@ -68,6 +68,8 @@ def erase(
         raise CommandFailed(ExitCode.USAGE, "give a job, or --tenant or --older-than, not both")
     place = None if certificate is None else checked_place(certificate)
     erasure_id = erasure or new_id()
+    if not is_job_id(erasure_id):
+        raise CommandFailed(ExitCode.USAGE, f"--erasure: {erasure!r} must be an id of 26 letters and digits")
     with context.client() as client:
         if job is not None:
             return _erase_one(context, client, job, erasure_id, place, dry_run=dry_run, yes=yes)
@@ -80,7 +82,9 @@ def erase(
         context.print_note(f"erasure {erasure_id}")
         outcome = _erase_all(context, client, plan, erasure_id)
         if place is not None and outcome.erased:
-            save_certificates(context, client, place, erasure_id=erasure_id, jobs=outcome.erased)
+            save_certificates(
+                context, client, place, job_id=outcome.last_job, jobs=outcome.erased, erasure_id=erasure_id
+            )
     _print_outcome(context, plan, outcome, erasure_id)
     return ExitCode.REFUSED if outcome.refused or plan.live else ExitCode.OK
 
@@ -114,6 +118,8 @@ class ErasureOutcome:
     """What was erased, and why other jobs were refused."""
 
     erased: int = 0
+    last_job: str = ""
+    """The one whose erasure ended last."""
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -140,7 +146,7 @@ def _erase_one(
         return ExitCode.CANCELLED
     answer = client.erase(whole, erasure_id=erasure_id)
     if place is not None:
-        save_certificates(context, client, place, job_id=whole, jobs=1)
+        save_certificates(context, client, place, job_id=whole)
     if context.as_json:
         context.print_json(answer.to_json())
     else:
@@ -200,6 +206,8 @@ def _erase_all(
         task = bars.add_task("", total=plan.jobs)
         for page in _pages(client, plan.selection, erasure_id):
             outcome.erased += page.succeeded
+            if done := [(one.position or 0, one.job_id) for one in page.results if one.ok]:
+                _, outcome.last_job = max(done)
             outcome.refused |= {
                 one.job_id: (one.error or {}).get("detail") or "refused" for one in page.results if not one.ok
             }

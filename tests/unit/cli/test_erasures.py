@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kinolog_cli.app import app
+from kinolog_cli.erasures import certificate_file
 from kinolog_cli.exit_codes import ExitCode
 from tests.builders.commit_tree import KEY
-from tests.builders.erasure_certificates import certify
+from tests.builders.erasure_certificates import ERASURE, certify
 from tests.builders.running_api import RunningApi, running_api
 from tests.unit.gateway.conftest import running_gateway
 
@@ -107,7 +108,7 @@ async def test_only_jobs_of_an_age_are_erased(api: RunningApi, kinolog: Command)
         (["--older-than", "soon"], "'soon' must be an age, such as 90d or 12h"),
         (["--older-than", "9999999d"], "is before all time"),
         (["--tenant", "default", "--certificate", "/nowhere/file"], "there is no folder /nowhere"),
-        (["--tenant", "default", "--erasure", "No"], "erasure_id"),
+        (["--tenant", "default", "--erasure", "No"], "--erasure: 'No' must be an id"),
     ],
 )
 async def test_what_cannot_be_meant_erases_nothing(
@@ -149,6 +150,23 @@ async def test_a_certificate_is_saved_and_checked_anywhere(
         broken = offline("erasures", "--check", str(file))
         assert broken.exit_code == ExitCode.USAGE
         assert complaint in words(broken)
+
+
+async def test_an_erasure_that_goes_on_waits_for_the_certificate_of_its_last_job(
+    api: RunningApi, kinolog: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its certificates of before name enough jobs, but not this one."""
+    monkeypatch.setattr(certificate_file, "WAIT_SECONDS", -1.0)
+    first, file = await ended(api), tmp_path / "erased.jsonl"
+    erase = ("erase", "--tenant", "default", "--yes", "--erasure", ERASURE)
+    assert (await kinolog(*erase)).exit_code == ExitCode.OK
+    await certify(api, first)
+    last = await ended(api)
+    early = await kinolog(*erase, "--certificate", str(file))
+    assert early.exit_code == ExitCode.FAILED, early.output
+    assert "not all erased jobs are certified" in words(early)
+    assert (await erased(api)) == dict.fromkeys((first, last), ERASURE)
+    assert not file.exists()
 
 
 def offline(*arguments: str) -> Result:

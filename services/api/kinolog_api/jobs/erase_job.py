@@ -174,7 +174,6 @@ class EraseJob:
         await self._artifacts.delete_all(folder)
         await self._progress.erase(job_id)
         await self._keys.erase(data.key_id)
-        self._schedule_sweep(job_id, data.tenant, 0)
         made = artifacts_ever_made([recorded async for recorded in self._store.history(job_id)])
         deleted |= {artifact.key for artifact in made if not is_shared(artifact.key)}
         deleted |= set(await self._delete_shared_files(job_id, made, data.position))
@@ -183,6 +182,7 @@ class EraseJob:
         )
         handled = await self._handler.handle(job_id, command)
         self._unfinished.pop(job_id, None)
+        self._schedule_sweep(job_id, data.tenant, 0)  # not with each try: a try empties the folder itself
         logger.info("job erased", extra=fields("erase", job=job_id))
         return handled
 
