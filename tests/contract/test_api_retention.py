@@ -11,6 +11,7 @@ from kinolog_api.limits import retention
 from kinolog.job import events as e
 from kinolog.job.state import Job
 from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.ports.read_model import JobFilter
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog.tenants.policy import TenantPolicies, TenantPolicy
 from kinolog.v1 import access_service_pb2 as ac
@@ -82,6 +83,34 @@ async def test_younger_jobs_are_kept(api: RunningApi) -> None:
     assert await keeping(api, ours="91d").erase_due() == 0
     assert await keeping(api).erase_due() == 0
     assert await erasures(api) == {}
+
+
+async def test_a_clock_that_is_fast_erases_nothing(api: RunningApi) -> None:
+    """The clock of the database is compared, too: an erasure is for good."""
+    await cancelled(api, OURS)
+    due = keeping(api, ours="1d")
+    api.read_model.time = api.clock()
+    assert await due.erase_due() == 0
+    api.read_model.time += timedelta(days=2)
+    assert await due.erase_due() == 1
+
+
+async def test_a_tenant_whose_jobs_cannot_be_selected_holds_up_no_other(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with one, such as lists that stay behind, does not stop the round."""
+    job_id = await cancelled(api, THEIRS)
+    await cancelled(api, OURS)
+    select_ids = api.read_model.select_ids
+
+    async def refusing(tenant: str, job_filter: JobFilter, limit: int) -> list[str]:
+        if tenant == "ours":
+            raise OverflowError("date value out of range")
+        return await select_ids(tenant, job_filter, limit)
+
+    monkeypatch.setattr(api.read_model, "select_ids", refusing)
+    assert await keeping(api, ours="1d", theirs="1d").erase_due() == 1
+    assert (await erasures(api)).keys() == {job_id}
 
 
 async def test_a_tenant_reads_how_long_its_jobs_are_kept() -> None:

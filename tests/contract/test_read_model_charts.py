@@ -109,6 +109,7 @@ async def test_the_use_of_tenants(case: ReadModelCase) -> None:
     whole = await case.model.all_use(since)
     assert whole.position == case.log.position
     assert await case.model.tenants() == sorted({job.tenant for job in jobs})
+    assert (await case.model.database_time()).tzinfo is not None
     assert set(whole.queued) == {(job.tenant, job.id) for job in jobs if job.status is Status.QUEUED}
     for tenant in {job.tenant for job in jobs}:
         mine = [job for job in jobs if job.tenant == tenant]

@@ -217,6 +217,9 @@ class PostgresReadModel:
     async def tenants(self) -> list[str]:
         return await self._read_as_operator(tenant_uses.tenants)
 
+    async def database_time(self) -> datetime:
+        return await self._read_as_operator(tenant_uses.database_time)
+
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         return await self._read(tenant, tenant_uses.tenant_use, tenant, since)
 

@@ -52,12 +52,12 @@ def _length(value: object) -> object:
     if value in (None, UNLIMITED):
         return None
     length = written_length(value) if isinstance(value, str) else None
-    if length is None or length < SHORTEST_KEEP:
-        raise ValueError('must be a length of time such as "90d", at least an hour')
+    if length is None or not SHORTEST_KEEP <= length <= LONGEST_KEEP:
+        raise ValueError(f'must be a length of time such as "90d", from an hour to {LONGEST_KEEP.days} days')
     return value
 
 
-SHORTEST_KEEP = timedelta(hours=1)
+SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=36_500)
 Keep = Annotated[str | None, BeforeValidator(_length)]
 """How long something is kept, such as `90d`; None for without end."""
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 
 from kinolog.job import events as e
 from kinolog.job.commit import RecordedCommit
@@ -42,6 +42,8 @@ class MemoryReadModel(MemoryEventSearch):
         self._stored: dict[str, StoredJob] = {}
         self.held_at: int | None = None
         self.unavailable = False
+        self.time = datetime.max.replace(tzinfo=UTC)
+        """By the clock of the database: no clock of an api is fast."""
         self.lines: list[LogLine] = []
         self.spans: list[rm.TimeRange] = []
         """Spans of the queries for charts, oldest first."""
@@ -184,6 +186,9 @@ class MemoryReadModel(MemoryEventSearch):
 
     async def tenants(self) -> list[str]:
         return tenant_uses.tenants(one.job for one in await self._jobs())
+
+    async def database_time(self) -> datetime:
+        return self.time
 
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         jobs = [one.job for one in await self._jobs()]

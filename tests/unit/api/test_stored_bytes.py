@@ -37,6 +37,9 @@ class CountedReads:
     async def tenants(self) -> list[str]:
         raise ReadModelUnavailable("away")
 
+    async def database_time(self) -> datetime:
+        raise ReadModelUnavailable("away")
+
 
 async def test_many_jobs_at_once_ask_the_database_once() -> None:
     """Whether it answers or not; while it is away no job waits for its time-out after another one did."""

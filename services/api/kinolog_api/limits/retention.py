@@ -13,7 +13,7 @@ from typing import TypeAlias
 from kinolog.ids import new_id
 from kinolog.job.values import Status
 from kinolog.ports.clock import Clock
-from kinolog.ports.read_model import JobFilter, ReadModel
+from kinolog.ports.read_model import JobFilter, ReadModel, ReadModelUnavailable
 from kinolog.process.logs import fields
 from kinolog.tenants.followed_file import FollowedPolicies
 from kinolog_api.rpc.calls import RpcCall
@@ -59,20 +59,37 @@ class Retention:
             await asyncio.sleep(ROUND_SECONDS)
 
     async def erase_due(self) -> int:
-        """Erase what is due of all tenants. Return how many jobs. Raises `ReadModelUnavailable`."""
+        """Erase what is due of all tenants. Return how many jobs. Raises `ReadModelUnavailable`.
+
+        What else fails for one tenant holds up no other.
+        """
         policies = self._policies.current
         if policies.default.retention is None and all(
             one.retention is None for one in policies.named.values()
         ):
             return 0
-        return sum([await self._erase_of(tenant) for tenant in await self._read_model.tenants()])
+        return sum([await self._erased_of(tenant) for tenant in await self._read_model.tenants()])
+
+    async def _erased_of(self, tenant: str) -> int:
+        try:
+            return await self._erase_of(tenant)
+        except ReadModelUnavailable:
+            raise
+        except Exception as error:
+            extra = fields("retention_failed", tenant=tenant, error=type(error).__name__)
+            logger.warning(
+                "jobs of a tenant that are kept no longer could not be erased; retrying", extra=extra
+            )
+            return 0
 
     async def _erase_of(self, tenant: str) -> int:
         """Erase what is due of a tenant, as one erasure, until a page has none that can be erased."""
         kept = self._policies.current.of(tenant).retention
         if kept is None:
             return 0
-        due = JobFilter(statuses=ENDED, created_before=self._clock() - kept, erased=False)
+        # What a fast clock of this machine erases would be lost for good: the slower one of two clocks counts.
+        now = min(self._clock(), await self._read_model.database_time())
+        due = JobFilter(statuses=ENDED, created_before=now - kept, erased=False)
         call = RpcCall(tenant=tenant, actor=ACTOR)
         erasure_id, erased = new_id(), 0
         while job_ids := await self._read_model.select_ids(tenant, due, PAGE_JOBS):

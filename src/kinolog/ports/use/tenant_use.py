@@ -52,6 +52,10 @@ class TenantUseReader(Protocol):
         """Return the names of all tenants that have submitted jobs, sorted."""
         ...
 
+    async def database_time(self) -> datetime:
+        """Return the time by the clock of the database."""
+        ...
+
     async def tenant_use(self, tenant: str, since: datetime) -> TenantUse:
         """Return what a tenant uses."""
         ...

@@ -27,6 +27,7 @@ _COSTS = PreparedQuery(
     .group_by(minute_costs.c.tenant, minute_costs.c.at)
 )
 _TENANTS = PreparedQuery(select(minute_costs.c.tenant).distinct().order_by(minute_costs.c.tenant))
+_DATABASE_TIME = PreparedQuery(select(func.clock_timestamp()))
 _TENANT_COST = PreparedQuery(
     select(_COST).where(
         rollups.c.tenant == _TENANT,
@@ -52,6 +53,12 @@ def _minute(since: datetime) -> datetime:
 async def tenants(snapshot: Snapshot) -> list[str]:
     """Return the names of all tenants that have submitted jobs, sorted. Every job costs something."""
     return [str(tenant) for (tenant,) in await _TENANTS.rows(snapshot)]
+
+
+async def database_time(snapshot: Snapshot) -> datetime:
+    """Return the time by the clock of the database."""
+    ((now,),) = await _DATABASE_TIME.rows(snapshot)
+    return now  # type: ignore[no-any-return]  # a column of the database
 
 
 async def all_use(snapshot: Snapshot, since: datetime) -> AllUse:
