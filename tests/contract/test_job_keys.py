@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream import key_requests, subjects
 from kinolog.adapters.jetstream.key_requests import API_SUBSCRIPTIONS, KeyRequests, RequestedJobKeys
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
@@ -196,8 +196,11 @@ def test_an_envelope_is_for_one_job() -> None:
             receiver.read(changed, job_id)
 
 
-async def test_who_has_more_subscriptions_answers_more_often(nats_server: NatsServer) -> None:
+async def test_who_has_more_subscriptions_answers_more_often(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each request has one answer, whoever gives it. Who closed answers no more."""
+    monkeypatch.setattr(key_requests, "ANSWER_SECONDS", WAIT_SECONDS)  # none is sent again
     jobs = MemoryJobs()
     job_id = await jobs.submit()
     async with (
