@@ -4,6 +4,9 @@ import { pathOf } from "../api/address";
 import { useFile } from "../api/queries";
 import { useSettings } from "../session/settings";
 
+/** How long an address outlasts its use: an element that was given it a moment ago may not have opened it yet. */
+const ADDRESS_OUTLASTS_MS = 10_000;
+
 function useBlobAddress(blob: Blob | undefined): string | undefined {
   const [address, setAddress] = useState<string>();
   useEffect(() => {
@@ -13,7 +16,7 @@ function useBlobAddress(blob: Blob | undefined): string | undefined {
     setAddress(made);
     return () => {
       setAddress(undefined);
-      URL.revokeObjectURL(made);
+      setTimeout(() => URL.revokeObjectURL(made), ADDRESS_OUTLASTS_MS);
     };
   }, [blob]);
   return address;

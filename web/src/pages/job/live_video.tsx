@@ -6,16 +6,30 @@ import type { JobDetail } from "../../api/types";
 import { PictureFrame } from "../../components/picture_frame";
 import { codecIn } from "./live_video_codec";
 
-/** Appends bytes to a video one after the other: a source buffer takes one piece at a time. */
+/**
+ * Appends bytes to a video one after the other: a source buffer takes one piece at a time.
+ *
+ * Its address ends once a video has opened it. A video that was given one of an earlier end could not open it.
+ */
 class Appended {
   readonly source = new MediaSource();
-  readonly address = URL.createObjectURL(this.source);
+  readonly #address = URL.createObjectURL(this.source);
+  #isGiven = false;
   #buffer: SourceBuffer | undefined;
   #waiting: Uint8Array<ArrayBuffer>[] = [];
   #isComplete = false;
 
   constructor() {
-    this.source.addEventListener("sourceopen", () => this.#append());
+    this.source.addEventListener("sourceopen", () => {
+      URL.revokeObjectURL(this.#address);
+      this.#append();
+    });
+  }
+
+  /** The address for one video. */
+  get address(): string {
+    this.#isGiven = true;
+    return this.#address;
   }
 
   add(bytes: Uint8Array<ArrayBuffer>): void {
@@ -29,7 +43,7 @@ class Appended {
   }
 
   close(): void {
-    URL.revokeObjectURL(this.address);
+    if (!this.#isGiven) URL.revokeObjectURL(this.#address);
   }
 
   #append(): void {
