@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
@@ -35,7 +36,7 @@ KEYS = {
     sha256(BOB.encode()).digest(): KeyHolder(tenant="studio", actor="bob"),
     sha256(OPERATOR.encode()).digest(): KeyHolder(tenant="", actor="olga"),
 }
-ROUTE = "GET /api/v1/result/{job_id}/download"
+ROUTE = "GET /api/v1/result/{job_id}/video"
 ORIGIN = (
     (CLIENT_ADDRESS_KEY, "192.0.2.7"),
     (CLIENT_PROGRAM_KEY, "curl/8.5.0 (linux)"),
@@ -220,6 +221,22 @@ async def test_addresses_are_sealed_and_end_with_their_key(api: RunningApi) -> N
     await api.keys.erase(address_key(api.clock()))
     (found,) = await recorded_without_address(api)
     assert (found.read.actor, found.address) == ("ada", "")
+
+
+async def test_addresses_of_before_a_restore_are_not_known(
+    api: RunningApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The key of their month was made again. One line says so, however many reads there are."""
+    job_id = await finished(api)
+    for offset in range(3):
+        await download(api, job_id, *ORIGIN, offset=offset)
+    assert {one.address for one in await recorded(api, "kind=file")} == {"192.0.2.7"}
+    month = address_key(api.clock())
+    await api.keys.discard([month])
+    await api.keys.create({month: b"k" * 32})
+    assert [one.address for one in await recorded(api, "kind=file")] == [""] * 3
+    (line,) = [record for record in caplog.records if "do not unseal" in record.getMessage()]
+    assert line.levelno == logging.WARNING
 
 
 async def recorded_without_address(api: RunningApi) -> list[au.FoundRead]:

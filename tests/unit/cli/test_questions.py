@@ -84,7 +84,7 @@ async def test_reads_are_listed(kinolog: Kinolog, api: RecordingApi) -> None:
     head, *lines = done.stdout.splitlines()
     assert head.split()[-5:] == ["job", "times", "bytes", "outcome", "read"]
     assert len(lines) == 2
-    assert lines[0].endswith("GET /api/v1/result/{job_id}/download video bytes 10-29")
+    assert lines[0].endswith("GET /api/v1/result/{job_id}/video video bytes 10-29")
     assert "192.0.2.7 via 127.0.0.1" in lines[0]
     first, second = api.requests("SearchReads")
     assert (first.query, first.page_size, second.after) == ("kind=file since=7d", 1_000, "2.0")

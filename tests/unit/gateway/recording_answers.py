@@ -54,7 +54,7 @@ def search_reads(api: RecordingApi, request: audit.SearchReadsRequest) -> audit.
         client="curl/8.5.0",
         kind=read_pb2.READ_KIND_FILE,
         method="ReadArtifact",
-        route="GET /api/v1/result/{job_id}/download",
+        route="GET /api/v1/result/{job_id}/video",
         job_id="a" * 26,
         resource="video",
         offset=10,

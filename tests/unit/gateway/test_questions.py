@@ -125,7 +125,7 @@ async def test_reads_are_found_page_by_page(gateway: RunningGateway, api: Record
                 "via": "127.0.0.1",
                 "kind": "file",
                 "method": "ReadArtifact",
-                "route": "GET /api/v1/result/{job_id}/download",
+                "route": "GET /api/v1/result/{job_id}/video",
                 "job_id": "a" * 26,
                 "resource": "video",
                 "offset": 10,

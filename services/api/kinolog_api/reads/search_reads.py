@@ -81,20 +81,24 @@ class SearchReads:
         return query
 
     async def _addresses(self, page: Sequence[StoredRead]) -> dict[ReadPlace, OriginAddress]:
-        """Return the addresses by place, without those whose key is deleted. Raises `LogUnavailable`."""
+        """Return the addresses by place, without those whose key is deleted, or made again. Raises `LogUnavailable`."""
         key_ids = {stored.address_key for stored in page if stored.read.sealed_address is not None}
         keys = await self._keys.get_many(sorted(key_ids)) if key_ids else {}
         sealers = {key_id: Sealer(key_id, key) for key_id, key in keys.items()}
-        addresses = {}
+        addresses, unreadable = {}, 0
         for stored in page:
             sealed, sealer = stored.read.sealed_address, sealers.get(stored.address_key)
             if sealed is None or sealer is None:
                 continue
             try:
                 addresses[stored.place] = unseal_address(sealed, sealer)
-            except UnsealFailed as error:
-                extra = fields("seal_broken", batch=stored.place.batch)
-                logger.error("cannot unseal the address of a reader: %s", error, extra=extra)
+            except UnsealFailed:
+                unreadable += 1
+        if unreadable:
+            logger.warning(
+                "addresses of readers do not unseal: after a restore the key of their month is another one",
+                extra=fields("seal_broken", reads=unreadable),
+            )
         return addresses
 
 
