@@ -96,9 +96,10 @@ class ErasureCertificate:
             raise InvalidNote(f"this is no certificate of erasure: it does not begin with {FORMAT}")
         try:
             stated = cls._of(json.loads(rest))
+            is_whole = bool(stated.jobs) and stated.text == text
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InvalidNote(f"this is no certificate of erasure: {error!r}") from error
-        if not stated.jobs or stated.text != text:
+        if not is_whole:
             raise InvalidNote("this is no certificate of erasure in its one form")
         return stated
 

@@ -12,6 +12,9 @@ from kinolog.merkle.hashes import node_hash
 from kinolog.merkle.leaf_range import LeafRange
 from kinolog.merkle.proofs import InvalidProof
 
+LARGEST_TREE = 2**63 - 1
+"""No position in a log is greater. A tree of a wrong size could have more levels than calls may be nested."""
+
 
 def subset_ranges(leaves: Iterable[int], size: int) -> Iterator[LeafRange]:
     """Yield the ranges whose roots prove leaves, which are sorted, in the tree of the first `size` leaves.
@@ -26,6 +29,8 @@ def subset_ranges(leaves: Iterable[int], size: int) -> Iterator[LeafRange]:
 
 def subset_root(leaves: Iterable[tuple[int, bytes]], proof: Iterable[bytes], size: int) -> bytes:
     """Return the root of the tree of `size` leaves with these: sorted indexes, and hashes. Raises `InvalidProof`."""
+    if size > LARGEST_TREE:
+        raise InvalidProof(f"no tree has more than {LARGEST_TREE} leaves")
     remaining, hashes = _Leaves(leaves), iter(proof)
     root = _root(LeafRange(0, size), remaining, hashes)
     if remaining.index is not None:

@@ -90,6 +90,14 @@ def test_commits_that_are_not_in_the_tree_are_not_certified() -> None:
             _ = signed(replace(stated, jobs=jobs)).certificate
 
 
+def test_a_tree_larger_than_any_is_no_tree() -> None:
+    """Whoever signs that."""
+    first, _ = certificate().jobs
+    huge = replace(certificate(), tree_size=1 << 5_000, jobs=(first,))
+    with pytest.raises(InvalidNote, match="no tree has more than"):
+        _ = signed(huge).certificate
+
+
 def test_what_is_no_certificate() -> None:
     """A head, which the same key signs, is none; nor is JSON with other facts or in another form."""
     stated = certificate()
@@ -101,6 +109,7 @@ def test_what_is_no_certificate() -> None:
         text.replace('"sha256": [', '"sha256": "", "x": ['),
         "kinolog-erasure/1\n[]\n",
         "kinolog-erasure/1\n" + "[" * 100_000 + "\n",
+        text.replace("2026-11-28T12:00:00.000005+00:00", "0001-01-01T00:00:00+14:00"),
     ):
         with pytest.raises(InvalidNote, match="no certificate of erasure"):
             ErasureCertificate.of(other)
