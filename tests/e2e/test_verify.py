@@ -112,8 +112,10 @@ def test_a_running_and_an_erased_job_hold(gateway: KinologClient, completed: str
     gateway.erase(completed)
     code, answer = proof(completed)
     assert code == ExitCode.OK, answer
-    assert answer["checks"][-2]["detail"].startswith("erased; the key is deleted")
-    assert answer["checks"][-1]["detail"].startswith("erased; ")
+    details = {check["name"]: check["detail"] for check in answer["checks"]}
+    assert details["seals"].startswith("erased; the key is deleted")
+    assert details["artifacts"] == "erased; no file of the job is stored"
+    assert details["erasure"].startswith("finished at position ")
 
 
 def test_a_server_without_the_route(stack: Stack) -> None:

@@ -43,8 +43,8 @@ async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -
     rest = app_of(pilot).client
     await waits.until(rest.models, f"a worker has reported {model}", lambda read: model in names_of(read))
     await press(pilot, "3")
+    await until(pilot, lambda: isinstance(pilot.app.screen, GeneratePage))
     page = pilot.app.screen
-    assert isinstance(page, GeneratePage)
     page.query_one("#model", Select).value = model
     page.query_one("#prompt", TextArea).text = prompt
     page.query_one("#steps").value = steps  # type: ignore[attr-defined]  # an input

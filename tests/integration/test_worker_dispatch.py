@@ -63,6 +63,18 @@ class RunningDispatch:
         """Wait until exactly these jobs have tickets."""
         await until(self.issuer.outstanding, "tickets", lambda found: set(found) == set(job_ids))
 
+    async def commits_read(self) -> None:
+        """Wait until the dispatch is done with all commits: a later one reads those again that it was not done with."""
+
+        async def info() -> dict[str, Any]:
+            return await api_request(self.issuer._client, f"$JS.API.CONSUMER.INFO.{EVENTS}.reactor")
+
+        await until(
+            info,
+            "the acknowledgements of the dispatch",
+            lambda found: found["num_pending"] + found["num_ack_pending"] == 0,
+        )
+
     async def ended(self, job_id: str) -> str:
         """Wait until the job has ended; its error's code."""
         ended = await until(
@@ -241,6 +253,7 @@ async def test_a_flood_does_not_delay_another_tenant(dispatch: RunningDispatch) 
 
     async with dispatching(dispatch):
         await dispatch.tickets_of(*flood)
+        await dispatch.commits_read()
         await render(10)
     others = {await dispatch.submit(tenant="other") for _ in range(6)}
     async with dispatching(dispatch):

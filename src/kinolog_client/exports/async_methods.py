@@ -76,7 +76,8 @@ class AsyncExportMethods:
 
         `file_format` is jsonl (a CloudEvent 1.0 a line) or parquet, which needs the extra `parquet`. What is
         interrupted stays beside `to` and is continued by the same call. `on_progress` is called with the position that
-        is reached and the last one. Raises `ExportInterrupted` if the beginning of another export is there, ValueError
+        is reached and the last one, `on_unreadable` at the end with the number of events whose texts could not all be
+        unsealed, if there are any. Raises `ExportInterrupted` if the beginning of another export is there, ValueError
         for another format, and OSError if the file cannot be written. See `exported_events`.
         """
         with EventFile(
