@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from kinolog_api.jobs import erase_job
+from kinolog_api.rpc.errors import RpcError
 
+from kinolog.ports.alarms import LOG_DAMAGED, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
-from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
@@ -208,6 +210,26 @@ async def test_an_interrupted_erasure(api: RunningApi, monkeypatch: pytest.Monke
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id, request_id="e1"))
     assert await api.key(job_id) is None
     assert await api.artifacts.head(artifact.key) is None
+
+
+async def test_the_end_is_not_recorded_in_a_damaged_log(api: RunningApi) -> None:
+    """A starting api finds an erasure without its end. If the archive has that end, another commit contradicts it."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    last = await api.store.last_position()
+    api.store.lose_tail(job_id)
+    found = erase_job._Data("default", job_id, last - 1)
+    erasures = api.server._job_service.erase_job
+    with pytest.raises(DamagedLog, match=f"lost position {last}"):
+        await erasures._finish(job_id, found, "kinolog")
+    alarm = Alarm(
+        name=LOG_DAMAGED, severity=AlarmSeverity.REFUSE_WRITES, text="damaged", source="t", since=api.clock()
+    )
+    await api.alarms.raise_alarm(alarm)
+    with pytest.raises(RpcError, match="damaged"):
+        await erasures._finish(job_id, found, "kinolog")
+    assert await api.store.last_position() == last
 
 
 async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch) -> None:

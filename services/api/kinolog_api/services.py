@@ -161,7 +161,15 @@ class JobService:
         self.schedule_runs = ScheduleRuns(schedule_facts, d.store, self._submit.submit, d.clock)
         self.schedules = ManageSchedules(schedule_facts, self.schedule_runs, d.store, self._plans.checked)
         self.erase_job = EraseJob(
-            self._commands, handler, d.store, d.keys, d.artifacts, d.progress, d.read_model
+            self._commands,
+            handler,
+            write_guard,
+            archive,
+            d.store,
+            d.keys,
+            d.artifacts,
+            d.progress,
+            d.read_model,
         )
         self.retention = Retention(d.policies, d.read_model, self.erase_job.erase_expired, d.clock)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)

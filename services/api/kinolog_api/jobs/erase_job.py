@@ -22,13 +22,15 @@ from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact
 from kinolog.ports.artifacts import ArtifactStore, digests_in, is_shared, job_folder
-from kinolog.ports.event_store import EventStore
+from kinolog.ports.event_store import EventStore, LoadedJob
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.read_model import PositionNotReached, ReadModel, ReadModelUnavailable
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.audit.checks import artifacts_ever_made
+from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.commands import JobCommands, command_id, without_erased
 from kinolog_api.rpc.calls import RpcCall
 
@@ -78,6 +80,8 @@ class EraseJob:
         self,
         commands: JobCommands,
         handler: CommandHandler,
+        write_guard: WriteGuard,
+        archive: ArchiveCheck,
         store: EventStore,
         keys: ArchivableKeyStore,
         artifacts: ArtifactStore,
@@ -86,6 +90,8 @@ class EraseJob:
     ) -> None:
         self._commands = commands
         self._handler = handler
+        self._write_guard = write_guard
+        self._archive = archive
         self._store = store
         self._keys = keys
         self._artifacts = artifacts
@@ -167,7 +173,8 @@ class EraseJob:
     async def _finish(self, job_id: str, data: _Data, actor: str) -> HandledCommand:
         """Delete files, progress and key, in this order, and record it. Idempotent.
 
-        Raises `PositionNotReached` or `ReadModelUnavailable` while files of an earlier version may belong to others.
+        Raises `PositionNotReached` or `ReadModelUnavailable` while files of an earlier version may belong to others,
+        and `RpcError` or `DamagedLog` while nothing may be written to the log.
         """
         folder = job_folder(data.tenant, job_id)
         deleted = set(await self._artifacts.keys_of(folder))
@@ -180,11 +187,18 @@ class EraseJob:
         command = c.FinishErasure(
             id=f"finish-erasure:{job_id}", actor=actor, files=len(deleted), sha256=digests_in(deleted)
         )
-        handled = await self._handler.handle(job_id, command)
+        await self._write_guard.check_command()
+        handled = await self._handler.handle(job_id, command, self._load)
         self._unfinished.pop(job_id, None)
         self._schedule_sweep(job_id, data.tenant, 0)  # not with each try: a try empties the folder itself
         logger.info("job erased", extra=fields("erase", job=job_id))
         return handled
+
+    async def _load(self, job_id: str) -> LoadedJob | None:
+        """Return a job as the log has it. Raises `DamagedLog` if the archive has a later commit of it."""
+        loaded = await self._store.load(job_id)
+        await self._archive.check_tail(job_id, loaded.position if loaded is not None else 0)
+        return loaded
 
     async def _delete_shared_files(self, job_id: str, made: Iterable[Artifact], position: int) -> list[str]:
         """Delete files of an earlier version that no other job lists. Return their keys.
