@@ -20,6 +20,7 @@ from kinolog_cli.context import wants_json
 from kinolog_cli.errors import missing_library
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.stop_signals import StopSignals
+from kinolog_client.partial_file import partial_file
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import SettingError, StartError
 from kinolog_stack.log_files import LogFileFollower
@@ -129,7 +130,7 @@ def doctor(
     folder = DataFolder(_settings({"data": data}).data)
     checks = run_checks(folder)
     if support_bundle is not None:
-        _write_bundle(support_bundle, folder, checks)
+        write_bundle(support_bundle, folder, checks)
     healthy = all(check.status != "wrong" for check in checks)
     if as_json:
         found = {"healthy": healthy, "data": str(folder.path), "checks": [asdict(check) for check in checks]}
@@ -143,12 +144,12 @@ def doctor(
     raise typer.Exit(int(ExitCode.OK if healthy else ExitCode.FAILED))
 
 
-def _write_bundle(path: Path, folder: DataFolder, checks: list[DoctorCheck]) -> None:
+def write_bundle(path: Path, folder: DataFolder, checks: list[DoctorCheck]) -> None:
     """Write the archive of `--support-bundle`, for its owner alone. Exits with status 1 if that cannot be done."""
     from kinolog_stack.checks.support_bundle import write_support_bundle
 
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with partial_file(path, mode=0o600) as file:
             write_support_bundle(file, folder, checks, os.environ)
     except OSError as error:
         _print_line(f"cannot write {path}: {error.strerror or error}; name another --support-bundle")

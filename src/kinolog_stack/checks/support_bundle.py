@@ -13,10 +13,12 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -30,9 +32,14 @@ ANSWER_SECONDS = 5.0
 REPLACED = "(secret)"
 SET = "(set)"
 _PLAIN_VALUE = re.compile(r"(true|false|[0-9.]+)", re.IGNORECASE)
-_SECRET_NAME = re.compile(r"KEY|PASSWORD|SECRET|TOKEN")
+_SECRET_NAME = re.compile(r"KEY|PASSWORD|SECRET|TOKEN|CREDENTIAL|HEADS_TO", re.IGNORECASE)
 _LEAST_SECRET = 8
 """Shorter texts are replaced nowhere: they occur in words and numbers."""
+_USER_PART = re.compile(r"://([^\s/?#]+)@")
+"""What is before the host in a URL: a user with a password, or a token."""
+_PARAMETER = re.compile(r"(?:password|secret|token|key|signature)=([^&\s]+)", re.IGNORECASE)
+_LEAST_TOKEN = 16
+"""A shorter text before the host of a URL, without a password, is the name of a user."""
 
 
 def write_support_bundle(
@@ -46,25 +53,70 @@ def write_support_bundle(
 
 
 def known_secrets(folder: DataFolder, environment: Mapping[str, str]) -> list[str]:
-    """Return the secrets of this installation, the longest first: passwords, keys, and values of secret settings."""
-    found = {
-        value
-        for name, value in environment.items()
-        if _SECRET_NAME.search(name) or ("://" in value and "@" in value)
-    }
-    files = [folder.passwords, *_files(folder.path / "secrets")]
-    files += [
-        Path(value)
-        for name, value in environment.items()
-        if name.startswith(PREFIX) and name.endswith("_FILE")
-    ]
+    """Return the secrets of this installation, the longest first: passwords, keys, and values of secret settings.
+
+    Each is there in all forms in which it may stand in a text: as it is, in JSON, and in a URL.
+    """
+    found = set[str]()
+    files = [folder.passwords, *_files(folder.secrets)]
+    for name, value in environment.items():
+        found |= _secrets_in_value(value)
+        if not _SECRET_NAME.search(name):
+            continue
+        if name.startswith(PREFIX) and (name.endswith("_FILE") or os.path.isfile(value)):
+            files.append(Path(value))
+        else:
+            found |= {value, *value.split(",")}
     for path in files:
         try:
-            text = path.read_text(encoding="utf-8", errors="ignore")
+            found |= _secrets_in_file(path.read_text(encoding="utf-8", errors="ignore"))
         except OSError:
             continue
-        found |= {word for line in text.splitlines() for word in re.split(r"[\s\"',:]+", line)}
-    return sorted((word for word in found if len(word) >= _LEAST_SECRET), key=len, reverse=True)
+    forms = {form for secret in found for form in _forms_of(secret)}
+    return sorted((form for form in forms if len(form) >= _LEAST_SECRET), key=len, reverse=True)
+
+
+def _secrets_in_value(value: str) -> set[str]:
+    """Return the passwords and tokens in the URLs of a variable, and each such URL."""
+    found = set(_PARAMETER.findall(value))
+    for user_part in _USER_PART.findall(value):
+        _, has_password, password = user_part.partition(":")
+        if has_password:
+            found |= {value, user_part, password}
+        elif len(user_part) >= _LEAST_TOKEN:
+            found |= {value, user_part}
+    return found
+
+
+def _secrets_in_file(text: str) -> set[str]:
+    """Return the texts of a JSON file, or the lines of another one and the first words of these.
+
+    A line of a file of API keys goes on with the tenant, which is no secret.
+    """
+    if text.lstrip().startswith(("{", "[")):
+        with suppress(ValueError):
+            return set(_texts(json.loads(text)))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("-----", "#"))]
+    return {*lines, *(line.split()[0] for line in lines)}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a value of JSON, without the names of fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _forms_of(secret: str) -> set[str]:
+    """Return a secret as it is, in JSON, and in a URL."""
+    texts = {secret, unquote(secret)}
+    in_json = {
+        json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in texts for ascii_only in (True, False)
+    }
+    return texts | in_json | {quote(text, safe=safe) for text in texts for safe in ("", "/")}
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
@@ -91,7 +143,8 @@ def _parts(
 
 
 def _versions() -> dict[str, object]:
-    installed = {each.metadata["Name"]: each.version for each in distributions()}
+    found = (each.metadata for each in distributions())
+    installed = {each["Name"]: each["Version"] for each in found if "Name" in each and "Version" in each}
     return {
         "python": sys.version,
         "system": platform.platform(),
