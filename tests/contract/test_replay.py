@@ -172,6 +172,7 @@ async def test_a_replay_goes_on_from_its_state(replay: Replay, api: RunningApi, 
     whole = ["--with", name, "--state", "state.json", "--json"]
     assert positions(await replay(*whole)) == [1, 2, 3, 7, 8, 9]
     assert positions(await replay(*whole)) == [1, 2, 3, 7, 8, 9]
+    assert positions(await replay(*whole, "--to", "3")) == [1, 2, 3, 7, 8, 9], "it has read on already"
     await api.submit("another one")
     assert positions(await replay(*whole)) == [1, 2, 3, 7, 8, 9, 10]
     await replay("-o", "events.jsonl", command="audit export")
@@ -199,6 +200,7 @@ async def test_states_of_other_replays_are_refused(replay: Replay, tmp_path: Pat
     for arguments, text in (
         (["--with", other, *state], "the file of the projection is not the same"),
         (["--with", name, *state, "--actor", "w1"], "what is selected is not the same"),
+        (["--with", name, *state, "--from", "5"], "what is selected is not the same"),
         (["--with", name, "--state", name], "is no state of a replay"),
     ):
         done = await replay(*arguments)

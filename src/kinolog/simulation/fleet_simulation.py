@@ -153,6 +153,7 @@ class FleetSimulation:
             self._start(worker, taken)
         victim.place = SimulatedPlace.QUEUED
         self._lanes.add(victim)
+        self._offer(victim)  # a worker may wait that does not render the class of the critical job
 
     def _interrupt(self, worker: SimulatedWorker, job: SimulatedJob) -> None:
         """Stop a job, which goes on later where it was, as the next one of its lane."""

@@ -30,10 +30,8 @@ class LogSource:
 
     @property
     def description(self) -> dict[str, str]:
-        """What is read, for the comparison with a later replay. The end is no part of it."""
-        params = self.selection.params()
-        del_keys = ("from", "to")
-        chosen = {name: value for name, value in params.items() if name not in del_keys}
+        """What is read, for the comparison with a later replay. The end by position is no part of it."""
+        chosen = {name: value for name, value in self.selection.params().items() if name != "to"}
         return chosen | ({"prompts": "true"} if self.prompts else {})
 
     def commits(
@@ -44,7 +42,7 @@ class LogSource:
             yield from self._of_file(self.path, events, on_begin, after)
             return
         with self.context.client() as client:
-            # From the last known commit on: one after the end of the log would be refused.
+            # From the last known commit on, so that there is one to compare where nothing is new.
             selection = self._selection(client, after)
             found = client.replayed_commits(selection, events=events, prompts=self.prompts, on_begin=on_begin)
             for commit in found:
@@ -55,7 +53,10 @@ class LogSource:
         chosen = self.selection
         if chosen.job_id:
             chosen = replace(chosen, job_id=job_id(client, chosen.job_id))
-        return replace(chosen, first_position=max(after, chosen.first_position or 0) or None)
+        first = max(after, chosen.first_position or 0)
+        if chosen.last_position is not None:  # it may be before the position, and nothing is new then
+            first = min(first, chosen.last_position)
+        return replace(chosen, first_position=first or None)
 
     def _of_file(
         self, path: Path, events: Collection[type[JobEvent]], on_begin: OnBegin, after: int

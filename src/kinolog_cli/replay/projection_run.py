@@ -66,10 +66,11 @@ class ProjectionRun:
 
         def begin(name: str, last_position: int) -> None:
             nonlocal end
-            if self._path is not None:
-                self._state.check_log(self._path, name, last_position)
-            self._state = replace(self._state, log=name or self._state.log)
             chosen = self._source.selection.last_position
+            is_end_known = chosen is None or last_position < chosen  # else it is the end of what is read
+            if self._path is not None:
+                self._state.check_log(self._path, name, last_position if is_end_known else None)
+            self._state = replace(self._state, log=name or self._state.log)
             end = last_position if chosen is None else min(chosen, last_position)
 
         saved_at = monotonic()

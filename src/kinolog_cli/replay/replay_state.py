@@ -39,14 +39,14 @@ class ReplayState:
                     "again",
                 )
 
-    def check_log(self, path: Path, name: str, last_position: int) -> None:
-        """Raise `CommandFailed` if a log is another one, or ends before the position."""
+    def check_log(self, path: Path, name: str, last_position: int | None) -> None:
+        """Raise `CommandFailed` if a log is another one, or ends before the position; None if its end is not known."""
         if name and self.log and name != self.log:
             raise CommandFailed(
                 ExitCode.USAGE,
                 f"{path} is of the log {self.log}, and this is {name}; name another --state",
             )
-        if last_position < self.position:
+        if last_position is not None and last_position < self.position:
             raise CommandFailed(
                 ExitCode.USAGE,
                 f"{path} is at position {self.position}, and the log ends at {last_position}: it is another log, or it "

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -70,7 +71,7 @@ def print_result(context: CliContext, result: Rows | str | bytes) -> None:
 def save_result(context: CliContext, result: Rows | str | bytes, output: Path) -> None:
     """Save a result: rows of .csv, .json and .jsonl in that format, and else as a table. Raises `CommandFailed`."""
     place = checked_place(output)
-    content = result if isinstance(result, bytes) else _text_for(result, output).encode()
+    content = result if isinstance(result, bytes) else _text_for(result, output).encode(errors="replace")
     with writing(place), partial_file(place) as file:
         file.write(content)
     if writes_standard_output(place):
@@ -107,7 +108,14 @@ def _dumped(row: Mapping[str, Any]) -> str:
 
 
 def _json(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | list | dict | None) else str(_plain(value))
+    """Return a value as one of JSON: others as texts, and null for a number that is none."""
+    if isinstance(value, Mapping):
+        return {str(name): _json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_json(each) for each in value]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(_plain(value))
 
 
 def _plain(value: Any) -> Any:

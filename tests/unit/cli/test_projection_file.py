@@ -124,6 +124,20 @@ def test_results_are_saved_as_their_names_say(replay: Replay, tmp_path: Path) ->
     assert replay(EMPTY + "return []\n").stderr == "no rows\n"
 
 
+def test_rows_of_any_values_are_json(replay: Replay, tmp_path: Path) -> None:
+    """Times within lists, numbers that are none, keys of mappings, and half a character in a text."""
+    source = "from datetime import datetime\n" + EMPTY
+    row = "{1: [datetime(2026, 1, 2)], 'b': {(1, 2): float('nan')}, 'c': {3}}"
+    expected = {"1": ["2026-01-02T00:00:00"], "b": {"(1, 2)": None}, "c": [3]}
+    assert json.loads(replay(f"{source}return [{row}]\n", "--json").stdout) == expected
+    assert (
+        replay(f"{source}return [{row}, {{'half': 'x\\ud800'}}]\n", "-o", "rows.jsonl").exit_code
+        == ExitCode.OK
+    )
+    first, second = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert (json.loads(first), json.loads(second)) == (expected, {"half": "x?"})
+
+
 def test_a_file_may_define_dataclasses(replay: Replay) -> None:
     """They look up the module that they are in."""
     source = (

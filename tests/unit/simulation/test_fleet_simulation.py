@@ -103,6 +103,19 @@ def test_a_job_is_stopped_at_most_as_often_as_it_may_be() -> None:
     assert starts(jobs, QueueSettings())[:5] == [0.0, 10.0, 20.0, 30.0, 103.0]
 
 
+def test_a_stopped_job_goes_on_with_a_worker_that_waits() -> None:
+    """One that could not have drawn the critical job."""
+    jobs = [job("low", 0.0, 100.0, LOW, model="x"), job("critical", 20.0, 10.0, CRITICAL, model="y")]
+    fleet = [
+        WorkerRecord(name="both", classes=frozenset({"x", "y"})),
+        WorkerRecord(name="one", classes=frozenset({"x"})),
+    ]
+    recorded = RecordedQueue(jobs=queue(jobs).jobs, workers=fleet, turnaround_seconds=0.0)
+    low, critical = simulate(recorded, QueueSettings())
+    assert (critical.started, critical.ended) == (20.0, 30.0)
+    assert (low.started, low.ended) == (0.0, 100.0)
+
+
 def test_the_low_job_is_stopped_before_the_medium_one() -> None:
     jobs = [job("medium", 0.0, 100.0), job("low", 0.0, 100.0, LOW), job("critical", 5.0, 10.0, CRITICAL)]
     times = simulate(queue(jobs, workers=2), QueueSettings())
