@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parents[3] / "deploy" / "monitoring"
 ADDED = frozenset({"job", "instance", "le"})
 """Labels that Prometheus adds, and that of histograms."""
 OF_PROMETHEUS = {"up"}
+SAME_EVERYWHERE = {"kinolog_alarm", "kinolog_queue_jobs", "kinolog_queue_oldest_seconds"}
+"""Metrics that every process of a kind serves alike: two projectors count the same jobs."""
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -49,6 +51,16 @@ def _parts(expression: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
+def _counted_twice(expression: Any) -> Iterator[str]:
+    """Yield metrics of which the samples of several processes are taken for different ones."""
+    for part in _parts(expression):
+        inner = getattr(part, "expr", None)
+        if isinstance(inner, promql_parser.VectorSelector) and inner.name in SAME_EVERYWHERE:
+            is_max = isinstance(part, promql_parser.AggregateExpr) and str(part.op) == "max"
+            if not is_max:
+                yield f"{inner.name} is the same in several processes: take its max by labels"
+
+
 def problems(query: str) -> list[str]:
     """Return what is wrong with a query. Raises ValueError if it is none."""
     known = documented()
@@ -74,6 +86,7 @@ def problems(query: str) -> list[str]:
         modifier = getattr(part, "modifier", None)
         if isinstance(part, promql_parser.AggregateExpr) and modifier is not None:
             asked |= set(modifier.labels)
+    found += _counted_twice(promql_parser.parse(query))
     return found + [f"nothing has the label {name}" for name in sorted(asked - labels)]
 
 
@@ -85,9 +98,13 @@ def test_a_query_asks_for_what_is_served(query: str) -> None:
 
 def test_wrong_queries_are_noticed() -> None:
     """A misspelt metric or label, a label that nothing has, and what is no query."""
-    assert problems("sum(kinolog_queue_job)") == ["there is no metric kinolog_queue_job"]
-    assert problems('kinolog_queue_jobs{user="x"}') == ["kinolog_queue_jobs has no label user"]
-    assert problems("sum by (model) (kinolog_queue_jobs)") == ["nothing has the label model"]
+    assert problems("max(kinolog_queue_job)") == ["there is no metric kinolog_queue_job"]
+    assert problems('max(kinolog_queue_jobs{user="x"})') == ["kinolog_queue_jobs has no label user"]
+    assert problems("max by (model) (kinolog_queue_jobs)") == ["nothing has the label model"]
+    assert problems("sum(kinolog_alarm) or vector(0)") == [
+        "kinolog_alarm is the same in several processes: take its max by labels"
+    ]
+    assert problems("sum(max by (tenant) (kinolog_queue_jobs))") == []
     assert problems("max(kinolog_log_append_seconds_bucket)") == [
         "kinolog_log_append_seconds_bucket without a rate"
     ]
