@@ -10,11 +10,12 @@ from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import api_request
-from kinolog.adapters.jetstream.provision import provision
+from kinolog.adapters.jetstream.provision import provision, provision_queues
 from kinolog.adapters.jetstream.queue.lane_consumers import LaneConsumers
-from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
-from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer, lane_info
+from kinolog.adapters.jetstream.queue.ticket_queue import LANE_TOKENS, JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.ids import new_id
 from kinolog.job.values import Priority
 from kinolog.ports.tickets import COLDEST, LAST_RESORT, Coldness, HeldTicket
 from kinolog.process.tasks import end_tasks
@@ -186,6 +187,34 @@ async def test_the_ticket_of_a_warm_worker_that_died_reaches_a_cold_one(setup: T
         (ticket, 1),
         (ticket, 2),
     ]
+
+
+async def test_queues_are_made_before_a_worker_serves_them(nats_server: NatsServer) -> None:
+    """With the tickets that wait already. What a worker has set stays."""
+    model_class = f"class-{new_id()[:8]}"
+    async with (
+        connected(nats_server, Service.ADMIN) as admin,
+        connected(nats_server, Service.PROJECTOR) as projector,
+        connected(nats_server, Service.WORKER) as worker,
+    ):
+        await provision(admin, 1)
+        issuer, queue = JetStreamTicketIssuer(projector), JetStreamTicketQueue(worker, ack_wait_seconds=77.0)
+        setup = TicketSetup(issuer, lambda: queue, model_class)
+        ticket = setup.ticket()
+        medium = subjects.work_consumer(model_class, ticket.priority.rank)
+        try:
+            await issuer.issue(ticket, first=True)
+            made = await provision_queues(admin, [model_class])
+            assert made == [subjects.work_consumer(model_class, lane) for lane in LANE_TOKENS]
+            assert (await lane_info(admin, medium) or {})["num_pending"] == 1
+            held = await setup.take(queue)
+            assert held.ticket == ticket
+            await held.acknowledge()
+            assert await provision_queues(admin, [model_class]) == []
+            assert (await lane_info(admin, medium) or {})["config"]["ack_wait"] == 77_000_000_000
+        finally:
+            await queue.close()
+            await issuer.close()
 
 
 async def test_consumers_of_an_earlier_version_keep_what_is_held(own_nats_server: NatsServer) -> None:

@@ -321,6 +321,14 @@ class GatewaySettings(KeySettings, GatewayTlsSettings):
 class AdminSettings(LogSettings):
     """The provisioning of the streams, with the administrator's NATS user."""
 
+    queue_model_classes: Annotated[
+        list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]], NoDecode, COMMA_SEPARATED
+    ] = Field(
+        default_factory=list,
+        description="Classes of models whose lanes get consumers before a worker serves them, separated by commas: for "
+        "what starts workers by the length of the queue.",
+    )
+
 
 class ClientSettings(ClientTlsSettings):
     """The command line and the terminal dashboard: clients of the gateway."""

@@ -46,7 +46,10 @@ WORKER = DEFAULTS["workers"][0]
 FULL: dict[str, Any] = {
     "images": {"digests": {"api": f"sha256:{'a' * 64}"}, "pullSecrets": ["pull"]},
     "env": {"AWS_REGION": "eu-central-1", "KINOLOG_MODEL": "wan-2.1-1.3b"},
-    "gateway": {"ingress": {"enabled": True, "className": "nginx", "host": "x.example", "tlsSecret": "tls"}},
+    "gateway": {
+        "env": {"KINOLOG_GATEWAY_TRUSTED_PROXIES": "10.0.0.0/8"},
+        "ingress": {"enabled": True, "className": "nginx", "host": "x.example", "tlsSecret": "tls"},
+    },
     "workers": [
         WORKER,
         WORKER
@@ -136,6 +139,8 @@ def test_lint_finds_nothing() -> None:
         {"images": {"tag": "latest"}},
         {"workers": [{"name": "gpu"}]},
         {"workers": [WORKER | {"drainSeconds": 1}]},
+        {"workers": [WORKER | {"modelClasses": ["a.b"]}]},
+        {"nats": {"url": "nats://other:4222"}, "workers": FULL["workers"]},
         {"replicas": 3},
     ],
     ids=str,
@@ -240,6 +245,28 @@ def test_workers_drain_longer_than_a_render_and_scale_by_their_lanes(everything:
     (scaler,) = _of(everything, "ScaledObject").values()
     consumers = {trigger["metadata"]["consumer"] for trigger in scaler["spec"]["triggers"]}
     assert consumers == {work_consumer(name, p.rank) for name in ("wan", "ltx") for p in Priority}
+    (made,) = [container for name, container in _containers(everything) if container["name"] == "provision"]
+    env = {each["name"]: each.get("value") for each in made["env"]}
+    assert env["KINOLOG_QUEUE_MODEL_CLASSES"] == "wan,ltx", (
+        "KEDA starts no worker for a queue that is not there"
+    )
+
+
+def test_processes_have_the_job_names_that_queries_ask_for(everything: Objects) -> None:
+    """The PodMonitor names each process as deploy/monitoring/prometheus.yml does."""
+    loaded = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yml").read_text(encoding="utf-8"))
+    (monitor,) = _of(everything, "PodMonitor").values()
+    named = set()
+    for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+        (relabeling,) = endpoint["relabelings"]
+        for pod in _pods(everything).values():
+            ports = {port["name"] for each in pod["spec"]["containers"] for port in each.get("ports", ())}
+            component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            if endpoint["port"] in ports:
+                match = re.fullmatch(relabeling["regex"], component)
+                assert match is not None, component
+                named.add(match.expand(relabeling["replacement"].replace("$1", r"\1")))
+    assert named == {config["job_name"] for config in loaded["scrape_configs"]}
 
 
 @pytest.mark.parametrize("replicas", [1, 3])

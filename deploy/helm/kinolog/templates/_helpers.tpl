@@ -67,6 +67,17 @@ topologySpreadConstraints:
 {{- end -}}
 {{- end }}
 
+{{- /* Classes of models whose queues KEDA reads: they must be there before the first worker is. */ -}}
+{{- define "kinolog.scaledClasses" -}}
+{{- $classes := list -}}
+{{- range $worker := .Values.workers -}}
+{{- if $worker.keda.enabled -}}
+{{- $classes = concat $classes $worker.modelClasses -}}
+{{- end -}}
+{{- end -}}
+{{ join "," ($classes | uniq) }}
+{{- end }}
+
 {{- define "kinolog.secret" -}}
 valueFrom: {secretKeyRef: {name: {{ .root.Values.secretName }}, key: {{ .key }}}}
 {{- end }}
@@ -85,7 +96,7 @@ valueFrom: {secretKeyRef: {name: {{ .root.Values.secretName }}, key: {{ .key }}}
 {{- end }}
 
 {{- define "kinolog.moreEnv" -}}
-{{- range $name, $value := .root.Values.env }}
+{{- range $name, $value := .env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}

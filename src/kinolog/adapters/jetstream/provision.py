@@ -1,7 +1,8 @@
 """Create missing streams and check existing ones: `python -m kinolog.adapters.jetstream.provision`.
 
 The command needs the administrator's NATS user. A second run changes nothing. A stream with a different setting is
-named with that setting and not changed; the exit status is 1.
+named with that setting and not changed; the exit status is 1. KINOLOG_QUEUE_MODEL_CLASSES names classes of models whose
+queues it creates too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pydantic import ValidationError
 from kinolog.adapters.jetstream.client.api_request import STREAM_NAME_IN_USE, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
+from kinolog.adapters.jetstream.queue.lane_consumers import LaneConsumers
+from kinolog.adapters.jetstream.queue.ticket_queue import ACK_WAIT_SECONDS, LANE_TOKENS, MAX_DELIVERIES
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
 from kinolog.adapters.jetstream.subjects import PROGRESS, READS, Service
 from kinolog.ports.event_store import LogUnavailable
@@ -47,6 +50,21 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
             await _create(client, config)
             created.append(name)
     return created
+
+
+async def provision_queues(client: Client, model_classes: Iterable[str]) -> list[str]:
+    """Create the consumers of classes of models that no worker has served yet. Return the names of the created ones.
+
+    What is there stays as it is: workers set it. Raises `LogUnavailable`.
+    """
+    consumers = LaneConsumers(
+        client, LANE_TOKENS, ack_wait_seconds=ACK_WAIT_SECONDS, max_deliveries=MAX_DELIVERIES
+    )
+    return [
+        name
+        for model_class in model_classes
+        for name in await retry_until_answered(partial(consumers.create_missing, model_class), CREATE_SECONDS)
+    ]
 
 
 async def replace_stream(client: Client, name: str, replicas: int) -> None:
@@ -86,7 +104,8 @@ def _first_position(config: StreamConfig) -> dict[str, int]:
 async def _run(settings: AdminSettings) -> list[str]:
     client = await connect(settings, Service.ADMIN)
     try:
-        return await provision(client, settings.nats_replicas)
+        streams = await provision(client, settings.nats_replicas)
+        return streams + await provision_queues(client, settings.queue_model_classes)
     finally:
         await client.close()
 

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.consumers import create_durable_consumer
+from kinolog.adapters.jetstream.queue.ticket_issuer import lane_info
 
 MAX_HELD = 100_000
 """Tickets of one lane that may be held or delayed at once."""
@@ -61,6 +62,19 @@ class LaneConsumers:
         for lane in self._lanes:
             await self._create(model_class, lane, **PRIORITIZED)
         self._created_at[model_class] = now
+
+    async def create_missing(self, model_class: str) -> list[str]:
+        """Create those that no worker has created, whose settings may differ. Return their names.
+
+        Raises `JetStreamApiError`, `LogUnavailable`.
+        """
+        missing = [lane for lane in self._lanes if not await self._is_there(model_class, lane)]
+        for lane in missing:
+            await self._create(model_class, lane, **PRIORITIZED)
+        return [subjects.work_consumer(model_class, lane) for lane in missing]
+
+    async def _is_there(self, model_class: str, lane: str) -> bool:
+        return await lane_info(self._client, subjects.work_consumer(model_class, lane)) is not None
 
     async def _create(self, model_class: str, lane: str, **policy: object) -> None:
         name = subjects.work_consumer(model_class, lane)

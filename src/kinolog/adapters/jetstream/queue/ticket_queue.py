@@ -37,6 +37,8 @@ ANSWER_SECONDS = 3.0
 
 _TOKEN_OF_LANE = {p.value: str(p.rank) for p in Priority} | {PREFETCH_LANE: PREFETCH_LANE}
 _LANE_OF_TOKEN = {token: lane for lane, token in _TOKEN_OF_LANE.items()}
+LANE_TOKENS = tuple(_LANE_OF_TOKEN)
+"""Tokens of all lanes in subjects and in names of consumers."""
 
 
 class JetStreamHeldTicket:
@@ -87,7 +89,7 @@ class JetStreamTicketQueue:
     ) -> None:
         self._client = client
         self._consumers = LaneConsumers(
-            client, tuple(_LANE_OF_TOKEN), ack_wait_seconds=ack_wait_seconds, max_deliveries=max_deliveries
+            client, LANE_TOKENS, ack_wait_seconds=ack_wait_seconds, max_deliveries=max_deliveries
         )
         self._choice = choice or LaneChoice()
         self._inboxes: set[PullInbox] = set()
