@@ -9,6 +9,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from websockets.protocol import State
 
 from kinolog_client.errors import GatewayError
 from kinolog_client.http.async_transport import AsyncTransport
@@ -120,7 +121,13 @@ class AsyncLiveFeed:
         return self._socket
 
     async def _disconnect(self) -> None:
+        """Close the connection. A cancellation meanwhile ends it at once: its other end may never answer."""
         socket, self._socket = self._socket, None
-        if socket is not None:
+        if socket is None:
+            return
+        try:
             with suppress(WebSocketException, OSError):
                 await socket.close()
+        finally:
+            if socket.state is not State.CLOSED:
+                socket.transport.abort()

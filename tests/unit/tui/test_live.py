@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from kinolog_tui.session.live_feed import SETTINGS, FeedEvent, LiveFeed, LiveUpdates
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.protocol import State
 
 from kinolog.process.backoff import Backoff
 from kinolog_client import AsyncKinologClient, JobUpdated, LinkState, LiveUpdate, QueueCounted
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 from tests.snapshot.replay import Replay, replay
 
 COUNTS = {"total": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
@@ -147,3 +152,37 @@ async def test_a_watched_job_brings_its_lines(gateway: Replay, feed: LiveFeed) -
     await gateway.until(lambda: len(gateway.received) == 6)
     assert [message["type"] for message in gateway.received[4:]] == ["unsubscribe", "unsubscribe"]
     await events.aclose()
+
+
+async def test_an_end_that_is_not_answered_leaves_no_connection() -> None:
+    """Whoever ends the feed cancels it again after a while: then it waits no longer for the gateway."""
+
+    async def answer_once(socket: ServerConnection) -> None:
+        async for text in socket:
+            if json.loads(text)["type"] == "ping":
+                await socket.send('{"type": "pong"}')
+                socket.transport.pause_reading()  # as a machine that stands still
+                await socket.wait_closed()
+
+    async with (
+        serve(answer_once, "127.0.0.1", 0, close_timeout=0) as server,
+        AsyncKinologClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", retries=0) as client,
+    ):
+        feed = client.live_feed(QUICK)
+        is_live = asyncio.Event()
+
+        async def follow() -> None:
+            async for event in feed.events():
+                if isinstance(event, LinkState) and event.state == "live":
+                    is_live.set()
+
+        following = asyncio.create_task(follow())
+        async with asyncio.timeout(WAIT_SECONDS):
+            await is_live.wait()
+        socket = feed._socket
+        assert socket is not None
+        following.cancel()
+        await until_true(lambda: socket.state is State.CLOSING, "it waits for the answer")
+        following.cancel()
+        await asyncio.wait([following])
+        assert socket.transport.is_closing()
