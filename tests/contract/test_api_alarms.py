@@ -20,6 +20,7 @@ from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
+from tests.adapters.memory.alarms import MemoryAlarms
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 from tests.fixtures.waits import until, until_true
@@ -36,9 +37,10 @@ async def api() -> AsyncIterator[RunningApi]:
 
 async def given_alarm(
     api: RunningApi, name: str, severity: AlarmSeverity = AlarmSeverity.REFUSE_WRITES
-) -> None:
-    """Raise an alarm."""
-    await api.alarms.raise_alarm(
+) -> MemoryAlarms:
+    """Raise an alarm as another process, and return its alarms. The api clears its own ones."""
+    alarms = api.alarms.of_another_process()
+    await alarms.raise_alarm(
         Alarm(
             name=name,
             severity=severity,
@@ -48,6 +50,7 @@ async def given_alarm(
             details="job 7 waits",
         )
     )
+    return alarms
 
 
 async def test_alarms_are_listed(api: RunningApi) -> None:
@@ -110,7 +113,7 @@ async def test_a_full_disk_refuses_new_jobs(api: RunningApi) -> None:
     """Submits, batches and retries are refused with what to do; other commands and reads are served."""
     job_id, failed = await api.submit(), await api.submit()
     await api.fail(failed)
-    await given_alarm(api, f"{STORAGE_FULL}-log")
+    elsewhere = await given_alarm(api, f"{STORAGE_FULL}-log")
     batch = pb.BatchSubmitJobsRequest(requests=[pb.SubmitJobRequest(prompt=PROMPT)])
     for call in (
         api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)),
@@ -123,7 +126,7 @@ async def test_a_full_disk_refuses_new_jobs(api: RunningApi) -> None:
         assert problem.retry_seconds
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
     await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))
-    await api.alarms.clear(f"{STORAGE_FULL}-log")
+    await elsewhere.clear(f"{STORAGE_FULL}-log")
     await api.submit()
 
 

@@ -18,6 +18,7 @@ from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import ticket_service_pb2 as tickets
 from tests.builders.running_api import RunningApi, refused, running_api
+from tests.fixtures.waits import until_true
 
 NOBODY = {b"no key has this hash": KeyHolder()}
 SUBMIT = "/kinolog.v1.JobService/SubmitJob"
@@ -113,6 +114,7 @@ async def test_few_messages_of_one_address_arrive_at_once() -> None:
             tasks.create_task(messages.one(call))
             if is_read:
                 await call.is_read.wait()
+        await until_true(lambda: messages._arriving.users("ipv4:10.0.0.1") == 2, "the second one waits")
         assert not second.is_read.is_set()
         with pytest.raises(RpcError, match="calls without a key"):
             await messages.one(third)

@@ -193,7 +193,7 @@ async def test_reads_compare_tails_while_the_log_is_known_to_be_damaged(api: Run
     alarm = Alarm(
         name=LOG_DAMAGED, severity=AlarmSeverity.REFUSE_WRITES, text="damaged", source="projector", since=AT
     )
-    await api.alarms.raise_alarm(alarm)
+    await api.alarms.of_another_process().raise_alarm(alarm)
     assert (await refused(api.jobs.GetJob(pb.GetJobRequest(job_id=job_id)))).code is grpc.StatusCode.DATA_LOSS
     assert (await api.jobs.GetJob(pb.GetJobRequest(job_id=intact))).job.id == intact
 
@@ -295,7 +295,8 @@ async def test_a_log_that_shrinks_is_an_alarm(api: RunningApi, states: LogExtent
     await api.submit()
     await api.submit()
     log = ShrunkLog(api.store)
-    watch = LogWatch(log, api.read_model, api.alarms, api.clock)
+    alarms = api.alarms.of_another_process()  # the api watches its own log, which is whole
+    watch = LogWatch(log, api.read_model, alarms, api.clock)
     await watch.check()
     assert await api.alarms.current() == ()
     log.states = states

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+from nats.aio.client import Client
 
 from kinolog.adapters.jetstream.read_log import JetStreamReadLog
 from kinolog.adapters.jetstream.subjects import READS, READS_RECORDED, Service
@@ -19,7 +20,8 @@ from kinolog.reads.read_log import ReadBatchLog
 from kinolog.v1 import read_pb2 as pb
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.read_log import MemoryReadLog
-from tests.fixtures.log import KINDS, Kind, connected, delete_stream, empty_streams
+from tests.fixtures.log import KINDS, Kind, connected, delete_stream, empty_streams, server_of
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 READ = Read(
@@ -53,12 +55,17 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[ReadBatchLog]:
     if kind == "memory":
         yield MemoryReadLog()
         return
-    server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
+    server = server_of(request, kind)
     await empty_streams(server, [READS])
     async with connected(server, Service.API) as client:
-        log = JetStreamReadLog(client, retry_timeout_seconds=5)
+        log = read_log(client)
         yield log
         await log.close()
+
+
+def read_log(client: Client) -> JetStreamReadLog:
+    """Return the stream over a connection."""
+    return JetStreamReadLog(client, retry_timeout_seconds=WAIT_SECONDS)
 
 
 async def batches(log: ReadBatchLog, after: int = 0) -> list[ReadBatch]:
@@ -67,17 +74,17 @@ async def batches(log: ReadBatchLog, after: int = 0) -> list[ReadBatch]:
 
 
 async def test_batches_come_back_in_order(log: ReadBatchLog) -> None:
-    """Each once, whole, at rising positions; a repeat is not stored again."""
+    """Each once, whole, at rising positions; a repeat is not stored again. The replica that answers may lag."""
     second = replace(BATCH, number=2, reads=(replace(READ, sealed_address=None),))
     await log.append(BATCH)
     await log.append(BATCH)
     await log.append(second)
-    page = await log.after(0)
+    page = await until(lambda: log.after(0), "both batches", lambda found: len(found.batches) > 1)
     assert ([one.batch for one in page.batches], page.damaged) == ([BATCH, second], ())
     first, last = page.batches
     assert first.position < last.position
     assert decode_read_batch(first.raw) == BATCH
-    assert await batches(log, first.position) == [second]
+    assert await until(lambda: batches(log, first.position), "the second batch") == [second]
     assert await batches(log, last.position) == []
 
 
@@ -88,7 +95,7 @@ async def test_old_batches_are_deleted_and_positions_go_on(nats_server: NatsServ
         connected(nats_server, Service.API) as writer,
         connected(nats_server, Service.PROJECTOR) as follower,
     ):
-        log, archived = JetStreamReadLog(writer), JetStreamReadLog(follower)
+        log, archived = map(read_log, (writer, follower))
         for number in (1, 2, 3):
             await log.append(replace(BATCH, number=number))
         positions = [one.position for one in (await archived.after(0)).batches]
@@ -109,7 +116,7 @@ async def test_a_new_stream_begins_after_an_earlier_one(nats_server: NatsServer)
     for _ in range(2):
         await empty_streams(nats_server, [READS])
         async with connected(nats_server, Service.API) as client:
-            log = JetStreamReadLog(client)
+            log = read_log(client)
             await log.append(BATCH)
             found += [one.position for one in (await log.after(0)).batches]
             await log.close()
@@ -120,10 +127,10 @@ async def test_a_damaged_message_is_named_and_passed(nats_server: NatsServer) ->
     """Its position is known, so that a reader goes on after it."""
     await empty_streams(nats_server, [READS])
     async with connected(nats_server, Service.API) as client:
-        log = JetStreamReadLog(client)
+        log = read_log(client)
         raw = encode_read_batch(BATCH)
-        await client.request(READS_RECORDED, raw[:-1] + bytes([raw[-1] ^ 1]))
-        await client.request(READS_RECORDED, b"\xff")
+        for damaged in (raw[:-1] + bytes([raw[-1] ^ 1]), b"\xff"):
+            await client.request(READS_RECORDED, damaged, timeout=WAIT_SECONDS)
         await log.append(BATCH)
         page = await log.after(0)
         assert len(page.damaged) == 2

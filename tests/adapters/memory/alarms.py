@@ -25,6 +25,10 @@ class MemoryAlarms:
         self._board = {} if board is None else board
         self._now = now
 
+    def of_another_process(self, source: str = "test") -> MemoryAlarms:
+        """Return the alarms of another process on this board. The checks of the first one do not end them."""
+        return MemoryAlarms(source, self._board, self._now)
+
     @property
     def source(self) -> str:
         return self._source
