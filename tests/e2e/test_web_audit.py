@@ -70,6 +70,7 @@ def test_a_question_is_corrected_and_narrowed(open_page: OpenPage, gateway: Kino
     expect_accessible(page)
     ask(page, f"job={job} colour=red")
     expect(page.get_by_role("search").get_by_role("alert")).to_contain_text("there is no field colour")
+    expect(page.get_by_label("Question")).to_be_focused()
     assert page.get_by_label("Question").evaluate(SELECTED) == "colour=red"
     expect_accessible(page)
     page.keyboard.press("Delete")
@@ -103,6 +104,7 @@ def test_the_queue_as_it_was(page: Page, gateway: KinologClient, slow_job: SlowJ
     running = slow_job("a job of the past")
     wait_until(lambda: gateway.status(running).status, "it runs", lambda status: status == "processing")
     (started,) = found(gateway, f"job={running} event=attempt_started")
+    found(gateway, f"job={running} event=stage_started")  # the slider goes on after the start
     (queued,) = gateway.search_events(f"job={running} event=queued").commits
     assert queued.at is not None
     queue = page.get_by_role("region", name="Queue")
@@ -112,6 +114,7 @@ def test_the_queue_as_it_was(page: Page, gateway: KinologClient, slow_job: SlowJ
     expect(queue.get_by_role("link", name=running[:8])).to_be_visible()
     expect_accessible(page)
     slider = page.get_by_role("slider")
+    expect(slider).not_to_have_attribute("aria-valuemax", str(queued.position))  # the end of the log is known
     slider.focus()
     for _ in range(started.position - queued.position):
         page.keyboard.press("ArrowRight")

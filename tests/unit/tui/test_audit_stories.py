@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from kinolog_tui.screens.audit import past_tab
 from kinolog_tui.screens.audit.audit_page import AuditPage
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.widgets.audit.log_slider import LogSlider
@@ -104,7 +105,9 @@ def asked(gateway: Replay) -> set[str | None]:
     return {sent.get("as_of") for sent in requests_of(gateway, "GET", QUEUE)}
 
 
-async def test_the_queue_as_it_was(gateway: Replay, audit: Pilot[None]) -> None:
+async def test_the_queue_as_it_was(
+    gateway: Replay, audit: Pilot[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keys move the slider, and the queue is requested once it rests. A time and a position can be typed."""
     last = COMMITS[0]["position"]
     await press(audit, "right_square_bracket")
@@ -112,10 +115,14 @@ async def test_the_queue_as_it_was(gateway: Replay, audit: Pilot[None]) -> None:
     shown = text(audit)
     assert "place 1" in shown
     assert "worker-1" in shown
+    monkeypatch.setattr(past_tab, "SETTLED_SECONDS", 3_600.0)
     await press(audit, "left", "h")
     slider = audit.app.screen.query_one(LogSlider)
     assert slider.position == last - 2
-    await until(audit, lambda: str(last - 2) in asked(gateway))
+    assert asked(gateway) == {None}
+    monkeypatch.setattr(past_tab, "SETTLED_SECONDS", 0.01)
+    await press(audit, "left")
+    await until(audit, lambda: str(last - 3) in asked(gateway))
     await press(audit, "slash")
     audit.app.screen.query_one("#as-of", Input).value = "noon"
     await press(audit, "enter")

@@ -130,7 +130,7 @@ class PastTab(PageTab):
         self._timer = self.set_timer(SETTLED_SECONDS, self._rest)
 
     def _rest(self) -> None:
-        self._is_moving = False
+        self._timer = None
         self.load()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
@@ -147,12 +147,13 @@ class PastTab(PageTab):
                 self._draw_slider()
             case QueueAtInfo() as state:
                 self._last = max(self._last, state.position)
+                self._is_moving = self._timer is not None  # it was moved again meanwhile
                 self._show(state)
 
     def _go(self, as_of: int | datetime | None) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self._is_moving = False
+        self._timer, self._is_moving = None, False
         self._as_of = as_of
         self.query_one("#as-of", Input).value = "" if as_of is None else self.query_one("#as-of", Input).value
         self.load()
@@ -170,8 +171,9 @@ class PastTab(PageTab):
         self._draw_slider()
 
     def _draw_slider(self) -> None:
-        if self._state is not None and not self._is_moving:
-            self.query_one(LogSlider).show(self._state.position, self._last)
+        if self._state is not None:
+            slider = self.query_one(LogSlider)
+            slider.show(slider.position if self._is_moving else self._state.position, self._last)
 
     def _fill(
         self, name: str, places: Sequence[JobPlaceInfo], total: int, then: datetime, empty: str

@@ -100,16 +100,24 @@ export default function PastTab({ search, onChange }: TabProps): ReactNode {
   const { at } = search;
   const present = useQueueAt(undefined);
   const then = useQueueAt(at);
-  // A slider that moves is ahead of the address.
+  // A slider that moves is ahead of the address, until what is drawn follows the address.
   const [moved, setMoved] = useState<number>();
+  const [rested, setRested] = useState<number>();
+  const [drawn, setDrawn] = useState(at);
+  if (drawn !== at) {
+    setDrawn(at);
+    if (moved === rested) setMoved(undefined);
+  }
   const last = Math.max(present.data?.position ?? 0, then.data?.position ?? 0);
   const ofTime = at === undefined ? last : (then.data?.position ?? last);
   const stated = isPosition(at) ? Math.min(Number(at), last) : ofTime;
   const position = moved ?? stated;
   const time = isPosition(at) ? undefined : at;
-  const choose = useEffectEvent((chosen: number) => {
-    setMoved(undefined);
-    onChange({ at: chosen >= last ? undefined : String(chosen) });
+  const choose = useEffectEvent((value: number) => {
+    const next = present.data !== undefined && value >= last ? undefined : String(value);
+    setRested(value);
+    if (next === at) setMoved(undefined);
+    onChange({ at: next });
   });
   useEffect(() => {
     if (moved === undefined) return undefined;
