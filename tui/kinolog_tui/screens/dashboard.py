@@ -114,15 +114,15 @@ class DashboardPage(Page):
         self.request("workers", self.kinolog.client.workers)
 
     _queue_is_stale = False
-    _has_pauses = False
-    """Whether the queue, or a priority of it, is paused."""
+    _pauses: tuple[str, ...] = ()
+    """What the alarms say of pauses of the queue and of its priorities."""
 
     def show_alarms(self, alarms: Sequence[AlarmInfo]) -> None:
-        """Request the queue again when a pause begins or ends."""
+        """Request the queue again when a pause begins or ends, also beside another one."""
         super().show_alarms(alarms)
-        has_pauses = any(alarm.name == PAUSE_ALARM for alarm in alarms)
-        if has_pauses != self._has_pauses:
-            self._has_pauses, self._queue_is_stale = has_pauses, True
+        pauses = tuple(alarm.text for alarm in alarms if alarm.name == PAUSE_ALARM)
+        if pauses != self._pauses:
+            self._pauses, self._queue_is_stale = pauses, True
 
     def _reload_queue_if_stale(self) -> None:
         rests = time.monotonic() < self._queue_rests_until
@@ -131,7 +131,7 @@ class DashboardPage(Page):
         self._queue_is_stale = False
         self.request(
             "queue",
-            partial(first_waiting_jobs, self.kinolog.client, MOST_QUEUED, has_pauses=self._has_pauses),
+            partial(first_waiting_jobs, self.kinolog.client, MOST_QUEUED, has_pauses=bool(self._pauses)),
         )
 
     def load_periodically(self) -> None:
