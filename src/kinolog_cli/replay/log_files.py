@@ -100,6 +100,8 @@ def open_log_file(path: Path, *, prompts: bool) -> LogFile:
             return BundleLog(file, prompts=prompts)
         if start[:1] == b"{":
             return ExportLog(file)
+        if not start:
+            raise LogFileUnreadable("it is empty: no commit was selected when it was exported")
         if start == b"PAR1":
             raise LogFileUnreadable(
                 "a Parquet file is for other programs; export the log as JSON Lines: kinolog audit export -o log.jsonl"

@@ -67,6 +67,8 @@ def test_settings_are_read_from_a_text() -> None:
         ("weights=1:2:3", "must be four whole numbers"),
         ("weights=1:2:3:0", "must be a whole number from 1"),
         ("policy=strict,weights=1:1:1:1", "with policy=fair only"),
+        ("policy=fifo,tenant:a=2", "knows no tenants"),
+        ("policy=fifo,preemptions=2", "stops no job"),
         ("speed=2,speed=3", "is there twice"),
         ("tenant:=2", "is no setting; there are workers, policy"),
         ("colour=red", "is no setting"),
@@ -151,6 +153,15 @@ def test_a_part_of_the_log_without_jobs_is_refused(replay: Replay) -> None:
     assert "no job was submitted in this part of the log" in done.stderr
 
 
+def test_a_part_of_the_log_without_completed_jobs_is_refused(replay: Replay) -> None:
+    """Jobs that take no time would wait for none."""
+    done = replay("--log", "events.jsonl", "--what-if", "workers=4", "--to", "9")
+    assert done.exit_code == ExitCode.REFUSED
+    assert (
+        "no job was submitted and completed, so nothing says how long jobs take, in this part" in done.stderr
+    )
+
+
 def test_jobs_of_before_are_left_out_and_said(replay: Replay) -> None:
     done = replay("--log", "events.jsonl", "--what-if", "workers=4", "--from", "700")
     assert done.exit_code == ExitCode.OK
@@ -176,6 +187,7 @@ def test_jobs_of_before_are_left_out_and_said(replay: Replay) -> None:
             "it must end with .png, .svg, .pdf, .csv, .json, .jsonl",
         ),
         (["--what-if", "speed=2", "--log", "no.jsonl"], "cannot read no.jsonl: No such file or directory"),
+        (["--what-if", "speed=2", "--log", "empty.jsonl"], "it is empty: no commit was selected"),
         (["--what-if", "speed=2", "--log", "a.txt"], "it is neither an export as JSON Lines"),
         (
             ["--what-if", "speed=2", "--log", "half.jsonl"],
@@ -192,6 +204,7 @@ def test_wrong_uses_are_refused(replay: Replay, tmp_path: Path, arguments: list[
     for name, content in {
         "a.py": "x = 1\n",
         "a.txt": "text\n",
+        "empty.jsonl": "",
         "half.jsonl": '{"specversion":"1.0"',
         "other.jsonl": '{"a": 1}\n',
         "a.parquet": "PAR1",

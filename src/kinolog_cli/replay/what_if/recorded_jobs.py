@@ -12,6 +12,7 @@ from kinolog.scheduling.next_job import START_SECONDS
 from kinolog.scheduling.preemption import PREEMPTIONS
 from kinolog.simulation.fleet_simulation import RecordedQueue
 from kinolog.simulation.job_record import AttemptRecord, JobStay
+from kinolog.simulation.planned_work import COMPLETED
 from kinolog.simulation.recorded_fleet import device_times, recorded_workers, turnaround_seconds
 from kinolog_client.replay import (
     AttemptFailedEvent,
@@ -78,9 +79,13 @@ class RecordedJobs(Projection):
         ]
 
     def queue(self) -> RecordedQueue:
-        """Return what a simulation begins with. Raises ValueError if no job was submitted in the log that was read."""
+        """Return what a simulation begins with. Raises ValueError if the log that was read has no submitted job, or no
+        completed one, which says how long jobs take.
+        """
         if not self._jobs:
             raise ValueError("no job was submitted")
+        if not any(job.outcome == COMPLETED for job in self._jobs):
+            raise ValueError("no job was submitted and completed, so nothing says how long jobs take,")
         device_times(self._jobs)
         turnaround = turnaround_seconds(self._jobs)
         return RecordedQueue(

@@ -59,10 +59,10 @@ def replay_what_if(
     jobs = _read(context, source)
     try:
         recorded = jobs.queue()
-    except ValueError:
+    except ValueError as error:
         raise CommandFailed(
             ExitCode.REFUSED,
-            "no job was submitted in this part of the log; select more, with --since, --from or --tenant",
+            f"{error} in this part of the log; select more, with --since, --from or --tenant",
         ) from None
     found = outcomes(recorded, settings)
     if output is not None and output.suffix.lower() in PICTURES:

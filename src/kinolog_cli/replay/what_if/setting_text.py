@@ -45,6 +45,12 @@ def parse_what_if(text: str) -> WhatIf:
         _take(parsed, name, value, part)
     if "lane_weights" in parsed.values and parsed.values.get("policy", QueuePolicy.FAIR) != QueuePolicy.FAIR:
         raise _wrong("weights", "have an effect with policy=fair only")
+    if parsed.values.get("policy") == QueuePolicy.FIFO and (
+        parsed.tenants or parsed.values.get("preemptions")
+    ):
+        raise _wrong(
+            "policy=fifo", "knows no tenants and stops no job: leave out tenant:NAME and preemptions"
+        )
     settings = QueueSettings(**parsed.values, tenant_weights=parsed.tenants)  # type: ignore[arg-type]
     return WhatIf(text=text.replace(" ", "") or "as recorded", settings=settings, price=parsed.price)
 
