@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from hashlib import sha256
 from typing import cast
 
@@ -19,7 +17,6 @@ from kinolog_api.services import JOB_SERVICE
 
 from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY, CLIENT_ROUTE_KEY
 from kinolog.process.api_keys import KeyHolder
-from kinolog.reads.address_keys import address_key
 from kinolog.reads.read import LOST, ReadKind
 from kinolog.v1 import access_pb2, job_pb2, read_pb2
 from kinolog.v1 import access_service_pb2 as ac
@@ -209,44 +206,6 @@ async def test_who_reads_the_record_is_recorded_too(api: RunningApi) -> None:
     assert not any(b"192.0.2.9" in batch.raw for batch in api.read_log.batches)
 
 
-async def test_addresses_are_sealed_and_end_with_their_key(api: RunningApi) -> None:
-    """The stream has no address in plain. An erased job keeps who read it; without the key of the month no address."""
-    job_id = await finished(api)
-    await download(api, job_id, *ORIGIN)
-    assert [one.address for one in await recorded(api, f"job={job_id}")] == ["192.0.2.7"]
-    assert not any(b"192.0.2.7" in batch.raw for batch in api.read_log.batches)
-    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id), metadata=bearer(ADA))
-    (found,) = await recorded(api, "method=ReadArtifact")
-    assert (found.read.job_id, found.read.actor, found.address) == (job_id, "ada", "192.0.2.7")
-    await api.keys.erase(address_key(api.clock()))
-    (found,) = await recorded_without_address(api)
-    assert (found.read.actor, found.address) == ("ada", "")
-
-
-async def test_addresses_of_before_a_restore_are_not_known(
-    api: RunningApi, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The key of their month was made again. One line says so, however many reads there are."""
-    job_id = await finished(api)
-    for offset in range(3):
-        await download(api, job_id, *ORIGIN, offset=offset)
-    assert {one.address for one in await recorded(api, "kind=file")} == {"192.0.2.7"}
-    month = address_key(api.clock())
-    await api.keys.discard([month])
-    await api.keys.create({month: b"k" * 32})
-    assert [one.address for one in await recorded(api, "kind=file")] == [""] * 3
-    (line,) = [record for record in caplog.records if "do not unseal" in record.getMessage()]
-    assert line.levelno == logging.WARNING
-
-
-async def recorded_without_address(api: RunningApi) -> list[au.FoundRead]:
-    """Return the downloads that are stored."""
-    answer = await api.audit.SearchReads(
-        au.SearchReadsRequest(query="method=ReadArtifact"), metadata=bearer(ADA)
-    )
-    return list(answer.reads)
-
-
 async def test_no_read_waits_or_fails_while_reads_cannot_be_stored(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,18 +283,6 @@ async def test_pages_follow_each_other(api: RunningApi) -> None:
     (found,) = await recorded(api, "address=192.0.2.7")
     assert found.read.offset == 4
     assert [one.read.offset for one in await recorded(api, "kind=file address!=192.0.2.7")] == [0, 1, 2, 3]
-
-
-async def test_old_keys_of_addresses_are_deleted() -> None:
-    """Once a day the key of a month is deleted of which no read is kept; that of this month stays."""
-    async with running_api(KEYS, read_rules=ReadRules(days=1, flush_seconds=0.01)) as api:
-        now = api.clock()
-        old = address_key(now - timedelta(days=62))
-        current = address_key(now)
-        await api.keys.create({old: b"k" * 32, current: b"c" * 32})
-        api.server.reads._keys_deleted_at = None
-        await until(lambda: api.keys.get(old), "the old key is deleted", lambda key: key is None)
-        assert await api.keys.get(current) is not None
 
 
 def test_every_method_says_what_it_reads() -> None:

@@ -22,7 +22,7 @@ from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.origin_address import OriginAddress, seal_address
-from kinolog.privacy.sealer import Sealer
+from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.problem_alarm import ProblemAlarm
@@ -30,7 +30,6 @@ from kinolog.reads.address_keys import address_key, ended_address_keys
 from kinolog.reads.read import LOST, OK, STARTED, Read, ReadBatch, ReadFacts, ReadKind
 from kinolog.reads.read_log import ReadBatchLog
 from kinolog_api.dependencies import ReadRules
-from kinolog_api.installation_secret import installation_secret
 from kinolog_api.reads.recorded_methods import ENDLESS, kind_of, requested_part
 from kinolog_api.rpc.call_origin import origin_address
 from kinolog_api.rpc.calls import Methods, RpcCall
@@ -218,7 +217,7 @@ class ReadRecorder:
         sealed: dict[OriginAddress, Sealed] = {}
         for noted, tenant in tenants.items():
             count = self._noted.pop(noted)
-            if noted.address.address and noted.address not in sealed:
+            if sealer is not None and noted.address.address and noted.address not in sealed:
                 sealed[noted.address] = seal_address(noted.address, sealer)
             by_tenant.setdefault(tenant, []).append(
                 Read(
@@ -244,7 +243,7 @@ class ReadRecorder:
                         number=self._number,
                         reads=some,
                         at=self._clock(),
-                        address_key=sealer.job_id,
+                        address_key=sealer.job_id if sealer is not None else "",
                     )
                 )
 
@@ -254,10 +253,12 @@ class ReadRecorder:
             return noted.tenant
         return await self._tenants.tenant_of(noted.facts.job_id) or noted.tenant
 
-    async def _current_sealer(self) -> Sealer:
+    async def _current_sealer(self) -> Sealer | None:
+        """Return what seals addresses now; None if the key of the month is deleted, as by a clock that was fast."""
         name = address_key(self._clock())
         if self._sealer is None or self._sealer.job_id != name:
-            self._sealer = Sealer(name, await installation_secret(self._keys, name))
+            key = (await self._keys.create({name: new_key()})).get(name)
+            self._sealer = Sealer(name, key) if key is not None else None
         return self._sealer
 
     async def _delete_old_keys(self) -> None:
