@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 from kinolog_api.alarms.log_watch import LogWatch
+from kinolog_api.jobs import archive_check
 from kinolog_api.jobs.archive_check import PAUSE_SECONDS, ArchiveCheck
 from kinolog_api.rpc.tenants import ABSENT_SECONDS, UNREADABLE_SECONDS, TenantLookup
 
@@ -27,14 +28,16 @@ from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.adapters.memory.read_model import MemoryReadModel
 from tests.builders.call_metadata import bearer
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+from tests.fixtures.waits import WAIT_SECONDS
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ORDER = pb.SubmitJobRequest(prompt=PROMPT, request_id="order-1")
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[RunningApi]:
-    """An api over memory."""
+async def api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningApi]:
+    """An api over memory, which waits for its archive on a busy machine too."""
+    monkeypatch.setattr(archive_check, "ANSWER_SECONDS", WAIT_SECONDS)
     async with running_api() as running:
         yield running
 
@@ -267,6 +270,7 @@ async def test_a_driver_that_does_not_give_up_delays_no_job(
         return {}
 
     monkeypatch.setattr(model, "archived_tails", deaf)
+    monkeypatch.setattr(archive_check, "ANSWER_SECONDS", 0.05)
     assert await check.check_new_jobs({"a": "order-1"}) == {}
     assert not release.is_set()
     release.set()

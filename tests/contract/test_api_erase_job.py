@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_api.jobs import erase_job
+from kinolog_api.jobs import archive_check, erase_job
 from kinolog_api.rpc.errors import RpcError
 
 from kinolog.ports.alarms import LOG_DAMAGED, Alarm, AlarmSeverity
@@ -17,7 +17,7 @@ from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
-from tests.fixtures.waits import until
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 
 @pytest.fixture
@@ -212,8 +212,11 @@ async def test_an_interrupted_erasure(api: RunningApi, monkeypatch: pytest.Monke
     assert await api.artifacts.head(artifact.key) is None
 
 
-async def test_the_end_is_not_recorded_in_a_damaged_log(api: RunningApi) -> None:
+async def test_the_end_is_not_recorded_in_a_damaged_log(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A starting api finds an erasure without its end. If the archive has that end, another commit contradicts it."""
+    monkeypatch.setattr(archive_check, "ANSWER_SECONDS", WAIT_SECONDS)
     job_id = await api.submit()
     await api.complete(job_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
@@ -226,7 +229,7 @@ async def test_the_end_is_not_recorded_in_a_damaged_log(api: RunningApi) -> None
     alarm = Alarm(
         name=LOG_DAMAGED, severity=AlarmSeverity.REFUSE_WRITES, text="damaged", source="t", since=api.clock()
     )
-    await api.alarms.raise_alarm(alarm)
+    await api.alarms.of_another_process().raise_alarm(alarm)
     with pytest.raises(RpcError, match="damaged"):
         await erasures._finish(job_id, found, "kinolog")
     assert await api.store.last_position() == last
