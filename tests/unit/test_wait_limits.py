@@ -18,7 +18,8 @@ LIMITED = ("asyncio.timeout", "communicate", "recv", "next_msg", "AsyncClient", 
 def _limit(call: ast.Call) -> float | None:
     """Return the limit of a call, if it is a number."""
     keywords = [keyword.value for keyword in call.keywords if keyword.arg == "timeout"]
-    arguments = call.args if ast.unparse(call.func) == "asyncio.timeout" else keywords
+    is_timeout = getattr(call.func, "attr", "") == "timeout" and ast.unparse(call.func) == "asyncio.timeout"
+    arguments = call.args if is_timeout else keywords
     for argument in arguments:
         if isinstance(argument, ast.Constant) and isinstance(argument.value, int | float):
             return float(argument.value)
@@ -31,9 +32,9 @@ def short_limits(source: str) -> list[int]:
         node.lineno
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
-        and ast.unparse(node.func).endswith(LIMITED)
         and (limit := _limit(node)) is not None
         and 1.0 <= limit < WAIT_SECONDS
+        and ast.unparse(node.func).endswith(LIMITED)
     ]
 
 
