@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -28,9 +27,6 @@ def _split_at_commas(value: object) -> object:
 
 COMMA_SEPARATED = BeforeValidator(_split_at_commas)
 """How a list is written in a variable. Its field needs `NoDecode` too, for pydantic reads lists as JSON."""
-EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
-CertificateFile = Annotated[Path | None, EMPTY_IS_NONE]
-"""A file of certificates or a key. An empty variable is none."""
 LogLevelName = Annotated[str, AfterValidator(_log_level)]
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
 from kinolog.network_addresses import SmtpUrl
-from kinolog.process.setting_groups.common import COMMA_SEPARATED, EMPTY_IS_NONE, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, ProcessSettings
 from kinolog.webhooks.address import is_recipient
 from kinolog.webhooks.mail_server import ENCODED_WORD, MailServer
 
@@ -53,7 +53,7 @@ MailRecipient = Annotated[str, AfterValidator(_recipient)]
 class MailRecipientSettings(ProcessSettings):
     """Whether e-mail is sent, and to whom. The api checks mailboxes when they are given, the projector at every try."""
 
-    smtp_url: Annotated[SmtpUrl | None, EMPTY_IS_NONE] = Field(
+    smtp_url: SmtpUrl | None = Field(
         None,
         description="Mail server that e-mail goes through: smtp://host:587 with STARTTLS, or smtps://host:465 with TLS "
         "from the first byte. Without it no e-mail is sent.",
@@ -80,9 +80,7 @@ class MailSettings(MailRecipientSettings):
         "", description="Sender of e-mail, such as kinolog <kinolog@example.com>."
     )
     smtp_user: str = Field("", description="User name at the mail server; empty for none.")
-    smtp_password_file: Annotated[Path | None, EMPTY_IS_NONE] = Field(
-        None, description="File with the password of that user."
-    )
+    smtp_password_file: Path | None = Field(None, description="File with the password of that user.")
     smtp_without_tls: bool = Field(
         False,
         description="Send e-mail to an smtp:// server without encryption, such as one on this machine. No password is "

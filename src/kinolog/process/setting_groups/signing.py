@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
-from kinolog.process.setting_groups.common import CertificateFile, ProcessSettings
+from kinolog.process.setting_groups.common import ProcessSettings
 
 
 class SigningSettings(ProcessSettings):
@@ -13,11 +15,9 @@ class SigningSettings(ProcessSettings):
     signing: bool = Field(
         True, description="Whether videos carry a signed C2PA manifest. False makes unsigned videos."
     )
-    signing_certificate: CertificateFile = Field(
+    signing_certificate: Path | None = Field(
         None,
         description="PEM file: the signing certificate and those up to its root. `up` makes its own; a worker that is "
         "started alone makes unsigned videos without it.",
     )
-    signing_key: CertificateFile = Field(
-        None, description="PEM file with the private key of that certificate."
-    )
+    signing_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")

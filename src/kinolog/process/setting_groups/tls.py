@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from kinolog.connections.tls import ClientCertificate, ServerCertificate
-from kinolog.process.setting_groups.common import CertificateFile, ProcessSettings
+from kinolog.process.setting_groups.common import ProcessSettings
 
 _AUTHORITY = (
     "PEM file of authorities: clients must show a certificate that one of them issued. It identifies nobody."
@@ -47,23 +47,23 @@ def _client(
 class GatewayTlsSettings(ProcessSettings):
     """The certificate of the gateway, and how it reaches an api with one."""
 
-    gateway_tls_certificate: CertificateFile = Field(
+    gateway_tls_certificate: Path | None = Field(
         None,
         description="PEM file: the gateway's certificate and those up to its root. It serves https:// then.",
     )
-    gateway_tls_key: CertificateFile = Field(
+    gateway_tls_key: Path | None = Field(
         None, description="PEM file with the private key of that certificate."
     )
-    gateway_tls_client_ca: CertificateFile = Field(None, description=_AUTHORITY)
-    api_ca_file: CertificateFile = Field(
+    gateway_tls_client_ca: Path | None = Field(None, description=_AUTHORITY)
+    api_ca_file: Path | None = Field(
         None,
         description="PEM file of the authorities that issued the api's certificate. The api is called encrypted "
         "then, and only so.",
     )
-    api_client_certificate: CertificateFile = Field(
+    api_client_certificate: Path | None = Field(
         None, description="PEM file: the certificate that the gateway shows to the api."
     )
-    api_client_key: CertificateFile = Field(
+    api_client_key: Path | None = Field(
         None, description="PEM file with the private key of that certificate."
     )
 
@@ -91,14 +91,12 @@ class GatewayTlsSettings(ProcessSettings):
 class ApiTlsSettings(ProcessSettings):
     """The certificate of the api."""
 
-    api_tls_certificate: CertificateFile = Field(
+    api_tls_certificate: Path | None = Field(
         None,
         description="PEM file: the api's certificate and those up to its root. It serves only encrypted calls then.",
     )
-    api_tls_key: CertificateFile = Field(
-        None, description="PEM file with the private key of that certificate."
-    )
-    api_tls_client_ca: CertificateFile = Field(None, description=_AUTHORITY)
+    api_tls_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
+    api_tls_client_ca: Path | None = Field(None, description=_AUTHORITY)
 
     @model_validator(mode="after")
     def _api_files_belong_together(self) -> ApiTlsSettings:
@@ -113,15 +111,15 @@ class ApiTlsSettings(ProcessSettings):
 class NatsTlsSettings(ProcessSettings):
     """How processes trust the broker, and what they show to it."""
 
-    nats_ca_file: CertificateFile = Field(
+    nats_ca_file: Path | None = Field(
         None,
         description="PEM file of the authorities that issued the broker's certificate; without it those of the system. "
         "With it, or with tls:// in the URL, only encrypted connections are made.",
     )
-    nats_certificate: CertificateFile = Field(
+    nats_certificate: Path | None = Field(
         None, description="PEM file: the certificate that this process shows to the broker."
     )
-    nats_key: CertificateFile = Field(None, description="PEM file with the private key of that certificate.")
+    nats_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
 
     @model_validator(mode="after")
     def _nats_files_belong_together(self) -> NatsTlsSettings:
@@ -136,16 +134,14 @@ class NatsTlsSettings(ProcessSettings):
 class ClientTlsSettings(ProcessSettings):
     """How the command line and the dashboard trust the gateway, and what they show to it."""
 
-    ca_file: CertificateFile = Field(
+    ca_file: Path | None = Field(
         None,
         description="PEM file of the authorities that issued the gateway's certificate; without it the system's.",
     )
-    client_certificate: CertificateFile = Field(
+    client_certificate: Path | None = Field(
         None, description="PEM file: the certificate that the client shows to the gateway."
     )
-    client_key: CertificateFile = Field(
-        None, description="PEM file with the private key of that certificate."
-    )
+    client_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
 
     @model_validator(mode="after")
     def _client_files_belong_together(self) -> ClientTlsSettings:

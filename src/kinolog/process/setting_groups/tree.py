@@ -9,18 +9,18 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import NoDecode
 
-from kinolog.process.setting_groups.common import COMMA_SEPARATED, EMPTY_IS_NONE, ProcessSettings
+from kinolog.process.setting_groups.common import COMMA_SEPARATED, ProcessSettings
 
 
 class TreeSettings(ProcessSettings):
     """Who signs heads of the tree, and when; and how often everything is compared."""
 
-    tree_key_file: Annotated[Path | None, EMPTY_IS_NONE] = Field(
+    tree_key_file: Path | None = Field(
         None,
         description="File with the Ed25519 key in PEM that signs heads of the tree over all commits, before earlier "
         "keys; without it none is signed. `kinolog up` makes one.",
     )
-    tree_heads_file: Annotated[Path | None, EMPTY_IS_NONE] = Field(
+    tree_heads_file: Path | None = Field(
         None, description="File to which signed heads are appended, one JSON object a line."
     )
     tree_heads_to: Annotated[list[SecretStr], NoDecode, COMMA_SEPARATED] = Field(
