@@ -57,8 +57,9 @@ async def tenants(snapshot: Snapshot) -> list[str]:
 
 async def database_time(snapshot: Snapshot) -> datetime:
     """Return the time by the clock of the database."""
-    ((now,),) = await _DATABASE_TIME.rows(snapshot)
-    return now  # type: ignore[no-any-return]  # a column of the database
+    rows = await _DATABASE_TIME.rows(snapshot)
+    now: datetime = rows[0][0]
+    return now
 
 
 async def all_use(snapshot: Snapshot, since: datetime) -> AllUse:
