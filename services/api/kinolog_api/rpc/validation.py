@@ -19,6 +19,7 @@ from protovalidate import Validator, Violation
 
 from kinolog.connections.recent_entries import RecentEntries
 from kinolog.ids import JOB_ID_PATTERN
+from kinolog.storyboard.planner import MAX_PROMPT_CHARACTERS
 from kinolog.texts import is_blank, refusal
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument, numbered_violation
@@ -61,7 +62,6 @@ _UNKNOWN_FIELD = "is a field that this version of the api does not have; leave i
 _RULES = Validator()
 """The rules of the proto files. Those of a message are compiled when the first one of its type is validated."""
 
-_MAX_PROMPT_CHARACTERS = 4_000
 _REQUEST_ID = re.compile("[A-Za-z0-9._:-]{0,128}")
 USUAL_SEEDS = 2**32
 """Seeds below this are valid whatever the other fields are."""
@@ -109,7 +109,7 @@ class ValidSubmits:
         """Return whether a request is certainly valid."""
         prompt = request.prompt
         return (
-            len(prompt) <= _MAX_PROMPT_CHARACTERS
+            len(prompt) <= MAX_PROMPT_CHARACTERS
             and not is_blank(prompt)
             and not refusal(prompt, lines=True)
             and _REQUEST_ID.fullmatch(request.request_id) is not None
