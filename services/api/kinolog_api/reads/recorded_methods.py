@@ -54,6 +54,8 @@ ENDLESS = frozenset(("WatchJob", "WatchJobs", "ReplayLog"))
 _KINDS = MappingProxyType(
     {f"kinolog.v1.{name}": kind for kind, names in _METHODS.items() for name in names.split()}
 )
+_NUMBERED = {"scene": "scene", "scene_thumbnail": "scene", "input": "input"}
+"""Fields that say which of the files of a kind is read."""
 _FLAGS = {"unseal_texts": "texts", "with_files": "files", "with_keys": "keys"}
 """What an export has beside the commits."""
 
@@ -98,9 +100,6 @@ def _resource(request: Message) -> str:
     for name in ("kind", "format"):
         if name in fields and (enum := fields[name].enum_type) is not None:
             value = enum.values_by_number.get(getattr(request, name))
-            word = (
-                value.name.rpartition("_KIND_" if name == "kind" else "_FORMAT_")[2].lower() if value else ""
-            )
-            numbered = {"scene": "scene", "scene_thumbnail": "scene", "input": "input"}.get(word)
-            return f"{word}/{getattr(request, numbered)}" if numbered else word
+            word = value.name.rpartition(f"_{name.upper()}_")[2].lower() if value else ""
+            return f"{word}/{getattr(request, _NUMBERED[word])}" if word in _NUMBERED else word
     return ",".join(word for name, word in _FLAGS.items() if name in fields and getattr(request, name))
