@@ -294,11 +294,9 @@ def _recorded_call(function: Any, note: Any) -> Any:
 
 
 def _recorded_start(function: Any, note: Any) -> Any:
-    async def read(request: Any, call: RpcCall) -> AsyncGenerator[Any, None]:
+    def read(request: Any, call: RpcCall) -> Any:
         note(request, call, STARTED, 0)
-        async with aclosing(function(request, call)) as messages:
-            async for message in messages:
-                yield message
+        return function(request, call)
 
     return read
 
