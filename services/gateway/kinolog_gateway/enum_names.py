@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kinolog.v1 import access_pb2, webhook_service_pb2
+from kinolog.v1 import access_pb2, read_pb2, webhook_service_pb2
 from kinolog.v1 import job_pb2 as pb
 
 StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
@@ -24,6 +24,7 @@ AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
 ScopeName: TypeAlias = Literal["submit", "read", "cancel", "audit", "admin"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 DeliveryStateName: TypeAlias = Literal["pending", "delivered", "failed"]
+ReadKindName: TypeAlias = Literal["file", "text", "record", "other"]
 
 TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED})
 """Statuses that only a retry changes."""
@@ -48,6 +49,9 @@ ALARM_SEVERITY_NUMBERS: dict[str, pb.AlarmSeverity.ValueType] = _numbers(
 DELIVERY_STATE_NUMBERS: dict[str, webhook_service_pb2.DeliveryState.ValueType] = _numbers(
     DeliveryStateName, "DELIVERY_STATE", webhook_service_pb2.DeliveryState
 )
+READ_KIND_NUMBERS: dict[str, read_pb2.ReadKind.ValueType] = _numbers(
+    ReadKindName, "READ_KIND", read_pb2.ReadKind
+)
 
 _STATUSES = {int(number): name for name, number in STATUS_NUMBERS.items()}
 _PRIORITIES = {int(number): name for name, number in PRIORITY_NUMBERS.items()}
@@ -58,6 +62,7 @@ _LEVELS = {int(number): name for name, number in LOG_LEVEL_NUMBERS.items()}
 _SCOPES = {int(number): name for name, number in SCOPE_NUMBERS.items()}
 _ALARM_SEVERITIES = {int(number): name for name, number in ALARM_SEVERITY_NUMBERS.items()}
 _DELIVERY_STATES = {int(number): name for name, number in DELIVERY_STATE_NUMBERS.items()}
+_READ_KINDS = {int(number): name for name, number in READ_KIND_NUMBERS.items()}
 
 
 def status_name(number: int) -> StatusName:
@@ -103,6 +108,11 @@ def scope_name(number: int) -> ScopeName | None:
 def delivery_state_name(number: int) -> DeliveryStateName:
     """Return the name of a delivery's state; pending if this gateway does not know it."""
     return cast(DeliveryStateName, _DELIVERY_STATES.get(number, "pending"))
+
+
+def read_kind_name(number: int) -> ReadKindName:
+    """Return the name of what a read was of; other if this gateway does not know it."""
+    return cast(ReadKindName, _READ_KINDS.get(number, "other"))
 
 
 def time_field(message: Any, field: str) -> datetime | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from kinolog_gateway.responses.search.found_reads import found_reads_view
+
 from kinolog.connections.named_client import CLIENT_ROUTE_KEY, known_route
+from kinolog.v1 import audit_service_pb2 as audit
+from kinolog.v1 import read_pb2
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
@@ -141,6 +145,13 @@ async def test_reads_are_found_page_by_page(gateway: RunningGateway, api: Record
     first, second = api.requests("SearchReads")
     assert (first.query, first.page_size, first.oldest_first) == ("kind=file", 2, True)
     assert (second.query, second.page_size, second.after) == ("", 100, "2.0")
+
+
+def test_a_read_of_a_kind_of_a_later_version_is_another_one() -> None:
+    """The gateway shows what an api of a later version found. The bytes are `kind`, with the number 100."""
+    found = audit.FoundRead(read=read_pb2.Read.FromString(b"\x40\x64"))
+    (read,) = found_reads_view(audit.SearchReadsResponse(reads=[found])).reads
+    assert read.kind == "other"
 
 
 async def test_the_api_learns_the_route_of_a_request(gateway: RunningGateway, api: RecordingApi) -> None:

@@ -7,8 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from kinolog.v1 import audit_service_pb2 as audit
-from kinolog.v1 import read_pb2
-from kinolog_gateway.enum_names import time_field
+from kinolog_gateway.enum_names import read_kind_name, time_field
 from kinolog_gateway.responses.job_parts import ResponseModel
 
 
@@ -66,7 +65,7 @@ def _view(found: audit.FoundRead) -> FoundReadView:
         client=read.client,
         address=found.address,
         via=found.via,
-        kind=read_pb2.ReadKind.Name(read.kind).removeprefix("READ_KIND_").lower(),
+        kind=read_kind_name(read.kind),
         method=read.method,
         route=read.route,
         job_id=read.job_id,
