@@ -8,9 +8,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 import pytest
+from nats.aio.client import Client
 
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.provision import provision
-from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
+from kinolog.adapters.jetstream.queue import ticket_issuer
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer, last_ticket
 from kinolog.adapters.jetstream.queue.ticket_lanes import JetStreamTicketLanes
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import Service
@@ -131,6 +134,25 @@ async def test_a_ticket_that_is_gone_is_not_put_again(setup: LaneSetup) -> None:
     numbers = await setup.lanes.put(stored, deferred=False)
     assert [bool(number) for number in numbers] == [True, False, True]
     assert [each.ticket for each in await setup.stored()] == [tickets[0], tickets[2]]
+
+
+@pytest.mark.parametrize("setup", ["one server"], indirect=True)
+async def test_a_ticket_is_put_although_the_earlier_one_is_acknowledged_meanwhile(
+    setup: LaneSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker ends an attempt, whose ticket it acknowledges while the ticket for the next attempt is put."""
+    (ticket,) = setup.tickets(1)
+    await setup.put([ticket])
+
+    async def found_and_acknowledged(client: Client, subject: str) -> StoredMessage | None:
+        found = await last_ticket(client, subject)
+        await setup.issuer.withdraw(ticket.job_id)
+        return found
+
+    monkeypatch.setattr(ticket_issuer, "last_ticket", found_and_acknowledged)
+    (put,) = await setup.put([replace(ticket, position=8, attempt=2)])
+    assert put.number > 0
+    assert await setup.stored() == [put]
 
 
 async def test_of_two_tickets_the_later_one_stays(setup: LaneSetup) -> None:

@@ -142,8 +142,10 @@ async def store_ticket(
     """Store a ticket unless a later one of its subject is stored. `write` is its message, and what that replaces.
 
     Return the position of the ticket that is stored then, and whether it is this one. With `unless_gone` it is not
-    stored if the message that it replaces is gone; the position is 0 then. Raises `LogUnavailable`.
+    stored if the message that `write` expects is gone; the position is 0 then. One that it meets on the way does not
+    count: a worker may acknowledge the ticket of the attempt before. Raises `LogUnavailable`.
     """
+    is_gone_with = write.expected if unless_gone else 0
     for _ in range(ISSUE_TRIES):
         try:
             return await publish(inbox, subjects.WORK, write), True
@@ -151,7 +153,7 @@ async def store_ticket(
             if error.number not in WRONG_LAST_SEQUENCE:
                 raise LogUnavailable(str(error)) from error
         tail = await last_ticket(client, write.subject)
-        if tail is None and write.expected and unless_gone:
+        if tail is None and is_gone_with:
             return 0, False
         if tail is not None and ticket_or_oldest(tail).position >= ticket.position:
             return tail.position, False
