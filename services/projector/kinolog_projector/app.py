@@ -237,7 +237,7 @@ async def run(settings: ProjectorSettings) -> None:
         )
         pausing = asyncio.create_task(queue_pauses.run(), name="pauses of the queue")
         counting = asyncio.create_task(
-            keep_running("the count of the queue", queue_metrics.run, QUEUE_SECONDS),
+            keep_running("the count of the queue", queue_metrics.update, QUEUE_SECONDS),
             name="count of the queue",
         )
         try:

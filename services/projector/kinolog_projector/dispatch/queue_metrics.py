@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -41,21 +40,19 @@ class QueuedJobs:
 
 
 class QueueMetrics:
-    """Reads the queue from the read models while the process runs."""
+    """What was last read of the queue from the read models."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool
         self._found: tuple[QueuedJobs, ...] = ()
 
-    async def run(self) -> None:
-        """Read at intervals, until cancelled."""
-        while True:
-            try:
-                await self.read()
-            except ReadModelUnavailable as unavailable:
-                self._found = ()
-                logger.debug("the queue cannot be counted: %s", unavailable)
-            await asyncio.sleep(READ_SECONDS)
+    async def update(self) -> None:
+        """Read the queue once. While the database does not answer there are no metrics."""
+        try:
+            await self.read()
+        except ReadModelUnavailable as unavailable:
+            self._found = ()
+            logger.debug("the queue cannot be counted: %s", unavailable)
 
     async def read(self) -> None:
         """Read the queue once. Raises `ReadModelUnavailable`."""
