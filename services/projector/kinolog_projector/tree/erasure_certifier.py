@@ -77,14 +77,19 @@ class ErasureCertifier:
         self._clock = clock
         self._searched: int | None = None
         """Up to which position erasures are certified."""
+        self._searched_head = 0
+        """Number of the last head whose erasures are all certified: its signature is not checked again."""
 
     async def certify(self, head: SignedHead | None) -> int:
         """Certify the next erasures under a signed head. Return how many jobs. Raises `DamagedTree`."""
-        if head is None or self._key_file is None:
+        if head is None or self._key_file is None or head.number == self._searched_head:
             return 0
         stated = head.head
         if self._searched is None:
             self._searched = await self._number(CERTIFIED)
+        if self._searched >= stated.size:
+            self._searched_head = head.number
+            return 0
         until = min(stated.size, await self._number(PROJECTED), self._searched + STEP_POSITIONS)
         if until <= self._searched:
             return 0
@@ -94,7 +99,7 @@ class ErasureCertifier:
         if len(rows) == MAX_JOBS:
             end = min(end, rows[-1][0])
         found = await self._erasures([(at, raw) for at, _, raw in rows if at <= end])
-        if found and not await self._sign(found, head):
+        if found and not await self._sign(found, head, self._key_file):
             return 0
         self._searched = end
         return len(found)
@@ -131,15 +136,13 @@ class ErasureCertifier:
                     positions.add(wire.previous_position)
         return begun
 
-    async def _sign(self, found: Sequence[_Erasure], signed: SignedHead) -> bool:
+    async def _sign(self, found: Sequence[_Erasure], signed: SignedHead, key_file: Path) -> bool:
         """Store a certificate for each erasure. Return False if the key cannot be read.
 
         The signer of heads says so.
         """
-        if self._key_file is None:
-            return False
         try:
-            keys = (await asyncio.to_thread(read_head_keys, self._key_file))[:1]
+            keys = (await asyncio.to_thread(read_head_keys, key_file))[:1]
         except HeadKeysUnusable:
             return False
         head = signed.head
