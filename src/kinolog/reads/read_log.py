@@ -20,6 +20,11 @@ class ReadLogPage:
     batches: tuple[RecordedReadBatch, ...] = ()
     damaged: tuple[int, ...] = ()
 
+    @property
+    def last_position(self) -> int | None:
+        """Position of the last message; None at the end of the stream."""
+        return max((*(recorded.position for recorded in self.batches), *self.damaged), default=None)
+
 
 class ReadBatchLog(Protocol):
     """The stream READS. Every adapter passes tests/contract/test_read_log.py."""

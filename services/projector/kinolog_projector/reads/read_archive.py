@@ -111,12 +111,12 @@ class ReadArchive:
         position, number = await _checkpoint(connection)
         while True:
             page = await self._log.after(position)
-            ends = [*(recorded.position for recorded in page.batches), *page.damaged]
-            if not ends:
+            last = page.last_position
+            if last is None:
                 return
             async with connection.transaction():
                 await _add(connection, page.batches, number)
-                moved = (max(ends), number + len(page.batches))
+                moved = (last, number + len(page.batches))
                 cursor = await connection.execute(MOVE, [*moved, position, number])
                 if await cursor.fetchone() is None:  # another projector was faster
                     raise psycopg.OperationalError("another process archives reads")

@@ -81,10 +81,9 @@ class ReadComparison:
         while self._log is not None and position < last:
             page = await self._log.after(position)
             found |= {recorded.position: recorded.raw for recorded in page.batches}
-            ends = [*(recorded.position for recorded in page.batches), *page.damaged]
-            if not ends:
+            if page.last_position is None:
                 break
-            position = max(ends)
+            position = page.last_position
         return found
 
 
