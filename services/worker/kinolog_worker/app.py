@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from urllib.parse import unquote, urlsplit
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
@@ -23,6 +22,7 @@ from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.configured_store import configured_artifacts, configured_live_videos
+from kinolog.adapters.obstore.folder_urls import folder_at
 from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue, load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
@@ -155,9 +155,8 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
 
 def _measured_folders(settings: WorkerSettings) -> dict[str, Path]:
     folders = {"scratch": _scratch_root(settings)}
-    if settings.artifacts_url.startswith("file://"):
-        folders["artifacts"] = Path(unquote(urlsplit(settings.artifacts_url).path))
-    return folders
+    artifacts = folder_at(settings.artifacts_url)
+    return folders if artifacts is None else folders | {"artifacts": artifacts}
 
 
 def _model_memory(settings: WorkerSettings) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
+from kinolog.adapters.obstore.folder_urls import folder_at
 from kinolog.adapters.obstore.live_videos import ObstoreLiveVideos
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
 from kinolog.network_addresses import without_credentials
@@ -56,13 +57,10 @@ def live_videos_at(url: str) -> ObstoreLiveVideos:
 
 def _store_at(url: str) -> tuple[ObjectStore, Path | None]:
     """Return the store, with its path if it is a folder."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-            raise ValueError(f"a file URL needs an absolute path: {url}")
-        folder = Path(unquote(parts.path))
+    folder = folder_at(url)
+    if folder is not None:
         make_folder(folder, mode=PRIVATE_FOLDER)
         return LocalStore(folder), folder
-    if parts.scheme in ("s3", "s3a"):
+    if urlsplit(url).scheme in ("s3", "s3a"):
         return S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}), None
     return from_url(url), None

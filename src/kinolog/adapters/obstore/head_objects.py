@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
+from kinolog.adapters.obstore.folder_urls import folder_at
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
 from kinolog.merkle.witness import PublishedHead
 from kinolog.network_addresses import without_credentials
@@ -25,12 +26,8 @@ class ObjectHeads:
     def __init__(self, url: str) -> None:
         """Take a URL. Credentials come from the usual variables. Raises `ValueError`."""
         self._url = url
+        self._folder = folder_at(url)
         self._store: ObjectStore | None = None
-        parts = urlsplit(url)
-        if parts.scheme == "file" and (
-            parts.netloc not in ("", "localhost") or not parts.path.startswith("/")
-        ):
-            raise ValueError(f"a file URL needs an absolute path: {url}")
 
     @property
     def name(self) -> str:
@@ -40,7 +37,7 @@ class ObjectHeads:
         line = f"{head.line}\n".encode()
         path = f"{head.signed.number:010}.json"
         try:
-            store = self._store = self._store or _store_at(self._url)
+            store = self._store = self._store or _store_at(self._url, self._folder)
             await store.put_async(path, line, mode="create")
         except (AlreadyExistsError, PreconditionError):
             await _check(store, path, line)
@@ -64,13 +61,11 @@ async def _check(store: ObjectStore, path: str, line: bytes) -> None:
         )
 
 
-def _store_at(url: str) -> ObjectStore:
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        folder = Path(unquote(parts.path))
+def _store_at(url: str, folder: Path | None) -> ObjectStore:
+    if folder is not None:
         make_folder(folder, mode=PRIVATE_FOLDER)
         return LocalStore(folder)
-    if parts.scheme in ("s3", "s3a"):
+    if urlsplit(url).scheme in ("s3", "s3a"):
         return S3Store.from_url(url, config={"checksum_algorithm": "SHA256"})
     return from_url(url)
 
