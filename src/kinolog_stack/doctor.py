@@ -15,6 +15,7 @@ from kinolog.models.catalogue import load_catalogue
 from kinolog.models.catalogue_file import CatalogueError
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.checks.doctor_check import OK, WARNING, WRONG, DoctorCheck
+from kinolog_stack.checks.process_pages import ANSWER_SECONDS, process_page
 from kinolog_stack.checks.tree_check import tree_checks
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.disks.disk_space import Disk, disks_of, mebibytes, stored_parts
@@ -30,7 +31,6 @@ from kinolog_stack.signing_certificates import SigningChain, certificate_end
 
 SCARCE_BYTES = 5 * 1024**3
 TOO_FEW_BYTES = 1024**3
-ANSWER_SECONDS = 5.0
 EXPIRES_SOON = timedelta(days=30)
 LOADING_SECONDS = 120.0
 WAITING = "not ready, waits for: "
@@ -343,7 +343,7 @@ def _api(folder: DataFolder, addresses: Mapping[str, str]) -> DoctorCheck:
 def _fetch_json(url: str) -> dict[str, Any] | str:
     """Return the JSON object at `url`, whatever the HTTP status, or a sentence with the reason why there is none."""
     try:
-        page = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False, verify=False).json()  # noqa: S501 - our own
+        page = process_page(url).json()
     except (httpx.HTTPError, ValueError) as error:
         return f"no answer at {'/'.join(url.split('/')[:3])} ({type(error).__name__})"
     return page if isinstance(page, dict) else {}

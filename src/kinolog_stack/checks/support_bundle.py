@@ -24,11 +24,11 @@ import httpx
 
 from kinolog.process.setting_groups.common import PREFIX
 from kinolog_stack.checks.doctor_check import DoctorCheck
+from kinolog_stack.checks.process_pages import process_page
 from kinolog_stack.data_folder import DataFolder
 
 LOG_BYTES = 256 * 1024
 """How much of the end of each log is taken."""
-ANSWER_SECONDS = 5.0
 REPLACED = "(secret)"
 SET = "(set)"
 _PLAIN_VALUE = re.compile(r"(true|false|[0-9.]+)", re.IGNORECASE)
@@ -190,8 +190,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _page(url: str) -> str:
     try:
-        # The address is one of this machine, and its certificate need not be of that name.
-        return httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False, verify=False).text  # noqa: S501
+        return process_page(url).text
     except httpx.HTTPError as error:
         return f"no answer ({type(error).__name__})\n"
 
