@@ -81,9 +81,9 @@ async def wait_for(database: Projected, number: int, *targets: HeadTarget) -> No
         await until(has_it, f"head {number} at {target.name}")
 
 
-def values_of(sender: HeadSender) -> set[float]:
-    """Return the last heads of all places by the metrics, which follow the database."""
-    return {metric.value for metric in sender.metrics()}
+async def wait_for_metrics(sender: HeadSender, number: int) -> None:
+    """Wait until all places have a head by the metrics, which follow the database."""
+    await until_true(lambda: {metric.value for metric in sender.metrics()} == {number}, "the metrics")
 
 
 def lines_of(folder: Path) -> list[str]:
@@ -115,7 +115,7 @@ async def test_files_and_objects_have_every_head(
             while len(await heads(database.connection)) < last:
                 await sign(database, rules)
             await wait_for(database, last, *targets)
-            await until_true(lambda: values_of(sender) == {last}, "the metrics")  # noqa: B023
+            await wait_for_metrics(sender, last)
     for place in places:
         lines = lines_of(place)
         assert [PublishedHead.of(line).signed.number for line in lines] == [2, 3, 4, 5]
