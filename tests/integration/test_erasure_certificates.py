@@ -18,6 +18,7 @@ from kinolog_projector.verify.difference import Difference, DifferenceFound
 from kinolog.job.commands import Cancel, Erase, FinishErasure
 from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hashes import leaf_hash
+from kinolog.merkle.signed_head import SignedHead
 from kinolog.process.files.head_keys import new_head_key
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.builders.memory_jobs import MemoryJobs
@@ -68,8 +69,8 @@ async def scrubbed(database: Projected) -> None:
     await database.connection.execute("DELETE FROM kinolog.erased_prompts")
 
 
-async def certify(database: Projected, key_file: Path) -> int:
-    """Sign a head of all commits, and certify what it has. Return how many jobs were certified."""
+async def signed(database: Projected, key_file: Path) -> tuple[ErasureCertifier, SignedHead | None]:
+    """Sign a head of all commits. Return it, and what certifies erasures under it."""
     tree = await CommitTree.open(database.connection)
     while await tree.grow():
         pass
@@ -77,9 +78,14 @@ async def certify(database: Projected, key_file: Path) -> int:
     signer = HeadSigner(database.connection, tree, rules, lambda: NOW)
     await signer.open()
     await signer.sign_if_due()
-    certifier = ErasureCertifier(database.connection, tree, key_file, lambda: NOW)
+    return ErasureCertifier(database.connection, tree, key_file, lambda: NOW), signer.last_signed
+
+
+async def certify(database: Projected, key_file: Path) -> int:
+    """Sign a head of all commits, and certify what it has. Return how many jobs were certified."""
+    certifier, head = await signed(database, key_file)
     jobs = 0
-    while certified := await certifier.certify(signer.last_signed):
+    while certified := await certifier.certify(head):
         jobs += certified
     return jobs
 
@@ -154,19 +160,14 @@ async def test_an_archive_that_lacks_an_erasure_certifies_nothing(
     await erase(jobs, job_id, "one")
     await database.catch_up(jobs.store, jobs.keys)
     await scrubbed(database)
-    tree = await CommitTree.open(database.connection)
-    await tree.grow()
-    signer = HeadSigner(database.connection, tree, HeadRules(key_file=key_file, every_commits=1), lambda: NOW)
-    await signer.open()
-    await signer.sign_if_due()
+    certifier, head = await signed(database, key_file)
     erased = [recorded.position async for recorded in jobs.store.history(job_id)][-2]
     async with database.connection.transaction():
         await database.connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER USER")
         await database.connection.execute("DELETE FROM kinolog.archive WHERE position = %s", [erased])
         await database.connection.execute("ALTER TABLE kinolog.archive ENABLE TRIGGER USER")
-    certifier = ErasureCertifier(database.connection, tree, key_file, lambda: NOW)
     with pytest.raises(DamagedTree, match=f"lacks the commit at position {erased}"):
-        await certifier.certify(signer.last_signed)
+        await certifier.certify(head)
 
 
 async def test_a_large_erasure_has_several_certificates(
