@@ -33,8 +33,8 @@ KEYS = {
 OPERATOR = "operator-key-0123456789abcdef"
 MODELS = whole_stack.CATALOGUE + "".join(
     [
-        whole_stack._model("short-card", 10, step_seconds=0.05, load_seconds=0.4),
-        whole_stack._model("long-card", 20, step_seconds=0.1, load_seconds=0.8),
+        whole_stack.model_entry("short-card", 10, step_seconds=0.05, load_seconds=0.4),
+        whole_stack.model_entry("long-card", 20, step_seconds=0.1, load_seconds=0.8),
     ]
 )
 
