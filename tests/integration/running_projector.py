@@ -13,6 +13,17 @@ from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.tasks import background_task
 
+MOST_BATCHES = 300
+
+
+async def write_until(stop: asyncio.Event, memory_jobs: MemoryJobs) -> None:
+    """Write batches of commits. After many it ends by itself: a slow machine would never read them all."""
+    for _ in range(MOST_BATCHES):
+        if stop.is_set():
+            return
+        await memory_jobs.many(2)
+        await asyncio.sleep(0.01)
+
 
 class Feed:
     """A progress feed in one process. It holds what is published until a reader follows it."""

@@ -13,10 +13,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.waits import WAIT_SECONDS
 from tests.integration.readmodel_database import Projected, projected
-from tests.integration.running_projector import projecting
-
-MOST_BATCHES = 300
-"""So many are written meanwhile: without end a slow machine would never compare them all."""
+from tests.integration.running_projector import projecting, write_until
 
 
 @pytest.fixture
@@ -82,17 +79,10 @@ async def test_a_check_beside_a_projector_under_load(database: Projected, memory
     model = await PostgresReadModel.connect(database.url, 2)
     stop = asyncio.Event()
 
-    async def submit() -> None:
-        for _ in range(MOST_BATCHES):
-            if stop.is_set():
-                return
-            await memory_jobs.many(2)
-            await asyncio.sleep(0.01)
-
     async with projecting(database.url, memory_jobs):
         await model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         async with asyncio.TaskGroup() as group:
-            group.create_task(submit())
+            group.create_task(write_until(stop, memory_jobs))
             for _ in range(3):
                 checked = await ReplayCheck(database.url, memory_jobs.store, memory_jobs.keys, 100).run()
                 assert checked.differences == []

@@ -18,10 +18,8 @@ from kinolog.readmodel.queries import job_list
 from tests.builders.memory_jobs import START, MemoryJobs
 from tests.fixtures.waits import WAIT_SECONDS
 from tests.integration.readmodel_database import Projected, projected
-from tests.integration.running_projector import projecting
+from tests.integration.running_projector import projecting, write_until
 
-MOST_BATCHES = 300
-"""So many are written meanwhile: without end a slow machine would never read them all."""
 MANY_READS = 20
 SPAN = TimeRange(start=START, end=START.replace(day=2))
 
@@ -117,18 +115,11 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
             assert (await model.overview("default", SPAN)).submitted >= summary.total
             reads += 4
 
-    async def write() -> None:
-        for _ in range(MOST_BATCHES):
-            if stop.is_set():
-                return
-            await memory_jobs.many(2)
-            await asyncio.sleep(0.01)
-
     model = await PostgresReadModel.connect(migrated_database_url, 4)
     async with projecting(migrated_database_url, memory_jobs):
         await model.wait_for(await memory_jobs.store.last_position(), WAIT_SECONDS)
         async with asyncio.TaskGroup() as group:
-            group.create_task(write())
+            group.create_task(write_until(stop, memory_jobs))
             for _ in range(3):
                 group.create_task(read(model))
             rebuilds = 0
