@@ -33,7 +33,7 @@ from kinolog.network_addresses import (
 from kinolog.process.setting_groups.common import COMMA_SEPARATED, PREFIX, ProcessSettings
 from kinolog.process.setting_groups.identity_tokens import IssuerSettings, TokenSettings
 from kinolog.process.setting_groups.prompt_writer import PromptWriterSettings
-from kinolog.process.setting_groups.reads import ReadRetentionSettings, RecordedReadSettings
+from kinolog.process.setting_groups.reads import ReadArchiveSettings, RecordedReadSettings
 from kinolog.process.setting_groups.signing import SigningSettings
 from kinolog.process.setting_groups.tenants import TenantSettings
 from kinolog.process.setting_groups.tls import (
@@ -170,7 +170,6 @@ class ApiSettings(
     ProbeSettings,
     PromptWriterSettings,
     RecordedReadSettings,
-    ReadRetentionSettings,
     TenantSettings,
     WebhookAddressSettings,
 ):
@@ -202,7 +201,7 @@ class ProjectorSettings(
     MasterKeySettings,
     DatabaseSettings,
     ProbeSettings,
-    ReadRetentionSettings,
+    ReadArchiveSettings,
     TenantSettings,
     TreeSettings,
     WebhookSettings,

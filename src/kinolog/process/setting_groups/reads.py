@@ -17,16 +17,6 @@ class RecordedReads(StrEnum):
     ALL = "all"
 
 
-class RecordedReadSettings(ProcessSettings):
-    """Which reads are stored."""
-
-    record_reads: RecordedReads = Field(
-        RecordedReads.TEXTS_AND_FILES,
-        description="Which reads are recorded: `texts-and-files` for those of videos and other files, of prompts and "
-        "other texts of users, and of the record, which are always recorded; `all` for charts, models and so on too.",
-    )
-
-
 class ReadRetentionSettings(ProcessSettings):
     """For how long reads are stored."""
 
@@ -36,6 +26,21 @@ class ReadRetentionSettings(ProcessSettings):
         le=36_500,
         description="Recorded reads are deleted after this many days, with the keys of addresses.",
     )
+
+
+class RecordedReadSettings(ReadRetentionSettings):
+    """Which reads are stored, of the api."""
+
+    record_reads: RecordedReads = Field(
+        RecordedReads.TEXTS_AND_FILES,
+        description="Which reads are recorded: `texts-and-files` for those of videos and other files, of prompts and "
+        "other texts of users, and of the record, which are always recorded; `all` for charts, models and so on too.",
+    )
+
+
+class ReadArchiveSettings(ReadRetentionSettings):
+    """How many reads are stored, of the projector."""
+
     reads_bytes: int = Field(
         4 << 30, ge=1 << 20, description="The oldest recorded reads are deleted beyond this many bytes."
     )
