@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -85,7 +85,7 @@ def with_site_links(markdown: str, place: str, uri: str) -> str:
 
 
 def with_spaced_lists(markdown: str) -> str:
-    """Return a text whose lists begin after a blank line, and whose nested lists are four columns apart."""
+    """Return a text whose lists begin after a blank line."""
     lines: list[str] = []
     in_code, before = False, ""
     for line in markdown.splitlines():
@@ -99,7 +99,7 @@ def with_spaced_lists(markdown: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _outside_of_code(markdown: str, change: Any) -> str:
+def _outside_of_code(markdown: str, change: Callable[[str], str]) -> str:
     """Return a text with what is outside of its blocks of code changed."""
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.MULTILINE | re.DOTALL)
     return "".join(part if number % 2 else change(part) for number, part in enumerate(parts))
