@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from kinolog.job.commands import NO_ORIGIN, CommandOrigin
-from kinolog.job.events import Event
+from kinolog.job.events import Completed, Event, SceneRendered
 from kinolog.job.state import Job
+from kinolog.job.values import Artifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +54,20 @@ class RecordedCommit:
     commit: Commit
     digest: bytes
     raw: bytes
+
+
+def artifacts_ever_made(history: Iterable[RecordedCommit]) -> list[Artifact]:
+    """Return the files that a job ever made, scenes of earlier attempts included, each once."""
+    made: dict[str, Artifact] = {}
+    for recorded in history:
+        for event in recorded.commit.events:
+            match event:
+                case Completed(artifacts=artifacts):
+                    files = artifacts
+                case SceneRendered(artifact=artifact, thumbnail=thumbnail):
+                    files = (artifact,) if thumbnail is None else (artifact, thumbnail)
+                case _:
+                    continue
+            for file in files:
+                made.setdefault(file.key, file)
+    return list(made.values())

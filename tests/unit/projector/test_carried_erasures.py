@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from kinolog_projector.restore.erasures import ACTOR, erase_again
 
 from kinolog.command_handler import CommandHandler
-from kinolog.job.commands import StartAttempt
+from kinolog.job.commands import Complete, StartAttempt
+from kinolog.job.events import ErasureFinished
 from kinolog.job.values import Status
-from kinolog.ports.artifacts import job_folder
+from kinolog.ports.artifacts import address, job_folder
 from tests.adapters.memory.artifacts import MemoryArtifacts
+from tests.builders.jobs import MEDIA, video
 from tests.builders.memory_jobs import RUNTIME, MemoryJobs
 
 
@@ -44,3 +47,27 @@ async def test_jobs_in_every_state_are_erased_again() -> None:
     later = [r.commit async for batch in jobs.store.read(before) for r in batch]
     assert {commit.command.actor for commit in later} == {ACTOR}
     assert await erase_again(listed, jobs.store, handler, jobs.keys, artifacts) == []
+
+
+async def test_the_end_of_an_erasure_names_the_files_of_the_history() -> None:
+    """Those that the store has no more, too: no backup has files of jobs that are erased."""
+    jobs = MemoryJobs()
+    job_id = await jobs.submit()
+    attempt = await jobs.start(job_id, "worker-1", RUNTIME)
+    film = "ab" * 32
+    key = address(job_folder("default", job_id), film, ".mp4")
+    complete = Complete(
+        id=jobs.command_id(),
+        actor="worker-1",
+        attempt=attempt,
+        artifacts=(replace(video(job_id), key=key, sha256=film),),
+        media=MEDIA,
+        gpu_seconds=1.0,
+    )
+    await jobs.send(job_id, complete)
+    handler = CommandHandler(jobs.store, lambda: jobs.now)
+    assert await erase_again([job_id], jobs.store, handler, jobs.keys, MemoryArtifacts()) == [job_id]
+    *_, last = [recorded.commit async for recorded in jobs.store.history(job_id)]
+    (finished,) = last.events
+    assert isinstance(finished, ErasureFinished)
+    assert (finished.files, finished.sha256) == (1, (film,))

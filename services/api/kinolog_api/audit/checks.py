@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.counts import counted
 from kinolog.job.commit import RecordedCommit
-from kinolog.job.events import TERMINAL, Completed, Retried, SceneRendered
+from kinolog.job.events import TERMINAL, Retried
 from kinolog.job.evolve import BrokenHistory, fold, fold_commits
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.job.values import Artifact
@@ -163,19 +163,6 @@ def listed_artifacts(job: Job) -> list[Artifact]:
     of_scenes = (file for scene in job.scenes for file in (scene.artifact, scene.thumbnail))
     scenes = (file for file in of_scenes if file is not None)
     return _distinct([*job.artifacts, *scenes, *(one.file for one in job.spec.inputs)])
-
-
-def artifacts_ever_made(history: Iterable[RecordedCommit]) -> list[Artifact]:
-    """Return the files that the job ever made, scenes of earlier attempts included, each once."""
-    made: list[Artifact] = []
-    for recorded in history:
-        for event in recorded.commit.events:
-            match event:
-                case Completed(artifacts=artifacts):
-                    made += artifacts
-                case SceneRendered(artifact=artifact, thumbnail=thumbnail):
-                    made += [artifact] if thumbnail is None else [artifact, thumbnail]
-    return _distinct(made)
 
 
 def scene_count(job: Job) -> str:

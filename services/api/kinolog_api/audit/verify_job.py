@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.counts import counted
-from kinolog.job.commit import RecordedCommit
+from kinolog.job.commit import RecordedCommit, artifacts_ever_made
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
 from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, digest_in, is_shared, job_folder
@@ -169,7 +169,7 @@ class VerifyJob:
     async def _check_erased(self, job: Job, history: Sequence[RecordedCommit]) -> RecordCheck:
         """Check that the job's folder is empty, and that no file is left that only this job listed."""
         remaining = await self._artifacts.keys_of(job_folder(job.tenant, job.id))
-        files = [a for a in checks.artifacts_ever_made(history) if is_shared(a.key)]
+        files = [a for a in artifacts_ever_made(history) if is_shared(a.key)]
         stored = [artifact.key for artifact in files if await self._is_stored(artifact.key)]
         if stored:
             in_use = await self._read_model.artifacts_in_use(stored, job.id)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
+from kinolog.job.commit import artifacts_ever_made
 from kinolog.job.values import Artifact
 from kinolog.ports.artifacts import ArtifactStore, digests_in, is_shared, job_folder
 from kinolog.ports.event_store import EventStore, LoadedJob
@@ -29,7 +30,6 @@ from kinolog.ports.read_model import PositionNotReached, ReadModel, ReadModelUna
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
-from kinolog_api.audit.checks import artifacts_ever_made
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.commands import JobCommands, command_id, without_erased
 from kinolog_api.rpc.calls import RpcCall

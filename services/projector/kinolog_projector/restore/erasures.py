@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel, Erase, FinishErasure, GiveUp
+from kinolog.job.commit import artifacts_ever_made
 from kinolog.job.decide import WORKER_LOST
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.artifacts import ArtifactStore, digests_in, job_folder
+from kinolog.ports.artifacts import ArtifactStore, digests_in, is_shared, job_folder
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 
@@ -40,9 +41,13 @@ async def erase_again(
             await handler.handle(job_id, Erase(id=new_id(), actor=ACTOR, erasure_id=erasure_id))
             changed.append(job_id)
         folder = job_folder(loaded.job.tenant, job_id)
-        deleted = await artifacts.keys_of(folder)
+        deleted = set(await artifacts.keys_of(folder))
         await artifacts.delete_all(folder)
         await keys.erase(loaded.job.sealing_key_id)
+        if loaded.job.erasure_finished:
+            continue
+        made = artifacts_ever_made([recorded async for recorded in store.history(job_id)])
+        deleted |= {artifact.key for artifact in made if not is_shared(artifact.key)}
         finish = FinishErasure(id=new_id(), actor=ACTOR, files=len(deleted), sha256=digests_in(deleted))
         await handler.handle(job_id, finish)
     return changed
