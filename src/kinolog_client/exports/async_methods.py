@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kinolog_client.exports.commit_selection import CommitSelection, bundle_params
 from kinolog_client.exports.event_file import EventFile
@@ -13,9 +13,10 @@ from kinolog_client.exports.transfer import EventTransfer, events_operation, par
 from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, bundle_operation
 from kinolog_client.partial_file import flush_to_disk, partial_file
-from kinolog_client.replay.commit_transfer import CommitTransfer
-from kinolog_client.replay.job_events import JobEvent
-from kinolog_client.replay.replayed_commit import ReplayedCommit
+
+if TYPE_CHECKING:  # they have a class for each event, and few programs replay commits
+    from kinolog_client.replay.job_events import JobEvent
+    from kinolog_client.replay.replayed_commit import ReplayedCommit
 
 
 class AsyncExportMethods:
@@ -50,6 +51,8 @@ class AsyncExportMethods:
         With `events` they have those alone, and commits without any of them are left out. `on_begin` is called with the
         name of the log and the last position. See `exported_events`.
         """
+        from kinolog_client.replay.commit_transfer import CommitTransfer
+
         operation = events_operation(selection or CommitSelection(), prompts)
         transfer = CommitTransfer(self._transport.endpoint.url, operation, self._transport.policy, events)
         begun = False
