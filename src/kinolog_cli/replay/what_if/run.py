@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-
 from rich.text import Text
 
 from kinolog.counts import counted
@@ -16,14 +15,13 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_columns
 from kinolog_cli.output.formats import duration, percent
-from kinolog_cli.output.places import checked_place, writes_standard_output, writing
+from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_cli.replay.log_source import LogSource
 from kinolog_cli.replay.projection_run import replay_bar
-from kinolog_cli.replay.results import save_result
+from kinolog_cli.replay.results import Rows, save_result
 from kinolog_cli.replay.what_if.outcomes import RECORDED, Outcome, outcomes, tenants_of, wait_rows
 from kinolog_cli.replay.what_if.recorded_jobs import RecordedJobs
 from kinolog_cli.replay.what_if.setting_text import WhatIf
-from kinolog_client.partial_file import partial_file
 
 PICTURES = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".json", ".jsonl")
@@ -42,14 +40,11 @@ def check_output(output: Path | None) -> None:
             f"--output {output}: the name says the format: it must end with {', '.join((*PICTURES, *TABLES))}",
         )
     checked_place(output)
-    if suffix in PICTURES:
-        try:
-            import matplotlib  # noqa: F401 - before the log is read: it is optional
-        except ModuleNotFoundError as error:
-            raise CommandFailed(
-                ExitCode.USAGE,
-                "a plot cannot be drawn here; install what it needs with: pip install 'kinolog[plot]', or name a .csv",
-            ) from error
+    if suffix in PICTURES and find_spec("matplotlib") is None:
+        raise CommandFailed(
+            ExitCode.USAGE,
+            "a plot cannot be drawn here; install what it needs with: pip install 'kinolog[plot]', or name a .csv",
+        )
 
 
 def replay_what_if(
@@ -65,11 +60,8 @@ def replay_what_if(
             f"{error} in this part of the log; select more, with --since, --from or --tenant",
         ) from None
     found = outcomes(recorded, settings)
-    if output is not None and output.suffix.lower() in PICTURES:
-        _save_plot(context, found, output)
-    elif output is not None:
-        rows: list[Any] = wait_rows(found)
-        save_result(context, rows, output)
+    if output is not None:
+        save_result(context, _content(found, output.suffix.lower()), output)
     if context.as_json:
         if output is None:
             for row in wait_rows(found):
@@ -94,25 +86,19 @@ def _read(context: CliContext, source: LogSource) -> RecordedJobs:
     return jobs
 
 
-def _save_plot(context: CliContext, found: Sequence[Outcome], output: Path) -> None:
+def _content(found: Sequence[Outcome], suffix: str) -> Rows | bytes:
+    """Return what is saved in a file with a suffix: a plot, or rows."""
+    if suffix not in PICTURES:
+        return [*wait_rows(found)]
     from kinolog_cli.replay.what_if.plot import plotted  # its library is optional and large
 
-    place = checked_place(output)
-    content = plotted(found, output.suffix.lower().removeprefix("."))
-    with writing(place), partial_file(place) as file:
-        file.write(content)
-    if writes_standard_output(place):
-        return
-    if context.as_json:
-        context.print_json({"saved": str(place)})
-    else:
-        context.out.print(f"saved as {place}", markup=False, soft_wrap=True)
+    return plotted(found, suffix.removeprefix("."))
 
 
 def _print(
     context: CliContext, recorded: RecordedQueue, jobs: RecordedJobs, found: Sequence[Outcome]
 ) -> None:
-    out, with_cost = context.out, found[0].price is not None or any(each.price is not None for each in found)
+    out, with_cost = context.out, any(each.price is not None for each in found)
     print_columns(
         out,
         (
