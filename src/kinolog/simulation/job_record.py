@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kinolog.job.interruption import INTERRUPTED
@@ -96,7 +97,7 @@ class JobTimes:
         return None if self.started is None else max(0.0, self.started - self.waits_from)
 
 
-def recorded_times(jobs: list[JobStay]) -> list[JobTimes]:
+def recorded_times(jobs: Iterable[JobStay]) -> list[JobTimes]:
     """Return the times of jobs as they were. A job is counted under the priority that it had when it started."""
     return [
         JobTimes(

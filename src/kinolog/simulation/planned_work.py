@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -35,11 +35,6 @@ class WorkEstimates:
     """What is usual in a record: for jobs whose work is not known, and for models that have to be loaded elsewhere."""
 
     def __init__(self, jobs: Sequence[JobStay]) -> None:
-        self._per_cost: dict[str, float] = {}
-        self._finishing: dict[str, float] = {}
-        self._loads: dict[tuple[str, bool], float] = {}
-        self.estimated_jobs = 0
-        """Jobs whose work was estimated."""
         rates, finishing = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
         loads = defaultdict[tuple[str, bool], list[float]](list)
         for job in jobs:
@@ -75,11 +70,9 @@ class WorkEstimates:
         return tuple(parts)
 
     def _estimated(self, job: JobStay, together: Sequence[AttemptRecord]) -> WorkPart:
-        self.estimated_jobs += 1
         name = job.model if job.model in self._per_cost else ""
-        seconds = self._per_cost.get(name, 0.0) * max(1, job.cost)
-        known = sum(attempt.device_seconds for attempt in together)
-        whole = max(seconds, known)
+        usual = self._per_cost.get(name, 0.0) * max(1, job.cost)
+        whole = max(usual, sum(attempt.device_seconds for attempt in together))
         return WorkPart(
             device_seconds=whole,
             scaled_seconds=whole,
@@ -95,12 +88,11 @@ def drawn_seconds(work: WorkPart, speed: float) -> float:
     return work.device_seconds - work.load_seconds - work.scaled_seconds * (1 - 1 / speed)
 
 
-def _part(attempts: Iterable[AttemptRecord]) -> WorkPart:
+def _part(attempts: Sequence[AttemptRecord]) -> WorkPart:
     """Return the work of attempts of which each but the last one was interrupted."""
-    all_of_them = list(attempts)
-    last = all_of_them[-1]
-    device = sum(attempt.device_seconds for attempt in all_of_them)
-    scaled = sum(attempt.seconds_in(DEVICE_STAGES) for attempt in all_of_them)
+    last = attempts[-1]
+    device = sum(attempt.device_seconds for attempt in attempts)
+    scaled = sum(attempt.seconds_in(DEVICE_STAGES) for attempt in attempts)
     load = min(device, last.stage_seconds.get(Stage.PREFETCH.value, 0.0))
     return WorkPart(
         device_seconds=device,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -90,9 +89,8 @@ class SimulatedWorker:
 def best_waiting(workers: list[SimulatedWorker], job: SimulatedJob, now: float) -> SimulatedWorker | None:
     """Return the worker that gets the ticket of a job: one whose device is free, and that has the model loaded."""
     able = [worker for worker in workers if worker.waits and worker.record.serves(job.record.model_class)]
-    key: Callable[[SimulatedWorker], tuple[bool, bool, float]] = lambda worker: (  # noqa: E731
-        bool(worker.users),
-        worker.model != job.record.model,
-        worker.free_at,
+    return min(
+        able,
+        key=lambda worker: (bool(worker.users), worker.model != job.record.model, worker.free_at),
+        default=None,
     )
-    return min(able, key=key, default=None)

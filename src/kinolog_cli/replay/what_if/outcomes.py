@@ -49,7 +49,7 @@ def outcomes(recorded: RecordedQueue, settings: Sequence[WhatIf]) -> list[Outcom
     price = next((each.price for each in settings if each.price is not None), None)
     as_it_was = QueueSettings()
     found = [
-        _outcome(RECORDED, recorded_times(list(recorded.jobs)), recorded.workers, price),
+        _outcome(RECORDED, recorded_times(recorded.jobs), recorded.workers, price),
         _outcome(SIMULATED, simulate(recorded, as_it_was), recorded.workers, price),
     ]
     for each in settings:

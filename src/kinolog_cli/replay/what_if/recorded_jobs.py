@@ -8,7 +8,6 @@ from typing import Any
 from kinolog.job.cost import job_cost
 from kinolog.job.interruption import PREEMPTED
 from kinolog.job.values import Priority, Stage
-from kinolog.scheduling.next_job import START_SECONDS
 from kinolog.scheduling.preemption import PREEMPTIONS
 from kinolog.simulation.fleet_simulation import RecordedQueue
 from kinolog.simulation.job_record import AttemptRecord, JobStay
@@ -87,11 +86,10 @@ class RecordedJobs(Projection):
         if not any(job.outcome == COMPLETED for job in self._jobs):
             raise ValueError("no job was submitted and completed, so nothing says how long jobs take,")
         device_times(self._jobs)
-        turnaround = turnaround_seconds(self._jobs)
         return RecordedQueue(
             jobs=self._jobs,
             workers=recorded_workers(self._jobs),
-            turnaround_seconds=max(turnaround, -START_SECONDS),
+            turnaround_seconds=turnaround_seconds(self._jobs),
             preemptions=PREEMPTIONS if self._has_preemptions() else 0,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from kinolog.job.values import Priority
 from kinolog.scheduling.lane_choice import WEIGHTS
@@ -27,7 +28,7 @@ class WhatIf:
 
 @dataclass(slots=True)
 class _Parsed:
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     tenants: dict[str, float] = field(default_factory=dict)
     price: float | None = None
 
@@ -51,7 +52,7 @@ def parse_what_if(text: str) -> WhatIf:
         raise _wrong(
             "policy=fifo", "knows no tenants and stops no job: leave out tenant:NAME and preemptions"
         )
-    settings = QueueSettings(**parsed.values, tenant_weights=parsed.tenants)  # type: ignore[arg-type]
+    settings = QueueSettings(**parsed.values, tenant_weights=parsed.tenants)
     return WhatIf(text=text.replace(" ", "") or "as recorded", settings=settings, price=parsed.price)
 
 
