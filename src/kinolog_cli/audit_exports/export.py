@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from kinolog.counts import counted
 from kinolog_cli.audit_exports.commit_options import (
@@ -22,9 +19,10 @@ from kinolog_cli.audit_exports.commit_options import (
     commit_selection,
     whole_job_id,
 )
-from kinolog_cli.context import CliContext, JsonOption, command, current_context
+from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.log_bar import log_bar
 from kinolog_cli.output.places import checked_place, writes_standard_output, writing
 from kinolog_client import ExportInterrupted
 
@@ -62,7 +60,8 @@ def export(
         raise CommandFailed(ExitCode.USAGE, f"--format must be one of {', '.join(FORMATS)}")
     selection = commit_selection(since=since, until=until, first=first, last=last, actor=actor, tenant=tenant)
     place, unreadable = checked_place(output), list[int]()
-    with context.client() as client, _bar(context, selection.first_position or 1) as on_progress:
+    before = (selection.first_position or 1) - 1
+    with context.client() as client, log_bar(context.err, "exporting", before) as on_progress:
         chosen_commits = replace(selection, job_id=whole_job_id(client, job))
         try:
             with writing(place, "repeat the command to go on, or save it elsewhere"):
@@ -89,24 +88,6 @@ def export(
         context.print_json({"saved": str(place), "format": chosen, "prompts": prompts})
     else:
         context.out.print(f"saved as {place}", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _bar(context: CliContext, first: int) -> Iterator[Callable[[int, int], None]]:
-    """Show how far the log is exported. Yields what to call with the position that is reached and the last one."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=context.err, transient=True) as bar:
-        task = bar.add_task("exporting", total=None)
-
-        def show(reached: int, last: int) -> None:
-            bar.update(
-                task,
-                total=last - first + 1,
-                completed=reached - first + 1,
-                description=f"position {reached} of {last}",
-            )
-
-        yield show
 
 
 def _format_of(output: Path) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.log_bar import log_bar
 from kinolog_cli.replay.log_source import LogSource
 from kinolog_cli.replay.projection_file import ProjectionFile, defines_state
 from kinolog_cli.replay.replay_state import ReplayState, read_state
@@ -75,7 +72,7 @@ class ProjectionRun:
 
         saved_at = monotonic()
         try:
-            with replay_bar(context, self._position) as show:
+            with log_bar(context.err, "replaying", self._position) as show:
                 commits = self._source.commits(self._file.events, begin, self._position)
                 for number, commit in enumerate(commits, 1):
                     self._is_between = False
@@ -98,18 +95,3 @@ class ProjectionRun:
             state = projection.state()
         self._state = replace(self._state, position=self._position, state=state)
         self._state.write(self._path)
-
-
-@contextmanager
-def replay_bar(context: CliContext, first: int) -> Iterator[Callable[[int, int], None]]:
-    """Show how far the log is read. Yields what to call with the position that is reached and the last one."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    is_shown = context.err.is_terminal  # else it leaves an empty line
-    with Progress(*columns, console=context.err, transient=True, disable=not is_shown) as bar:
-        task = bar.add_task("replaying", total=None)
-
-        def show(reached: int, last: int) -> None:
-            text = f"position {reached} of {last}"
-            bar.update(task, total=last - first, completed=reached - first, description=text)
-
-        yield show

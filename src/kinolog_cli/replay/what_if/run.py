@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+
 from rich.text import Text
 
 from kinolog.counts import counted
@@ -15,9 +16,9 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_columns
 from kinolog_cli.output.formats import duration, percent
+from kinolog_cli.output.log_bar import log_bar
 from kinolog_cli.output.places import checked_place, writes_standard_output
 from kinolog_cli.replay.log_source import LogSource
-from kinolog_cli.replay.projection_run import replay_bar
 from kinolog_cli.replay.results import Rows, save_result
 from kinolog_cli.replay.what_if.outcomes import RECORDED, Outcome, outcomes, tenants_of, wait_rows
 from kinolog_cli.replay.what_if.recorded_jobs import RecordedJobs
@@ -78,7 +79,7 @@ def _read(context: CliContext, source: LogSource) -> RecordedJobs:
         nonlocal last
         last = last_position
 
-    with replay_bar(context, source.selection.first_position or 0) as show:
+    with log_bar(context.err, "replaying", (source.selection.first_position or 1) - 1) as show:
         for number, commit in enumerate(source.commits(RecordedJobs.events, begin), 1):
             jobs.apply(commit)
             if number % SHOWN_COMMITS == 0:
