@@ -30,13 +30,13 @@ from kinolog.ports.raw_log import RawCommit
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog_cli.replay.stored_commits import commit_of
 from kinolog_client import CommitSelection
+from kinolog_client.exports.event_file import after_break
 from kinolog_client.exports.transfer import place_of
 from kinolog_client.replay import JobEvent, ReplayedCommit
 from kinolog_client.replay.commit_lines import CommitLines
 from kinolog_client.replay.event_decoding import names_of
 
 _ZIP = b"PK\x03\x04"
-_BLOCK = 1 << 16
 
 
 class LogFileUnreadable(Exception):
@@ -155,15 +155,10 @@ def _source_of(line: bytes) -> str:
 def _last_position(file: BinaryIO) -> int:
     """Return the position of the last event. Raises ValueError, also for a file that ends within a line."""
     end = file.seek(0, os.SEEK_END)
-    begin, tail = end, b""
-    while begin and b"\n" not in tail[:-1]:
-        size = min(_BLOCK, begin)
-        begin -= size
-        file.seek(begin)
-        tail = file.read(size) + tail
-    if not tail.endswith(b"\n"):
+    if after_break(file, end) != end:
         raise ValueError("it ends within a line: the export was interrupted; repeat it")
-    return place_of(tail[:-1].rpartition(b"\n")[2]).position
+    file.seek(after_break(file, end - 1))
+    return place_of(file.readline()).position
 
 
 class BundleLog:

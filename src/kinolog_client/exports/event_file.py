@@ -173,18 +173,18 @@ def last_line(file: BinaryIO) -> EventPlace | None:
 
     Raises ValueError if it is no event.
     """
-    end = _after_break(file, file.seek(0, os.SEEK_END))
+    end = after_break(file, file.seek(0, os.SEEK_END))
     file.truncate(end)
     if not end:
         return None
-    begin = _after_break(file, end - 1)
+    begin = after_break(file, end - 1)
     file.seek(begin)
     place = place_of(file.read(end - begin))
     file.seek(0, os.SEEK_END)
     return place
 
 
-def _after_break(file: BinaryIO, end: int) -> int:
+def after_break(file: BinaryIO, end: int) -> int:
     """Return the first byte after the last line break before `end`."""
     while end:
         begin = max(0, end - _BLOCK)
