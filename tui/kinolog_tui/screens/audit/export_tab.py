@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Select, Static
 
+from kinolog.ids import is_job_id
 from kinolog_client import CallerInfo, CommitSelection
 from kinolog_client.exports.event_file import ExportInterrupted
 from kinolog_tui.screens.dialogs.save import SaveDialog
@@ -29,7 +29,6 @@ FORMATS = (
     ("Bundle that proves itself (ZIP)", "bundle"),
 )
 NAMES = {"jsonl": "events.jsonl", "parquet": "events.parquet", "bundle": "bundle.zip"}
-JOB_ID = re.compile(r"[a-z0-9]{26}")
 BAR_CELLS = 30
 NEEDS_LIBRARY = "Parquet needs a library: pip install 'kinolog[parquet]', then start the dashboard again."
 
@@ -109,7 +108,7 @@ class ExportTab(PageTab):
         }
         job_id = self.query_one("#export-job", Input).value.strip().lower()
         errors = date_errors(typed["since"], typed["until"])
-        if job_id and not JOB_ID.fullmatch(job_id):
+        if job_id and not is_job_id(job_id):
             errors["job"] = "has 26 lower-case letters and digits"
         words = "\n".join(f"✖ {name} {why}" for name, why in errors.items())
         self.query_one("#export-wrong", Static).update(Text(words, style=style(self.app, "error")))

@@ -108,9 +108,9 @@ class HeadsTab(PageTab):
 
     def _checks(self, checked: CheckedHead) -> Group:
         lines = [
-            self._line(checked.problem == "", "the signature is that of this key, and states this tree")
-            if checked.problem == ""
-            else self._line(False, f"the signature does not fit: {checked.problem}")
+            self._line(False, f"the signature does not fit: {checked.problem}")
+            if checked.problem
+            else self._line(True, "the signature is that of this key, and states this tree")
         ]
         first = checked.first
         if first is None:

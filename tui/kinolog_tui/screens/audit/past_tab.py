@@ -155,7 +155,8 @@ class PastTab(PageTab):
             self._timer.stop()
         self._timer, self._is_moving = None, False
         self._as_of = as_of
-        self.query_one("#as-of", Input).value = "" if as_of is None else self.query_one("#as-of", Input).value
+        if as_of is None:
+            self.query_one("#as-of", Input).value = ""
         self.load()
 
     def _show(self, state: QueueAtInfo) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Input
 
+from kinolog.ids import is_job_id
 from kinolog_client import ProofInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page_tab import PageTab
@@ -17,8 +17,6 @@ from kinolog_tui.session.keymap_app import fill_key_names
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.job.proof import ProofPanel
-
-JOB_ID = re.compile(r"[a-z0-9]{26}")
 
 
 class RecordField(Input):
@@ -69,7 +67,7 @@ class VerifyTab(PageTab):
         message.stop()
         job_id = message.value.strip().lower()
         self._proof.display = True
-        if not JOB_ID.fullmatch(job_id):
+        if not is_job_id(job_id):
             self._proof.show_message("An id of a job has 26 lower-case letters and digits.")
             return
         self._proof.show_message("checking the record and every file …")

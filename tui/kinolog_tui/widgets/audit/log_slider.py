@@ -52,17 +52,25 @@ class LogSlider(Static, can_focus=True):
         self.position, self.last = position, last
         self.refresh()
 
+    @property
+    def _words(self) -> str:
+        return f" {count(self.position)} of {count(self.last)} "
+
+    @property
+    def _cells(self) -> int:
+        """How many cells the line has between its arrows."""
+        return max(10, self.size.width - len(self._words) - 3)
+
     def render(self) -> RenderResult:
         """Render one line."""
-        words = f" {count(self.position)} of {count(self.last)} "
-        cells = max(10, self.size.width - len(words) - 3)
+        cells = self._cells
         knob = round((cells - 1) * (self.position - 1) / max(1, self.last - 1)) if self.last else 0
         text = Text(no_wrap=True)
         text.append("←", style=style(self.app, "text-muted"))
         text.append("━" * knob, style=style(self.app, "accent"))
         text.append("●", style=style(self.app, "accent", bold=self.has_focus))
         text.append("─" * (cells - 1 - knob) + "→", style=style(self.app, "text-muted"))
-        text.append(words)
+        text.append(self._words)
         return text
 
     def action_slide(self, commits: int) -> None:
@@ -79,8 +87,7 @@ class LogSlider(Static, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """Move to where it was clicked."""
-        cells = max(10, self.size.width - len(f" {count(self.position)} of {count(self.last)} ") - 3)
-        self._move(1 + round((event.x - 1) / max(1, cells - 1) * (self.last - 1)))
+        self._move(1 + round((event.x - 1) / (self._cells - 1) * (self.last - 1)))
 
     def _move(self, position: int) -> None:
         position = max(1, min(self.last, position))
