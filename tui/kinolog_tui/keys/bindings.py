@@ -335,3 +335,12 @@ KEYS = {key.id: key for group in KEY_GROUPS for key in group.keys}
 def key_binding(id: str, action: str, description: str, **more: Any) -> Binding:  # noqa: A002  # as textual names it
     """Return the binding with this id and its default key."""
     return Binding(KEYS[id].keys, action, description, id=id, **more)
+
+
+ROW_KEYS = (
+    key_binding("everywhere.down", "cursor_down", "Down", show=False),
+    key_binding("everywhere.up", "cursor_up", "Up", show=False),
+    key_binding("everywhere.first", "first", "First", show=False),
+    key_binding("everywhere.last", "last", "Last", show=False),
+)
+"""Bindings that move through a list of Textual."""

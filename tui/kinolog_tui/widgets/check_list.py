@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.widgets import Checkbox, OptionList
 from textual.widgets.option_list import Option
 
-from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.bindings import ROW_KEYS, key_binding
 
 
 class CheckList(OptionList):
@@ -17,10 +17,7 @@ class CheckList(OptionList):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("dialogs.tick", "select", "Tick", show=False),
-        key_binding("everywhere.down", "cursor_down", "Down", show=False),
-        key_binding("everywhere.up", "cursor_up", "Up", show=False),
-        key_binding("everywhere.first", "first", "First", show=False),
-        key_binding("everywhere.last", "last", "Last", show=False),
+        *ROW_KEYS,
     ]
 
     def __init__(

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from kinolog_client import QueueAtInfo
 from kinolog_client.models.history import JobPlaceInfo
-from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.bindings import ROW_KEYS, key_binding
 from kinolog_tui.screens.page_tab import PageTab
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text import clock
@@ -35,10 +35,7 @@ class PlaceList(OptionList):
     """Jobs of the queue or of the fleet. Enter opens one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.down", "cursor_down", "Down", show=False),
-        key_binding("everywhere.up", "cursor_up", "Up", show=False),
-        key_binding("everywhere.first", "first", "First", show=False),
-        key_binding("everywhere.last", "last", "Last", show=False),
+        *ROW_KEYS,
         key_binding("everywhere.open", "select", "Open job"),
     ]
 

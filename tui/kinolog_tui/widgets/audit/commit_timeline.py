@@ -17,7 +17,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_client.models.history import CommandCountInfo, FoundCommitInfo
-from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.bindings import ROW_KEYS, key_binding
 from kinolog_tui.text.display_text import COLOURS, SYMBOLS, count, event_label, moment, short_id, time_of_day
 from kinolog_tui.widgets.theme_styles import style
 
@@ -37,10 +37,7 @@ class TimelineList(OptionList):
     """The list. A heading for each day cannot be selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("everywhere.down", "cursor_down", "Down", show=False),
-        key_binding("everywhere.up", "cursor_up", "Up", show=False),
-        key_binding("everywhere.first", "first", "First", show=False),
-        key_binding("everywhere.last", "last", "Last", show=False),
+        *ROW_KEYS,
         key_binding("everywhere.open", "select", "Open job"),
     ]
 
