@@ -9,10 +9,8 @@ import Typography from "@mui/material/Typography";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
-import { shortId } from "../text/format";
+import { JOB_ID, shortId } from "../text/format";
 import { PAGES } from "./pages";
-
-const JOB_ID = /^[a-z0-9]{26}$/;
 
 interface Props {
   onClose: () => void;

@@ -18,6 +18,9 @@ const numberFormat = kept((language, options?: Intl.NumberFormatOptions) => new 
 const dateFormat = kept((language, options?: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(language, options));
 const sinceFormat = kept((language, options?: Intl.RelativeTimeFormatOptions) => new Intl.RelativeTimeFormat(language, options));
 
+/** The form of the id of a job. */
+export const JOB_ID = /^[a-z0-9]{26}$/;
+
 export function shortId(jobId: string): string {
   return jobId.slice(0, 8);
 }

@@ -1,5 +1,6 @@
 /** What the page of audits shows, kept in the address: the tab, the question, and the time or position of the queue. */
 import type { AuditRights } from "../../api/audit";
+import { JOB_ID } from "../../text/format";
 
 export const TABS = ["search", "past", "heads", "verify", "export"] as const;
 export type TabName = (typeof TABS)[number];
@@ -18,8 +19,6 @@ export interface AuditSearch {
 }
 
 const POSITION = /^[0-9]{1,19}$/;
-export const JOB_ID = /^[a-z0-9]{26}$/;
-
 const ZONED_TIME = /^[0-9-]{10}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$/;
 
 /** Return a position or a time as the gateway takes them; undefined for another text. A time with a zone stays exact. */

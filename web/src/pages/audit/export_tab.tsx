@@ -16,8 +16,9 @@ import { saveBlob } from "../../api/save_blob";
 import { Choice } from "../../components/choice";
 import { ErrorLine } from "../../components/error_line";
 import { Panel } from "../../components/panel";
+import { JOB_ID } from "../../text/format";
 import { useFormats } from "../../text/use_format";
-import { JOB_ID, type TabProps } from "./audit_search";
+import type { TabProps } from "./audit_search";
 
 const FORMATS = ["jsonl", "bundle"] as const;
 type ExportFormat = (typeof FORMATS)[number];

@@ -9,7 +9,8 @@ import { Link } from "react-router";
 import { useProof } from "../../api/queries";
 import { Panel } from "../../components/panel";
 import { RecordChecks } from "../../components/record_checks";
-import { JOB_ID, type TabProps } from "./audit_search";
+import { JOB_ID } from "../../text/format";
+import type { TabProps } from "./audit_search";
 
 export default function VerifyTab({ search, onChange }: TabProps): ReactNode {
   const { t } = useTranslation();

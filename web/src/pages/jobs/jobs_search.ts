@@ -1,6 +1,7 @@
 /** Filters, order and page of the list of jobs, kept in the address so that a list can be linked and gone back to. */
 import type { DateRange, JobsQuery } from "../../api/queries";
 import { type JobStatus, PRIORITIES, type Priority, STATUSES } from "../../api/types";
+import { JOB_ID } from "../../text/format";
 
 /** What the list is ordered by, each with its name among the texts of fields. */
 export const SORT_FIELDS = { created_at: "created", updated_at: "updated", progress: "progress", duration: "ran", priority: "priority" } as const;
@@ -15,7 +16,6 @@ export const RANGES: readonly DateRange[] = [
   "last_7_days",
   "last_30_days",
 ];
-const JOB_ID = /^[a-z0-9]{26}$/;
 export const PAGE_SIZES = [10, 25, 50, 100] as const;
 
 export interface JobsSearch {
