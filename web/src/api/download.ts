@@ -1,5 +1,5 @@
 /** Saves files of the gateway. */
-import { fetchedFile } from "./gateway";
+import { fetchedFile } from "./fetched";
 import { saveBlob } from "./save_blob";
 
 /** Read a file with the person's key, and save it. Throws `RequestFailed`. */

@@ -1,7 +1,6 @@
 /** Exports of the log: events as they come, resumed after a lost connection, and archives as they are received. */
-import { pathOf } from "./address";
-import { keyHeaders } from "./gateway";
-import { NO_ANSWER, RequestFailed, failureOf } from "./problem";
+import { fetched } from "./fetched";
+import { NO_ANSWER, RequestFailed } from "./problem";
 
 /** Which commits are exported. Empty fields select nothing. */
 export interface CommitSelection {
@@ -48,19 +47,6 @@ function placeOf(line: string): EventPlace {
 function isAfter(one: EventPlace, other: EventPlace | undefined): boolean {
   if (other === undefined) return true;
   return one.position > other.position || (one.position === other.position && one.index > other.index);
-}
-
-/** Request an answer of the gateway. Throws `RequestFailed`, and the error of `signal` once that is aborted. */
-async function requested(path: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(pathOf(path), { headers: keyHeaders(), signal });
-  } catch {
-    signal.throwIfAborted();
-    throw new RequestFailed(NO_ANSWER, {});
-  }
-  if (!response.ok) throw failureOf(response.status, await response.json().catch(() => null));
-  return response;
 }
 
 /** Yield the whole lines of an answer. Throws `RequestFailed` if the connection is lost. */
@@ -124,7 +110,7 @@ export async function exportEvents(
     if (last !== undefined && last > 0) place["to"] = String(last);
     if (withPrompts) place["prompts"] = "true";
     try {
-      const response = await requested(`/api/v1/audit/export?${queryOf(selection, place)}`, signal);
+      const response = await fetched(`/api/v1/audit/export?${queryOf(selection, place)}`, signal);
       last ??= Number(response.headers.get("X-Kinolog-Position") ?? 0);
       for await (const line of linesOf(response, signal)) {
         if (line === "") continue; // no commit matched for a while
@@ -157,7 +143,7 @@ export async function exportBundle(
   signal: AbortSignal,
 ): Promise<Blob> {
   const chosen = { files: content.files ? "true" : "", prompts: content.prompts ? "true" : "" };
-  const response = await requested(`/api/v1/audit/bundle?${queryOf(selection, chosen)}`, signal);
+  const response = await fetched(`/api/v1/audit/bundle?${queryOf(selection, chosen)}`, signal);
   const size = Number(response.headers.get("Content-Length") ?? 0);
   const reader = (response.body ?? new Blob([]).stream()).getReader();
   const parts: Uint8Array<ArrayBuffer>[] = [];

@@ -1,7 +1,7 @@
 /** The client of the gateway: typed by its OpenAPI document, with the person's key, and with errors that are thrown. */
 import createClient from "openapi-fetch";
 import { settings } from "../session/settings";
-import { ROOT, pathOf } from "./address";
+import { ROOT } from "./address";
 import { NO_ANSWER, RequestFailed, failureOf } from "./problem";
 import type { paths } from "./rest_types";
 
@@ -40,17 +40,4 @@ export async function answered<T>(call: Promise<Answer<T>>): Promise<T> {
   }
   if (!answer.response.ok || answer.data === undefined) throw failureOf(answer.response.status, answer.error);
   return answer.data;
-}
-
-/** Return a file of the gateway, read with the person's key. */
-export async function fetchedFile(link: string, signal?: AbortSignal): Promise<Blob> {
-  let response: Response;
-  try {
-    response = await fetch(pathOf(link), { headers: keyHeaders(), signal: signal ?? null });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new RequestFailed(NO_ANSWER, {});
-  }
-  if (!response.ok) throw failureOf(response.status, await response.json().catch(() => null));
-  return response.blob();
 }

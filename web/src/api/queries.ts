@@ -3,7 +3,8 @@ import { type QueryClient, type QueryKey, type UseQueryResult, keepPreviousData,
 import { useLiveState } from "../live/live_store";
 import { useSettings } from "../session/settings";
 import { utcOffset } from "../text/format";
-import { answered, fetchedFile, gateway } from "./gateway";
+import { fetchedFile } from "./fetched";
+import { answered, gateway } from "./gateway";
 import { newestOf } from "./known_job";
 import { newestRows } from "./known_lists";
 import { MOST_LINES, newestLines } from "./known_log";
