@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC
 from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +19,7 @@ from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.columns import print_details
-from kinolog_cli.output.formats import profile_figures
+from kinolog_cli.output.formats import profile_figures, utc_time
 from kinolog_client import GatewayError, HistoryInfo, NotFound, UsedProfileInfo
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
@@ -161,7 +160,7 @@ def _print_text(
         frames = "frames" if provenance.interpolation else "every frame"
         pairs = [
             (stated, f"{found.generator}; the model {provenance.model}{revision} generated {frames}"),
-            ("at", f"{provenance.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+            ("at", utc_time(provenance.made_at)),
             ("enlarged by", _upscaler(provenance.upscaler)),
             *(
                 (f"LoRA {lora.name}", f"weight {lora.weight:g}, sha256 {lora.sha256}, {lora.licence}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
 
 from kinolog.counts import counted
 from kinolog.merkle.tree_head import TreeHead
 from kinolog.merkle.witness import PublishedHead, UnreadableHead
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.formats import utc_time
 from kinolog_client import TreeHeadInfo
 
 
@@ -24,5 +24,4 @@ def published_head(info: TreeHeadInfo) -> PublishedHead:
 
 def head_text(number: int, head: TreeHead) -> str:
     """Say what a head states."""
-    at = f"{head.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f"head {number}: {counted(head.size, 'commit')} of {head.origin}, signed {at}"
+    return f"head {number}: {counted(head.size, 'commit')} of {head.origin}, signed {utc_time(head.at)}"

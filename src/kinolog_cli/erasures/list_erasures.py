@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import job_id
 from kinolog_cli.output.columns import print_columns
-from kinolog_cli.output.formats import local_time
+from kinolog_cli.output.formats import local_time, utc_time
 from kinolog_cli.output.places import checked_place
 from kinolog_client import ErasureCertificateInfo, ErasureInfo
 
@@ -112,7 +112,7 @@ def _print_stated(context: CliContext, number: int, stated: ErasureCertificate) 
     erased = _span(stated.first_erased_at, stated.last_erased_at)
     context.out.print(
         f"certificate {number} holds: {stated.actor} erased {counted(len(stated.jobs), 'job')} of tenant "
-        f"{stated.tenant}, {erased}; signed {_time(stated.issued_at)} under head {stated.head_number} of "
+        f"{stated.tenant}, {erased}; signed {utc_time(stated.issued_at)} under head {stated.head_number} of "
         f"{stated.log}",
         markup=False,
         highlight=False,
@@ -141,8 +141,4 @@ def _print_list(context: CliContext, found: tuple[ErasureInfo, ...]) -> None:
 
 
 def _span(first: datetime, last: datetime) -> str:
-    return _time(first) if first == last else f"{_time(first)} to {_time(last)}"
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return utc_time(first) if first == last else f"{utc_time(first)} to {utc_time(last)}"

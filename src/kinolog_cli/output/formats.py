@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.text import Text
 
@@ -50,6 +50,11 @@ def percent(share: float | None) -> str:
 def local_time(time: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     """Return a time in the zone of this machine, to the minute or in another form. Empty for None."""
     return "" if time is None else time.astimezone().strftime(form)
+
+
+def utc_time(time: datetime) -> str:
+    """Return a time to the second in UTC, as what is signed states it."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def job_facts(job: JobInfo) -> list[tuple[str, object]]:
