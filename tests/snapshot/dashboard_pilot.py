@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kinolog_tui.app import KinologApp
+from kinolog_tui.screens.page import Page
 from kinolog_tui.session.preferences import PreferenceStore
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
@@ -118,7 +119,7 @@ async def linked(pilot: Pilot[None], state: str) -> None:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Wait until every request is answered and shown."""
+    """Wait until every request is answered and shown, those that the page would make soon included."""
     await _answered(pilot)
     _draw(pilot)
 
@@ -129,8 +130,17 @@ async def _answered(pilot: Pilot[None]) -> None:
             await until_idle(pilot.app)
             _raise_failure(pilot)
             if not _has_requests(pilot):
-                break
+                _load_what_is_stale(pilot)
+                if not _has_requests(pilot):
+                    break
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _load_what_is_stale(pilot: Pilot[None]) -> None:
+    """Have the page request at once what it would request at its next interval, whenever that is."""
+    page = pilot.app.screen if pilot.app.is_running and pilot.app.screen_stack else None
+    if isinstance(page, Page):
+        page.load_what_is_stale()
 
 
 def _has_requests(pilot: Pilot[None]) -> bool:

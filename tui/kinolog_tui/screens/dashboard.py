@@ -89,21 +89,21 @@ class DashboardPage(Page):
         self._stale = self._queue_is_stale = False
         self._queue_rests_until = 0.0
         self.query_one(NowPanel).focus()
-        self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
+        self.set_interval(THROTTLE_SECONDS, self.load_what_is_stale)
 
     def load(self) -> None:
         """Request everything."""
         self.request("counts", self.kinolog.client.status_distribution)
         self._stale = self._queue_is_stale = True
         self._queue_rests_until = 0.0
-        self._reload_if_stale()
+        self.load_what_is_stale()
         self.load_periodically()
 
-    def _reload_if_stale(self) -> None:
+    def load_what_is_stale(self) -> None:
         """Request what changed. A long look at the queue does not hold back the rest."""
         if not self.is_current:
             return
-        self._reload_queue_if_stale()
+        self._load_queue_if_stale()
         if not self._stale or self.requesting("activity", "workers", "running"):
             return
         self._stale = False
@@ -124,7 +124,7 @@ class DashboardPage(Page):
         if pauses != self._pauses:
             self._pauses, self._queue_is_stale = pauses, True
 
-    def _reload_queue_if_stale(self) -> None:
+    def _load_queue_if_stale(self) -> None:
         rests = time.monotonic() < self._queue_rests_until
         if not self._queue_is_stale or rests or self.requesting("queue"):
             return

@@ -71,7 +71,7 @@ class FilmsPage(Page):
         """Focus the wall. After a job is completed the page loads again at most once a second."""
         self.query_one(FilmWall).focus()
         self._choose_keys()
-        self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
+        self.set_interval(THROTTLE_SECONDS, self.load_what_is_stale)
 
     def load(self) -> None:
         """Request the page."""
@@ -80,7 +80,8 @@ class FilmsPage(Page):
             "page", partial(self.kinolog.client.jobs, completed, limit=FILMS, cursor=self._cursors[-1])
         )
 
-    def _reload_if_stale(self) -> None:
+    def load_what_is_stale(self) -> None:
+        """Request the page again after a job ended, unless a request is running."""
         if self._stale and self.is_current and not self.requesting("page"):
             self._stale = False
             self.load()

@@ -85,7 +85,7 @@ class JobsPage(JobActions, Page):
         self.query_one("#search", Input).display = False
         table = self.query_one(JobTable)
         table.focus()
-        self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
+        self.set_interval(THROTTLE_SECONDS, self.load_what_is_stale)
         self.set_interval(AGES_SECONDS, table.redraw)
 
     def on_resize(self, _: Resize) -> None:
@@ -137,7 +137,8 @@ class JobsPage(JobActions, Page):
         self._draw_footer()
         self.call_after_refresh(self.load)
 
-    def _reload_if_stale(self) -> None:
+    def load_what_is_stale(self) -> None:
+        """Request the page again after a commit or an action, unless a request is running."""
         if self._stale and self.is_current and not self.requesting("page"):
             self._stale = False
             self.load()

@@ -83,6 +83,9 @@ class Page(RequestOwner, Screen[None]):
     def load(self) -> None:
         """Request what the page shows."""
 
+    def load_what_is_stale(self) -> None:
+        """Request what changed since it was requested. Pages that show live data call this at intervals."""
+
     def load_periodically(self) -> None:
         """Request what no live update brings."""
 

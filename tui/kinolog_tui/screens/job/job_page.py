@@ -72,7 +72,7 @@ class JobPage(JobActions, Page):
     def on_mount(self) -> None:
         """Show a loading indicator until the job is known."""
         self.query_one(JobHead).loading = True
-        self.set_interval(THROTTLE_SECONDS, self._load_what_is_stale)
+        self.set_interval(THROTTLE_SECONDS, self.load_what_is_stale)
 
     @on(ScreenResume)
     def _subscribe_to_job(self) -> None:
@@ -106,7 +106,8 @@ class JobPage(JobActions, Page):
         self._place_is_stale = False
         self.request("job", partial(self.kinolog.client.status, self.job_id))
 
-    def _load_what_is_stale(self) -> None:
+    def load_what_is_stale(self) -> None:
+        """Request the job and its tabs again after commits that changed them, unless a request is running."""
         if not self.is_current:
             return
         if self._place_is_stale and not self.requesting("job"):
