@@ -26,7 +26,7 @@ const SHOWN = {
 };
 
 const [gateway = "http://127.0.0.1:8085", jobId, runs = "1"] = process.argv.slice(2);
-const pages = ["/", "/jobs", ...(jobId ? [`/jobs/${jobId}`] : []), "/generate", "/schedules", "/analytics", "/settings"];
+const pages = ["/", "/jobs", ...(jobId ? [`/jobs/${jobId}`] : []), "/generate", "/schedules", "/analytics", "/audit", "/settings"];
 const flags = ["--headless=new", ...(getuid?.() === 0 ? ["--no-sandbox"] : [])];
 const environment = existsSync(CHROMIUM) ? { CHROME_PATH: CHROMIUM, ...process.env } : process.env;
 
