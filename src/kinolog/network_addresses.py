@@ -127,6 +127,12 @@ def without_credentials(url: str) -> str:
     return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
 
 
+def without_secrets(url: str) -> str:
+    """Return a URL without user, password and query, which often has a token, for messages."""
+    address, question, _ = without_credentials(url).partition("?")
+    return f"{address}?…" if question else address
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach `host`."""
     if host == "localhost":

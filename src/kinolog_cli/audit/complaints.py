@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import httpx
 
-from kinolog.network_addresses import without_credentials
+from kinolog.network_addresses import without_secrets
 
 SECONDS = 30.0
 """How long an address or a command may take."""
@@ -39,9 +39,13 @@ def complain(complaint: Complaint, *, webhook: str, command: str) -> Iterator[st
     if webhook:
         headers = {"Content-Type": "application/json", "webhook-id": f"msg_{uuid4().hex}"}
         try:
-            httpx.post(webhook, content=complaint.json, headers=headers, timeout=SECONDS).raise_for_status()
+            answer = httpx.post(webhook, content=complaint.json, headers=headers, timeout=SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            yield f"the complaint could not be sent to {without_credentials(webhook)}: {error}"
+            yield f"the complaint could not be sent to {without_secrets(webhook)}: {error}"
+        else:
+            if not answer.is_success:
+                refusal = f"{answer.status_code} {answer.reason_phrase}".strip()
+                yield f"the complaint could not be sent to {without_secrets(webhook)}: it answers {refusal}"
     if command:
         try:
             subprocess.run(shlex.split(command), input=complaint.json.encode(), timeout=SECONDS, check=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from kinolog.merkle.witness import PublishedHead
 from kinolog_cli.app import app
+from kinolog_cli.audit.complaints import Complaint, complain
+from tests.fixtures.threads import background_thread
 from tests.unit.merkle.published_heads import published, rewritten
 
 HEADS = published([3, 8, 20])
@@ -90,3 +95,31 @@ def test_what_cannot_be_read(copy: Copy) -> None:
     refused = " ".join(copy.witness().output.split())
     assert "this is no head of a tree" in refused
     assert copy.state.name in refused
+
+
+def test_a_complaint_that_cannot_be_sent_keeps_the_token_of_the_address(copy: Copy) -> None:
+    """Neither an address without a server nor one that refuses shows user, password or query."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with refusing_server() as refusing_port:
+        for address in (port, refusing_port):
+            secret = f"http://user:secret-one@127.0.0.1:{address}/hook?token=secret-two"
+            complaint = Complaint(text="history was rewritten", state=copy.state)
+            (said,) = complain(complaint, webhook=secret, command="")
+            assert f"the complaint could not be sent to http://127.0.0.1:{address}/hook?…: " in said
+            assert "secret" not in said
+    assert "it answers 501 " in said
+
+
+@contextmanager
+def refusing_server() -> Iterator[int]:
+    """Answer 501 to every request during the block. Yields the port."""
+    handler = type("Refusing", (BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        background_thread(lambda _: server.serve_forever(poll_interval=0.01), "refusing server"),
+    ):
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()

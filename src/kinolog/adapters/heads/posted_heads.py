@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from kinolog.merkle.witness import PublishedHead
-from kinolog.network_addresses import without_credentials
+from kinolog.network_addresses import without_secrets
 from kinolog.ports.tree.head_target import HeadNotSent
 
 SECONDS = 15.0
@@ -16,8 +16,7 @@ class HttpAddress:
 
     def __init__(self, url: str) -> None:
         """Take an address. Raises `ValueError` if it is none."""
-        address, question, _ = without_credentials(url).partition("?")
-        self.name = f"{address}?…" if question else address  # a query often has a token
+        self.name = without_secrets(url)
         try:
             if not httpx.URL(url).host:
                 raise ValueError(f"{self.name} has no host")

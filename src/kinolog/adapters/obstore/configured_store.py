@@ -12,7 +12,7 @@ from kinolog.adapters.obstore.artifacts import ObstoreArtifacts
 from kinolog.adapters.obstore.folder_urls import folder_at
 from kinolog.adapters.obstore.live_videos import ObstoreLiveVideos
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
-from kinolog.network_addresses import without_credentials
+from kinolog.network_addresses import without_secrets
 from kinolog.ports.artifacts import StoreArea
 
 
@@ -35,7 +35,7 @@ def _configured_store(url: str) -> tuple[ObjectStore, Path | None]:
     try:
         return _store_at(url)
     except (OSError, ValueError, BaseError) as error:
-        shown = without_credentials(url)
+        shown = without_secrets(url)
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
         raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {shown}: {reason}") from None
 

@@ -11,7 +11,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 from kinolog.adapters.obstore.folder_urls import folder_at
 from kinolog.durable_files import PRIVATE_FOLDER, make_folder
 from kinolog.merkle.witness import PublishedHead
-from kinolog.network_addresses import without_credentials
+from kinolog.network_addresses import without_secrets
 from kinolog.ports.tree.head_target import HeadNotSent
 
 
@@ -31,7 +31,7 @@ class ObjectHeads:
 
     @property
     def name(self) -> str:
-        return without_credentials(self._url)
+        return without_secrets(self._url)
 
     async def send(self, head: PublishedHead) -> bytes:
         line = f"{head.line}\n".encode()
