@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         TreeHeadListInfo,
         TreeTileInfo,
     )
+    from kinolog_client.models.audit.verifications import VerificationInfo, VerificationListInfo
     from kinolog_client.models.base import ClientModel
     from kinolog_client.models.catalogue import (
         AlarmInfo,
@@ -308,6 +309,8 @@ __all__ = [
     "UsedLoraInfo",
     "UsedProfileInfo",
     "UsedUpscalerInfo",
+    "VerificationInfo",
+    "VerificationListInfo",
     "VideoInput",
     "VideoLora",
     "VideoRequest",
@@ -324,8 +327,8 @@ __all__ = [
 _MODULES = """
     errors models.base models.job_parts models.jobs models.commands models.history models.results
     models.catalogue models.access models.analytics models.selection models.tickets models.audit.tree
-    models.audit.erasures models.uploads endpoint models.usage exports.event_file live.updates live.steps live.flow
-    client live.async_feed async_client
+    models.audit.erasures models.audit.verifications models.uploads endpoint models.usage exports.event_file
+    live.updates live.steps live.flow client live.async_feed async_client
 """
 """Modules that define the public names, each after those that it imports."""
 

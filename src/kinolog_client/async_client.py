@@ -38,6 +38,7 @@ from kinolog_client.operations import (
     schedule_operations,
     service_operations,
     tree_operations,
+    verification_operations,
     webhook_operations,
 )
 from kinolog_client.partial_file import flush_to_disk, partial_file
@@ -114,6 +115,10 @@ class AsyncKinologClient(AsyncExportMethods):
     queue_at = awaitable(question_operations.queue_at)
     erasures = awaitable(tree_operations.erasures)
     erasure = awaitable(tree_operations.erasure)
+    start_verification = awaitable(verification_operations.start_verification)
+    cancel_verification = awaitable(verification_operations.cancel_verification)
+    verification = awaitable(verification_operations.verification)
+    verifications = awaitable(verification_operations.verifications)
     result = awaitable(job_operations.result)
     manifest = awaitable(job_operations.manifest)
     tree_head = awaitable(tree_operations.tree_head)

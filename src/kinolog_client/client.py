@@ -37,6 +37,7 @@ from kinolog_client.operations import (
     schedule_operations,
     service_operations,
     tree_operations,
+    verification_operations,
     webhook_operations,
 )
 from kinolog_client.partial_file import partial_file
@@ -113,6 +114,10 @@ class KinologClient(ExportMethods):
     queue_at = blocking(question_operations.queue_at)
     erasures = blocking(tree_operations.erasures)
     erasure = blocking(tree_operations.erasure)
+    start_verification = blocking(verification_operations.start_verification)
+    cancel_verification = blocking(verification_operations.cancel_verification)
+    verification = blocking(verification_operations.verification)
+    verifications = blocking(verification_operations.verifications)
     result = blocking(job_operations.result)
     manifest = blocking(job_operations.manifest)
     tree_head = blocking(tree_operations.tree_head)

@@ -146,7 +146,7 @@ def _artifacts(site: StackSite) -> dict[str, str]:
 def _projector_env(site: StackSite) -> dict[str, str]:
     probe = {"KINOLOG_PROJECTOR_PROBE_PORT": str(site.ports.projector_probe)}
     servers = site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env(user=PROJECTOR_LOGIN)
-    return servers | dict(site.master_key) | dict(site.tree) | probe
+    return servers | dict(site.master_key) | dict(site.tree) | _artifacts(site) | probe
 
 
 def _api_env(site: StackSite) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -249,6 +249,11 @@ CASES: list[tuple[str, Any, str]] = [
     ("ListErasures", au.ListErasuresRequest(erasure_id="E"), "erasure_id"),
     ("ListErasures", au.ListErasuresRequest(named_job_id="x"), "named_job_id"),
     ("GetErasure", au.GetErasureRequest(), "number"),
+    ("StartVerification", au.StartVerificationRequest(files=cast(Any, 9)), "files"),
+    ("ListVerifications", au.ListVerificationsRequest(page_size=101), "page_size"),
+    ("ListVerifications", au.ListVerificationsRequest(after="V"), "after"),
+    ("GetVerification", au.GetVerificationRequest(), "verification_id"),
+    ("CancelVerification", au.CancelVerificationRequest(verification_id="x"), "verification_id"),
     ("NoteLiveRead", au.NoteLiveReadRequest(channel="queue"), "channel"),
     ("GetQueueAt", au.GetQueueAtRequest(position=2**63), "position"),
     ("GetQueueAt", au.GetQueueAtRequest(time=NO_TIME), "time"),

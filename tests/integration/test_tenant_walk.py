@@ -90,6 +90,9 @@ OWN = {
     *((method, "/api/v1/schedules") for method in ("GET", "POST")),
     *(("POST", f"/api/v1/queue/{name}") for name in ("pause", "resume")),
     ("GET", "/api/v1/queue"),
+    *((method, "/api/v1/audit/verifications") for method in ("GET", "POST")),
+    ("GET", "/api/v1/audit/verifications/{verification_id}"),
+    ("POST", "/api/v1/audit/verifications/{verification_id}/cancel"),
     ("DELETE", "/api/v1/schedules/{schedule_id}"),
     *(("POST", f"/api/v1/schedules/{{schedule_id}}/{name}") for name in ("pause", "resume")),
     *(("GET", "/api/v1/webhooks/{webhook_id}/deliveries"), ("POST", "/api/v1/webhooks/{webhook_id}/rotate")),
@@ -126,6 +129,7 @@ OWN_METHODS = (
     *("CreateWebhook", "ListWebhooks", "ChangeWebhook", "DeleteWebhook", "GetWebhookSecret"),
     *("RotateWebhookSecret", "ListDeliveries", "Redeliver"),
     *("PauseQueue", "ResumeQueue"),
+    *("StartVerification", "CancelVerification", "ListVerifications", "GetVerification"),
     *("GetTreeHead", "GetTreeTile", "GetConsistencyProof", "ExportBundle", "GetErasure"),
     *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )

@@ -26,6 +26,7 @@ from kinolog_api.audit.erasures import Erasures
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.queue_at import QueueAt
 from kinolog_api.audit.search_events import SearchEvents
+from kinolog_api.audit.verifications import Verifications
 from kinolog_api.audit.verify_job import VerifyJob
 from kinolog_api.audit_exports.export_bundle import ExportBundle
 from kinolog_api.audit_exports.export_events import ExportEvents
@@ -237,6 +238,7 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
     erasures = Erasures(d.read_model)
     proofs = CommitProofs(d.store, d.read_model, history)
     search = SearchEvents(d.store, d.read_model, d.keys, d.clock, d.address_secret)
+    verifications = Verifications(d.access_log, d.key_directory, d.read_model, d.clock)
     return {
         "GetHistory": history.get_history,
         "VerifyJob": VerifyJob(d.store, d.keys, d.read_model, d.artifacts).verify_job,
@@ -252,6 +254,10 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "SearchReads": SearchReads(d.read_history, d.keys, d.clock).search,
         "ListErasures": erasures.list_erasures,
         "GetErasure": erasures.get_erasure,
+        "StartVerification": verifications.start,
+        "CancelVerification": verifications.cancel,
+        "ListVerifications": verifications.list_verifications,
+        "GetVerification": verifications.get_verification,
         "GetQueueAt": QueueAt(d.store, d.read_model, d.clock).get_queue_at,
     }
 

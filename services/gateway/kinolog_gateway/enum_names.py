@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kinolog.v1 import access_pb2, read_pb2, webhook_service_pb2
+from kinolog.v1 import access_pb2, audit_service_pb2, read_pb2, webhook_service_pb2
 from kinolog.v1 import job_pb2 as pb
 
 StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
@@ -25,6 +25,8 @@ ScopeName: TypeAlias = Literal["submit", "read", "cancel", "audit", "admin"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 DeliveryStateName: TypeAlias = Literal["pending", "delivered", "failed"]
 ReadKindName: TypeAlias = Literal["file", "text", "record", "other"]
+FileCheckName: TypeAlias = Literal["none", "sizes", "hashes"]
+VerificationStateName: TypeAlias = Literal["running", "holds", "differs", "failed", "cancelled"]
 
 TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED})
 """Statuses that only a retry changes."""
@@ -53,6 +55,12 @@ READ_KIND_NUMBERS: dict[str, read_pb2.ReadKind.ValueType] = _numbers(
     ReadKindName, "READ_KIND", read_pb2.ReadKind
 )
 
+FILE_CHECK_NUMBERS: dict[str, access_pb2.FileCheck.ValueType] = {
+    "none": access_pb2.FILE_CHECK_UNSPECIFIED,
+    "sizes": access_pb2.FILE_CHECK_SIZES,
+    "hashes": access_pb2.FILE_CHECK_HASHES,
+}
+
 _STATUSES = {int(number): name for name, number in STATUS_NUMBERS.items()}
 _PRIORITIES = {int(number): name for name, number in PRIORITY_NUMBERS.items()}
 _STAGES = {int(number): name for name, number in STAGE_NUMBERS.items()}
@@ -63,6 +71,13 @@ _SCOPES = {int(number): name for name, number in SCOPE_NUMBERS.items()}
 _ALARM_SEVERITIES = {int(number): name for name, number in ALARM_SEVERITY_NUMBERS.items()}
 _DELIVERY_STATES = {int(number): name for name, number in DELIVERY_STATE_NUMBERS.items()}
 _READ_KINDS = {int(number): name for name, number in READ_KIND_NUMBERS.items()}
+_FILE_CHECKS = {int(number): name for name, number in FILE_CHECK_NUMBERS.items()}
+_VERIFICATION_STATES = {
+    int(number): name
+    for name, number in _numbers(
+        VerificationStateName, "VERIFICATION_STATE", audit_service_pb2.VerificationState
+    ).items()
+}
 
 
 def status_name(number: int) -> StatusName:
@@ -113,6 +128,16 @@ def delivery_state_name(number: int) -> DeliveryStateName:
 def read_kind_name(number: int) -> ReadKindName:
     """Return the name of what a read was of; other if this gateway does not know it."""
     return cast(ReadKindName, _READ_KINDS.get(number, "other"))
+
+
+def file_check_name(number: int) -> FileCheckName:
+    """Return how files are compared; none if this gateway does not know it."""
+    return cast(FileCheckName, _FILE_CHECKS.get(number, "none"))
+
+
+def verification_state_name(number: int) -> VerificationStateName:
+    """Return what became of a comparison; failed if this gateway does not know it."""
+    return cast(VerificationStateName, _VERIFICATION_STATES.get(number, "failed"))
 
 
 def time_field(message: Any, field: str) -> datetime | None:

@@ -58,6 +58,7 @@ _RETRIED_METHODS = [
 ]
 _RETRIED_AUDIT_METHODS = (
     "GetHistory VerifyJob SearchEvents CountCommands GetQueueAt SearchReads NoteLiveRead ListErasures GetErasure"
+    " ListVerifications GetVerification CancelVerification"
     " GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof"
 )
 _RETRY_POLICY = {

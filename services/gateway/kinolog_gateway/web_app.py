@@ -67,7 +67,7 @@ from kinolog_gateway.routes.audit_exports import events as audit_events
 from kinolog_gateway.routes.live_video import stream
 from kinolog_gateway.routes.live_video.current_reads import CurrentReads
 from kinolog_gateway.routes.search import questions
-from kinolog_gateway.routes.tree import erasures, tree_proofs
+from kinolog_gateway.routes.tree import erasures, tree_proofs, verifications
 from kinolog_gateway.upstream import Upstream, identify, redeem
 from kinolog_gateway.veo import operations
 from kinolog_gateway.veo.error_shape import google_error
@@ -84,6 +84,7 @@ ROUTERS = (
     audit_events.router,  # before the route that takes any name for the id of a job
     audit_bundle.router,
     erasures.router,
+    verifications.router,
     audit.router,
     tree_proofs.router,
     results.router,

@@ -79,7 +79,9 @@ from kinolog_projector.schema.revision import WrongSchema
 from kinolog_projector.tree.head_sender import HeadsAlarm, HeadSender
 from kinolog_projector.tree.head_signer import HeadRules
 from kinolog_projector.tree.tree_follower import TreeAlarm, TreeFollower
+from kinolog_projector.verify.program import VerifyProgram
 from kinolog_projector.verify.schedule import VerifyAlarm, VerifySchedule
+from kinolog_projector.verify.shown_progress import ShownProgress
 from kinolog_projector.verify_command import COMMANDS as VERIFY_COMMANDS
 from kinolog_projector.webhooks.mail_call import MailCalls
 from kinolog_projector.webhooks.notifier import Notifier
@@ -162,7 +164,12 @@ async def run(settings: ProjectorSettings) -> None:
             system_clock,
         )
         verify = VerifySchedule(
-            settings.verify_every, VerifyAlarm(alarms, "verify", system_clock), system_clock
+            settings.verify_every,
+            log.access_log,
+            ShownProgress(database_url).store,
+            VerifyAlarm(alarms, "verify", system_clock),
+            system_clock,
+            VerifyProgram(),
         )
         read_log = JetStreamReadLog(log.client)
         log.stack.push_async_callback(read_log.close)

@@ -38,8 +38,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from kinolog.access.verification import FileCheck
 from kinolog.process.main import exit_with
-from kinolog_projector.commands import CommandOptions, FileCheck
+from kinolog_projector.commands import CommandOptions
 from kinolog_projector.lifecycle import NAME
 from kinolog_projector.restore.archive_repair import Trust
 
@@ -83,6 +84,7 @@ def command_line(commands: Sequence[str]) -> argparse.ArgumentParser:
         "--heads", type=Path, nargs="*", default=[], help="copies of heads.log to compare too"
     )
     parser.add_argument("--gently", action="store_true", help="leave the processor to others")
+    parser.add_argument("--progress", action="store_true", help="print how far it is, as lines of JSON")
     return parser
 
 
@@ -99,4 +101,5 @@ def command_options(options: argparse.Namespace) -> CommandOptions:
         files=options.files,
         heads=options.heads,
         gently=options.gently,
+        progress=options.progress,
     )

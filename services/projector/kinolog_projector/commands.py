@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,18 +11,11 @@ from typing import Any, TypeAlias
 import psycopg
 import sqlalchemy.exc
 
+from kinolog.access.verification import FileCheck
 from kinolog.ports.event_store import DamagedLog
 from kinolog.process.settings import ProjectorSettings
 from kinolog_projector.restore.archive_repair import Trust
 from kinolog_projector.schema.database_damage import described_damage
-
-
-class FileCheck(StrEnum):
-    """How files are compared with the log."""
-
-    NONE = "none"
-    SIZES = "sizes"
-    HASHES = "hashes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +32,7 @@ class CommandOptions:
     files: FileCheck = FileCheck.NONE
     heads: Sequence[Path] = ()
     gently: bool = False
+    progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 
+from kinolog.access.verification import FileCheck
 from kinolog.adapters.jetstream.read_log import JetStreamReadLog
 from kinolog.adapters.obstore.configured_store import configured_artifacts
+from kinolog.adapters.obstore.folder_urls import folder_at
 from kinolog.counts import counted
+from kinolog.ports.artifacts import ArtifactStore
+from kinolog.process.main import CannotStart
 from kinolog.process.settings import BackupSettings, ProjectorSettings
-from kinolog_projector.commands import Command, CommandOptions, FileCheck, Report, naming_damage
+from kinolog_projector.commands import Command, CommandOptions, Report, naming_damage
 from kinolog_projector.log_connection import log_connection
 from kinolog_projector.verify.verify_all import VerifiedAll, VerifyAll, VerifyChoices, VerifyProgress
 
 NICENESS = 10
 SHOWN_SECONDS = 0.2
 """How often a terminal shows how far the comparison is."""
+PRINTED_SECONDS = 1.0
+"""How often another process is told."""
 BAR_WIDTH = 30
 
 
@@ -26,14 +33,14 @@ async def verify_all(settings: ProjectorSettings, options: CommandOptions) -> Re
     if options.gently:
         os.nice(NICENESS)
     files = options.files
-    artifacts = None if files is FileCheck.NONE else configured_artifacts(BackupSettings().artifacts_url)
+    artifacts = None if files is FileCheck.NONE else _stored_files(BackupSettings().artifacts_url)
     own = [settings.tree_heads_file] if settings.tree_heads_file and settings.tree_heads_file.exists() else []
     choices = VerifyChoices(
         with_files=files is not FileCheck.NONE,
         read_files=files is FileCheck.HASHES,
         head_files=(*own, *options.heads),
     )
-    bar = _Bar()
+    bar = _ProgressLines() if options.progress else _Bar()
     async with log_connection(settings) as log:
         url = settings.database_url.get_secret_value()
         reads = JetStreamReadLog(log.client)
@@ -42,6 +49,17 @@ async def verify_all(settings: ProjectorSettings, options: CommandOptions) -> Re
         found = await verification.run(choices, VerifyProgress(report=bar.show))
     bar.end()
     return Report(_text(found), _facts(found), failed=not found.holds)
+
+
+def _stored_files(url: str) -> ArtifactStore:
+    """Return the store of files. Raises `CannotStart` if it is a folder that does not exist, such as the default."""
+    folder = folder_at(url)
+    if folder is not None and not folder.is_dir():
+        raise CannotStart(
+            f"files cannot be compared: there is no folder {folder}; set KINOLOG_ARTIFACTS_URL of the projector to "
+            "the store of the api, or compare without files"
+        )
+    return configured_artifacts(url)
 
 
 PLURALS = {"batch": "batches"}
@@ -70,6 +88,7 @@ def _facts(found: VerifiedAll) -> dict[str, object]:
             {
                 "name": part.name,
                 "count": part.count,
+                "unit": part.unit,
                 "holds": part.difference is None,
                 "position": part.difference.position or None if part.difference else None,
                 "job_id": part.difference.job_id or None if part.difference else None,
@@ -104,6 +123,25 @@ class _Bar:
         if self._shows:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+class _ProgressLines:
+    """Prints how far a comparison is, for the process that started this one."""
+
+    def __init__(self) -> None:
+        self._printed_at = 0.0
+
+    def show(self, progress: VerifyProgress) -> None:
+        """Print it, if it was not printed a moment ago."""
+        if time.monotonic() - self._printed_at < PRINTED_SECONDS:
+            return
+        self._printed_at = time.monotonic()
+        facts = {"commits": progress.commits, "all_commits": progress.all_commits, "jobs": progress.jobs}
+        sys.stdout.write(json.dumps({"progress": facts}) + "\n")
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """Do nothing: the result follows."""
 
 
 COMMANDS: dict[str, Command] = {"verify-all": verify_all}

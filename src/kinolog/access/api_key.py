@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from kinolog.access.queue_pause import QueueFact
 from kinolog.access.schedule import ScheduleFact
+from kinolog.access.verification import VerificationFact
 from kinolog.access.webhook import WebhookFact
 
 EVERY_TENANT = "*"
@@ -52,7 +53,9 @@ class ApiKeyRevoked:
     """A key was revoked, for good."""
 
 
-AccessEvent: TypeAlias = ApiKeyCreated | ApiKeyRevoked | WebhookFact | ScheduleFact | QueueFact
+AccessEvent: TypeAlias = (
+    ApiKeyCreated | ApiKeyRevoked | WebhookFact | ScheduleFact | QueueFact | VerificationFact
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

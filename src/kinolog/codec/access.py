@@ -16,6 +16,8 @@ from kinolog.access.api_key import (
 )
 from kinolog.access.queue_pause import QueueFact
 from kinolog.access.schedule import ScheduleFact
+from kinolog.access.verification import VerificationFact
+from kinolog.codec.audit.verifications import verification_fact_from_proto, verification_fact_to_proto
 from kinolog.codec.commits import EncodedCommitRecord, HashedRecords
 from kinolog.codec.enums import KnownValues, UnknownEvent
 from kinolog.codec.times import time_from_proto, time_to_proto
@@ -94,6 +96,8 @@ def _event_to_proto(event: AccessEvent) -> pb.AccessEvent:
         return schedule_fact_to_proto(event)
     if isinstance(event, QueueFact):
         return queue_fact_to_proto(event)
+    if isinstance(event, VerificationFact):
+        return verification_fact_to_proto(event)
     if not isinstance(event, ApiKeyCreated):
         return webhook_fact_to_proto(event)
     created = pb.ApiKeyCreated(
@@ -124,7 +128,10 @@ def _event_from_proto(wire: pb.AccessEvent) -> AccessEvent:
             return ApiKeyRevoked()
         case _:
             fact = (
-                webhook_fact_from_proto(wire) or schedule_fact_from_proto(wire) or queue_fact_from_proto(wire)
+                webhook_fact_from_proto(wire)
+                or schedule_fact_from_proto(wire)
+                or queue_fact_from_proto(wire)
+                or verification_fact_from_proto(wire)
             )
             if fact is None:
                 raise UnknownEvent(

@@ -29,6 +29,7 @@ from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.search.event_search import EventSearcher
 from kinolog.ports.tree.commit_tree import CommitTreeReader
 from kinolog.ports.tree.erasure_certificates import ErasureCertificateReader
+from kinolog.ports.tree.verification_progress import VerificationProgressReader
 from kinolog.ports.use.tenant_use import TenantUseReader
 
 
@@ -199,7 +200,13 @@ class ReadModelDamaged(ReadModelUnavailable):
 
 
 class ReadModel(
-    Archive, CommitTreeReader, ErasureCertificateReader, EventSearcher, TenantUseReader, Protocol
+    Archive,
+    CommitTreeReader,
+    ErasureCertificateReader,
+    EventSearcher,
+    TenantUseReader,
+    VerificationProgressReader,
+    Protocol,
 ):
     """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 

@@ -190,6 +190,17 @@ erasure_certificates = Table(
 )
 """Signed certificates of erasure (`kinolog.merkle.erasure_certificate`)."""
 
+verification_progress = Table(
+    "verification_progress",
+    permanent,
+    Column("one_row", Boolean, CheckConstraint("one_row"), primary_key=True),
+    Column("verification_id", Key, nullable=False),
+    Column("commits", BigInteger, nullable=False),
+    Column("all_commits", BigInteger, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+)
+"""How far the comparison of everything is that goes on: one row, or none before the first."""
+
 webhook_deliveries = Table(
     "webhook_deliveries",
     permanent,

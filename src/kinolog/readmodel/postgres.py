@@ -37,6 +37,7 @@ from kinolog.ports.search.event_search import (
     SpellsAt,
     TimedPositions,
 )
+from kinolog.ports.tree.verification_progress import VerificationProgress
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.readmodel import commit_tree
 from kinolog.readmodel.commit_index import commit_search, spells_at
@@ -47,6 +48,7 @@ from kinolog.readmodel.queries.statements import Snapshot
 from kinolog.readmodel.queries.use import tenant_use as tenant_uses
 from kinolog.readmodel.reads.read_history import PostgresReadHistory
 from kinolog.readmodel.roles import READER
+from kinolog.readmodel.verification.progress import stored_progress
 from kinolog.readmodel.webhook_history import PostgresWebhookHistory
 
 P = ParamSpec("P")
@@ -200,6 +202,9 @@ class PostgresReadModel:
         return await self._read(
             tenant, commit_tree.certificates_after, tenant, after, limit, erasure_id, job_id
         )
+
+    async def verification_progress(self) -> VerificationProgress | None:
+        return await self._read_as_operator(stored_progress)
 
     async def job_row(self, tenant: str, job_id: str) -> JobRow | None:
         return await self._read(tenant, feeds.job_row, tenant, job_id)

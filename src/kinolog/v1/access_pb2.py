@@ -26,15 +26,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kinolog.v1 import event_pb2 as kinolog_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17kinolog/v1/access.proto\x12\nkinolog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kinolog/v1/event.proto\"\xd2\x02\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12!\n\x06scopes\x18\x04 \x03(\x0e\x32\x11.kinolog.v1.Scope\x12\x0c\n\x04name\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x07 \x01(\t\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrevoked_by\x18\x0b \x01(\t\"2\n\x12StoredAccessCommit\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\x0c\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\"\xc7\x01\n\x0c\x41\x63\x63\x65ssCommit\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12$\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x13.kinolog.v1.Command\x12\'\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x17.kinolog.v1.AccessEvent\x12\x19\n\x11previous_position\x18\x04 \x01(\x04\x12\x15\n\rprevious_hash\x18\x05 \x01(\x0c\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe3\x05\n\x0b\x41\x63\x63\x65ssEvent\x12,\n\x07\x63reated\x18\x01 \x01(\x0b\x32\x19.kinolog.v1.ApiKeyCreatedH\x00\x12,\n\x07revoked\x18\x02 \x01(\x0b\x32\x19.kinolog.v1.ApiKeyRevokedH\x00\x12\x35\n\x0fwebhook_created\x18\n \x01(\x0b\x32\x1a.kinolog.v1.WebhookCreatedH\x00\x12\x35\n\x0fwebhook_changed\x18\x0b \x01(\x0b\x32\x1a.kinolog.v1.WebhookChangedH\x00\x12\x42\n\x16webhook_secret_rotated\x18\x0c \x01(\x0b\x32 .kinolog.v1.WebhookSecretRotatedH\x00\x12\x35\n\x0fwebhook_deleted\x18\r \x01(\x0b\x32\x1a.kinolog.v1.WebhookDeletedH\x00\x12?\n\x14redelivery_requested\x18\x0e \x01(\x0b\x32\x1f.kinolog.v1.RedeliveryRequestedH\x00\x12\x37\n\x10schedule_created\x18\x14 \x01(\x0b\x32\x1b.kinolog.v1.ScheduleCreatedH\x00\x12\x35\n\x0fschedule_paused\x18\x15 \x01(\x0b\x32\x1a.kinolog.v1.SchedulePausedH\x00\x12\x37\n\x10schedule_resumed\x18\x16 \x01(\x0b\x32\x1b.kinolog.v1.ScheduleResumedH\x00\x12\x37\n\x10schedule_deleted\x18\x17 \x01(\x0b\x32\x1b.kinolog.v1.ScheduleDeletedH\x00\x12\x30\n\x0cqueue_paused\x18\x82\x01 \x01(\x0b\x32\x17.kinolog.v1.QueuePausedH\x00\x12\x32\n\rqueue_resumed\x18\x83\x01 \x01(\x0b\x32\x18.kinolog.v1.QueueResumedH\x00\x42\x06\n\x04kind\"\x1d\n\x0bQueuePaused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0e\n\x0cQueueResumed\"\x9f\x01\n\rApiKeyCreated\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12!\n\x06scopes\x18\x03 \x03(\x0e\x32\x11.kinolog.v1.Scope\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x0c\n\x04name\x18\x05 \x01(\t\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0f\n\rApiKeyRevoked\"\xa6\x01\n\x0eWebhookCreated\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12#\n\x07\x61\x64\x64ress\x18\x02 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12\"\n\x06secret\x18\x03 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x65vents\x18\x05 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x07 \x01(\t\"r\n\x0eWebhookChanged\x12#\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x65vents\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\"i\n\x14WebhookSecretRotated\x12\"\n\x06secret\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12-\n\told_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x10\n\x0eWebhookDeleted\";\n\x13RedeliveryRequested\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x0f\n\x07repeats\x18\x02 \x01(\t\"~\n\x0fScheduleCreated\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ron\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tch_up\x18\x05 \x01(\x08\x12\x1f\n\x03job\x18\x06 \x01(\x0b\x32\x12.kinolog.v1.Sealed\"\x10\n\x0eSchedulePaused\"\x11\n\x0fScheduleResumed\"\x11\n\x0fScheduleDeleted*t\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_SUBMIT\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x10\n\x0cSCOPE_CANCEL\x10\x03\x12\x0f\n\x0bSCOPE_AUDIT\x10\x04\x12\x0f\n\x0bSCOPE_ADMIN\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17kinolog/v1/access.proto\x12\nkinolog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kinolog/v1/event.proto\"\xd2\x02\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12!\n\x06scopes\x18\x04 \x03(\x0e\x32\x11.kinolog.v1.Scope\x12\x0c\n\x04name\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x07 \x01(\t\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrevoked_by\x18\x0b \x01(\t\"2\n\x12StoredAccessCommit\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\x0c\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\"\xc7\x01\n\x0c\x41\x63\x63\x65ssCommit\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12$\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x13.kinolog.v1.Command\x12\'\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x17.kinolog.v1.AccessEvent\x12\x19\n\x11previous_position\x18\x04 \x01(\x04\x12\x15\n\rprevious_hash\x18\x05 \x01(\x0c\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa9\x07\n\x0b\x41\x63\x63\x65ssEvent\x12,\n\x07\x63reated\x18\x01 \x01(\x0b\x32\x19.kinolog.v1.ApiKeyCreatedH\x00\x12,\n\x07revoked\x18\x02 \x01(\x0b\x32\x19.kinolog.v1.ApiKeyRevokedH\x00\x12\x35\n\x0fwebhook_created\x18\n \x01(\x0b\x32\x1a.kinolog.v1.WebhookCreatedH\x00\x12\x35\n\x0fwebhook_changed\x18\x0b \x01(\x0b\x32\x1a.kinolog.v1.WebhookChangedH\x00\x12\x42\n\x16webhook_secret_rotated\x18\x0c \x01(\x0b\x32 .kinolog.v1.WebhookSecretRotatedH\x00\x12\x35\n\x0fwebhook_deleted\x18\r \x01(\x0b\x32\x1a.kinolog.v1.WebhookDeletedH\x00\x12?\n\x14redelivery_requested\x18\x0e \x01(\x0b\x32\x1f.kinolog.v1.RedeliveryRequestedH\x00\x12\x37\n\x10schedule_created\x18\x14 \x01(\x0b\x32\x1b.kinolog.v1.ScheduleCreatedH\x00\x12\x35\n\x0fschedule_paused\x18\x15 \x01(\x0b\x32\x1a.kinolog.v1.SchedulePausedH\x00\x12\x37\n\x10schedule_resumed\x18\x16 \x01(\x0b\x32\x1b.kinolog.v1.ScheduleResumedH\x00\x12\x37\n\x10schedule_deleted\x18\x17 \x01(\x0b\x32\x1b.kinolog.v1.ScheduleDeletedH\x00\x12\x30\n\x0cqueue_paused\x18\x82\x01 \x01(\x0b\x32\x17.kinolog.v1.QueuePausedH\x00\x12\x32\n\rqueue_resumed\x18\x83\x01 \x01(\x0b\x32\x18.kinolog.v1.QueueResumedH\x00\x12@\n\x14verification_started\x18\x8c\x01 \x01(\x0b\x32\x1f.kinolog.v1.VerificationStartedH\x00\x12<\n\x12verification_ended\x18\x8d\x01 \x01(\x0b\x32\x1d.kinolog.v1.VerificationEndedH\x00\x12\x44\n\x16verification_cancelled\x18\x8e\x01 \x01(\x0b\x32!.kinolog.v1.VerificationCancelledH\x00\x42\x06\n\x04kind\"z\n\x0c\x43omparedPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\r\n\x05holds\x18\x04 \x01(\x08\x12\x10\n\x08position\x18\x05 \x01(\x04\x12\x0e\n\x06job_id\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"T\n\x13VerificationStarted\x12\x17\n\x0fverification_id\x18\x01 \x01(\t\x12$\n\x05\x66iles\x18\x02 \x01(\x0e\x32\x15.kinolog.v1.FileCheck\"\x89\x01\n\x11VerificationEnded\x12\x17\n\x0fverification_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12\'\n\x05parts\x18\x04 \x03(\x0b\x32\x18.kinolog.v1.ComparedPart\x12\x0f\n\x07\x66\x61ilure\x18\x05 \x01(\t\"0\n\x15VerificationCancelled\x12\x17\n\x0fverification_id\x18\x01 \x01(\t\"\x1d\n\x0bQueuePaused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0e\n\x0cQueueResumed\"\x9f\x01\n\rApiKeyCreated\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12!\n\x06scopes\x18\x03 \x03(\x0e\x32\x11.kinolog.v1.Scope\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x0c\n\x04name\x18\x05 \x01(\t\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0f\n\rApiKeyRevoked\"\xa6\x01\n\x0eWebhookCreated\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12#\n\x07\x61\x64\x64ress\x18\x02 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12\"\n\x06secret\x18\x03 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x65vents\x18\x05 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x07 \x01(\t\"r\n\x0eWebhookChanged\x12#\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x65vents\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\"i\n\x14WebhookSecretRotated\x12\"\n\x06secret\x18\x01 \x01(\x0b\x32\x12.kinolog.v1.Sealed\x12-\n\told_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x10\n\x0eWebhookDeleted\";\n\x13RedeliveryRequested\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x0f\n\x07repeats\x18\x02 \x01(\t\"~\n\x0fScheduleCreated\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ron\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tch_up\x18\x05 \x01(\x08\x12\x1f\n\x03job\x18\x06 \x01(\x0b\x32\x12.kinolog.v1.Sealed\"\x10\n\x0eSchedulePaused\"\x11\n\x0fScheduleResumed\"\x11\n\x0fScheduleDeleted*t\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_SUBMIT\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x10\n\x0cSCOPE_CANCEL\x10\x03\x12\x0f\n\x0bSCOPE_AUDIT\x10\x04\x12\x0f\n\x0bSCOPE_ADMIN\x10\x05*T\n\tFileCheck\x12\x1a\n\x16\x46ILE_CHECK_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46ILE_CHECK_SIZES\x10\x01\x12\x15\n\x11\x46ILE_CHECK_HASHES\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kinolog.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOPE']._serialized_start=2314
-  _globals['_SCOPE']._serialized_end=2430
+  _globals['_SCOPE']._serialized_start=2912
+  _globals['_SCOPE']._serialized_end=3028
+  _globals['_FILECHECK']._serialized_start=3030
+  _globals['_FILECHECK']._serialized_end=3114
   _globals['_APIKEY']._serialized_start=97
   _globals['_APIKEY']._serialized_end=435
   _globals['_STOREDACCESSCOMMIT']._serialized_start=437
@@ -42,31 +44,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSCOMMIT']._serialized_start=490
   _globals['_ACCESSCOMMIT']._serialized_end=689
   _globals['_ACCESSEVENT']._serialized_start=692
-  _globals['_ACCESSEVENT']._serialized_end=1431
-  _globals['_QUEUEPAUSED']._serialized_start=1433
-  _globals['_QUEUEPAUSED']._serialized_end=1462
-  _globals['_QUEUERESUMED']._serialized_start=1464
-  _globals['_QUEUERESUMED']._serialized_end=1478
-  _globals['_APIKEYCREATED']._serialized_start=1481
-  _globals['_APIKEYCREATED']._serialized_end=1640
-  _globals['_APIKEYREVOKED']._serialized_start=1642
-  _globals['_APIKEYREVOKED']._serialized_end=1657
-  _globals['_WEBHOOKCREATED']._serialized_start=1660
-  _globals['_WEBHOOKCREATED']._serialized_end=1826
-  _globals['_WEBHOOKCHANGED']._serialized_start=1828
-  _globals['_WEBHOOKCHANGED']._serialized_end=1942
-  _globals['_WEBHOOKSECRETROTATED']._serialized_start=1944
-  _globals['_WEBHOOKSECRETROTATED']._serialized_end=2049
-  _globals['_WEBHOOKDELETED']._serialized_start=2051
-  _globals['_WEBHOOKDELETED']._serialized_end=2067
-  _globals['_REDELIVERYREQUESTED']._serialized_start=2069
-  _globals['_REDELIVERYREQUESTED']._serialized_end=2128
-  _globals['_SCHEDULECREATED']._serialized_start=2130
-  _globals['_SCHEDULECREATED']._serialized_end=2256
-  _globals['_SCHEDULEPAUSED']._serialized_start=2258
-  _globals['_SCHEDULEPAUSED']._serialized_end=2274
-  _globals['_SCHEDULERESUMED']._serialized_start=2276
-  _globals['_SCHEDULERESUMED']._serialized_end=2293
-  _globals['_SCHEDULEDELETED']._serialized_start=2295
-  _globals['_SCHEDULEDELETED']._serialized_end=2312
+  _globals['_ACCESSEVENT']._serialized_end=1629
+  _globals['_COMPAREDPART']._serialized_start=1631
+  _globals['_COMPAREDPART']._serialized_end=1753
+  _globals['_VERIFICATIONSTARTED']._serialized_start=1755
+  _globals['_VERIFICATIONSTARTED']._serialized_end=1839
+  _globals['_VERIFICATIONENDED']._serialized_start=1842
+  _globals['_VERIFICATIONENDED']._serialized_end=1979
+  _globals['_VERIFICATIONCANCELLED']._serialized_start=1981
+  _globals['_VERIFICATIONCANCELLED']._serialized_end=2029
+  _globals['_QUEUEPAUSED']._serialized_start=2031
+  _globals['_QUEUEPAUSED']._serialized_end=2060
+  _globals['_QUEUERESUMED']._serialized_start=2062
+  _globals['_QUEUERESUMED']._serialized_end=2076
+  _globals['_APIKEYCREATED']._serialized_start=2079
+  _globals['_APIKEYCREATED']._serialized_end=2238
+  _globals['_APIKEYREVOKED']._serialized_start=2240
+  _globals['_APIKEYREVOKED']._serialized_end=2255
+  _globals['_WEBHOOKCREATED']._serialized_start=2258
+  _globals['_WEBHOOKCREATED']._serialized_end=2424
+  _globals['_WEBHOOKCHANGED']._serialized_start=2426
+  _globals['_WEBHOOKCHANGED']._serialized_end=2540
+  _globals['_WEBHOOKSECRETROTATED']._serialized_start=2542
+  _globals['_WEBHOOKSECRETROTATED']._serialized_end=2647
+  _globals['_WEBHOOKDELETED']._serialized_start=2649
+  _globals['_WEBHOOKDELETED']._serialized_end=2665
+  _globals['_REDELIVERYREQUESTED']._serialized_start=2667
+  _globals['_REDELIVERYREQUESTED']._serialized_end=2726
+  _globals['_SCHEDULECREATED']._serialized_start=2728
+  _globals['_SCHEDULECREATED']._serialized_end=2854
+  _globals['_SCHEDULEPAUSED']._serialized_start=2856
+  _globals['_SCHEDULEPAUSED']._serialized_end=2872
+  _globals['_SCHEDULERESUMED']._serialized_start=2874
+  _globals['_SCHEDULERESUMED']._serialized_end=2891
+  _globals['_SCHEDULEDELETED']._serialized_start=2893
+  _globals['_SCHEDULEDELETED']._serialized_end=2910
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,30 @@ SCOPE_ADMIN: Scope.ValueType  # 5
 """Create, list and revoke the keys of the tenant."""
 Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
+class _FileCheck:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FileCheckEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FileCheck.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILE_CHECK_UNSPECIFIED: _FileCheck.ValueType  # 0
+    """Files are not compared."""
+    FILE_CHECK_SIZES: _FileCheck.ValueType  # 1
+    """Their sizes."""
+    FILE_CHECK_HASHES: _FileCheck.ValueType  # 2
+    """Every byte, by SHA-256."""
+
+class FileCheck(_FileCheck, metaclass=_FileCheckEnumTypeWrapper):
+    """How files are compared with the log."""
+
+FILE_CHECK_UNSPECIFIED: FileCheck.ValueType  # 0
+"""Files are not compared."""
+FILE_CHECK_SIZES: FileCheck.ValueType  # 1
+"""Their sizes."""
+FILE_CHECK_HASHES: FileCheck.ValueType  # 2
+"""Every byte, by SHA-256."""
+Global___FileCheck: _TypeAlias = FileCheck  # noqa: Y015
+
 @_typing.final
 class ApiKey(_message.Message):
     """An API key, without the key itself."""
@@ -159,7 +183,7 @@ Global___StoredAccessCommit: _TypeAlias = StoredAccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessCommit(_message.Message):
-    """One decision about one API key, one webhook, one schedule or one pause of the queue."""
+    """One decision about one API key, one webhook, one schedule, one pause of the queue, or comparisons of everything."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -170,7 +194,7 @@ class AccessCommit(_message.Message):
     PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
-    """Id of the key, of the webhook, of the schedule, or `queue-` and the priority or `all`."""
+    """Id of the key, of the webhook, of the schedule, or `queue-` and the priority or `all`, or `verifications`."""
     previous_position: _builtins.int
     """Position of the key's previous commit. 0 for the first."""
     previous_hash: _builtins.bytes
@@ -207,7 +231,7 @@ Global___AccessCommit: _TypeAlias = AccessCommit  # noqa: Y015
 
 @_typing.final
 class AccessEvent(_message.Message):
-    """One fact about an API key, a webhook, a schedule or a pause of the queue."""
+    """One fact about an API key, a webhook, a schedule, a pause of the queue or a comparison of everything."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -224,6 +248,9 @@ class AccessEvent(_message.Message):
     SCHEDULE_DELETED_FIELD_NUMBER: _builtins.int
     QUEUE_PAUSED_FIELD_NUMBER: _builtins.int
     QUEUE_RESUMED_FIELD_NUMBER: _builtins.int
+    VERIFICATION_STARTED_FIELD_NUMBER: _builtins.int
+    VERIFICATION_ENDED_FIELD_NUMBER: _builtins.int
+    VERIFICATION_CANCELLED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def created(self) -> Global___ApiKeyCreated:
         """The key was created."""
@@ -276,6 +303,18 @@ class AccessEvent(_message.Message):
     def queue_resumed(self) -> Global___QueueResumed:
         """A pause of the queue ended."""
 
+    @_builtins.property
+    def verification_started(self) -> Global___VerificationStarted:
+        """A comparison of everything that is stored was started."""
+
+    @_builtins.property
+    def verification_ended(self) -> Global___VerificationEnded:
+        """A comparison came to its end."""
+
+    @_builtins.property
+    def verification_cancelled(self) -> Global___VerificationCancelled:
+        """A comparison was cancelled."""
+
     def __init__(
         self,
         *,
@@ -292,16 +331,153 @@ class AccessEvent(_message.Message):
         schedule_deleted: Global___ScheduleDeleted | None = ...,
         queue_paused: Global___QueuePaused | None = ...,
         queue_resumed: Global___QueueResumed | None = ...,
+        verification_started: Global___VerificationStarted | None = ...,
+        verification_ended: Global___VerificationEnded | None = ...,
+        verification_cancelled: Global___VerificationCancelled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "queue_paused", b"queue_paused", "queue_resumed", b"queue_resumed", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "queue_paused", b"queue_paused", "queue_resumed", b"queue_resumed", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "verification_cancelled", b"verification_cancelled", "verification_ended", b"verification_ended", "verification_started", b"verification_started", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "queue_paused", b"queue_paused", "queue_resumed", b"queue_resumed", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "kind", b"kind", "queue_paused", b"queue_paused", "queue_resumed", b"queue_resumed", "redelivery_requested", b"redelivery_requested", "revoked", b"revoked", "schedule_created", b"schedule_created", "schedule_deleted", b"schedule_deleted", "schedule_paused", b"schedule_paused", "schedule_resumed", b"schedule_resumed", "verification_cancelled", b"verification_cancelled", "verification_ended", b"verification_ended", "verification_started", b"verification_started", "webhook_changed", b"webhook_changed", "webhook_created", b"webhook_created", "webhook_deleted", b"webhook_deleted", "webhook_secret_rotated", b"webhook_secret_rotated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested", "schedule_created", "schedule_paused", "schedule_resumed", "schedule_deleted", "queue_paused", "queue_resumed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["created", "revoked", "webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted", "redelivery_requested", "schedule_created", "schedule_paused", "schedule_resumed", "schedule_deleted", "queue_paused", "queue_resumed", "verification_started", "verification_ended", "verification_cancelled"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___AccessEvent: _TypeAlias = AccessEvent  # noqa: Y015
+
+@_typing.final
+class ComparedPart(_message.Message):
+    """A part of what is stored that was compared with the rest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the part, such as lists or keys."""
+    count: _builtins.int
+    """How many were compared."""
+    unit: _builtins.str
+    """Of what, such as commit."""
+    holds: _builtins.bool
+    """Whether nothing differs."""
+    position: _builtins.int
+    """Position of the first difference. 0 if it is that of no commit."""
+    job_id: _builtins.str
+    """Id of the job with the first difference. Empty if it is of no job."""
+    detail: _builtins.str
+    """What differs first. Empty if nothing does."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        count: _builtins.int = ...,
+        unit: _builtins.str = ...,
+        holds: _builtins.bool = ...,
+        position: _builtins.int = ...,
+        job_id: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "detail", b"detail", "holds", b"holds", "job_id", b"job_id", "name", b"name", "position", b"position", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparedPart: _TypeAlias = ComparedPart  # noqa: Y015
+
+@_typing.final
+class VerificationStarted(_message.Message):
+    """A comparison of everything was started, by the actor of the command."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_ID_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    verification_id: _builtins.str
+    """Id of the comparison."""
+    files: Global___FileCheck.ValueType
+    """How files are compared."""
+    def __init__(
+        self,
+        *,
+        verification_id: _builtins.str = ...,
+        files: Global___FileCheck.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "verification_id", b"verification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerificationStarted: _TypeAlias = VerificationStarted  # noqa: Y015
+
+@_typing.final
+class VerificationEnded(_message.Message):
+    """A comparison came to its end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    verification_id: _builtins.str
+    """Id of the comparison."""
+    position: _builtins.int
+    """Up to which position of the log."""
+    seconds: _builtins.float
+    """How long it took."""
+    failure: _builtins.str
+    """Why it could not be made. Empty if it was."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComparedPart]:
+        """What was compared."""
+
+    def __init__(
+        self,
+        *,
+        verification_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        parts: _abc.Iterable[Global___ComparedPart] | None = ...,
+        failure: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "parts", b"parts", "position", b"position", "seconds", b"seconds", "verification_id", b"verification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerificationEnded: _TypeAlias = VerificationEnded  # noqa: Y015
+
+@_typing.final
+class VerificationCancelled(_message.Message):
+    """A comparison was cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_ID_FIELD_NUMBER: _builtins.int
+    verification_id: _builtins.str
+    """Id of the comparison."""
+    def __init__(
+        self,
+        *,
+        verification_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verification_id", b"verification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerificationCancelled: _TypeAlias = VerificationCancelled  # noqa: Y015
 
 @_typing.final
 class QueuePaused(_message.Message):

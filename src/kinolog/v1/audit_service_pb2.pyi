@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from kinolog.v1 import access_pb2 as _access_pb2
 from kinolog.v1 import event_pb2 as _event_pb2
 from kinolog.v1 import job_pb2 as _job_pb2
 from kinolog.v1 import read_pb2 as _read_pb2
@@ -21,6 +23,42 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _VerificationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerificationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VerificationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERIFICATION_STATE_UNSPECIFIED: _VerificationState.ValueType  # 0
+    """Not set."""
+    VERIFICATION_STATE_RUNNING: _VerificationState.ValueType  # 1
+    """It was started. The projector carries it out, also if it was away."""
+    VERIFICATION_STATE_HOLDS: _VerificationState.ValueType  # 2
+    """Nothing differs."""
+    VERIFICATION_STATE_DIFFERS: _VerificationState.ValueType  # 3
+    """Something differs."""
+    VERIFICATION_STATE_FAILED: _VerificationState.ValueType  # 4
+    """It could not be made, which says nothing about what is stored."""
+    VERIFICATION_STATE_CANCELLED: _VerificationState.ValueType  # 5
+    """It was cancelled."""
+
+class VerificationState(_VerificationState, metaclass=_VerificationStateEnumTypeWrapper):
+    """What became of a comparison of everything."""
+
+VERIFICATION_STATE_UNSPECIFIED: VerificationState.ValueType  # 0
+"""Not set."""
+VERIFICATION_STATE_RUNNING: VerificationState.ValueType  # 1
+"""It was started. The projector carries it out, also if it was away."""
+VERIFICATION_STATE_HOLDS: VerificationState.ValueType  # 2
+"""Nothing differs."""
+VERIFICATION_STATE_DIFFERS: VerificationState.ValueType  # 3
+"""Something differs."""
+VERIFICATION_STATE_FAILED: VerificationState.ValueType  # 4
+"""It could not be made, which says nothing about what is stored."""
+VERIFICATION_STATE_CANCELLED: VerificationState.ValueType  # 5
+"""It was cancelled."""
+Global___VerificationState: _TypeAlias = VerificationState  # noqa: Y015
 
 @_typing.final
 class GetHistoryRequest(_message.Message):
@@ -1324,3 +1362,295 @@ class GetErasureResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetErasureResponse: _TypeAlias = GetErasureResponse  # noqa: Y015
+
+@_typing.final
+class Verification(_message.Message):
+    """A comparison of everything that is stored, as the stream of facts has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_ID_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STARTED_BY_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    CANCELLED_BY_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    verification_id: _builtins.str
+    """Id of the comparison."""
+    files: _access_pb2.FileCheck.ValueType
+    """How files are compared."""
+    state: Global___VerificationState.ValueType
+    """What became of it."""
+    started_by: _builtins.str
+    """Who started it: an actor, or schedule."""
+    position: _builtins.int
+    """Up to which position of the log everything was compared."""
+    seconds: _builtins.float
+    """How long it took."""
+    failure: _builtins.str
+    """Why it could not be made. Empty if it was."""
+    cancelled_by: _builtins.str
+    """Who cancelled it. Empty if it was not cancelled."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was started."""
+
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ended. Missing while it goes on."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[_access_pb2.ComparedPart]:
+        """What was compared, with the first difference of each part."""
+
+    @_builtins.property
+    def progress(self) -> Global___VerificationProgress:
+        """How far it is. Missing before the projector has begun it, and after its end."""
+
+    def __init__(
+        self,
+        *,
+        verification_id: _builtins.str = ...,
+        files: _access_pb2.FileCheck.ValueType = ...,
+        state: Global___VerificationState.ValueType = ...,
+        started_by: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        parts: _abc.Iterable[_access_pb2.ComparedPart] | None = ...,
+        failure: _builtins.str = ...,
+        cancelled_by: _builtins.str = ...,
+        progress: Global___VerificationProgress | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_by", b"cancelled_by", "ended_at", b"ended_at", "failure", b"failure", "files", b"files", "parts", b"parts", "position", b"position", "progress", b"progress", "seconds", b"seconds", "started_at", b"started_at", "started_by", b"started_by", "state", b"state", "verification_id", b"verification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Verification: _TypeAlias = Verification  # noqa: Y015
+
+@_typing.final
+class VerificationProgress(_message.Message):
+    """How far a comparison is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMITS_FIELD_NUMBER: _builtins.int
+    ALL_COMMITS_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    commits: _builtins.int
+    """Commits that were compared."""
+    all_commits: _builtins.int
+    """Commits that there are."""
+    jobs: _builtins.int
+    """Jobs that were compared."""
+    def __init__(
+        self,
+        *,
+        commits: _builtins.int = ...,
+        all_commits: _builtins.int = ...,
+        jobs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_commits", b"all_commits", "commits", b"commits", "jobs", b"jobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerificationProgress: _TypeAlias = VerificationProgress  # noqa: Y015
+
+@_typing.final
+class StartVerificationRequest(_message.Message):
+    """What to compare."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    files: _access_pb2.FileCheck.ValueType
+    """How files are compared."""
+    def __init__(
+        self,
+        *,
+        files: _access_pb2.FileCheck.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartVerificationRequest: _TypeAlias = StartVerificationRequest  # noqa: Y015
+
+@_typing.final
+class StartVerificationResponse(_message.Message):
+    """The comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verification(self) -> Global___Verification:
+        """The comparison, which goes on whether or not its caller stays."""
+
+    def __init__(
+        self,
+        *,
+        verification: Global___Verification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verification", b"verification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verification", b"verification"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartVerificationResponse: _TypeAlias = StartVerificationResponse  # noqa: Y015
+
+@_typing.final
+class CancelVerificationRequest(_message.Message):
+    """Selects a comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_ID_FIELD_NUMBER: _builtins.int
+    verification_id: _builtins.str
+    """Id of the comparison."""
+    def __init__(
+        self,
+        *,
+        verification_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verification_id", b"verification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelVerificationRequest: _TypeAlias = CancelVerificationRequest  # noqa: Y015
+
+@_typing.final
+class CancelVerificationResponse(_message.Message):
+    """The comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verification(self) -> Global___Verification:
+        """The comparison, which is cancelled. FAILED_PRECONDITION if it had ended before."""
+
+    def __init__(
+        self,
+        *,
+        verification: Global___Verification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verification", b"verification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verification", b"verification"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelVerificationResponse: _TypeAlias = CancelVerificationResponse  # noqa: Y015
+
+@_typing.final
+class ListVerificationsRequest(_message.Message):
+    """Selects a page of comparisons."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """The maximum number of comparisons in the response. 0 means 100."""
+    after: _builtins.str
+    """Continues after the comparison with this id: the last one of the page before. Empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVerificationsRequest: _TypeAlias = ListVerificationsRequest  # noqa: Y015
+
+@_typing.final
+class ListVerificationsResponse(_message.Message):
+    """Comparisons of everything: the last 1,000 are listed, the stream of facts has all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___Verification]:
+        """The comparisons, newest first."""
+
+    def __init__(
+        self,
+        *,
+        verifications: _abc.Iterable[Global___Verification] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verifications", b"verifications"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVerificationsResponse: _TypeAlias = ListVerificationsResponse  # noqa: Y015
+
+@_typing.final
+class GetVerificationRequest(_message.Message):
+    """Selects a comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_ID_FIELD_NUMBER: _builtins.int
+    verification_id: _builtins.str
+    """Id of the comparison."""
+    def __init__(
+        self,
+        *,
+        verification_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verification_id", b"verification_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVerificationRequest: _TypeAlias = GetVerificationRequest  # noqa: Y015
+
+@_typing.final
+class GetVerificationResponse(_message.Message):
+    """A comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verification(self) -> Global___Verification:
+        """The comparison. NOT_FOUND if there is none with this id."""
+
+    def __init__(
+        self,
+        *,
+        verification: Global___Verification | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verification", b"verification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verification", b"verification"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVerificationResponse: _TypeAlias = GetVerificationResponse  # noqa: Y015

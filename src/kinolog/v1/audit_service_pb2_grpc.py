@@ -110,6 +110,26 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureResponse.FromString,
                 _registered_method=True)
+        self.StartVerification = channel.unary_unary(
+                '/kinolog.v1.AuditService/StartVerification',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.StartVerificationRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.StartVerificationResponse.FromString,
+                _registered_method=True)
+        self.CancelVerification = channel.unary_unary(
+                '/kinolog.v1.AuditService/CancelVerification',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.CancelVerificationRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.CancelVerificationResponse.FromString,
+                _registered_method=True)
+        self.ListVerifications = channel.unary_unary(
+                '/kinolog.v1.AuditService/ListVerifications',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListVerificationsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ListVerificationsResponse.FromString,
+                _registered_method=True)
+        self.GetVerification = channel.unary_unary(
+                '/kinolog.v1.AuditService/GetVerification',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetVerificationRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetVerificationResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -221,6 +241,34 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartVerification(self, request, context):
+        """Starts a comparison of everything that is stored, for operators. One goes on at a time: FAILED_PRECONDITION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelVerification(self, request, context):
+        """Cancels a comparison that goes on, for operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVerifications(self, request, context):
+        """Lists comparisons of everything with their results, for operators, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetVerification(self, request, context):
+        """Reads a comparison of everything: its result, or how far it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -298,6 +346,26 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetErasure,
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetErasureResponse.SerializeToString,
+            ),
+            'StartVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartVerification,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.StartVerificationRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.StartVerificationResponse.SerializeToString,
+            ),
+            'CancelVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelVerification,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.CancelVerificationRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.CancelVerificationResponse.SerializeToString,
+            ),
+            'ListVerifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVerifications,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ListVerificationsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListVerificationsResponse.SerializeToString,
+            ),
+            'GetVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVerification,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.GetVerificationRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.GetVerificationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -706,6 +774,114 @@ class AuditService:
             '/kinolog.v1.AuditService/GetErasure',
             kinolog_dot_v1_dot_audit__service__pb2.GetErasureRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.GetErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/StartVerification',
+            kinolog_dot_v1_dot_audit__service__pb2.StartVerificationRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.StartVerificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/CancelVerification',
+            kinolog_dot_v1_dot_audit__service__pb2.CancelVerificationRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.CancelVerificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVerifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/ListVerifications',
+            kinolog_dot_v1_dot_audit__service__pb2.ListVerificationsRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.ListVerificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/GetVerification',
+            kinolog_dot_v1_dot_audit__service__pb2.GetVerificationRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.GetVerificationResponse.FromString,
             options,
             channel_credentials,
             insecure,

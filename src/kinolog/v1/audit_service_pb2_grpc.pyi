@@ -63,6 +63,14 @@ class AuditServiceStub:
     """Lists the certificates of erasures of the tenant, oldest first."""
     GetErasure: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetErasureRequest, _audit_service_pb2.GetErasureResponse]
     """Reads a certificate of an erasure with its signed text."""
+    StartVerification: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.StartVerificationRequest, _audit_service_pb2.StartVerificationResponse]
+    """Starts a comparison of everything that is stored, for operators. One goes on at a time: FAILED_PRECONDITION."""
+    CancelVerification: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.CancelVerificationRequest, _audit_service_pb2.CancelVerificationResponse]
+    """Cancels a comparison that goes on, for operators."""
+    ListVerifications: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListVerificationsRequest, _audit_service_pb2.ListVerificationsResponse]
+    """Lists comparisons of everything with their results, for operators, newest first."""
+    GetVerification: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetVerificationRequest, _audit_service_pb2.GetVerificationResponse]
+    """Reads a comparison of everything: its result, or how far it is."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -99,6 +107,14 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Lists the certificates of erasures of the tenant, oldest first."""
     GetErasure: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetErasureRequest, _audit_service_pb2.GetErasureResponse]  # type: ignore[assignment]
     """Reads a certificate of an erasure with its signed text."""
+    StartVerification: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.StartVerificationRequest, _audit_service_pb2.StartVerificationResponse]  # type: ignore[assignment]
+    """Starts a comparison of everything that is stored, for operators. One goes on at a time: FAILED_PRECONDITION."""
+    CancelVerification: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.CancelVerificationRequest, _audit_service_pb2.CancelVerificationResponse]  # type: ignore[assignment]
+    """Cancels a comparison that goes on, for operators."""
+    ListVerifications: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListVerificationsRequest, _audit_service_pb2.ListVerificationsResponse]  # type: ignore[assignment]
+    """Lists comparisons of everything with their results, for operators, newest first."""
+    GetVerification: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetVerificationRequest, _audit_service_pb2.GetVerificationResponse]  # type: ignore[assignment]
+    """Reads a comparison of everything: its result, or how far it is."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """History and verification of jobs, read from the log itself, and questions about the commits of all jobs."""
@@ -222,5 +238,37 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetErasureResponse, _abc.Awaitable[_audit_service_pb2.GetErasureResponse]]:
         """Reads a certificate of an erasure with its signed text."""
+
+    @_abc_1.abstractmethod
+    def StartVerification(
+        self,
+        request: _audit_service_pb2.StartVerificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.StartVerificationResponse, _abc.Awaitable[_audit_service_pb2.StartVerificationResponse]]:
+        """Starts a comparison of everything that is stored, for operators. One goes on at a time: FAILED_PRECONDITION."""
+
+    @_abc_1.abstractmethod
+    def CancelVerification(
+        self,
+        request: _audit_service_pb2.CancelVerificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.CancelVerificationResponse, _abc.Awaitable[_audit_service_pb2.CancelVerificationResponse]]:
+        """Cancels a comparison that goes on, for operators."""
+
+    @_abc_1.abstractmethod
+    def ListVerifications(
+        self,
+        request: _audit_service_pb2.ListVerificationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListVerificationsResponse, _abc.Awaitable[_audit_service_pb2.ListVerificationsResponse]]:
+        """Lists comparisons of everything with their results, for operators, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetVerification(
+        self,
+        request: _audit_service_pb2.GetVerificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetVerificationResponse, _abc.Awaitable[_audit_service_pb2.GetVerificationResponse]]:
+        """Reads a comparison of everything: its result, or how far it is."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, verify_all, witness
+from kinolog_cli.audit import rotate_key, tree_heads, tree_proofs, verifications, verify_all, witness
 from kinolog_cli.audit.questions import events, who
 from kinolog_cli.audit.queue_at import fleet, queue, why
 from kinolog_cli.audit.reads import reads
@@ -27,6 +27,9 @@ app.command()(bundle.bundle)
 app.command()(verify_bundle.verify)
 app.command()(witness.witness)
 app.command("verify-all")(verify_all.verify_all)
+app.command()(verifications.verifications)
+app.command("start-verification")(verifications.start_verification)
+app.command("cancel-verification")(verifications.cancel_verification)
 app.command("rotate-key")(rotate_key.rotate_key)
 for question in (events, who, reads, queue, fleet, why, erasures):
     app.command()(question)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
+from kinolog.ports.tree.verification_progress import VerificationProgress
 
 
 class MemoryCommitTree:
@@ -16,6 +17,7 @@ class MemoryCommitTree:
         self.signed_heads: list[SignedHead] = []
         self.tree_tiles: dict[HashTileId, bytes] = {}
         self.certificates: list[SignedCertificate] = []
+        self.progress: VerificationProgress | None = None
 
     async def erasure_certificates(
         self, tenant: str, *, after: int = 0, limit: int = 100, erasure_id: str = "", job_id: str = ""
@@ -31,6 +33,9 @@ class MemoryCommitTree:
             ):
                 found.append(signed)
         return found[:limit]
+
+    async def verification_progress(self) -> VerificationProgress | None:
+        return self.progress
 
     async def last_tree_head(self) -> SignedHead | None:
         return self.signed_heads[-1] if self.signed_heads else None

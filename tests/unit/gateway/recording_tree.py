@@ -9,6 +9,7 @@ from kinolog.codec.times import time_to_proto
 from kinolog.merkle.hash_tiles import GrowingTree, HashTileId, range_root
 from kinolog.merkle.hashes import leaf_hash
 from kinolog.merkle.leaf_range import LeafRange, consistency_ranges, inclusion_ranges
+from kinolog.v1 import access_pb2 as access
 from kinolog.v1 import audit_service_pb2 as audit
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.merkle.published_heads import COMMITS, published
@@ -111,6 +112,26 @@ def _erasure(number: int, note: str) -> audit.ErasureCertificate:
     return wire
 
 
+def _verification(state: audit.VerificationState.ValueType, **fields: Any) -> audit.Verification:
+    wire = audit.Verification(verification_id="v" * 26, state=state, started_by="ada", **fields)
+    time_to_proto(wire.started_at, HEADS[2].signed.head.at)
+    if state == audit.VERIFICATION_STATE_RUNNING:
+        wire.progress.commits, wire.progress.all_commits, wire.progress.jobs = 3, 20, 1
+    else:
+        time_to_proto(wire.ended_at, HEADS[2].signed.head.at)
+    return wire
+
+
+def _differing() -> audit.Verification:
+    """Return the comparison that found another seed in the lists."""
+    whole = access.ComparedPart(name="reads", count=2, unit="batch", holds=True)
+    wrong = access.ComparedPart(
+        name="lists", count=7, unit="job", position=3, job_id="a" * 26, detail="lists show another seed"
+    )
+    state = audit.VERIFICATION_STATE_DIFFERS
+    return _verification(state, position=20, seconds=1.5, parts=[whole, wrong])
+
+
 TREE: dict[str, Callable[..., Any]] = {
     "GetTreeHead": lambda api, request: audit.GetTreeHeadResponse(head=_head(request.number or len(HEADS))),
     "ListTreeHeads": list_heads,
@@ -125,4 +146,14 @@ TREE: dict[str, Callable[..., Any]] = {
         certificate=_erasure(request.number, "a signed text\n")
     ),
     "GetConsistencyProof": prove_consistency,
+    "StartVerification": lambda api, request: audit.StartVerificationResponse(
+        verification=_verification(audit.VERIFICATION_STATE_RUNNING, files=request.files)
+    ),
+    "CancelVerification": lambda api, request: audit.CancelVerificationResponse(
+        verification=_verification(audit.VERIFICATION_STATE_CANCELLED, cancelled_by="bob")
+    ),
+    "ListVerifications": lambda api, request: audit.ListVerificationsResponse(
+        verifications=[] if request.after else [_differing()]
+    ),
+    "GetVerification": lambda api, request: audit.GetVerificationResponse(verification=_differing()),
 }

@@ -12,6 +12,7 @@ from kinolog.access.access_log import AccessLog
 from kinolog.access.api_key import ApiKey, RecordedAccessCommit, key_after
 from kinolog.access.queue_pause import QueuePauses
 from kinolog.access.schedule import ScheduleBook
+from kinolog.access.verification import VerificationBook
 from kinolog.access.webhook_book import WebhookBook
 from kinolog.ports.event_store import DamagedLog
 from kinolog.process.logs import fields
@@ -35,7 +36,8 @@ class KeyDirectory:
         self.webhooks = WebhookBook()
         self.schedules = ScheduleBook()
         self.queue_pauses = QueuePauses()
-        """The webhooks, the schedules and the pauses of the queue that the same stream states."""
+        self.verifications = VerificationBook()
+        """The webhooks, the schedules, the pauses of the queue and the comparisons that the same stream states."""
         self.problem = ""
         """Why the keys are not trusted: the stream is damaged, so a revocation may be lost. Empty if they are."""
 
@@ -93,6 +95,7 @@ class KeyDirectory:
             self.webhooks.apply(recorded)
             self.schedules.apply(recorded)
             self.queue_pauses.apply(recorded)
+            self.verifications.apply(recorded)
             key = key_after(self._keys.get(recorded.commit.key_id), recorded)
             if key is not None:
                 self._keys[key.key_id] = self._by_digest[key.digest] = key

@@ -20,6 +20,7 @@ _METHODS: dict[ReadKind | None, str] = {
     ReadKind.RECORD: """
         AuditService.GetHistory AuditService.ReplayLog AuditService.SearchEvents AuditService.SearchReads
         AuditService.GetInclusionProof AuditService.ListErasures AuditService.GetErasure
+        AuditService.ListVerifications AuditService.GetVerification
         AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,
     ReadKind.OTHER: """
@@ -38,6 +39,7 @@ _METHODS: dict[ReadKind | None, str] = {
         JobService.BulkRetryJobs JobService.ReprioritizeJob JobService.BulkReprioritizeJobs JobService.PauseJob
         JobService.BulkPauseJobs JobService.ResumeJob JobService.BulkResumeJobs JobService.PrefetchJob
         JobService.EraseJob JobService.BulkEraseJobs JobService.PauseQueue JobService.ResumeQueue
+        AuditService.StartVerification AuditService.CancelVerification
         AccessService.CreateKey AccessService.RevokeKey
         WebhookService.CreateWebhook WebhookService.ChangeWebhook WebhookService.RotateWebhookSecret
         WebhookService.DeleteWebhook WebhookService.Redeliver

@@ -46,6 +46,8 @@ _METHODS: dict[Need, str] = {
     Scope.AUDIT: """
         AuditService.SearchEvents AuditService.SearchReads AuditService.CountCommands AuditService.GetQueueAt
         AuditService.ListErasures AuditService.GetErasure
+        AuditService.StartVerification AuditService.CancelVerification
+        AuditService.ListVerifications AuditService.GetVerification
         AuditService.GetHistory AuditService.VerifyJob AuditService.ReplayLog AuditService.GetInclusionProof
         AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,

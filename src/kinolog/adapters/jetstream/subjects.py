@@ -30,6 +30,8 @@ EVENTS_SUBJECTS = "evt.job.*"
 LIVE_SUBJECTS = "live.evt.>"
 ACCESS_SUBJECTS = "access.key.*"
 LIVE_ACCESS_SUBJECTS = "live.access.>"
+VERIFICATIONS_SUBJECT = "access.key.verifications"
+"""Subject of the facts about comparisons of everything. The projector may store no others in their stream."""
 READS_RECORDED = "reads.recorded"
 """Subject of batches of reads."""
 WORK_SUBJECTS = "work.*.*.*"
@@ -208,6 +210,7 @@ def permissions(service: Service) -> Permissions:
             publish = (
                 "evt.job.*",
                 "work.>",
+                VERIFICATIONS_SUBJECT,
                 ALARM_SUBJECTS,
                 f"{inbox_prefix(Service.WORKER)}.>",
                 f"$JS.API.STREAM.PURGE.{WORK}",

@@ -1,0 +1,1 @@
+"""Comparisons of everything that is stored, as messages."""

@@ -1,0 +1,1 @@
+"""Comparisons of everything, in Postgres."""
