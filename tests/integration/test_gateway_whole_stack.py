@@ -252,3 +252,22 @@ async def test_a_support_bundle_has_no_prompts_and_no_secrets(
         "KINOLOG_WORKERS": "1",
     }
     assert "(secret) was refused" in parts["checks.json"]
+
+
+async def test_everything_is_compared_by_the_service(client: httpx.AsyncClient) -> None:
+    """With the rights of the projector, its program, and the files of the stack, which other tests damage."""
+    await generate(client)  # the log is not empty
+    started = await client.post("/api/v1/audit/verifications", json={"files": "hashes"})
+    assert started.status_code == 202, started.text
+    path = f"/api/v1/audit/verifications/{started.json()['verification_id']}"
+
+    async def read() -> dict[str, Any]:
+        body: dict[str, Any] = (await client.get(path)).json()
+        return body
+
+    made = await until(read, "the end of the comparison", lambda body: body["state"] != "running")
+    assert made["state"] in ("holds", "differs"), made
+    assert {part["name"] for part in made["parts"]} >= {"log and archive", "tree", "lists", "reads", "files"}
+    assert (made["position"] > 0, made["files"], made["progress"]) == (True, "hashes", None)
+    listed = (await client.get("/api/v1/audit/verifications", params={"limit": 1})).json()
+    assert listed["verifications"] == [made]

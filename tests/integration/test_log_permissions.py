@@ -121,6 +121,24 @@ async def test_only_the_administrator_may_change_the_log(
     assert service.value in error
 
 
+@pytest.mark.parametrize(
+    ("service", "subject"),
+    [
+        (Service.PROJECTOR, "access.key.abcdefghijkl"),
+        (Service.PROJECTOR, "access.key.queue-all"),
+        (Service.WORKER, "access.key.verifications"),
+    ],
+)
+async def test_facts_are_stored_by_those_who_decide_them(
+    nats_server: NatsServer, service: Service, subject: str, errors: ErrorLog
+) -> None:
+    """The projector stores the results of its comparisons, and no fact about a key or a pause."""
+    async with connected(nats_server, service) as client:
+        await client.publish(subject, b"{}")
+        async with asyncio.timeout(WAIT_SECONDS):
+            assert subject in await errors.messages.get()
+
+
 @pytest.mark.parametrize("request_of", ["DIRECT.GET", "STREAM.MSG.GET", "CONSUMER.CREATE", "STREAM.INFO"])
 async def test_workers_do_not_read_the_bucket_of_keys(
     nats_server: NatsServer, request_of: str, errors: ErrorLog
