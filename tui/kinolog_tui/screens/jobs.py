@@ -112,14 +112,12 @@ class JobsPage(JobActions, Page):
         position, client = self._requested, self.kinolog.client
         selection, order = position.job_filter.to_selection(), position.order
         limit, cursor = self.kinolog.preferences.page_size, position.cursor
-        call: Callable[[], Awaitable[JobPageInfo]]
+        listing: Callable[..., Awaitable[JobPageInfo]]
         if order.sort == STATUS_SORT:
-            by_status = partial(jobs_by_status, client, selection, descending=order.descending)
-            call = partial(by_status, limit=limit, cursor=cursor)
+            listing = partial(jobs_by_status, client, selection, descending=order.descending)
         else:
-            in_order = partial(client.jobs, selection, sort=order.sort, order=order.direction)
-            call = partial(in_order, limit=limit, cursor=cursor)
-        self.request("page", call)
+            listing = partial(client.jobs, selection, sort=order.sort, order=order.direction)
+        self.request("page", partial(listing, limit=limit, cursor=cursor))
         self._draw_footer()
 
     def redraw(self) -> None:
