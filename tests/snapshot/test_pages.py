@@ -10,7 +10,7 @@ from kinolog_tui.screens.audit.audit_page import TABS as AUDIT_TABS
 from kinolog_tui.screens.job.job_page import TABS, JobPage
 from textual.pilot import Pilot
 from textual.strip import Strip
-from textual.widgets import TabbedContent, TextArea
+from textual.widgets import Input, TabbedContent, TextArea
 
 from tests.snapshot.audit import offer_audit
 from tests.snapshot.colours import bare_lines, colours, contrasts
@@ -64,6 +64,7 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
     prompt = app.screen.query_one("#prompt", TextArea)
     prompt.cursor_blink = False  # it would be there in one picture and not in the next
     prompt.load_text(PROMPT)
+    app.screen.query_one("#variants", Input).value = "4"
     await settled(pilot)
     yield "generate"
     await press(pilot, "escape", "4")

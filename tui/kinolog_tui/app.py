@@ -121,8 +121,12 @@ class KinologApp(SessionApp):
 
     def action_jobs_with(self, status: str) -> None:
         """List the jobs with a status; all jobs if it is empty."""
+        self.list_jobs(JobListFilter(statuses=(status,) if status else ()))
+
+    def list_jobs(self, job_filter: JobListFilter) -> None:
+        """Go to the list of jobs, with a filter. A job that is open over it closes."""
         self.switch_mode("jobs")
-        job_filter = JobListFilter(statuses=(status,) if status else ())
+        self._close_job()
 
         def set_filter() -> None:
             for screen in self.screen_stack:

@@ -71,6 +71,7 @@ def test_a_filter_in_words() -> None:
     )
     assert some.words == ("failed", "high", "today", "m", "“ball”")
     assert JobListFilter(since="2026-11-22").words == ("from 2026-11-22",)
+    assert JobListFilter(variant_of="ab12cd34ef56").words == ("variants of ab12cd34",)
 
 
 async def test_the_bottom_line_has_the_keys_of_the_dialog_alone(pilot: Pilot[None]) -> None:

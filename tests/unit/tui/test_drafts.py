@@ -34,6 +34,10 @@ def model() -> ModelInfo:
         (Draft(prompt="x", crf="52"), "crf"),
         (Draft(prompt="x", crf="best"), "crf"),
         (Draft(prompt="x", title="x" * 201), "title"),
+        (Draft(prompt="x", variants="9"), "variants"),
+        (Draft(prompt="x", variants="0"), "variants"),
+        (Draft(prompt="x", variants="some"), "variants"),
+        (Draft(prompt="x", variants="2", seed="9007199254740991"), "seed"),
     ],
 )
 def test_values_beyond_the_limits_are_named(draft: Draft, field: str, model: ModelInfo) -> None:
@@ -55,6 +59,17 @@ def test_codec_quality_and_title_are_sent(model: ModelInfo) -> None:
     assert (body["codec"], body["crf"], body["title"]) == ("av1", 60, "Ball")
     own = model.model_copy(update={"defaults": model.defaults.model_copy(update={"crf": 30})})
     assert [usual_crf(codec, own) for codec in ("", "h264", "av1")] == [30, 30, 24]
+
+
+def test_variants_are_sent_if_there_are_several(model: ModelInfo) -> None:
+    """One video is no variant. The last variant has the largest seed that there is."""
+    bodies = [
+        check_draft(Draft(prompt="a ball", variants=typed), model).request.body() for typed in ("", "1", "8")
+    ]
+    assert [body.get("variants") for body in bodies] == [None, None, 8]
+    last = check_draft(Draft(prompt="a ball", variants="2", seed="9007199254740990"), model)
+    assert not last.errors
+    assert last.request.seed == 9_007_199_254_740_990
 
 
 def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:

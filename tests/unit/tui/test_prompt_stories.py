@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from kinolog_tui.prompts.history import PromptHistory
 from kinolog_tui.screens.generate import GeneratePage
+from kinolog_tui.screens.jobs import JobsPage
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, TextArea
 
@@ -103,6 +104,55 @@ async def test_what_the_form_has_no_fields_for_is_as_before_or_left_out(
         choices if answer == "as before" else {}
     )
     assert "guidance" not in sent
+
+
+async def test_variants_are_submitted_and_listed(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Their seeds and the time of all are shown before. Then the list has them alone, and filters leave it so."""
+    job = gateway.answers[f"/api/v1/status/{RUNNING}"]
+    sent = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    gateway.answers["/api/v1/generate"] = sent | {"variants": [job, job | {"job_id": MADE}]}
+    await press(pilot, "3", *"a red ball")
+    page = pilot.app.screen
+    page.query_one("#variants", Input).value = "9"
+    await settled(pilot)
+    assert "✖ variants must be 1 to 8" in text(pilot)
+    page.query_one("#variants", Input).value = "2"
+    await settled(pilot)
+    assert "2 variants, each with the next seed" in text(pilot)
+    assert "of work each, " in text(pilot)
+    page.query_one("#seed", Input).value = "7"
+    await settled(pilot)
+    assert "2 variants, seeds 7 to 8" in text(pilot)
+    await press(pilot, "ctrl+s")
+    body = requests_of(gateway, "POST", "/api/v1/generate")[-1]
+    assert (body["variants"], body["seed"]) == (2, 7)
+    assert isinstance(pilot.app.screen, JobsPage)
+    assert "2 variants are in the queue, the first is" in text(pilot)
+    await press(pilot, "f", "ctrl+s", "s")
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["variant_of"] == RUNNING
+    assert f"variants of {RUNNING[:8]}" in text(pilot)
+    await press(pilot, "escape")
+    assert "variant_of" not in requests_of(gateway, "GET", "/api/v1/jobs")[-1]
+
+
+@pytest.mark.parametrize("below", ["1", "2"])
+async def test_the_page_of_a_variant_leads_to_the_others(
+    gateway: Replay, pilot: Pilot[None], below: str
+) -> None:
+    """Its key is offered there alone, and opens the list, from whichever page the job was opened."""
+    await press(pilot, below)
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    assert "a Variants" not in text(pilot)
+    await press(pilot, "a")
+    assert not requests_of(gateway, "GET", "/api/v1/jobs")[-1].get("variant_of")
+    gateway.answers[f"/api/v1/status/{MADE}"] |= {"variant_of": RUNNING, "variant": 2}
+    await press(pilot, "ctrl+r")
+    assert "a Variants" in text(pilot)
+    assert f"2 of job {RUNNING}" in text(pilot)
+    await press(pilot, "a")
+    assert isinstance(pilot.app.screen, JobsPage)
+    assert requests_of(gateway, "GET", "/api/v1/jobs")[-1]["variant_of"] == RUNNING
 
 
 async def test_shots_are_chosen_in_the_form(gateway: Replay, pilot: Pilot[None]) -> None:

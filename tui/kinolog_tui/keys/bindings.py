@@ -165,6 +165,7 @@ JOB = KeyGroup(
         KeyRow((Key("job.open", "o", "open in the system's player"), Key("job.save", "w", "save the video"))),
         KeyRow((Key("job.search", "slash", "find in the log"), Key("job.all_lines", "x", "all lines"))),
         KeyRow((Key("job.verify", "V", "verify the record, whichever tab is open"),)),
+        KeyRow((Key("job.variants", "a", "list all variants of its request"),)),
     ),
     frozenset({"job", "video", "history"}),
 )

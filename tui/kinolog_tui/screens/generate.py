@@ -34,13 +34,13 @@ from kinolog_tui.screens.page import Page
 from kinolog_tui.session.drafts import (
     FIELD_NAMES,
     NUMBER_FIELDS,
-    Draft,
     check_draft,
     draft_size,
     earlier_choices,
     planned_scenes,
     shots_of,
 )
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import short_id
@@ -136,13 +136,14 @@ class GeneratePage(Page):
                 past = {job.job_id: job for job in chain.from_iterable(lists)}
                 self._times[model] = RenderTimes(past.values())
                 self._show_draft()
-            case CommandInfo(job=job):
-                self._show_sent(job)
+            case CommandInfo() as sent:
+                self._show_sent(sent)
 
-    def _show_sent(self, job: JobInfo) -> None:
-        """Open the job, unless another page is open. Empty the prompt, unless the person writes the next one already.
+    def _show_sent(self, sent: CommandInfo) -> None:
+        """Open the job, or the list of its variants, unless another page is open.
 
-        The prompt has the focus: back from the job, what is typed is text and no key.
+        The prompt is emptied, unless the person writes the next one already. It has the focus: back from the job, what
+        is typed is text and no key.
         """
         self._sending = False
         self._request_id = new_id()
@@ -150,9 +151,15 @@ class GeneratePage(Page):
         if prompt.text == self._sent_text:
             prompt.text = ""
             prompt.focus()
-        self.notify(f"{short_id(job.job_id)} is in the queue")
-        if self.is_active:
-            self.kinolog.open_job(job.job_id)
+        variants = len(sent.variants)
+        if variants > 1:
+            self.notify(f"{variants} variants are in the queue, the first is {short_id(sent.job_id)}")
+        else:
+            self.notify(f"{short_id(sent.job_id)} is in the queue")
+        if self.is_active and variants > 1:
+            self.kinolog.list_jobs(JobListFilter(variant_of=sent.job_id))
+        elif self.is_active:
+            self.kinolog.open_job(sent.job_id)
 
     def on_request_failed(self, message: RequestFailed) -> None:
         """Allow another try; the request id makes it one job. The base's handler reports the failure."""
@@ -199,6 +206,7 @@ class GeneratePage(Page):
             "size": job.size,
             "steps": str(job.steps or ""),
             "seed": str(job.seed),
+            "variants": "",
         }
         for name, value in values.items():
             self.query_one(f"#{name}", Input).value = value
@@ -242,20 +250,8 @@ class GeneratePage(Page):
         model = self.model
         if model is None:
             return
-        self.query_one("#style", Select).set_options([(style, style) for style in model.styles])
+        self.query_one(DraftForm).show_for(model)
         self._styles_of = model.name
-        self.query_one(FileFields).show_for(model)
-        self.query_one(PictureField).show_for(model)
-        self.query_one(ChainField).show_for(model)
-        self.query_one(EarlierField).show_for(model)
-        hints = {
-            "duration": f"{model.defaults.duration:g}",
-            "size": model.defaults.size,
-            "steps": str(model.defaults.steps),
-            "seed": "random",
-        }
-        for name, hint in hints.items():
-            self.query_one(f"#{name}", Input).placeholder = hint
         completed = JobSelection(statuses=("completed",), models=(model.name,))
         recent = replace(completed, span=TimeSpan(date_range="last_30_days"))
         past_jobs = partial(self.kinolog.client.jobs, limit=PAST_JOBS)
@@ -276,35 +272,12 @@ class GeneratePage(Page):
         model = self.model
         if model is None:
             return
-        draft = self.draft()
-        checked = check_draft(draft, model)
+        checked = check_draft(self.query_one(DraftForm).draft, model)
         times = self._times.get(model.name, RenderTimes())
         estimate = times.estimate(draft_size(checked))
-        for name in (*NUMBER_FIELDS, "crf", "title"):
+        for name in (*NUMBER_FIELDS, "crf", "title", "variants"):
             self.query_one(f"#{name}", Input).set_class(name in checked.errors, "-wrong")
         self.query_one(DraftView).show(model, checked, planned_scenes(checked), estimate, times.jobs)
-
-    def draft(self) -> Draft:
-        """Return the contents of the form."""
-
-        def text(name: str) -> str:
-            return self.query_one(f"#{name}", Input).value.strip()
-
-        def chosen(name: str) -> str:
-            value = self.query_one(f"#{name}", Select).value
-            return value if isinstance(value, str) else ""
-
-        return Draft(
-            prompt=self.query_one("#prompt", TextArea).text,
-            negative_prompt=text("negative"),
-            shots=Shots(chosen("shots")),
-            priority=chosen("priority"),
-            style=chosen("style"),
-            **{name: text(name) for name in NUMBER_FIELDS},
-            **self.query_one(FileFields).values,
-            chained=self.query_one(ChainField).value,
-            earlier=self.query_one(EarlierField).value,
-        )
 
     @on(Button.Pressed, "#submit")
     def action_submit(self) -> None:
@@ -312,7 +285,7 @@ class GeneratePage(Page):
         model = self.model
         if model is None or self._sending or not self.kinolog.may_write():
             return
-        checked = check_draft(self.draft(), model)
+        checked = check_draft(self.query_one(DraftForm).draft, model)
         if checked.errors:
             field, words = next(iter(checked.errors.items()))
             self.notify(

@@ -19,6 +19,8 @@ FIELD_NAMES = {"duration": "seconds", "negative": "without", "crf": "quality"}
 NUMBER_FIELDS = ("duration", "size", "steps", "seed")
 MAX_TITLE_CHARACTERS = 200
 MAX_SEED = 9_007_199_254_740_991
+MAX_VARIANTS = 8
+"""The most jobs that one request makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class Draft:
     codec: str = ""
     crf: str = ""
     title: str = ""
+    variants: str = ""
     chained: bool = False
     earlier: EarlierChoices = EarlierChoices()
 
@@ -90,6 +93,8 @@ class CheckedDraft:
     height: int
     window_frames: int = 0
     """The longest part that a scene is cut into; 0 for a video that is not chained."""
+    variants: int = 1
+    """Jobs that it makes, which differ in their seeds."""
     earlier: EarlierChoices = EarlierChoices()
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -114,7 +119,8 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     parse = partial(_parse_number, draft, errors)
     duration = parse("duration", default=defaults.duration, minimum=1 / fps, maximum=longest)
     steps = int(parse("steps", default=defaults.steps, minimum=1, maximum=model.max_steps, whole=True))
-    seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED, whole=True))
+    variants = int(parse("variants", default=1, minimum=1, maximum=MAX_VARIANTS, whole=True))
+    seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED + 1 - variants, whole=True))
     largest_crf = _codec(draft.codec, model).crf_range.largest
     crf = int(parse("crf", default=0, minimum=1, maximum=largest_crf, whole=True))
     if len(draft.title) > MAX_TITLE_CHARACTERS:
@@ -136,6 +142,7 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         codec=draft.codec or None,
         crf=crf or None,
         title=draft.title or None,
+        variants=variants if variants > 1 else None,
         chained=draft.chained or None,
         loras=earlier.loras or None,
         profile=earlier.profile,
@@ -153,6 +160,7 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         width=width,
         height=height,
         window_frames=window_frames,
+        variants=variants,
         earlier=earlier,
         errors=errors,
     )

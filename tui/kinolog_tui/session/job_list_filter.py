@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kinolog_client import JobSelection, TimeSpan
-from kinolog_tui.text.display_text import SPAN_WORDS
+from kinolog_tui.text.display_text import SPAN_WORDS, short_id
 from kinolog_tui.text.local_days import end_of, start_of
 
 RANGES = ("all_time", "today", "this_week", "this_month")
@@ -29,6 +29,8 @@ class JobListFilter:
     """Last day or minute, as typed."""
     model: str = ""
     text: str = ""
+    variant_of: str = ""
+    """The first job of a request whose variants are listed."""
 
     def to_selection(self) -> JobSelection:
         """Return the filter with typed days as times."""
@@ -43,6 +45,7 @@ class JobListFilter:
             models=(self.model,) if self.model else (),
             text=self.text,
             span=span,
+            variant_of=self.variant_of,
         )
 
     @property
@@ -59,7 +62,13 @@ class JobListFilter:
         """What it narrows the list to, in words; empty if it leaves nothing out."""
         days = self.span if self.since or self.until or self.date_range != "all_time" else ""
         text = f"“{self.text}”" if self.text else ""
-        return tuple(filter(None, (*self.statuses, *self.priorities, days, self.model, text)))
+        words = (*self.statuses, *self.priorities, days, self.model, text, self.variant_words)
+        return tuple(filter(None, words))
+
+    @property
+    def variant_words(self) -> str:
+        """Of which job the variants are listed; empty for all jobs."""
+        return f"variants of {short_id(self.variant_of)}" if self.variant_of else ""
 
     def toggled(self, status: str) -> JobListFilter:
         """Return the filter with this status alone, or with all of them if it was alone already."""

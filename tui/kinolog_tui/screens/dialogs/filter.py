@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -98,7 +99,8 @@ class FilterDialog(Dialog[JobListFilter | None]):
         since, until = self._typed("from"), self._typed("to")
         span = "all_time" if since or until else str(self.query_one("#span", Select).value)
         self.dismiss(
-            JobListFilter(
+            replace(
+                self._job_filter,
                 statuses=self.query_one("#statuses", CheckList).chosen,
                 priorities=self.query_one("#priorities", CheckList).chosen,
                 date_range=span,

@@ -21,6 +21,7 @@ from kinolog_tui.screens.job.scenes_tab import ScenesTab
 from kinolog_tui.screens.job.video_tab import VideoTab
 from kinolog_tui.screens.job_actions import JobActions, unusable_commands
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.job_progress import job_after
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
@@ -47,6 +48,7 @@ class JobPage(JobActions, Page):
         key_binding("job.search", "search", "Search log", show=False),
         key_binding("job.all_lines", "expand", "All lines", show=False),
         key_binding("job.verify", "verify", "Verify"),
+        key_binding("job.variants", "list_variants", "Variants"),
     ]
 
     def __init__(self, job_id: str) -> None:
@@ -236,6 +238,11 @@ class JobPage(JobActions, Page):
         self._open_tab("history")
         self.query_one(HistoryTab).verify()
 
+    def action_list_variants(self) -> None:
+        """List the variants of the job's request. Any other job has none."""
+        if self.job is not None and self.job.variant_of:
+            self.kinolog.list_jobs(JobListFilter(variant_of=self.job.variant_of))
+
 
 def _has_commit(batch: LiveUpdates) -> bool:
     """Return whether a commit of any job is among the updates."""
@@ -253,4 +260,6 @@ def _unusable_actions(job: JobInfo | None, tab: str) -> frozenset[str]:
         unusable |= {"open_outside", "save_as", "play", "seek"}
     if job is None or (job.ended and job.links.video is None):
         unusable.add("watch_video")
+    if job is None or job.variant_of is None:
+        unusable.add("list_variants")
     return unusable_commands(job).union(unusable)

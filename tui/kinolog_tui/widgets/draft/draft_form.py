@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Button, Input, Label, Select, TextArea
+from textual.widgets import Input, Label, Select, TextArea
 
 from kinolog.storyboard.planner import Shots
-from kinolog_client import PRIORITIES
-from kinolog_tui.session.drafts import FIELD_NAMES, NUMBER_FIELDS
+from kinolog_client import PRIORITIES, ModelInfo
+from kinolog_tui.session.drafts import FIELD_NAMES, NUMBER_FIELDS, Draft
 from kinolog_tui.widgets.draft.chain_field import ChainField
 from kinolog_tui.widgets.draft.earlier_field import EarlierField
 from kinolog_tui.widgets.draft.file_fields import FileFields
 from kinolog_tui.widgets.draft.picture_field import PictureField
+from kinolog_tui.widgets.draft.submit_line import SubmitLine
 
 
 class DraftForm(VerticalScroll):
@@ -54,4 +55,42 @@ class DraftForm(VerticalScroll):
         yield FileFields()
         yield PictureField(classes="row")
         yield EarlierField(classes="row")
-        yield Button(self._button, variant="primary", id="submit", compact=True)
+        yield SubmitLine(self._button)
+
+    def show_for(self, model: ModelInfo) -> None:
+        """Offer what a model takes, and show its defaults in the empty fields."""
+        self.query_one("#style", Select).set_options([(style, style) for style in model.styles])
+        self.query_one(FileFields).show_for(model)
+        self.query_one(PictureField).show_for(model)
+        self.query_one(ChainField).show_for(model)
+        self.query_one(EarlierField).show_for(model)
+        hints = {
+            "duration": f"{model.defaults.duration:g}",
+            "size": model.defaults.size,
+            "steps": str(model.defaults.steps),
+            "seed": "random",
+        }
+        for name, hint in hints.items():
+            self.query_one(f"#{name}", Input).placeholder = hint
+
+    @property
+    def draft(self) -> Draft:
+        """The contents, as typed."""
+        return Draft(
+            prompt=self.query_one("#prompt", TextArea).text,
+            negative_prompt=self._typed("negative"),
+            shots=Shots(self._chosen("shots")),
+            priority=self._chosen("priority"),
+            style=self._chosen("style"),
+            **{name: self._typed(name) for name in (*NUMBER_FIELDS, "variants")},
+            **self.query_one(FileFields).values,
+            chained=self.query_one(ChainField).value,
+            earlier=self.query_one(EarlierField).value,
+        )
+
+    def _typed(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    def _chosen(self, name: str) -> str:
+        value = self.query_one(f"#{name}", Select).value
+        return value if isinstance(value, str) else ""

@@ -75,8 +75,13 @@ class DraftView(Static):
             text.append(f"as before: {earlier}\n")
         if not model.workers:
             text.append("no worker serves this model now: it will wait\n", style=warning)
+        if checked.variants > 1:
+            text.append(f"{checked.variants} variants, {_seed_words(checked)}\n")
         if estimate is not None:
-            text.append(f"about {span(estimate.seconds)} of work", style=style(self.app, "success"))
+            words = f"about {span(estimate.seconds)} of work"
+            if checked.variants > 1:
+                words += f" each, {span(estimate.seconds * checked.variants)} together"
+            text.append(words, style=style(self.app, "success"))
             text.append(f", estimated from {counted(estimate.jobs, 'past job')}\n", style=muted)
         elif past:
             text.append("no past job of about this size to estimate the time from\n", style=muted)
@@ -91,3 +96,9 @@ class DraftView(Static):
         if words.replaced:
             pairs = ", ".join(f"{word} as {known}" for word, known in words.replaced)
             text.append(f"it reads {pairs}\n", style=warning)
+
+
+def _seed_words(checked: CheckedDraft) -> str:
+    """Return which seeds the variants have."""
+    seed = checked.request.seed
+    return "each with the next seed" if seed is None else f"seeds {seed} to {seed + checked.variants - 1}"

@@ -82,7 +82,8 @@ def _progress(job: JobInfo, _: bool, now: datetime) -> list[CellPart]:
 
 
 def _prompt(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
-    return [(" ".join((job.prompt or "(erased)").split()), "text-muted" if job.prompt is None else "")]
+    prompt = (" ".join((job.prompt or "(erased)").split()), "text-muted" if job.prompt is None else "")
+    return [prompt] if job.variant is None else [(f"v{job.variant} ", "text-muted"), prompt]
 
 
 def _ran(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:

@@ -40,6 +40,7 @@ class ListFooter(Horizontal):
         texts += [" ".join(job_filter.priorities)] if job_filter.priorities else []
         texts += [job_filter.model] if job_filter.model else []
         texts += [f"“{job_filter.text}”"] if job_filter.text else []
+        texts += [job_filter.variant_words] if job_filter.variant_of else []
         if loading:
             texts.append("reading …")
         elif page is not None:
