@@ -25,8 +25,8 @@ function partsOf(text: string): string[] {
 }
 
 // Sentences for codes of the server are in languages other than its own alone.
-const english = leavesOf({ ...en, problems: {} });
-const german = leavesOf({ ...de, problems: {} });
+const english = leavesOf({ ...en, problems: {}, problemsWithDetail: {} });
+const german = leavesOf({ ...de, problems: {}, problemsWithDetail: {} });
 
 test("German has every text that English has, and no other", () => {
   expect([...german.keys()].sort()).toEqual([...english.keys()].sort());
@@ -43,5 +43,10 @@ test("no text was left in English, but for words that German shares", () => {
 });
 
 test("no German text has an English word", () => {
-  expect([...german].filter(([, text]) => /\b(the|your|you|cannot|this|and|of|is|are|not)\b/i.test(text))).toEqual([]);
+  const all = [...german, ...leavesOf(de.problems), ...leavesOf(de.problemsWithDetail)];
+  expect(all.filter(([, text]) => /\b(the|your|you|cannot|this|and|of|is|are|not)\b/i.test(text))).toEqual([]);
+});
+
+test("a code of the server has one sentence", () => {
+  expect(Object.keys(de.problems).filter((code) => code in de.problemsWithDetail)).toEqual([]);
 });

@@ -4,6 +4,7 @@ import Stack from "@mui/material/Stack";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type ActionOnJobs, type JobAction, useJobAction } from "../api/job_action";
+import { failureOf } from "../api/problem";
 import { type JobStatus, PRIORITIES, type Priority } from "../api/types";
 import { useNotices } from "../session/notices";
 import { shortId } from "../text/format";
@@ -81,14 +82,17 @@ export function JobActions({ jobs, filter, number, onDone }: Props): ReactNode {
       const failures = answer.results.filter((result) => !result.ok);
       if (failures.length > 0) {
         const all = answer.succeeded + answer.failed;
-        const lines = failures.slice(0, MOST_LINES).map(({ job_id, error }) => `${shortId(job_id)}: ${error?.detail ?? ""}`);
+        const lines = failures.slice(0, MOST_LINES).map(({ job_id, error }) => {
+          const { text, detail } = error === null ? { text: "", detail: "" } : errorText(failureOf(error.status, error));
+          return { text: `${shortId(job_id)}: ${text}`, detail };
+        });
         show("warning", t("actions.partly", { done: answer.succeeded, all }), { lines });
       } else if (answer.remaining > 0) show("info", t("actions.remaining", { count: answer.succeeded, remaining: answer.remaining }));
       else show("success", t("actions.done", { count: answer.succeeded }));
       onDone?.();
     } catch (error) {
-      const { text, isEnglish } = errorText(error);
-      show("error", text, { isEnglish });
+      const { text, detail } = errorText(error);
+      show("error", text, { detail });
     }
   }
 

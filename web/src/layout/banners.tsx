@@ -8,6 +8,7 @@ import { Link } from "react-router";
 import { isKeyRefused } from "../api/problem";
 import { PAUSE_ALARM, useAlarms, useCaller } from "../api/queries";
 import { useQueuePauses } from "../api/queue_pauses";
+import { ServerText } from "../components/server_text";
 import { useReconnect } from "../live/live_updates";
 import { useLiveState } from "../live/live_store";
 import { useSettings } from "../session/settings";
@@ -69,7 +70,7 @@ export function Banners(): ReactNode {
       <QueuePauses pauses={pauses ?? []} />
       {[...named.values()].slice(0, MOST_ALARMS).map((alarm) => (
         <Alert key={alarm.name} severity={alarm.severity === "refuse_writes" ? "error" : "warning"}>
-          {alarm.text}
+          <ServerText>{alarm.text}</ServerText>
         </Alert>
       ))}
     </Stack>

@@ -6,7 +6,7 @@ import Stack from "@mui/material/Stack";
 import { type ReactNode, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { ServerText } from "../components/server_text";
+import { ErrorWords } from "../components/error_words";
 import { type Notice, useNotices } from "../session/notices";
 
 const SHOWN_MS = 6_000;
@@ -37,11 +37,13 @@ function NoticeLine({ notice }: { notice: Notice }): ReactNode {
             ),
           })}
     >
-      {notice.isEnglish === true ? <ServerText>{notice.text}</ServerText> : notice.text}
+      <ErrorWords text={notice.text} detail={notice.detail ?? ""} />
       {notice.lines === undefined ? null : (
         <Box component="ul" sx={{ m: 0, pl: 2.5, maxHeight: 200, overflow: "auto" }}>
           {notice.lines.map((line) => (
-            <li key={line}>{line}</li>
+            <li key={line.text + line.detail}>
+              <ErrorWords {...line} />
+            </li>
           ))}
         </Box>
       )}

@@ -27,8 +27,8 @@ function Pause({ pause }: { pause: QueuePause }): ReactNode {
       { what: "resume", ...(priority === undefined ? {} : { priority }) },
       {
         onError: (error) => {
-          const { text, isEnglish } = errorText(error);
-          show("error", text, { isEnglish });
+          const { text, detail } = errorText(error);
+          show("error", text, { detail });
         },
       },
     );

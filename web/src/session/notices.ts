@@ -3,21 +3,27 @@ import { create } from "zustand";
 
 export type NoticeKind = "success" | "info" | "warning" | "error";
 
+/** A line below the text of a message: words of the page, then words of the server in English. */
+export interface NoticeLine {
+  text: string;
+  detail: string;
+}
+
 export interface Notice {
   id: number;
   kind: NoticeKind;
   text: string;
-  /** Whether the text is a sentence of the server, which speaks English alone. */
-  isEnglish?: boolean;
+  /** What the server says after the text, in English. */
+  detail?: string;
   /** One line for each part, below the text. */
-  lines?: readonly string[];
+  lines?: readonly NoticeLine[];
   /** Where the message leads, within the page. */
   link?: string;
 }
 
 interface Notices {
   notices: readonly Notice[];
-  show: (kind: NoticeKind, text: string, more?: Pick<Notice, "isEnglish" | "lines" | "link">) => void;
+  show: (kind: NoticeKind, text: string, more?: Pick<Notice, "detail" | "lines" | "link">) => void;
   dismiss: (id: number) => void;
 }
 

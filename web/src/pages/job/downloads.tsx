@@ -27,8 +27,8 @@ export function Downloads({ jobId, address }: { jobId: string; address: string }
     try {
       await saveFile(`${name}.${FORMATS[format]}`, `/api/v1/result/${jobId}/export/${format}`);
     } catch (error) {
-      const { text, isEnglish } = errorText(error);
-      show("error", text, { isEnglish });
+      const { text, detail } = errorText(error);
+      show("error", text, { detail });
     } finally {
       setMaking(undefined);
     }

@@ -25,8 +25,8 @@ export function ReproduceButton({ jobId }: { jobId: string }): ReactNode {
       void navigate(`/jobs/${answer.job_id}`);
     },
     onError: (error) => {
-      const { text, isEnglish } = errorText(error);
-      show("error", text, { isEnglish });
+      const { text, detail } = errorText(error);
+      show("error", text, { detail });
     },
   });
   return (

@@ -68,8 +68,8 @@ export function ScheduleCard({ schedule }: { schedule: Schedule }): ReactNode {
     try {
       await action.mutateAsync({ what, scheduleId: schedule.schedule_id });
     } catch (error) {
-      const { text, isEnglish } = errorText(error);
-      show("error", text, { isEnglish });
+      const { text, detail } = errorText(error);
+      show("error", text, { detail });
     }
   }
 
