@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from kinolog_client.models.audit.erasures import ErasureCertificateInfo, ErasureInfo, ErasureListInfo
     from kinolog_client.models.audit.tree import (
         ConsistencyInfo,
+        HeadPlaceInfo,
         InclusionInfo,
         TreeHeadInfo,
         TreeHeadListInfo,
@@ -224,6 +225,7 @@ __all__ = [
     "FrameComparisonInfo",
     "GatewayError",
     "GatewayUnreachable",
+    "HeadPlaceInfo",
     "HealthInfo",
     "HistoryInfo",
     "InclusionInfo",

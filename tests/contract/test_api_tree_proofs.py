@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 
+from kinolog.access.key_text import key_digest
 from kinolog.merkle.hash_tiles import GrowingTree, HashTileId, split_hashes
 from kinolog.merkle.hashes import leaf_hash
 from kinolog.merkle.proofs import check_consistency, check_inclusion
 from kinolog.merkle.signed_note import NoteKey
 from kinolog.merkle.witness import PublishedHead, Witness
+from kinolog.ports.tree.commit_tree import HeadPlace
+from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import audit_service_pb2 as au
+from kinolog.v1.audit_service_pb2_grpc import AuditServiceStub
+from kinolog.v1.job_service_pb2 import SubmitJobRequest
+from kinolog.v1.job_service_pb2_grpc import JobServiceStub
+from tests.builders.call_metadata import bearer
 from tests.builders.commit_tree import KEY, grow_tree
 from tests.builders.running_api import RpcProblem, RunningApi, refused, running_api
 from tests.contract.test_api_verify_tree import rewrite
@@ -65,6 +73,27 @@ async def test_heads_are_read_and_followed(api: RunningApi) -> None:
     assert seen.seen is published[-1]
     page = await api.audit.ListTreeHeads(au.ListTreeHeadsRequest(after=1, page_size=1))
     assert list(page.heads) == [heads[1]]
+
+
+async def test_operators_read_which_places_have_heads() -> None:
+    """Beside the last head alone. A key of a tenant reads the head without them."""
+    operator, tenant = "o" * 32, "t" * 32
+    keys = {key_digest(operator): KeyHolder(), key_digest(tenant): KeyHolder(tenant="t")}
+    async with running_api(keys) as api, grpc.aio.insecure_channel(api.target) as channel:
+        reader = AuditServiceStub(channel)
+        jobs = JobServiceStub(channel)
+        await jobs.SubmitJob(SubmitJobRequest(prompt="a ball"), metadata=bearer(tenant))
+        await grow_tree(api)
+        at = datetime(2026, 11, 28, tzinfo=UTC)
+        api.read_model.places = [HeadPlace(name="s3://heads", number=1, sent_at=at, has_receipt=True)]
+        last, first = au.GetTreeHeadRequest(), au.GetTreeHeadRequest(number=1)
+        (place,) = (await reader.GetTreeHead(last, metadata=bearer(operator))).places
+        assert (place.name, place.number, place.has_receipt) == ("s3://heads", 1, True)
+        assert place.sent_at.ToDatetime(UTC) == at
+        assert not (await reader.GetTreeHead(first, metadata=bearer(operator))).places
+        for metadata in (bearer(tenant), bearer(operator, ("x-kinolog-tenant", "t"))):
+            answer = await reader.GetTreeHead(last, metadata=metadata)
+            assert (answer.head.number, list(answer.places)) == (1, [])
 
 
 async def test_a_tile_has_the_hashes_of_commits(api: RunningApi) -> None:

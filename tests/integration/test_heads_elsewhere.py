@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nats
 import pytest
-from kinolog_projector.tree.head_receipts import last_sent
+from kinolog_projector.tree.head_receipts import SentHead, add_receipt, last_sent
 from kinolog_projector.tree.head_sender import HeadsAlarm, HeadSender
 from kinolog_projector.tree.head_signer import HeadRules
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
@@ -22,6 +22,7 @@ from kinolog.merkle.witness import PublishedHead, Witness
 from kinolog.ports.tree.head_target import HeadNotSent, HeadTarget
 from kinolog.process.backoff import Backoff
 from kinolog.process.files.head_keys import new_head_key
+from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_stack.checks.doctor_check import DoctorCheck
 from kinolog_stack.checks.tree_check import tree_checks
 from kinolog_stack.servers.nats_server import NatsServer
@@ -157,6 +158,27 @@ async def test_a_place_that_is_away_gets_all_heads_later(
             await until(is_over, "the end of the alarm")
         assert receiver.accepted == ["head-1", "head-2", "head-3"]
         assert accepted([body for _, _, body in receiver.calls[-3:]]).seen.signed.number == 3
+
+
+async def test_the_api_reads_which_head_each_place_has(database: Projected) -> None:
+    """Each place is there once, by name, with the last head that it took, in whatever order the receipts were added."""
+    model = await PostgresReadModel.connect(database.url, 1)
+    try:
+        assert await model.head_places() == []
+        for place, number, receipt in (("b", 2, b""), ("b", 10, b"token"), ("a", 3, b""), ("c", 1, b"")):
+            at = NOW + timedelta(minutes=number)
+            await add_receipt(database.connection, place, SentHead(number=number, at=at), receipt)
+        places = await model.head_places()
+        assert [(place.name, place.number, place.has_receipt) for place in places] == [
+            ("a", 3, False),
+            ("b", 10, True),
+            ("c", 1, False),
+        ]
+        assert [place.sent_at - NOW for place in places] == [
+            timedelta(minutes=place.number) for place in places
+        ]
+    finally:
+        await model.close()
 
 
 async def test_a_subject_of_another_server(

@@ -16,6 +16,12 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 LEAVES = [leaf_hash(bytes([number])) for number in range(2)]
 ROOTS = {1: LEAVES[0], 2: node_hash(*LEAVES)}
 """Roots of the trees of one and of two commits."""
+PLACE = {
+    "name": "s3://records/heads",
+    "number": 1,
+    "sent_at": "2026-11-22T19:45:03+00:00",
+    "has_receipt": False,
+}
 CALLER = {
     "tenant": "default",
     "actor": "ada",
@@ -83,6 +89,6 @@ def offer_audit(gateway: Replay) -> None:
             "running": [ran],
             "running_total": 1,
         },
-        "/api/v1/audit/tree/head": head(1),
+        "/api/v1/audit/tree/head": head(1) | {"places": [PLACE]},
         "/api/v1/audit/tree/heads": {"heads": [], "next_after": None},
     }

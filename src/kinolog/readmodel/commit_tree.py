@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, column, func, or_, select
+from sqlalchemy import BigInteger, Integer, Text, bindparam, column, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import NoteKey
-from kinolog.readmodel.permanent_tables import erasure_certificates, tree_heads, tree_tiles
+from kinolog.ports.tree.commit_tree import HeadPlace
+from kinolog.readmodel.permanent_tables import erasure_certificates, tree_heads, tree_receipts, tree_tiles
 from kinolog.readmodel.projection_metadata import Key
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 
@@ -40,6 +41,21 @@ _TILES = PreparedQuery(
         _wanted, (tree_tiles.c.level == _wanted.c.level) & (tree_tiles.c.number == _wanted.c.number)
     )
 )
+_sent = tree_receipts.c
+_first_place = select(_sent.target).order_by(_sent.target).limit(1).cte("places", recursive=True)
+_next_place = select(_sent.target).where(_sent.target > _first_place.c.target).order_by(_sent.target).limit(1)
+_places = _first_place.union_all(
+    select(_next_place.scalar_subquery()).where(_first_place.c.target.is_not(None))
+)
+_last_sent = (
+    select(_sent.target, _sent.number, _sent.sent_at, func.octet_length(_sent.receipt) > 0)
+    .where(_sent.target == _places.c.target)
+    .order_by(_sent.number.desc())
+    .limit(1)
+    .lateral()
+)
+_HEAD_PLACES = PreparedQuery(select(_last_sent).select_from(_places.join(_last_sent, true())))
+"""Each place by the index, and its last head: the table has a row for each head of each place."""
 _stored = erasure_certificates.c
 _erasure_id = bindparam("erasure_id", type_=Text())
 _of_tenant = (
@@ -71,6 +87,14 @@ async def tree_head_of_size(snapshot: Snapshot, size: int) -> SignedHead | None:
     """Return the first signed head of the tree of so many commits; None if there is none."""
     rows = await _HEAD_OF_SIZE.rows(snapshot, {"size": size})
     return _signed(*rows[0]) if rows else None
+
+
+async def head_places(snapshot: Snapshot) -> list[HeadPlace]:
+    """Return the places that took heads, by name, each with its last one."""
+    return [
+        HeadPlace(name=str(name), number=int(number), sent_at=sent_at, has_receipt=bool(has_receipt))
+        for name, number, sent_at, has_receipt in await _HEAD_PLACES.rows(snapshot)
+    ]
 
 
 def _signed(number: int, public_key: bytes, note: str) -> SignedHead:

@@ -37,6 +37,7 @@ from kinolog.ports.search.event_search import (
     SpellsAt,
     TimedPositions,
 )
+from kinolog.ports.tree.commit_tree import HeadPlace
 from kinolog.ports.tree.verification_progress import VerificationProgress
 from kinolog.ports.use.tenant_use import AllUse, TenantUse
 from kinolog.readmodel import commit_tree
@@ -192,6 +193,9 @@ class PostgresReadModel:
 
     async def tree_head_of_size(self, size: int) -> SignedHead | None:
         return await self._read_as_operator(commit_tree.tree_head_of_size, size)
+
+    async def head_places(self) -> list[HeadPlace]:
+        return await self._read_as_operator(commit_tree.head_places)
 
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return await self._read_as_operator(commit_tree.hash_tiles, tiles)

@@ -403,22 +403,66 @@ class GetTreeHeadResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HEAD_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def head(self) -> Global___TreeHead:
         """The head. NOT_FOUND if none is signed yet."""
+
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeadPlace]:
+        """The places outside of kinolog that have heads, by name. Beside the last head alone, and for operators: empty for
+        a key of one tenant.
+        """
 
     def __init__(
         self,
         *,
         head: Global___TreeHead | None = ...,
+        places: _abc.Iterable[Global___HeadPlace] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "places", b"places"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetTreeHeadResponse: _TypeAlias = GetTreeHeadResponse  # noqa: Y015
+
+@_typing.final
+class HeadPlace(_message.Message):
+    """A place outside of kinolog, and the last head that it has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    HAS_RECEIPT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its address, without credentials."""
+    number: _builtins.int
+    """Number of the last head that it took."""
+    has_receipt: _builtins.bool
+    """Whether it gave something for the head, such as a timestamp token."""
+    @_builtins.property
+    def sent_at(self) -> _timestamp_pb2.Timestamp:
+        """When it took that head."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        number: _builtins.int = ...,
+        sent_at: _timestamp_pb2.Timestamp | None = ...,
+        has_receipt: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_receipt", b"has_receipt", "name", b"name", "number", b"number", "sent_at", b"sent_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeadPlace: _TypeAlias = HeadPlace  # noqa: Y015
 
 @_typing.final
 class ListTreeHeadsRequest(_message.Message):

@@ -17,6 +17,7 @@ from kinolog_cli.audit.published import head_text, published_head
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.formats import utc_time
 from kinolog_client import ConsistencyInfo
 
 OutputOption = Annotated[
@@ -46,6 +47,11 @@ def head(
     lines = (head_text(info.number, stated), f"root {stated.root.hex()}", f"key  {published.signed.key.id}")
     for line in lines:
         context.out.print(line, soft_wrap=True, markup=False, highlight=False)
+    for place in info.places:
+        receipt = ", with a receipt" if place.has_receipt else ""
+        since = f" since {utc_time(place.sent_at)}" if place.sent_at else ""
+        text = f"head {place.number} is at {place.name}{since}{receipt}"
+        context.out.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 @command

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from kinolog.merkle.erasure_certificate import SignedCertificate
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
+from kinolog.ports.tree.commit_tree import HeadPlace
 from kinolog.ports.tree.verification_progress import VerificationProgress
 
 
@@ -18,6 +19,7 @@ class MemoryCommitTree:
         self.tree_tiles: dict[HashTileId, bytes] = {}
         self.certificates: list[SignedCertificate] = []
         self.progress: VerificationProgress | None = None
+        self.places: list[HeadPlace] = []
 
     async def erasure_certificates(
         self, tenant: str, *, after: int = 0, limit: int = 100, erasure_id: str = "", job_id: str = ""
@@ -45,6 +47,9 @@ class MemoryCommitTree:
 
     async def tree_head_of_size(self, size: int) -> SignedHead | None:
         return next((signed for signed in self.signed_heads if signed.head.size == size), None)
+
+    async def head_places(self) -> list[HeadPlace]:
+        return self.places
 
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return {tile: self.tree_tiles[tile] for tile in tiles if tile in self.tree_tiles}

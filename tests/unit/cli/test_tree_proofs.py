@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from kinolog.merkle.tree_proofs import InclusionProofs, proof_of
 from kinolog.merkle.witness import PublishedHead
+from kinolog.ports.tree.commit_tree import HeadPlace
 from kinolog_cli.app import app
 from kinolog_cli.audit import verify_all
 from kinolog_cli.exit_codes import ExitCode
@@ -167,7 +169,13 @@ async def test_a_head_and_a_position(api: RunningApi, audit: Audit) -> None:
     await api.submit()
     await api.submit()
     await grow_tree(api)
+    at = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    api.read_model.places = [HeadPlace(name="s3://heads", number=1, sent_at=at, has_receipt=True)]
+    assert "head 1 is at s3://heads since 2026-11-28 12:00:00 UTC, with a receipt" in output_of(
+        await audit("head")
+    )
     done = await audit("head", "--number", "1")
+    assert "is at" not in done.stdout
     assert "head 1: 2 commits of kinolog-log/" in done.stdout
     assert api.read_model.signed_heads[0].head.root.hex() in done.stdout
     assert json.loads((await audit("head", "--json")).stdout)["size"] == 2

@@ -48,6 +48,14 @@ def _roots(ranges: Sequence[LeafRange]) -> list[str]:
     return [range_root(part, TILES).hex() for part in ranges]
 
 
+def get_head(api: RecordingApi, request: audit.GetTreeHeadRequest) -> audit.GetTreeHeadResponse:
+    """Return a head, and beside the last one a place that has the one before."""
+    place = audit.HeadPlace(name="s3://bucket/heads", number=2, has_receipt=True)
+    time_to_proto(place.sent_at, HEADS[1].signed.head.at)
+    places = [] if request.number else [place]
+    return audit.GetTreeHeadResponse(head=_head(request.number or len(HEADS)), places=places)
+
+
 def list_heads(api: RecordingApi, request: audit.ListTreeHeadsRequest) -> audit.ListTreeHeadsResponse:
     """Return the heads after a number."""
     numbers = [one.signed.number for one in HEADS if one.signed.number > request.after]
@@ -133,7 +141,7 @@ def _differing() -> audit.Verification:
 
 
 TREE: dict[str, Callable[..., Any]] = {
-    "GetTreeHead": lambda api, request: audit.GetTreeHeadResponse(head=_head(request.number or len(HEADS))),
+    "GetTreeHead": get_head,
     "ListTreeHeads": list_heads,
     "GetTreeTile": lambda api, request: audit.GetTreeTileResponse(
         hashes=TILES[HashTileId(request.level, request.index)]

@@ -139,6 +139,7 @@ async def test_the_dashboard_is_a_witness(gateway: Replay, audit: Pilot[None]) -
     await press(audit, "right_square_bracket", "right_square_bracket")
     await until_text(audit, "this dashboard remembers it")
     assert "the signature is that of this key" in text(audit)
+    assert "s3://records/heads  this head since" in text(audit)
     gateway.answers["/api/v1/audit/tree/head"] = head(2)
     proof = {"old_size": 1, "old_root": "", "new_size": 2, "new_root": "", "hashes": [LEAVES[1].hex()]}
     gateway.answers["/api/v1/audit/tree/consistency/1"] = proof

@@ -13,7 +13,7 @@ import { answered, gateway } from "./gateway";
 import { canHash, isContinued, isSigned } from "./head_proof";
 import { useCaller } from "./queries";
 import { queryKeys } from "./query_keys";
-import type { CommandCount, FoundCommits, QueueAt, TreeHead } from "./types";
+import type { CommandCount, FoundCommits, LastTreeHead, QueueAt, TreeHead } from "./types";
 
 const PAGE = 100;
 const MOST_COUNTS = 200;
@@ -105,7 +105,7 @@ async function checkedHead(head: TreeHead, signal: AbortSignal): Promise<HeadChe
 }
 
 export interface CheckedHead {
-  head: TreeHead;
+  head: LastTreeHead;
   check: HeadCheck;
 }
 

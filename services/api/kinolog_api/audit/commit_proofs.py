@@ -21,7 +21,7 @@ from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import InvalidNote
 from kinolog.merkle.tree_head import TreeHead
 from kinolog.ports.event_store import DamagedLog, EventStore
-from kinolog.ports.tree.commit_tree import CommitTreeReader
+from kinolog.ports.tree.commit_tree import CommitTreeReader, HeadPlace
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.tree_roots import roots_over
@@ -49,7 +49,9 @@ class CommitProofs:
             what = f"there is no head {request.number}" if request.number else "no head is signed yet"
             message = f"{what}, of the tree over all commits"
             raise RpcError(StatusCode.NOT_FOUND, "TREE_HEAD_NOT_FOUND", message)
-        return pb.GetTreeHeadResponse(head=_head(found))
+        shows_places = not request.number and call.sees_load
+        places = await self._tree.head_places() if shows_places else []
+        return pb.GetTreeHeadResponse(head=_head(found), places=map(_place, places))
 
     async def list_heads(self, request: pb.ListTreeHeadsRequest, call: RpcCall) -> pb.ListTreeHeadsResponse:
         """ListTreeHeads. The proof of each head continues the one before it."""
@@ -215,6 +217,12 @@ def _stated(signed: SignedHead) -> TreeHead:
 
 def _optional_head(signed: SignedHead | None) -> pb.TreeHead | None:
     return None if signed is None else _head(signed)
+
+
+def _place(place: HeadPlace) -> pb.HeadPlace:
+    wire = pb.HeadPlace(name=place.name, number=place.number, has_receipt=place.has_receipt)
+    time_to_proto(wire.sent_at, place.sent_at)
+    return wire
 
 
 def _head(signed: SignedHead, proof: Sequence[bytes] = ()) -> pb.TreeHead:

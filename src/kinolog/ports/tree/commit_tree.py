@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadPlace:
+    """A place outside of kinolog, and the last head that it took."""
+
+    name: str
+    """Its address, without credentials."""
+    number: int
+    """Number of that head."""
+    sent_at: datetime
+    has_receipt: bool
+    """Whether it gave something for the head, such as a timestamp token."""
 
 
 class CommitTreeReader(Protocol):
@@ -26,4 +41,8 @@ class CommitTreeReader(Protocol):
 
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         """Return those of the tiles that are stored. A tile may have grown since a head was signed."""
+        ...
+
+    async def head_places(self) -> list[HeadPlace]:
+        """Return the places that took heads, by name, each with its last one."""
         ...

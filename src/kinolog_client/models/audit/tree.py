@@ -7,8 +7,20 @@ from datetime import datetime
 from kinolog_client.models.base import ClientModel
 
 
+class HeadPlaceInfo(ClientModel):
+    """A place outside of kinolog, and the last head that it took. A timestamping authority gives a receipt."""
+
+    name: str
+    number: int
+    sent_at: datetime | None
+    has_receipt: bool = False
+
+
 class TreeHeadInfo(ClientModel):
-    """A signed head of the tree. `note` is what was signed. `consistency` proves that it continues the head before."""
+    """A signed head of the tree. `note` is what was signed. `consistency` proves that it continues the head before.
+
+    The last head has the `places` outside that have heads, for operators.
+    """
 
     number: int
     origin: str
@@ -19,6 +31,7 @@ class TreeHeadInfo(ClientModel):
     key: str
     note: str
     consistency: tuple[str, ...] = ()
+    places: tuple[HeadPlaceInfo, ...] = ()
 
 
 class TreeHeadListInfo(ClientModel):

@@ -37,6 +37,7 @@ class HeadsTab(PageTab):
         with ScrollArea(id="head-parts"):
             yield Static(id="head")
             yield Static(id="head-checks")
+            yield Static(id="places")
             yield Static(id="recent")
 
     def on_mount(self) -> None:
@@ -44,7 +45,9 @@ class HeadsTab(PageTab):
         self.query_one("#head").border_title = "last head"
         self.query_one("#head-checks").border_title = "checked by this dashboard"
         self.query_one("#recent").border_title = "heads before"
-        self.query_one("#recent").display = False
+        self.query_one("#places").border_title = "in other places"
+        for name in ("#places", "#recent"):
+            self.query_one(name).display = False
 
     def load(self) -> None:
         """Request the last head, and compare it with the first one that was seen."""
@@ -105,6 +108,7 @@ class HeadsTab(PageTab):
             table.add_row(name, value)
         self.query_one("#head", Static).update(table)
         self.query_one("#head-checks", Static).update(self._checks(checked))
+        self._show_places(head)
 
     def _checks(self, checked: CheckedHead) -> Group:
         lines = [
@@ -140,6 +144,17 @@ class HeadsTab(PageTab):
         return Text(
             f"{'✔' if holds else '✖'} {words}", style=style(self.app, "success" if holds else "error")
         )
+
+    def _show_places(self, head: TreeHeadInfo) -> None:
+        """Show which places outside have heads. Only operators learn it."""
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for place in head.places:
+            has = "this head" if place.number == head.number else f"head {count(place.number)}"
+            receipt = ", with a receipt" if place.has_receipt else ""
+            table.add_row(place.name, f"{has} since {moment(place.sent_at)}{receipt}")
+        places = self.query_one("#places", Static)
+        places.update(table)
+        places.display = bool(head.places)
 
     def _show_recent(self, heads: list[TreeHeadInfo]) -> None:
         table = Table.grid(padding=(0, 2, 0, 0))

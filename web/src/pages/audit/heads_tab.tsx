@@ -7,10 +7,10 @@ import Typography from "@mui/material/Typography";
 import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { type CheckedHead, useCheckedHead, useRecentHeads } from "../../api/audit";
+import { type CheckedHead, useAuditRights, useCheckedHead, useRecentHeads } from "../../api/audit";
 import { RequestFailed } from "../../api/problem";
 import { queryKeys } from "../../api/query_keys";
-import type { TreeHead } from "../../api/types";
+import type { HeadPlace, TreeHead } from "../../api/types";
 import { FactList } from "../../components/fact_list";
 import { Loaded } from "../../components/loaded";
 import { Panel } from "../../components/panel";
@@ -104,6 +104,34 @@ function Recent({ heads, keyId }: { heads: readonly TreeHead[]; keyId: string })
   );
 }
 
+/** Which places outside of kinolog have heads. Only operators learn it. */
+function Places({ places, number }: { places: readonly HeadPlace[]; number: number }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const isOperator = useAuditRights()?.isOperator ?? false;
+  if (places.length === 0) {
+    return (
+      <Typography variant="body2" color="textSecondary">
+        {isOperator ? t("audit.noPlaces") : t("audit.placesHint")}
+      </Typography>
+    );
+  }
+  return (
+    <Box component="ul" sx={{ m: 0, p: 0, listStyle: "none" }}>
+      {places.map((place) => (
+        <Box component="li" key={place.name} sx={{ py: 0.75, borderTop: 1, borderColor: "divider", "&:first-of-type": { borderTop: 0, pt: 0 } }}>
+          <Typography sx={MONOSPACE}>{place.name}</Typography>
+          <Typography variant="body2" color="textSecondary">
+            {place.number === number ? t("audit.thisHead") : t("audit.headOf", { number: formats.count(place.number) })}
+            {place.sent_at === null ? null : ` · ${t("audit.since", { time: formats.moment(place.sent_at) })}`}
+            {place.has_receipt ? ` · ${t("audit.withReceipt")}` : null}
+          </Typography>
+        </Box>
+      ))}
+    </Box>
+  );
+}
+
 function Head({ checked }: { checked: CheckedHead }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
@@ -130,6 +158,9 @@ function Head({ checked }: { checked: CheckedHead }): ReactNode {
       </Panel>
       <Panel title={t("audit.checkTitle")}>
         <Checks {...checked} />
+      </Panel>
+      <Panel title={t("audit.places")}>
+        <Places places={head.places} number={head.number} />
       </Panel>
       {head.number > 1 ? (
         <Panel title={t("audit.recentHeads")}>

@@ -28,6 +28,25 @@ class TreeHeadView(ResponseModel):
     note: str = Field(description="The signed text, in the format of C2SP tlog-checkpoint.")
 
 
+class HeadPlaceView(ResponseModel):
+    """A place outside of kinolog, and the last head that it took."""
+
+    name: str = Field(description="Its address, without credentials.", examples=["s3://bucket/heads"])
+    number: int = Field(description="Number of that head.", examples=[7])
+    sent_at: datetime | None = Field(description="When it took that head.")
+    has_receipt: bool = Field(
+        description="Whether it gave something for the head, such as a timestamp token."
+    )
+
+
+class LastTreeHeadView(TreeHeadView):
+    """The last signed head, with the places outside that have heads."""
+
+    places: list[HeadPlaceView] = Field(
+        description="Places outside of kinolog that have heads, by name. For operators: empty for a key of one tenant."
+    )
+
+
 class LinkedTreeHeadView(TreeHeadView):
     """A signed head, with the proof that it continues the one before."""
 
@@ -100,6 +119,20 @@ def tree_head_view(head: audit.TreeHead) -> TreeHeadView:
         key=head.key,
         note=head.note,
     )
+
+
+def last_tree_head_view(response: audit.GetTreeHeadResponse) -> LastTreeHeadView:
+    """Return the last head with its places."""
+    places = [
+        HeadPlaceView(
+            name=place.name,
+            number=place.number,
+            sent_at=time_field(place, "sent_at"),
+            has_receipt=place.has_receipt,
+        )
+        for place in response.places
+    ]
+    return LastTreeHeadView(places=places, **tree_head_view(response.head).model_dump())
 
 
 def tree_heads_view(response: audit.ListTreeHeadsResponse) -> TreeHeadListView:

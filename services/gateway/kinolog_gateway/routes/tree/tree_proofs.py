@@ -11,11 +11,13 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog_gateway.responses.tree.tree_proofs import (
     ConsistencyView,
     InclusionView,
+    LastTreeHeadView,
     TreeHeadListView,
     TreeHeadView,
     TreeTileView,
     consistency_view,
     inclusion_view,
+    last_tree_head_view,
     tree_head_view,
     tree_heads_view,
     tree_tile_view,
@@ -33,11 +35,11 @@ TreeSize: TypeAlias = Annotated[
 ]
 
 
-@router.get("/tree/head", response_model=TreeHeadView, summary="The last signed head")
+@router.get("/tree/head", response_model=LastTreeHeadView, summary="The last signed head")
 async def tree_head(api: Api, caller: Caller) -> Response:
-    """Read the last signed head of the tree over all commits. 404 until one is signed."""
+    """Read the last signed head of the tree over all commits, and who else has heads. 404 until one is signed."""
     answer = await api.call(api.audit.GetTreeHead, audit.GetTreeHeadRequest(), caller)
-    return json_response(tree_head_view(answer.head))
+    return json_response(last_tree_head_view(answer))
 
 
 @router.get("/tree/heads", response_model=TreeHeadListView, summary="Signed heads")
