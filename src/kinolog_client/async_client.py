@@ -127,6 +127,7 @@ class AsyncKinologClient(AsyncExportMethods):
     tree_tile = awaitable(tree_operations.tree_tile)
     prove_position = awaitable(tree_operations.prove_position)
     prove_job = awaitable(tree_operations.prove_job)
+    prove_reads = awaitable(tree_operations.prove_reads)
     prove_consistency = awaitable(tree_operations.prove_consistency)
     video_info = awaitable(file_transfer.video_info)
 

@@ -126,6 +126,7 @@ class KinologClient(ExportMethods):
     tree_tile = blocking(tree_operations.tree_tile)
     prove_position = blocking(tree_operations.prove_position)
     prove_job = blocking(tree_operations.prove_job)
+    prove_reads = blocking(tree_operations.prove_reads)
     prove_consistency = blocking(tree_operations.prove_consistency)
     video_info = blocking(file_transfer.video_info)
 

@@ -47,8 +47,8 @@ STREAMS = {
 """They send what concerns one job or commits of the caller's tenant; tests of their own say so."""
 TICKETS = {"CreateFileTicket", "CreateLiveTicket"}
 """Their answers are random."""
-CERTIFICATES = {"GetErasure"}
-"""Read in test_api_erasures.py: the projector signs them, and none runs here."""
+CERTIFICATES = {"GetErasure", "ProveReads"}
+"""Read in test_api_erasures.py and test_api_read_proofs.py: the projector signs them, and none runs here."""
 OF_OPERATORS = {"StartVerification", "CancelVerification", "ListVerifications", "GetVerification"}
 """Refused to tenants: test_api_verifications.py."""
 AT = datetime(2026, 5, 1, tzinfo=UTC)

@@ -95,6 +95,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/audit/queue"),
         ("GET", "/api/v1/audit/erasures"),
         ("GET", "/api/v1/audit/erasures/{number}"),
+        ("GET", "/api/v1/audit/tree/reads/{batch}"),
         ("GET", "/api/v1/audit/verifications"),
         ("POST", "/api/v1/audit/verifications"),
         ("GET", "/api/v1/audit/verifications/{verification_id}"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kinolog_projector.tree import head_signer, tree_follower
-from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree, TreeConflict, read_tiles
+from kinolog_projector.tree.commit_tree import READS, CommitTree, DamagedTree, TreeConflict, read_tiles
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
 from kinolog_projector.tree.stored_heads import heads_after
 from kinolog_projector.tree.tree_follower import TreeAlarm, TreeFollower
@@ -32,6 +32,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until, until_true
+from tests.integration.grown_tree import grown
 from tests.integration.readmodel_database import Projected, projected
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -78,19 +79,11 @@ async def rewrite(connection: Connection, position: int) -> None:
         await connection.execute("ALTER TABLE kinolog.archive ENABLE TRIGGER USER")
 
 
-async def grown(connection: Connection) -> CommitTree:
-    """Return the tree with all commits of the archive."""
-    tree = await CommitTree.open(connection)
-    while await tree.grow():
-        pass
-    return tree
-
-
 async def signer(
     connection: Connection, rules: HeadRules, clock: Callable[[], datetime] = lambda: NOW
 ) -> HeadSigner:
     """Return a signer of heads of the grown tree."""
-    made = HeadSigner(connection, await grown(connection), rules, clock)
+    made = HeadSigner(connection, await grown(connection), await grown(connection, READS), rules, clock)
     await made.open()
     return made
 

@@ -9,7 +9,7 @@ from typing import LiteralString
 
 import pytest
 from kinolog_projector.tree import erasure_certifier
-from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree
+from kinolog_projector.tree.commit_tree import READS, CommitTree, DamagedTree
 from kinolog_projector.tree.erasure_certifier import ErasureCertifier
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
 from kinolog_projector.verify.certificates import CertificateComparison
@@ -75,7 +75,8 @@ async def signed(database: Projected, key_file: Path) -> tuple[ErasureCertifier,
     while await tree.grow():
         pass
     rules = HeadRules(key_file=key_file, every_commits=1)
-    signer = HeadSigner(database.connection, tree, rules, lambda: NOW)
+    reads = await CommitTree.open(database.connection, READS)
+    signer = HeadSigner(database.connection, tree, reads, rules, lambda: NOW)
     await signer.open()
     await signer.sign_if_due()
     return ErasureCertifier(database.connection, tree, key_file, lambda: NOW), signer.last_signed

@@ -7,12 +7,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 from kinolog_projector.backup.copied_tables import COPIED_TABLES
 from kinolog_projector.reads import read_archive
 from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
+from kinolog_projector.tree.commit_tree import READS
+from kinolog_projector.tree.head_signer import HeadRules
 
+from kinolog.process.files.head_keys import new_head_key
 from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel.permanent_tables import read_batches, reads
 from kinolog.readmodel.postgres import PostgresReadModel
@@ -24,7 +28,9 @@ from tests.adapters.memory.read_log import MemoryReadHistory, MemoryReadLog
 from tests.contract.test_read_log import AT, BATCH, READ
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until
+from tests.integration.grown_tree import grown
 from tests.integration.readmodel_database import Projected, projected
+from tests.integration.test_commit_tree import archive, signer
 
 NOW = AT + timedelta(hours=1)
 FOREVER = ReadRetention(days=36_500, size_bytes=1 << 40)
@@ -119,6 +125,9 @@ async def test_questions_are_answered_as_in_memory(case: ArchivedCase) -> None:
             assert found == expected, question
             matched += bool(expected)
     assert matched > len(QUESTIONS)
+    for tenant, number in product(("studio", "other"), (1, 2, 3, 4)):
+        expected_raw = await memory.stored_batch(tenant, number)
+        assert await case.history.stored_batch(tenant, number) == expected_raw, (tenant, number)
 
 
 async def test_no_number_of_a_client_stops_the_archive(case: ArchivedCase) -> None:
@@ -165,7 +174,10 @@ async def test_old_reads_are_deleted_from_archive_and_stream(case: ArchivedCase)
     connection = case.database.connection
     await case.archive().archive_new(connection)
     assert await case.archive().delete_old(connection) == 0
-    assert await case.archive(ReadRetention(days=30, size_bytes=1 << 40)).delete_old(connection) == 1
+    month = case.archive(ReadRetention(days=30, size_bytes=1 << 40))
+    assert await month.delete_old(connection) == 0  # their hashes are not in the tree
+    await grown(connection, READS)
+    assert await month.delete_old(connection) == 1
     assert await case.numbers() == [(2, 2), (3, 3)]
     assert [one.position for one in case.log.batches] == [2, 3]
     size = len(case.log.batches[-1].raw)
@@ -178,6 +190,31 @@ async def test_old_reads_are_deleted_from_archive_and_stream(case: ArchivedCase)
     await case.log.append(replace(BATCH, number=4, at=datetime.now(UTC)))
     await case.archive().archive_new(connection)
     assert await case.numbers() == [(4, 4)]
+    cursor = await connection.execute(
+        "SELECT until_number, days, by_size FROM kinolog.read_deletions ORDER BY until_number"
+    )
+    assert await cursor.fetchall() == [(1, 30, False), (2, 30, True), (3, 30, True)]
+    assert (await grown(connection, READS)).size == 4
+
+
+async def test_reads_are_deleted_after_a_head_that_has_them_is_as_old(
+    case: ArchivedCase, tmp_path: Path
+) -> None:
+    """So the heads show that nothing was deleted too early. A clock of an api that was slow makes no difference."""
+    key = tmp_path / "tree.key"
+    key.write_text(new_head_key(), encoding="ascii")
+    rules, connection = HeadRules(key_file=key, every_commits=1), case.database.connection
+    month = case.archive(ReadRetention(days=30, size_bytes=1 << 40))
+    for number, days in ((1, 40), (2, 5), (3, 99)):
+        await case.log.append(replace(BATCH, number=number, at=NOW - timedelta(days=40)))
+        await case.archive().archive_new(connection)
+        await archive(connection, 1)
+        signed_at = NOW - timedelta(days=days)
+        if number < 3:
+            await (await signer(connection, rules, lambda at=signed_at: at)).sign_if_due()  # type: ignore[misc]
+    await grown(connection, READS)
+    assert await month.delete_old(connection) == 1
+    assert await case.numbers() == [(2, 2), (3, 3)]
 
 
 async def test_a_restored_database_goes_on_after_its_batches(case: ArchivedCase) -> None:

@@ -67,6 +67,7 @@ READS = {
     *(("GET", path) for path in ("/openapi.json", "/asyncapi.json", "/replicate/v1/predictions")),
     *(("GET", f"/api/v1/audit/tree/{name}") for name in ("head", "heads", "heads/{number}")),
     *(("GET", f"/api/v1/audit/tree/{name}") for name in ("tiles/{level}/{tile}", "inclusion/{position}")),
+    ("GET", "/api/v1/audit/tree/reads/{batch}"),
     ("GET", "/api/v1/audit/tree/consistency/{old_size}"),
     ("GET", "/v1/videos/characters/{character_id}"),
     ("GET", "/api/v1/audit/export"),
@@ -131,6 +132,7 @@ OWN_METHODS = (
     *("PauseQueue", "ResumeQueue"),
     *("StartVerification", "CancelVerification", "ListVerifications", "GetVerification"),
     *("GetTreeHead", "GetTreeTile", "GetConsistencyProof", "ExportBundle", "GetErasure"),
+    "ProveReads",
     *("CreateSchedule", "ListSchedules", "PauseSchedule", "ResumeSchedule", "DeleteSchedule"),
 )
 

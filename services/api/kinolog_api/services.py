@@ -25,6 +25,7 @@ from kinolog_api.audit.commit_proofs import CommitProofs
 from kinolog_api.audit.erasures import Erasures
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.queue_at import QueueAt
+from kinolog_api.audit.read_proofs import ReadProofs
 from kinolog_api.audit.search_events import SearchEvents
 from kinolog_api.audit.verifications import Verifications
 from kinolog_api.audit.verify_job import VerifyJob
@@ -252,6 +253,7 @@ def audit_methods(dependencies: ApiDependencies) -> Methods:
         "CountCommands": search.count_commands,
         "NoteLiveRead": note_live_read,
         "SearchReads": SearchReads(d.read_history, d.keys, d.clock).search,
+        "ProveReads": ReadProofs(d.read_model, d.read_history).prove_reads,
         "ListErasures": erasures.list_erasures,
         "GetErasure": erasures.get_erasure,
         "StartVerification": verifications.start,

@@ -59,7 +59,7 @@ _RETRIED_METHODS = [
 _RETRIED_AUDIT_METHODS = (
     "GetHistory VerifyJob SearchEvents CountCommands GetQueueAt SearchReads NoteLiveRead ListErasures GetErasure"
     " ListVerifications GetVerification CancelVerification"
-    " GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof"
+    " GetTreeHead ListTreeHeads GetTreeTile GetInclusionProof GetConsistencyProof ProveReads"
 )
 _RETRY_POLICY = {
     "maxAttempts": 4,

@@ -38,7 +38,7 @@ def read_heads(lines: Iterable[str], origin: str) -> list[ProvedHead]:
             raise BundleInvalid(f"{where}: this is no head of a tree") from error
         except InvalidNote as error:
             raise BundleInvalid(f"{where}: the signature is wrong: {error}") from error
-        if published.line != line:
+        if published.line != line or published.reads_proof is not None:
             raise BundleInvalid(f"{where}: it does not have the form of a head")
         if proved.head.origin != origin:
             raise BundleInvalid(f"{where}: the head is of {proved.head.origin}, not of {origin}")

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from kinolog.merkle.proofs import InvalidProof, check_consistency
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import KEY_BYTES, InvalidNote, NoteKey, verified_text
-from kinolog.merkle.tree_head import TreeHead
+from kinolog.merkle.tree_head import ReadTreeHead, TreeHead
+
+READS_PROOF = "reads_consistency"
+"""Field of a line with the proof about the recorded reads."""
 
 
 class UnreadableHead(Exception):
@@ -21,10 +24,14 @@ class HistoryRewritten(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedHead:
-    """A signed head, and the proof that its tree begins with that of the head before."""
+    """A signed head, and the proof that its tree begins with that of the head before.
+
+    `reads_proof` proves the same of the tree over recorded reads; None where nobody asks for it, as in bundles.
+    """
 
     signed: SignedHead
     proof: tuple[bytes, ...] = ()
+    reads_proof: tuple[bytes, ...] | None = None
 
     @property
     def line(self) -> str:
@@ -32,7 +39,9 @@ class PublishedHead:
         signed = self.signed
         facts = {"number": signed.number, "key_id": signed.key.id, "key": signed.key.public.hex()}
         proof = [hashed.hex() for hashed in self.proof]
-        return json.dumps({**facts, "note": signed.note, "consistency": proof}, ensure_ascii=False)
+        reads = {} if self.reads_proof is None else {READS_PROOF: [one.hex() for one in self.reads_proof]}
+        whole = {**facts, "note": signed.note, "consistency": proof, **reads}
+        return json.dumps(whole, ensure_ascii=False)
 
     @classmethod
     def of(cls, line: str) -> PublishedHead:
@@ -44,8 +53,13 @@ class PublishedHead:
             if len(key) != KEY_BYTES:
                 raise ValueError("the key has another length")
             signed = SignedHead(number=int(facts["number"]), key=NoteKey(key), note=note)
-            return cls(signed=signed, proof=tuple(map(bytes.fromhex, facts["consistency"])))
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            reads = facts.get(READS_PROOF)
+            return cls(
+                signed=signed,
+                proof=tuple(map(bytes.fromhex, facts["consistency"])),
+                reads_proof=None if reads is None else tuple(map(bytes.fromhex, reads)),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise UnreadableHead(f"this is no head of a tree: {line[:80]!r}") from error
 
 
@@ -105,7 +119,32 @@ class Witness:
                 f"head {signed.number} contradicts head {seen.number}: a commit at a position up to {before.size} was "
                 f"changed, or added or removed before ({error})"
             ) from error
+        _check_reads(before.reads, head.reads, published)
         return Witness(seen=published)
+
+
+def _check_reads(before: ReadTreeHead | None, after: ReadTreeHead | None, published: PublishedHead) -> None:
+    """Check that the record of reads continues that of the head before. Raises `HistoryRewritten`."""
+    named = f"head {published.signed.number}"
+    if before is None:
+        return
+    if after is None:
+        raise HistoryRewritten(f"{named} states no record of reads, and the head before it does")
+    if after.origin != before.origin:
+        raise HistoryRewritten(
+            f"{named} is of another record of reads, {after.origin}, not {before.origin}: it was begun again"
+        )
+    if after.size < before.size:
+        raise HistoryRewritten(
+            f"{named} has fewer batches of reads than the one before: {after.size}, not {before.size}"
+        )
+    try:
+        check_consistency(before.size, before.root, after.size, after.root, published.reads_proof or ())
+    except InvalidProof as error:
+        raise HistoryRewritten(
+            f"{named} contradicts the head before it: a batch of recorded reads up to number {before.size} was "
+            f"changed, or added or removed before ({error})"
+        ) from error
 
 
 def _head_of(published: PublishedHead) -> TreeHead:

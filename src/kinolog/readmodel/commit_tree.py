@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, column, func, or_, select, true
+from sqlalchemy import BigInteger, Integer, Table, Text, bindparam, column, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.merkle.erasure_certificate import SignedCertificate
@@ -12,7 +12,13 @@ from kinolog.merkle.hash_tiles import HashTileId
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import NoteKey
 from kinolog.ports.tree.commit_tree import HeadPlace
-from kinolog.readmodel.permanent_tables import erasure_certificates, tree_heads, tree_receipts, tree_tiles
+from kinolog.readmodel.permanent_tables import (
+    erasure_certificates,
+    read_tree_tiles,
+    tree_heads,
+    tree_receipts,
+    tree_tiles,
+)
 from kinolog.readmodel.projection_metadata import Key
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 
@@ -36,11 +42,18 @@ _wanted = (
     .table_valued(column("level", tree_tiles.c.level.type), column("number", tree_tiles.c.number.type))
     .render_derived(name="wanted")
 )
-_TILES = PreparedQuery(
-    select(tree_tiles.c.level, tree_tiles.c.number, tree_tiles.c.hashes).join(
-        _wanted, (tree_tiles.c.level == _wanted.c.level) & (tree_tiles.c.number == _wanted.c.number)
+
+
+def _tiles_of(table: Table) -> PreparedQuery:
+    found = table.c
+    return PreparedQuery(
+        select(found.level, found.number, found.hashes).join(
+            _wanted, (found.level == _wanted.c.level) & (found.number == _wanted.c.number)
+        )
     )
-)
+
+
+_TILES, _READ_TILES = _tiles_of(tree_tiles), _tiles_of(read_tree_tiles)
 _sent = tree_receipts.c
 _first_place = select(_sent.target).order_by(_sent.target).limit(1).cte("places", recursive=True)
 _next_place = select(_sent.target).where(_sent.target > _first_place.c.target).order_by(_sent.target).limit(1)
@@ -101,12 +114,15 @@ def _signed(number: int, public_key: bytes, note: str) -> SignedHead:
     return SignedHead(number=int(number), key=NoteKey(bytes(public_key)), note=str(note))
 
 
-async def hash_tiles(snapshot: Snapshot, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
-    """Return those of the tiles that are stored."""
+async def hash_tiles(
+    snapshot: Snapshot, tiles: Collection[HashTileId], *, of_reads: bool = False
+) -> dict[HashTileId, bytes]:
+    """Return those of the tiles that are stored, of the tree over commits or of that over reads."""
+    query = _READ_TILES if of_reads else _TILES
     values = {"levels": [tile.level for tile in tiles], "numbers": [tile.index for tile in tiles]}
     return {
         HashTileId(int(level), int(number)): bytes(hashes)
-        for level, number, hashes in await _TILES.rows(snapshot, values)
+        for level, number, hashes in await query.rows(snapshot, values)
     }
 
 

@@ -161,6 +161,26 @@ tree_heads = Table(
 )
 """Its signed heads. They are never made again: what was signed is compared with what is there."""
 
+read_tree_tiles = Table(
+    "read_tree_tiles",
+    permanent,
+    Column("number", BigInteger, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False, comment="At most 256."),
+    PrimaryKeyConstraint("level", "number"),
+)
+"""The hashes of the tree over all batches of reads. They stay when the batches are deleted."""
+
+read_deletions = Table(
+    "read_deletions",
+    permanent,
+    Column("until_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("deleted_at", Time, nullable=False),
+    Column("days", Integer, nullable=False, comment="How long reads were kept then."),
+    Column("by_size", Boolean, nullable=False, comment="Whether some were younger, and too many."),
+)
+"""Up to which number batches of reads were deleted, and why."""
+
 tree_receipts = Table(
     "tree_receipts",
     permanent,

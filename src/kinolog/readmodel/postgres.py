@@ -200,6 +200,9 @@ class PostgresReadModel:
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return await self._read_as_operator(commit_tree.hash_tiles, tiles)
 
+    async def read_tree_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
+        return await self._read_as_operator(commit_tree.hash_tiles, tiles, of_reads=True)
+
     async def erasure_certificates(
         self, tenant: str, *, after: int = 0, limit: int = 100, erasure_id: str = "", job_id: str = ""
     ) -> list[SignedCertificate]:

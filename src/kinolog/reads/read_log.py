@@ -78,3 +78,10 @@ class ReadHistory(Protocol):
     async def search(self, tenant: str, search: ReadSearch) -> Sequence[StoredRead]:
         """Return reads of a tenant. Raises `ReadModelUnavailable`."""
         ...
+
+    async def stored_batch(self, tenant: str, number: int) -> bytes | None:
+        """Return a batch as the stream had it; None for one of another tenant, or that is deleted.
+
+        Raises `ReadModelUnavailable`.
+        """
+        ...

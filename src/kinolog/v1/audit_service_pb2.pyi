@@ -331,6 +331,7 @@ class TreeHead(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    READS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the head, from 1."""
     origin: _builtins.str
@@ -353,6 +354,10 @@ class TreeHead(_message.Message):
     def consistency(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Proof that its tree begins with that of the head before. Empty where none is asked for."""
 
+    @_builtins.property
+    def reads(self) -> Global___ReadTreeHead:
+        """The tree over all batches of recorded reads, which the signed text states too. Missing if nothing was recorded."""
+
     def __init__(
         self,
         *,
@@ -365,14 +370,51 @@ class TreeHead(_message.Message):
         key: _builtins.str = ...,
         note: _builtins.str = ...,
         consistency: _abc.Iterable[_builtins.str] | None = ...,
+        reads: Global___ReadTreeHead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["signed_at", b"signed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reads", b"reads", "signed_at", b"signed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "key", b"key", "key_id", b"key_id", "note", b"note", "number", b"number", "origin", b"origin", "root", b"root", "signed_at", b"signed_at", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "key", b"key", "key_id", b"key_id", "note", b"note", "number", b"number", "origin", b"origin", "reads", b"reads", "root", b"root", "signed_at", b"signed_at", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TreeHead: _TypeAlias = TreeHead  # noqa: Y015
+
+@_typing.final
+class ReadTreeHead(_message.Message):
+    """The tree over all batches of recorded reads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    """Name of the record. It follows from the first batch."""
+    size: _builtins.int
+    """Number of batches in the tree."""
+    root: _builtins.str
+    """Root of the tree."""
+    @_builtins.property
+    def consistency(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Proof that the tree begins with that of the head before. Empty where none is asked for."""
+
+    def __init__(
+        self,
+        *,
+        origin: _builtins.str = ...,
+        size: _builtins.int = ...,
+        root: _builtins.str = ...,
+        consistency: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "origin", b"origin", "root", b"root", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadTreeHead: _TypeAlias = ReadTreeHead  # noqa: Y015
 
 @_typing.final
 class GetTreeHeadRequest(_message.Message):
@@ -522,19 +564,23 @@ class GetTreeTileRequest(_message.Message):
 
     LEVEL_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
+    OF_READS_FIELD_NUMBER: _builtins.int
     level: _builtins.int
     """Level of the tile, 0 for hashes of commits. A hash of each further level stands for 256 of the one below."""
     index: _builtins.int
     """Number of the tile in its level, from 0."""
+    of_reads: _builtins.bool
+    """Of the tree over recorded reads, instead of that over all commits."""
     def __init__(
         self,
         *,
         level: _builtins.int = ...,
         index: _builtins.int = ...,
+        of_reads: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "level", b"level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "level", b"level", "of_reads", b"of_reads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1698,3 +1744,67 @@ class GetVerificationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetVerificationResponse: _TypeAlias = GetVerificationResponse  # noqa: Y015
+
+@_typing.final
+class ProveReadsRequest(_message.Message):
+    """Selects a batch of recorded reads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """Number of the batch in the record, as SearchReads names it. NOT_FOUND for one of another tenant."""
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveReadsRequest: _TypeAlias = ProveReadsRequest  # noqa: Y015
+
+@_typing.final
+class ProveReadsResponse(_message.Message):
+    """Proof that a batch of recorded reads is in the tree over reads. All hashes but the bytes are in hexadecimal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    STORED_BATCH_FIELD_NUMBER: _builtins.int
+    LEAF_HASH_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """Number of the batch. It is the leaf with the number before: leaves count from 0."""
+    stored_batch: _builtins.bytes
+    """The message as stored, a StoredReadBatch: the leaf. Addresses in it are sealed."""
+    leaf_hash: _builtins.str
+    """Hash of the leaf, after RFC 6962."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The hashes that prove it, after RFC 9162, section 2.1.3."""
+
+    @_builtins.property
+    def head(self) -> Global___TreeHead:
+        """The signed head, whose text states the tree."""
+
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        stored_batch: _builtins.bytes = ...,
+        leaf_hash: _builtins.str = ...,
+        hashes: _abc.Iterable[_builtins.str] | None = ...,
+        head: Global___TreeHead | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "hashes", b"hashes", "head", b"head", "leaf_hash", b"leaf_hash", "stored_batch", b"stored_batch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveReadsResponse: _TypeAlias = ProveReadsResponse  # noqa: Y015

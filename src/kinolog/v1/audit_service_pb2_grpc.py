@@ -100,6 +100,11 @@ class AuditServiceStub:
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.FromString,
                 _registered_method=True)
+        self.ProveReads = channel.unary_unary(
+                '/kinolog.v1.AuditService/ProveReads',
+                request_serializer=kinolog_dot_v1_dot_audit__service__pb2.ProveReadsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ProveReadsResponse.FromString,
+                _registered_method=True)
         self.ListErasures = channel.unary_unary(
                 '/kinolog.v1.AuditService/ListErasures',
                 request_serializer=kinolog_dot_v1_dot_audit__service__pb2.ListErasuresRequest.SerializeToString,
@@ -227,6 +232,13 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProveReads(self, request, context):
+        """Proves that a batch of recorded reads of the tenant is in the tree over reads of the last signed head.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListErasures(self, request, context):
         """Lists the certificates of erasures of the tenant, oldest first.
         """
@@ -336,6 +348,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.SearchReads,
                     request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.SerializeToString,
+            ),
+            'ProveReads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveReads,
+                    request_deserializer=kinolog_dot_v1_dot_audit__service__pb2.ProveReadsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_audit__service__pb2.ProveReadsResponse.SerializeToString,
             ),
             'ListErasures': grpc.unary_unary_rpc_method_handler(
                     servicer.ListErasures,
@@ -720,6 +737,33 @@ class AuditService:
             '/kinolog.v1.AuditService/SearchReads',
             kinolog_dot_v1_dot_audit__service__pb2.SearchReadsRequest.SerializeToString,
             kinolog_dot_v1_dot_audit__service__pb2.SearchReadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveReads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.AuditService/ProveReads',
+            kinolog_dot_v1_dot_audit__service__pb2.ProveReadsRequest.SerializeToString,
+            kinolog_dot_v1_dot_audit__service__pb2.ProveReadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

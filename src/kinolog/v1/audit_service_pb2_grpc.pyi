@@ -59,6 +59,8 @@ class AuditServiceStub:
     """Notes that a gateway shows its caller live updates that it receives already, for another client of the tenant."""
     SearchReads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]
     """Finds reads of the tenant's callers by a question, a page at a time."""
+    ProveReads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ProveReadsRequest, _audit_service_pb2.ProveReadsResponse]
+    """Proves that a batch of recorded reads of the tenant is in the tree over reads of the last signed head."""
     ListErasures: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListErasuresRequest, _audit_service_pb2.ListErasuresResponse]
     """Lists the certificates of erasures of the tenant, oldest first."""
     GetErasure: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetErasureRequest, _audit_service_pb2.GetErasureResponse]
@@ -103,6 +105,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Notes that a gateway shows its caller live updates that it receives already, for another client of the tenant."""
     SearchReads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SearchReadsRequest, _audit_service_pb2.SearchReadsResponse]  # type: ignore[assignment]
     """Finds reads of the tenant's callers by a question, a page at a time."""
+    ProveReads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ProveReadsRequest, _audit_service_pb2.ProveReadsResponse]  # type: ignore[assignment]
+    """Proves that a batch of recorded reads of the tenant is in the tree over reads of the last signed head."""
     ListErasures: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListErasuresRequest, _audit_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
     """Lists the certificates of erasures of the tenant, oldest first."""
     GetErasure: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetErasureRequest, _audit_service_pb2.GetErasureResponse]  # type: ignore[assignment]
@@ -222,6 +226,14 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.SearchReadsResponse, _abc.Awaitable[_audit_service_pb2.SearchReadsResponse]]:
         """Finds reads of the tenant's callers by a question, a page at a time."""
+
+    @_abc_1.abstractmethod
+    def ProveReads(
+        self,
+        request: _audit_service_pb2.ProveReadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ProveReadsResponse, _abc.Awaitable[_audit_service_pb2.ProveReadsResponse]]:
+        """Proves that a batch of recorded reads of the tenant is in the tree over reads of the last signed head."""
 
     @_abc_1.abstractmethod
     def ListErasures(

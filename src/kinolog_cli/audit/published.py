@@ -6,7 +6,7 @@ import json
 
 from kinolog.counts import counted
 from kinolog.merkle.tree_head import TreeHead
-from kinolog.merkle.witness import PublishedHead, UnreadableHead
+from kinolog.merkle.witness import READS_PROOF, PublishedHead, UnreadableHead
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.output.formats import utc_time
@@ -16,6 +16,8 @@ from kinolog_client import TreeHeadInfo
 def published_head(info: TreeHeadInfo) -> PublishedHead:
     """Return a head of the gateway as a signed head. Raises `CommandFailed`."""
     facts = {"number": info.number, "key": info.key, "note": info.note, "consistency": info.consistency}
+    if info.reads is not None:
+        facts[READS_PROOF] = info.reads_consistency
     try:
         return PublishedHead.of(json.dumps(facts))
     except UnreadableHead as error:

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from kinolog_cli.audit.questions import PAGE, QueryArgument, say_nothing_found, shows_origins
+from kinolog_cli.audit.read_checks import ReadChecks
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.output.columns import print_streamed_columns
 from kinolog_cli.output.formats import local_time
@@ -21,6 +22,9 @@ def reads(
     query: QueryArgument = None,
     limit: Annotated[int, typer.Option(help="The most reads to show; 0 for all.", min=0)] = 100,
     oldest: Annotated[bool, typer.Option("--oldest", help="Begin with the oldest.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Prove that each is in the tree of the last signed head.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find recorded reads: who read which prompts, videos and records, with which key, from where and when.
@@ -30,15 +34,22 @@ def reads(
     context = current_context(as_json)
     with context.client() as client:
         found = _found(client, " ".join(query or ()), limit, oldest=oldest)
+        proofs = ReadChecks(client)
+        if check:
+            found = proofs.checked(found)
         if context.as_json:
             for read in found:
                 context.print_json(read.to_json())
+            if check:
+                context.print_note(proofs.summary)
             return
         wide = shows_origins(context)
         origin = ("key", "client", "address") if wide else ()
         headings = ("time", "by", *origin, "kind", "job", "times", "bytes", "outcome", "read")
         if not print_streamed_columns(context.out, headings, (_row(read, wide=wide) for read in found)):
             say_nothing_found(context, "read")
+        if check:
+            context.print_note(proofs.summary)
 
 
 def _found(client: KinologClient, query: str, limit: int, *, oldest: bool) -> Iterator[ReadInfo]:

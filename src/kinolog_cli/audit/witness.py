@@ -13,7 +13,8 @@ import typer
 from kinolog.durable_files import write_durably
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, UnreadableHead, Witness
 from kinolog_cli.audit.complaints import Complaint, complain
-from kinolog_cli.audit.followed_tree import FollowedTree, TreeNotWhole, remembered, stored_contradiction
+from kinolog_cli.audit.followed.followed_reads import TreeNotWhole
+from kinolog_cli.audit.followed.followed_tree import FollowedTree, remembered, stored_contradiction
 from kinolog_cli.audit.published import head_text
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed

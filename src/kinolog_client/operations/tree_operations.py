@@ -7,6 +7,7 @@ from kinolog_client.models.audit.erasures import ErasureCertificateInfo, Erasure
 from kinolog_client.models.audit.tree import (
     ConsistencyInfo,
     InclusionInfo,
+    ReadsProofInfo,
     TreeHeadInfo,
     TreeHeadListInfo,
     TreeTileInfo,
@@ -36,12 +37,16 @@ def tree_heads(*, after: int = 0, limit: int = 100) -> Operation[TreeHeadListInf
     return Operation(method="GET", route=f"{_ROUTE}/heads", params=params, read=model_of(TreeHeadListInfo))
 
 
-def tree_tile(level: int, index: int) -> Operation[TreeTileInfo]:
-    """Return a tile of the tree: 256 neighbouring hashes of a level, fewer at its end. Raises `NotFound`."""
+def tree_tile(level: int, index: int, *, of: str = "commits") -> Operation[TreeTileInfo]:
+    """Return a tile of the tree: 256 neighbouring hashes of a level, fewer at its end. Raises `NotFound`.
+
+    `of` is commits, or reads for the tree over recorded reads.
+    """
     return Operation(
         method="GET",
         route=f"{_ROUTE}/tiles/{{level}}/{{tile}}",
         path_values={"level": str(level), "tile": str(index)},
+        params={} if of == "commits" else {"of": of},
         read=model_of(TreeTileInfo),
     )
 
@@ -71,6 +76,16 @@ def prove_job(job_id: str, *, sequence: int = 0, tree_size: int = 0) -> Operatio
         path_values={"job_id": job_id},
         params={"sequence": str(sequence), "tree_size": str(tree_size)},
         read=model_of(InclusionInfo),
+    )
+
+
+def prove_reads(batch: int) -> Operation[ReadsProofInfo]:
+    """Prove that a batch of the tenant's recorded reads is in the tree of the last signed head. Raises `NotFound`."""
+    return Operation(
+        method="GET",
+        route=f"{_ROUTE}/reads/{{batch}}",
+        path_values={"batch": str(batch)},
+        read=model_of(ReadsProofInfo),
     )
 
 

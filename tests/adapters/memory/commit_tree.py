@@ -17,6 +17,7 @@ class MemoryCommitTree:
     def __init__(self) -> None:
         self.signed_heads: list[SignedHead] = []
         self.tree_tiles: dict[HashTileId, bytes] = {}
+        self.tiles_of_reads: dict[HashTileId, bytes] = {}
         self.certificates: list[SignedCertificate] = []
         self.progress: VerificationProgress | None = None
         self.places: list[HeadPlace] = []
@@ -53,3 +54,6 @@ class MemoryCommitTree:
 
     async def hash_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
         return {tile: self.tree_tiles[tile] for tile in tiles if tile in self.tree_tiles}
+
+    async def read_tree_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
+        return {tile: self.tiles_of_reads[tile] for tile in tiles if tile in self.tiles_of_reads}

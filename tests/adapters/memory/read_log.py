@@ -61,6 +61,10 @@ class MemoryReadHistory:
             ]
         return ordered[: search.limit]
 
+    async def stored_batch(self, tenant: str, number: int) -> bytes | None:
+        found = (each for each in self._log.batches if (each.batch.tenant, each.position) == (tenant, number))
+        return next((each.raw for each in found), None)
+
 
 def _holds(query: ReadQuery, read: Read) -> bool:
     return (

@@ -19,7 +19,7 @@ from kinolog.merkle.hashes import HASH_BYTES
 from kinolog.merkle.signed_note import signed_note
 from kinolog.merkle.witness import HistoryRewritten
 from kinolog_cli.app import app
-from kinolog_cli.audit.followed_tree import FollowedTree
+from kinolog_cli.audit.followed.followed_tree import FollowedTree
 from kinolog_cli.audit.witness import follow_gateway
 from kinolog_cli.context import current_context, set_context
 from kinolog_client import GatewayError, KinologClient, TreeTileInfo
@@ -257,7 +257,7 @@ async def test_whoever_rewrote_history_cannot_keep_the_complaint_back(
     await rewrite(api, 2)
     await grow(api)
 
-    def away(client: KinologClient, level: int, tile: int) -> TreeTileInfo:
+    def away(client: KinologClient, level: int, tile: int, of: str = "commits") -> TreeTileInfo:
         raise GatewayError("it is away")
 
     monkeypatch.setattr(KinologClient, "tree_tile", away)
@@ -274,7 +274,7 @@ async def test_hashes_that_are_not_there_yet_are_no_rewrite(
     await grow(api, 2)
     served = KinologClient.tree_tile
 
-    def short(client: KinologClient, level: int, tile: int) -> TreeTileInfo:
+    def short(client: KinologClient, level: int, tile: int, of: str = "commits") -> TreeTileInfo:
         info = served(client, level, tile)
         hashes = base64.b64decode(info.hashes)[: 4 * HASH_BYTES]
         return info.model_copy(update={"hashes": base64.b64encode(hashes).decode()})

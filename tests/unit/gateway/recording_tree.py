@@ -154,6 +154,9 @@ TREE: dict[str, Callable[..., Any]] = {
         certificate=_erasure(request.number, "a signed text\n")
     ),
     "GetConsistencyProof": prove_consistency,
+    "ProveReads": lambda api, request: audit.ProveReadsResponse(
+        batch=request.batch, stored_batch=b"a batch", leaf_hash="ab", hashes=["cd"], head=_head(len(HEADS))
+    ),
     "StartVerification": lambda api, request: audit.StartVerificationResponse(
         verification=_verification(audit.VERIFICATION_STATE_RUNNING, files=request.files)
     ),

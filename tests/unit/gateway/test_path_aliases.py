@@ -24,6 +24,7 @@ VALUES = dict.fromkeys(JOB_IDS, "z" * 26) | {
     "key_id": "a" * 12,
     "schedule_id": "sch_" + "a" * 16,
     "verification_id": "v" * 26,
+    "batch": "3",
     "webhook_id": "wh_" + "a" * 16,
     "delivery_id": "dlv_" + "a" * 26,
     "owner": "kinolog",

@@ -19,7 +19,7 @@ from kinolog.merkle.hashes import leaf_hash
 from kinolog.merkle.leaf_range import LeafRange, consistency_ranges, inclusion_ranges
 from kinolog.merkle.signed_head import SignedHead
 from kinolog.merkle.signed_note import InvalidNote
-from kinolog.merkle.tree_head import TreeHead
+from kinolog.merkle.tree_head import ReadTreeHead, TreeHead
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.tree.commit_tree import CommitTreeReader, HeadPlace
 from kinolog.v1 import audit_service_pb2 as pb
@@ -51,36 +51,53 @@ class CommitProofs:
             raise RpcError(StatusCode.NOT_FOUND, "TREE_HEAD_NOT_FOUND", message)
         shows_places = not request.number and call.sees_load
         places = await self._tree.head_places() if shows_places else []
-        return pb.GetTreeHeadResponse(head=_head(found), places=map(_place, places))
+        return pb.GetTreeHeadResponse(head=head_of(found), places=map(_place, places))
 
     async def list_heads(self, request: pb.ListTreeHeadsRequest, call: RpcCall) -> pb.ListTreeHeadsResponse:
         """ListTreeHeads. The proof of each head continues the one before it."""
         limit = request.page_size or HEADS_PER_PAGE
         found = await self._tree.tree_heads(max(request.after - 1, 0), limit + 1)
-        before = next((_stated(signed).size for signed in found if signed.number <= request.after), 0)
+        seen = next((stated(signed) for signed in found if signed.number <= request.after), None)
+        before, reads_before = (seen.size, seen.reads) if seen else (0, None)
         found = [signed for signed in found if signed.number > request.after][:limit]
-        sizes = [before, *(_stated(signed).size for signed in found)]
+        sizes = [before, *(stated(signed).size for signed in found)]
         parts = [
             consistency_ranges(first, second) if first <= second else []
             for first, second in itertools.pairwise(sizes)
         ]
         roots = iter(await self._roots([part for ranges in parts for part in ranges]))
-        return pb.ListTreeHeadsResponse(
-            heads=[
-                _head(signed, [next(roots) for _ in ranges])
-                for signed, ranges in zip(found, parts, strict=True)
-            ]
-        )
+        heads = [
+            head_of(signed, [next(roots) for _ in ranges])
+            for signed, ranges in zip(found, parts, strict=True)
+        ]
+        await self._prove_reads(heads, [reads_before, *(stated(signed).reads for signed in found)])
+        return pb.ListTreeHeadsResponse(heads=heads)
+
+    async def _prove_reads(self, heads: Sequence[pb.TreeHead], trees: Sequence[ReadTreeHead | None]) -> None:
+        """Fill in the proofs that the reads of each head continue those of the head before."""
+        parts = [
+            consistency_ranges(first.size, second.size)
+            if first and second and first.origin == second.origin and first.size <= second.size
+            else []
+            for first, second in itertools.pairwise(trees)
+        ]
+        wanted = [part for ranges in parts for part in ranges]
+        roots = iter(roots_over(wanted, await self._tree.read_tree_tiles(tiles_of(wanted)) if wanted else {}))
+        for head, ranges in zip(heads, parts, strict=True):
+            if ranges:
+                head.reads.consistency[:] = [next(roots).hex() for _ in ranges]
 
     async def get_tile(self, request: pb.GetTreeTileRequest, call: RpcCall) -> pb.GetTreeTileResponse:
         """GetTreeTile. The last tile of a level grows."""
         tile = HashTileId(request.level, request.index)
-        hashes = (await self._tree.hash_tiles([tile])).get(tile, b"")
+        read = self._tree.read_tree_tiles if request.of_reads else self._tree.hash_tiles
+        hashes = (await read([tile])).get(tile, b"")
         if not hashes:
             raise RpcError(
                 StatusCode.NOT_FOUND,
                 "TREE_TILE_NOT_FOUND",
-                f"the tree over all commits has no tile {tile.index} of level {tile.level}",
+                f"the tree over {'recorded reads' if request.of_reads else 'all commits'} has no tile {tile.index} of "
+                f"level {tile.level}",
             )
         return pb.GetTreeTileResponse(hashes=hashes)
 
@@ -152,7 +169,7 @@ class CommitProofs:
                 "NO_TREE_HEAD",
                 "no head of the tree over all commits is signed yet",
             )
-        signed = _stated(last).size
+        signed = stated(last).size
         if requested > signed:
             message = f"{field}: the last signed tree has {counted(signed, 'commit')}, not {requested}"
             raise RpcError(
@@ -162,7 +179,7 @@ class CommitProofs:
 
     async def _signed(self, size: int, last: SignedHead) -> SignedHead | None:
         """Return a signed head of the tree of so many commits: the last head if it is one."""
-        return last if _stated(last).size == size else await self._tree.tree_head_of_size(size)
+        return last if stated(last).size == size else await self._tree.tree_head_of_size(size)
 
     async def _commits(self, request: pb.GetInclusionProofRequest, call: RpcCall) -> Sequence[RecordedCommit]:
         """Return the requested commit, or all of a job of which the last one in the tree is requested."""
@@ -206,7 +223,7 @@ class CommitProofs:
         return roots_over(ranges, tiles)
 
 
-def _stated(signed: SignedHead) -> TreeHead:
+def stated(signed: SignedHead) -> TreeHead:
     """Return what was signed. Raises DATA_LOSS."""
     try:
         return signed.head
@@ -216,7 +233,7 @@ def _stated(signed: SignedHead) -> TreeHead:
 
 
 def _optional_head(signed: SignedHead | None) -> pb.TreeHead | None:
-    return None if signed is None else _head(signed)
+    return None if signed is None else head_of(signed)
 
 
 def _place(place: HeadPlace) -> pb.HeadPlace:
@@ -225,18 +242,21 @@ def _place(place: HeadPlace) -> pb.HeadPlace:
     return wire
 
 
-def _head(signed: SignedHead, proof: Sequence[bytes] = ()) -> pb.TreeHead:
+def head_of(signed: SignedHead, proof: Sequence[bytes] = ()) -> pb.TreeHead:
     """Return a head for clients."""
-    stated = _stated(signed)
+    whole = stated(signed)
     wire = pb.TreeHead(
         number=signed.number,
-        origin=stated.origin,
-        size=stated.size,
-        root=stated.root.hex(),
+        origin=whole.origin,
+        size=whole.size,
+        root=whole.root.hex(),
         key_id=signed.key.id,
         key=signed.key.public.hex(),
         note=signed.note,
         consistency=[hashed.hex() for hashed in proof],
     )
-    time_to_proto(wire.signed_at, stated.at)
+    time_to_proto(wire.signed_at, whole.at)
+    if whole.reads is not None:
+        wire.reads.origin, wire.reads.size = whole.reads.origin, whole.reads.size
+        wire.reads.root = whole.reads.root.hex()
     return wire

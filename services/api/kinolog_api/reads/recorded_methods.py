@@ -19,7 +19,7 @@ _METHODS: dict[ReadKind | None, str] = {
         """,
     ReadKind.RECORD: """
         AuditService.GetHistory AuditService.ReplayLog AuditService.SearchEvents AuditService.SearchReads
-        AuditService.GetInclusionProof AuditService.ListErasures AuditService.GetErasure
+        AuditService.GetInclusionProof AuditService.ProveReads AuditService.ListErasures AuditService.GetErasure
         AuditService.ListVerifications AuditService.GetVerification
         AuditExportService.ExportEvents AuditExportService.ExportBundle
         """,

@@ -45,6 +45,7 @@ _METHODS: dict[Need, str] = {
         """,
     Scope.AUDIT: """
         AuditService.SearchEvents AuditService.SearchReads AuditService.CountCommands AuditService.GetQueueAt
+        AuditService.ProveReads
         AuditService.ListErasures AuditService.GetErasure
         AuditService.StartVerification AuditService.CancelVerification
         AuditService.ListVerifications AuditService.GetVerification

@@ -85,6 +85,15 @@ COPIED_TABLES = {
         order="batch, place",
         changes=True,
     ),
+    "read_tree": CopiedTable(
+        name="read_tree_tiles", columns="number, level, hashes", order="level, number", changes=True
+    ),
+    "read_deletions": CopiedTable(
+        name="read_deletions",
+        columns="until_number, deleted_at, days, by_size",
+        order="until_number",
+        changes=True,
+    ),
     "webhooks_off": CopiedTable(
         name="webhooks_off",
         columns="webhook_id, tenant, position, at, reason",

@@ -13,6 +13,8 @@ import psycopg
 from psycopg import sql
 
 from kinolog.counts import counted
+from kinolog.merkle.signed_note import InvalidNote
+from kinolog.merkle.tree_head import TreeHead
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.logs import fields
@@ -36,7 +38,8 @@ DELETE_EVERY = timedelta(hours=1)
 """How often old reads are deleted."""
 
 CHECKPOINT = sql.SQL(
-    "SELECT greatest(last.position, max(batches.position)), greatest(last.number, max(batches.number))"
+    "SELECT greatest(last.position, max(batches.position)), greatest(last.number, max(batches.number),"
+    " (SELECT max(until_number) FROM kinolog.read_deletions))"
     " FROM kinolog.read_checkpoint AS last LEFT JOIN kinolog.read_batches AS batches ON batches.number > last.number"
     " GROUP BY last.position, last.number"
 )
@@ -45,12 +48,26 @@ MOVE = sql.SQL(
     "UPDATE kinolog.read_checkpoint SET position = %s, number = %s WHERE position <= %s AND number <= %s"
     " RETURNING position"
 )
-DELETE_OLD = sql.SQL("DELETE FROM kinolog.read_batches WHERE at < %s RETURNING number")
+IN_TREE = sql.SQL(
+    "SELECT coalesce(max(number * 256 + octet_length(hashes) / 32), 0) FROM kinolog.read_tree_tiles WHERE level = 0"
+)
+"""How many batches are in the tree over reads: `kinolog_projector.tree.commit_tree`."""
+FIRST_YOUNG = sql.SQL("SELECT min(number) FROM kinolog.read_batches WHERE at >= %s")
+DELETE_UNTIL = sql.SQL("DELETE FROM kinolog.read_batches WHERE number <= %s RETURNING number")
+OLD_HEADS = sql.SQL(
+    "SELECT note, signed_at < %(limit)s FROM kinolog.tree_heads WHERE number = (SELECT max(number) FROM"
+    " kinolog.tree_heads) UNION ALL (SELECT note, true FROM kinolog.tree_heads WHERE signed_at < %(limit)s"
+    " ORDER BY number DESC LIMIT 1)"
+)
+"""The last head, and whether it is older than reads are kept; and the last one that is."""
+NOTE_DELETION = sql.SQL(
+    "INSERT INTO kinolog.read_deletions (until_number, deleted_at, days, by_size) VALUES (%s, %s, %s, %s)"
+)
 SIZE = sql.SQL("SELECT coalesce(sum(octet_length(raw)), 0) FROM kinolog.read_batches")
-DELETE_BEYOND = sql.SQL(
-    "DELETE FROM kinolog.read_batches WHERE number <= (SELECT number FROM"
+LAST_BEYOND = sql.SQL(
+    "SELECT number FROM"
     " (SELECT number, sum(octet_length(raw)) OVER (ORDER BY number DESC) AS newer FROM kinolog.read_batches)"
-    " AS sizes WHERE newer > %s ORDER BY number DESC LIMIT 1) RETURNING number"
+    " AS sizes WHERE newer > %s ORDER BY number DESC LIMIT 1"
 )
 DELETE_READS = sql.SQL("DELETE FROM kinolog.reads WHERE batch = ANY(%s::bigint[])")
 FIRST_KEPT = sql.SQL("SELECT min(position) FROM kinolog.read_batches")
@@ -125,13 +142,24 @@ class ReadArchive:
             await self._report(page.damaged)
 
     async def delete_old(self, connection: Connection) -> int:
-        """Delete reads that are too old or too many. Return the number of batches. Raises `LogUnavailable`."""
-        limit = self._clock() - timedelta(days=self._kept.days)
+        """Delete reads that are too old or too many. Return the number of batches. Raises `LogUnavailable`.
+
+        None is deleted before its hash is in the tree over reads, so that it stays provable that it was there.
+        """
+        now = self._clock()
         async with connection.transaction():
-            deleted = [*await _numbers(connection, DELETE_OLD, limit)]
+            ((in_tree,),) = await (await connection.execute(IN_TREE)).fetchall()
+            until = await _old_until(connection, now - timedelta(days=self._kept.days), in_tree)
+            deleted = await _delete(connection, until)
             ((size,),) = await (await connection.execute(SIZE)).fetchall()
+            by_size = 0
             if int(size) > self._kept.size_bytes:
-                deleted += await _numbers(connection, DELETE_BEYOND, self._kept.size_bytes)
+                row = await (await connection.execute(LAST_BEYOND, [self._kept.size_bytes])).fetchone()
+                by_size = min(int(row[0]), in_tree) if row else 0
+                deleted += await _delete(connection, by_size)
+            if deleted:
+                why = [max(deleted), now, self._kept.days, max(deleted) > until]
+                await connection.execute(NOTE_DELETION, why)
             await connection.execute(DELETE_READS, [deleted])
             ((first,),) = await (await connection.execute(FIRST_KEPT)).fetchall()
             position, _ = await _checkpoint(connection)
@@ -174,9 +202,33 @@ async def _add(connection: Connection, batches: Sequence[RecordedReadBatch], num
     await ADD_READS.send(connection, reads)
 
 
-async def _numbers(connection: Connection, statement: sql.SQL, limit: object) -> list[int]:
-    cursor = await connection.execute(statement, [limit])
+async def _delete(connection: Connection, until: int) -> list[int]:
+    """Delete the batches up to a number. Return their numbers."""
+    cursor = await connection.execute(DELETE_UNTIL, [until])
     return [int(number) for (number,) in await cursor.fetchall()]
+
+
+async def _old_until(connection: Connection, limit: datetime, in_tree: int) -> int:
+    """Return up to which number batches are older than a time.
+
+    While heads are signed, one that is older than that must have them: so whoever has the heads sees from them that
+    nothing was deleted too early.
+    """
+    row = await (await connection.execute(FIRST_YOUNG, [limit])).fetchone()
+    old = in_tree if row is None or row[0] is None else min(int(row[0]) - 1, in_tree)
+    heads = await (await connection.execute(OLD_HEADS, {"limit": limit})).fetchall()
+    if not heads or heads[0][1]:  # none was signed, or none for as long as reads are kept
+        return old
+    return min(old, _signed_reads(str(heads[1][0])) if len(heads) > 1 else 0)
+
+
+def _signed_reads(note: str) -> int:
+    """Return how many batches of reads a head states; 0 for one that was changed, which is an alarm of its own."""
+    try:
+        reads = TreeHead.of(note.rpartition("\n\n")[0] + "\n").reads
+    except InvalidNote:
+        return 0
+    return reads.size if reads else 0
 
 
 def _batch_row(number: int, recorded: RecordedReadBatch) -> dict[str, Any]:

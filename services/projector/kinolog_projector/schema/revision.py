@@ -17,7 +17,7 @@ from kinolog_projector.schema.projection_schema import (
     version_problem,
 )
 
-REVISION = "0013"
+REVISION = "0014"
 """The last migration."""
 LOCK = 0x6B696E6F
 """Advisory lock that keeps two migrations from running at the same time."""

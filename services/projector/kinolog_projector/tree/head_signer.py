@@ -23,6 +23,7 @@ from kinolog.readmodel.database import Connection
 from kinolog_projector.tree.commit_tree import CommitTree, DamagedTree
 from kinolog_projector.tree.lost_heads import store_lost_heads
 from kinolog_projector.tree.published_heads import published_heads
+from kinolog_projector.tree.signed_reads import SignedReads
 from kinolog_projector.tree.stored_heads import add_head, last_head
 
 logger = logging.getLogger(__name__)
@@ -52,11 +53,14 @@ class HeadRules:
 
 
 class HeadSigner:
-    """Signs heads of one tree, over the connection of that tree."""
+    """Signs heads of the tree over all commits and of that over all reads, over the connection of both."""
 
-    def __init__(self, connection: Connection, tree: CommitTree, rules: HeadRules, clock: Clock) -> None:
+    def __init__(
+        self, connection: Connection, tree: CommitTree, reads: CommitTree, rules: HeadRules, clock: Clock
+    ) -> None:
         self._connection = connection
         self._tree = tree
+        self._reads = SignedReads(reads)
         self._rules = rules
         self._clock = clock
         self._last: SignedHead | None = None
@@ -80,6 +84,7 @@ class HeadSigner:
                 raise DamagedTree(
                     f"the first {counted(self.last.size, 'commit')} are not those of the signed head"
                 )
+            await self._reads.check(self.last.reads)
         await self._write_file()
 
     async def _store_lost_heads(self) -> None:
@@ -116,11 +121,13 @@ class HeadSigner:
             )
         async with self._connection.transaction():
             await self._tree.lock()
+            await self._reads.tree.lock()
             head = TreeHead(
                 origin=self.last.origin if self.last else origin_of(await self._tree.root(1)),
                 size=self._tree.size,
                 root=await self._tree.root(self._tree.size),
                 at=self._clock(),
+                reads=await self._reads.head(self.last.reads if self.last else None),
             )
             await self._check_growth(head)
             signed = SignedHead(
@@ -143,7 +150,8 @@ class HeadSigner:
         since = self._clock() - self.last.at
         is_late = not timedelta(0) <= since < self._rules.every  # also by a clock that was set back
         new = self._tree.size - self.last.size
-        return new >= self._rules.every_commits or (new > 0 and is_late)
+        is_behind = new > 0 or self._reads.has_more(self.last.reads)
+        return new >= self._rules.every_commits or (is_behind and is_late)
 
     async def _check_growth(self, head: TreeHead) -> None:
         """Check that the tree begins with that of the last head. Raises `DamagedTree`."""

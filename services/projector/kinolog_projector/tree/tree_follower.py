@@ -14,7 +14,13 @@ from kinolog.process.probe import Metric
 from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel.database import writer_connection
 from kinolog_projector.projection.writer import BatchWriter
-from kinolog_projector.tree.commit_tree import BATCH_COMMITS, CommitTree, DamagedTree, TreeConflict
+from kinolog_projector.tree.commit_tree import (
+    BATCH_COMMITS,
+    READS,
+    CommitTree,
+    DamagedTree,
+    TreeConflict,
+)
 from kinolog_projector.tree.erasure_certifier import ErasureCertifier
 from kinolog_projector.tree.head_signer import HeadRules, HeadSigner
 
@@ -49,13 +55,20 @@ class TreeFollower:
         self._alarm = alarm
         self._clock = clock
         self._comparison = _Comparison()
+        self._reads_comparison = _Comparison()
         self.size = 0
+        self.reads_size = 0
         self.signed_size = 0
 
     def metrics(self) -> list[Metric]:
         """Return the metrics of the probe."""
         return [
             Metric(name="kinolog_tree_size", value=self.size, help="Commits in the tree."),
+            Metric(
+                name="kinolog_tree_reads_size",
+                value=self.reads_size,
+                help="Batches of recorded reads in the tree over reads.",
+            ),
             Metric(
                 name="kinolog_tree_signed_size",
                 value=self.signed_size,
@@ -77,23 +90,30 @@ class TreeFollower:
 
     async def _follow(self, caught_up: asyncio.Event) -> None:
         async with await writer_connection(self._database_url, "kinolog-tree") as connection:
-            tree = await CommitTree.open(connection)
-            await tree.compare(max(tree.size - 1, 0) // TILE_HASHES)
-            await self._comparison.step(tree)  # what differed before is an alarm until it is mended
+            tree, reads = await CommitTree.open(connection), await CommitTree.open(connection, READS)
+            for each, comparison in ((tree, self._comparison), (reads, self._reads_comparison)):
+                await each.compare(max(each.size - 1, 0) // TILE_HASHES)
+                await comparison.step(each)  # what differed before is an alarm until it is mended
             await self._grow_until(caught_up, tree)
-            signer = HeadSigner(connection, tree, self._rules, self._clock)
+            while await reads.grow():
+                self.reads_size = reads.size
+            signer = HeadSigner(connection, tree, reads, self._rules, self._clock)
             await signer.open()
             certifier = ErasureCertifier(connection, tree, self._rules.key_file, self._clock)
             while True:
                 grown = await tree.grow()
+                grown_reads = await reads.grow()
                 await signer.sign_if_due()
                 await certifier.certify(signer.last_signed)
                 self.size, self.signed_size = tree.size, signer.last.size if signer.last else 0
+                self.reads_size = reads.size
                 await self._alarm.update(signer.problem)
                 if not grown:
                     await self._comparison.step(tree)
+                if not grown_reads:
+                    await self._reads_comparison.step(reads)
                 # While jobs run, a pass without a pause would add the few commits that came during the one before.
-                if grown < BATCH_COMMITS:
+                if max(grown, grown_reads) < BATCH_COMMITS:
                     await asyncio.sleep(POLL_SECONDS)
 
     async def _grow_until(self, caught_up: asyncio.Event, tree: CommitTree) -> None:

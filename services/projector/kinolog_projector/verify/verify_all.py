@@ -23,11 +23,13 @@ from kinolog_projector.verify.certificates import CertificateComparison
 from kinolog_projector.verify.difference import Difference, DifferenceFound, VerifiedPart
 from kinolog_projector.verify.jobs_and_keys import JobsAndKeys
 from kinolog_projector.verify.log_and_tree import LogAndTree
+from kinolog_projector.verify.read_tree import ReadTreeComparison
 from kinolog_projector.verify.recorded_reads import ReadComparison
 
 HEADS_PER_READ = 1_000
 LEAVES_SUFFIX = ".leaves"
-"""How `kinolog audit witness` names the file with the hashes of commits."""
+READ_LEAVES_SUFFIX = ".read-leaves"
+"""How `kinolog audit witness` names the files with the hashes of commits, and of batches of reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,10 @@ class VerifyAll:
             await writer_connection(self._database_url, "kinolog-verify-jobs") as snapshot,
         ):
             witnessed = [await asyncio.to_thread(_leaves_beside, path) for path in choices.head_files]
+            witnessed_reads = [
+                await asyncio.to_thread(_leaves_beside, path, READ_LEAVES_SUFFIX)
+                for path in choices.head_files
+            ]
             heads = [*await _stored_heads(connection), *copied]
             async with snapshot.transaction():
                 await snapshot.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -122,6 +128,8 @@ class VerifyAll:
                 )
                 recorded = ReadComparison(snapshot, self._reads)
                 reads_difference = await _found(recorded.run())
+                in_tree = ReadTreeComparison(snapshot, heads, witnessed_reads)
+                reads_difference = reads_difference or await _found(in_tree.run())
                 certificates = CertificateComparison(snapshot)
                 erasures_difference = await _found(certificates.run())
         parts = [
@@ -190,7 +198,7 @@ def _heads_of(path: Path) -> list[SignedHead]:
     return found
 
 
-def _leaves_beside(path: Path) -> bytes:
-    """Return the hashes of commits beside the state of a witness; none beside another file. Raises `OSError`."""
-    leaves = path.with_name(f"{path.name}{LEAVES_SUFFIX}")
+def _leaves_beside(path: Path, suffix: str = LEAVES_SUFFIX) -> bytes:
+    """Return the hashes beside the state of a witness; none beside another file. Raises `OSError`."""
+    leaves = path.with_name(f"{path.name}{suffix}")
     return leaves.read_bytes() if leaves.exists() else b""

@@ -46,3 +46,7 @@ class CommitTreeReader(Protocol):
     async def head_places(self) -> list[HeadPlace]:
         """Return the places that took heads, by name, each with its last one."""
         ...
+
+    async def read_tree_tiles(self, tiles: Collection[HashTileId]) -> dict[HashTileId, bytes]:
+        """Return those of the tiles of the tree over recorded reads that are stored."""
+        ...

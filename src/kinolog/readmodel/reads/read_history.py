@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, func, not_, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, any_, bindparam, func, not_, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Sealed
 from kinolog.readmodel.database import reader_connection
-from kinolog.readmodel.permanent_tables import reads
+from kinolog.readmodel.permanent_tables import read_batches, reads
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.reads.read import Read, ReadFacts, ReadKind
 from kinolog.reads.read_log import ReadPlace, ReadSearch, StoredRead
 from kinolog.reads.read_query import ReadCondition, ReadField, ReadQuery
 
 _c = reads.c
+_BATCH = PreparedQuery(
+    select(read_batches.c.raw).where(
+        read_batches.c.tenant == bindparam("tenant", type_=Text()),
+        read_batches.c.number == bindparam("number", type_=BigInteger),
+    )
+)
 _COLUMN: dict[ReadField, ColumnElement[Any]] = {
     ReadField.ACTOR: _c.actor,
     ReadField.KEY: _c.api_key_id,
@@ -41,6 +47,13 @@ class PostgresReadHistory:
             found = await _query(tenant, search).records(snapshot)
             await snapshot.end()  # a swap of the projection does not concern this table
         return list(map(_stored, found))
+
+    async def stored_batch(self, tenant: str, number: int) -> bytes | None:
+        async with reader_connection(self._pool) as connection:
+            snapshot = Snapshot(connection, tenant)
+            rows = await _BATCH.rows(snapshot, {"tenant": tenant, "number": number})
+            await snapshot.end()
+        return bytes(rows[0][0]) if rows else None
 
 
 def _query(tenant: str, search: ReadSearch) -> PreparedQuery:

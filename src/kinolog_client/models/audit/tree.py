@@ -16,10 +16,19 @@ class HeadPlaceInfo(ClientModel):
     has_receipt: bool = False
 
 
+class ReadTreeHeadInfo(ClientModel):
+    """The tree over all batches of recorded reads, as a signed head states it."""
+
+    origin: str
+    size: int
+    root: str
+
+
 class TreeHeadInfo(ClientModel):
     """A signed head of the tree. `note` is what was signed. `consistency` proves that it continues the head before.
 
     The last head has the `places` outside that have heads, for operators.
+    `reads` is the tree over recorded reads, and `reads_consistency` proves the same of it; None without any.
     """
 
     number: int
@@ -32,6 +41,8 @@ class TreeHeadInfo(ClientModel):
     note: str
     consistency: tuple[str, ...] = ()
     places: tuple[HeadPlaceInfo, ...] = ()
+    reads: ReadTreeHeadInfo | None = None
+    reads_consistency: tuple[str, ...] = ()
 
 
 class TreeHeadListInfo(ClientModel):
@@ -60,6 +71,16 @@ class InclusionInfo(ClientModel):
     root: str
     hashes: tuple[str, ...]
     head: TreeHeadInfo | None = None
+
+
+class ReadsProofInfo(ClientModel):
+    """The proof that a batch of recorded reads is in the tree over reads of `head`. `stored_batch` is base64."""
+
+    batch: int
+    stored_batch: str
+    leaf_hash: str
+    hashes: tuple[str, ...]
+    head: TreeHeadInfo
 
 
 class ConsistencyInfo(ClientModel):

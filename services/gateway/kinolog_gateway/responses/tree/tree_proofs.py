@@ -12,6 +12,17 @@ from kinolog_gateway.enum_names import optional_field, time_field
 from kinolog_gateway.responses.job_parts import ResponseModel
 
 
+class ReadTreeHeadView(ResponseModel):
+    """The tree over all batches of recorded reads, as a signed head states it."""
+
+    origin: str = Field(
+        description="Name of the record, which follows from its first batch.",
+        examples=["kinolog-reads/6e340b9cffb37a98"],
+    )
+    size: int = Field(description="Number of batches in the tree.", examples=[340])
+    root: str = Field(description="Root of the tree, after RFC 6962.")
+
+
 class TreeHeadView(ResponseModel):
     """A signed head: size and root of the tree over all commits at a time."""
 
@@ -26,6 +37,9 @@ class TreeHeadView(ResponseModel):
     key_id: str = Field(description="SHA-256 of the public key.")
     key: str = Field(description="The public Ed25519 key.")
     note: str = Field(description="The signed text, in the format of C2SP tlog-checkpoint.")
+    reads: ReadTreeHeadView | None = Field(
+        description="The tree over recorded reads; null if nothing was recorded when it was signed."
+    )
 
 
 class HeadPlaceView(ResponseModel):
@@ -53,6 +67,7 @@ class LinkedTreeHeadView(TreeHeadView):
     consistency: list[str] = Field(
         description="Hashes that prove that its tree begins with that of the head before, after RFC 9162."
     )
+    reads_consistency: list[str] = Field(description="The same of the tree over recorded reads.")
 
 
 class TreeHeadListView(ResponseModel):
@@ -91,6 +106,20 @@ class InclusionView(ResponseModel):
     )
 
 
+class ReadsProofView(ResponseModel):
+    """The proof that a batch of recorded reads is in the tree over reads."""
+
+    batch: int = Field(
+        description="Number of the batch. Its leaf has the number before: leaves count from 0."
+    )
+    stored_batch: str = Field(
+        description="The batch as it is stored, in base64: the leaf. Addresses in it are sealed."
+    )
+    leaf_hash: str = Field(description="Hash of the leaf, after RFC 6962.")
+    hashes: list[str] = Field(description="The hashes that prove it, after RFC 9162, section 2.1.3.")
+    head: TreeHeadView = Field(description="The signed head whose text states the tree.")
+
+
 class ConsistencyView(ResponseModel):
     """The proof that a tree begins with all commits of an earlier one."""
 
@@ -118,6 +147,9 @@ def tree_head_view(head: audit.TreeHead) -> TreeHeadView:
         key_id=head.key_id,
         key=head.key,
         note=head.note,
+        reads=ReadTreeHeadView(origin=head.reads.origin, size=head.reads.size, root=head.reads.root)
+        if head.HasField("reads")
+        else None,
     )
 
 
@@ -138,7 +170,11 @@ def last_tree_head_view(response: audit.GetTreeHeadResponse) -> LastTreeHeadView
 def tree_heads_view(response: audit.ListTreeHeadsResponse) -> TreeHeadListView:
     """Return a list of heads."""
     heads = [
-        LinkedTreeHeadView(consistency=list(head.consistency), **tree_head_view(head).model_dump())
+        LinkedTreeHeadView(
+            consistency=list(head.consistency),
+            reads_consistency=list(head.reads.consistency),
+            **tree_head_view(head).model_dump(),
+        )
         for head in response.heads
     ]
     return TreeHeadListView(heads=heads, next_after=heads[-1].number if heads else None)
@@ -160,6 +196,17 @@ def inclusion_view(proof: audit.GetInclusionProofResponse) -> InclusionView:
         root=proof.root,
         hashes=list(proof.hashes),
         head=_optional_head(proof, "head"),
+    )
+
+
+def reads_proof_view(proof: audit.ProveReadsResponse) -> ReadsProofView:
+    """Return the proof of a batch of reads."""
+    return ReadsProofView(
+        batch=proof.batch,
+        stored_batch=base64.b64encode(proof.stored_batch).decode("ascii"),
+        leaf_hash=proof.leaf_hash,
+        hashes=list(proof.hashes),
+        head=tree_head_view(proof.head),
     )
 
 

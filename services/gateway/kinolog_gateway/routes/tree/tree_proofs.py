@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
@@ -12,12 +12,14 @@ from kinolog_gateway.responses.tree.tree_proofs import (
     ConsistencyView,
     InclusionView,
     LastTreeHeadView,
+    ReadsProofView,
     TreeHeadListView,
     TreeHeadView,
     TreeTileView,
     consistency_view,
     inclusion_view,
     last_tree_head_view,
+    reads_proof_view,
     tree_head_view,
     tree_heads_view,
     tree_tile_view,
@@ -69,9 +71,13 @@ async def tree_tile(
     tile: Annotated[int, Path(ge=0, le=2**55 - 1, description="Number of the tile in its level, from 0.")],
     api: Api,
     caller: Caller,
+    of: Annotated[
+        Literal["commits", "reads"],
+        Query(description="Of the tree over all commits, or over recorded reads."),
+    ] = "commits",
 ) -> Response:
     """Read a tile of the tree: 256 neighbouring hashes of a level. The last one of a level has fewer, and grows."""
-    request = audit.GetTreeTileRequest(level=level, index=tile)
+    request = audit.GetTreeTileRequest(level=level, index=tile, of_reads=of == "reads")
     return json_response(tree_tile_view(level, tile, await api.call(api.audit.GetTreeTile, request, caller)))
 
 
@@ -101,6 +107,19 @@ async def tree_inclusion(
     """Prove that the commit at a position is in the tree."""
     request = audit.GetInclusionProofRequest(position=position, tree_size=tree_size)
     return json_response(inclusion_view(await api.call(api.audit.GetInclusionProof, request, caller)))
+
+
+@router.get("/tree/reads/{batch}", response_model=ReadsProofView, summary="Prove recorded reads")
+async def tree_reads(
+    batch: Annotated[
+        int, Path(ge=1, le=MOST, description="Number of a batch of the tenant's recorded reads.")
+    ],
+    api: Api,
+    caller: Caller,
+) -> Response:
+    """Prove that a batch of recorded reads is in the tree over reads of the last signed head."""
+    request = audit.ProveReadsRequest(batch=batch)
+    return json_response(reads_proof_view(await api.call(api.audit.ProveReads, request, caller)))
 
 
 @router.get("/{job_id}/inclusion", response_model=InclusionView, summary="Prove a commit of a job")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import os
 from pathlib import Path
 
 from kinolog.counts import counted
-from kinolog.durable_files import PRIVATE_FILE, write_durably
-from kinolog.merkle.hash_tiles import HashTileId
+from kinolog.durable_files import write_durably
 from kinolog.merkle.hashes import HASH_BYTES
 from kinolog.merkle.leaf_hashes import LeafHashes
 from kinolog.merkle.witness import HistoryRewritten, PublishedHead, Witness
+from kinolog_cli.audit.followed.followed_reads import FollowedReads, HashTiles, TreeNotWhole, write_hashes
 from kinolog_cli.audit.published import published_head
-from kinolog_client import GatewayError, KinologClient, NotFound, UnexpectedAnswer
+from kinolog_client import GatewayError, KinologClient
 
 
 def remembered(state: Path) -> Witness | None:
@@ -34,10 +31,6 @@ def stored_contradiction(state: Path, seen: Witness | None, other: PublishedHead
     return f". Both heads are in {path}"
 
 
-class TreeNotWhole(Exception):
-    """The tree that is served lacks its end, as after a restore. What is there is the same."""
-
-
 class FollowedTree:
     """What a witness has seen of a tree. The hashes are beside the state, in a file with `.leaves` after its name."""
 
@@ -53,19 +46,20 @@ class FollowedTree:
         if self._leaves.size < size or (self.seen and self._leaves.root() != self.seen.seen.signed.head.root):
             self._leaves = LeafHashes()  # such as of a witness that followed a file
         self._stored, self._stored_head = self._leaves.size, self.seen
+        self._reads = FollowedReads(state, self.seen.seen.signed.head.reads if self.seen else None)
 
     def look(self, client: KinologClient) -> Witness | None:
         """Accept the heads that are new, and compare the tree. Return what is remembered; None without any head.
 
         Raises `HistoryRewritten`, which names the first commit that differs, `TreeNotWhole`, `GatewayError`, `OSError`.
         """
-        reader = _Tiles(client)
+        reader, reads = HashTiles(client), HashTiles(client, of="reads")
         after = self.seen.seen.signed.number - 1 if self.seen else 0
         is_there = self.seen is None
         while heads := client.tree_heads(after=after).heads:
             try:
                 for info in heads:
-                    self._accept(published_head(info), reader)
+                    self._accept(published_head(info), reader, reads)
             finally:
                 self._store()
             is_there, after = True, heads[-1].number
@@ -79,31 +73,42 @@ class FollowedTree:
             if self._leaves.is_missing(position, reader.read):
                 raise TreeNotWhole(_missing(position - 1, self._leaves.size))
             raise HistoryRewritten(self._changed(position))
+        reads.forget()
+        if changed := self._reads.changed(reads):
+            raise HistoryRewritten(changed)
         return self.seen
 
-    def _accept(self, published: PublishedHead, reader: _Tiles) -> None:
+    def _accept(self, published: PublishedHead, reader: HashTiles, reads: HashTiles) -> None:
         try:
             seen = self.seen.accept(published) if self.seen else Witness.begin(published, self._key_id)
         except HistoryRewritten as error:
             stored = stored_contradiction(self._state, self.seen, published)
-            raise HistoryRewritten(f"{error}{self._where(reader)}{stored}") from error
-        if seen is not self.seen or self._leaves.size < seen.seen.signed.head.size:
+            raise HistoryRewritten(f"{error}{self._where(reader, reads)}{stored}") from error
+        stated = seen.seen.signed.head
+        self._reads.grow(stated.reads, reads)
+        if seen is not self.seen or self._leaves.size < stated.size:
             self._grow(seen.seen, reader)
 
-    def _where(self, reader: _Tiles) -> str:
-        """Say which commit differs first; nothing if the gateway does not answer that."""
+    def _where(self, reader: HashTiles, reads: HashTiles) -> str:
+        """Say which commit, and which batch of reads, differs first; nothing if the gateway does not answer that."""
         reader.forget()
+        reads.forget()
         try:
             position = self._leaves.first_difference(reader.read)
-        except GatewayError:  # whoever rewrote history must not be able to keep the complaint back
+            changed = self._reads.changed(reads)
+        except (
+            GatewayError,
+            TreeNotWhole,
+        ):  # whoever rewrote history must not be able to keep the complaint back
             return ""
-        return f". {self._changed(position)}" if position is not None else ""
+        commit = f". {self._changed(position)}" if position is not None else ""
+        return f"{commit}. {changed}" if changed else commit
 
     def _changed(self, position: int) -> str:
         seen = counted(self._leaves.size, "commit")
         return f"The first commit that differs from {seen} seen before is at position {position}"
 
-    def _grow(self, published: PublishedHead, reader: _Tiles) -> None:
+    def _grow(self, published: PublishedHead, reader: HashTiles) -> None:
         """Add the hashes of the commits up to a head. Raises `HistoryRewritten`."""
         head, before = published.signed.head, self._leaves.size
         self._leaves.append(self._leaves.grown(head.size, reader.read))
@@ -123,13 +128,8 @@ class FollowedTree:
         """Store the hashes, and after them the head."""
         if self.seen is None or self.seen is self._stored_head:
             return
-        handle = os.open(self._file, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-        with os.fdopen(handle, "r+b") as file:
-            file.seek(self._stored * HASH_BYTES)
-            file.write(self._leaves.after(self._stored))
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
+        write_hashes(self._file, self._stored, self._leaves)
+        self._reads.store()
         write_durably(self._state, f"{self.seen.seen.line}\n")
         self._stored, self._stored_head = self._leaves.size, self.seen
 
@@ -139,32 +139,3 @@ def _missing(there: int, signed: int) -> str:
         f"the gateway has the hashes of {counted(there, 'commit')} only, but signed {counted(signed, 'commit')}: the "
         "tree is made again, or its end was cut off"
     )
-
-
-class _Tiles:
-    """The tiles of a gateway. Each is read once, until it is forgotten."""
-
-    def __init__(self, client: KinologClient) -> None:
-        self._client = client
-        self._found: dict[HashTileId, bytes] = {}
-
-    def forget(self) -> None:
-        """Read all tiles again."""
-        self._found.clear()
-
-    def read(self, tile: HashTileId) -> bytes:
-        """Return the hashes of a tile; none if there is no such tile. Raises `GatewayError`."""
-        if tile not in self._found:
-            self._found[tile] = self._read(tile)
-        return self._found[tile]
-
-    def _read(self, tile: HashTileId) -> bytes:
-        try:
-            info = self._client.tree_tile(tile.level, tile.index)
-        except NotFound:
-            return b""
-        try:
-            hashes = base64.b64decode(info.hashes, validate=True)
-        except binascii.Error as error:
-            raise UnexpectedAnswer(self._client.url, f"hashes: {error}") from error
-        return hashes[: len(hashes) // HASH_BYTES * HASH_BYTES]

@@ -1,0 +1,1 @@
+"""The tree of a gateway as a witness follows it."""
