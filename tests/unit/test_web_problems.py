@@ -30,9 +30,9 @@ REASON_ARGUMENTS = {
 UNMET = {
     # Events that clients of the api make for it, and commands that the page does not send.
     *("JOB_NOT_ERASED", "NO_SUCH_SCENE", "NOT_CANCELLED", "NOT_YET", "PAUSED"),
-    # Requests for webhooks, which the page does not make, and certificates of erasures.
+    # Requests for webhooks, which the page does not make, certificates of erasures, and proofs of reads.
     *("TOO_MANY_WEBHOOKS", "WEBHOOK_NOT_FOUND", "WEBHOOK_OF_JOBS", "WEBHOOK_SWITCHED_OFF"),
-    *("DELIVERY_NOT_FOUND", "ERASURE_NOT_FOUND"),
+    *("DELIVERY_NOT_FOUND", "ERASURE_NOT_FOUND", "READS_NOT_FOUND"),
     # Parts of files and live videos, which the page goes on with by itself.
     *("OFFSET_AHEAD", "RANGE_NOT_SATISFIABLE", "NO_LIVE_VIDEO", "LIVE_VIDEO_CHANGED", "LIVE_VIDEO_NOT_BEGUN"),
     # Connections and links, which it renews.
