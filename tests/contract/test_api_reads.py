@@ -16,6 +16,7 @@ from kinolog_api.rpc.scopes import NEEDS
 from kinolog_api.services import JOB_SERVICE
 
 from kinolog.connections.named_client import CLIENT_ADDRESS_KEY, CLIENT_PROGRAM_KEY, CLIENT_ROUTE_KEY
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.api_keys import KeyHolder
 from kinolog.reads.read import LOST, ReadKind
 from kinolog.v1 import access_pb2, job_pb2, read_pb2
@@ -289,3 +290,19 @@ def test_every_method_says_what_it_reads() -> None:
     """A method without a row would not be served; one of another name would never be found."""
     assert recorded_methods._KINDS.keys() == NEEDS.keys()
     assert kind_of(JOB_SERVICE.methods_by_name["GetJob"]) is ReadKind.TEXT
+
+
+async def test_a_stream_that_nobody_empties_has_a_limit() -> None:
+    """Then reads wait, those beyond the memory are counted, and all is stored when there is room."""
+    async with running_api(read_rules=ReadRules(flush_seconds=3_600.0, stream_bytes=1)) as api:
+        recorder = api.server.reads
+        await api.submit()
+        await api.jobs.ListJobs(pb.ListJobsRequest())
+        await recorder.flush()
+        assert [read.facts.method for read in api.read_log.reads()] == ["ListJobs"]
+        await api.jobs.ListJobs(pb.ListJobsRequest(page_size=7))
+        with pytest.raises(LogUnavailable, match="KINOLOG_READS_STREAM_BYTES allows 1"):
+            await recorder.flush()
+        api.read_log.batches.clear()  # the projector archives and deletes them
+        await recorder.flush()
+        assert [read.times for read in api.read_log.reads()] == [1]

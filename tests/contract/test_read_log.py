@@ -86,6 +86,7 @@ async def test_batches_come_back_in_order(log: ReadBatchLog) -> None:
     assert decode_read_batch(first.raw) == BATCH
     assert await until(lambda: batches(log, first.position), "the second batch") == [second]
     assert await batches(log, last.position) == []
+    assert await log.size_bytes() >= len(first.raw) + len(last.raw)
 
 
 async def test_old_batches_are_deleted_and_positions_go_on(nats_server: NatsServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from kinolog_projector.backup.copied_tables import COPIED_TABLES
 from kinolog_projector.reads import read_archive
+from kinolog_projector.reads.address_key_archive import AddressKeyArchive
 from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
 from kinolog_projector.tree.commit_tree import READS
 from kinolog_projector.tree.head_signer import HeadRules
@@ -20,10 +21,12 @@ from kinolog.process.files.head_keys import new_head_key
 from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel.permanent_tables import read_batches, reads
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.reads.address_keys import address_key
 from kinolog.reads.read import LOST, ReadKind
 from kinolog.reads.read_log import ReadHistory, ReadLogPage, ReadPlace, ReadSearch, StoredRead
 from kinolog.reads.read_query import ReadQuery, parse_read_query
 from tests.adapters.memory.alarms import MemoryAlarms
+from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.read_log import MemoryReadHistory, MemoryReadLog
 from tests.contract.test_read_log import AT, BATCH, READ
 from tests.fixtures.tasks import background_task
@@ -44,11 +47,13 @@ class ArchivedCase:
     database: Projected
     alarms: MemoryAlarms
     history: ReadHistory
+    keys: MemoryKeyStore = field(default_factory=MemoryKeyStore)
 
     def archive(self, kept: ReadRetention = FOREVER) -> ReadArchive:
         """Return what copies the stream."""
         alarm = ProblemAlarm(self.alarms, "reads-damaged", lambda: NOW)
-        return ReadArchive(self.database.url, self.log, kept, alarm, lambda: NOW)
+        keys = AddressKeyArchive(self.keys)
+        return ReadArchive(self.database.url, self.log, keys, kept, alarm, lambda: NOW)
 
     async def numbers(self) -> list[tuple[int, int]]:
         """Return numbers and positions of the archived batches."""
@@ -229,3 +234,27 @@ async def test_a_restored_database_goes_on_after_its_batches(case: ArchivedCase)
     assert await case.numbers() == [(1, 1), (2, 2), (3, 3)]
     for table in (reads, read_batches):
         assert COPIED_TABLES[table.name].columns.split(", ") == [column.name for column in table.columns]
+
+
+async def test_keys_of_addresses_are_archived_until_their_months_end(case: ArchivedCase) -> None:
+    """A lost key store and a backup get them from there, wrapped. Those of months that ended are deleted."""
+    writer, archived = case.database.writer, "SELECT key_id FROM kinolog.key_archive ORDER BY key_id"
+
+    async def key_ids() -> list[str]:
+        return [key_id for (key_id,) in await (await case.database.connection.execute(archived)).fetchall()]
+
+    names = [address_key(AT - timedelta(days=days)) for days in (0, 45, 400)]
+    await case.keys.create({name: bytes([number]) * 32 for number, name in enumerate(names)})
+    kept = AddressKeyArchive(case.keys)
+    await kept.begin(writer, NOW, 90)
+    assert await key_ids() == sorted(names[:2])
+    await kept.archive(writer, {"", "reads-2030-01", names[2]})
+    assert await key_ids() == sorted(names)
+    await kept.delete_ended(writer, NOW, 90)
+    assert await key_ids() == sorted(names[:2])
+    await case.log.append(BATCH)
+    caught_up = asyncio.Event()
+    await case.database.connection.execute("DELETE FROM kinolog.key_archive")
+    async with background_task(case.archive().run(writer, caught_up)):
+        await until(case.numbers, "the batch is archived")
+        await until(key_ids, "its key is archived", lambda ids: address_key(AT) in ids)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import LiteralString
 
 import pytest
+from kinolog_projector.reads.address_key_archive import AddressKeyArchive
 from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
 from kinolog_projector.tree.head_signer import HeadRules
 from kinolog_projector.verify.difference import Difference
@@ -71,7 +72,8 @@ class StoredHistory:
             await self.reads.append(replace(BATCH, recorder=recorder, number=number))
         alarm = ProblemAlarm(MemoryAlarms(), "reads-damaged", system_clock)
         kept = ReadRetention(days=36_500, size_bytes=1 << 40)
-        archive = ReadArchive(self.database.url, self.reads, kept, alarm, system_clock)
+        keys = AddressKeyArchive(self.jobs.keys)
+        archive = ReadArchive(self.database.url, self.reads, keys, kept, alarm, system_clock)
         await archive.archive_new(self.database.connection)
 
     async def make_tree_again(self, *, heads: bool) -> None:

@@ -137,7 +137,9 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             read_log=read_log,
             read_history=read_model.read_history(),
             read_rules=ReadRules(
-                everything=settings.record_reads is RecordedReads.ALL, days=settings.reads_days
+                everything=settings.record_reads is RecordedReads.ALL,
+                days=settings.reads_days,
+                stream_bytes=settings.reads_stream_bytes,
             ),
             webhook_rules=settings.webhook_rules,
             catalogue=catalogue,

@@ -47,6 +47,8 @@ class ReadRules:
     days: int = 90
     flush_seconds: float = 2.0
     """Equal reads within this time are stored as one, with their number."""
+    stream_bytes: int = 8 << 30
+    """No reads are stored while the stream has so many bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

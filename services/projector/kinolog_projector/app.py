@@ -71,6 +71,7 @@ from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.log_connection import log_connection
 from kinolog_projector.maintenance import COMMANDS as LOG_COMMANDS
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
+from kinolog_projector.reads.address_key_archive import AddressKeyArchive
 from kinolog_projector.reads.read_archive import ReadArchive, ReadRetention
 from kinolog_projector.rebuild.healing import ReadModelHealing
 from kinolog_projector.rebuild.rebuild import RebuildRunning
@@ -176,6 +177,7 @@ async def run(settings: ProjectorSettings) -> None:
         reads = ReadArchive(
             database_url,
             read_log,
+            AddressKeyArchive(log.keys),
             ReadRetention(days=settings.reads_days, size_bytes=settings.reads_bytes),
             ProblemAlarm(alarms, "reads-damaged", system_clock),
             system_clock,

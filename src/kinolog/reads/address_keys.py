@@ -13,6 +13,16 @@ def address_key(at: datetime) -> str:
     return f"reads-{at.astimezone(UTC):%Y-%m}"
 
 
+def current_address_keys(now: datetime, days: int) -> list[str]:
+    """Return the ids of keys of months whose last day is at most so many days ago, the latest first."""
+    first = (now.astimezone(UTC) - timedelta(days=days)).replace(day=1)
+    month, kept = now.astimezone(UTC).replace(day=1), list[str]()
+    while month.date() >= first.date():
+        kept.append(address_key(month))
+        month = (month - timedelta(days=1)).replace(day=1)
+    return kept
+
+
 def ended_address_keys(now: datetime, days: int) -> list[str]:
     """Return the ids of keys of months whose last day is more than so many days ago, the latest first."""
     oldest = (now.astimezone(UTC) - timedelta(days=days)).replace(day=1)

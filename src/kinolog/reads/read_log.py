@@ -37,6 +37,10 @@ class ReadBatchLog(Protocol):
         """Return what follows a position in the stream. Raises `LogUnavailable`."""
         ...
 
+    async def size_bytes(self) -> int:
+        """Return how many bytes the stream has. Raises `LogUnavailable`."""
+        ...
+
     async def forget_until(self, position: int) -> None:
         """Delete all batches up to a position. Raises `LogUnavailable`."""
         ...

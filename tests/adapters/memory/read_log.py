@@ -31,6 +31,9 @@ class MemoryReadLog:
     async def after(self, position: int) -> ReadLogPage:
         return ReadLogPage(batches=tuple(each for each in self.batches if each.position > position))
 
+    async def size_bytes(self) -> int:
+        return sum(len(each.raw) for each in self.batches)
+
     async def forget_until(self, position: int) -> None:
         self.batches = [each for each in self.batches if each.position > position]
 

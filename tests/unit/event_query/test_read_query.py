@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kinolog.event_query.words import InvalidQuery
-from kinolog.reads.address_keys import address_key, ended_address_keys
+from kinolog.reads.address_keys import address_key, current_address_keys, ended_address_keys
 from kinolog.reads.read_query import ReadCondition, ReadField, parse_read_query
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -58,3 +58,14 @@ def test_keys_of_addresses_end_when_no_read_of_their_month_is_kept() -> None:
     assert ended[:2] == ["reads-2026-10", "reads-2026-09"]
     assert ended_address_keys(NOW, 22)[0] == "reads-2026-09"
     assert len(set(ended)) == len(ended) == 24
+
+
+def test_each_month_is_kept_or_has_ended() -> None:
+    """The keys of the months that are kept end where the others begin."""
+    for days in (1, 21, 22, 90, 365):
+        kept, ended = current_address_keys(NOW, days), ended_address_keys(NOW, days)
+        assert kept[0] == address_key(NOW)
+        months = [*kept, *ended]
+        assert months == sorted(set(months), reverse=True)
+        years = [12 * int(month[6:10]) + int(month[11:]) for month in months]
+        assert years == list(range(years[0], years[0] - len(years), -1))

@@ -191,12 +191,23 @@ class ReadRecorder:
 
     async def flush(self) -> None:
         """Store what was noted. What cannot be stored waits. Raises `LogUnavailable`."""
+        if self._waiting or self._noted or self._lost:
+            await self._check_space()
         if not self._waiting and (self._noted or self._lost):
             await self._take_batches()
         while self._waiting:
             await self._log.append(self._waiting[0])
             stored = self._waiting.popleft()
             self.recorded += sum(read.times for read in stored.reads if read.facts.outcome != LOST)
+
+    async def _check_space(self) -> None:
+        """Check that the stream may grow. Raises `LogUnavailable`: reads wait, and those beyond a limit are counted."""
+        size = await self._log.size_bytes()
+        if size >= self._rules.stream_bytes:
+            raise LogUnavailable(
+                f"it has {size} bytes, and KINOLOG_READS_STREAM_BYTES allows {self._rules.stream_bytes}: the projector "
+                "has not archived and deleted them; see that it runs"
+            )
 
     async def close(self) -> None:
         """Store the last reads. What cannot be stored soon is a line of the log."""

@@ -27,6 +27,7 @@ from kinolog.reads.read import ReadBatch, RecordedReadBatch
 from kinolog.reads.read_log import ReadBatchLog
 from kinolog_projector.bulk.upserts import insert
 from kinolog_projector.projection.writer import BatchWriter
+from kinolog_projector.reads.address_key_archive import AddressKeyArchive
 
 logger = logging.getLogger(__name__)
 
@@ -88,10 +89,17 @@ class ReadArchive:
     """Follows the stream while this process leads."""
 
     def __init__(
-        self, database_url: str, log: ReadBatchLog, kept: ReadRetention, alarm: ProblemAlarm, clock: Clock
+        self,
+        database_url: str,
+        log: ReadBatchLog,
+        keys: AddressKeyArchive,
+        kept: ReadRetention,
+        alarm: ProblemAlarm,
+        clock: Clock,
     ) -> None:
         self._database_url = database_url
         self._log = log
+        self._keys = keys
         self._kept = kept
         self._alarm = alarm
         self._clock = clock
@@ -114,23 +122,28 @@ class ReadArchive:
         """Archive what comes, until cancelled."""
         while True:
             try:
+                await self._keys.begin(writer, self._clock(), self._kept.days)
                 async with await writer_connection(self._database_url, "kinolog-reads") as connection:
                     while True:
-                        await self.archive_new(connection)
-                        await self._delete_if_due(connection)
+                        await self._keys.archive(writer, await self.archive_new(connection))
+                        await self._delete_if_due(connection, writer)
                         await asyncio.sleep(POLL_SECONDS)
             except (LogUnavailable, psycopg.OperationalError) as error:
                 logger.warning("reads are not archived now: %s", type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def archive_new(self, connection: Connection) -> None:
-        """Archive what the stream has after the checkpoint. Raises `LogUnavailable`."""
+    async def archive_new(self, connection: Connection) -> set[str]:
+        """Archive what the stream has after the checkpoint. Return the ids of the keys of its addresses.
+
+        Raises `LogUnavailable`.
+        """
         position, number = await _checkpoint(connection)
+        key_ids = set[str]()
         while True:
             page = await self._log.after(position)
             last = page.last_position
             if last is None:
-                return
+                return key_ids
             async with connection.transaction():
                 await _add(connection, page.batches, number)
                 moved = (last, number + len(page.batches))
@@ -139,6 +152,7 @@ class ReadArchive:
                     raise psycopg.OperationalError("another process archives reads")
             position, number = moved
             self.archived += len(page.batches)
+            key_ids |= {recorded.batch.address_key for recorded in page.batches}
             await self._report(page.damaged)
 
     async def delete_old(self, connection: Connection) -> int:
@@ -168,10 +182,11 @@ class ReadArchive:
             logger.info("old reads are deleted", extra=fields("reads_deleted", batches=len(deleted)))
         return len(deleted)
 
-    async def _delete_if_due(self, connection: Connection) -> None:
+    async def _delete_if_due(self, connection: Connection, writer: BatchWriter) -> None:
         now = self._clock()
         if self._deleted_at is None or now - self._deleted_at >= DELETE_EVERY:
             await self.delete_old(connection)
+            await self._keys.delete_ended(writer, now, self._kept.days)
             self._deleted_at = now
 
     async def _report(self, damaged: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import purge
+from kinolog.adapters.jetstream.client.api_request import api_request, purge
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish_next
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
@@ -47,6 +47,11 @@ class JetStreamReadLog:
             else:
                 batches.append(RecordedReadBatch(position=stored.position, batch=batch, raw=stored.data))
         return ReadLogPage(batches=tuple(batches), damaged=tuple(damaged))
+
+    async def size_bytes(self) -> int:
+        request = partial(api_request, self._client, f"$JS.API.STREAM.INFO.{subjects.READS}")
+        info = await retry_until_answered(request, self._retry_timeout_seconds)
+        return int(info["state"]["bytes"])
 
     async def forget_until(self, position: int) -> None:
         await purge(self._client, subjects.READS, {"seq": position + 1})

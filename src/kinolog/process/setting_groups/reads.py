@@ -37,6 +37,13 @@ class RecordedReadSettings(ReadRetentionSettings):
         "other texts of users, and of the record, which are always recorded; `all` for charts, models and so on too.",
     )
 
+    reads_stream_bytes: int = Field(
+        8 << 30,
+        ge=1 << 20,
+        description="No reads are stored while their stream has this many bytes, as when the projector is away for "
+        "long: they are counted. It should be twice `KINOLOG_READS_BYTES` of the projector.",
+    )
+
 
 class ReadArchiveSettings(ReadRetentionSettings):
     """How many reads are stored, of the projector."""
