@@ -221,6 +221,27 @@ async def test_another_tenant_reads_none_of_them() -> None:
         assert (problem.code, problem.reason) == (grpc.StatusCode.NOT_FOUND, "ERASURE_NOT_FOUND")
 
 
+async def test_a_changed_certificate_is_named_and_keeps_back_no_other(api: RunningApi) -> None:
+    made = [await ended(api) for _ in range(3)]
+    for each in made:
+        await api.jobs.EraseJob(pb.EraseJobRequest(job_id=each))
+        await certify(api, each)
+    stored = list(api.read_model.certificates)
+    stored[1] = SignedCertificate(number=2, key=NoteKey(bytes(32)), note=stored[1].note)
+
+    async def changed(*_: object, after: int = 0, **__: object) -> list[SignedCertificate]:
+        return [one for one in stored if one.number > after]
+
+    api.read_model.erasure_certificates = changed  # type: ignore[method-assign]
+    listed = (await api.audit.ListErasures(au.ListErasuresRequest())).certificates
+    assert [(one.number, one.jobs, bool(one.problem)) for one in listed] == [
+        (1, 1, False),
+        (2, 0, True),
+        (3, 1, False),
+    ]
+    assert listed[1].problem.startswith("the certificate 2 of an erasure was changed")
+
+
 async def test_a_changed_certificate_is_not_shown(api: RunningApi) -> None:
     job_id = await ended(api)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))

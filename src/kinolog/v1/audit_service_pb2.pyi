@@ -1292,6 +1292,7 @@ class ErasureCertificate(_message.Message):
     KEY_ID_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the certificate, from 1. Each tenant's certificates are numbered by themselves."""
     erasure_id: _builtins.str
@@ -1312,6 +1313,8 @@ class ErasureCertificate(_message.Message):
     """The public Ed25519 key, in hexadecimal."""
     note: _builtins.str
     """The signed text, in the format of C2SP signed-note. Empty in lists."""
+    problem: _builtins.str
+    """What is wrong with it, in lists: it was changed. Then it has nothing else but the number. Empty if it holds."""
     @_builtins.property
     def first_erased_at(self) -> _timestamp_pb2.Timestamp:
         """When the first of the jobs was erased."""
@@ -1340,10 +1343,11 @@ class ErasureCertificate(_message.Message):
         key_id: _builtins.str = ...,
         key: _builtins.str = ...,
         note: _builtins.str = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_erased_at", b"first_erased_at", "issued_at", b"issued_at", "last_erased_at", b"last_erased_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "erasure_id", b"erasure_id", "files", b"files", "first_erased_at", b"first_erased_at", "head_number", b"head_number", "issued_at", b"issued_at", "jobs", b"jobs", "key", b"key", "key_id", b"key_id", "last_erased_at", b"last_erased_at", "note", b"note", "number", b"number", "tree_size", b"tree_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "erasure_id", b"erasure_id", "files", b"files", "first_erased_at", b"first_erased_at", "head_number", b"head_number", "issued_at", b"issued_at", "jobs", b"jobs", "key", b"key", "key_id", b"key_id", "last_erased_at", b"last_erased_at", "note", b"note", "number", b"number", "problem", b"problem", "tree_size", b"tree_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,10 +68,14 @@ def erasures(
             _print_certificate(context, client.erasure(number))
         else:
             after: int | None = 0
+            problems = list[str]()
             while after is not None:
                 page = client.erasures(after=after, erasure_id=erasure or "", job_id=named)
                 _print_list(context, page.certificates)
+                problems += [one.problem for one in page.certificates if one.problem]
                 after = page.next_after
+            if problems:
+                raise CommandFailed(ExitCode.FAILED, "\n".join(problems))
 
 
 def _checked(signed: SignedCertificate, trusted: str) -> ErasureCertificate:
@@ -124,7 +128,7 @@ def _print_list(context: CliContext, found: tuple[ErasureInfo, ...]) -> None:
     if context.as_json:
         for one in found:
             context.print_json(one.to_json())
-    elif found:
+    elif found := tuple(one for one in found if not one.problem):
         rows = [
             (
                 str(one.number),

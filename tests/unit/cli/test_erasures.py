@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from kinolog.merkle.erasure_certificate import SignedCertificate
+from kinolog.v1 import job_service_pb2 as pb
 from kinolog_cli.app import app
 from kinolog_cli.erasures import certificate_file
 from kinolog_cli.exit_codes import ExitCode
@@ -199,3 +202,24 @@ async def test_certificates_are_listed_shown_and_saved(
     assert none.exit_code == ExitCode.NOT_FOUND
     assert not (tmp_path / "none").exists()
     assert (await kinolog("audit", "erasures", "--key", "x")).exit_code == ExitCode.USAGE
+
+
+async def test_a_changed_certificate_is_named_after_the_others(
+    api: RunningApi, kinolog: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list has those that hold, and the exit code says that one does not."""
+    for _ in range(2):
+        job_id = await ended(api)
+        await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+        await certify(api, job_id)
+    first, second = api.read_model.certificates
+    wrong = replace(first, note=first.note.replace("kinolog", "kinolig"))
+
+    async def changed(*_: object, after: int = 0, **__: object) -> list[SignedCertificate]:
+        return [one for one in (wrong, second) if one.number > after]
+
+    monkeypatch.setattr(api.read_model, "erasure_certificates", changed)
+    done = await kinolog("audit", "erasures")
+    assert done.exit_code == 1
+    assert "the certificate 1 of an erasure was changed" in words(done)
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["2"]

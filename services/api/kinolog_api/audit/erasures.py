@@ -47,7 +47,7 @@ class Erasures:
                 job_id=request.named_job_id,
             )
             for signed in found:
-                page.append(_certificate(signed, note=""))
+                page.append(_listed(signed))
                 jobs, after = jobs + page[-1].jobs, signed.number
                 if jobs >= JOBS_PER_PAGE:
                     break
@@ -125,6 +125,14 @@ def _last(history: Sequence[RecordedCommit], kind: type[e.Event]) -> RecordedCom
 def _is_numbered(erased: RecordedCommit) -> bool:
     """Return whether an erasure has an id: those of earlier versions, which recorded no end, have none."""
     return any(isinstance(event, e.Erased) and event.erasure_id for event in erased.commit.events)
+
+
+def _listed(signed: SignedCertificate) -> pb.ErasureCertificate:
+    """Return a certificate without its text. One that was changed is named, and keeps back no other."""
+    try:
+        return _certificate(signed, note="")
+    except RpcError as error:
+        return pb.ErasureCertificate(number=signed.number, problem=error.message)
 
 
 def _certificate(signed: SignedCertificate, note: str) -> pb.ErasureCertificate:

@@ -8,7 +8,10 @@ from kinolog_client.models.base import ClientModel
 
 
 class ErasureInfo(ClientModel):
-    """What a certificate states: jobs of one erasure, signed under a head of the tree."""
+    """What a certificate states: jobs of one erasure, signed under a head of the tree.
+
+    `problem` says what is wrong with one of a list that was changed, which has nothing else but its number.
+    """
 
     number: int
     erasure_id: str
@@ -22,6 +25,7 @@ class ErasureInfo(ClientModel):
     tree_size: int
     key_id: str
     key: str
+    problem: str = ""
 
 
 class ErasureCertificateInfo(ErasureInfo):

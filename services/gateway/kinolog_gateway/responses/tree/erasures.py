@@ -29,6 +29,9 @@ class ErasureView(ResponseModel):
     tree_size: int = Field(description="Number of commits in the tree of that head.")
     key_id: str = Field(description="SHA-256 of the public key that signed it.")
     key: str = Field(description="The public Ed25519 key, in hexadecimal.")
+    problem: str = Field(
+        description="What is wrong with it: it was changed. Then it has nothing else but the number. Empty if it holds."
+    )
 
 
 class ErasureCertificateView(ErasureView):
@@ -74,4 +77,5 @@ def _erasure_view(certificate: audit.ErasureCertificate) -> ErasureView:
         tree_size=certificate.tree_size,
         key_id=certificate.key_id,
         key=certificate.key,
+        problem=certificate.problem,
     )
