@@ -15,6 +15,7 @@ from typing import Any
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from kinolog.counts import counted
 from kinolog.ids import new_id
 from kinolog.job.values import Sealed
 from kinolog.ports.alarms import Alarms
@@ -205,8 +206,8 @@ class ReadRecorder:
         size = await self._log.size_bytes()
         if size >= self._rules.stream_bytes:
             raise LogUnavailable(
-                f"it has {size} bytes, and KINOLOG_READS_STREAM_BYTES allows {self._rules.stream_bytes}: the projector "
-                "has not archived and deleted them; see that it runs"
+                f"it has {counted(size, 'byte')}, and KINOLOG_READS_STREAM_BYTES allows {self._rules.stream_bytes}: "
+                "the projector has not archived and deleted them; see that it runs"
             )
 
     async def close(self) -> None:
