@@ -177,6 +177,22 @@ async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> No
                     break
 
 
+async def test_a_follower_reads_on_after_a_position(feeds: Feeds) -> None:
+    """It reads what was published after the position and before it began, each update once."""
+    job_id, other = new_id(), new_id()
+    await feeds.worker_feed.publish(progress(job_id, 1))
+    await feeds.recent(job_id, bool)
+    position = await feeds.reader_feed.last_position()
+    sent = [progress(job_id, 2), progress(other, 3), progress(job_id, 4)]
+    for update in sent:
+        await feeds.worker_feed.publish(update)
+    await feeds.recent(job_id, lambda found: len(found) == 3)
+    for followed, expected in ((None, sent), (job_id, [sent[0], sent[2]])):
+        async with aclosing(feeds.reader_feed.follow(followed, after=position)) as following:
+            async with asyncio.timeout(WAIT_SECONDS):
+                assert [await anext(following) for _ in expected] == expected
+
+
 async def test_all_jobs_can_be_followed(feeds: Feeds) -> None:
     """A follower of all jobs reads the updates of each."""
     one, other = new_id(), new_id()

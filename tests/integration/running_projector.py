@@ -35,9 +35,15 @@ class Feed:
     async def publish(self, update: ProgressUpdate) -> None:
         self.waiting.put_nowait(update)
 
-    async def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
+    async def follow(
+        self, job_id: str | None = None, after: int | None = None
+    ) -> AsyncGenerator[ProgressUpdate, None]:
         while True:
             yield await self.waiting.get()
+
+    async def last_position(self) -> int:
+        """Return 0: the projector asks for no position."""
+        return 0
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         return [one for one in self.held if one.job_id == job_id]

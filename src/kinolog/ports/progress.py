@@ -89,8 +89,17 @@ class ProgressFeed(Protocol):
         """Publish an update without waiting until it is stored. It is dropped while the feed is unreachable."""
         ...
 
-    def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
-        """Yield the updates that are published from now on, of one job or all, without end. Close it (`aclosing`)."""
+    def follow(
+        self, job_id: str | None = None, after: int | None = None
+    ) -> AsyncGenerator[ProgressUpdate, None]:
+        """Yield the updates after a position, of one job or all, without end. Close it (`aclosing`).
+
+        Without a position they are those that are published once it is iterated and the feed has answered.
+        """
+        ...
+
+    async def last_position(self) -> int:
+        """Return the position of the newest update of any job; 0 before the first."""
         ...
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:

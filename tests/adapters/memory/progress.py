@@ -43,8 +43,12 @@ class MemoryProgressFeed:
                 follower.unread.append(update)
                 follower.arrived.set()
 
-    async def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
+    async def follow(
+        self, job_id: str | None = None, after: int | None = None
+    ) -> AsyncGenerator[ProgressUpdate, None]:
         follower = _Follower()
+        if after is not None:
+            follower.unread.extend(update for position, update in self._in_order(job_id) if position > after)
         self._followers[follower] = job_id
         try:
             while True:
@@ -55,9 +59,18 @@ class MemoryProgressFeed:
         finally:
             del self._followers[follower]
 
+    async def last_position(self) -> int:
+        return self._published
+
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
-        mine = [pair for (job, _), stored in self._stored.items() if job == job_id for pair in stored]
-        return [update for _, update in sorted(mine, key=lambda pair: pair[0])]
+        return [update for _, update in self._in_order(job_id)]
+
+    def _in_order(self, job_id: str | None) -> list[tuple[int, ProgressUpdate]]:
+        """Return what is stored of a job, or of all, by position."""
+        found = [
+            pair for (job, _), stored in self._stored.items() if job_id in (None, job) for pair in stored
+        ]
+        return sorted(found, key=lambda pair: pair[0])
 
     async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
         for _, update in reversed(self._stored.get((job_id, attempt), ())):

@@ -10,12 +10,15 @@ import pytest
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.watch import broadcast as broadcast_module
 from kinolog_api.watch.broadcast import WatchBroadcast
+from kinolog_api.watch.encoded_messages import ProgressKind
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.names import stored_name
+from kinolog.job.values import Stage
+from kinolog.ports.progress import Progress, ProgressUpdate
 from kinolog.privacy.sealer import Sealer
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.event_store import MemoryEventStore
@@ -33,7 +36,8 @@ class BroadcastHarness:
 
     def __init__(self) -> None:
         self.store, self.keys = MemoryEventStore(), MemoryKeyStore()
-        self.broadcast = WatchBroadcast(self.store, self.keys, MemoryProgressFeed(), TenantLookup(self.store))
+        self.progress = MemoryProgressFeed()
+        self.broadcast = WatchBroadcast(self.store, self.keys, self.progress, TenantLookup(self.store))
         self._number = 0
 
     async def submit(self, *, broken: bool = False) -> str:
@@ -148,6 +152,46 @@ async def test_the_readers_run_while_a_watcher_is_attached(harness: BroadcastHar
     assert harness.broadcast.position == 2
     await harness.submit()
     assert [message.position for message in await harness.received(later, 1)] == [3]
+
+
+def progress(job_id: str, step: int) -> Progress:
+    """Return the progress of a job at a step."""
+    return Progress(
+        job_id=job_id,
+        attempt=1,
+        at=TickingClock()(),
+        worker="worker-1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=step,
+        steps=20,
+        percent=5.0 * step,
+    )
+
+
+async def test_progress_is_delivered_that_is_older_than_its_reader(
+    harness: BroadcastHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that is published after a watcher attached, before the feed is followed, is not lost."""
+    follow, begins = harness.progress.follow, asyncio.Event()
+
+    async def late(job_id: str | None = None, after: int | None = None) -> AsyncIterator[ProgressUpdate]:
+        await begins.wait()
+        async for update in follow(job_id, after):
+            yield update
+
+    monkeypatch.setattr(harness.progress, "follow", late)
+    job_id = await harness.submit()
+    await harness.progress.publish(progress(job_id, step=1))
+    watcher = await harness.broadcast.attach(
+        WatchFilter(tenant="default", kinds=frozenset({ProgressKind.PROGRESS}))
+    )
+    await harness.progress.publish(progress(job_id, step=2))
+    begins.set()
+    async with asyncio.timeout(WAIT_SECONDS):
+        (received,) = (await watcher.take()).updates
+    assert pb.WatchJobsResponse.FromString(received.encoded).progress.step == 2
 
 
 def test_events_have_their_stored_names() -> None:

@@ -66,6 +66,8 @@ class ReaderRun:
     """One run of the readers. Its identity shows whether a reader that does not end is still the current one."""
 
     tasks: tuple[asyncio.Task[None], ...] = ()
+    progress_after: int | None = None
+    """Position after which the progress is read at first; None reads what is published from then on."""
 
 
 class WatchBroadcast:
@@ -110,12 +112,18 @@ class WatchBroadcast:
         while self._reading is None:
             if self._closed:
                 raise _stopping()
-            position = await self._store.last_position()
+            position, progress_position = await self._store.last_position(), await self._progress_position()
             if self._reading is None and not self._closed:
                 self.position = position
-                self._start()
+                self._start(progress_position)
         self._subscriptions.add(watcher)
         return watcher
+
+    async def _progress_position(self) -> int | None:
+        """Return where the progress is now: what is published before its reader has begun is read then."""
+        with contextlib.suppress(LogUnavailable):
+            return await self._progress.last_position()
+        return None
 
     def detach(self, watcher: Watcher) -> None:
         """Remove a watcher. The readers stop with the last one; nobody waits for their end."""
@@ -175,9 +183,10 @@ class WatchBroadcast:
         progress = self._latest_progress.get(job.id) if job.status is Status.PROCESSING else None
         return encode_commit_message(recorded, unsealed, progress)
 
-    def _start(self) -> None:
+    def _start(self, progress_position: int | None = None) -> None:
         """Start to read after the current position."""
         reading = self._reading = ReaderRun()
+        reading.progress_after = progress_position
         self._standstill.reset()
         parts = (
             ("live log", "reading the log", self._read_log),
@@ -285,7 +294,8 @@ class WatchBroadcast:
             self._ended_jobs.pop(job_id, None)
 
     async def _read_progress(self, reading: ReaderRun) -> None:
-        async with aclosing(self._progress.follow()) as updates:
+        after, reading.progress_after = reading.progress_after, None  # log lines are delivered once
+        async with aclosing(self._progress.follow(after=after)) as updates:
             async for update in updates:
                 if isinstance(update, LogLine):
                     await self._deliver_update(reading, update)

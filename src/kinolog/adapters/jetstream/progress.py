@@ -10,11 +10,12 @@ from nats.aio.client import Client
 from nats.nuid import NUID
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, api_request, purge
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError, api_request, purge
 from kinolog.adapters.jetstream.client.consumers import create_consumer, nanoseconds
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.codec.progress import decode_progress_update, encode_progress_update
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import PreviewImage, Progress, ProgressUpdate
 
 logger = logging.getLogger(__name__)
@@ -37,9 +38,11 @@ class JetStreamProgressFeed:
         except (nats.errors.Error, *NO_ANSWER) as error:
             logger.debug("progress of job %s is lost: %s", update.job_id, error)
 
-    async def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
+    async def follow(
+        self, job_id: str | None = None, after: int | None = None
+    ) -> AsyncGenerator[ProgressUpdate, None]:
         consumer = _FollowerConsumer(
-            self._client, subjects.progress_of(job_id) if job_id else subjects.PROGRESS_SUBJECTS
+            self._client, subjects.progress_of(job_id) if job_id else subjects.PROGRESS_SUBJECTS, after
         )
         pull = PullConsumer(self._client, subjects.PROGRESS, consumer.create)
         try:
@@ -53,6 +56,12 @@ class JetStreamProgressFeed:
                         yield update
         finally:
             await pull.close()
+
+    async def last_position(self) -> int:
+        try:
+            return await _last_position(self._client)
+        except JetStreamApiError as error:
+            raise LogUnavailable(str(error)) from error
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         return await self._read(subjects.progress_of(job_id))
@@ -87,13 +96,18 @@ class JetStreamProgressFeed:
         return [update for update in decoded if update is not None]
 
 
+async def _last_position(client: Client) -> int:
+    info = await api_request(client, f"$JS.API.STREAM.INFO.{subjects.PROGRESS}")
+    return int(info["state"]["last_seq"])
+
+
 class _FollowerConsumer:
     """The consumer of one follower. After a loss it is created again, after the last message that was read."""
 
-    def __init__(self, client: Client, subject: str) -> None:
+    def __init__(self, client: Client, subject: str, after: int | None) -> None:
         self._client = client
         self._subject = subject
-        self._next = 0
+        self._next = 0 if after is None else after + 1
 
     def is_new(self, position: int) -> bool:
         """Return whether the message was not read before."""
@@ -106,8 +120,7 @@ class _FollowerConsumer:
         """Create a consumer. Return its name."""
         start: dict[str, object] = {"deliver_policy": "new"}
         if self._next:
-            info = await api_request(self._client, f"$JS.API.STREAM.INFO.{subjects.PROGRESS}")
-            if int(info["state"]["last_seq"]) < self._next - 1:
+            if await _last_position(self._client) < self._next - 1:
                 self._next = 1  # the stream was made again, after a clock was set back
             start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
         name = f"follow-{NUID().next().decode()}"
