@@ -37,6 +37,30 @@ async def test_codec_quality_and_title_are_sent(gateway: Replay, pilot: Pilot[No
     assert (sent["codec"], sent["crf"], sent["title"]) == ("av1", 40, "Yawn")
 
 
+async def test_choices_stay_when_the_models_are_read_again(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A worker that joins changes the list of models. Only what is not offered any more is chosen no longer."""
+    models = gateway.answers["/api/v1/models"]["models"]
+    models[0] |= {"codecs": ["h264", "av1"], "is_default": True}
+    models.append(models[0] | {"name": "other", "is_default": False, "styles": ["noir", "sketch"]})
+    chosen = {"model": "other", "style": "noir", "codec": "av1"}
+    await press(pilot, "3")
+    page = pilot.app.screen
+    for name, value in chosen.items():
+        page.query_one(f"#{name}", Select).value = value
+        await settled(pilot)
+
+    async def read_again() -> dict[str, object]:
+        await press(pilot, "ctrl+r")
+        return {name: page.query_one(f"#{name}", Select).value for name in chosen}
+
+    models[-1]["workers"] = ["worker-9"]
+    assert await read_again() == chosen
+    models[-1] |= {"styles": ["sketch"], "codecs": ["h264"]}
+    assert await read_again() == {"model": "other", "style": Select.NULL, "codec": Select.NULL}
+    del models[-1]
+    assert (await read_again())["model"] == models[0]["name"]
+
+
 async def test_a_job_made_again_has_its_codec_and_title(gateway: Replay, pilot: Pilot[None]) -> None:
     """What is the usual of the model stays empty."""
     for model in gateway.answers["/api/v1/models"]["models"]:

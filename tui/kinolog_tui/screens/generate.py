@@ -49,6 +49,7 @@ from kinolog_tui.widgets.draft.draft_form import DraftForm
 from kinolog_tui.widgets.draft.draft_view import DraftView
 from kinolog_tui.widgets.draft.earlier_field import EarlierField
 from kinolog_tui.widgets.draft.file_fields import FileFields
+from kinolog_tui.widgets.draft.offered_choices import offer
 from kinolog_tui.widgets.draft.picture_field import PictureField
 from kinolog_tui.widgets.scroll_area import ScrollArea
 
@@ -172,11 +173,9 @@ class GeneratePage(Page):
         self._models = {model.name: model for model in models}
         chosen = next((one.name for one in models if one.is_default), models[0].name if models else None)
         select = self.query_one("#model", Select)
-        select.set_options([(model.name, model.name) for model in models])
+        offer(select, [model.name for model in models], chosen)
         if self._to_fill is not None and self._to_fill.model in self._models:
-            chosen = self._to_fill.model
-        if chosen is not None:
-            select.value = chosen
+            select.value = self._to_fill.model
 
     def fill(self, job: JobInfo) -> None:
         """Fill the form with the request of a job. A prompt that was not sent can be recalled."""

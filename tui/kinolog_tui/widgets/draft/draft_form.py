@@ -12,6 +12,7 @@ from kinolog_tui.session.drafts import FIELD_NAMES, NUMBER_FIELDS, Draft
 from kinolog_tui.widgets.draft.chain_field import ChainField
 from kinolog_tui.widgets.draft.earlier_field import EarlierField
 from kinolog_tui.widgets.draft.file_fields import FileFields
+from kinolog_tui.widgets.draft.offered_choices import offer
 from kinolog_tui.widgets.draft.picture_field import PictureField
 from kinolog_tui.widgets.draft.submit_line import SubmitLine
 
@@ -59,7 +60,7 @@ class DraftForm(VerticalScroll):
 
     def show_for(self, model: ModelInfo) -> None:
         """Offer what a model takes, and show its defaults in the empty fields."""
-        self.query_one("#style", Select).set_options([(style, style) for style in model.styles])
+        offer(self.query_one("#style", Select), model.styles)
         self.query_one(FileFields).show_for(model)
         self.query_one(PictureField).show_for(model)
         self.query_one(ChainField).show_for(model)

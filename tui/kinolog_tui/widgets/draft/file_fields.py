@@ -9,6 +9,7 @@ from textual.widgets import Input, Label, Select
 
 from kinolog_client import JobInfo, ModelInfo
 from kinolog_tui.session.drafts import FIELD_NAMES, usual_crf
+from kinolog_tui.widgets.draft.offered_choices import offer
 
 
 class FileFields(Horizontal):
@@ -34,7 +35,7 @@ class FileFields(Horizontal):
         """Offer the codecs of a model."""
         self._model = model
         select = self.query_one("#codec", Select)
-        select.set_options([(codec, codec) for codec in model.codecs])
+        offer(select, model.codecs)
         select.prompt = model.defaults.codec
         self._show_usual_crf()
 
