@@ -14,6 +14,7 @@ from unittest.mock import patch
 from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.preferences import PreferenceStore
+from kinolog_tui.text import clock
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
 from textual.pilot import Pilot
@@ -31,11 +32,34 @@ LONGEST_WAIT_SECONDS = 100.0
 """Shorter than the time limit of a test, so that a wait that does not end shows the screen."""
 
 
+class StillClock:
+    """A clock of seconds that go on only in `pass_time`."""
+
+    seconds = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.seconds
+
+
+def pass_time(seconds: float) -> None:
+    """Have time pass on the clock of the running dashboard."""
+    assert isinstance(clock.monotonic, StillClock)
+    clock.monotonic.seconds += seconds
+
+
 @asynccontextmanager
 async def dashboard(url: str, folder: Path, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
-    """Run the dashboard at the recorded moment, in UTC, with `folder` as home. It is connected and settled."""
+    """Run the dashboard at the recorded moment, in UTC, with `folder` as home. It is connected and settled.
+
+    Its clocks stand still: no message ends and no video goes on, however long the steps of the test take.
+    """
     then = datetime.fromisoformat(recorded()["now"])
-    with fixed_environment(folder), patch("kinolog_tui.text.clock.now", lambda: then):
+    with (
+        fixed_environment(folder),
+        patch.object(clock, "now", lambda: then),
+        patch.object(clock, "monotonic", StillClock()),
+    ):
         app = KinologApp(url, store=PreferenceStore(settings_file(folder)))
         async with running(app, size) as pilot:
             await linked(pilot, "live")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from time import monotonic
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.theme import Theme
+from textual.worker import Worker
 
 from kinolog.process.setting_groups.tls import ClientTlsSettings
 from kinolog_client import (
@@ -29,7 +29,7 @@ from kinolog_tui.downloads import DownloadFolder
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.parsed_stylesheet import ParsedStylesheet
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.background import start_work
+from kinolog_tui.session.background import await_work, end_work, start_work
 from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.keymap_app import KeymapApp
 from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
@@ -41,6 +41,7 @@ from kinolog_tui.session.preferences import (
     read_only_by_environment,
 )
 from kinolog_tui.session.status_messages import StatusMessage, StatusMessages
+from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.control_filter import ControlFilter
 from kinolog_tui.widgets.theme_styles import readable_variables
@@ -68,7 +69,7 @@ class SessionApp(KeymapApp):
         super().__init__()
         self.stylesheet = ParsedStylesheet(variables=self.theme_variables)
         self._capabilities = capabilities or TerminalCapabilities()
-        self.errors = ErrorThrottle()
+        self.errors = ErrorThrottle(lambda: clock.monotonic())
         self.messages = StatusMessages()
         self.alarms: tuple[AlarmInfo, ...] = ()
         self.store = store or PreferenceStore(preferences_file())
@@ -141,14 +142,14 @@ class SessionApp(KeymapApp):
         markup: bool = True,
     ) -> None:
         """Show a message in the status line. Textual's toasts would cover the list. `markup` is ignored."""
-        now = monotonic()
+        now = clock.monotonic()
         ends = self.messages.add(StatusMessage(message, title, severity), now, timeout)
         self.set_timer(ends - now, self.show_message, name="status")
         self.show_message()
 
     def show_message(self) -> None:
         """Show the message that is due on every page of the screen."""
-        message = self.messages.current(monotonic())
+        message = self.messages.current(clock.monotonic())
         for screen in self.screen_stack:
             if isinstance(screen, Page) and screen.is_mounted:
                 screen.show_message(message)
@@ -170,7 +171,8 @@ class SessionApp(KeymapApp):
                 screen.refresh_theme()
 
     async def on_unmount(self) -> None:
-        """Close the connections and delete the temporary folder."""
+        """End the background work, then close its connections and delete its temporary folder."""
+        await end_work(list(self.workers))
         await self.client.close()
         self.downloads.close()
 
@@ -242,13 +244,13 @@ class SessionApp(KeymapApp):
         if before.keys != preferences.keys:
             self.apply_keymap(preferences.keys)
         if (before.url, before.api_key) != (preferences.url, preferences.api_key):
-            old = self.client
+            old, running = self.client, list(self.workers)
             self._connect()
             self.post_message(AlarmsReceived(()))  # those of the other server
             self.request_alarms()
             self._start_feed()
             self._show_refusal()
-            start_work(self, old.close, "closing")
+            start_work(self, partial(_close_after, old, running), "closing", exclusive=False)
 
     def watch_job(self, job_id: str | None, line: int = 0) -> None:
         """Subscribe to the log lines after `line` and the previews of a job; None unsubscribes."""
@@ -257,6 +259,14 @@ class SessionApp(KeymapApp):
     def preview_jobs(self, job_ids: frozenset[str]) -> None:
         """Subscribe to the previews of these jobs, and of no others but the watched one."""
         start_work(self, partial(self.feed.preview, job_ids), "preview-jobs", exclusive=False)
+
+
+async def _close_after(client: AsyncKinologClient, workers: list[Worker[Any]]) -> None:
+    """Close a client once the workers that may use it have ended."""
+    try:
+        await await_work(workers)
+    finally:
+        await client.close()
 
 
 def _client(url: str, key: str | None) -> AsyncKinologClient:

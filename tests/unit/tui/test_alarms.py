@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tests.snapshot.colours import contrasts
 from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, strips, text
-from tests.snapshot.replay import Replay
+from tests.snapshot.replay import Replay, requests_of
 
 FULL = {
     "name": "storage-full",
@@ -58,6 +58,29 @@ async def test_a_server_without_alarms_shows_none(gateway: Replay, pilot: Pilot[
     await settled(pilot)
     assert not pilot.app.screen.query_one(AlarmBanner).display
     assert app_of(pilot).messages.latest == []
+
+
+async def test_a_request_at_the_end_is_over_before_its_connections_are_closed(
+    gateway: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection would stay open else. After the end none is made any more, whichever timer runs."""
+    unfinished: list[list[str]] = []
+    async with dashboard(gateway.url, tmp_path) as pilot:
+        app = app_of(pilot)
+        close = app.client.close
+
+        async def look_and_close() -> None:
+            unfinished.append([worker.group for worker in app.workers if not worker.is_finished])
+            app.request_alarms()
+            unfinished.append([worker.group for worker in app.workers if not worker.is_finished])
+            await close()
+
+        monkeypatch.setattr(app.client, "close", look_and_close)
+        answer = gateway.hold("/api/v1/alarms")
+        app.request_alarms()
+        await gateway.until(lambda: requests_of(gateway, "GET", "/api/v1/alarms")[1:])
+    answer.set()
+    assert unfinished == [[], []]
 
 
 async def test_an_operator_on_a_small_screen_sees_every_source(gateway: Replay, tmp_path: Path) -> None:

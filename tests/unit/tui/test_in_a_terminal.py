@@ -25,6 +25,15 @@ from tests.unit.tui.test_graphics import kitty_pieces, sixel_pixels
 
 pytestmark = pytest.mark.slow
 COMMAND = (sys.executable, "-m", "kinolog_tui")
+PATIENT = """
+import runpy
+from kinolog_tui.graphics import capabilities
+capabilities.WAIT_SECONDS = 60.0
+runpy.run_module("kinolog_tui", run_name="__main__")
+"""
+"""The dashboard, which waits longer for the responses of a terminal than anything takes on a busy machine."""
+MOVES_ON = "\x1b[H."
+"""To the first picture and on to the next one: draws at least one, wherever the video is."""
 SIXEL = USUAL | {"\x1b[c": "\x1b[?62;4c", "\x1b[16t": "\x1b[6;20;10t"}
 KITTY = SIXEL | {"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\": "\x1b_Gi=31;OK\x1b\\"}
 
@@ -49,12 +58,14 @@ def strings(screen: Screen, start: str) -> list[str]:
 
 def watch_the_film(env: dict[str, str], answers: dict[str, str], start: str) -> Screen:
     """Open the finished job by its id, play its video until pictures arrive, open another tab, quit."""
-    with Terminal(COMMAND, env, answers=answers) as terminal:
+    with Terminal((sys.executable, "-c", PATIENT), env, answers=answers) as terminal:
         terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
         terminal.press("\x10", lambda screen: "a command, or" in screen.text())
         terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
         terminal.press("\r", lambda screen: recorded()["made"] in screen.line(1))
-        terminal.press("v", lambda screen: len(strings(screen, start)) > 3)
+        terminal.press("v", lambda screen: strings(screen, start))
+        for number in range(2, 5):  # a slow machine leaves pictures out while it plays
+            terminal.press(MOVES_ON, lambda screen, number=number: len(strings(screen, start)) >= number)  # type: ignore[misc]
         terminal.press("]", lambda screen: "state then" in screen.text())
         terminal.press("q", lambda screen: "\x1b[?1049l" in screen.modes)
         return terminal.screen

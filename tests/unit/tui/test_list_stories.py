@@ -150,10 +150,9 @@ async def test_the_place_beside_the_list_follows_the_queue(gateway: Replay, tmp_
 
 async def test_the_palette_finds_a_job_by_the_beginning_of_its_id(pilot: Pilot[None]) -> None:
     """Some characters of an id are enough; the prompt says which job it is."""
-    await pilot.press("ctrl+p", *RUNNING[:6])
-    await until_text(pilot, f"Open job {RUNNING}")
-    await pilot.press("enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, JobPage))
+    await press(pilot, "ctrl+p", *RUNNING[:6])
+    assert f"Open job {RUNNING}" in text(pilot)
+    await press(pilot, "enter")
     assert isinstance(pilot.app.screen, JobPage)
     assert pilot.app.screen.job_id == RUNNING
     assert app_of(pilot).messages.latest == []

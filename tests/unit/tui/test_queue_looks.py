@@ -13,7 +13,7 @@ from kinolog_tui.widgets.jobs.now_panel import NowPanel
 from textual.pilot import Pilot
 
 from kinolog_client import AsyncKinologClient, JobInfo
-from tests.snapshot.dashboard_pilot import dashboard, press, text, until, until_text
+from tests.snapshot.dashboard_pilot import dashboard, pass_time, press, settled, text, until, until_text
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 JOBS = recorded()["answers"]["/api/v1/jobs?limit=50"]["jobs"]
@@ -100,7 +100,7 @@ async def test_a_long_look_is_followed_by_a_rest(gateway: Replay, looks: Looks, 
     """After a look with many lists no other one follows a commit; a person who loads again gets one."""
     looks.give(lists=3)
     await move(gateway, pilot, RUNNING, "processing", AFTER)
-    await until(pilot, lambda: not pilot.app.screen.requesting("queue"))  # type: ignore[attr-defined]  # a page
+    await settled(pilot)
     begun = looks.number
     for position in range(AFTER + 1, AFTER + 4):
         await move(gateway, pilot, RUNNING, "processing", position)
@@ -109,16 +109,16 @@ async def test_a_long_look_is_followed_by_a_rest(gateway: Replay, looks: Looks, 
     assert looks.number == begun + 1
 
 
-async def test_a_rest_ends(
-    gateway: Replay, looks: Looks, pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rest_ends(gateway: Replay, looks: Looks, pilot: Pilot[None]) -> None:
     """What moved during the rest is looked at after it."""
-    monkeypatch.setattr(page, "QUEUE_REST_SECONDS", 0.05)
     looks.give(lists=3)
     begun = looks.number
     for position in (AFTER, AFTER + 1):
         await move(gateway, pilot, RUNNING, "processing", position)
-    await until(pilot, lambda: looks.number >= begun + 2)
+        await settled(pilot)
+    assert looks.number == begun + 1
+    pass_time(page.QUEUE_REST_SECONDS)
+    await until(pilot, lambda: looks.number == begun + 2)
 
 
 async def test_a_job_that_started_does_not_wait(gateway: Replay, looks: Looks, pilot: Pilot[None]) -> None:

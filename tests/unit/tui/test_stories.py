@@ -254,18 +254,14 @@ async def test_settings_that_cannot_be_written_are_reported(pilot: Pilot[None]) 
 
 async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
     """The palette goes to a typed page or job."""
-    await pilot.press("ctrl+p", *"failed jobs")
-    await until_text(pilot, "Show failed jobs")
-    await pilot.press("enter")
-    await until(
-        pilot, lambda: isinstance(pilot.app.screen, JobsPage) and pilot.app.screen.job_filter.statuses
-    )
+    await press(pilot, "ctrl+p", *"failed jobs")
+    assert "Show failed jobs" in text(pilot)
+    await press(pilot, "enter")
     assert isinstance(pilot.app.screen, JobsPage)
     assert pilot.app.screen.job_filter.statuses == ("failed",)
-    await pilot.press("ctrl+p", *MADE)
-    await until_text(pilot, "Open job")
-    await pilot.press("enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, JobPage))
+    await press(pilot, "ctrl+p", *MADE)
+    assert f"Open job {MADE}" in text(pilot)
+    await press(pilot, "enter")
     assert isinstance(pilot.app.screen, JobPage)
     assert pilot.app.screen.job_id == MADE
 

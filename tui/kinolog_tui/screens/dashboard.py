@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +34,7 @@ from kinolog_tui.session.background import start_work
 from kinolog_tui.session.job_orders import PAUSE_ALARM, WaitingJobs, first_waiting_jobs
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered
+from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import COLOURS
 from kinolog_tui.widgets.charts.columns import Columns, Series
 from kinolog_tui.widgets.feeds import ActivityFeed, WorkerList
@@ -125,7 +125,7 @@ class DashboardPage(Page):
             self._pauses, self._queue_is_stale = pauses, True
 
     def _load_queue_if_stale(self) -> None:
-        rests = time.monotonic() < self._queue_rests_until
+        rests = clock.monotonic() < self._queue_rests_until
         if not self._queue_is_stale or rests or self.requesting("queue"):
             return
         self._queue_is_stale = False
@@ -167,7 +167,7 @@ class DashboardPage(Page):
                 self.kinolog.preview_jobs(frozenset(job.job_id for job in jobs))
             case WaitingJobs() as waiting:
                 if waiting.took_many_lists:
-                    self._queue_rests_until = time.monotonic() + QUEUE_REST_SECONDS
+                    self._queue_rests_until = clock.monotonic() + QUEUE_REST_SECONDS
                 self.query_one(NowPanel).show_queue(waiting.jobs)
             case JobPicture(job_id=job_id, picture=picture):
                 self.query_one(NowPanel).show_picture(job_id, picture)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 
 from kinolog_tui.session.request_failure import RequestFailure
 
@@ -14,7 +13,7 @@ SERVER_ERRORS = 500
 class ErrorThrottle:
     """Remembers when each error was shown."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._shown_at: dict[object, float] = {}
 

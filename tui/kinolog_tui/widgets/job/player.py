@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
@@ -21,6 +20,7 @@ from kinolog_tui.graphics.clip_decoder import HALF_BLOCKS, DecodedClip, Picture,
 from kinolog_tui.graphics.half_blocks import colour_strips, shade_strips
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.session.keymap_app import fill_key_names
+from kinolog_tui.text import clock
 
 if TYPE_CHECKING:  # the application builds the pages that hold the player
     from kinolog_tui.app import KinologApp
@@ -144,7 +144,7 @@ class Player(Widget, can_focus=True):
             return
         if self.index >= len(self._clip.pictures) - 1:
             self.index = 0
-        self._started_at = monotonic() - self.index / self._clip.fps
+        self._started_at = clock.monotonic() - self.index / self._clip.fps
         self._timer = self.set_interval(1 / self._clip.fps, self._tick)
         self.refresh()
 
@@ -157,7 +157,7 @@ class Player(Widget, can_focus=True):
         """Seek by pictures."""
         if self._clip is not None:
             self.index = max(0, min(len(self._clip.pictures) - 1, self.index + pictures))
-            self._started_at = monotonic() - self.index / self._clip.fps
+            self._started_at = clock.monotonic() - self.index / self._clip.fps
 
     def action_start(self) -> None:
         """Seek to the start."""
@@ -168,7 +168,7 @@ class Player(Widget, can_focus=True):
         if self._clip is None or self.index >= len(self._clip.pictures) - 1:
             self._stop()
         else:
-            due = round((monotonic() - self._started_at) * self._clip.fps)
+            due = round((clock.monotonic() - self._started_at) * self._clip.fps)
             self.index = max(self.index, min(due, len(self._clip.pictures) - 1))
 
     def _stop(self) -> None:
