@@ -88,8 +88,8 @@ test: setup ## The suite
 	$(PYTEST) -n $(PROCESSES) -m "not drill" $(ARGS)
 
 .PHONY: test-late
-test-late: setup ## Tests whose tasks, threads, programs and connections begin up to LATE=0.1 seconds later
-	$(PYTEST) -n $(PROCESSES) -m "not drill" --late-starts $(LATE) tests/contract tests/integration tests/chaos tests/e2e tests/snapshot $(ARGS)
+test-late: setup ## Tests whose tasks, threads, programs and connections begin up to LATE=0.1 seconds later, and timers early or late
+	$(PYTEST) -n $(PROCESSES) -m "not drill" --late-starts $(LATE) tests/contract tests/integration tests/chaos tests/e2e tests/snapshot tests/unit/tui $(ARGS)
 
 drills: setup ## Minutes of kills, freezes, full disks, flipped bytes and interrupted backups, before a release
 	$(PYTEST) -n 1 -m drill $(ARGS)

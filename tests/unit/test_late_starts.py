@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any
 
 import pytest
+from textual.app import App
 
 from tests.fixtures import delays
 from tests.fixtures.delays import Delays, late_starts
 from tests.fixtures.late_starts import is_late
+from tests.fixtures.waits import until_true
 
 LONGEST_SECONDS = 0.02
 
@@ -100,6 +103,38 @@ async def test_bytes_stay_in_order() -> None:
             await writer.wait_closed()
 
 
+class Ticking(App[None]):
+    """Has a timer that runs again and again, and one that runs once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ticks, self.ends = list[float](), list[float]()
+
+    def on_mount(self) -> None:
+        """Start the timers."""
+        self.set_interval(1.0, lambda: self.ticks.append(monotonic()))
+        self.set_timer(2.0, lambda: self.ends.append(monotonic()))
+
+
+async def test_timers_of_the_dashboard_run_early_and_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before a test that is slow, and on a busy machine. A timer of one time runs once."""
+    drawn = {1.0: iter([0.0, 0.0]), 2.0: iter([0.0])}
+
+    def of_timer(_: Delays, interval: float) -> float:
+        return next(drawn[interval], 3_600.0)
+
+    with monkeypatch.context() as patched, late_starts(LONGEST_SECONDS, "seed"):
+        patched.setattr(Delays, "of_timer", of_timer)
+        async with Ticking().run_test() as pilot:
+            app = pilot.app
+            assert isinstance(app, Ticking)
+            await until_true(lambda: len(app.ticks) == 2 and app.ends, "the timers run early")
+            assert len(app.ends) == 1
+    delays_of_one = [Delays(0.1, str(seed)).of_timer(1.0) for seed in range(1_000)]
+    assert 400 < sum(0 <= delay <= 0.1 for delay in delays_of_one) < 600
+    assert all(delay <= 0.1 or 1.0 <= delay <= 1.1 for delay in delays_of_one)
+
+
 def test_a_seed_draws_the_same_delays() -> None:
     """So a failure can be seen again. The first starts of a place are often late, and later ones seldom."""
 
@@ -123,8 +158,9 @@ def test_nothing_is_replaced_after_the_block() -> None:
 
 
 def test_tests_of_an_order_are_left_out() -> None:
-    """So are unit tests, and all tests without the option."""
+    """So are unit tests other than those of the dashboard, and all tests without the option."""
     assert not is_late("tests/contract/test_a.py::test_b", seconds=0.0, has_order=False)
     assert is_late("tests/contract/test_a.py::test_b", seconds=0.1, has_order=False)
     assert not is_late("tests/contract/test_a.py::test_b", seconds=0.1, has_order=True)
     assert not is_late("tests/unit/test_a.py::test_b", seconds=0.1, has_order=False)
+    assert is_late("tests/unit/tui/test_a.py::test_b", seconds=0.1, has_order=False)
