@@ -102,7 +102,6 @@ def test_a_question_is_corrected_and_narrowed(open_page: OpenPage, gateway: Kino
 def test_the_queue_as_it_was(page: Page, gateway: KinologClient, slow_job: SlowJob) -> None:
     """A link shows a position. Keys move the slider by a commit, and to now, and the address follows."""
     running = slow_job("a job of the past")
-    wait_until(lambda: gateway.status(running).status, "it runs", lambda status: status == "processing")
     (started,) = found(gateway, f"job={running} event=attempt_started")
     found(gateway, f"job={running} event=stage_started")  # the slider goes on after the start
     (queued,) = gateway.search_events(f"job={running} event=queued").commits

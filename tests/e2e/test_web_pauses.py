@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from kinolog_client import KinologClient
 from tests.fixtures.web_pages import NEEDS_BROWSER, OpenPage, SlowJob, expect_accessible
 
 pytestmark = NEEDS_BROWSER
+
+
+MARKED = re.compile(r"\d+ jobs? selected")
 
 
 def choose(page: Page, field: str, option: str) -> None:
@@ -66,6 +70,7 @@ def test_jobs_are_paused_and_resumed(page: Page, slow_job: SlowJob, gateway: Kin
     page.get_by_label("Select all jobs of this page").check()
     page.get_by_role("button", name="Pause", exact=True).click()  # that which is not paused
     expect(rows[1]).to_contain_text("paused")
+    expect(page.get_by_text(MARKED)).to_have_count(0)  # the action has ended
     page.get_by_label("Select all jobs of this page").check()
     expect(page.get_by_role("button", name="Pause", exact=True)).to_be_disabled()
     page.get_by_role("button", name="Resume", exact=True).click()

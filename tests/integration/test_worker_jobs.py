@@ -288,16 +288,17 @@ async def test_the_broker_may_go_away_while_a_job_runs(workers: RunningWorkers) 
 
 async def test_a_long_outage_of_the_broker_takes_no_job_from_its_worker(workers: RunningWorkers) -> None:
     """After an outage longer than the ack wait the ticket comes to the idle worker, and the other one keeps its job."""
-    workers.offer(step_seconds=0.05)
+    go_on = workers.folder / "go"
     for _ in range(2):
         await workers.start_worker()
-    job_id = await workers.submit("A star. Then a ring.", steps=200)
+    job_id = await workers.submit(f"A star until {go_on}")
     running = await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
     workers.server.kill()
     await asyncio.sleep(ACK_WAIT_SECONDS + 1)  # the outage
     workers.server.start()
     idle = next(worker for worker in workers.processes if worker.name != running.worker)
     await until_true(lambda: "its worker is there" in idle.log, "the ticket came to the idle worker")
+    go_on.touch()
     job = await workers.ended(job_id)
     assert (job.status, job.attempt, job.worker) == (Status.COMPLETED, 1, running.worker)
 
