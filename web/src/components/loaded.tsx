@@ -2,7 +2,6 @@
 import Alert from "@mui/material/Alert";
 import Button from "@mui/material/Button";
 import Skeleton from "@mui/material/Skeleton";
-import Stack from "@mui/material/Stack";
 import Typography from "@mui/material/Typography";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { type ReactNode, useDeferredValue } from "react";
@@ -12,6 +11,8 @@ import { ErrorLine } from "./error_line";
 /** Pixels of a line of the skeleton, and between two. */
 const LINE = 28;
 const GAP = 8;
+/** One element that looks like lines: a list has many of them. */
+const LINES = { maskImage: `repeating-linear-gradient(to bottom, #000 0 ${LINE}px, transparent ${LINE}px ${LINE + GAP}px)` } as const;
 
 interface Props<T> {
   query: UseQueryResult<T>;
@@ -54,11 +55,5 @@ export function Loaded<T>({ query, lines = 3, height, empty, isEmpty, children }
     );
   }
   if (height !== undefined) return <Skeleton aria-hidden variant="rounded" height={height} />;
-  return (
-    <Stack aria-hidden sx={{ gap: `${GAP}px` }}>
-      {Array.from({ length: lines }, (_, line) => (
-        <Skeleton key={line} variant="rounded" height={LINE} />
-      ))}
-    </Stack>
-  );
+  return <Skeleton aria-hidden variant="rectangular" height={lines * (LINE + GAP) - GAP} sx={LINES} />;
 }

@@ -1,32 +1,32 @@
 /** The order of the list. The headings of the table change it too, where there is room for them. */
 import IconButton from "@mui/material/IconButton";
 import Stack from "@mui/material/Stack";
-import type { ReactNode } from "react";
+import { type ReactNode, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Choice } from "../../components/choice";
 import { ArrowDownwardIcon, ArrowUpwardIcon } from "../../components/icons";
 import { type JobsSearch, SORTS, SORT_FIELDS } from "./jobs_search";
 
-interface Props {
-  search: JobsSearch;
+interface Props extends Pick<JobsSearch, "sort" | "order"> {
   onChange: (part: Partial<JobsSearch>) => void;
 }
 
-export function JobOrder({ search, onChange }: Props): ReactNode {
+// It is not drawn again for the jobs that come.
+export const JobOrder = memo(function JobOrder({ sort, order, onChange }: Props): ReactNode {
   const { t } = useTranslation();
-  const isDown = search.order === "desc";
+  const isDown = order === "desc";
   return (
     <Stack direction="row" sx={{ gap: 0.5, alignItems: "center" }}>
       <Choice
         label={t("jobs.order")}
-        value={search.sort}
+        value={sort}
         sx={{ minWidth: 150 }}
-        choices={SORTS.map((sort) => [sort, t(`fields.${SORT_FIELDS[sort]}`)])}
-        onChoose={(sort) => onChange({ sort })}
+        choices={SORTS.map((each) => [each, t(`fields.${SORT_FIELDS[each]}`)])}
+        onChoose={(each) => onChange({ sort: each })}
       />
       <IconButton aria-label={isDown ? t("jobs.toUp") : t("jobs.toDown")} onClick={() => onChange({ order: isDown ? "asc" : "desc" })}>
         {isDown ? <ArrowDownwardIcon fontSize="small" /> : <ArrowUpwardIcon fontSize="small" />}
       </IconButton>
     </Stack>
   );
-}
+});

@@ -2,6 +2,7 @@
 import Box from "@mui/material/Box";
 import Checkbox from "@mui/material/Checkbox";
 import MuiLink from "@mui/material/Link";
+import Stack from "@mui/material/Stack";
 import Table from "@mui/material/Table";
 import TableBody from "@mui/material/TableBody";
 import TableCell from "@mui/material/TableCell";
@@ -10,6 +11,8 @@ import TableHead from "@mui/material/TableHead";
 import TableRow from "@mui/material/TableRow";
 import TableSortLabel from "@mui/material/TableSortLabel";
 import Typography from "@mui/material/Typography";
+import useMediaQuery from "@mui/material/useMediaQuery";
+import { useTheme } from "@mui/material/styles";
 import { type ReactNode, memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -27,22 +30,25 @@ type Column = (typeof COLUMNS)[number];
 const FIELDS = { ...SORT_FIELDS, status: "status", prompt: "prompt", model: "model" } as const;
 /** Columns that are left out where there is no room. */
 const ROOM: Partial<Record<Column, object>> = {
-  status: { display: { xs: "none", sm: "table-cell" } },
-  priority: { display: { xs: "none", sm: "table-cell" } },
   model: { display: { xs: "none", lg: "table-cell" } },
   progress: { display: { xs: "none", md: "table-cell" } },
   duration: { display: { xs: "none", lg: "table-cell" } },
-  created_at: { display: { xs: "none", sm: "table-cell" } },
 };
+/** Those of a phone, where the rest stands below the prompt: what nobody sees would take as long to draw as what one sees. */
+const FEW_COLUMNS = ["prompt"] as const;
+
+const NO_WRAP = { whiteSpace: "nowrap" } as const;
 
 interface RowProps {
   job: Job;
   isMarked: boolean;
+  /** Whether there is room for the prompt alone. */
+  isNarrow: boolean;
   onMark: (job: Job, isMarked: boolean) => void;
 }
 
 const Row = memo(
-  function Row({ job, isMarked, onMark }: RowProps): ReactNode {
+  function Row({ job, isMarked, isNarrow, onMark }: RowProps): ReactNode {
     const { t } = useTranslation();
     const formats = useFormats();
     const status = useNewest(job, (newest) => newest.status);
@@ -57,7 +63,7 @@ const Row = memo(
             onChange={(event) => onMark(job, event.target.checked)}
           />
         </TableCell>
-        <TableCell sx={{ ...ROOM.status, whiteSpace: "nowrap" }}>{chip}</TableCell>
+        {isNarrow ? null : <TableCell sx={NO_WRAP}>{chip}</TableCell>}
         <TableCell sx={{ maxWidth: 0, width: "100%" }}>
           <MuiLink component={Link} to={`/jobs/${job.job_id}`} underline="hover" color="text.primary" noWrap dir="auto" title={job.prompt ?? undefined} sx={{ display: "block", textAlign: "left" }}>
             {job.prompt ?? t("status.erased")}
@@ -65,37 +71,41 @@ const Row = memo(
           <Typography variant="body2" color="textSecondary" noWrap>
             {shortId(job.job_id)} · {job.size} · {formats.length(job.duration)}
           </Typography>
-          <Box sx={{ display: { xs: "flex", sm: "none" }, gap: 1, mt: 0.5, alignItems: "center", justifyContent: "space-between" }}>
-            {chip}
-            {status === "processing" ? (
-              <Box sx={{ flexGrow: 1 }}>
-                <JobProgress job={job} />
-              </Box>
-            ) : (
-              <Typography variant="body2" color="textSecondary" noWrap>
-                <Ago time={job.created_at} />
+          {isNarrow ? (
+            <Stack direction="row" sx={{ gap: 1, mt: 0.5, alignItems: "center", justifyContent: "space-between" }}>
+              {chip}
+              {status === "processing" ? (
+                <Box sx={{ flexGrow: 1 }}>
+                  <JobProgress job={job} />
+                </Box>
+              ) : (
+                <Typography variant="body2" color="textSecondary" noWrap>
+                  <Ago time={job.created_at} />
+                </Typography>
+              )}
+            </Stack>
+          ) : null}
+        </TableCell>
+        {isNarrow ? null : (
+          <>
+            <TableCell>{t(`priority.${job.priority}`)}</TableCell>
+            <TableCell sx={{ ...ROOM.model, maxWidth: 160, minWidth: 100 }}>
+              <Typography variant="body2" noWrap title={job.model}>
+                {job.model}
               </Typography>
-            )}
-          </Box>
-        </TableCell>
-        <TableCell sx={ROOM.priority}>{t(`priority.${job.priority}`)}</TableCell>
-        <TableCell sx={{ ...ROOM.model, maxWidth: 160, minWidth: 100 }}>
-          <Typography variant="body2" noWrap title={job.model}>
-            {job.model}
-          </Typography>
-        </TableCell>
-        <TableCell sx={{ ...ROOM.progress, minWidth: 120 }}>
-          {status === "processing" ? <JobProgress job={job} /> : null}
-        </TableCell>
-        <TableCell sx={{ ...ROOM.duration, whiteSpace: "nowrap" }}>{formats.length(job.timings.run_seconds)}</TableCell>
-        <TableCell sx={{ ...ROOM.created_at, whiteSpace: "nowrap" }} title={formats.moment(job.created_at)}>
-          <Ago time={job.created_at} />
-        </TableCell>
+            </TableCell>
+            <TableCell sx={{ ...ROOM.progress, minWidth: 120 }}>{status === "processing" ? <JobProgress job={job} /> : null}</TableCell>
+            <TableCell sx={{ ...ROOM.duration, ...NO_WRAP }}>{formats.length(job.timings.run_seconds)}</TableCell>
+            <TableCell sx={NO_WRAP} title={formats.moment(job.created_at)}>
+              <Ago time={job.created_at} />
+            </TableCell>
+          </>
+        )}
       </TableRow>
     );
   },
   (one, other) =>
-    one.isMarked === other.isMarked && one.job.job_id === other.job.job_id && one.job.version === other.job.version && one.onMark === other.onMark,
+    one.isMarked === other.isMarked && one.isNarrow === other.isNarrow && one.job.job_id === other.job.job_id && one.job.version === other.job.version && one.onMark === other.onMark,
 );
 
 interface Props {
@@ -110,6 +120,7 @@ interface Props {
 export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: Props): ReactNode {
   const { t } = useTranslation();
   const number = jobs.filter((job) => marked.has(job.job_id)).length;
+  const isNarrow = useMediaQuery(useTheme().breakpoints.down("sm"));
 
   function heading(column: Column): ReactNode {
     const name = t(`fields.${FIELDS[column]}`);
@@ -142,7 +153,7 @@ export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: 
                 onChange={(event) => onMarkAll(jobs, event.target.checked)}
               />
             </TableCell>
-            {COLUMNS.map((column) => (
+            {(isNarrow ? FEW_COLUMNS : COLUMNS).map((column) => (
               <TableCell key={column} sx={{ ...ROOM[column], whiteSpace: "nowrap" }} sortDirection={column === search.sort ? search.order : false}>
                 {heading(column)}
               </TableCell>
@@ -151,7 +162,7 @@ export function JobTable({ jobs, search, marked, onMark, onMarkAll, onChange }: 
         </TableHead>
         <TableBody>
           {jobs.map((job) => (
-            <Row key={job.job_id} job={job} isMarked={marked.has(job.job_id)} onMark={onMark} />
+            <Row key={job.job_id} job={job} isMarked={marked.has(job.job_id)} isNarrow={isNarrow} onMark={onMark} />
           ))}
         </TableBody>
       </Table>

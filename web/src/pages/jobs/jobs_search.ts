@@ -98,3 +98,8 @@ export function filterOf(search: JobsSearch): Pick<
       : { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }),
   };
 }
+
+/** Return what the gateway is asked for a page of the jobs of a search. */
+export function queryOf(search: JobsSearch, page: Pick<JobsQuery, "cursor" | "offset">, pageSize: number): JobsQuery {
+  return { ...filterOf(search), sort: search.sort, order: search.order, limit: pageSize, ...page };
+}
