@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import Download, Page, Route, expect
 
 from kinolog_client import KinologClient, NotFound, TreeHeadInfo
 from kinolog_client.models.history import FoundCommitInfo
@@ -172,6 +172,45 @@ def test_a_record_is_verified(page: Page, job: str) -> None:
     expect(page.get_by_text("The record is complete and untouched")).to_be_visible()
     page.wait_for_url(f"**/audit?job={job}")
     expect_accessible(page)
+
+
+def test_everything_is_compared(page: Page, job: str) -> None:
+    """An operator starts it, and sees how far it is and what differs first, with the way to it."""
+    page.goto("/audit?tab=verify")
+    panel = page.get_by_role("region", name="Everything")
+    panel.get_by_role("button", name="Compare everything").click()
+    expect(panel.get_by_text("Compared up to position")).to_be_visible()
+    expect_accessible(page)
+    (made,) = page.evaluate("fetch('/api/v1/audit/verifications?limit=1').then((answer) => answer.json())")[
+        "verifications"
+    ]
+    part = {"count": 7, "unit": "commit", "position": None, "job_id": None, "detail": "", "holds": True}
+    lost = part | {
+        "name": "log and archive",
+        "holds": False,
+        "position": 5,
+        "job_id": job,
+        "detail": "it is not there",
+    }
+    going = {"state": "running", "parts": [], "progress": {"commits": 10, "all_commits": 40, "jobs": 2}}
+    shown = [made | going]
+
+    def fulfil(route: Route) -> None:
+        route.fulfill(json={"verifications": shown, "next_after": None})
+
+    page.route("**/audit/verifications?*", fulfil)
+    page.reload()
+    expect(panel.get_by_text("10 of 40 commits")).to_be_visible()
+    expect(panel.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
+    expect(panel.get_by_role("button", name="Stop")).to_be_enabled()
+    expect_accessible(page)
+    shown[0] = made | {"state": "differs", "position": 40, "parts": [lost, part | {"name": "tree"}]}
+    expect(panel.get_by_text("Something differs.")).to_be_visible()  # the page asks again by itself
+    expect(panel.get_by_text("it is not there")).to_be_visible()
+    expect(panel.get_by_role("link", name=f"Job {job[:8]}")).to_be_visible()
+    expect_accessible(page)
+    panel.get_by_role("link", name="Position 5").click()
+    page.wait_for_url("**/audit?q=position%3D5")
 
 
 def test_exports(page: Page, gateway: KinologClient, job: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ PLACE = {
     "sent_at": "2026-11-22T19:45:03+00:00",
     "has_receipt": False,
 }
+COMPARISONS = "/api/v1/audit/verifications?limit=1"
 CALLER = {
     "tenant": "default",
     "actor": "ada",
@@ -50,6 +51,39 @@ def head(size: int) -> dict[str, Any]:
         "key": key.public.hex(),
         "note": signed_note(stated.text, stated.origin, [KEY]),
         "consistency": [],
+    }
+
+
+def comparison(state: str) -> dict[str, Any]:
+    """Return a comparison of everything. If it differs, the archive lacks a commit of the completed job."""
+    position, job, detail = (
+        (5, recorded()["made"], "the archive has none") if state == "differs" else (None, None, "")
+    )
+    parts = [
+        {
+            "name": "log and archive",
+            "count": 41,
+            "unit": "commit",
+            "position": position,
+            "job_id": job,
+            "detail": detail,
+        },
+        {"name": "tree", "count": 41, "unit": "commit", "position": None, "job_id": None, "detail": ""},
+    ]
+    is_over = state in ("holds", "differs")
+    return {
+        "verification_id": "v" * 26,
+        "files": "sizes",
+        "state": state,
+        "started_by": "ada",
+        "started_at": "2026-11-22T19:44:00+00:00",
+        "ended_at": "2026-11-22T19:44:02+00:00" if is_over else None,
+        "cancelled_by": "ben" if state == "cancelled" else "",
+        "position": 41 if is_over else 0,
+        "seconds": 2.0 if is_over else 0.0,
+        "failure": "",
+        "parts": [part | {"holds": not part["detail"]} for part in parts] if is_over else [],
+        "progress": {"commits": 10, "all_commits": 40, "jobs": 2} if state == "running" else None,
     }
 
 
@@ -91,4 +125,5 @@ def offer_audit(gateway: Replay) -> None:
         },
         "/api/v1/audit/tree/head": head(1) | {"places": [PLACE]},
         "/api/v1/audit/tree/heads": {"heads": [], "next_after": None},
+        COMPARISONS: {"verifications": [comparison("holds")], "next_after": None},
     }

@@ -11,9 +11,9 @@ from kinolog_tui.screens.audit.audit_page import AuditPage
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.widgets.audit.log_slider import LogSlider
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, TabbedContent
 
-from tests.snapshot.audit import CALLER, LEAVES, commits, head, offer_audit
+from tests.snapshot.audit import CALLER, COMPARISONS, LEAVES, commits, comparison, head, offer_audit
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text, until, until_text
 from tests.snapshot.replay import Replay, recorded, requests_of
 
@@ -222,3 +222,42 @@ async def test_a_key_that_may_not_audit(gateway: Replay, pilot: Pilot[None]) -> 
     await press(pilot, "right_square_bracket")
     await settled(pilot)
     assert "last head" in text(pilot)
+
+
+async def test_everything_is_compared(gateway: Replay, audit: Pilot[None]) -> None:
+    """An operator starts it, sees how far it is, and what differs first; the same key stops it, after a question."""
+
+    def answer(state: str) -> None:
+        gateway.answers[COMPARISONS] = {"verifications": [comparison(state)], "next_after": None}
+
+    started, path = comparison("running"), "/api/v1/audit/verifications"
+    gateway.answers[path] = started
+    gateway.answers[f"{path}/{started['verification_id']}/cancel"] = comparison("cancelled")
+    audit.app.screen.query_one(TabbedContent).active = "verify"
+    await until_text(audit, "nothing differs, up to position 41")
+    answer("running")
+    await press(audit, "escape", "C")
+    assert requests_of(gateway, "POST", path) == [{"files": "sizes"}]
+    await until_text(audit, "10 of 40 commits")
+    await press(audit, "C", "n")
+    assert not requests_of(gateway, "POST", f"{path}/{started['verification_id']}/cancel")
+    await press(audit, "C")  # while the dialog is open the progress is not asked for
+    answer("cancelled")
+    await press(audit, "y")
+    await until_text(audit, "ben stopped it")
+    answer("differs")
+    await press(audit, "ctrl+r")
+    await until_text(audit, "something differs")
+    assert "position 5, job" in text(audit)
+    assert "the archive has none" in text(audit)
+
+
+async def test_a_comparison_is_for_operators(gateway: Replay, audit: Pilot[None]) -> None:
+    """A key of one tenant is offered none, and its dashboard asks for none."""
+    gateway.answers["/api/v1/whoami"] |= {"every_tenant": False}
+    await press(audit, "ctrl+r")
+    audit.app.screen.query_one(TabbedContent).active = "verify"
+    await press(audit, "escape", "C")
+    assert "everything" not in text(audit)
+    assert not requests_of(gateway, "POST", "/api/v1/audit/verifications")
+    assert not requests_of(gateway, "GET", "/api/v1/audit/verifications")

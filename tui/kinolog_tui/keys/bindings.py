@@ -265,7 +265,9 @@ AUDIT = KeyGroup(
             "; so do left and right",
         ),
         KeyRow((Key("audit.present", "0", "now"), Key("audit.forget", "F", "forget the first head"))),
-        KeyRow((Key("audit.export", "x", "export"),)),
+        KeyRow(
+            (Key("audit.export", "x", "export"), Key("audit.compare", "C", "compare everything, or stop it"))
+        ),
     ),
     frozenset({"audit"}),
 )

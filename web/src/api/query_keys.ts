@@ -29,6 +29,7 @@ export const queryKeys = {
   commandCounts: (query: string) => ["audit", "commands", query] as const,
   queueAt: (asOf: string | undefined) => ["audit", "queue", asOf] as const,
   treeHead: ["audit", "head"] as const,
+  verifications: ["audit", "verifications"] as const,
   treeHeads: (number: number) => ["audit", "heads", number] as const,
   file: (link: string, apiKey: string) => ["file", link, apiKey] as const,
 };

@@ -28,7 +28,7 @@ ACTIONS = {
     "search": {"find", "order", "counts", "more"},
     "past": {"find", "present"},
     "heads": {"forget"},
-    "verify": {"find"},
+    "verify": {"find", "compare"},
     "export": {"export"},
 }
 """What each tab can do."""
@@ -48,6 +48,7 @@ class AuditPage(Page):
         key_binding("audit.present", "present", "Now"),
         key_binding("audit.forget", "forget", "Forget first head"),
         key_binding("audit.export", "export", "Export"),
+        key_binding("audit.compare", "compare", "Compare everything"),
         key_binding("everywhere.next", "app.focus_next", "Next part", show=False),
         key_binding("everywhere.back", "leave_field", "Leave", show=False),
     ]
@@ -102,6 +103,8 @@ class AuditPage(Page):
             (tabs.show_tab if may_audit else tabs.hide_tab)(name)
         self.query_one("#scope").display = not may_audit
         self.query_one(ExportTab).show_caller(message.value)
+        self.query_one(VerifyTab).show_caller(message.value)
+        self._choose_keys()
 
     def on_tabbed_content_tab_activated(self, message: TabbedContent.TabActivated) -> None:
         """Load the tab, and let it take the focus."""
@@ -114,6 +117,8 @@ class AuditPage(Page):
     def _choose_keys(self) -> None:
         """Show the keys that do something in this tab."""
         usable = ACTIONS[self.query_one(TabbedContent).active]
+        if not self.query_one(VerifyTab).may_compare:
+            usable = usable - {"compare"}
         self.leave_out(frozenset(set[str]().union(*ACTIONS.values()) - usable))
 
     def action_tab(self, step: int) -> None:
@@ -162,6 +167,10 @@ class AuditPage(Page):
     def action_export(self) -> None:
         """Ask where the export goes, and begin."""
         self.query_one(ExportTab).start()
+
+    def action_compare(self) -> None:
+        """Have the server compare everything, or stop that."""
+        self.query_one(VerifyTab).compare()
 
     def on_commit_timeline_job_chosen(self, message: CommitTimeline.JobChosen) -> None:
         """Open the job."""

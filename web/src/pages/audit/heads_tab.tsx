@@ -159,9 +159,11 @@ function Head({ checked }: { checked: CheckedHead }): ReactNode {
       <Panel title={t("audit.checkTitle")}>
         <Checks {...checked} />
       </Panel>
-      <Panel title={t("audit.places")}>
-        <Places places={head.places} number={head.number} />
-      </Panel>
+      <Box sx={{ alignSelf: "start", minWidth: 0 }}>
+        <Panel title={t("audit.places")}>
+          <Places places={head.places} number={head.number} />
+        </Panel>
+      </Box>
       {head.number > 1 ? (
         <Panel title={t("audit.recentHeads")}>
           <Loaded query={recent} lines={6}>

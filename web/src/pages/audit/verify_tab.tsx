@@ -1,4 +1,4 @@
-/** The check of a job's record. */
+/** The check of a job's record, and for operators the comparison of everything. */
 import Button from "@mui/material/Button";
 import MuiLink from "@mui/material/Link";
 import Stack from "@mui/material/Stack";
@@ -11,8 +11,9 @@ import { Panel } from "../../components/panel";
 import { RecordChecks } from "../../components/record_checks";
 import { JOB_ID } from "../../text/format";
 import type { TabProps } from "./audit_search";
+import { VerifyAll } from "./verify_all";
 
-export default function VerifyTab({ search, onChange }: TabProps): ReactNode {
+function VerifyOne({ search, onChange }: Omit<TabProps, "rights">): ReactNode {
   const { t } = useTranslation();
   const [text, setText] = useState(search.job);
   const [isWrong, setWrong] = useState(false);
@@ -58,5 +59,14 @@ export default function VerifyTab({ search, onChange }: TabProps): ReactNode {
         )}
       </Stack>
     </Panel>
+  );
+}
+
+export default function VerifyTab({ search, rights, onChange }: TabProps): ReactNode {
+  return (
+    <Stack sx={{ gap: 2 }}>
+      <VerifyOne search={search} onChange={onChange} />
+      {rights.isOperator ? <VerifyAll /> : null}
+    </Stack>
   );
 }
