@@ -112,7 +112,7 @@ def offer_audit(gateway: Replay) -> None:
         "last_position": last,
     }
     gateway.answers |= {
-        "/api/v1/whoami": CALLER,
+        "/api/v1/whoami": dict(CALLER),  # a test may change its own
         "/api/v1/audit/events": {"commits": found, "next_position": None, "position": last},
         "/api/v1/audit/commands": {"counts": [count | span]},
         "/api/v1/audit/queue": {
