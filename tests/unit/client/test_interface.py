@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, get_type_hints
 
-from kinolog_client import AsyncKinologClient, CommitSelection, KinologClient, VideoRequest
+from kinolog_client import AsyncKinologClient, CommitSelection, KinologClient, VideoRequest, operations
 from kinolog_client.exports.transfer import events_operation
 from kinolog_client.http.file_transfer import (
     FILES,
@@ -18,32 +20,11 @@ from kinolog_client.http.file_transfer import (
     video_info,
 )
 from kinolog_client.http.operation import Operation
-from kinolog_client.operations import (
-    access_operations,
-    analytics_operations,
-    command_operations,
-    input_operations,
-    job_operations,
-    question_operations,
-    schedule_operations,
-    service_operations,
-    tree_operations,
-    webhook_operations,
-)
 from tests.unit.gateway.conftest import RunningGateway
 
-OPERATIONS = (
-    command_operations,
-    job_operations,
-    service_operations,
-    input_operations,
-    analytics_operations,
-    access_operations,
-    schedule_operations,
-    webhook_operations,
-    tree_operations,
-    question_operations,
-)
+OPERATIONS = [
+    import_module(found.name) for found in iter_modules(operations.__path__, f"{operations.__name__}.")
+]
 ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
 NO_METHOD = {
     ("GET", "/metrics"): "Prometheus reads it",

@@ -30,6 +30,6 @@ export function useJobAction(): UseMutationResult<BulkResponse, Error, ActionOnJ
           },
         }),
       ),
-    onSettled: () => queries.invalidateQueries(),
+    onSettled: () => void queries.invalidateQueries(), // what is shown follows: the action does not wait for it
   });
 }

@@ -37,6 +37,6 @@ export function useScheduleAction(): UseMutationResult<unknown, Error, ScheduleA
           return answered(gateway.DELETE("/api/v1/schedules/{schedule_id}", { params }));
       }
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: queryKeys.schedules }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: queryKeys.schedules }), // what is shown follows: the action does not wait for it
   });
 }

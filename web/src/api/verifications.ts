@@ -27,6 +27,6 @@ export function useVerificationAction(): UseMutationResult<Verification, Error, 
       "start" in action
         ? answered(gateway.POST("/api/v1/audit/verifications", { body: { files: action.start } }))
         : answered(gateway.POST("/api/v1/audit/verifications/{verification_id}/cancel", { params: { path: { verification_id: action.cancel } } })),
-    onSettled: () => queries.invalidateQueries({ queryKey: queryKeys.verifications }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: queryKeys.verifications }), // what is shown follows: the action does not wait for it
   });
 }
